@@ -1,0 +1,105 @@
+"""The one tree of errors that mlkit raises for its users.
+
+Every error carries the fact, and where they are known the place and the remedy, so that the command
+line can print one readable sentence and a program can read the parts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "ConfigurationError",
+    "ExecutionError",
+    "GradingError",
+    "MissingExtraError",
+    "MlkitError",
+    "NotebookError",
+    "PipelineError",
+    "RunsFolderError",
+    "UnknownRunError",
+    "UsageError",
+]
+
+
+class MlkitError(Exception):
+    """The root of mlkit's errors.
+
+    Parameters
+    ----------
+    message : str
+        The fact, as a sentence without its full stop.
+    file : Path or str, optional
+        The file in which the mistake stands.
+    line : int, optional
+        The line of `file`, from 1.
+    remedy : str, optional
+        What the user can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        file: Path | str | None = None,
+        line: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, file, line, remedy)
+        self.message = message
+        self.file = None if file is None else str(file)
+        self.line = line
+        self.remedy = remedy
+
+    @property
+    def place(self) -> str:
+        """`file:line`, `file`, or an empty string."""
+        if self.file is None:
+            return ""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        """The place, the fact and the remedy in one readable text."""
+        text = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+
+class UsageError(MlkitError):
+    """The command or call was given something that it cannot use."""
+
+
+class PipelineError(MlkitError):
+    """A pipeline.yaml, or the way in which its stages fit together, is invalid."""
+
+
+class NotebookError(MlkitError):
+    """A stage's notebook is missing, broken, or breaks the notebook's contract."""
+
+
+class ConfigurationError(MlkitError):
+    """A parameter's value, an environment variable or a parameter file is invalid."""
+
+
+class UnknownRunError(MlkitError):
+    """No run of that id stands in the runs folder."""
+
+
+class RunsFolderError(MlkitError):
+    """The runs folder cannot be read or written."""
+
+    exit_code = 1
+
+
+class ExecutionError(MlkitError):
+    """Executing a notebook could not be carried through."""
+
+    exit_code = 1
+
+
+class MissingExtraError(MlkitError):
+    """An optional library is wanted that is not installed."""
+
+
+class GradingError(MlkitError):
+    """A submission, an exercise or the grader's own surroundings cannot be used."""
