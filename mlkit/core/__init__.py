@@ -1,0 +1,1 @@
+"""Pipelines, policies, events and records as frozen values: no disk, no clock."""

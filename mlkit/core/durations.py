@@ -1,0 +1,51 @@
+"""Durations as people write them: `500ms`, `30s`, `10m`, `1h`, or seconds as a number."""
+
+from __future__ import annotations
+
+import math
+import re
+
+__all__ = ["format_duration", "parse_duration"]
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+
+
+def parse_duration(value: object) -> float:
+    """Read a duration.
+
+    Parameters
+    ----------
+    value : str, int or float
+        `"500ms"`, `"30s"`, `"10m"`, `"1h"`, `"30d"`, or a number of seconds.
+
+    Returns
+    -------
+    float
+        Seconds, finite and not negative.
+
+    Raises
+    ------
+    ValueError
+        If the value is no duration.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is not a duration")
+    if isinstance(value, str):
+        match = _PATTERN.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(f"{value!r} is not a duration")
+        return float(match[1]) * _SECONDS[match[2] or "s"]
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{value!r} is not a duration")
+    return float(value)
+
+
+def format_duration(seconds: float) -> str:
+    """Write a number of seconds for people: `0.4 s`, `12.3 s`, `2 min 05 s`, `1 h 04 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

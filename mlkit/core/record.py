@@ -1,0 +1,289 @@
+"""What a run leaves behind: its record, down to each attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlkit.core.states import RunStatus, Status
+from mlkit.core.values import encode
+
+__all__ = ["ArtifactRecord", "AttemptRecord", "ErrorRecord", "RunRecord", "StageRecord"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRecord:
+    """Why an attempt failed.
+
+    Parameters
+    ----------
+    type : str
+        The class that the notebook raised, or `StageTimeout`, `DeadKernel`, `MissingOutput`, ….
+    message : str
+        Its text.
+    bases : tuple of str
+        The class and all its bases, with their modules, the class itself first.
+    cell : int, optional
+        The index of the cell in the executed notebook, from 0.
+    traceback : str
+        As the notebook showed it, without terminal colours.
+    """
+
+    type: str
+    message: str
+    bases: tuple[str, ...] = ()
+    cell: int | None = None
+    traceback: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as JSON."""
+        return {
+            "type": self.type,
+            "message": self.message,
+            "bases": list(self.bases),
+            "cell": self.cell,
+            "traceback": self.traceback,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ErrorRecord:
+        """Undo `to_json`."""
+        return cls(**{**data, "bases": tuple(data["bases"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactRecord:
+    """One file that a stage wrote: where it stands in the run's folder, and its identity."""
+
+    path: str
+    digest: str
+    size_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The artifact as JSON."""
+        return {"path": self.path, "digest": self.digest, "size_bytes": self.size_bytes}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRecord:
+    """One execution of a stage's notebook.
+
+    Parameters
+    ----------
+    number : int
+        From 1.
+    status : Status
+        succeeded, failed, skipped or cancelled.
+    started, ended : float
+        Seconds since 1970 (UTC).
+    error : ErrorRecord, optional
+        Why it failed.
+    delay_s : float
+        How long the driver waited before it, as a retry.
+    cpu_s : float, optional
+        CPU seconds of the kernel and its children.
+    peak_memory_bytes : int, optional
+        The kernel's largest resident set.
+    """
+
+    number: int
+    status: Status
+    started: float
+    ended: float
+    error: ErrorRecord | None = None
+    delay_s: float = 0.0
+    cpu_s: float | None = None
+    peak_memory_bytes: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return max(0.0, self.ended - self.started)
+
+    def to_json(self) -> dict[str, Any]:
+        """The attempt as JSON."""
+        return {
+            "number": self.number,
+            "status": self.status.value,
+            "started": self.started,
+            "ended": self.ended,
+            "error": None if self.error is None else self.error.to_json(),
+            "delay_s": self.delay_s,
+            "cpu_s": self.cpu_s,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AttemptRecord:
+        """Undo `to_json`."""
+        error = data["error"]
+        return cls(
+            **{
+                **data,
+                "status": Status(data["status"]),
+                "error": None if error is None else ErrorRecord.from_json(error),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRecord:
+    """How one stage, or one instance of a mapped stage, ended.
+
+    Parameters
+    ----------
+    id : str
+        `STAGE` or `STAGE[VALUE]`.
+    stage : str
+        The stage's name.
+    status : Status
+        Its state.
+    reason : str
+        Why it ran, was reused, was skipped, or ended as it did.
+    history : tuple of AttemptRecord
+        Its attempts in this run, in order.
+    artifacts : mapping of str to ArtifactRecord
+        By output name.
+    parameters : mapping
+        What the notebook received; secrets are not shown.
+    inputs : mapping
+        Input name to path, list of paths, or None.
+    result : int, optional
+        The stored result (a row of `fingerprints`) that it made or reused.
+    source_run : str, optional
+        The run that computed a reused result.
+    """
+
+    id: str
+    stage: str
+    status: Status
+    reason: str = ""
+    started: float | None = None
+    ended: float | None = None
+    history: tuple[AttemptRecord, ...] = ()
+    artifacts: Mapping[str, ArtifactRecord] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    error: ErrorRecord | None = None
+    critical: bool = True
+    result: int | None = None
+    source_run: str | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts there were in this run."""
+        return len(self.history)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, waits between attempts included."""
+        if self.started is None or self.ended is None:
+            return 0.0
+        return max(0.0, self.ended - self.started)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Output name to absolute path."""
+        return {name: artifact.path for name, artifact in self.artifacts.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """The part of the record that `mlkit run --json` prints."""
+        short = None
+        if self.error is not None:
+            short = {"type": self.error.type, "message": self.error.message}
+        return {
+            "status": self.status.value,
+            "attempts": self.attempts,
+            "seconds": round(self.seconds, 3),
+            "outputs": self.outputs,
+            "error": short,
+            "reason": self.reason,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole record as JSON."""
+        return {
+            **self.summary(),
+            "stage": self.stage,
+            "started": self.started,
+            "ended": self.ended,
+            "error": None if self.error is None else self.error.to_json(),
+            "critical": self.critical,
+            "history": [attempt.to_json() for attempt in self.history],
+            "artifacts": {name: item.to_json() for name, item in self.artifacts.items()},
+            "parameters": encode(self.parameters),
+            "inputs": encode(self.inputs),
+            "source_run": self.source_run,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """One execution of a pipeline.
+
+    Parameters
+    ----------
+    run_id : str
+        An id that sorts by time.
+    pipeline : str
+        The pipeline's name.
+    file : str
+        The absolute path of its pipeline.yaml.
+    runs_dir : str
+        The absolute path of the runs folder.
+    status : RunStatus
+        Its state; `running` in the record of a process that is gone means that it was killed.
+    stages : mapping of str to StageRecord
+        By instance id, in the order in which the pipeline lists them.
+    """
+
+    run_id: str
+    pipeline: str
+    file: str
+    runs_dir: str
+    status: RunStatus
+    started: float
+    ended: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stages: Mapping[str, StageRecord] = field(default_factory=dict)
+    edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    complete: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return 0.0 if self.ended is None else max(0.0, self.ended - self.started)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded."""
+        return self.status is RunStatus.SUCCEEDED
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `mlkit run --json` prints."""
+        return {
+            "run_id": self.run_id,
+            "pipeline": self.pipeline,
+            "status": self.status.value,
+            "seconds": round(self.seconds, 3),
+            "parameters": encode(self.parameters),
+            "stages": {name: stage.summary() for name, stage in self.stages.items()},
+        }
+
+    def to_full_json(self) -> dict[str, Any]:
+        """The document in run.json: everything."""
+        return {
+            **self.to_json(),
+            "file": self.file,
+            "runs_dir": self.runs_dir,
+            "started": self.started,
+            "ended": self.ended,
+            "complete": self.complete,
+            "options": encode(self.options),
+            "edges": {name: list(upstream) for name, upstream in self.edges.items()},
+            "warnings": list(self.warnings),
+            "stages": {name: stage.to_json() for name, stage in self.stages.items()},
+        }

@@ -1,0 +1,99 @@
+"""Parameter values as JSON and as text: exact, ordered, and the same on every machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+__all__ = ["canonical", "decode", "encode", "label", "safe_name"]
+
+_UNSAFE = frozenset('/\\:*?"<>|%\0')
+_MAX_NAME_BYTES = 200
+
+
+def encode(value: Any) -> Any:
+    """Turn a parameter's value into plain JSON from which `decode` makes the same value again.
+
+    Dates, paths and the numbers that JSON lacks become one-key mappings such as
+    `{"$date": "2013-01-01"}`; a mapping with such a key itself is wrapped in `$dict`.
+    """
+    if isinstance(value, dt.datetime):
+        return {"$datetime": value.isoformat()}
+    if isinstance(value, dt.date):
+        return {"$date": value.isoformat()}
+    if isinstance(value, PurePath):
+        return {"$path": str(value)}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": repr(value)}
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    if isinstance(value, Mapping):
+        plain = all(isinstance(key, str) and not key.startswith("$") for key in value)
+        if plain:
+            return {str(key): encode(item) for key, item in value.items()}
+        return {"$dict": [[encode(key), encode(item)] for key, item in value.items()]}
+    return value
+
+
+def decode(value: Any) -> Any:
+    """Undo `encode`."""
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((tag, content),) = value.items()
+        match tag:
+            case "$datetime":
+                return dt.datetime.fromisoformat(content)
+            case "$date":
+                return dt.date.fromisoformat(content)
+            case "$path":
+                return Path(content)
+            case "$float":
+                return float(content)
+            case "$dict":
+                return {decode(key): decode(item) for key, item in content}
+    return {key: decode(item) for key, item in value.items()}
+
+
+def canonical(value: Any) -> str:
+    """Write a value as the one text that is equal for equal values of equal type."""
+    return json.dumps(encode(value), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def label(value: Any) -> str:
+    """Write a scalar as it stands in `STAGE[VALUE]`."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return value.isoformat() if isinstance(value, dt.date) else repr(value)
+
+
+def safe_name(text: str) -> str:
+    """Make a text safe as a file's name; different texts get different names.
+
+    Characters that some file system refuses become percent codes. A name that would be too long
+    is cut and ends in a digest of the whole.
+    """
+    safe = "".join(
+        "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
+        if char in _UNSAFE or not char.isprintable()
+        else char
+        for char in text
+    )
+    if safe in ("", ".", ".."):
+        safe = "".join(f"%{ord(char):02X}" for char in safe) or "%"
+    raw = safe.encode()
+    if len(raw) <= _MAX_NAME_BYTES:
+        return safe
+    from hashlib import sha256
+
+    return raw[:_MAX_NAME_BYTES].decode(errors="ignore") + "~" + sha256(raw).hexdigest()[:16]
