@@ -1,0 +1,91 @@
+"""The driver's end of the leash: a token, a private folder, and a warden process."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from mlkit.notebook.kernels import warden
+
+__all__ = ["Leash"]
+
+# A socket's path holds 104 bytes at the least on the systems that we know; we add about 20.
+LONGEST_FOLDER = 80
+
+
+class Leash:
+    """Keeps what a driver starts from outliving it, however the driver ends.
+
+    Attributes
+    ----------
+    token : str
+        Stands in the environment variable `MLKIT_LEASH` of everything that the driver starts.
+    folder : Path
+        Private to this user (mode 0700), with a path short enough for sockets.
+    """
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(8)
+        self.folder = _short_folder()
+        self._serials = itertools.count(1)
+        self._lock = threading.Lock()
+        self._warden: subprocess.Popen[bytes] | None = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", str(Path(warden.__file__).absolute())),
+                *(str(os.getpid()), self.token, str(self.folder)),
+            ],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            env={},
+            cwd="/",
+        )
+
+    def serial(self) -> int:
+        """A number that no other kernel of this driver has."""
+        return next(self._serials)
+
+    def mark(self, serial: int) -> str:
+        """The value of `MLKIT_LEASH` for one kernel and all that it starts."""
+        return f"{self.token}.{serial:08d}"
+
+    def watch(self, group: int) -> None:
+        """Put a process group under the warden's watch."""
+        self._tell(f"+{group}\n")
+
+    def release(self, group: int) -> None:
+        """Say that a process group has ended and its number may be used by others."""
+        self._tell(f"-{group}\n")
+
+    def sweep(self, serial: int) -> int:
+        """Kill whatever one kernel has left behind, and count it."""
+        return warden.sweep(self.mark(serial))
+
+    def close(self) -> None:
+        """Have everything swept that is left, and wait until that is done."""
+        with self._lock:
+            keeper, self._warden = self._warden, None
+        if keeper is not None and keeper.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                keeper.stdin.close()
+            keeper.wait()
+
+    def _tell(self, order: str) -> None:
+        """Write one order in one piece; a warden that was killed is replaced by nobody."""
+        with self._lock:
+            if self._warden is not None and self._warden.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(self._warden.stdin.fileno(), order.encode())
+
+
+def _short_folder() -> Path:
+    """Make a folder of mode 0700 whose path leaves room for the name of a socket."""
+    usual = tempfile.gettempdir()
+    parent = usual if len(os.fsencode(usual)) <= LONGEST_FOLDER - 16 else "/tmp"
+    return Path(tempfile.mkdtemp(prefix="mlkit-", dir=parent))

@@ -1,0 +1,170 @@
+"""The kernel manager that nbclient and Papermill are given, and what can be done to its kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import Any
+
+import zmq
+import zmq.asyncio
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+from mlkit.notebook.kernels.client import ReadyClient
+from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.provision import LeashedProvisioner
+from mlkit.notebook.kernels.request import KernelRequest
+
+__all__ = ["LeashedKernelManager", "end_kernel", "interrupt", "kill", "shared_context", "wait_dead"]
+
+RECONNECT_MS = 5
+
+
+class LeashedKernelManager(AsyncKernelManager):
+    """An `AsyncKernelManager` for one kernel of this very interpreter, over private Unix sockets."""
+
+    def client(self, **kwargs: Any) -> ReadyClient:
+        """A client that shares this manager's ZeroMQ context."""
+        client = super().client(**{"context": self.context, **kwargs})
+        assert isinstance(client, ReadyClient)
+        return client
+
+    async def start_kernel(self, **kwargs: Any) -> None:
+        """Start the kernel; the request decides working directory and environment."""
+        self._attempted_start = True
+        command, kwargs = await self._async_pre_start_kernel(**kwargs)
+        await self._async_launch_kernel(command, **kwargs)
+        self._ready = asyncio.get_running_loop().create_future()
+        self._ready.set_result(None)
+
+    async def shutdown_kernel(
+        self,
+        now: bool = False,  # noqa: FBT001, FBT002 - the signature is jupyter_client's
+        restart: bool = False,  # noqa: FBT001, FBT002 - the signature is jupyter_client's
+    ) -> None:
+        """End the kernel, politely unless `now`."""
+        self.shutting_down = True
+        await end_kernel(self, grace_s=0 if now else 2.0)
+
+
+def shared_context() -> zmq.asyncio.Context:
+    """Make the ZeroMQ context that all kernels of one driver share.
+
+    Sockets try again after 5 ms, not 100, while a kernel has not yet opened its end.
+    """
+    context = zmq.asyncio.Context()
+    context.reconnect_ivl = RECONNECT_MS
+    context.linger = 0
+    return context
+
+
+def make_manager(
+    provisioner: type[LeashedProvisioner],
+    request: KernelRequest,
+    leash: Leash,
+    context: zmq.asyncio.Context,
+) -> LeashedKernelManager:
+    """Make a manager, not yet started, whose kernel the given provisioner will start."""
+    serial = leash.serial()
+    stem = leash.folder / str(serial)
+    spec = KernelSpec(
+        argv=[
+            *(sys.executable, "-Xfrozen_modules=off"),
+            *("-m", "ipykernel_launcher", "-f", "{connection_file}"),
+        ],
+        display_name="Python 3",
+        language="python",
+    )
+    manager = LeashedKernelManager(
+        kernel_name="python3",
+        transport="ipc",
+        ip=str(stem),
+        connection_file=f"{stem}.json",
+        context=context,
+        client_factory=ReadyClient,
+    )
+    manager._kernel_spec = spec
+    manager.kernel_id = f"{leash.token}-{serial}"
+    started = provisioner(kernel_id=manager.kernel_id, kernel_spec=spec, parent=manager)
+    started.request, started.leash, started.serial = request, leash, serial
+    manager.provisioner = started
+    return manager
+
+
+async def wait_dead(manager: AsyncKernelManager) -> int:
+    """Return when the kernel's process has ended: at once, by an event, not by polling.
+
+    Parameters
+    ----------
+    manager : AsyncKernelManager
+        One that `Kernels.manager` has made, started.
+
+    Returns
+    -------
+    int
+        The exit status; a signal's number negated (-9: killed, -11: segmentation fault).
+    """
+    return await _provisioner(manager).ended()
+
+
+async def end_kernel(manager: AsyncKernelManager, *, grace_s: float = 2.0) -> None:
+    """End a kernel and everything that it has started, and remove its sockets.
+
+    It is asked politely first (an interrupt, then a shutdown request), and killed with its whole
+    process group when it has not gone after `grace_s`. It may run on another thread and event loop
+    than the kernel's client did, and twice.
+
+    Parameters
+    ----------
+    manager : AsyncKernelManager
+        One that `Kernels.manager` has made.
+    grace_s : float
+        Seconds that the kernel is given; 0 kills at once.
+    """
+    provisioner = _provisioner(manager)
+    try:
+        if provisioner.kernel is not None and provisioner.kernel.poll() is None and grace_s > 0:
+            await _ask_to_end(manager)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(provisioner.ended(), timeout=grace_s)
+    finally:
+        provisioner.kill_all()
+        await provisioner.wait()
+        manager.cleanup_connection_file()
+        manager.cleanup_ipc_files()
+        manager._close_control_socket()
+
+
+def interrupt(manager: AsyncKernelManager) -> None:
+    """Send SIGINT to the kernel's process group, as Jupyter does; from any thread."""
+    kernel = _provisioner(manager).kernel
+    if kernel is not None:
+        kernel.signal(signal.SIGINT)
+
+
+def kill(manager: AsyncKernelManager) -> None:
+    """Send SIGKILL to the kernel and to everything that it has started; from any thread."""
+    _provisioner(manager).kill_all()
+
+
+async def _ask_to_end(manager: AsyncKernelManager) -> None:
+    """Interrupt, which ipykernel needs in order not to stall, then request the shutdown."""
+    interrupt(manager)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.shadow(manager.context)
+    socket = context.socket(zmq.DEALER)
+    try:
+        socket.connect(manager._make_url("control"))
+        manager.session.send(socket, "shutdown_request", {"restart": False})
+    finally:
+        socket.close(linger=1000)
+
+
+def _provisioner(manager: AsyncKernelManager) -> LeashedProvisioner:
+    """The provisioner of a manager that `Kernels.manager` has made."""
+    provisioner = manager.provisioner
+    if not isinstance(provisioner, LeashedProvisioner):
+        raise TypeError(f"{manager!r} was not made by mlkit's kernels")
+    return provisioner

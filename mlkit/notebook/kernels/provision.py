@@ -1,0 +1,112 @@
+"""Provisioners: how a jupyter_client manager gets at a kernel on mlkit's leash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from abc import abstractmethod
+from typing import Any
+
+from jupyter_client.provisioning import LocalProvisioner
+
+from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.process import KernelProcess, SpawnedProcess
+from mlkit.notebook.kernels.request import KernelRequest
+from mlkit.notebook.kernels.warden import LEASH
+
+__all__ = ["LeashedProvisioner", "SpawnProvisioner"]
+
+
+class LeashedProvisioner(LocalProvisioner):
+    """What spawned and forked kernels have in common: a request, a leash, a watched process."""
+
+    request: KernelRequest
+    leash: Leash
+    serial: int
+    kernel: KernelProcess | None = None
+
+    @abstractmethod
+    async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
+        """Start the process."""
+
+    @property
+    def has_process(self) -> bool:
+        """Whether a kernel was started and has not been put away."""
+        return self.kernel is not None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Take working directory and environment from the request, whatever the caller says."""
+        kwargs.update(cwd=str(self.request.cwd), env=dict(self.request.env))
+        return await super().pre_launch(**kwargs)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Start the kernel's process and put it on the leash."""
+        env = {**kwargs["env"], LEASH: self.leash.mark(self.serial)}
+        self.kernel = await self.begin(cmd, env)
+        self.leash.watch(self.kernel.pid)
+        self.pid = self.pgid = self.kernel.pid
+        self.cwd = str(self.request.cwd)
+        return self.connection_info
+
+    async def ended(self) -> int:
+        """Wait for the kernel's end; return its exit status, a signal's number negated."""
+        return 0 if self.kernel is None else await self.kernel.ended()
+
+    async def poll(self) -> int | None:
+        """The exit status, or None while the kernel is alive."""
+        return 0 if self.kernel is None else self.kernel.poll()
+
+    async def wait(self) -> int | None:
+        """Wait for the end, then forget the process."""
+        status = await self.ended()
+        self.forget()
+        return status
+
+    async def send_signal(self, signum: int) -> None:
+        """Send a signal to the kernel's process group."""
+        if self.kernel is not None:
+            self.kernel.signal(signum)
+
+    async def kill(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - not ours
+        """Kill the kernel and all that it has started."""
+        self.kill_all()
+
+    async def terminate(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - not ours
+        """Ask the kernel's process group to end."""
+        await self.send_signal(signal.SIGTERM)
+
+    def kill_all(self) -> None:
+        """Kill the process group, and what has left the group; from any thread."""
+        if self.kernel is not None:
+            self.kernel.signal(signal.SIGKILL)
+        self.leash.sweep(self.serial)
+
+    def forget(self) -> None:
+        """Put the ended process away."""
+        if self.kernel is not None:
+            self.leash.release(self.kernel.pid)
+            self.kernel = None
+
+
+class SpawnProvisioner(LeashedProvisioner):
+    """Starts stock kernels: a fresh interpreter for each."""
+
+    async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
+        """Start the interpreter as the leader of a session of its own."""
+        return await asyncio.to_thread(self._popen, command, env)
+
+    def _popen(self, command: list[str], env: dict[str, str]) -> KernelProcess:
+        self.request.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.request.log.open("ab") as log:
+            popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.request.cwd,
+                env={**env, "JPY_PARENT_PID": str(os.getpid())},
+                start_new_session=True,
+            )
+        return SpawnedProcess(popen)

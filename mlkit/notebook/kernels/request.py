@@ -1,0 +1,73 @@
+"""What is asked of kernels, and what whoever gives them out has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from mlkit.notebook.kernels.manager import LeashedKernelManager
+
+__all__ = ["KernelKind", "KernelRequest", "Kernels"]
+
+KernelKind = Literal["fork", "spawn"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelRequest:
+    """One kernel, as the caller wants it.
+
+    Parameters
+    ----------
+    cwd : Path
+        The kernel's working directory.
+    env : Mapping of str to str
+        The whole environment of the kernel, not an addition to the caller's.
+    log : Path
+        The kernel's raw stdout and stderr are appended to this file.
+    preload_ok : bool
+        False asks for a stock kernel, in which nothing was imported beforehand: for a notebook that
+        sets environment variables and imports afterwards.
+    """
+
+    cwd: Path
+    env: Mapping[str, str]
+    log: Path
+    preload_ok: bool = True
+
+
+class Kernels(Protocol):
+    """Gives out kernels, one owner for each driver process; its methods are thread-safe."""
+
+    @property
+    def kind(self) -> KernelKind:
+        """`fork` or `spawn`; a `fork` that is no longer to be had turns into `spawn`."""
+        ...
+
+    def manager(self, request: KernelRequest) -> LeashedKernelManager:
+        """Make a manager whose kernel is not yet started."""
+        ...
+
+    def prepare(self, count: int = 1) -> None:
+        """Get `count` kernels ready ahead of need, where that is cheap; returns at once."""
+        ...
+
+    def close(self) -> None:
+        """End every kernel that is still alive, and leave nothing behind."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        ...
