@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "check": "mlkit.inside.checking",
     "MlkitError": "mlkit.errors",
     "Secret": "mlkit.inside.secret",
     "skip": "mlkit.inside.skipping",

@@ -1,0 +1,109 @@
+"""`python -m mlkit.grading.generate`: run the solutions and write the exercises made from them.
+
+Running a solution refreshes the reference outputs of its check cells. `--check` runs nothing: it says
+which exercises are not what their solutions give, and ends with 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import GradingError, MlkitError
+from mlkit.grading.source import (
+    exercise_notebook,
+    load_exercise,
+    notebook_text,
+    read_notebook_file,
+)
+
+__all__ = ["drifted", "generate", "main", "with_reference_outputs"]
+
+
+def with_reference_outputs(path: Path) -> dict[str, Any]:
+    """Run a solution and keep what its check cells print as their reference outputs.
+
+    Raises
+    ------
+    GradingError
+        If a cell of the solution raises.
+    """
+    import nbformat
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.reads(notebook_text(read_notebook_file(path)), as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}})
+        client.km = AsyncKernelManager(
+            kernel_name="python3", transport="ipc", connection_file=f"{folder}/.kernel.json"
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            raise GradingError(f"the solution does not run ({error.ename}: {error.evalue})", path) from error
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code" and not cell.id.startswith("check-"):
+            cell.outputs, cell.execution_count = [], None
+    notebook.metadata.pop("language_info", None)
+    plain: dict[str, Any] = json.loads(nbformat.writes(notebook))
+    return plain
+
+
+def generate(solution: Path, folder: Path) -> Path:
+    """Run one solution, refresh its outputs, and write its exercise into a folder."""
+    solution.write_text(notebook_text(with_reference_outputs(solution)), encoding="utf-8")
+    target = folder / solution.name
+    folder.mkdir(parents=True, exist_ok=True)
+    target.write_text(notebook_text(exercise_notebook(load_exercise(solution))), encoding="utf-8")
+    return target
+
+
+def drifted(solutions: Path, exercises: Path) -> list[str]:
+    """Names of the notebooks in which an exercise is not what its solution gives."""
+    wanted = {
+        path.name: notebook_text(exercise_notebook(load_exercise(path)))
+        for path in sorted(solutions.glob("*.ipynb"))
+    }
+    found = {path.name: path.read_text(encoding="utf-8") for path in exercises.glob("*.ipynb")}
+    return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, and generate or compare."""
+    parser = argparse.ArgumentParser(prog="python -m mlkit.grading.generate", description=__doc__)
+    parser.add_argument("names", nargs="*", help="stems such as 03-idempotency (default: all)")
+    parser.add_argument("--solutions", type=Path, default=Path("solutions"))
+    parser.add_argument("--exercises", type=Path, default=Path("exercises"))
+    parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
+    options = parser.parse_args(arguments)
+    try:
+        return _check(options) if options.check else _write(options)
+    except MlkitError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+def _check(options: argparse.Namespace) -> int:
+    names = drifted(options.solutions, options.exercises)
+    for name in names:
+        sys.stderr.write(f"exercises/{name} is not what solutions/{name} gives: run make exercises\n")
+    return 1 if names else 0
+
+
+def _write(options: argparse.Namespace) -> int:
+    for path in sorted(options.solutions.glob("*.ipynb")):
+        if not options.names or path.stem in options.names:
+            sys.stderr.write(f"{generate(path, options.exercises)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

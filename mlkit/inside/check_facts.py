@@ -1,0 +1,215 @@
+"""What a check cell printed, held against what it should have printed. Pure.
+
+A check cell prints one JSON object, its *facts*: a name for each situation that it tried, and what the
+answer gave there. Every fact is compared by itself, so that a learner can be told which situation went
+wrong, and which misconception that looks like.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["CheckSpec", "Judgement", "Observation", "Status", "judge", "read_facts", "same"]
+
+Status = Literal["passed", "failed", "not_attempted", "error", "timeout"]
+Accept = Callable[[Any, Mapping[str, Any]], bool]
+
+STUB_ERROR = "NotImplementedError"
+NOT_ATTEMPTED = "Not attempted yet: the answer is still the stub that you were given."
+SILENT = "The check printed nothing that it could be judged by. Does your answer print, or change print?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSpec:
+    """One check cell: what it runs, what it is worth, and what it says.
+
+    Parameters
+    ----------
+    id : str
+        The cell's id, `check-…`.
+    source : str
+        The code of the probe.
+    title : str
+        What is checked, in a few words.
+    points : float
+        What a pass is worth.
+    hidden : bool
+        Whether the cell exists in the grader's copy only.
+    answers : tuple of str
+        Ids of the answer cells that the check is about.
+    expected : Mapping
+        The facts that the model solution gives.
+    accept : Mapping
+        Fact → rule, for facts that have more than one right value.
+    tolerance : float
+        How far two numbers may lie apart, relatively and absolutely.
+    misconceptions : tuple of Mapping
+        The first entry that fits a wrong result gives the sentence (`say`).
+    otherwise : str
+        The sentence for every other wrong result.
+    hints : tuple of str
+        Shown one by one, on request.
+    """
+
+    id: str
+    source: str = ""
+    title: str = ""
+    points: float = 0
+    hidden: bool = False
+    answers: tuple[str, ...] = ()
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    accept: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tolerance: float = 1e-9
+    misconceptions: tuple[Mapping[str, Any], ...] = ()
+    otherwise: str = ""
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What came out when a check ran: its standard output, or the exception that ended it."""
+
+    text: str = ""
+    error: str | None = None
+    error_text: str = ""
+    timed_out: bool = False
+    died: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """The status of one check, the facts that were wrong, and the sentence to read."""
+
+    status: Status
+    message: str = ""
+    wrong: tuple[str, ...] = ()
+
+
+def read_facts(text: str) -> dict[str, Any] | None:
+    """The JSON object that a check printed, or None if it printed anything else."""
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def same(actual: Any, expected: Any, tolerance: float = 1e-9) -> bool:
+    """Whether two JSON values are equal; numbers within a tolerance, a bool never equals a number."""
+    if isinstance(actual, bool) or isinstance(expected, bool):
+        return actual is expected
+    if isinstance(actual, int | float) and isinstance(expected, int | float):
+        return _close(actual, expected, tolerance)
+    if isinstance(actual, list) and isinstance(expected, list):
+        return len(actual) == len(expected) and all(
+            same(a, e, tolerance) for a, e in zip(actual, expected, strict=True)
+        )
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        return actual.keys() == expected.keys() and all(
+            same(actual[key], expected[key], tolerance) for key in expected
+        )
+    return type(actual) is type(expected) and bool(actual == expected)
+
+
+def _close(actual: float, expected: float, tolerance: float) -> bool:
+    if actual == expected:
+        return True
+    try:
+        if math.isnan(actual) or math.isnan(expected):
+            return math.isnan(actual) and math.isnan(expected)
+        return math.isclose(actual, expected, rel_tol=tolerance, abs_tol=tolerance)
+    except OverflowError:
+        return False
+
+
+def judge(
+    spec: CheckSpec, seen: Observation, *, rules: Mapping[str, Accept] | None = None
+) -> Judgement:
+    """Decide what one check's result means, and what to tell the learner.
+
+    Parameters
+    ----------
+    spec : CheckSpec
+        The check.
+    seen : Observation
+        What came out of the kernel.
+    rules : Mapping, optional
+        Name → rule, for `spec.accept`.
+
+    Returns
+    -------
+    Judgement
+        The status, and for everything but a pass one sentence.
+    """
+    if seen.timed_out:
+        return Judgement(status="timeout", message=_sentence(spec, seen, {}, ()))
+    if seen.died:
+        return Judgement(status="error", message=_sentence(spec, seen, {}, ()))
+    if seen.error == STUB_ERROR:
+        return Judgement(status="not_attempted", message=NOT_ATTEMPTED)
+    if seen.error is not None:
+        return Judgement(status="failed", message=_sentence(spec, seen, {}, ()))
+    facts = read_facts(seen.text)
+    if facts is None:
+        return Judgement(status="failed", message=SILENT)
+    wrong = _wrong_facts(spec, facts, rules or {})
+    if not wrong:
+        return Judgement(status="passed")
+    return Judgement(status="failed", message=_sentence(spec, seen, facts, wrong), wrong=wrong)
+
+
+def _wrong_facts(
+    spec: CheckSpec, facts: Mapping[str, Any], rules: Mapping[str, Accept]
+) -> tuple[str, ...]:
+    """Names of the facts that are not as they should be, unexpected ones too."""
+    missing = object()
+    wrong = [name for name in spec.expected if not _right(spec, name, facts.get(name, missing), rules)]
+    return (*wrong, *(name for name in facts if name not in spec.expected))
+
+
+def _right(spec: CheckSpec, name: str, value: Any, rules: Mapping[str, Accept]) -> bool:
+    if name not in spec.accept:
+        return same(value, spec.expected[name], spec.tolerance)
+    rule = spec.accept[name]
+    return rules[rule["rule"]](value, rule)
+
+
+def _sentence(
+    spec: CheckSpec, seen: Observation, facts: Mapping[str, Any], wrong: Sequence[str]
+) -> str:
+    """The first misconception that fits; else the check's own general sentence."""
+    for entry in spec.misconceptions:
+        if _fits(entry, seen, facts, wrong, spec.tolerance):
+            return str(entry["say"])
+    if seen.timed_out:
+        return "Your answer did not come to an end in the time allowed: look for an endless loop."
+    if seen.died:
+        return "The Python process ended while your answer ran: an answer must not end the process."
+    if seen.error is not None:
+        return f"Your answer raised {seen.error}, which it should not do here. {spec.otherwise}".strip()
+    return spec.otherwise or "The answer gives another result than it should."
+
+
+def _fits(
+    entry: Mapping[str, Any],
+    seen: Observation,
+    facts: Mapping[str, Any],
+    wrong: Sequence[str],
+    tolerance: float,
+) -> bool:
+    """Whether every condition of a misconception holds: `error`, `timeout`, `died`, `wrong`, `when`."""
+    if entry.get("timeout", False) != seen.timed_out or entry.get("died", False) != seen.died:
+        return False
+    if entry.get("error") != seen.error:
+        return False
+    if not set(entry.get("wrong", ())) <= set(wrong):
+        return False
+    missing = object()
+    return all(
+        same(facts.get(name, missing), value, tolerance)
+        for name, value in entry.get("when", {}).items()
+    )

@@ -1,0 +1,119 @@
+"""`mlkit.check`: feedback beside a check, in the learner's own notebook, at once and offline."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import GradingError
+from mlkit.inside.check_facts import CheckSpec, Judgement, Observation, judge
+from mlkit.inside.check_notebook import cell_text, check_from_cell, find_notebook
+
+__all__ = ["Feedback", "check"]
+
+MARKS = {"passed": "✓ passed", "not_attempted": "· not attempted", "unknown": "? not found"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """What a learner is told about one check; a notebook shows it as text, never as a traceback."""
+
+    title: str
+    status: str
+    message: str = ""
+    more: str = ""
+
+    def __repr__(self) -> str:
+        """The heading, the sentence, and what was asked for besides."""
+        heading = f"{MARKS.get(self.status, '✗ not yet')}: {self.title}"
+        return "\n".join(part for part in (heading, self.message, self.more) if part)
+
+
+def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
+    """Run a check of this notebook on the answers as they stand now, and say what it means.
+
+    Parameters
+    ----------
+    check_id : str
+        The check cell's id, `check-…`.
+    hint : int
+        Show the first `hint` hints too.
+    solution : bool
+        Show the model answer too; only after an attempt.
+
+    Returns
+    -------
+    Feedback
+        Not attempted, passed, or the misconception that the result looks like, in a sentence. It
+        raises nothing: a learner should meet sentences, not tracebacks.
+    """
+    try:
+        path, notebook = find_notebook(check_id, Path.cwd())
+    except GradingError as error:
+        return Feedback(title=check_id, status="unknown", message=str(error))
+    cells = {cell["id"]: cell for cell in notebook["cells"] if "id" in cell}
+    spec = check_from_cell(cells[check_id])
+    found = judge(spec, _run(spec.source, _namespace()))
+    extra = [] if found.status == "passed" else _hints(spec, hint)
+    if solution:
+        extra.append(_solution(spec, found, path))
+    return Feedback(
+        title=spec.title, status=found.status, message=found.message, more="\n".join(extra)
+    )
+
+
+def _namespace() -> dict[str, Any]:
+    """The names of the notebook that calls; outside one, those of `__main__`."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()  # type: ignore[no-untyped-call]  # IPython leaves it untyped
+    if shell is None:
+        import __main__
+
+        return vars(__main__)
+    names: dict[str, Any] = shell.user_ns
+    return names
+
+
+def _run(source: str, names: dict[str, Any]) -> Observation:
+    """Run a probe on a copy of the names, so that it leaves none behind."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(compile(source, "<check>", "exec"), dict(names))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever an answer raises becomes a sentence
+        return Observation(error=type(error).__name__, error_text=str(error))
+    return Observation(text=printed.getvalue())
+
+
+def _hints(spec: CheckSpec, wanted: int) -> list[str]:
+    """The hints asked for, and how to ask for the next."""
+    shown = spec.hints[:wanted]
+    lines = [f"Hint {number}: {text}" for number, text in enumerate(shown, start=1)]
+    if len(shown) < len(spec.hints):
+        lines.append(f'For a hint: mlkit.check("{spec.id}", hint={len(shown) + 1})')
+    return lines
+
+
+def _solution(spec: CheckSpec, found: Judgement, path: Path) -> str:
+    """The model answers, if the learner has tried and the solutions are in this copy."""
+    if found.status == "not_attempted":
+        return "The solution is shown after an attempt of your own."
+    model = path.resolve().parent.parent / "solutions" / path.name
+    if not model.is_file():
+        return "The solutions are not in this copy: ask whoever gave you the exercise."
+    cells = _cells(model)
+    return "\n\n".join(cell_text(cells[name]) for name in spec.answers if name in cells)
+
+
+def _cells(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    import json
+
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return {cell["id"]: cell for cell in notebook["cells"]}
