@@ -19,7 +19,7 @@ __all__ = [
     "is_scalar",
 ]
 
-_CLASSES: Mapping[str, type] = {
+_CLASSES: Mapping[str, type[Any]] = {
     "bool": bool,
     "int": int,
     "float": float,
@@ -72,7 +72,7 @@ class TypeSpec:
         return self.kind == "Secret" or any(member.is_secret for member in self.members)
 
     def find(self, kind: str) -> TypeSpec | None:
-        """This type or the first member of that kind, for its spelling."""
+        """Give this type, or the first member of that kind, for its spelling."""
         if self.kind == kind:
             return self
         return next((hit for member in self.members if (hit := member.find(kind))), None)

@@ -1,0 +1,87 @@
+"""The parameters of a run: each value with the layer it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from mlkit.core.pipeline import Instance
+from mlkit.core.policies import Notify
+from mlkit.core.types import fit
+from mlkit.core.values import encode
+
+__all__ = ["HIDDEN", "Bound", "Configuration"]
+
+HIDDEN = "***"
+"""What stands in records where a secret's value would."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A value bound to a parameter.
+
+    Parameters
+    ----------
+    value : object
+        What the notebook receives.
+    origin : str
+        Where it came from: `pipeline.yaml:7`, `environment variable MLKIT_PARAM_ROWS`, ….
+    secret : bool
+        Whether the value must appear nowhere.
+    shown : object
+        What records show in its place: a template such as `${NAME}`, or `***`.
+    """
+
+    value: Any
+    origin: str
+    secret: bool = False
+    shown: Any = HIDDEN
+
+    @property
+    def public(self) -> Any:
+        """The value for records and fingerprints; a secret's is its template."""
+        return self.shown if self.secret else self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """Everything that the layers say for one run.
+
+    Parameters
+    ----------
+    pipeline : mapping of str to Bound
+        The pipeline's own parameters.
+    stages : mapping of str to mapping of str to Bound
+        For each stage, what its notebook receives beside inputs, outputs and `foreach`; what is
+        absent keeps the notebook's default.
+    files : mapping of str to PurePath
+        The files from outside, by `STAGE.INPUT`, with environment variables filled in.
+    notify : mapping of str to Notify
+        For each stage, the addresses with environment variables filled in.
+    secrets : tuple of str
+        The values that must appear nowhere.
+    overrides : mapping
+        What was given beside pipeline.yaml, secrets left out, so that the run can be resumed.
+    """
+
+    pipeline: Mapping[str, Bound] = field(default_factory=dict)
+    stages: Mapping[str, Mapping[str, Bound]] = field(default_factory=dict)
+    files: Mapping[str, PurePath] = field(default_factory=dict)
+    notify: Mapping[str, Notify] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, Any]:
+        """The pipeline's parameters for records, secrets hidden."""
+        return {name: encode(bound.public) for name, bound in self.pipeline.items()}
+
+    def of(self, instance: Instance) -> dict[str, Bound]:
+        """What one instance receives, its `foreach` value included."""
+        bound = dict(self.stages.get(instance.stage.name, {}))
+        foreach = instance.stage.foreach
+        if foreach is not None:
+            spec = instance.stage.declared[foreach.parameter].spec
+            bound[foreach.parameter] = Bound(value=fit(instance.value, spec), origin="foreach")
+        return bound

@@ -1,0 +1,206 @@
+"""Hold a stage against what its notebook declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage, StageOutput
+from mlkit.core.types import ValueMismatchError, accepts, fit
+from mlkit.load.section import Section, did_you_mean
+
+__all__ = ["ENVIRONMENT", "check_parameter_defaults", "fit_to_notebook", "holds_variable"]
+
+ENVIRONMENT = "${"
+_SAMPLE_PATH = "/path"
+
+
+def holds_variable(value: Any) -> bool:
+    """Whether a value holds `${NAME}`, which only a run fills in."""
+    if isinstance(value, str):
+        return ENVIRONMENT in value
+    if isinstance(value, Mapping):
+        return any(map(holds_variable, value.values()))
+    return isinstance(value, list) and any(map(holds_variable, value))
+
+
+def fit_to_notebook(
+    stage: Stage, section: Section, declared: Mapping[str, Declaration], mapped: Mapping[str, bool]
+) -> Stage:
+    """Check every name and value of a stage against its notebook.
+
+    Parameters
+    ----------
+    stage : Stage
+        As pipeline.yaml says.
+    section : Section
+        Its place in pipeline.yaml.
+    declared : mapping of str to Declaration
+        What the notebook's parameters cell declares.
+    mapped : mapping of str to bool
+        For each stage of the pipeline, whether it is mapped.
+
+    Returns
+    -------
+    Stage
+        With its declarations, its values fitted to their types.
+
+    Raises
+    ------
+    PipelineError
+        If pipeline.yaml gives a name that the notebook does not declare, or a value of another
+        type.
+    """
+    _names_once(stage, section)
+    for kind in ("parameters", "inputs", "outputs"):
+        _declared(stage, section, declared, kind)
+    _paths_fit(stage, section, declared, mapped)
+    parameters = _fit_parameters(stage, section, declared)
+    foreach = _fit_foreach(stage, section, declared)
+    return replace(stage, parameters=parameters, foreach=foreach, declared=declared)
+
+
+def _names_once(stage: Stage, section: Section) -> None:
+    seen: dict[str, str] = {}
+    groups: dict[str, Mapping[str, Any]] = {
+        "parameters": stage.parameters,
+        "inputs": stage.inputs,
+        "outputs": stage.outputs,
+        "foreach": {} if stage.foreach is None else {stage.foreach.parameter: None},
+    }
+    for kind, names in groups.items():
+        for name in names:
+            if name in seen:
+                section.fail(
+                    f"'{name}' stands under '{seen[name]}' and under '{kind}'",
+                    _line(section, kind, name),
+                    "Give each a name of its own",
+                )
+            seen[name] = kind
+
+
+def _declared(
+    stage: Stage, section: Section, declared: Mapping[str, Declaration], kind: str
+) -> None:
+    for name in getattr(stage, kind):
+        if name not in declared:
+            section.fail(
+                f"the notebook {stage.notebook.name} declares no '{name}' "
+                f"(which stands under '{kind}')",
+                _line(section, kind, name),
+                did_you_mean(name, declared)
+                or "Declare it with a default in the cell tagged 'parameters'",
+            )
+
+
+def _paths_fit(
+    stage: Stage,
+    section: Section,
+    declared: Mapping[str, Declaration],
+    mapped: Mapping[str, bool],
+) -> None:
+    for name in stage.outputs:
+        _path_fits(stage, section, declared[name], "outputs")
+    for name, source in stage.inputs.items():
+        many = (
+            isinstance(source, StageOutput)
+            and source.node.value is None
+            and mapped.get(source.node.stage, False)
+        )
+        if many and not accepts(declared[name].spec, [_SAMPLE_PATH]):
+            section.fail(
+                f"input '{name}' comes from the mapped stage '{source}' as a list of paths, but "
+                f"{stage.notebook.name} declares {declared[name].spec}",
+                _line(section, "inputs", name),
+                f"Declare it '{name}: list[str]'",
+            )
+        if not many:
+            _path_fits(stage, section, declared[name], "inputs")
+
+
+def _path_fits(stage: Stage, section: Section, item: Declaration, kind: str) -> None:
+    if not accepts(item.spec, _SAMPLE_PATH):
+        section.fail(
+            f"'{item.name}' (under '{kind}') is a path, but {stage.notebook.name} declares "
+            f"{item.spec}",
+            _line(section, kind, item.name),
+            f"Declare it '{item.name}: str'",
+        )
+
+
+def _fit_parameters(
+    stage: Stage, section: Section, declared: Mapping[str, Declaration]
+) -> dict[str, Any]:
+    fitted = {}
+    for name, value in stage.parameters.items():
+        if holds_variable(value):
+            fitted[name] = value
+            continue
+        try:
+            fitted[name] = fit(value, declared[name].spec)
+        except ValueMismatchError as error:
+            section.fail(
+                f"parameter '{name}': {error} (as {stage.notebook.name} declares)",
+                _line(section, "parameters", name),
+                "Change the value, or the annotation in the notebook",
+            )
+    return fitted
+
+
+def _fit_foreach(stage: Stage, section: Section, declared: Mapping[str, Declaration]) -> Any:
+    foreach = stage.foreach
+    if foreach is None:
+        return None
+    line = section.line_of("foreach")
+    if foreach.parameter not in declared:
+        section.fail(
+            f"'foreach' maps over '{foreach.parameter}', which {stage.notebook.name} does not "
+            "declare",
+            line,
+            did_you_mean(foreach.parameter, declared),
+        )
+    if declared[foreach.parameter].spec.is_secret:
+        section.fail("'foreach' cannot map over a secret", line)
+    if foreach.values is None:
+        return foreach
+    try:
+        values = tuple(fit(value, declared[foreach.parameter].spec) for value in foreach.values)
+    except ValueMismatchError as error:
+        section.fail(f"'foreach': {error} (as {stage.notebook.name} declares)", line)
+    return replace(foreach, values=values)
+
+
+def _line(section: Section, kind: str, name: str) -> int:
+    inner = section.section(kind) if section.get(kind) is not None else None
+    return section.line_of(kind) if inner is None else inner.line_of(name)
+
+
+def check_parameter_defaults(pipeline: Pipeline, section: Section | None) -> None:
+    """Check the pipeline's parameters against every notebook that declares one of that name."""
+    if section is None:
+        return
+    for name, value in pipeline.parameters.items():
+        for stage in pipeline.stages.values():
+            item = stage.configurable.get(name)
+            if item is None or holds_variable(value):
+                continue
+            try:
+                fit(value, item.spec)
+            except ValueMismatchError as error:
+                section.fail(
+                    f"'{name}': {error} (as {stage.notebook.name} of stage '{stage.name}' "
+                    "declares)",
+                    section.line_of(name),
+                    "Change the value, or the annotation in the notebook",
+                )
+
+
+def external_files(pipeline: Pipeline) -> dict[str, ExternalFile]:
+    """Give the files from outside that stages read, by `STAGE.INPUT`."""
+    return {
+        f"{stage.name}.{name}": source
+        for stage in pipeline.stages.values()
+        for name, source in stage.inputs.items()
+        if isinstance(source, ExternalFile)
+    }

@@ -1,0 +1,158 @@
+"""Read a pipeline.yaml and everything it names into a checked `Pipeline`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit.core.pipeline import Declaration, Pipeline, Stage
+from mlkit.errors import NotebookError, PipelineError
+from mlkit.load.contract import check_parameter_defaults, fit_to_notebook
+from mlkit.load.cron import check_cron
+from mlkit.load.references import Lines, check_references
+from mlkit.load.section import Section
+from mlkit.load.stage import read_defaults, read_stage
+from mlkit.load.yaml_tree import read_yaml
+from mlkit.notebook.cells import read_notebook
+from mlkit.notebook.declarations import declarations
+
+__all__ = ["PIPELINE_FILE", "load_pipeline"]
+
+PIPELINE_FILE = "pipeline.yaml"
+_TOP_KEYS = ("name", "description", "schedule", "parameters", "defaults", "stages")
+
+
+def load_pipeline(path: Path | str) -> Pipeline:
+    """Read a pipeline and check everything that can be checked without a kernel.
+
+    Parameters
+    ----------
+    path : Path or str
+        A pipeline.yaml, or the folder that holds one.
+
+    Returns
+    -------
+    Pipeline
+        Frozen; paths are absolute, durations are seconds.
+
+    Raises
+    ------
+    PipelineError
+        If the file is missing or breaks a rule; names the line, the fact and the remedy.
+    NotebookError
+        If a stage's notebook is missing or breaks the notebook's contract.
+    """
+    file = find_pipeline_file(Path(path))
+    top = Section(read_yaml(_read(file), str(file), PipelineError), file, "the pipeline")
+    top.allow(_TOP_KEYS)
+    name = top.text("name")
+    if not name:
+        top.fail("'name' is missing", remedy="Give the pipeline a name: name: flights")
+    parameters = top.section("parameters", "the pipeline's parameters")
+    pipeline = Pipeline(
+        name=name,
+        file=file,
+        description=top.text("description") or "",
+        schedule=_schedule(top),
+        parameters={} if parameters is None else _plain(parameters),
+        stages=_stages(top, file),
+    )
+    check_parameter_defaults(pipeline, parameters)
+    return pipeline
+
+
+def find_pipeline_file(path: Path) -> Path:
+    """Give the absolute path of a pipeline.yaml, itself or its folder named."""
+    place = path.expanduser().absolute()
+    file = place / PIPELINE_FILE if place.is_dir() else place
+    if not file.is_file():
+        raise PipelineError(
+            "there is no such pipeline",
+            file,
+            remedy="Name a pipeline.yaml or the folder that holds one",
+        )
+    return file
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(f"the file cannot be read ({error})", file) from None
+
+
+def _plain(section: Section) -> dict[str, Any]:
+    for name, entry in section.entries.items():
+        if not name.isidentifier():
+            section.fail(f"'{name}' cannot be the name of a variable", entry.line)
+    return {name: entry.plain() for name, entry in section.entries.items()}
+
+
+def _schedule(top: Section) -> str | None:
+    cron = top.text("schedule")
+    if cron is not None:
+        try:
+            check_cron(cron)
+        except ValueError as error:
+            top.fail(
+                f"'schedule': {error}",
+                top.line_of("schedule"),
+                'Write a cron expression of five fields, such as "0 2 * * *"',
+            )
+    return cron
+
+
+def _stages(top: Section, file: Path) -> dict[str, Stage]:
+    entries = top.section("stages", "stages")
+    if entries is None or not entries.entries:
+        top.fail("there are no stages", top.line_of("stages"), "Add a stage with its notebook")
+    defaults_section = top.section("defaults", "defaults")
+    if defaults_section is not None:
+        from mlkit.load.policies import POLICIES
+
+        defaults_section.allow(POLICIES)
+    defaults = read_defaults(defaults_section)
+    sections = {
+        name: Section(entry, file, f"stage '{name}'") for name, entry in entries.entries.items()
+    }
+    stages: dict[str, Stage] = {}
+    lines: dict[str, Lines] = {}
+    for name, section in sections.items():
+        stages[name], lines[name] = read_stage(name, section, defaults)
+    check_references(stages, lines, file)
+    return _with_notebooks(stages, sections)
+
+
+def _with_notebooks(
+    stages: Mapping[str, Stage], sections: Mapping[str, Section]
+) -> dict[str, Stage]:
+    mapped = {name: stage.foreach is not None for name, stage in stages.items()}
+    read: dict[Path, Mapping[str, Declaration]] = {}
+    complete = {}
+    for name, stage in stages.items():
+        notebook, section = Path(stage.notebook), sections[name]
+        if not notebook.is_file():
+            section.fail(
+                f"the notebook '{stage.notebook.name}' does not exist",
+                section.line_of("notebook"),
+                _nearby(notebook),
+            )
+        if notebook not in read:
+            read[notebook] = declarations(read_notebook(notebook))
+        complete[name] = fit_to_notebook(stage, section, read[notebook], mapped)
+    return complete
+
+
+def _nearby(notebook: Path) -> str:
+    from mlkit.load.section import did_you_mean
+
+    folder = notebook.parent
+    if not folder.is_dir():
+        return f"There is no folder '{folder}'"
+    return did_you_mean(notebook.name, sorted(p.name for p in folder.glob("*.ipynb"))) or (
+        "Notebooks are named relative to this file"
+    )
+
+
+__all__ += ["NotebookError", "find_pipeline_file"]

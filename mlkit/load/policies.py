@@ -1,0 +1,119 @@
+"""The policies of a stage: retry, sensor, notification, resources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mlkit.core.policies import Notify, Resources, Retry, WaitFor
+from mlkit.load.section import Section
+
+__all__ = ["POLICIES", "read_notify", "read_resources", "read_retry", "read_wait_for"]
+
+POLICIES = ("retry", "timeout", "trigger", "cache", "critical", "notify", "resources", "image")
+"""The stage keys that `defaults` may hold as well."""
+
+_CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_QUANTITY = re.compile(r"\d+(\.\d+)?([numkKMGTPE]i?)?")
+
+
+def read_retry(section: Section | None, inherited: Retry) -> Retry:
+    """Read `retry`; what it leaves out is inherited."""
+    if section is None:
+        return inherited
+    section.allow(("max_retries", "delay", "backoff", "max_delay", "jitter", "on"))
+    given = {
+        "max_retries": section.integer("max_retries"),
+        "delay_s": section.duration("delay"),
+        "backoff": section.number("backoff"),
+        "max_delay_s": section.duration("max_delay"),
+        "jitter": section.boolean("jitter"),
+        "on": _class_names(section),
+    }
+    retry = replace(inherited, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type] # each getter returns its field's type
+    if retry.backoff < 1:
+        section.fail("'backoff' must be 1 or more", section.line_of("backoff"))
+    return retry
+
+
+def _class_names(section: Section) -> tuple[str, ...] | None:
+    names = section.texts("on")
+    if names is None:
+        return None
+    for entry in names:
+        if not _CLASS_NAME.fullmatch(entry.value):
+            section.fail(
+                f"'{entry.value}' is not the name of an exception class",
+                entry.line,
+                "Write bare class names: on: [ConnectionError, TimeoutError]",
+            )
+    return tuple(entry.value.rsplit(".", 1)[-1] for entry in names)
+
+
+def read_wait_for(section: Section | None, folder: Path) -> WaitFor | None:
+    """Read `wait_for`; its path is relative to the pipeline's folder."""
+    if section is None:
+        return None
+    section.allow(("path", "every", "timeout"))
+    path = section.text("path")
+    if not path:
+        section.fail(
+            "'path' is missing", remedy="Name the file to wait for: wait_for: {path: GLOB}"
+        )
+    given = {"every_s": section.duration("every"), "timeout_s": section.duration("timeout")}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    if chosen.get("every_s") == 0:
+        section.fail("'every' must be longer than 0", section.line_of("every"))
+    return WaitFor(path=folder / path, **chosen)
+
+
+def read_notify(section: Section | None, inherited: Notify) -> Notify:
+    """Read `notify`."""
+    if section is None:
+        return inherited
+    section.allow(("on_failure", "on_success"))
+    given = {key: section.texts(key) for key in ("on_failure", "on_success")}
+    for key, entries in given.items():
+        for entry in entries or ():
+            if "://" not in entry.value and "${" not in entry.value:
+                section.fail(
+                    f"'{key}': '{entry.value}' is not an address",
+                    entry.line,
+                    "Write an Apprise URL such as json://localhost:8080/hook",
+                )
+    return replace(
+        inherited,
+        **{
+            k: tuple(e.value for e in entries)
+            for k, entries in given.items()
+            if entries is not None
+        },
+    )
+
+
+def read_resources(section: Section | None, inherited: Resources) -> Resources:
+    """Read `resources`: CPU and memory in Kubernetes' quantities (`500m`, `2`, `4Gi`)."""
+    if section is None:
+        return inherited
+    section.allow(("cpu", "memory", "gpu", "node_selector"))
+    quantities = {key: _quantity(section, key) for key in ("cpu", "memory")}
+    labels = section.section("node_selector")
+    selector: Mapping[str, str] | None = None
+    if labels is not None:
+        selector = {key: str(entry.plain()) for key, entry in labels.entries.items()}
+    given = {**quantities, "gpu": section.integer("gpu"), "node_selector": selector}
+    return replace(inherited, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type] # each getter returns its field's type
+
+
+def _quantity(section: Section, key: str) -> str | None:
+    entry = section.get(key)
+    if entry is None:
+        return None
+    text = str(entry.value)
+    if isinstance(entry.value, bool) or not _QUANTITY.fullmatch(text):
+        section.fail(
+            f"'{key}': {entry.plain()!r} is not a quantity", entry.line, "Write 500m, 2 or 4Gi"
+        )
+    return text

@@ -1,0 +1,161 @@
+"""References from one stage to another's outputs, and the checks that need all stages at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from mlkit.core.graph import find_cycle
+from mlkit.core.pipeline import ExternalFile, Node, Source, Stage, StageOutput
+from mlkit.core.values import label
+from mlkit.errors import PipelineError
+from mlkit.load.section import Section, did_you_mean
+from mlkit.load.yaml_tree import Entry
+
+__all__ = ["Lines", "check_references", "parse_node", "parse_output", "parse_source"]
+
+_NODE = re.compile(r"(?P<stage>[^.\[\]]+)(?:\[(?P<value>.*)\])?", re.DOTALL)
+_OUTPUT = re.compile(r"(?P<node>[^.\[\]]+(?:\[.*\])?)\.(?P<output>[^.\[\]]+)", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """The lines on which a stage's references stand, by the reference."""
+
+    of: Mapping[str, int] = field(default_factory=dict)
+
+
+def parse_node(section: Section, entry: Entry) -> Node:
+    """Read `STAGE` or `STAGE[VALUE]`."""
+    match = _NODE.fullmatch(entry.value)
+    if match is None:
+        section.fail(f"'{entry.value}' is not the name of a stage", entry.line)
+    return Node(stage=match["stage"], value=match["value"])
+
+
+def parse_output(section: Section, text: str, line: int) -> StageOutput:
+    """Read `STAGE.OUTPUT` or `STAGE[VALUE].OUTPUT`."""
+    match = _OUTPUT.fullmatch(text)
+    if match is None:
+        section.fail(
+            f"'{text}' is not a reference to an output",
+            line,
+            "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+        )
+    node = parse_node(section, Entry(value=match["node"], line=line))
+    return StageOutput(node=node, output=match["output"])
+
+
+def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
+    """Read the source of an input: `STAGE.OUTPUT` or `file:PATH`."""
+    if not isinstance(entry.value, str):
+        section.fail(
+            f"{entry.plain()!r} is not a reference to an output",
+            entry.line,
+            "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+        )
+    if entry.value.startswith("file:"):
+        path = entry.value.removeprefix("file:")
+        if not path:
+            section.fail("'file:' names no file", entry.line)
+        return ExternalFile(path=Path(path) if path.startswith("${") else folder / path)
+    return parse_output(section, entry.value, entry.line)
+
+
+def check_references(stages: Mapping[str, Stage], lines: Mapping[str, Lines], file: Path) -> None:
+    """Check that every reference leads somewhere and that there is no cycle.
+
+    Raises
+    ------
+    PipelineError
+        Naming the line and what was probably meant.
+    """
+    for stage in stages.values():
+        _Checker(stage, stages, lines[stage.name].of, file).check()
+    graph = {name: {node.stage for node in stage.upstream} for name, stage in stages.items()}
+    cycle = find_cycle(graph)
+    if cycle is not None:
+        start = min(range(len(cycle)), key=lambda i: stages[cycle[i]].line)
+        turned = [*cycle[start:], *cycle[:start]]
+        raise PipelineError(
+            f"the stages form a cycle: {' → '.join([*turned, turned[0]])}",
+            file,
+            stages[turned[0]].line,
+            "Take one of these references away",
+        )
+
+
+class _Checker:
+    """Checks the references of one stage."""
+
+    def __init__(
+        self, stage: Stage, stages: Mapping[str, Stage], lines: Mapping[str, int], file: Path
+    ) -> None:
+        self.stage = stage
+        self.stages = stages
+        self.lines = lines
+        self.file = file
+
+    def check(self) -> None:
+        for name, source in self.stage.inputs.items():
+            if isinstance(source, StageOutput):
+                self.output(source, f"input '{name}'")
+        for node in self.stage.after:
+            self.node(node, str(node), "'after'")
+        for condition in self.stage.when:
+            self.output(condition.source, "'when'")
+            self.unmapped(condition.source, "'when' reads")
+        foreach = self.stage.foreach
+        if foreach is not None and foreach.source is not None:
+            self.output(foreach.source, "'foreach'")
+            self.unmapped(foreach.source, "'foreach' reads")
+
+    def output(self, source: StageOutput, what: str) -> None:
+        written_by = self.node(source.node, str(source), what)
+        if source.output not in written_by.outputs:
+            self.fail(
+                str(source),
+                f"{what} reads '{source.output}', which stage '{written_by.name}' does not write",
+                did_you_mean(source.output, written_by.outputs),
+            )
+
+    def node(self, node: Node, reference: str, what: str) -> Stage:
+        other = self.stages.get(node.stage)
+        if other is None:
+            self.fail(
+                reference,
+                f"{what} names the stage '{node.stage}', which does not exist",
+                did_you_mean(node.stage, self.stages),
+            )
+        if node.value is None:
+            return other
+        if other.foreach is None:
+            self.fail(
+                reference,
+                f"{what} names '{node}', but stage '{node.stage}' is not mapped",
+                f"Write '{node.stage}'",
+            )
+        values = other.foreach.values
+        labels = None if values is None else [label(value) for value in values]
+        if labels is not None and node.value not in labels:
+            self.fail(
+                reference,
+                f"{what} names '{node}', but '{node.value}' is not among the stage's values",
+                did_you_mean(node.value, labels),
+            )
+        return other
+
+    def unmapped(self, source: StageOutput, what: str) -> None:
+        if self.stages[source.node.stage].foreach is not None:
+            self.fail(
+                str(source),
+                f"{what} '{source}', an output of a mapped stage, which is a list of files",
+                "Gather the list in a stage of its own and read that stage's output",
+            )
+
+    def fail(self, reference: str, fact: str, remedy: str | None) -> NoReturn:
+        line = self.lines.get(reference, self.stage.line)
+        raise PipelineError(f"stage '{self.stage.name}': {fact}", self.file, line, remedy)

@@ -1,0 +1,211 @@
+"""One entry under `stages`: from its YAML to a `Stage` that fits its notebook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mlkit.core.pipeline import Condition, Foreach, Source, Stage, StageOutput
+from mlkit.core.policies import Notify, Resources, Retry
+from mlkit.core.triggers import TriggerRule
+from mlkit.core.types import is_scalar
+from mlkit.core.values import label
+from mlkit.load.policies import read_notify, read_resources, read_retry, read_wait_for
+from mlkit.load.references import Lines, parse_node, parse_output, parse_source
+from mlkit.load.section import Section
+
+__all__ = ["STAGE_KEYS", "Defaults", "read_defaults", "read_stage"]
+
+STAGE_KEYS = (
+    "notebook",
+    "parameters",
+    "inputs",
+    "outputs",
+    "after",
+    "when",
+    "foreach",
+    "trigger",
+    "retry",
+    "timeout",
+    "cache",
+    "critical",
+    "wait_for",
+    "notify",
+    "resources",
+    "image",
+)
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_RESERVED = frozenset({"notebook.ipynb", "attempts"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """The policies that every stage inherits."""
+
+    retry: Retry = field(default_factory=Retry)
+    timeout_s: float | None = None
+    trigger: TriggerRule = TriggerRule.ALL_SUCCESS
+    cache: bool | None = None
+    critical: bool = True
+    notify: Notify = field(default_factory=Notify)
+    resources: Resources = field(default_factory=Resources)
+    image: str | None = None
+
+
+def read_defaults(section: Section | None) -> Defaults:
+    """Read `defaults`."""
+    return Defaults() if section is None else Defaults(**_policies(section, Defaults()))
+
+
+def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
+    timeout = section.duration("timeout")
+    if timeout == 0:
+        section.fail("'timeout' must be longer than 0", section.line_of("timeout"))
+    cache = section.boolean("cache")
+    critical = section.boolean("critical")
+    return {
+        "retry": read_retry(section.section("retry"), inherited.retry),
+        "timeout_s": inherited.timeout_s if timeout is None else timeout,
+        "trigger": section.choice("trigger", TriggerRule, TriggerRule) or inherited.trigger,
+        "cache": inherited.cache if cache is None else cache,
+        "critical": inherited.critical if critical is None else critical,
+        "notify": read_notify(section.section("notify"), inherited.notify),
+        "resources": read_resources(section.section("resources"), inherited.resources),
+        "image": section.text("image") or inherited.image,
+    }
+
+
+def read_stage(name: str, section: Section, defaults: Defaults) -> tuple[Stage, Lines]:
+    """Read one stage; its references and its notebook are checked later.
+
+    Returns
+    -------
+    Stage
+        Without its declarations.
+    Lines
+        Where its references stand.
+    """
+    section.allow(STAGE_KEYS)
+    if not _NAME.fullmatch(name):
+        section.fail("a stage's name holds letters, digits, '_' and '-' only, no digit first")
+    folder = section.file.parent
+    lines: dict[str, int] = {}
+    notebook = section.text("notebook")
+    if not notebook:
+        section.fail(
+            "'notebook' is missing", remedy="Name the stage's notebook, relative to this file"
+        )
+    policies = _policies(section, defaults)
+    outputs = _outputs(section)
+    policies["cache"] = bool(outputs) if policies["cache"] is None else policies["cache"]
+    stage = Stage(
+        name=name,
+        notebook=folder / notebook,
+        parameters=_plain(section.section("parameters")),
+        inputs=_inputs(section, folder, lines),
+        outputs=outputs,
+        after=_after(section, lines),
+        when=_when(section, lines),
+        foreach=_foreach(section, lines),
+        wait_for=read_wait_for(section.section("wait_for"), folder),
+        line=section.line,
+        **policies,
+    )
+    return stage, Lines(of=lines)
+
+
+def _plain(section: Section | None) -> dict[str, Any]:
+    if section is None:
+        return {}
+    return {key: entry.plain() for key, entry in section.entries.items()}
+
+
+def _inputs(section: Section, folder: Path, lines: dict[str, int]) -> dict[str, Source]:
+    inner = section.section("inputs")
+    found: dict[str, Source] = {}
+    for name, entry in ({} if inner is None else inner.entries).items():
+        found[name] = parse_source(section, entry, folder)
+        lines[str(found[name])] = entry.line
+    return found
+
+
+def _outputs(section: Section) -> dict[str, str]:
+    inner = section.section("outputs")
+    found: dict[str, str] = {}
+    for name, entry in ({} if inner is None else inner.entries).items():
+        file = entry.value
+        if not isinstance(file, str) or not file:
+            section.fail(f"output '{name}' must name a file", entry.line)
+        path = PurePosixPath(file)
+        if path.is_absolute() or ".." in path.parts or "\\" in file or "\0" in file:
+            section.fail(
+                f"output '{name}' leaves the stage's folder: '{file}'",
+                entry.line,
+                "Name a file inside the stage's own folder",
+            )
+        if not path.parts or path.parts[0] in _RESERVED:
+            section.fail(
+                f"output '{name}' cannot be called '{file}'", entry.line, "Choose another name"
+            )
+        if any(_overlaps(path, PurePosixPath(other)) for other in found.values()):
+            section.fail(
+                f"output '{name}' shares the file '{file}' with another output", entry.line
+            )
+        found[name] = str(path)
+    return found
+
+
+def _overlaps(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one == other or one in other.parents or other in one.parents
+
+
+def _after(section: Section, lines: dict[str, int]) -> tuple[Any, ...]:
+    nodes = []
+    for entry in section.texts("after") or ():
+        node = parse_node(section, entry)
+        lines.setdefault(str(node), entry.line)
+        nodes.append(node)
+    return tuple(nodes)
+
+
+def _when(section: Section, lines: dict[str, int]) -> tuple[Condition, ...]:
+    inner = section.section("when")
+    conditions = []
+    for reference, entry in ({} if inner is None else inner.entries).items():
+        source = parse_output(section, reference, entry.line)
+        lines[str(source)] = entry.line
+        values = entry.plain() if isinstance(entry.value, tuple) else [entry.plain()]
+        conditions.append(Condition(source=source, values=tuple(values)))
+    return tuple(conditions)
+
+
+def _foreach(section: Section, lines: dict[str, int]) -> Foreach | None:
+    inner = section.section("foreach")
+    if inner is None:
+        return None
+    if len(inner.entries) != 1:
+        inner.fail("name exactly one parameter", remedy="Write foreach: {NAME: [VALUE, …]}")
+    ((parameter, entry),) = inner.entries.items()
+    if isinstance(entry.value, str):
+        source: StageOutput = parse_output(section, entry.value, entry.line)
+        lines[str(source)] = entry.line
+        return Foreach(parameter=parameter, source=source)
+    if not isinstance(entry.value, tuple):
+        inner.fail("give a list of values, or STAGE.OUTPUT of a JSON list", entry.line)
+    _check_values(inner, entry.value)
+    return Foreach(parameter=parameter, values=tuple(item.plain() for item in entry.value))
+
+
+def _check_values(section: Section, items: tuple[Any, ...]) -> None:
+    seen: Mapping[str, int] = {}
+    for item in items:
+        value = item.plain()
+        if not is_scalar(value):
+            section.fail(f"the value {value!r} is not a scalar", item.line)
+        if label(value) in seen:
+            section.fail(f"the value {value!r} stands twice", item.line)
+        seen = {**seen, label(value): item.line}

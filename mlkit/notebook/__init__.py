@@ -1,0 +1,1 @@
+"""Notebooks: what they declare, what they hold, how they are executed."""

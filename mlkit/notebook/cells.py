@@ -1,0 +1,127 @@
+"""Read a notebook's cells as plain values, without importing nbformat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import NotebookError
+
+__all__ = ["Cell", "NotebookSource", "parse_notebook", "read_notebook"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell.
+
+    Parameters
+    ----------
+    index : int
+        Its place in the notebook, from 0.
+    id : str
+        Its id; `cell-INDEX` in notebooks too old to have ids.
+    kind : str
+        code, markdown or raw.
+    source : str
+        Its text.
+    tags : frozenset of str
+        Its tags.
+    """
+
+    index: int
+    id: str
+    kind: str
+    source: str
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of its text, as hexadecimal digits."""
+        return sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """How to name it to a person: its number from 1 and its first line."""
+        first = next((line.strip() for line in self.source.splitlines() if line.strip()), "")
+        return f"cell {self.index + 1} ({first[:60]})" if first else f"cell {self.index + 1}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotebookSource:
+    """A notebook as it stands on the disk: its path, its cells and its whole document."""
+
+    path: Path
+    cells: tuple[Cell, ...]
+    document: Mapping[str, Any]
+
+    @property
+    def code_cells(self) -> tuple[Cell, ...]:
+        """The code cells that hold anything, in order."""
+        return tuple(cell for cell in self.cells if cell.kind == "code" and cell.source.strip())
+
+    def tagged(self, tag: str) -> tuple[Cell, ...]:
+        """The code cells that carry a tag."""
+        return tuple(cell for cell in self.cells if cell.kind == "code" and tag in cell.tags)
+
+
+def read_notebook(path: Path) -> NotebookSource:
+    """Read a notebook of format 4.
+
+    Raises
+    ------
+    NotebookError
+        If there is no such file, or it holds no notebook.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotebookError("there is no such notebook", path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotebookError(f"the notebook cannot be read ({error})", path) from None
+    return parse_notebook(text, path)
+
+
+def parse_notebook(text: str, path: Path) -> NotebookSource:
+    """Read a notebook from its text; `path` names it in errors."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        line = getattr(error, "lineno", None)
+        raise NotebookError(f"the notebook is not valid JSON ({error})", path, line) from None
+    except RecursionError:
+        raise NotebookError("the notebook is nested too deeply", path) from None
+    if not isinstance(document, dict) or document.get("nbformat") != 4:
+        raise NotebookError(
+            "this is not a notebook of format 4",
+            path,
+            remedy="Open it in JupyterLab and save it, or use 'jupyter nbconvert --to notebook'",
+        )
+    cells = document.get("cells")
+    if not isinstance(cells, list):
+        raise NotebookError("the notebook has no list of cells", path)
+    return NotebookSource(
+        path=path,
+        cells=tuple(_cell(index, cell, path) for index, cell in enumerate(cells)),
+        document=document,
+    )
+
+
+def _cell(index: int, cell: Any, path: Path) -> Cell:
+    source = cell.get("source", "") if isinstance(cell, dict) else None
+    if isinstance(source, list) and all(isinstance(part, str) for part in source):
+        source = "".join(source)
+    if not isinstance(source, str):
+        raise NotebookError(f"cell {index + 1} of the notebook is broken", path)
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
+    return Cell(
+        index=index,
+        id=str(cell.get("id") or f"cell-{index}"),
+        kind=str(cell.get("cell_type", "raw")),
+        source=source,
+        tags=frozenset(map(str, tags)) if isinstance(tags, list) else frozenset(),
+    )
