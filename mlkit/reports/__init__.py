@@ -1,0 +1,1 @@
+"""What people look at after a run: pictures, the HTML report, the comparison of two runs."""

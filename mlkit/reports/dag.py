@@ -1,0 +1,220 @@
+"""What a picture of a pipeline shows: boxes and arrows, before anything is drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mlkit.core.graph import topological_order
+from mlkit.core.pipeline import Condition, Foreach, Node, Pipeline, Stage, StageOutput
+from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.states import FINISHED, SUCCESSFUL, Status
+from mlkit.core.values import label
+from mlkit.observe.signs import SIGNS
+
+__all__ = ["Box", "Dag", "EdgeKind", "Link", "combined", "dag_of_pipeline", "dag_of_record"]
+
+_WORST_FIRST = (
+    Status.FAILED,
+    Status.CANCELLED,
+    Status.UPSTREAM_FAILED,
+    Status.RUNNING,
+    Status.WAITING,
+)
+
+
+class EdgeKind(StrEnum):
+    """Why one stage comes before another."""
+
+    DATA = "data"
+    CONDITION = "condition"
+    ORDER = "order"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """One stage in the picture.
+
+    Parameters
+    ----------
+    name : str
+        The stage.
+    note : str
+        What is said below its name, such as `for each model`.
+    seconds : float, optional
+        How long it took, from the start of its first instance to the end of its last.
+    status : Status, optional
+        Its state; of a mapped stage the state of its instances together.
+    instances : tuple of (str, Status or None)
+        The values of a mapped stage, each with its state.
+    mapped : bool
+        Whether it is a mapped stage (whose values may not be known yet).
+    """
+
+    name: str
+    note: str = ""
+    seconds: float | None = None
+    status: Status | None = None
+    instances: tuple[tuple[str, Status | None], ...] = ()
+    mapped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One arrow: `target` comes after `source`."""
+
+    source: str
+    target: str
+    kind: EdgeKind = EdgeKind.DATA
+    label: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dag:
+    """The picture's content: boxes in topological order, and arrows."""
+
+    title: str
+    boxes: tuple[Box, ...]
+    links: tuple[Link, ...]
+
+    def describe(self) -> str:
+        """Say the picture in words, for those who do not see it."""
+        upstream: dict[str, list[str]] = {box.name: [] for box in self.boxes}
+        for link in self.links:
+            upstream[link.target].append(
+                f"{link.source} ({link.label})" if link.label else link.source
+            )
+        return " ".join(_sentence(box, upstream[box.name]) for box in self.boxes)
+
+
+def _sentence(box: Box, upstream: list[str]) -> str:
+    state = f" {SIGNS[box.status].word}" if box.status is not None else ""
+    many = f" with {len(box.instances)} instances" if box.mapped and box.instances else ""
+    after = f" after {', '.join(upstream)}" if upstream else " starts the pipeline"
+    return f"{box.name}{many}{state}{',' if state else ''}{after}."
+
+
+def combined(statuses: Iterable[Status]) -> Status | None:
+    """Give the one state that stands for several: the worst, or success if all succeeded."""
+    seen = Counter(statuses)
+    if not seen:
+        return None
+    worst = next((status for status in _WORST_FIRST if seen[status]), None)
+    if worst is Status.WAITING and any(seen[status] for status in FINISHED):
+        return Status.RUNNING
+    if worst is not None:
+        return worst
+    if set(seen) == {Status.CACHED}:
+        return Status.CACHED
+    return Status.SUCCEEDED if any(seen[s] for s in SUCCESSFUL) else Status.SKIPPED
+
+
+def dag_of_pipeline(pipeline: Pipeline, record: RunRecord | None = None) -> Dag:
+    """Make the picture of a pipeline, with the states of a run if there is one.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The stages, their order and their conditions.
+    record : RunRecord, optional
+        The run whose states are shown; stages that it did not select bear none.
+    """
+    links = [link for stage in pipeline.stages.values() for link in _links(stage)]
+    grouped = _by_stage(record) if record is not None else {}
+    boxes = {
+        name: _box(name, stage.foreach, grouped.get(name, ()))
+        for name, stage in pipeline.stages.items()
+    }
+    return _sorted(f"Pipeline {pipeline.name}", boxes, links)
+
+
+def dag_of_record(record: RunRecord) -> Dag:
+    """Make the picture of a run from its record alone; conditions are not known there."""
+    grouped = _by_stage(record)
+    owner = {item.id: item.stage for item in record.stages.values()}
+    names = list(dict.fromkeys([owner.get(key, key) for key in record.edges] + list(grouped)))
+    boxes = {name: _box(name, None, grouped.get(name, ())) for name in names}
+    pairs = dict.fromkeys(
+        (owner.get(source, source), owner.get(target, target))
+        for target, upstream in record.edges.items()
+        for source in upstream
+    )
+    links = [Link(source=s, target=t) for s, t in pairs if s in boxes and t in boxes and s != t]
+    return _sorted(f"Run {record.run_id} of {record.pipeline}", boxes, links)
+
+
+def _sorted(title: str, boxes: Mapping[str, Box], links: list[Link]) -> Dag:
+    graph = {name: [link.source for link in links if link.target == name] for name in boxes}
+    order = topological_order(graph)
+    return Dag(title=title, boxes=tuple(boxes[name] for name in order), links=tuple(links))
+
+
+def _by_stage(record: RunRecord) -> dict[str, list[StageRecord]]:
+    grouped: dict[str, list[StageRecord]] = {}
+    for item in record.stages.values():
+        grouped.setdefault(item.stage, []).append(item)
+    return grouped
+
+
+def _box(name: str, foreach: Foreach | None, items: Iterable[StageRecord]) -> Box:
+    found = list(items)
+    prefix = f"{name}["
+    instances = tuple((i.id[len(prefix) : -1], i.status) for i in found if i.id.startswith(prefix))
+    values: tuple[tuple[str, Status | None], ...] = instances
+    if not found and foreach is not None and foreach.values is not None:
+        values = tuple((label(value), None) for value in foreach.values)
+    return Box(
+        name=name,
+        note=f"for each {foreach.parameter}" if foreach is not None else "",
+        seconds=_span(found),
+        status=combined(item.status for item in found),
+        instances=values,
+        mapped=foreach is not None or bool(instances),
+    )
+
+
+def _span(items: Iterable[StageRecord]) -> float | None:
+    times = [(i.started, i.ended) for i in items if i.history]
+    starts = [start for start, _ in times if start is not None]
+    ends = [end for _, end in times if end is not None]
+    return max(0.0, max(ends) - min(starts)) if starts and ends else None
+
+
+def _links(stage: Stage) -> list[Link]:
+    """One arrow for each upstream stage: a condition says more than data, data more than order."""
+    return [_link(stage, name) for name in dict.fromkeys(node.stage for node in stage.upstream)]
+
+
+def _link(stage: Stage, source: str) -> Link:
+    conditions = [c for c in stage.when if c.source.node.stage == source]
+    if conditions:
+        text = " and ".join(map(_condition, conditions))
+        return Link(source=source, target=stage.name, kind=EdgeKind.CONDITION, label=text)
+    nodes = [node for node in stage.upstream if node.stage == source]
+    is_data = any(node in stage.data_upstream for node in nodes)
+    return Link(
+        source=source,
+        target=stage.name,
+        kind=EdgeKind.DATA if is_data else EdgeKind.ORDER,
+        label=_which(stage, nodes),
+    )
+
+
+def _condition(condition: Condition) -> str:
+    values = " or ".join(
+        repr(value) if isinstance(value, list | dict) else label(value)
+        for value in condition.values
+    )
+    return f"{condition.source.output} = {values}"
+
+
+def _which(stage: Stage, nodes: list[Node]) -> str:
+    """Name the instances, if only some of a mapped stage are meant; or what `foreach` goes over."""
+    if nodes and all(node.value is not None for node in nodes):
+        return ", ".join(f"[{node.value}]" for node in nodes)
+    source = stage.foreach.source if stage.foreach is not None else None
+    if isinstance(source, StageOutput) and source.node in nodes:
+        return f"one for each of {source.output}"
+    return ""

@@ -1,0 +1,211 @@
+"""The DAG as a layered SVG drawing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlkit.core.durations import format_duration
+from mlkit.core.states import Status
+from mlkit.observe.signs import SIGNS
+from mlkit.reports.dag import Box, Dag, EdgeKind, Link
+from mlkit.reports.layering import Rows, make_rows
+from mlkit.reports.placing import place
+from mlkit.reports.svg import document, element, shorten, text, width_of
+
+__all__ = ["draw_dag"]
+
+_GAP, _ROW_GAP, _MARGIN, _PAD = 26.0, 44.0, 14.0, 12.0
+_LINE, _NAME_SIZE, _SMALL_SIZE = 17.0, 13.0, 11.5
+_LABEL_HEIGHT, _STACK, _MOST_INSTANCES = 18.0, 4.0, 8
+_PORT = 14.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a box stands: its horizontal centre, its top, its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height
+
+
+def draw_dag(dag: Dag, *, styled: bool = True) -> str:
+    """Draw the picture.
+
+    Parameters
+    ----------
+    dag : Dag
+        What it shows.
+    styled : bool
+        Whether the SVG carries its own style sheet.
+
+    Returns
+    -------
+    str
+        One SVG element, for a file of its own or inline in a page.
+    """
+    if not dag.boxes:
+        return document(element("text", "no stages", x=8, y=20), (120, 32), dag.title, "No stages.")
+    rows = make_rows([box.name for box in dag.boxes], [(e.source, e.target) for e in dag.links])
+    places, bands = _places(dag, rows)
+    ports = _ports(rows, places)
+    arrows = "".join(_arrow(link, rows, places, ports, bands) for link in dag.links)
+    labels = "".join(_label(link, rows, places, ports) for link in dag.links if link.label)
+    boxes = "".join(_box(box, places[box.name]) for box in dag.boxes)
+    width = max(p.x + max(p.width / 2, 1) for p in places.values()) + _MARGIN + _STACK
+    height = max(p.bottom for p in places.values()) + _MARGIN + _STACK
+    return document(
+        _head() + arrows + boxes + labels, (width, height), dag.title, dag.describe(), styled=styled
+    )
+
+
+def _head() -> str:
+    tip = element("path", d="M0,0 L8,4 L0,8 z", class_="tip")
+    marker = element(
+        "marker",
+        tip,
+        id="mlkit-tip",
+        viewBox="0 0 8 8",
+        refX=7,
+        refY=4,
+        markerWidth=7,
+        markerHeight=7,
+        orient="auto",
+    )
+    return element("defs", marker)
+
+
+def _lines(box: Box) -> list[tuple[str, str]]:
+    """The texts in a box, each with its class."""
+    lines = [(shorten(box.name, 34), "name")]
+    if box.note:
+        lines.append((shorten(box.note, 38), "small"))
+    if box.status is not None:
+        took = f" · {format_duration(box.seconds)}" if box.seconds is not None else ""
+        lines.append((f"{SIGNS[box.status]}{took}", "small state"))
+    for value, status in box.instances[:_MOST_INSTANCES]:
+        glyph = SIGNS[status].glyph if status is not None else "·"
+        lines.append((f"{glyph} {shorten(value, 34)}", "small"))
+    if len(box.instances) > _MOST_INSTANCES:
+        lines.append((f"… and {len(box.instances) - _MOST_INSTANCES} more", "small"))
+    return lines
+
+
+def _size(box: Box) -> tuple[float, float]:
+    lines = _lines(box)
+    widest = max(width_of(t, _NAME_SIZE if c == "name" else _SMALL_SIZE) for t, c in lines)
+    return max(96.0, widest + 2 * _PAD + 4), len(lines) * _LINE + 14.0
+
+
+def _places(dag: Dag, rows: Rows) -> tuple[dict[str, _Place], list[tuple[float, float]]]:
+    """Give every box and bend its place, and every row its top and bottom."""
+    sizes = {box.name: _size(box) for box in dag.boxes}
+    room = {name: width for name, (width, _) in sizes.items()}
+    for link in dag.links:
+        if link.label:
+            room[link.target] = max(room[link.target], width_of(link.label, _SMALL_SIZE) + 16)
+    centres = place(rows, room, _GAP)
+    places: dict[str, _Place] = {}
+    bands: list[tuple[float, float]] = []
+    top = _MARGIN
+    for row in rows.rows:
+        most_labels = max(sum(1 for e in dag.links if e.label and e.target == n) for n in row)
+        top += (_ROW_GAP if bands else 0.0) + most_labels * _LABEL_HEIGHT
+        height = max(sizes.get(name, (0.0, 0.0))[1] for name in row)
+        for name in row:
+            width, own = sizes.get(name, (0.0, height))
+            places[name] = _Place(x=_MARGIN + centres[name], y=top, width=width, height=own)
+        bands.append((top, top + height))
+        top += height
+    return places, bands
+
+
+def _ports(rows: Rows, places: Mapping[str, _Place]) -> dict[tuple[str, str, str], float]:
+    """Where on a box's edge each segment ends: side by side, in the order of the other ends."""
+    ports: dict[tuple[str, str, str], float] = {}
+    for name, here in places.items():
+        for side, pick in (("out", 0), ("in", 1)):
+            found = [pair for pair in rows.segments if pair[pick] == name]
+            found.sort(key=lambda pair: places[pair[1 - pick]].x)
+            step = min(_PORT, (here.width - 24) / max(1, len(found) - 1)) if here.width else 0.0
+            for index, pair in enumerate(found):
+                ports[(side, *pair)] = here.x + (index - (len(found) - 1) / 2) * step
+    return ports
+
+
+def _arrow(
+    link: Link,
+    rows: Rows,
+    places: Mapping[str, _Place],
+    ports: Mapping[tuple[str, str, str], float],
+    bands: list[tuple[float, float]],
+) -> str:
+    """Curve from row to row; straight down where the arrow passes through one."""
+    path = rows.paths[link.source, link.target]
+    y = places[link.source].bottom
+    d = ""
+    for start, end in itertools.pairwise(path):
+        x1, x2 = ports["out", start, end], ports["in", start, end]
+        d = d or f"M{x1:.1f},{y:.1f}"
+        floor = next(bottom for upper, bottom in bands if upper <= places[start].y <= bottom)
+        if floor > y:
+            d += f" L{x1:.1f},{floor:.1f}"
+        top = places[end].y
+        middle = (floor + top) / 2
+        d += f" C{x1:.1f},{middle:.1f} {x2:.1f},{middle:.1f} {x2:.1f},{top:.1f}"
+        y = top
+    hint = element("title", text(_words(link)))
+    return element("path", hint, d=d, class_=f"arrow {link.kind}", marker_end="url(#mlkit-tip)")
+
+
+def _words(link: Link) -> str:
+    plain = {
+        EdgeKind.DATA: "reads what it wrote",
+        EdgeKind.CONDITION: "on condition",
+        EdgeKind.ORDER: "order only",
+    }
+    return f"{link.source} → {link.target}: {link.label or plain[link.kind]}"
+
+
+def _label(
+    link: Link,
+    rows: Rows,
+    places: Mapping[str, _Place],
+    ports: Mapping[tuple[str, str, str], float],
+) -> str:
+    path = rows.paths[link.source, link.target]
+    others = [p for p in rows.paths if p[1] == link.target and p < (link.source, link.target)]
+    y = places[link.target].y - 20.0 - _LABEL_HEIGHT * len(others)
+    x = ports["in", path[-2], path[-1]]
+    width = width_of(link.label, _SMALL_SIZE) + 12
+    plate = element(
+        "rect", x=x - width / 2, y=y - 12, width=width, height=17.0, rx=8, class_="plate"
+    )
+    words = element("text", text(link.label), x=x, y=y, class_="label", text_anchor="middle")
+    return element("g", plate + words)
+
+
+def _box(box: Box, here: _Place) -> str:
+    left = here.x - here.width / 2
+    shape = {"width": here.width, "height": here.height, "rx": 7}
+    status = box.status.value if box.status is not None else "none"
+    parts = []
+    if box.mapped:
+        parts += [
+            element("rect", x=left + shift, y=here.y + shift, class_="face", **shape)
+            for shift in (2 * _STACK, _STACK)
+        ]
+    parts.append(element("rect", x=left, y=here.y, class_="face", **shape))
+    for index, (line, kind) in enumerate(_lines(box)):
+        y = here.y + 20.0 + index * _LINE
+        parts.append(element("text", text(line), x=left + _PAD, y=y, class_=kind))
+    words = SIGNS[box.status].word if isinstance(box.status, Status) else "stage"
+    hint = element("title", text(f"{box.name}: {words}"))
+    return element("g", hint + "".join(parts), class_=f"box state-{status}")
