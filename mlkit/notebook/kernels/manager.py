@@ -12,7 +12,9 @@ import zmq
 import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.session import Session
 
+from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.client import ReadyClient
 from mlkit.notebook.kernels.leash import Leash
 from mlkit.notebook.kernels.provision import LeashedProvisioner
@@ -24,7 +26,9 @@ RECONNECT_MS = 5
 
 
 class LeashedKernelManager(AsyncKernelManager):
-    """An `AsyncKernelManager` for one kernel of this very interpreter, over private Unix sockets."""
+    """An `AsyncKernelManager` for one kernel of this very interpreter, on private sockets."""
+
+    address: Address
 
     def client(self, **kwargs: Any) -> ReadyClient:
         """A client that shares this manager's ZeroMQ context."""
@@ -35,6 +39,9 @@ class LeashedKernelManager(AsyncKernelManager):
     async def start_kernel(self, **kwargs: Any) -> None:
         """Start the kernel; the request decides working directory and environment."""
         self._attempted_start = True
+        if not self.address.file.exists():
+            self.address.write()
+        self._connection_file_written = True
         command, kwargs = await self._async_pre_start_kernel(**kwargs)
         await self._async_launch_kernel(command, **kwargs)
         self._ready = asyncio.get_running_loop().create_future()
@@ -48,6 +55,10 @@ class LeashedKernelManager(AsyncKernelManager):
         """End the kernel, politely unless `now`."""
         self.shutting_down = True
         await end_kernel(self, grace_s=0 if now else 2.0)
+
+    def abandon(self) -> None:
+        """Kill the kernel if it is still alive; from any thread."""
+        kill(self)
 
 
 def shared_context() -> zmq.asyncio.Context:
@@ -65,11 +76,10 @@ def make_manager(
     provisioner: type[LeashedProvisioner],
     request: KernelRequest,
     leash: Leash,
+    address: Address,
     context: zmq.asyncio.Context,
 ) -> LeashedKernelManager:
     """Make a manager, not yet started, whose kernel the given provisioner will start."""
-    serial = leash.serial()
-    stem = leash.folder / str(serial)
     spec = KernelSpec(
         argv=[
             *(sys.executable, "-Xfrozen_modules=off"),
@@ -80,16 +90,17 @@ def make_manager(
     )
     manager = LeashedKernelManager(
         kernel_name="python3",
-        transport="ipc",
-        ip=str(stem),
-        connection_file=f"{stem}.json",
+        kernel_id=f"{leash.token}-{address.serial}",
+        connection_file=str(address.file),
+        session=Session(key=address.key),
         context=context,
         client_factory=ReadyClient,
+        **address.places,
     )
     manager._kernel_spec = spec
-    manager.kernel_id = f"{leash.token}-{serial}"
+    manager.address = address
     started = provisioner(kernel_id=manager.kernel_id, kernel_spec=spec, parent=manager)
-    started.request, started.leash, started.serial = request, leash, serial
+    started.request, started.leash, started.serial = request, leash, address.serial
     manager.provisioner = started
     return manager
 

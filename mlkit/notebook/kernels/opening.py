@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from mlkit.notebook.kernels.fork import ForkKernels
 from mlkit.notebook.kernels.request import KernelKind, Kernels
 from mlkit.notebook.kernels.spawn import SpawnKernels
 
@@ -40,4 +43,10 @@ def open_kernels(
     Kernels
         A context manager.
     """
-    return SpawnKernels()
+    if kind == "spawn":
+        return SpawnKernels()
+    if not sys.platform.startswith("linux"):
+        say(f"kernels are not forked on {sys.platform}; stock kernels are used")
+        return SpawnKernels()
+    start = {"PYTHONHASHSEED": "0", **os.environ} if env is None else env
+    return ForkKernels(preload=preload, env=start, say=say)

@@ -7,16 +7,21 @@ import os
 import signal
 import subprocess
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
 
+from mlkit.notebook.kernels.forking import ForkedProcess, ForkError, Zygote
 from mlkit.notebook.kernels.leash import Leash
 from mlkit.notebook.kernels.process import KernelProcess, SpawnedProcess
 from mlkit.notebook.kernels.request import KernelRequest
 from mlkit.notebook.kernels.warden import LEASH
 
-__all__ = ["LeashedProvisioner", "SpawnProvisioner"]
+__all__ = ["ForkProvisioner", "LeashedProvisioner", "SpawnProvisioner"]
+
+# A zygote that has not finished its imports by then is given up.
+PRELOAD_S = 300.0
 
 
 class LeashedProvisioner(LocalProvisioner):
@@ -110,3 +115,35 @@ class SpawnProvisioner(LeashedProvisioner):
                 start_new_session=True,
             )
         return SpawnedProcess(popen)
+
+
+class ForkProvisioner(SpawnProvisioner):
+    """Has the zygote fork a kernel; starts a stock one if that fails."""
+
+    zygote: Zygote
+    spare: ForkedProcess | None = None
+    after_start: Callable[[], None] | None = None
+
+    async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
+        """Give orders to the spare kernel, or fork one."""
+        arguments = command[command.index("ipykernel_launcher") + 1 :]
+        try:
+            process = await self._fork(arguments, env)
+        except ForkError:
+            self.zygote.hear()  # it says why
+            return await super().begin(command, env)
+        self.zygote.hear()
+        if self.after_start is not None:
+            self.after_start()
+        return process
+
+    async def _fork(self, arguments: list[str], env: dict[str, str]) -> ForkedProcess:
+        process, self.spare = self.spare, None
+        if process is not None and process.arguments != tuple(arguments):
+            process.dismiss()
+            process = None
+        if process is None:
+            process = self.zygote.fork(arguments, spare=False)
+        process.order(env, self.request.cwd, self.request.log)
+        await asyncio.wait_for(process.born(), timeout=PRELOAD_S)
+        return process

@@ -7,6 +7,7 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.leash import Leash
 from mlkit.notebook.kernels.request import KernelKind, KernelRequest
 
@@ -34,15 +35,12 @@ class SpawnKernels:
 
     def manager(self, request: KernelRequest) -> LeashedKernelManager:
         """Make a manager whose stock kernel is not yet started."""
-        from mlkit.notebook.kernels.manager import make_manager, shared_context
+        from mlkit.notebook.kernels.manager import make_manager
         from mlkit.notebook.kernels.provision import SpawnProvisioner
 
-        with self._lock:
-            if self._context is None:
-                self._context = shared_context()
-            manager = make_manager(SpawnProvisioner, request, self._leash, self._context)
-            self._managers.add(manager)
-        return manager
+        return self._keep(
+            make_manager(SpawnProvisioner, request, self._leash, self._address(), self.context())
+        )
 
     def prepare(self, count: int = 1) -> None:
         """Nothing: a stock kernel started ahead of need costs as much as one started later."""
@@ -50,14 +48,34 @@ class SpawnKernels:
     def close(self) -> None:
         """Kill every kernel that is still alive, with all it has started, and remove the folder."""
         with self._lock:
-            for manager in list(self._managers):
-                from mlkit.notebook.kernels.manager import kill
+            managers = list(self._managers)
+        for manager in managers:
+            manager.abandon()
+        self._leash.close()
+        with self._lock:
+            context, self._context = self._context, None
+        if context is not None:
+            context.destroy(linger=0)
 
-                kill(manager)
-            self._leash.close()
-            if self._context is not None:
-                self._context.destroy(linger=0)
-                self._context = None
+    def context(self) -> zmq.asyncio.Context:
+        """The ZeroMQ context that all these kernels share."""
+        from mlkit.notebook.kernels.manager import shared_context
+
+        with self._lock:
+            if self._context is None:
+                self._context = shared_context()
+            return self._context
+
+    def _address(self) -> Address:
+        """An address that no other kernel has."""
+        serial = self._leash.serial()
+        return Address(serial=serial, stem=self._leash.folder / str(serial))
+
+    def _keep(self, manager: LeashedKernelManager) -> LeashedKernelManager:
+        """Remember a manager as long as somebody uses it."""
+        with self._lock:
+            self._managers.add(manager)
+        return manager
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -2,9 +2,9 @@
 
 It runs by its path under `python -I -S` and needs the standard library only. Its standard input is
 a pipe of which the driver alone holds the other end. A line `+PGID` puts a process group under
-watch, `-PGID` releases it. When the driver has died, however it died, the warden kills every watched
-group and every process whose environment carries the driver's token, and removes the driver's
-folder of sockets.
+watch, `-PGID` releases it. When the driver has died, however it died, the warden kills every
+watched group and every process whose environment carries the driver's token, and removes the
+driver's folder of sockets.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""Where a kernel listens: five Unix sockets and a connection file in a private folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Address"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """The connection of one kernel.
+
+    Parameters
+    ----------
+    serial : int
+        The kernel's number with its driver.
+    stem : Path
+        What the names of its files begin with.
+    key : bytes
+        Signs its messages.
+    """
+
+    serial: int
+    stem: Path
+    key: bytes = field(default_factory=lambda: secrets.token_hex(16).encode(), repr=False)
+
+    @property
+    def file(self) -> Path:
+        """The connection file."""
+        return self.stem.with_name(f"{self.stem.name}.json")
+
+    @property
+    def places(self) -> dict[str, Any]:
+        """Transport, address and ports, under jupyter_client's names."""
+        names = ("shell", "iopub", "stdin", "control", "hb")
+        ports = {f"{name}_port": number for number, name in enumerate(names, start=1)}
+        return {"transport": "ipc", "ip": str(self.stem), **ports}
+
+    def write(self) -> None:
+        """Write the connection file, readable for this user only."""
+        content = {
+            **self.places,
+            "key": self.key.decode(),
+            "signature_scheme": "hmac-sha256",
+            "kernel_name": "python3",
+        }
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(self.file, flags, 0o600), "w") as file:
+            json.dump(content, file)

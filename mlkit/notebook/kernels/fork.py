@@ -1,0 +1,116 @@
+"""Forked kernels: each a fresh process that finds its imports done."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlkit.notebook.kernels.address import Address
+from mlkit.notebook.kernels.forking import ForkedProcess, ForkError, Zygote
+from mlkit.notebook.kernels.request import KernelKind, KernelRequest
+from mlkit.notebook.kernels.spawn import SpawnKernels
+from mlkit.notebook.kernels.surroundings import differing, fixed_at_boot, fixed_at_start
+
+if TYPE_CHECKING:
+    from mlkit.notebook.kernels.manager import LeashedKernelManager
+
+__all__ = ["ForkKernels"]
+
+# What nbclient and Papermill pass to every kernel.
+USUAL_ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spare:
+    """A kernel that was forked and booted ahead of need."""
+
+    address: Address
+    process: ForkedProcess
+
+
+class ForkKernels(SpawnKernels):
+    """Gives out forked kernels, and stock ones where a request cannot be met by forking."""
+
+    def __init__(
+        self, *, preload: Sequence[str], env: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        super().__init__()
+        self._say = say
+        self._said: set[str] = set()
+        self._wanted = 0
+        self._spares: deque[Spare] = deque()
+        self._zygote = Zygote(self._leash, preload=preload, env=env, say=say)
+
+    @property
+    def kind(self) -> KernelKind:
+        """`fork`, until forking turns out not to be safe or not to be had."""
+        self._zygote.hear()
+        return "spawn" if self._zygote.refusal else "fork"
+
+    def manager(self, request: KernelRequest) -> LeashedKernelManager:
+        """Make a manager, not yet started, whose kernel will be forked if that can be."""
+        if not self._can_fork(request):
+            return super().manager(request)
+        from mlkit.notebook.kernels.manager import make_manager
+        from mlkit.notebook.kernels.provision import ForkProvisioner
+
+        spare = self._take_spare(request)
+        address = spare.address if spare else self._address()
+        manager = make_manager(ForkProvisioner, request, self._leash, address, self.context())
+        provisioner = manager.provisioner
+        assert isinstance(provisioner, ForkProvisioner)
+        provisioner.zygote = self._zygote
+        provisioner.spare = spare.process if spare else None
+        provisioner.after_start = self._refill
+        return self._keep(manager)
+
+    def prepare(self, count: int = 1) -> None:
+        """Keep `count` kernels ready from now on; 0 keeps none."""
+        self._wanted = count
+        self._refill()
+
+    def close(self) -> None:
+        """Kill every kernel that is still alive, and the zygote."""
+        self.prepare(0)
+        with self._lock:
+            while self._spares:
+                self._spares.popleft().process.dismiss()
+        self._zygote.close()
+        super().close()
+
+    def _can_fork(self, request: KernelRequest) -> bool:
+        """Whether this request can be met; says once what stands against it."""
+        if not request.preload_ok or self.kind == "spawn":
+            return False
+        fixed = [n for n in differing(request.env, self._zygote.env) if fixed_at_start(n)]
+        if fixed and fixed[0] not in self._said:
+            self._said.add(fixed[0])
+            self._say(f"a stock kernel is used where {', '.join(fixed)} was set anew")
+        return not fixed
+
+    def _take_spare(self, request: KernelRequest) -> Spare | None:
+        """A spare kernel that suits the request and is alive."""
+        if any(fixed_at_boot(name) for name in differing(request.env, self._zygote.env)):
+            return None
+        with self._lock:
+            while self._spares:
+                spare = self._spares.popleft()
+                if spare.process.poll() is None:
+                    return spare
+        return None
+
+    def _refill(self) -> None:
+        """Fork spares until there are as many as wanted."""
+        with self._lock:
+            while len(self._spares) < self._wanted:
+                address = self._address()
+                address.write()
+                arguments = ["-f", str(address.file), *USUAL_ARGUMENTS]
+                try:
+                    process = self._zygote.fork(arguments, spare=True)
+                except ForkError:
+                    self._wanted = 0  # the zygote has said, or will say, why
+                    return
+                self._spares.append(Spare(address=address, process=process))

@@ -1,0 +1,247 @@
+"""The driver's side of forking: start the zygote, have it fork, watch what it has forked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.mlkit_zygote import wire
+from mlkit.notebook.kernels.process import until_readable
+from mlkit.notebook.kernels.warden import LEASH, kill_group
+
+__all__ = ["ForkError", "ForkedProcess", "Zygote"]
+
+PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from mlkit_zygote.server import main;"
+    " sys.path.remove(sys.argv[1]); main()"
+)
+
+
+class ForkError(Exception):
+    """A kernel could not be forked; a stock one has to do."""
+
+
+class ForkedProcess:
+    """A kernel that the zygote forks: the zygote is its parent, and reports its end.
+
+    Attributes
+    ----------
+    pid : int
+        0 until the process has said its number.
+    arguments : tuple of str
+        What the kernel was booted with.
+    """
+
+    def __init__(self, link: socket.socket, arguments: Sequence[str]) -> None:
+        self.pid = 0
+        self.arguments = tuple(arguments)
+        self._link = link
+        self._heard = b""
+        self._status: int | None = None
+        self._lock = threading.Lock()
+
+    def boot(self, *, spare: bool) -> None:
+        """Tell it to become a kernel; a spare one then waits for `order`."""
+        self._send({"arguments": self.arguments, "spare": spare})
+
+    def order(self, env: Mapping[str, str], cwd: Path, log: Path) -> None:
+        """Give it its environment, working directory and log."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
+            self._send({"env": dict(env), "cwd": str(cwd)}, file.fileno())
+
+    async def born(self) -> None:
+        """Wait until the process exists.
+
+        Raises
+        ------
+        ForkError
+            If the zygote hung up instead.
+        """
+        while self.poll() is None and not self.pid:
+            await self._news()
+        if not self.pid:
+            raise ForkError("the forking process has ended")
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it is alive."""
+        with self._lock:
+            while self._status is None and (chunk := self._read()) is not None:
+                self._heard += chunk
+                for message in self._messages():
+                    self.pid = message.get("pid", self.pid)
+                    self._status = message.get("exit", self._status)
+                if not chunk and self._status is None:
+                    self._status = -9  # the zygote has died, and its kernels with it
+                    if self.pid:
+                        kill_group(self.pid)
+            if self._status is not None:
+                self._link.close()
+            return self._status
+
+    async def ended(self) -> int:
+        """Wait for the zygote's report; return the exit status."""
+        while (status := self.poll()) is None:
+            await self._news()
+        return status
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the process group, unless the kernel has ended."""
+        if self.poll() is None and self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signum)
+
+    def dismiss(self) -> None:
+        """Hang up on a spare, which then ends."""
+        with self._lock:
+            self._link.close()
+            self._status = self._status or 0
+
+    async def _news(self) -> None:
+        """Wait until there is something to read."""
+        with self._lock:
+            if self._status is not None:
+                return
+            descriptor = os.dup(self._link.fileno())
+        await until_readable(descriptor)
+
+    def _read(self) -> bytes | None:
+        """What has arrived; an empty text at the end, None if there is nothing yet."""
+        try:
+            return self._link.recv(4096, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except ConnectionResetError:
+            return b""
+
+    def _messages(self) -> list[dict[str, Any]]:
+        """Take the complete messages out of what was heard."""
+        messages = []
+        size = wire.HEADER.size
+        while len(self._heard) >= size:
+            (length,) = wire.HEADER.unpack(self._heard[:size])
+            if len(self._heard) < size + length:
+                break
+            messages.append(json.loads(self._heard[size : size + length]))
+            self._heard = self._heard[size + length :]
+        return messages
+
+    def _send(self, message: dict[str, Any], *descriptors: int) -> None:
+        try:
+            wire.send(self._link, message, *descriptors)
+        except OSError as error:
+            raise ForkError("the forking process has ended") from error
+
+
+class Zygote:
+    """The process that imports ahead and forks.
+
+    Parameters
+    ----------
+    leash : Leash
+        Ends it when the driver dies.
+    preload : sequence of str
+        Modules to import ahead.
+    env : Mapping of str to str
+        The environment in which it starts.
+    say : callable
+        Receives one line for people for each thing that is not as asked for.
+    """
+
+    def __init__(
+        self,
+        leash: Leash,
+        *,
+        preload: Sequence[str],
+        env: Mapping[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        self.env = dict(env)
+        self.refusal = ""
+        self._say = say
+        self._leash = leash
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair()
+        with theirs, (leash.folder / "zygote.log").open("wb") as log:
+            self._popen = subprocess.Popen(
+                [
+                    *(sys.executable, "-Xfrozen_modules=off", "-c", PROGRAM),
+                    *(str(Path(__file__).absolute().parent), str(theirs.fileno())),
+                    json.dumps(list(preload)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                cwd=leash.folder,
+                env={**self.env, LEASH: leash.mark(0)},
+                start_new_session=True,
+            )
+        leash.watch(self._popen.pid)
+
+    def fork(self, arguments: Sequence[str], *, spare: bool) -> ForkedProcess:
+        """Ask for a kernel; it comes when the imports are done.
+
+        Raises
+        ------
+        ForkError
+            If forking is not to be had, or no more.
+        """
+        with self._lock:
+            if self.refusal:
+                raise ForkError(self.refusal)
+            ours, theirs = socket.socketpair()
+            with theirs:
+                try:
+                    socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+                except OSError as error:
+                    ours.close()
+                    raise ForkError("the forking process has ended") from error
+        process = ForkedProcess(ours, arguments)
+        process.boot(spare=spare)
+        return process
+
+    def hear(self) -> None:
+        """Take in, and pass on, what the zygote has to say; does not wait."""
+        with self._lock:
+            while not self.refusal and select.select([self._control], [], [], 0)[0]:
+                news = wire.receive(self._control)
+                if news is None:
+                    self._refuse(f"the forking process has ended{self._last_words()}")
+                    return
+                message, _ = news
+                for name, problem in message["skipped"].items():
+                    self._say(f"{name} is not imported ahead ({problem})")
+                if message["unsafe"]:
+                    self._refuse(message["unsafe"])
+
+    def close(self) -> None:
+        """Kill the zygote; its kernels die with it."""
+        with self._lock:
+            self.refusal = self.refusal or "closed"
+            kill_group(self._popen.pid)
+            self._popen.wait()
+            self._leash.release(self._popen.pid)
+            self._control.close()
+
+    def _refuse(self, reason: str) -> None:
+        """Fork no more, and say so."""
+        self.refusal = reason
+        self._say(f"kernels are not forked from here on: {reason}; stock kernels are used")
+
+    def _last_words(self) -> str:
+        """The last line that the zygote has written."""
+        with contextlib.suppress(OSError):
+            lines = (self._leash.folder / "zygote.log").read_text(errors="replace").splitlines()
+            return f" ({lines[-1]})" if lines else ""
+        return ""

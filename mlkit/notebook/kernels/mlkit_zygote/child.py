@@ -1,0 +1,146 @@
+"""How a forked process becomes a kernel that differs from a stock one only in time."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ipykernel.kernelapp import IPKernelApp
+
+from .system import die_with_parent, rewrite_environ
+from .wire import receive, send
+
+__all__ = ["become_kernel", "leave_quickly"]
+
+_kernels: list[int] = []
+PACKAGE = __name__.partition(".")[0]
+
+
+class ForkedKernelApp(IPKernelApp):
+    """IPython's kernel application, which waits for its orders before it runs anyone's code."""
+
+    orders: Any = None
+
+    def init_path(self) -> None:
+        """Take up the orders; what follows (extensions, startup files) sees the right world."""
+        if self.orders is not None:
+            self.orders.take_up(self)
+        super().init_path()
+
+
+class Orders:
+    """Environment, working directory and log of a kernel; they may come after it has booted."""
+
+    def __init__(self, link: socket.socket, by_imports: dict[str, str]) -> None:
+        self.link = link
+        self.by_imports = by_imports
+        self.taken = False
+        self.path = os.environ.get("PYTHONPATH", "")
+
+    def take_up(self, app: ForkedKernelApp | None = None) -> None:
+        """Wait for the orders and obey them; the second time there is nothing to do."""
+        if self.taken:
+            return
+        orders = receive(self.link)
+        if orders is None:
+            os._exit(1)  # the driver has no use for this kernel any more
+        self.taken = True
+        message, (log,) = orders
+        self.link.close()
+        self.set_environment(message["env"])
+        os.chdir(message["cwd"])
+        for stream in (sys.stdout, sys.stderr) if app else ():
+            os.dup2(log, stream._original_stdstream_copy)  # type: ignore[attr-defined] # ipykernel's
+        if not app:
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+        os.close(log)
+        if app is not None:
+            shell = app.kernel.shell
+            shell.starting_dir = str(Path.cwd())
+            shell.history_manager.dir_hist[:] = [Path.cwd()]
+
+    def set_environment(self, env: dict[str, str]) -> None:
+        """Make `env` the environment, and repeat what was derived from the zygote's."""
+        os.environ.clear()
+        os.environ.update({**self.by_imports, **env})
+        rewrite_environ("MLKIT_LEASH", env.get("MLKIT_LEASH", ""))
+        time.tzset()
+        tempfile.tempdir = None
+        old, new = (_entries(text) for text in (self.path, env.get("PYTHONPATH", "")))
+        if sys.path[: len(old)] == old:
+            sys.path[: len(old)] = new
+        matplotlib = sys.modules.get("matplotlib")
+        if matplotlib is not None and env.get("MPLBACKEND"):
+            matplotlib.rcParams["backend"] = env["MPLBACKEND"]
+
+
+def become_kernel(link: socket.socket, *, parent: int, by_imports: dict[str, str]) -> None:
+    """Turn this freshly forked process into a kernel, and run it to its end.
+
+    Parameters
+    ----------
+    link : socket
+        To the driver.
+    parent : int
+        The zygote's process id.
+    by_imports : dict of str to str
+        Environment variables that imports have set in the zygote.
+    """
+    os.setsid()  # before the id is told: whoever knows it may signal the group
+    die_with_parent(parent)
+    send(link, {"pid": os.getpid()})
+    boot = receive(link)
+    if boot is None:
+        os._exit(1)
+    _kernels.append(os.getpid())
+    orders = Orders(link, by_imports)
+    if not boot[0]["spare"]:
+        orders.take_up()
+    _reseed()
+    run(boot[0]["arguments"], orders)
+
+
+def run(arguments: list[str], orders: Orders) -> None:
+    """Run IPython's kernel application as its launcher does."""
+    launcher = importlib.util.find_spec("ipykernel_launcher")
+    sys.argv = [str(launcher.origin if launcher else ""), *arguments]
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+    app = ForkedKernelApp.instance(parent_handle=1)  # the zygote's death is watched for already
+    app.orders = orders
+    app.initialize(arguments)
+    app.start()
+
+
+def leave_quickly() -> None:
+    """End a kernel without visiting the pages that it shares with the zygote.
+
+    It runs after every other callback, IPython's among them, which has emptied the notebook's
+    namespace: what has no other owner is closed and flushed here.
+    """
+    if os.getpid() in _kernels:
+        gc.collect()
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            if stream is not None and not stream.closed:
+                stream.flush()
+        os._exit(0)
+
+
+def _reseed() -> None:
+    """Give this kernel random streams of its own; the standard library's does so by itself."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def _entries(text: str) -> list[str]:
+    """The entries that PYTHONPATH gives to sys.path."""
+    return [str(Path(entry).absolute()) for entry in text.split(os.pathsep)] if text else []

@@ -1,0 +1,118 @@
+"""The zygote's loop: fork a kernel for each request, and report how each kernel ended."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+from .child import become_kernel, leave_quickly
+from .preload import import_all
+from .system import adopt_orphans
+from .wire import send
+
+__all__ = ["main"]
+
+
+class Server:
+    """Owns the kernels that it has forked; single-threaded, as every fork needs it."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.kernels: dict[int, socket.socket] = {}
+        self.woken, self.waker = os.pipe()
+        for end in (self.woken, self.waker):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.waker)
+
+    def serve(self) -> socket.socket | None:
+        """Fork until the driver hangs up.
+
+        Returns
+        -------
+        socket or None
+            In a new kernel: its link to the driver. In the zygote: None, at the end.
+        """
+        while True:
+            ready, _, _ = select.select([self.control, self.woken], [], [])
+            if self.woken in ready:
+                self.reap()
+            if self.control in ready:
+                word, links, _, _ = socket.recv_fds(self.control, 1, 1)
+                if not word:
+                    return None
+                link = socket.socket(fileno=links[0])
+                if self.fork(link):
+                    return link
+
+    def fork(self, link: socket.socket) -> bool:
+        """Fork one kernel; True in the kernel."""
+        pid = os.fork()
+        if pid:
+            self.kernels[pid] = link
+            return False
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for other in (self.control, *self.kernels.values()):
+            other.close()
+        os.close(self.woken)
+        os.close(self.waker)
+        return True
+
+    def reap(self) -> None:
+        """Collect whatever has ended, and tell the driver of kernels.
+
+        A kernel's process group is killed while its dead leader still holds the number.
+        """
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.woken, 4096)
+        with contextlib.suppress(ChildProcessError):
+            options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            while (ended := os.waitid(os.P_ALL, 0, options)) is not None:
+                link = self.kernels.pop(ended.si_pid, None)
+                if link is not None:
+                    kill_group(ended.si_pid)
+                _, status = os.waitpid(ended.si_pid, 0)
+                if link is not None:
+                    with contextlib.suppress(OSError):  # the driver has hung up already
+                        send(link, {"exit": os.waitstatus_to_exitcode(status)})
+                    link.close()
+
+    def kill(self) -> None:
+        """Kill the kernels that are still alive."""
+        for pid in self.kernels:
+            kill_group(pid)
+
+
+def kill_group(group: int) -> None:
+    """Kill a process group; one that is gone already is no error."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def main() -> None:
+    """Preload, then serve; called with the control socket's number and the modules as arguments."""
+    control = socket.socket(fileno=int(sys.argv[2]))
+    names = json.loads(sys.argv[3])
+    atexit.register(leave_quickly)  # the first registered is the last to run
+    sys.path[:] = [entry for entry in sys.path if entry]
+    started = dict(os.environ)
+    adopt_orphans()
+    preloaded = import_all(names)
+    by_imports = {name: value for name, value in os.environ.items() if started.get(name) != value}
+    send(control, {"skipped": preloaded.skipped, "unsafe": preloaded.unsafe})
+    if preloaded.unsafe:
+        os._exit(0)
+    server = Server(control)
+    zygote = os.getpid()
+    link = server.serve()
+    if link is None:
+        server.kill()
+        os._exit(0)
+    become_kernel(link, parent=zygote, by_imports=by_imports)

@@ -1,0 +1,75 @@
+"""The few calls to Linux that Python has no name for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+
+__all__ = ["adopt_orphans", "alien_threads", "die_with_parent", "rewrite_environ"]
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+ENV_START, ENV_END = 47, 48  # fields 50 and 51 of /proc/self/stat, counted after the command's name
+
+# Threads that look after themselves in a fork: jemalloc, in pyarrow, registers its own handlers.
+FORK_SAFE = frozenset({"jemalloc_bg_thd"})
+
+
+def die_with_parent(parent: int) -> None:
+    """Have this process killed when `parent`, the process that forked it, dies."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every orphan among one's descendants, so that none stays a zombie."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def alien_threads() -> list[str]:
+    """Name the threads, besides the main one, that would not survive a fork in good order.
+
+    OpenBLAS ends its threads in its own fork handlers, so look after a first fork.
+    """
+    names = []
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) != os.getpid():
+            name = (task / "comm").read_text().strip()
+            if name not in FORK_SAFE:
+                names.append(name)
+    return sorted(names)
+
+
+def rewrite_environ(name: str, value: str) -> bool:
+    """Change one variable in what `/proc/PID/environ` shows of this process.
+
+    Python's `os.environ` does not reach that memory. The new value may not be longer than the old.
+
+    Returns
+    -------
+    bool
+        Whether the variable was found and changed.
+    """
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[ENV_START]), int(fields[ENV_END])
+    block = ctypes.string_at(start, end - start)
+    mark = f"{name}=".encode()
+    place = 0 if block.startswith(mark) else block.find(b"\0" + mark) + 1
+    if not block[place:].startswith(mark):
+        return False
+    stop = block.index(b"\0", place)
+    text = mark + value.encode()
+    if len(text) > stop - place:
+        return False
+    ctypes.memmove(start + place, text.ljust(stop - place, b"\0"), stop - place)
+    return True
+
+
+def _prctl(option: int, value: int) -> None:
+    """Call prctl(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

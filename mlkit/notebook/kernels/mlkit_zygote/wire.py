@@ -1,0 +1,45 @@
+"""How driver, zygote and kernels talk: JSON messages, each after its length, over Unix sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from typing import Any
+
+__all__ = ["receive", "send"]
+
+HEADER = struct.Struct("!I")
+
+
+def send(link: socket.socket, message: dict[str, Any], *descriptors: int) -> None:
+    """Send one message, and open files with it."""
+    body = json.dumps(message).encode()
+    socket.send_fds(link, [HEADER.pack(len(body))], descriptors)
+    link.sendall(body)
+
+
+def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """Receive one message and the open files that came with it; None at the end.
+
+    Returns
+    -------
+    message : dict
+        The message.
+    descriptors : list of int
+        File descriptors, now this process's own.
+    """
+    header, descriptors, _, _ = socket.recv_fds(link, HEADER.size, 4)
+    while 0 < len(header) < HEADER.size:
+        header += link.recv(HEADER.size - len(header))
+    body = b""
+    if len(header) == HEADER.size:
+        (length,) = HEADER.unpack(header)
+        while len(body) < length and (more := link.recv(length - len(body))):
+            body += more
+        if len(body) == length:
+            return json.loads(body), list(descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return None
