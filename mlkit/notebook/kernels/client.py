@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import KernelManager
 
 __all__ = ["ReadyClient"]
@@ -59,16 +59,14 @@ class ReadyClient(AsyncKernelClient):
             asyncio.ensure_future(self._first(self.shell_channel, asked)),
             asyncio.ensure_future(self._first(self.iopub_channel, asked)),
         ]
-        death = asyncio.ensure_future(self._death())
-        both = asyncio.gather(*waits)
+        death: asyncio.Future[Any] = asyncio.ensure_future(self._death())
+        both: asyncio.Future[Any] = asyncio.gather(*waits)
         try:
-            done, _ = await asyncio.wait(
-                {both, death}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
-            if both in done:
+            await asyncio.wait([both, death], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if both.done():
                 self._handle_kernel_info_reply(both.result()[0])
                 return
-            if death in done:
+            if death.done():
                 raise RuntimeError("Kernel died before replying to kernel_info")
             raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
         finally:

@@ -166,7 +166,8 @@ class Zygote:
         env: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
-        self.env = dict(env)
+        # With this variable ipykernel would not capture what compiled code prints.
+        self.env = {name: env[name] for name in env if name != "PYTEST_CURRENT_TEST"}
         self.refusal = ""
         self._say = say
         self._leash = leash

@@ -30,13 +30,17 @@ class LeashedKernelManager(AsyncKernelManager):
 
     address: Address
 
-    def client(self, **kwargs: Any) -> ReadyClient:
+    def client(  # type: ignore[override] # as jupyter_client's own asynchronous manager does
+        self, **kwargs: Any
+    ) -> ReadyClient:
         """A client that shares this manager's ZeroMQ context."""
         client = super().client(**{"context": self.context, **kwargs})
         assert isinstance(client, ReadyClient)
         return client
 
-    async def start_kernel(self, **kwargs: Any) -> None:
+    async def start_kernel(  # type: ignore[override] # see above
+        self, **kwargs: Any
+    ) -> None:
         """Start the kernel; the request decides working directory and environment."""
         self._attempted_start = True
         if not self.address.file.exists():
@@ -47,7 +51,7 @@ class LeashedKernelManager(AsyncKernelManager):
         self._ready = asyncio.get_running_loop().create_future()
         self._ready.set_result(None)
 
-    async def shutdown_kernel(
+    async def shutdown_kernel(  # type: ignore[override] # see above
         self,
         now: bool = False,  # noqa: FBT001, FBT002 - the signature is jupyter_client's
         restart: bool = False,  # noqa: FBT001, FBT002 - the signature is jupyter_client's

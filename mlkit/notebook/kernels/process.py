@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
 import threading
 from typing import Protocol
@@ -77,13 +76,10 @@ class SpawnedProcess:
 async def until_readable(descriptor: int) -> None:
     """Wait until a file descriptor can be read, then close it."""
     loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
     try:
-        await ready
+        await ready.wait()
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
-
-
-INTERRUPT = signal.SIGINT

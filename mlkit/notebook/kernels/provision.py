@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from mlkit.notebook.kernels.forking import ForkedProcess, ForkError, Zygote
 from mlkit.notebook.kernels.leash import Leash

@@ -19,6 +19,7 @@ from .wire import receive, send
 
 __all__ = ["become_kernel", "leave_quickly"]
 
+LAST_MESSAGES_S = 5.0
 _kernels: list[int] = []
 PACKAGE = __name__.partition(".")[0]
 
@@ -32,7 +33,19 @@ class ForkedKernelApp(IPKernelApp):
         """Take up the orders; what follows (extensions, startup files) sees the right world."""
         if self.orders is not None:
             self.orders.take_up(self)
-        super().init_path()
+        super().init_path()  # type: ignore[no-untyped-call] # ipykernel has no types here
+
+    def start(self) -> None:
+        """Run until the shutdown, and let the control thread finish before anything is closed.
+
+        It flushes once more after a shutdown request; if the output thread has been ended by then,
+        as stock kernels may do it, it waits for ever, and the kernel with it.
+        """
+        super().start()  # type: ignore[no-untyped-call] # ipykernel has no types here
+        for thread in (self.control_thread, self.shell_channel_thread):
+            if thread is not None and thread.is_alive():
+                thread.stop()
+                thread.join(timeout=LAST_MESSAGES_S)
 
 
 class Orders:
@@ -56,11 +69,9 @@ class Orders:
         self.link.close()
         self.set_environment(message["env"])
         os.chdir(message["cwd"])
-        for stream in (sys.stdout, sys.stderr) if app else ():
-            os.dup2(log, stream._original_stdstream_copy)  # type: ignore[attr-defined] # ipykernel's
-        if not app:
-            os.dup2(log, 1)
-            os.dup2(log, 2)
+        streams: tuple[Any, ...] = (sys.stdout, sys.stderr) if app else ()
+        for number in [stream.fileno() for stream in streams] or [1, 2]:
+            os.dup2(log, number)  # ipykernel's streams keep the real ones under other numbers
         os.close(log)
         if app is not None:
             shell = app.kernel.shell
@@ -116,7 +127,7 @@ def run(arguments: list[str], orders: Orders) -> None:
         del sys.modules[name]
     app = ForkedKernelApp.instance(parent_handle=1)  # the zygote's death is watched for already
     app.orders = orders
-    app.initialize(arguments)
+    app.initialize(arguments)  # type: ignore[no-untyped-call] # ipykernel has no types here
     app.start()
 
 

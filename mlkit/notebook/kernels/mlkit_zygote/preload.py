@@ -20,7 +20,12 @@ from .system import alien_threads
 __all__ = ["Preloaded", "import_all", "is_installed"]
 
 # What a kernel imports by itself between its start and its first cell; absent ones are passed over.
-KERNEL_MODULES = ("ipykernel.kernelapp",)
+KERNEL_MODULES = (
+    *("ipykernel.kernelapp", "ipykernel.debugger", "debugpy.server.api", "faulthandler"),
+    *("tornado.platform.asyncio", "tornado.queues", "pdb", "sqlite3"),
+    *("IPython.core.debugger", "IPython.core.oinspect", "IPython.core.logger"),
+    *("IPython.core.completerlib", "IPython.extensions.storemagic"),
+)
 
 # Packages that register themselves with the running kernel, or choose how to show things by it,
 # when they are imported: each kernel has to import them itself.

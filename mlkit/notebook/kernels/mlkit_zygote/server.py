@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import sys
+from typing import Any
 
 from .child import become_kernel, leave_quickly
 from .preload import import_all
@@ -40,7 +41,8 @@ class Server:
             In a new kernel: its link to the driver. In the zygote: None, at the end.
         """
         while True:
-            ready, _, _ = select.select([self.control, self.woken], [], [])
+            ends: list[Any] = [self.control, self.woken]
+            ready, _, _ = select.select(ends, [], [])
             if self.woken in ready:
                 self.reap()
             if self.control in ready:
