@@ -1,0 +1,89 @@
+"""What the driver asks of a kernel before the first cell and after the last one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from typing import Any
+
+__all__ = ["begin", "end"]
+
+_baseline: set[str] = set()
+
+
+def begin(notebook_folder: str) -> None:
+    """Put the notebook's own folder first on `sys.path`, and note what is imported already."""
+    if notebook_folder in sys.path:
+        sys.path.remove(notebook_folder)
+    sys.path.insert(0, notebook_folder)
+    _baseline.clear()
+    _baseline.update(sys.modules)
+
+
+def end(path: str) -> None:
+    """Write what the notebook imported, what it raised, and what it used, as JSON.
+
+    Parameters
+    ----------
+    path : str
+        The file to write: `{"modules": {NAME: FILE}, "imported": [NAME], "fresh": [NAME],
+        "bases": [CLASS], "cpu_s": SECONDS, "peak_memory_bytes": BYTES}`.
+    """
+    found = {
+        "modules": _project_modules(),
+        "imported": sorted({name.partition(".")[0] for name in list(sys.modules)}),
+        "fresh": sorted({n.partition(".")[0] for n in list(sys.modules) if n not in _baseline}),
+        "bases": _raised_classes(),
+        **_usage(),
+    }
+    with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is not imported here
+        json.dump(found, file)
+
+
+def _project_modules() -> dict[str, str]:
+    """Modules whose file lies outside the standard library and site-packages."""
+    foreign = _foreign_folders()
+    found = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or name == "__main__":
+            continue
+        if name == "mlkit" or name.startswith("mlkit."):
+            if name == "mlkit.ml" or name.startswith("mlkit.ml."):
+                found[name] = os.path.abspath(file)  # noqa: PTH100 - links stay as they are imported
+            continue
+        place = os.path.realpath(file)
+        if not place.startswith(foreign) and "/site-packages/" not in place.replace(os.sep, "/"):
+            found[name] = os.path.abspath(file)  # noqa: PTH100 - links stay as they are imported
+    return found
+
+
+def _foreign_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders |= {os.path.dirname(os.__file__)}  # noqa: PTH120 - pathlib is not imported here
+    return tuple(os.path.realpath(folder) + os.sep for folder in folders)
+
+
+def _raised_classes() -> list[str]:
+    error: Any = getattr(sys, "last_value", None)
+    if not isinstance(error, BaseException):
+        return []
+    classes = [cls for cls in type(error).__mro__ if cls is not object]
+    return [f"{cls.__module__}.{cls.__qualname__}" for cls in classes]
+
+
+def _usage() -> dict[str, float]:
+    try:
+        import resource
+    except ImportError:
+        return {}
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "cpu_s": own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime,
+        "peak_memory_bytes": unit * max(own.ru_maxrss, children.ru_maxrss),
+    }

@@ -1,0 +1,162 @@
+"""Execute a stage's notebook with Papermill on a kernel of its own.
+
+This is the only module that imports Papermill. Papermill's own engine saves after every cell,
+waits at fixed intervals and marks cells as completed that never ran, so mlkit registers an engine
+of its own: nbclient underneath, one deadline for the whole attempt, the kernel's death noticed at
+once, the notebook written when it is done and every few seconds for those who watch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit.notebook.execution import (
+    Cancellation,
+    ExecutionRequest,
+    ExecutionResult,
+    OnCell,
+)
+from mlkit.notebook.injection import INJECTED_TAG, injection_source
+from mlkit.notebook.kernels import Kernels
+from mlkit.notebook.log import AttemptLog
+
+__all__ = ["PapermillRunner", "warm_up"]
+
+ENGINE = "mlkit"
+FAREWELL = "KeyboardInterrupt caught in kernel"
+"""What ipykernel reports when it is ended as jupyter_client does it: SIGINT first."""
+
+KERNEL_LOG = "kernel.txt"
+"""Beside the log: what the kernel's process itself writes; moved into the log at the end."""
+
+
+def warm_up() -> None:
+    """Import Papermill and register mlkit's engine; without the slow part of jsonschema.
+
+    `rfc3987_syntax` builds a grammar for the format `iri`, which no notebook uses; jsonschema does
+    without it where it is not installed.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # None means: not to be had
+    from papermill.engines import Engine, papermill_engines
+
+    if ENGINE in papermill_engines._engines:
+        return
+    logging.getLogger("papermill").setLevel(logging.WARNING)
+
+    class SessionEngine(Engine):  # type: ignore[misc] # Papermill is untyped
+        """Hands the notebook to the session that was passed along."""
+
+        @classmethod
+        def execute_notebook(cls, nb: Any, kernel_name: str, **kwargs: Any) -> Any:
+            kwargs["session"].run(nb)
+            return nb
+
+    papermill_engines.register(ENGINE, SessionEngine)
+
+
+class PapermillRunner:
+    """Executes notebooks with Papermill; one for each driver, safe in threads.
+
+    Parameters
+    ----------
+    kernels : Kernels
+        Where kernels come from.
+    """
+
+    def __init__(self, kernels: Kernels) -> None:
+        self.kernels = kernels
+
+    def execute(
+        self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
+    ) -> ExecutionResult:
+        """Execute one notebook; see `NotebookRunner`."""
+        from mlkit.notebook.session import Session
+
+        warm_up()
+        import nbformat
+        import papermill
+        from papermill.exceptions import PapermillExecutionError
+
+        notebook = nbformat.from_dict(_prepared(request))  # type: ignore[no-untyped-call] # untyped
+        log = AttemptLog(request.log, request.scrubber)
+        session = Session(request, self.kernels, on_cell, cancellation, log)
+        try:
+            with contextlib.suppress(PapermillExecutionError):
+                papermill.execute_notebook(
+                    notebook,
+                    None,
+                    engine_name=ENGINE,
+                    kernel_name="python3",
+                    progress_bar=False,
+                    session=session,
+                )
+        finally:
+            _take_over(request.log.with_name(KERNEL_LOG), log)
+            log.close()
+        session.save()
+        return session.result()
+
+
+def _take_over(raw: Path, log: AttemptLog) -> None:
+    """Move what the kernel's process wrote by itself into the log, but for its own farewell."""
+    if not raw.is_file():
+        return
+    for line in raw.read_text(encoding="utf-8", errors="backslashreplace").splitlines(
+        keepends=True
+    ):
+        if FAREWELL not in line:
+            log.write(line)
+    raw.unlink()
+
+
+def _prepared(request: ExecutionRequest) -> dict[str, Any]:
+    """The notebook with its injected cell, without outputs of earlier executions."""
+    document = copy.deepcopy(dict(request.document))
+    cells = [
+        cell
+        for cell in document["cells"]
+        if INJECTED_TAG not in cell.get("metadata", {}).get("tags", [])
+    ]
+    for cell in cells:
+        cell.setdefault("metadata", {})
+        if cell.get("cell_type") == "code":
+            cell["outputs"] = []
+            cell["execution_count"] = None
+            for stale in ("execution", "papermill"):
+                cell["metadata"].pop(stale, None)
+    if request.assignments:
+        cells.insert(_place(cells), _injected_cell(request, document))
+    document["cells"] = cells
+    metadata = document.setdefault("metadata", {})
+    metadata.pop("widgets", None)
+    metadata.setdefault(
+        "kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"}
+    )
+    metadata["mlkit"] = dict(request.metadata)
+    return document
+
+
+def _place(cells: list[dict[str, Any]]) -> int:
+    for index, cell in enumerate(cells):
+        if "parameters" in cell.get("metadata", {}).get("tags", []):
+            return index + 1
+    return 0
+
+
+def _injected_cell(request: ExecutionRequest, document: Mapping[str, Any]) -> dict[str, Any]:
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "metadata": {"tags": [INJECTED_TAG]},
+        "source": injection_source(request.assignments, request.title),
+        "outputs": [],
+        "execution_count": None,
+    }
+    if document.get("nbformat_minor", 0) >= 5:
+        cell["id"] = INJECTED_TAG
+    return cell

@@ -1,0 +1,144 @@
+"""What is asked for when a notebook is executed, and what comes of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlkit.core.record import ErrorRecord
+from mlkit.core.scrubbing import Scrubber
+from mlkit.core.states import Status
+from mlkit.notebook.injection import Assignment
+
+__all__ = ["Cancellation", "ExecutionRequest", "ExecutionResult", "NotebookRunner", "OnCell"]
+
+OnCell = Callable[[int, int], None]
+"""Told the number of the code cell that starts, from 1, and how many there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionRequest:
+    """One notebook to be executed.
+
+    Parameters
+    ----------
+    document : mapping
+        The notebook; it is not changed.
+    assignments : tuple of Assignment
+        What is injected after the parameters cell.
+    title : str
+        The first line of the injected cell.
+    metadata : mapping
+        What the executed notebook's metadata say under `mlkit`.
+    cwd : Path
+        The kernel's working directory.
+    folder : Path
+        The notebook's own folder, first on `sys.path`.
+    env : mapping of str to str
+        The kernel's whole environment.
+    notebook : Path
+        Where the executed notebook is written.
+    log : Path
+        Where what it prints is written.
+    facts : Path
+        A scratch file for what the kernel tells about itself.
+    timeout_s : float, optional
+        The deadline for everything, the kernel's start included.
+    scrubber : Scrubber
+        What must appear in neither file.
+    """
+
+    document: Mapping[str, Any]
+    cwd: Path
+    folder: Path
+    env: Mapping[str, str]
+    notebook: Path
+    log: Path
+    facts: Path
+    assignments: tuple[Assignment, ...] = ()
+    title: str = "Parameters"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float | None = None
+    scrubber: Scrubber = field(default_factory=Scrubber)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionResult:
+    """How an execution ended.
+
+    Parameters
+    ----------
+    status : Status
+        succeeded, failed, skipped or cancelled.
+    reason : str
+        Of a skipped one: what the notebook said.
+    error : ErrorRecord, optional
+        Of a failed one.
+    modules : mapping of str to str
+        The project modules that were imported, with their files.
+    imported : tuple of str
+        All top-level modules that the kernel knew at the end.
+    fresh : tuple of str
+        Those of them that were not there before the first cell.
+    cpu_s, peak_memory_bytes : optional
+        What the kernel used; None where it died.
+    """
+
+    status: Status
+    reason: str = ""
+    error: ErrorRecord | None = None
+    modules: Mapping[str, str] = field(default_factory=dict)
+    imported: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    cpu_s: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+class Cancellation:
+    """A request to stop that reaches every execution under way, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._requested = False
+
+    @property
+    def requested(self) -> bool:
+        """Whether it was asked for."""
+        return self._requested
+
+    def request(self) -> None:
+        """Ask every execution to stop; a second time does nothing."""
+        with self._lock:
+            self._requested = True
+            callbacks = list(self._callbacks.values())
+            self._callbacks.clear()
+        for callback in callbacks:
+            callback()
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back once when it is asked for (at once if it was); returns how to unsubscribe."""
+        with self._lock:
+            if not self._requested:
+                key = id(callback)
+                self._callbacks[key] = callback
+                return lambda: self._drop(key)
+        callback()
+        return lambda: None
+
+    def _drop(self, key: int) -> None:
+        with self._lock:
+            self._callbacks.pop(key, None)
+
+
+class NotebookRunner(Protocol):
+    """Whoever executes notebooks: Papermill on real kernels, or a fake in tests."""
+
+    def execute(
+        self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
+    ) -> ExecutionResult:
+        """Execute one notebook, in the calling thread; a failure is a value, not an exception."""
+        ...

@@ -1,0 +1,119 @@
+"""Write the cell that hands an attempt its values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from mlkit.core.pipeline import Declaration
+from mlkit.core.types import ANY, TypeSpec
+
+__all__ = ["INJECTED_TAG", "Assignment", "injection_source", "python_literal"]
+
+INJECTED_TAG = "injected-parameters"
+_INJECTED = '__import__("mlkit.inside.injected", fromlist=["injected"]).injected'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One name and the value it receives.
+
+    Parameters
+    ----------
+    name : str
+        The variable.
+    value : object
+        Its value.
+    hidden : bool
+        Whether the value reaches the kernel through its environment, not through the cell.
+    declaration : Declaration, optional
+        How the notebook declares it: a date is written with the notebook's own name for the class.
+    """
+
+    name: str
+    value: Any
+    hidden: bool = False
+    declaration: Declaration | None = None
+
+    @property
+    def environment_text(self) -> str:
+        """The value as the kernel's environment carries it."""
+        value = self.value
+        return json.dumps(str(value) if isinstance(value, PurePath | dt.date) else value)
+
+
+def injection_source(assignments: tuple[Assignment, ...], title: str) -> str:
+    """Write the injected cell.
+
+    Parameters
+    ----------
+    assignments : tuple of Assignment
+        In the order in which they are written.
+    title : str
+        What the comment in its first line says.
+    """
+    lines = [f"# {title}"]
+    for item in assignments:
+        if item.hidden:
+            value = f"{_INJECTED}({item.name!r})"
+        else:
+            spec = ANY if item.declaration is None else item.declaration.spec
+            value = python_literal(item.value, spec)
+        lines.append(f"{item.name} = {value}")
+    return "\n".join(lines)
+
+
+def python_literal(value: Any, spec: TypeSpec = ANY) -> str:
+    """Write a value as Python that makes the same value again.
+
+    Parameters
+    ----------
+    value : object
+        None, bool, int, float, str, list, dict, date, datetime or path.
+    spec : TypeSpec
+        The declared type, for the notebook's own name of a class.
+
+    Raises
+    ------
+    TypeError
+        If it is no value that a parameter can have.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value!r}")'
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return repr(str(value))
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(python_literal(item, _member(spec, -1)) for item in value)}]"
+    if isinstance(value, Mapping):
+        items = (
+            f"{python_literal(key, _member(spec, 0))}: {python_literal(item, _member(spec, -1))}"
+            for key, item in value.items()
+        )
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, dt.datetime):
+        return f"{_spelling(spec, 'datetime')}.fromisoformat({value.isoformat()!r})"
+    if isinstance(value, dt.date):
+        return f"{_spelling(spec, 'date')}.fromisoformat({value.isoformat()!r})"
+    if isinstance(value, PurePath):
+        return f"{_spelling(spec, 'Path')}({str(value)!r})"
+    raise TypeError(f"{value!r} cannot be a parameter")
+
+
+def _member(spec: TypeSpec, index: int) -> TypeSpec:
+    holder = spec.find("list") or spec.find("dict") or spec
+    return holder.members[index] if holder.members and holder.kind != "union" else ANY
+
+
+def _spelling(spec: TypeSpec, kind: str) -> str:
+    known = spec.find(kind)
+    if known is not None and known.source:
+        return known.source
+    module = "pathlib" if kind == "Path" else "datetime"
+    return f'__import__("{module}").{kind}'

@@ -1,0 +1,53 @@
+"""An attempt's log: whole lines, carriage returns collapsed, secrets taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TextIO
+
+from mlkit.core.scrubbing import Scrubber
+
+__all__ = ["AttemptLog"]
+
+
+class AttemptLog:
+    """Writes what a notebook prints, as it prints it.
+
+    A line that rewrites itself (a progress bar) is kept as its last state. A secret that runs over
+    several lines holds everything back until the log is closed.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made at once.
+    scrubber : Scrubber
+        What must not appear.
+    """
+
+    def __init__(self, path: Path, scrubber: Scrubber) -> None:
+        self._file: TextIO = path.open("w", encoding="utf-8", errors="backslashreplace")
+        self._scrubber = scrubber
+        self._pending = ""
+
+    def write(self, text: str) -> None:
+        """Add some text, of any length."""
+        self._pending += text
+        if self._scrubber.spans_lines:
+            return
+        whole, newline, rest = self._pending.rpartition("\n")
+        self._pending = rest.rpartition("\r")[2] if "\r" in rest[:-1] else rest
+        if newline:
+            self._put(whole + newline)
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if self._pending:
+            self._put(self._pending)
+            self._pending = ""
+        self._file.close()
+
+    def _put(self, text: str) -> None:
+        lines = text.replace("\r\n", "\n").split("\n")
+        shown = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+        self._file.write(self._scrubber.text(shown))
+        self._file.flush()

@@ -1,0 +1,323 @@
+"""One execution of one notebook on one kernel: deadline, cancellation, death, outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.client import KernelClient
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from mlkit.core.record import ErrorRecord
+from mlkit.core.states import Status
+from mlkit.notebook import failures
+from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
+from mlkit.notebook.kernels import KernelRequest, Kernels, end_kernel, interrupt, kill, wait_dead
+from mlkit.notebook.log import AttemptLog
+
+__all__ = ["Session"]
+
+GRACE_S = 2.0
+"""Seconds between an interrupt and the kill that follows it."""
+
+START_TIMEOUT_S = 120.0
+SAVE_EVERY_S = 5.0
+QUESTION_TIMEOUT_S = 30.0
+
+_ATTEMPT = '__import__("mlkit.inside.attempt", fromlist=["begin", "end"])'
+
+
+class Session:
+    """Executes one notebook; `run` is called once, by Papermill's engine.
+
+    Parameters
+    ----------
+    request : ExecutionRequest
+        What to execute.
+    kernels : Kernels
+        Where the kernel comes from.
+    on_cell : callable
+        Told of each code cell that starts.
+    cancellation : Cancellation
+        Stops the execution when it is asked for.
+    log : AttemptLog
+        Receives what the notebook prints.
+    """
+
+    def __init__(
+        self,
+        request: ExecutionRequest,
+        kernels: Kernels,
+        on_cell: OnCell,
+        cancellation: Cancellation,
+        log: AttemptLog,
+    ) -> None:
+        self.request = request
+        self.kernels = kernels
+        self.on_cell = on_cell
+        self.cancellation = cancellation
+        self.log = log
+        self.nb: Any = None
+        self.cell: int | None = None
+        self.stopped: str | None = None
+        self.status = Status.CANCELLED
+        self.reason = ""
+        self.error: ErrorRecord | None = None
+        self.facts: dict[str, Any] = {}
+
+    def run(self, nb: Any) -> None:
+        """Execute the notebook, in an event loop of this thread's own."""
+        self.nb = nb
+        if not self.cancellation.requested:
+            asyncio.run(self._supervise())
+
+    def result(self) -> ExecutionResult:
+        """Say how it ended."""
+        facts = self.facts
+        return ExecutionResult(
+            status=self.status,
+            reason=self.reason,
+            error=self.error,
+            modules=facts.get("modules", {}),
+            imported=tuple(facts.get("imported", ())),
+            fresh=tuple(facts.get("fresh", ())),
+            cpu_s=facts.get("cpu_s"),
+            peak_memory_bytes=facts.get("peak_memory_bytes"),
+        )
+
+    async def _supervise(self) -> None:
+        """Run the cells against the deadline and the cancellation."""
+        loop = asyncio.get_running_loop()
+        stop: asyncio.Future[str] = loop.create_future()
+
+        def ask(why: str) -> None:
+            if not stop.done():
+                stop.set_result(why)
+
+        unsubscribe = self.cancellation.subscribe(
+            lambda: _soon(loop, lambda: ask("cancelled")),
+        )
+        timer = None
+        if self.request.timeout_s is not None:
+            timer = loop.call_later(self.request.timeout_s, ask, "timeout")
+        saver = asyncio.ensure_future(self._save_now_and_then())
+        main = asyncio.ensure_future(self._drive(stop))
+        try:
+            await main
+        finally:
+            saver.cancel()
+            unsubscribe()
+            if timer is not None:
+                timer.cancel()
+
+    async def _drive(self, stop: asyncio.Future[str]) -> None:
+        """Start a kernel, run the cells on it, end it, and settle how all that went."""
+        manager = self.kernels.manager(
+            KernelRequest(
+                cwd=self.request.cwd,
+                env=self.request.env,
+                log=self.request.log.with_name("kernel.txt"),
+            )
+        )
+        client = _Client(self, manager)
+        work = asyncio.ensure_future(self._work(client, manager))
+        try:
+            waiting: set[asyncio.Future[Any]] = {work, stop}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await self._stop(stop.result(), manager, work)
+            await self._settle(work, manager)
+        finally:
+            client.close()
+            await end_kernel(manager, grace_s=GRACE_S if self.stopped is None else 0)
+
+    async def _stop(self, why: str, manager: Any, work: asyncio.Future[None]) -> None:
+        """Interrupt, then kill."""
+        self.stopped = why
+        if manager.has_kernel:
+            interrupt(manager)
+            await asyncio.wait({work}, timeout=GRACE_S)
+            if not work.done():
+                kill(manager)
+        if not work.done():
+            work.cancel()
+            await asyncio.wait({work}, timeout=GRACE_S)
+
+    async def _settle(self, work: asyncio.Future[None], manager: Any) -> None:
+        """Turn the end of the work into a status and an error."""
+        if self.stopped == "cancelled":
+            self.status, self.error = Status.CANCELLED, None
+            return
+        if self.stopped == "timeout":
+            timeout_s = self.request.timeout_s or 0.0
+            self._fail(failures.stage_timeout(timeout_s, self.cell))
+            return
+        try:
+            await work
+        except DeadKernelError:
+            status = None
+            with contextlib.suppress(asyncio.TimeoutError):
+                status = await asyncio.wait_for(wait_dead(manager), timeout=GRACE_S)
+            self._fail(failures.dead_kernel(status, self.cell))
+        except RuntimeError as error:
+            self._fail(
+                ErrorRecord(
+                    type="DeadKernel",
+                    message=f"the kernel could not be started: {error}",
+                    bases=("mlkit.DeadKernel", "builtins.Exception"),
+                )
+            )
+
+    async def _work(self, client: _Client, manager: Any) -> None:
+        """Everything that needs the kernel."""
+        await manager.start_kernel()
+        kernel = client.connect()
+        await kernel.wait_for_ready(timeout=START_TIMEOUT_S)
+        death = asyncio.ensure_future(wait_dead(manager))
+        cells = asyncio.ensure_future(self._cells(client, kernel))
+        try:
+            racing: set[asyncio.Future[Any]] = {cells, death}
+            await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
+            if not cells.done():
+                await asyncio.wait({cells}, timeout=0.1)
+            if not cells.done():
+                raise DeadKernelError("Kernel died")
+            await cells
+        finally:
+            death.cancel()
+            cells.cancel()
+            await asyncio.gather(death, cells, return_exceptions=True)
+
+    async def _cells(self, client: _Client, kernel: KernelClient) -> None:
+        """Run the cells in order, until one fails."""
+        await _ask(kernel, f"{_ATTEMPT}.begin({str(self.request.folder)!r})")
+        code = [
+            i for i, c in enumerate(self.nb.cells) if c.cell_type == "code" and c.source.strip()
+        ]
+        client.reset_execution_trackers()
+        for number, index in enumerate(code, start=1):
+            if self.stopped is not None:
+                return
+            self.cell = index
+            self.on_cell(number, len(code))
+            cell = self.nb.cells[index]
+            cell.metadata["mlkit"] = {"status": "running"}
+            try:
+                await client.async_execute_cell(cell, index)
+            except CellExecutionError:
+                cell.metadata["mlkit"] = {"status": "failed"}
+                await self._failed(client, kernel, index)
+                return
+            cell.metadata["mlkit"] = {"status": "completed"}
+            if client.wants_exit:
+                self._fail(failures.system_exit(index))
+                return
+        await self._learn(kernel)
+        client.set_widgets_metadata()
+        if self.stopped is None:
+            self.status = Status.SUCCEEDED
+
+    async def _failed(self, client: _Client, kernel: KernelClient, index: int) -> None:
+        """Record the error of a cell; `mlkit.skip` is none."""
+        await self._learn(kernel)
+        output = client.failure
+        if output.get("ename") == "StageSkipped":
+            self.status = Status.SKIPPED
+            self.reason = str(output.get("evalue", ""))
+            return
+        self._fail(failures.notebook_error(output, self.facts.get("bases", ()), index))
+
+    def _fail(self, error: ErrorRecord) -> None:
+        self.status = Status.FAILED
+        self.error = error
+
+    async def _learn(self, kernel: KernelClient) -> None:
+        """Ask the kernel what was imported and raised."""
+        path = self.request.facts
+        await _ask(kernel, f"{_ATTEMPT}.end({str(path)!r})")
+        if path.is_file():
+            self.facts = json.loads(path.read_text(encoding="utf-8"))
+            path.unlink()
+
+    async def _save_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self.save()
+
+    def save(self) -> None:
+        """Write the notebook as it stands, in one piece: aside, then renamed."""
+        write_notebook(self.request.scrubber.value(self.nb), self.request.notebook)
+
+
+class _Client(NotebookClient):
+    """nbclient's client: it also writes the log and keeps the error that ended the notebook."""
+
+    def __init__(self, session: Session, manager: Any) -> None:
+        super().__init__(
+            session.nb, km=manager, timeout=None, iopub_timeout=60, coalesce_streams=True
+        )
+        self.session = session
+        self.failure: dict[str, Any] = {}
+        self.wants_exit = False
+        self.on_cell_executed = self._look_at_reply
+
+    def connect(self) -> Any:
+        """Open the channels to the kernel."""
+        assert self.km is not None
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        self.kc.allow_stdin = False
+        return self.kc
+
+    def close(self) -> None:
+        """Close the channels."""
+        if self.kc is not None:
+            self.kc.stop_channels()
+            self.kc = None
+
+    def _look_at_reply(self, *, execute_reply: Mapping[str, Any], **_: Any) -> None:
+        content = execute_reply["content"]
+        self.wants_exit = any(
+            item.get("source") == "ask_exit" for item in content.get("payload", ())
+        )
+        if content.get("status") == "error":
+            self.failure = dict(content)
+
+    def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
+        """Keep an output, and write what is text into the log."""
+        content = msg["content"]
+        if msg["msg_type"] == "stream":
+            self.session.log.write(content["text"])
+        elif msg["msg_type"] == "error":
+            text = "\n".join(content.get("traceback", ()))
+            self.session.log.write(f"\n{failures.plain_text(text)}\n")
+        return super().output(outs, msg, display_id, cell_index)
+
+
+async def _ask(kernel: KernelClient, code: str) -> None:
+    """Execute a line that leaves no trace in the notebook."""
+    sent = kernel.execute(code, silent=True, store_history=False, stop_on_error=False)
+    deadline = asyncio.get_running_loop().time() + QUESTION_TIMEOUT_S
+    while (left := deadline - asyncio.get_running_loop().time()) > 0:
+        reply = await kernel.shell_channel.get_msg(timeout=left)
+        if reply["parent_header"].get("msg_id") == sent:
+            return
+
+
+def write_notebook(document: Mapping[str, Any], path: Path) -> None:
+    """Write a notebook in one piece: aside, then renamed."""
+    aside = path.with_name(f".{path.name}.part")
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    aside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    aside.replace(path)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    """Call back in a loop that may have been closed in the meantime."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback)

@@ -1,0 +1,188 @@
+"""The layout of a runs folder, its locks, and the ids of runs."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mlkit.core.values import safe_name
+from mlkit.errors import RunsFolderError, UnknownRunError
+
+__all__ = ["RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
+
+_STAGING = ".staging"
+_LOCK = ".lock"
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, for example with 'mlkit clean'; what was finished is kept",
+    errno.EDQUOT: "Free some space, for example with 'mlkit clean'; what was finished is kept",
+    errno.EROFS: "Choose a folder that can be written with --runs-dir",
+    errno.EACCES: "Choose a folder that can be written with --runs-dir",
+    errno.EPERM: "Choose a folder that can be written with --runs-dir",
+}
+
+
+@contextlib.contextmanager
+def readable_os_errors(folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a `RunsFolderError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename if isinstance(error.filename, str) else str(folder)
+        raise RunsFolderError(
+            f"the runs folder cannot be used: {error.strerror or error}",
+            place,
+            remedy=_REMEDIES.get(error.errno or 0, "Look at the folder and its rights"),
+        ) from error
+
+
+def new_run_id(now: float) -> str:
+    """Make an id that sorts by time and is unique: `20130102-030405-678-9abc`."""
+    moment = datetime.fromtimestamp(now, UTC)
+    return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    path : Path
+        Its absolute path; the name is the run's id.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "run.json"
+        self.events = path / "events.jsonl"
+        self.report = path / "report.html"
+
+    def stage(self, instance_id: str) -> Path:
+        """The folder of a stage or instance."""
+        return self.path / safe_name(instance_id)
+
+    def staging(self, instance_id: str) -> Path:
+        """Where a stage's folder is put together before it becomes visible."""
+        return self.path / _STAGING / safe_name(instance_id)
+
+    @contextlib.contextmanager
+    def lock(self, *, shared: bool) -> Iterator[bool]:
+        """Hold the run's lock while it is worked on; yields False if somebody else holds it."""
+        with _locked(self.path / _LOCK, shared=shared) as held:
+            yield held
+
+    def is_alive(self) -> bool:
+        """Whether a process works on this run now."""
+        if not (self.path / _LOCK).exists():
+            return False
+        with self.lock(shared=False) as held:
+            return not held
+
+
+class RunsFolder:
+    """A runs folder.
+
+    Parameters
+    ----------
+    path : Path
+        Its path; made on first use.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self.database = self.path / "mlkit.db"
+        self.store = self.path / "store"
+        self.latest = self.path / "latest"
+
+    def make(self) -> None:
+        """Make the folder, and see that it can be written."""
+        with readable_os_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.store.mkdir(exist_ok=True)
+            probe = self.path / f".probe-{secrets.token_hex(4)}"
+            probe.write_bytes(b"probe")
+            probe.unlink()
+
+    def run(self, run_id: str) -> RunFolder:
+        """The folder of a run."""
+        return RunFolder(self.path / run_id)
+
+    def make_run(self, run_id: str | None = None) -> RunFolder:
+        """Make the folder of a new run; of a given id, if it is named."""
+        with readable_os_errors(self.path):
+            while True:
+                chosen = run_id or new_run_id(time.time())
+                folder = self.run(chosen)
+                try:
+                    folder.path.mkdir(exist_ok=run_id is not None)
+                except FileExistsError:
+                    continue
+                (folder.path / _STAGING).mkdir(exist_ok=True)
+                return folder
+
+    def find(self, name: str) -> RunFolder:
+        """Find a run by its id, by the only beginning that fits, or as `latest`.
+
+        Raises
+        ------
+        UnknownRunError
+            If there is none, or several fit.
+        """
+        if name == "latest":
+            if not self.latest.exists():
+                raise UnknownRunError(
+                    "there is no successful run yet", self.path, remedy="Run 'mlkit run' first"
+                )
+            return self.run(self.latest.resolve().name)
+        ids = self.run_ids()
+        if name in ids:
+            return self.run(name)
+        fitting = [run_id for run_id in ids if name and run_id.startswith(name)]
+        if len(fitting) == 1:
+            return self.run(fitting[0])
+        fact = f"several runs begin with '{name}'" if fitting else f"there is no run '{name}'"
+        raise UnknownRunError(fact, self.path, remedy="'mlkit runs' lists them")
+
+    def run_ids(self) -> list[str]:
+        """The ids of all runs whose folder is there, oldest first."""
+        if not self.path.is_dir():
+            return []
+        return sorted(
+            entry.name
+            for entry in os.scandir(self.path)
+            if entry.is_dir(follow_symlinks=False) and (Path(entry.path) / "run.json").exists()
+        )
+
+    def set_latest(self, run_id: str) -> None:
+        """Point `latest` at a run, in one step."""
+        aside = self.path / f".latest-{secrets.token_hex(4)}"
+        with readable_os_errors(self.path):
+            aside.symlink_to(run_id, target_is_directory=True)
+            aside.replace(self.latest)
+
+    @contextlib.contextmanager
+    def lock(self, *, shared: bool) -> Iterator[bool]:
+        """Hold the folder's lock: shared by runs, alone by whoever removes things."""
+        with _locked(self.path / _LOCK, shared=shared) as held:
+            yield held
+
+
+@contextlib.contextmanager
+def _locked(path: Path, *, shared: bool) -> Iterator[bool]:
+    with readable_os_errors(path.parent):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(descriptor)
