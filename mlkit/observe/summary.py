@@ -1,0 +1,196 @@
+"""What a run's end means, in one sentence, and what to do next. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from mlkit.core.durations import format_duration
+from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.states import RunStatus, Status
+from mlkit.core.values import safe_name
+from mlkit.observe.signs import RUN_SIGNS, SIGNS
+
+__all__ = ["NextStep", "Verdict", "command", "failures", "judge_run", "summary"]
+
+_DEFAULT_PIPELINE = PurePath("notebooks/flights")
+_MOST_MESSAGE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextStep:
+    """A command that helps now, and what it does."""
+
+    command: str
+    purpose: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The sentence that comes first, and the steps that come next."""
+
+    sentence: str
+    steps: tuple[NextStep, ...] = ()
+
+
+def command(record: RunRecord, *words: str, folder: Path) -> str:
+    """Write a command line about a run that works when typed in a folder.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run; its pipeline and runs folder are named only where the defaults would miss them.
+    *words : str
+        The command and its arguments up to PIPELINE.
+    folder : Path
+        Where the command will be typed.
+    """
+    home = Path(record.file).parent
+    parts = ["mlkit", *words]
+    has_own = folder == home
+    if not has_own and home != folder / _DEFAULT_PIPELINE:
+        shown = home.relative_to(folder) if home.is_relative_to(folder) else home
+        parts.append(str(shown))
+    if record.runs_dir and Path(record.runs_dir) != home / "runs":
+        parts += ["--runs-dir", record.runs_dir]
+    return shlex.join(parts)
+
+
+def failures(record: RunRecord) -> tuple[StageRecord, ...]:
+    """Give the stages that failed, critical ones first."""
+    failed = [item for item in record.stages.values() if item.status is Status.FAILED]
+    return tuple(sorted(failed, key=lambda item: not item.critical))
+
+
+def judge_run(record: RunRecord, folder: Path) -> Verdict:
+    """Say how a run ended and what to do about it.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    folder : Path
+        Where the suggested commands will be typed.
+    """
+    name = f"Run {record.run_id} of pipeline {record.pipeline}"
+    took = format_duration(record.seconds)
+    if record.status is RunStatus.SUCCEEDED:
+        return Verdict(
+            sentence=f"{name} succeeded in {took}: {_counts(record)}.{_tolerated(record)}",
+            steps=_debug_steps(record, folder),
+        )
+    resume = NextStep(
+        command=command(record, "resume", record.run_id, folder=folder),
+        purpose="finish this run; what is done is not done again",
+    )
+    if record.status is RunStatus.FAILED:
+        sentence = f"{name} failed after {took}: {_blame(record)}"
+        return Verdict(sentence=sentence, steps=(*_debug_steps(record, folder), resume))
+    if record.status is RunStatus.CANCELLED:
+        sentence = f"{name} was cancelled after {took}: {_counts(record)}."
+    else:
+        sentence = f"{name} is not finished: it is still running, or it was killed."
+    return Verdict(sentence=sentence, steps=(resume,))
+
+
+def _debug_steps(record: RunRecord, folder: Path) -> tuple[NextStep, ...]:
+    return tuple(
+        NextStep(
+            command=command(record, "debug", record.run_id, item.id, folder=folder),
+            purpose=f"open {item.id} in JupyterLab as it was when it failed",
+        )
+        for item in failures(record)[:3]
+    )
+
+
+def _counts(record: RunRecord) -> str:
+    """`12 stages succeeded, 2 cached, 1 skipped`."""
+    statuses = [item.status for item in record.stages.values()]
+    found = [(status, statuses.count(status)) for status in Status if status in statuses]
+    words = [f"{count} {SIGNS[status].word}" for status, count in found]
+    if not words:
+        return "no stage was selected"
+    first, *rest = words
+    count, _, word = first.partition(" ")
+    return ", ".join([f"{count} stage{'' if count == '1' else 's'} {word}", *rest])
+
+
+def _tolerated(record: RunRecord) -> str:
+    names = ", ".join(item.id for item in failures(record))
+    return f" Not critical, but failed: {names}." if names else ""
+
+
+def _blame(record: RunRecord) -> str:
+    failed = failures(record)
+    if not failed:
+        return f"{_counts(record)}."
+    first = failed[0]
+    parts = [f"{first.id} {_raised(first)}."]
+    if len(failed) > 1:
+        parts.append(f"Also failed: {', '.join(item.id for item in failed[1:])}.")
+    statuses = [item.status for item in record.stages.values()]
+    if blocked := statuses.count(Status.UPSTREAM_FAILED):
+        many = "1 stage" if blocked == 1 else f"{blocked} stages"
+        parts.append(f"Because of that {many} could not run.")
+    return " ".join(parts)
+
+
+def _raised(item: StageRecord) -> str:
+    if item.error is None:
+        return "failed"
+    lines = item.error.message.strip().splitlines()
+    message = lines[0] if lines else ""
+    if len(message) > _MOST_MESSAGE:
+        message = message[: _MOST_MESSAGE - 1] + "…"
+    return f"raised {item.error.type}" + (f": {message.rstrip('.')}" if message else "")
+
+
+def summary(record: RunRecord, *, folder: Path, report: Path | None = None) -> str:
+    """Write a run's end for a terminal: failures, verdict, what to do, where things are.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    folder : Path
+        The working directory, for commands that can be typed as they stand.
+    report : Path, optional
+        The report, if one was written.
+    """
+    verdict = judge_run(record, folder)
+    lines: list[str] = []
+    for item in failures(record):
+        lines += _failure_lines(item, record)
+    lines += [f"warning: {text}" for text in record.warnings]
+    lines.append(f"{RUN_SIGNS[record.status].glyph} {verdict.sentence}")
+    lines += _columns([(step.command, step.purpose) for step in verdict.steps])
+    place = Path(record.runs_dir) / record.run_id
+    lines.append(f"  outputs: {_near(place, folder)}")
+    if report is not None:
+        lines.append(f"  report:  {_near(report, folder)}")
+    return "\n".join(lines)
+
+
+def _failure_lines(item: StageRecord, record: RunRecord) -> list[str]:
+    facts = [] if item.critical else ["not critical"]
+    if item.error is not None and item.error.cell is not None:
+        facts.append(f"cell {item.error.cell + 1} of its notebook")
+    if item.attempts > 1:
+        facts.append(f"{item.attempts} attempts")
+    log = Path(record.runs_dir) / record.run_id / safe_name(item.id) / "attempts"
+    place = f" ({', '.join(facts)})" if facts else ""
+    return [
+        f"{SIGNS[item.status].glyph} {item.id} {_raised(item)}{place}",
+        f"  log: {log / str(max(1, item.attempts)) / 'log.txt'}",
+    ]
+
+
+def _columns(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((len(left) for left, _ in rows), default=0)
+    return [f"  {left.ljust(width)}  {right}" for left, right in rows]
+
+
+def _near(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

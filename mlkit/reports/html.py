@@ -1,0 +1,144 @@
+"""The run's report: one HTML file that needs nothing else and runs no script."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from mlkit.core.durations import format_duration
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.errors import RunsFolderError
+from mlkit.observe.signs import RUN_SIGNS
+from mlkit.observe.summary import command, failures, judge_run
+from mlkit.reports.bars import draw_bars, finding, number
+from mlkit.reports.graph import to_svg
+from mlkit.reports.metrics import compare_instances, metric_tables
+from mlkit.reports.output_view import Budget
+from mlkit.reports.report_parts import (
+    format_time,
+    parameter_rows,
+    pictures,
+    retries,
+    view_stages,
+)
+from mlkit.reports.svg import picture_style
+from mlkit.reports.timeline import draw_timeline
+
+__all__ = ["render_report", "write_report"]
+
+_PICTURE_CHARACTERS = 24_000_000
+_MOST_CHARTS = 12
+
+
+def render_report(
+    record: RunRecord, *, pipeline: Pipeline | None = None, folder: Path | None = None
+) -> str:
+    """Render the report of a run.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run; notebooks, logs and artifacts are read where it says they are.
+    pipeline : Pipeline, optional
+        Its pipeline, for the conditions in the picture.
+    folder : Path, optional
+        Where the suggested commands will be typed; default: the working directory.
+
+    Returns
+    -------
+    str
+        One HTML document.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    where = folder or Path.cwd()
+    budget = Budget(_PICTURE_CHARACTERS)
+    commands = {
+        item.id: command(record, "debug", record.run_id, item.id, folder=where)
+        for item in failures(record)
+    }
+    shown = pictures(record, budget)
+    charts = compare_instances(record)
+    environment = Environment(
+        loader=PackageLoader("mlkit.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        record=record,
+        verdict=judge_run(record, where),
+        sign=RUN_SIGNS[record.status],
+        started=format_time(record.started),
+        took=format_duration(record.seconds),
+        style=_style(),
+        graph=to_svg(pipeline or record, record if pipeline else None, styled=False),
+        timeline=draw_timeline(record, styled=False),
+        parameters=parameter_rows(record),
+        stages=view_stages(record, commands, budget),
+        retries=retries(record),
+        tables=metric_tables(record),
+        charts=[(finding(group), draw_bars(group, styled=False)) for group in charts][
+            :_MOST_CHARTS
+        ],
+        charts_left_out=max(0, len(charts) - _MOST_CHARTS),
+        pictures=shown,
+        number=number,
+    )
+
+
+def _style() -> str:
+    own = files("mlkit.reports").joinpath("templates/report.css").read_text(encoding="utf-8")
+    return f"{picture_style()}\n{own}"
+
+
+def write_report(record: RunRecord, to: Path, *, pipeline: Pipeline | None = None) -> Path:
+    """Write the report of a run, whole or not at all.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    to : Path
+        The file; its folder is made if it is missing, an older file is replaced.
+    pipeline : Pipeline, optional
+        Its pipeline, for the conditions in the picture.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    RunsFolderError
+        If it cannot be written.
+    """
+    content = render_report(record, pipeline=pipeline).encode("utf-8", "replace")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
+    except OSError as error:
+        raise _refused(to, error) from error
+    aside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        aside.chmod(0o644)
+        aside.replace(to)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise _refused(to, error) from error
+    return to
+
+
+def _refused(to: Path, error: OSError) -> RunsFolderError:
+    return RunsFolderError(
+        f"the report cannot be written: {error.strerror or error}",
+        file=to,
+        remedy="Name another file with --out.",
+    )

@@ -1,0 +1,106 @@
+"""Numbers that stages wrote as JSON, and how those of a mapped stage compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
+from mlkit.core.states import SUCCESSFUL
+
+__all__ = ["MetricGroup", "MetricTable", "compare_instances", "metric_tables", "read_numbers"]
+
+_MOST_BYTES = 1_000_000
+_MOST_NUMBERS = 40
+_DEPTH = 3
+_LARGEST = 1e300
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricTable:
+    """The numbers in one JSON artifact, with dotted names where they were nested."""
+
+    stage: str
+    output: str
+    numbers: Mapping[str, float]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricGroup:
+    """One metric that several instances of a mapped stage wrote, in the order of `foreach`."""
+
+    stage: str
+    output: str
+    metric: str
+    values: tuple[tuple[str, float], ...]
+
+
+def read_numbers(path: Path) -> dict[str, float]:
+    """Read the numbers (no nan, no inf) of a JSON object; anything else gives none.
+
+    Parameters
+    ----------
+    path : Path
+        A JSON file; files above 1 MB and files that are no JSON object are passed over.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return {}
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return dict(_flatten(content, "", 0)) if isinstance(content, dict) else {}
+
+
+def _flatten(content: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, float]]:
+    for key, value in content.items():
+        if isinstance(value, dict) and depth + 1 < _DEPTH:
+            yield from _flatten(value, f"{prefix}{key}.", depth + 1)
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        elif abs(value) < _LARGEST:
+            yield f"{prefix}{key}", value
+
+
+def _json_artifacts(item: StageRecord) -> Iterator[tuple[str, ArtifactRecord]]:
+    for name, artifact in item.artifacts.items():
+        if artifact.path.endswith(".json"):
+            yield name, artifact
+
+
+def metric_tables(record: RunRecord) -> tuple[MetricTable, ...]:
+    """Give the numbers of every JSON artifact of the stages that succeeded."""
+    tables = []
+    for item in record.stages.values():
+        if item.status not in SUCCESSFUL:
+            continue
+        for output, artifact in _json_artifacts(item):
+            numbers = read_numbers(Path(artifact.path))
+            if numbers:
+                kept = dict(list(numbers.items())[:_MOST_NUMBERS])
+                left_out = len(numbers) - len(kept)
+                tables.append(
+                    MetricTable(stage=item.id, output=output, numbers=kept, left_out=left_out)
+                )
+    return tuple(tables)
+
+
+def compare_instances(record: RunRecord) -> tuple[MetricGroup, ...]:
+    """Group what at least two instances of one mapped stage measured under one name."""
+    owner = {item.id: item.stage for item in record.stages.values()}
+    found: dict[tuple[str, str, str], list[tuple[str, float]]] = {}
+    for table in metric_tables(record):
+        stage = owner[table.stage]
+        if table.stage != stage:
+            value = table.stage[len(stage) + 1 : -1]
+            for metric, number in table.numbers.items():
+                found.setdefault((stage, table.output, metric), []).append((value, number))
+    return tuple(
+        MetricGroup(stage=stage, output=output, metric=metric, values=tuple(values))
+        for (stage, output, metric), values in found.items()
+        if len(values) > 1
+    )
