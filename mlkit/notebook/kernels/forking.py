@@ -54,11 +54,9 @@ class ForkedProcess:
         """Tell it to become a kernel; a spare one then waits for `order`."""
         self._send({"arguments": self.arguments, "spare": spare})
 
-    def order(self, env: Mapping[str, str], cwd: Path, log: Path) -> None:
-        """Give it its environment, working directory and log."""
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as file:
-            self._send({"env": dict(env), "cwd": str(cwd)}, file.fileno())
+    def order(self, env: Mapping[str, str], cwd: Path, streams: tuple[int, int]) -> None:
+        """Give it its environment, its working directory, and files for stdout and stderr."""
+        self._send({"env": dict(env), "cwd": str(cwd)}, *streams)
 
     async def born(self) -> None:
         """Wait until the process exists.
@@ -171,7 +169,7 @@ class Zygote:
         self.refusal = ""
         self._say = say
         self._leash = leash
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._control, theirs = socket.socketpair()
         with theirs, (leash.folder / "zygote.log").open("wb") as log:
             self._popen = subprocess.Popen(
@@ -215,7 +213,9 @@ class Zygote:
     def hear(self) -> None:
         """Take in, and pass on, what the zygote has to say; does not wait."""
         with self._lock:
-            while not self.refusal and select.select([self._control], [], [], 0)[0]:
+            ear = select.poll()
+            ear.register(self._control, select.POLLIN)
+            while not self.refusal and ear.poll(0):
                 news = wire.receive(self._control)
                 if news is None:
                     self._refuse(f"the forking process has ended{self._last_words()}")

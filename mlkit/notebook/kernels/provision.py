@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -22,6 +23,7 @@ __all__ = ["ForkProvisioner", "LeashedProvisioner", "SpawnProvisioner"]
 
 # A zygote that has not finished its imports by then is given up.
 PRELOAD_S = 300.0
+LAUNCHER = "ipykernel_launcher"
 
 
 class LeashedProvisioner(LocalProvisioner):
@@ -102,14 +104,20 @@ class SpawnProvisioner(LeashedProvisioner):
         """Start the interpreter as the leader of a session of its own."""
         return await asyncio.to_thread(self._popen, command, env)
 
-    def _popen(self, command: list[str], env: dict[str, str]) -> KernelProcess:
+    @contextmanager
+    def streams(self) -> Iterator[tuple[int, int]]:
+        """Open what the kernel is to have as stdout and stderr: the end of its log."""
         self.request.log.parent.mkdir(parents=True, exist_ok=True)
         with self.request.log.open("ab") as log:
+            yield log.fileno(), log.fileno()
+
+    def _popen(self, command: list[str], env: dict[str, str]) -> KernelProcess:
+        with self.streams() as (stdout, stderr):
             popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=stdout,
+                stderr=stderr,
                 cwd=self.request.cwd,
                 env={**env, "JPY_PARENT_PID": str(os.getpid())},
                 start_new_session=True,
@@ -126,9 +134,8 @@ class ForkProvisioner(SpawnProvisioner):
 
     async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
         """Give orders to the spare kernel, or fork one."""
-        arguments = command[command.index("ipykernel_launcher") + 1 :]
         try:
-            process = await self._fork(arguments, env)
+            process = await self._fork(command[command.index(LAUNCHER) + 1 :], env)
         except ForkError:
             self.zygote.hear()  # it says why
             return await super().begin(command, env)
@@ -144,6 +151,11 @@ class ForkProvisioner(SpawnProvisioner):
             process = None
         if process is None:
             process = self.zygote.fork(arguments, spare=False)
-        process.order(env, self.request.cwd, self.request.log)
-        await asyncio.wait_for(process.born(), timeout=PRELOAD_S)
+        with self.streams() as streams:
+            process.order(env, self.request.cwd.absolute(), streams)
+        try:
+            await asyncio.wait_for(process.born(), timeout=PRELOAD_S)
+        except TimeoutError as error:
+            process.dismiss()
+            raise ForkError(f"the imports have not ended after {PRELOAD_S:.0f} s") from error
         return process

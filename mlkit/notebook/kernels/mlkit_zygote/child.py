@@ -65,14 +65,15 @@ class Orders:
         if orders is None:
             os._exit(1)  # the driver has no use for this kernel any more
         self.taken = True
-        message, (log,) = orders
+        message, files = orders
         self.link.close()
         self.set_environment(message["env"])
         os.chdir(message["cwd"])
         streams: tuple[Any, ...] = (sys.stdout, sys.stderr) if app else ()
-        for number in [stream.fileno() for stream in streams] or [1, 2]:
-            os.dup2(log, number)  # ipykernel's streams keep the real ones under other numbers
-        os.close(log)
+        numbers = [stream.fileno() for stream in streams] or [1, 2]
+        for number, file in zip(numbers, files, strict=True):
+            os.dup2(file, number)  # ipykernel's streams keep the real ones under other numbers
+            os.close(file)
         if app is not None:
             shell = app.kernel.shell
             shell.starting_dir = str(Path.cwd())
