@@ -15,7 +15,7 @@ from mlkit.ml.errors import ModelError
 from mlkit.ml.features import TARGET, feature_columns
 from mlkit.ml.models import build_model
 
-__all__ = ["TUNABLE", "search_settings", "search_table"]
+__all__ = ["TUNABLE", "best_settings", "search_settings", "search_table"]
 
 _SPACES: dict[str, dict[str, Any]] = {
     "logistic_regression": {"C": stats.loguniform(1e-3, 10.0)},
@@ -118,3 +118,17 @@ def search_table(search: Any) -> pd.DataFrame:
         }
         | settings
     )
+
+
+def best_settings(search: Any) -> dict[str, int | float]:
+    """The settings that won, as plain numbers.
+
+    Parameters
+    ----------
+    search : HalvingRandomSearchCV
+        Fitted.
+    """
+    return {
+        key.removeprefix("estimator__"): value.item() if hasattr(value, "item") else value
+        for key, value in search.best_params_.items()
+    }
