@@ -86,6 +86,7 @@ def document(
         viewBox=f"0 0 {width:.0f} {height:.0f}",
         width=f"{width:.0f}",
         height=f"{height:.0f}",
+        style=f"--natural: {width:.0f}px",
         role="img",
         aria_label=title,
     )

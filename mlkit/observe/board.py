@@ -1,0 +1,155 @@
+"""The state of a run as its events tell it. Pure: an event in, a new board out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mlkit.core.events import Event, EventKind
+from mlkit.core.states import FINISHED, RunStatus, Status
+
+__all__ = ["Board", "Line", "advance", "error_text"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One stage on the board.
+
+    Parameters
+    ----------
+    status : Status
+        Its state.
+    attempt : int
+        The present attempt; 0 before the first.
+    cell, cells : int
+        The code cell that runs, from 1, and how many there are.
+    started : float, optional
+        When its first attempt started.
+    seconds : float, optional
+        How long it took, once it has finished.
+    note : str
+        What is worth saying: a wait, a retry, an error, a reason.
+    """
+
+    status: Status = Status.WAITING
+    attempt: int = 0
+    cell: int = 0
+    cells: int = 0
+    started: float | None = None
+    seconds: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """All stages of a run, in the order in which they were announced.
+
+    Parameters
+    ----------
+    run_id, pipeline : str
+        Empty before the run has started.
+    started : float
+        When the run started.
+    seconds : float, optional
+        How long it took, once it has finished.
+    """
+
+    run_id: str = ""
+    pipeline: str = ""
+    started: float = 0.0
+    seconds: float | None = None
+    status: RunStatus = RunStatus.RUNNING
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> int:
+        """How many stages have finished."""
+        return sum(line.status in FINISHED for line in self.lines.values())
+
+
+def advance(board: Board, event: Event) -> Board:
+    """Give the board after an event; an event of an unknown kind changes nothing."""
+    data = event.data
+    match event.kind:
+        case EventKind.RUN_STARTED | EventKind.RUN_RESUMED:
+            names = data.get("stages", ())
+            return replace(
+                board,
+                run_id=event.run_id,
+                pipeline=str(data.get("pipeline", "")),
+                started=event.time,
+                lines={str(name): board.lines.get(name, Line()) for name in names},
+            )
+        case EventKind.STAGE_MAPPED:
+            return _map(board, event)
+        case EventKind.WARNING:
+            return replace(board, warnings=(*board.warnings, str(data.get("message", ""))))
+        case EventKind.RUN_FINISHED:
+            status = RunStatus(data.get("status", RunStatus.FAILED))
+            return replace(board, status=status, seconds=_number(data.get("seconds")))
+    if event.stage is None:
+        return board
+    line = _step(board.lines.get(event.stage, Line()), event)
+    return replace(board, lines={**board.lines, event.stage: line})
+
+
+def _map(board: Board, event: Event) -> Board:
+    """Put the instances in the place of their stage."""
+    instances = [str(name) for name in event.data.get("instances", ())]
+    lines: dict[str, Line] = {}
+    for name, line in board.lines.items():
+        if name == event.stage and instances:
+            lines.update({item: board.lines.get(item, Line()) for item in instances})
+        elif name not in instances:
+            lines[name] = line
+    for item in instances:
+        lines.setdefault(item, Line())
+    return replace(board, lines=lines)
+
+
+def _step(line: Line, event: Event) -> Line:
+    data = event.data
+    match event.kind:
+        case EventKind.STAGE_WAITING:
+            return replace(line, note=f"waits for {data.get('for', 'a file')}")
+        case EventKind.ATTEMPT_STARTED:
+            return replace(
+                line,
+                status=Status.RUNNING,
+                attempt=event.attempt or line.attempt + 1,
+                cell=0,
+                cells=int(data.get("cells", 0)),
+                started=line.started if line.started is not None else event.time,
+                note=str(data.get("reason", "")),
+            )
+        case EventKind.CELL_STARTED:
+            cells = int(data.get("cells", line.cells))
+            return replace(line, cell=int(data.get("cell", 0)), cells=cells)
+        case EventKind.RETRY_SCHEDULED:
+            delay = _number(data.get("delay_s")) or 0.0
+            note = f"{error_text(data.get('error'))}; again in {delay:.1f} s"
+            return replace(line, status=Status.WAITING, note=note)
+        case EventKind.STAGE_FINISHED:
+            error = error_text(data.get("error"))
+            return replace(
+                line,
+                status=Status(data.get("status", Status.FAILED)),
+                seconds=_number(data.get("seconds")),
+                attempt=int(data.get("attempts", line.attempt)),
+                note=error or str(data.get("reason") or ""),
+            )
+    return line
+
+
+def error_text(error: Any) -> str:
+    """The class and the first line of an error in an event; empty if there is none."""
+    if not isinstance(error, Mapping):
+        return ""
+    first = str(error.get("message", "")).strip().split("\n", 1)[0]
+    return f"{error.get('type', 'error')}: {first}" if first else str(error.get("type", "error"))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,108 @@
+"""The board of a run as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mlkit.core.durations import format_duration
+from mlkit.core.states import FINISHED, RunStatus, Status
+from mlkit.observe.board import Board, Line
+from mlkit.observe.signs import RUN_SIGNS, SIGNS
+
+__all__ = ["draw_board", "elapsed", "fitting"]
+
+_AROUND = 5
+_BAR = 30
+_IMPORTANCE: Mapping[Status, int] = {
+    Status.FAILED: 0,
+    Status.RUNNING: 1,
+    Status.CANCELLED: 2,
+    Status.UPSTREAM_FAILED: 3,
+    Status.WAITING: 4,
+    Status.SUCCEEDED: 5,
+    Status.SKIPPED: 6,
+    Status.CACHED: 7,
+}
+
+
+def elapsed(line: Line, now: float) -> str:
+    """How long a stage took, or has taken so far."""
+    if line.status in FINISHED:
+        ran = line.started is not None and line.seconds is not None
+        return format_duration(line.seconds or 0.0) if ran else ""
+    return "" if line.started is None else format_duration(max(0.0, now - line.started))
+
+
+def fitting(board: Board, height: int) -> Sequence[str]:
+    """Choose the stages that matter most, if the terminal has too few lines for all.
+
+    Returns
+    -------
+    sequence of str
+        Names, in the order of the board.
+    """
+    room = max(1, height - _AROUND)
+    names = list(board.lines)
+    if len(names) <= room:
+        return names
+    ranked = sorted(names, key=lambda name: _IMPORTANCE[board.lines[name].status])
+    kept = set(ranked[: room - 1])
+    return [name for name in names if name in kept]
+
+
+def draw_board(board: Board, now: float, height: int = 50) -> RenderableType:
+    """Draw a board.
+
+    Parameters
+    ----------
+    board : Board
+        The run's state.
+    now : float
+        The present time, for what is still running.
+    height : int
+        The terminal's lines.
+    """
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("", "stage", "state"):
+        table.add_column(title, no_wrap=True)
+    for title in ("cell", "attempt", "time"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    shown = fitting(board, height)
+    for name in shown:
+        table.add_row(*_cells(name, board.lines[name], now))
+    hidden = len(board.lines) - len(shown)
+    more = [Text(f"… and {hidden} more", style="dim")] if hidden else []
+    return Group(table, *more, _progress(board, now))
+
+
+def _cells(name: str, line: Line, now: float) -> list[Text]:
+    sign = SIGNS[line.status]
+    running = line.status is Status.RUNNING
+    cell = f"{line.cell} of {line.cells}" if running and line.cells else ""
+    return [
+        Text(sign.glyph, style=sign.style),
+        Text(name),
+        Text(sign.word, style=sign.style),
+        Text(cell),
+        Text(str(line.attempt) if line.attempt > 1 else ""),
+        Text(elapsed(line, now)),
+        Text(" ".join(line.note.split()), style="dim"),
+    ]
+
+
+def _progress(board: Board, now: float) -> Text:
+    total = len(board.lines)
+    filled = round(_BAR * board.finished / total) if total else 0
+    took = board.seconds if board.seconds is not None else max(0.0, now - board.started)
+    words = f" {board.finished} of {total} stages, {format_duration(took if total else 0.0)}"
+    line = Text("━" * filled, style="green") + Text("━" * (_BAR - filled), style="dim")
+    line.append(words)
+    if board.status is not RunStatus.RUNNING:
+        sign = RUN_SIGNS[board.status]
+        line.append(f"  {sign}", style=sign.style)
+    return line
