@@ -30,6 +30,10 @@ class Marks:
     mtime_ns: int
     inode: int
 
+    def looks_like(self, other: Marks) -> bool:
+        """Whether size and time are equal; a copy is another inode."""
+        return (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns)
+
 
 def marks_of(path: Path) -> Marks | None:
     """The marks of a regular file; None if there is none."""
@@ -91,11 +95,13 @@ class ArtifactStore:
                 target.flush()
                 os.fdatasync(target.fileno())
             aside.chmod(_READ_ONLY)
+            _same_time(file, aside)
             digest = total.hexdigest()
             self._publish(aside, digest)
         finally:
             aside.unlink(missing_ok=True)
         file.chmod(_READ_ONLY)
+        _same_time(self.master(digest), file)
         marks = marks_of(self.master(digest))
         assert marks is not None
         return digest, marks
@@ -147,6 +153,7 @@ class ArtifactStore:
             if sibling is None or not _link(sibling, aside):
                 shutil.copyfile(self.master(digest), aside)
                 aside.chmod(_READ_ONLY)
+                _same_time(self.master(digest), aside)
             aside.replace(to)
         finally:
             aside.unlink(missing_ok=True)
@@ -166,6 +173,16 @@ class ArtifactStore:
             shutil.copyfileobj(source, target, _CHUNK_BYTES)
             target.truncate()
         copy.chmod(_READ_ONLY)
+        _same_time(master, copy)
+
+    def is_copy_whole(self, digest: str, copy: Path, *, deep: bool = False) -> bool:
+        """Whether a copy holds the artifact's bytes; by size and time where they match."""
+        now, master = marks_of(copy), marks_of(self.master(digest))
+        if now is None:
+            return False
+        if not deep and master is not None and now.looks_like(master):
+            return True
+        return digest_file(copy) == digest
 
     def drop(self, digest: str) -> None:
         """Take a damaged or unreferenced artifact out of the store."""
@@ -184,6 +201,11 @@ class ArtifactStore:
         """Remove what writers that died left unfinished."""
         for leftover in self.path.glob(".part-*"):
             leftover.unlink(missing_ok=True)
+
+
+def _same_time(source: Path, target: Path) -> None:
+    stat = source.stat()
+    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def _link(sibling: Path, to: Path) -> bool:

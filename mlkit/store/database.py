@@ -6,11 +6,12 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.states import Status
 from mlkit.errors import RunsFolderError
 from mlkit.store.artifacts import Marks
 from mlkit.store.folder import readable_os_errors
@@ -23,7 +24,7 @@ from mlkit.store.rows import (
     stage_row,
 )
 
-__all__ = ["Database", "Result"]
+__all__ = ["Database", "Finding", "Result"]
 
 _BUSY_TIMEOUT_S = 60.0
 
@@ -58,6 +59,19 @@ class Result:
     observed: Mapping[str, Any]
     outputs: Mapping[str, str]
     run_id: str
+    status: Status = Status.SUCCEEDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a new result depended on; the fields are those of `Result`."""
+
+    pipeline: str
+    run_id: str
+    key: str
+    parts: Mapping[str, Any]
+    observed: Mapping[str, Any]
+    created: float
 
 
 class Database:
@@ -128,45 +142,55 @@ class Database:
 
     def commit_result(
         self,
-        run_id: str,
         stage: StageRecord,
         place: int,
-        *,
-        key: str,
-        pipeline: str,
-        parts: Mapping[str, Any],
-        observed: Mapping[str, Any],
+        finding: Finding,
         artifacts: Mapping[str, tuple[str, Marks]],
-        now: float,
-    ) -> None:
-        """Write a success: the stage, its artifacts and its result, together or not at all."""
+    ) -> StageRecord:
+        """Write the end of a stage that ran: its artifacts and its result, together or not at all.
+
+        Parameters
+        ----------
+        stage : StageRecord
+            The stage as it ended.
+        place : int
+            Its place in the run's record.
+        finding : Finding
+            What the result depended on.
+        artifacts : mapping of str to (str, Marks)
+            Output name to the artifact's digest and its master's marks.
+
+        Returns
+        -------
+        StageRecord
+            With the number of its result.
+        """
         outputs = {name: digest for name, (digest, _) in artifacts.items()}
         with self._transaction():
             for digest, marks in artifacts.values():
-                self._put("artifacts", _artifact_row(digest, marks, now))
-            self._connection.execute(
-                "INSERT INTO fingerprints(pipeline, stage, key, parts, observed, outputs, run_id, "
-                "created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    pipeline,
-                    stage.id,
-                    key,
-                    json.dumps(parts),
-                    json.dumps(observed),
-                    json.dumps(outputs),
-                    run_id,
-                    now,
-                ),
-            )
-            self._save_stage(run_id, stage, place)
+                self._put("artifacts", _artifact_row(digest, marks, finding.created))
+            row = {
+                "pipeline": finding.pipeline,
+                "stage": stage.id,
+                "status": stage.status.value,
+                "key": finding.key,
+                "parts": json.dumps(finding.parts),
+                "observed": json.dumps(finding.observed),
+                "outputs": json.dumps(outputs),
+                "run_id": finding.run_id,
+                "created": finding.created,
+            }
+            stage = replace(stage, result=self._put("fingerprints", row))
+            self._save_stage(finding.run_id, stage, place)
+        return stage
 
-    def _put(self, table: str, row: Mapping[str, Any]) -> None:
+    def _put(self, table: str, row: Mapping[str, Any]) -> int:
         columns = ", ".join(row)
         marks = ", ".join("?" * len(row))
-        self._connection.execute(
-            f"INSERT OR REPLACE INTO {table}({columns}) VALUES ({marks})",  # noqa: S608 - our own names
-            tuple(row.values()),
+        cursor = self._connection.execute(
+            f"INSERT OR REPLACE INTO {table}({columns}) VALUES ({marks})", tuple(row.values())
         )
+        return cursor.lastrowid or 0
 
     def results(self, pipeline: str, stage: str) -> list[Result]:
         """All results of one stage or instance, newest first."""
@@ -184,9 +208,40 @@ class Database:
                 observed=json.loads(row["observed"]),
                 outputs=json.loads(row["outputs"]),
                 run_id=row["run_id"],
+                status=Status(row["status"]),
             )
             for row in rows
         ]
+
+    def runs_with_result(self, result_id: int) -> list[str]:
+        """The runs that made or reused a result, newest first."""
+        rows = self._query(
+            "SELECT run_id FROM stages WHERE result = ? ORDER BY run_id DESC LIMIT 20", (result_id,)
+        )
+        return [row["run_id"] for row in rows]
+
+    def known_digest(self, path: str, marks: Marks) -> str | None:
+        """The digest of a file that was read before and is unchanged at a glance."""
+        rows = self._query(
+            "SELECT digest FROM files WHERE path = ? AND size_bytes = ? AND mtime_ns = ? "
+            "AND inode = ?",
+            (path, marks.size_bytes, marks.mtime_ns, marks.inode),
+        )
+        return str(rows[0]["digest"]) if rows else None
+
+    def remember_digest(self, path: str, marks: Marks, digest: str) -> None:
+        """Keep the digest of a file that was read."""
+        with self._transaction():
+            self._put(
+                "files",
+                {
+                    "path": path,
+                    "size_bytes": marks.size_bytes,
+                    "mtime_ns": marks.mtime_ns,
+                    "inode": marks.inode,
+                    "digest": digest,
+                },
+            )
 
     def marks(self, digests: Iterable[str]) -> dict[str, Marks]:
         """The recorded marks of artifacts' masters."""
@@ -232,7 +287,7 @@ class Database:
         with self._transaction():
             for table in ("attempts", "stages", "runs"):
                 self._connection.execute(
-                    f"DELETE FROM {table} WHERE run_id = ?",  # noqa: S608 - our own names
+                    f"DELETE FROM {table} WHERE run_id = ?",
                     (run_id,),
                 )
 

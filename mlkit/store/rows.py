@@ -42,9 +42,13 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS artifacts(digest TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, "
     "mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, created REAL NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS fingerprints(id INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "pipeline TEXT NOT NULL, stage TEXT NOT NULL, key TEXT NOT NULL, parts TEXT NOT NULL, "
-    "observed TEXT NOT NULL, outputs TEXT NOT NULL, run_id TEXT NOT NULL, created REAL NOT NULL)",
+    "pipeline TEXT NOT NULL, stage TEXT NOT NULL, status TEXT NOT NULL, key TEXT NOT NULL, "
+    "parts TEXT NOT NULL, observed TEXT NOT NULL, outputs TEXT NOT NULL, "
+    "run_id TEXT NOT NULL, created REAL NOT NULL)",
     "CREATE INDEX IF NOT EXISTS fingerprints_by_stage ON fingerprints(pipeline, stage, id)",
+    "CREATE INDEX IF NOT EXISTS stages_by_result ON stages(result)",
+    "CREATE TABLE IF NOT EXISTS files(path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, "
+    "mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID",
 )
 
 

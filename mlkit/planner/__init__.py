@@ -1,0 +1,1 @@
+"""Fingerprints, and the choice between running a stage and reusing its result."""

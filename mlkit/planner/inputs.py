@@ -1,0 +1,91 @@
+"""Where a stage's inputs come from: paths for its notebook, digests for its fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlkit.core.pipeline import ExternalFile, Instance, Node, StageOutput
+from mlkit.core.record import ArtifactRecord
+
+__all__ = ["ResolvedInputs", "resolve_inputs"]
+
+Made = Callable[[Node, str], Sequence[ArtifactRecord | None]]
+"""Gives the artifacts of a node's output: one for each instance, None where it was not made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedInputs:
+    """The inputs of one instance.
+
+    Parameters
+    ----------
+    paths : mapping
+        Input name to absolute path, list of paths from a mapped stage, or None.
+    digests : mapping
+        The same with digests.
+    artifacts : tuple of ArtifactRecord
+        Every artifact that the stage is handed.
+    missing : mapping of str to str
+        Inputs that were not made, and what should have made them.
+    """
+
+    paths: Mapping[str, Any]
+    digests: Mapping[str, Any]
+    artifacts: tuple[ArtifactRecord, ...]
+    missing: Mapping[str, str]
+
+
+def resolve_inputs(
+    instance: Instance,
+    made: Made,
+    is_mapped: Callable[[str], bool],
+    external: Mapping[str, ArtifactRecord | None],
+) -> ResolvedInputs:
+    """Find the inputs of an instance.
+
+    Parameters
+    ----------
+    instance : Instance
+        The stage, or one value of it.
+    made : callable
+        The artifacts of upstream stages.
+    is_mapped : callable
+        Whether the stage of a name is mapped.
+    external : mapping
+        The files from outside by input name; None where there is no such file.
+    """
+    paths: dict[str, Any] = {}
+    digests: dict[str, Any] = {}
+    artifacts: list[ArtifactRecord] = []
+    missing: dict[str, str] = {}
+    for name, source in instance.stage.inputs.items():
+        found = _found(name, source, made, external)
+        artifacts += [item for item in found if item is not None]
+        if (
+            isinstance(source, StageOutput)
+            and source.node.value is None
+            and is_mapped(source.node.stage)
+        ):
+            present = [item for item in found if item is not None]
+            paths[name] = [item.path for item in present]
+            digests[name] = [item.digest for item in present]
+            continue
+        one = found[0] if found else None
+        paths[name] = None if one is None else one.path
+        digests[name] = None if one is None else one.digest
+        if one is None:
+            missing[name] = str(source)
+    return ResolvedInputs(paths=paths, digests=digests, artifacts=tuple(artifacts), missing=missing)
+
+
+def _found(
+    name: str,
+    source: StageOutput | ExternalFile,
+    made: Made,
+    external: Mapping[str, ArtifactRecord | None],
+) -> Sequence[ArtifactRecord | None]:
+    if isinstance(source, ExternalFile):
+        return [external.get(name)]
+    return made(source.node, source.output)
