@@ -1,7 +1,7 @@
 """`python -m mlkit.grading.generate`: run the solutions and write the exercises made from them.
 
-Running a solution refreshes the reference outputs of its check cells. `--check` runs nothing: it says
-which exercises are not what their solutions give, and ends with 1 if there are any.
+Running a solution refreshes the reference outputs of its check cells. `--check` runs nothing: it
+says which exercises are not what their solutions give, and ends with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def with_reference_outputs(path: Path) -> dict[str, Any]:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    notebook = nbformat.reads(notebook_text(read_notebook_file(path)), as_version=4)
+    text = notebook_text(read_notebook_file(path))
+    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # untyped library
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}})
         client.km = AsyncKernelManager(
@@ -47,13 +48,17 @@ def with_reference_outputs(path: Path) -> dict[str, Any]:
         try:
             client.execute()
         except CellExecutionError as error:
-            raise GradingError(f"the solution does not run ({error.ename}: {error.evalue})", path) from error
+            raise GradingError(
+                f"the solution does not run ({error.ename}: {error.evalue})", path
+            ) from error
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code" and not cell.id.startswith("check-"):
             cell.outputs, cell.execution_count = [], None
     notebook.metadata.pop("language_info", None)
-    plain: dict[str, Any] = json.loads(nbformat.writes(notebook))
+    plain: dict[str, Any] = json.loads(
+        nbformat.writes(notebook)  # type: ignore[no-untyped-call]  # untyped library
+    )
     return plain
 
 
@@ -73,7 +78,9 @@ def drifted(solutions: Path, exercises: Path) -> list[str]:
         for path in sorted(solutions.glob("*.ipynb"))
     }
     found = {path.name: path.read_text(encoding="utf-8") for path in exercises.glob("*.ipynb")}
-    return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    return sorted(
+        name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(options: argparse.Namespace) -> int:
     names = drifted(options.solutions, options.exercises)
     for name in names:
-        sys.stderr.write(f"exercises/{name} is not what solutions/{name} gives: run make exercises\n")
+        sys.stderr.write(
+            f"exercises/{name} is not what solutions/{name} gives: run make exercises\n"
+        )
     return 1 if names else 0
 
 

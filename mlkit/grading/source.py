@@ -1,8 +1,9 @@
 """Read a solution notebook and make the exercise from it.
 
-A solution is the one source: the exercise that a learner gets is generated from it and never edited
-by hand. What a cell is for follows from its id: `answer-…`, `check-…`, `feedback-…`; anything else is
-prose, a worked example or set-up. `docs/grading.md` tells authors the whole format.
+A solution is the one source: the exercise that a learner gets is generated from it and never
+edited by hand. What a cell is for follows from its id: `answer-…`, `probe-…`, `check-…`,
+`feedback-…`; anything else is prose, a worked example or set-up. `docs/grading.md` tells authors
+the whole format.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.inside.check_facts import CheckSpec
-from mlkit.inside.check_notebook import check_from_cell, cell_text, is_hidden
+from mlkit.inside.check_notebook import cell_text, check_from_cell, is_hidden
 
 __all__ = [
     "Exercise",
@@ -115,7 +116,9 @@ def load_exercise(path: Path) -> Exercise:
         If the notebook breaks the format; the message names the cell.
     """
     notebook = read_notebook_file(path)
-    answers = {c["id"]: stub_of(cell_text(c)) for c in _code(notebook) if c["id"].startswith("answer-")}
+    answers = {
+        c["id"]: stub_of(cell_text(c)) for c in _code(notebook) if c["id"].startswith("answer-")
+    }
     checks = tuple(check_from_cell(c) for c in _code(notebook) if c["id"].startswith("check-"))
     exercise = Exercise(
         name=path.stem, title=_title(notebook), notebook=notebook, answers=answers, checks=checks
@@ -163,9 +166,9 @@ def _code(notebook: Notebook) -> Iterator[Cell]:
 def stub_of(source: str) -> str:
     """What a learner is given in place of an answer.
 
-    Each solution region becomes `raise NotImplementedError`, at the region's indentation. A region
-    `### BEGIN STUB` … `### END STUB`, whose lines are comments, becomes those lines without their `# `
-    instead, for exercises that start from code to be mended.
+    Each solution region becomes `raise NotImplementedError`, at the region's indentation. A
+    region `### BEGIN STUB` … `### END STUB`, whose lines are comments, becomes those lines without
+    their `# ` instead, for exercises that start from code to be mended.
     """
     lines: list[str] = []
     region = ""

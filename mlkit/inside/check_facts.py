@@ -1,8 +1,8 @@
 """What a check cell printed, held against what it should have printed. Pure.
 
-A check cell prints one JSON object, its *facts*: a name for each situation that it tried, and what the
-answer gave there. Every fact is compared by itself, so that a learner can be told which situation went
-wrong, and which misconception that looks like.
+A check cell prints one JSON object, its *facts*: a name for each situation that it tried, and what
+the answer gave there. Every fact is compared by itself, so that a learner can be told which
+situation went wrong, and which misconception that looks like.
 """
 
 from __future__ import annotations
@@ -16,11 +16,24 @@ from typing import Any, Literal
 __all__ = ["CheckSpec", "Judgement", "Observation", "Status", "judge", "read_facts", "same"]
 
 Status = Literal["passed", "failed", "not_attempted", "error", "timeout"]
+Ended = Literal["", "timeout", "died", "memory", "output"]
 Accept = Callable[[Any, Mapping[str, Any]], bool]
 
 STUB_ERROR = "NotImplementedError"
 NOT_ATTEMPTED = "Not attempted yet: the answer is still the stub that you were given."
-SILENT = "The check printed nothing that it could be judged by. Does your answer print, or change print?"
+ENDED: Mapping[str, str] = {
+    "timeout": "Your answer did not come to an end in the time allowed: look for an endless loop.",
+    "died": "The Python process ended while your answer ran: an answer must not end the process.",
+    "memory": "Your answer took more memory than allowed.",
+    "output": "Your answer printed more than allowed.",
+}
+UNKNOWN_NAME = (
+    "Your answer uses a name that is not defined: everything that it needs must stand in the "
+    "answer cells or in the cells that were given."
+)
+SILENT = (
+    "The check printed nothing that it could be judged by. Does your answer print, or change print?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +84,34 @@ class CheckSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What came out when a check ran: its standard output, or the exception that ended it."""
+    """What came out when a check ran: its standard output, or what ended it.
+
+    Parameters
+    ----------
+    text : str
+        Standard output.
+    error : str or None
+        The class of the exception that left the cell.
+    error_text : str
+        What that exception says.
+    ended : str
+        What ended the Python process: `timeout`, `died`, `memory` or `output`; else empty.
+    """
 
     text: str = ""
     error: str | None = None
     error_text: str = ""
-    timed_out: bool = False
-    died: bool = False
+    ended: Ended = ""
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the time allowed was over."""
+        return self.ended == "timeout"
+
+    @property
+    def died(self) -> bool:
+        """Whether the process ended otherwise than by the clock."""
+        return self.ended not in ("", "timeout")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,16 +124,20 @@ class Judgement:
 
 
 def read_facts(text: str) -> dict[str, Any] | None:
-    """The JSON object that a check printed, or None if it printed anything else."""
+    """The JSON object in the last line that a check printed, or None if there is none.
+
+    What an answer itself prints stands before it, and does no harm.
+    """
+    lines = text.strip().splitlines()
     try:
-        facts = json.loads(text)
+        facts = json.loads(lines[-1]) if lines else None
     except (ValueError, RecursionError):
         return None
     return facts if isinstance(facts, dict) else None
 
 
 def same(actual: Any, expected: Any, tolerance: float = 1e-9) -> bool:
-    """Whether two JSON values are equal; numbers within a tolerance, a bool never equals a number."""
+    """Whether two JSON values are equal: numbers nearly, and never a bool and a number."""
     if isinstance(actual, bool) or isinstance(expected, bool):
         return actual is expected
     if isinstance(actual, int | float) and isinstance(expected, int | float):
@@ -167,7 +205,9 @@ def _wrong_facts(
 ) -> tuple[str, ...]:
     """Names of the facts that are not as they should be, unexpected ones too."""
     missing = object()
-    wrong = [name for name in spec.expected if not _right(spec, name, facts.get(name, missing), rules)]
+    wrong = [
+        name for name in spec.expected if not _right(spec, name, facts.get(name, missing), rules)
+    ]
     return (*wrong, *(name for name in facts if name not in spec.expected))
 
 
@@ -185,12 +225,13 @@ def _sentence(
     for entry in spec.misconceptions:
         if _fits(entry, seen, facts, wrong, spec.tolerance):
             return str(entry["say"])
-    if seen.timed_out:
-        return "Your answer did not come to an end in the time allowed: look for an endless loop."
-    if seen.died:
-        return "The Python process ended while your answer ran: an answer must not end the process."
+    if seen.ended:
+        return ENDED[seen.ended]
+    if seen.error == "NameError":
+        return UNKNOWN_NAME
     if seen.error is not None:
-        return f"Your answer raised {seen.error}, which it should not do here. {spec.otherwise}".strip()
+        raised = f"Your answer raised {seen.error}, which it should not do here."
+        return f"{raised} {spec.otherwise}".strip()
     return spec.otherwise or "The answer gives another result than it should."
 
 
@@ -201,7 +242,7 @@ def _fits(
     wrong: Sequence[str],
     tolerance: float,
 ) -> bool:
-    """Whether every condition of a misconception holds: `error`, `timeout`, `died`, `wrong`, `when`."""
+    """Whether all conditions of a misconception hold: error, timeout, died, wrong, when."""
     if entry.get("timeout", False) != seen.timed_out or entry.get("died", False) != seen.died:
         return False
     if entry.get("error") != seen.error:

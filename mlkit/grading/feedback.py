@@ -1,0 +1,121 @@
+"""One self-contained page of feedback for each submission; everything in it is escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment
+
+from mlkit.grading.sandbox import Isolation
+from mlkit.grading.verdict import CheckVerdict, Verdict
+
+__all__ = ["page"]
+
+WORDS: Mapping[str, str] = {
+    "passed": "✓ passed",
+    "failed": "✗ not yet",
+    "not_attempted": "· not attempted",
+    "error": "✗ ended early",
+    "timeout": "✗ took too long",
+}
+ISOLATION: Mapping[str, str] = {
+    "sandboxed": "Graded in a sandbox.",
+    "limited": (
+        "Graded without a sandbox, in an ordinary process with limits: bubblewrap was not to be had, "
+        "so this grade rests on trust in the submission's code."
+    ),
+}
+LONGEST = 400
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<title>{{ verdict.exercise }}: {{ verdict.student }}</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
+       color: #1b1b1b; background: #fff; overflow-wrap: anywhere; }
+section { border: 1px solid #767676; border-radius: .3rem; padding: .2rem 1rem .6rem; margin: 1rem 0; }
+section.passed { border-left: .5rem solid #00695c; }
+section.lost { border-left: .5rem solid #9c4100; }
+h2 { font-size: 1.1rem; margin: .6rem 0 .3rem; }
+p { margin: .3rem 0; }
+table { border-collapse: collapse; width: 100%; }
+caption { text-align: left; }
+th, td { text-align: left; vertical-align: top; padding: .2rem .6rem .2rem 0; font-weight: normal;
+         border-top: 1px solid #d0d0d0; }
+code { font-size: .9rem; white-space: pre-wrap; }
+</style>
+</head>
+<body>
+<main>
+<h1>{{ verdict.exercise or "Submission" }}</h1>
+<p>{{ verdict.student }}: <strong>{{ verdict.score }} of {{ verdict.max }} points</strong>
+({{ verdict.status.replace("_", " ") }})</p>
+<p>{{ isolation }}</p>
+{% if verdict.flags %}
+<h2>Noted</h2>
+<ul>{% for flag in verdict.flags %}<li>{{ flag }}</li>{% endfor %}</ul>
+{% endif %}
+{% for check in verdict.checks %}
+<section class="{{ 'passed' if check.status == 'passed' else 'lost' }}">
+<h2>{{ words[check.status] }}: {{ check.title }}</h2>
+<p>{{ check.points }} of {{ check.max }} points{% if check.hidden %}; tried on inputs that the
+notebook does not show{% endif %}</p>
+{% if check.message %}<p>{{ check.message }}</p>{% endif %}
+{% if check.differences %}
+<table>
+<caption>What the check printed</caption>
+<thead><tr><th scope="col">fact</th><th scope="col">yours</th><th scope="col">expected</th></tr></thead>
+<tbody>{% for difference in check.differences %}
+<tr><th scope="row">{{ difference.fact }}</th><td><code>{{ difference.given | short }}</code></td>
+<td><code>{{ difference.expected | short }}</code></td></tr>
+{% endfor %}</tbody>
+</table>
+{% endif %}
+</section>
+{% endfor %}
+</main>
+</body>
+</html>
+"""
+
+
+def page(verdict: Verdict, isolation: Isolation) -> str:
+    """The feedback on one submission as HTML: a reason for every lost point.
+
+    Of hidden checks it holds titles and sentences only, which their author has written.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        The grade.
+    isolation : str
+        `sandboxed` or `limited`; the page says which.
+
+    Returns
+    -------
+    str
+        A page that loads nothing and runs nothing.
+    """
+    environment = Environment(autoescape=True)
+    environment.filters["short"] = _short
+    template = environment.from_string(PAGE)
+    shown = [_without_secrets(check) for check in verdict.checks]
+    values = {**vars(verdict), "checks": shown}
+    return template.render(verdict=values, words=WORDS, isolation=ISOLATION[isolation]) + "\n"
+
+
+def _without_secrets(check: CheckVerdict) -> dict[str, Any]:
+    differences = () if check.hidden else check.differences
+    return {**vars(check), "differences": differences}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -1,0 +1,90 @@
+"""Grade one submission."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import GradingError
+from mlkit.grading.limits import Limits
+from mlkit.grading.plugin import Execution
+from mlkit.grading.restore import Submission, read_submission, restored
+from mlkit.grading.sandbox import Isolation, Surroundings
+from mlkit.grading.source import Exercise
+from mlkit.grading.verdict import CheckVerdict, Verdict, decide, ungradable
+
+__all__ = ["Job", "grade_answers", "grade_submission"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One submission to be graded, and how.
+
+    Parameters
+    ----------
+    path : Path
+        The submission.
+    student : str
+        Whose it is.
+    isolation : str
+        `sandboxed` or `limited`.
+    secret : tuple of Path
+        Folders that the submission's code must not see.
+    """
+
+    path: Path
+    student: str
+    isolation: Isolation
+    secret: tuple[Path, ...] = ()
+
+
+def grade_submission(job: Job, exercise: Exercise) -> Verdict:
+    """Grade a submission; whatever is wrong with it becomes its verdict."""
+    try:
+        submission = read_submission(job.path, exercise)
+        checks = grade_answers(exercise, submission, isolation=job.isolation, secret=job.secret)
+    except GradingError as error:
+        return ungradable(str(job.path), job.student, exercise.name, error.message)
+    attempted = any(check.status != "not_attempted" for check in checks)
+    return Verdict(
+        path=str(job.path),
+        exercise=exercise.name,
+        student=job.student,
+        status="graded" if attempted else "not_attempted",
+        score=sum(check.points for check in checks),
+        max=exercise.max_points,
+        checks=checks,
+        flags=submission.flags,
+    )
+
+
+def grade_answers(
+    exercise: Exercise,
+    submission: Submission,
+    *,
+    isolation: Isolation,
+    secret: tuple[Path, ...] = (),
+) -> tuple[CheckVerdict, ...]:
+    """Execute answers in the pristine notebook and decide on every check.
+
+    Raises
+    ------
+    GradingError
+        If the kernel could not be started.
+    """
+    if not set(submission.answers) - submission.untouched:
+        return decide(exercise, submission, {}, {})
+    from mlkit.grading.run_pytest import run_pytest
+
+    limits = Limits().with_wishes(_wishes(exercise))
+    around = Surroundings(limits=limits, secret=secret)
+    steps = restored(exercise, submission)
+    execution = Execution(steps=steps, around=around, isolation=isolation)
+    run_pytest(execution)
+    return decide(exercise, submission, execution.seen, execution.judged)
+
+
+def _wishes(exercise: Exercise) -> dict[str, Any]:
+    about = exercise.notebook.get("metadata", {}).get("mlkit", {})
+    return dict(about.get("limits", {}))

@@ -1,0 +1,52 @@
+"""The first thing that runs in the sandbox: bound this process, then become a kernel.
+
+Run by path (`python -I inmate.py CONNECTION LIMITS`), so that nothing but this interpreter's own
+packages is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import Any
+
+__all__ = ["bound", "main"]
+
+
+def bound(limits: dict[str, Any]) -> None:
+    """Set the limits that the kernel of the operating system enforces by itself."""
+    wanted = {
+        resource.RLIMIT_AS: limits["address_space_bytes"],
+        resource.RLIMIT_CPU: limits["cpu_s"],
+        resource.RLIMIT_FSIZE: limits["disk_bytes"],
+        resource.RLIMIT_NPROC: limits["processes"],
+        resource.RLIMIT_NOFILE: 512,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+    }
+    for kind, value in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+
+
+def main(arguments: list[str]) -> None:
+    """Set the limits, then serve as an IPython kernel until the end."""
+    connection, limits = arguments
+    bound(json.loads(limits))
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # no debugger: it starts slowly
+    from ipykernel.kernelapp import IPKernelApp
+
+    IPKernelApp.launch_instance(
+        argv=[
+            "-f",
+            connection,
+            "--HistoryManager.enabled=False",
+            "--InteractiveShell.colors=nocolor",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,185 @@
+"""Start the processes of a submission's kernel, watch them, and end them all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import GradingError
+from mlkit.grading.limits import Limits
+from mlkit.grading.sandbox import SOCKETS, Isolation, Surroundings, command, environment, uid
+
+__all__ = ["Jail"]
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Jail:
+    """One kernel's processes: in a sandbox, or with limits only.
+
+    Parameters
+    ----------
+    surroundings : Surroundings
+        Limits, and what must not be seen.
+    isolation : str
+        `sandboxed` or `limited`.
+    """
+
+    def __init__(self, surroundings: Surroundings, isolation: Isolation) -> None:
+        self.limits: Limits = surroundings.limits
+        self.key = os.urandom(16).hex()
+        self._sandboxed = isolation == "sandboxed"
+        self._folder = Path(tempfile.mkdtemp(prefix="mlkit-"))
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        start = self._start_sandboxed if self._sandboxed else self._start_limited
+        try:
+            self.process, self._first, self.prefix = start(surroundings)
+            self.ended_fd = os.pidfd_open(self.process.pid)
+        except BaseException:
+            self._remove()
+            raise
+        self._namespace = _namespace(self._first)
+
+    def _start_sandboxed(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
+        """Bubblewrap tells the id of the sandbox's first process; through it we see its sockets."""
+        connection = _as_file(_connection(SOCKETS, self.key))
+        users = _as_file(f"learner:x:{uid()}:{uid()}::/home/learner:/bin/sh\n")
+        heard, told = os.pipe()
+        line = command(around, connection_fd=connection, users_fd=users, told_fd=told)
+        handed = (connection, users, told)
+        process = subprocess.Popen(line, pass_fds=handed, env=environment(), **self._streams())
+        for descriptor in handed:
+            os.close(descriptor)
+        with os.fdopen(heard) as answer:
+            text = answer.read()
+        if not text:
+            process.wait(timeout=30)
+            raise GradingError(f"the sandbox did not start: {self.last_words()}")
+        first = int(json.loads(text)["child-pid"])
+        return process, first, Path(f"/proc/{first}/root{SOCKETS}/k")
+
+    def _start_limited(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
+        """An ordinary process with limits, for one's own work."""
+        connection, home = self._folder / "connection.json", self._folder / "home"
+        home.mkdir()
+        connection.write_text(_connection(str(self._folder), self.key), encoding="utf-8")
+        inmate = Path(__file__).with_name("inmate.py")
+        limits = json.dumps({**asdict(around.limits), "processes": 4096})
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(inmate), str(connection), limits],
+            env={**environment(), "HOME": str(home), "TMPDIR": str(home)},
+            cwd=home,
+            start_new_session=True,
+            **self._streams(),
+        )
+        return process, process.pid, self._folder / "k"
+
+    def _streams(self) -> dict[str, Any]:
+        return {"stdin": subprocess.DEVNULL, "stdout": self._log, "stderr": self._log}
+
+    def await_sockets(self) -> None:
+        """Wait until the kernel has opened its shell and output sockets.
+
+        Raises
+        ------
+        GradingError
+            If the kernel has ended, or the time is over.
+        """
+        deadline = time.monotonic() + self.limits.start_s
+        wanted = [Path(f"{self.prefix}-{number}") for number in (1, 2)]
+        while not all(path.exists() for path in wanted):
+            if not self.is_alive() or time.monotonic() > deadline:
+                raise GradingError(f"the kernel did not start: {self.last_words()}")
+            time.sleep(0.005)
+
+    def last_words(self) -> str:
+        """The last line that the kernel's processes wrote outside of any cell."""
+        self._log.seek(0)
+        words = self._log.read(65536).decode(errors="replace").strip().splitlines()
+        return words[-1] if words else "it said nothing"
+
+    def is_alive(self) -> bool:
+        """Whether the kernel runs."""
+        return self.process.poll() is None
+
+    def resident_bytes(self) -> int:
+        """The memory that all processes of the jail hold by themselves."""
+        return sum(_private_bytes(pid) for pid in self._members())
+
+    def _members(self) -> Iterator[int]:
+        for entry in os.listdir("/proc"):  # noqa: PTH208 - names are all we need
+            if entry.isdigit() and self._is_member(int(entry)):
+                yield int(entry)
+
+    def _is_member(self, pid: int) -> bool:
+        if self._sandboxed:
+            return _namespace(pid) == self._namespace
+        try:
+            return os.getsid(pid) == self._first
+        except ProcessLookupError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL to the first process of the sandbox takes all others with it."""
+        if self.is_alive():
+            try:
+                if self._sandboxed:
+                    os.kill(self._first, signal.SIGKILL)
+                else:
+                    os.killpg(self._first, signal.SIGKILL)
+            except ProcessLookupError:
+                self.process.kill()
+        self.process.wait(timeout=30)
+
+    def close(self) -> None:
+        """End the kernel and remove what belongs to it; may be called again."""
+        self.kill()
+        if self.ended_fd >= 0:
+            os.close(self.ended_fd)
+            self.ended_fd = -1
+        self._remove()
+
+    def _remove(self) -> None:
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _connection(folder: str, key: str) -> str:
+    """The text of a connection file: Unix sockets in a folder, signed messages."""
+    names = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+    ports = {name: number for number, name in enumerate(names, start=1)}
+    way = {"transport": "ipc", "ip": f"{folder}/k", "signature_scheme": "hmac-sha256", "key": key}
+    return json.dumps({**ports, **way})
+
+
+def _as_file(text: str) -> int:
+    """A file descriptor from which a text can be read, with no file on the disk."""
+    descriptor = os.memfd_create("mlkit")
+    os.write(descriptor, text.encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _namespace(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116 - a number, not a file
+    except OSError:
+        return None
+
+
+def _private_bytes(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    except OSError:
+        return 0
+    return max(0, int(fields[1]) - int(fields[2])) * PAGE

@@ -1,0 +1,54 @@
+"""How much of the machine one submission may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+__all__ = ["Limits"]
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits of one submission; an exercise may set its own in its metadata (`mlkit.limits`).
+
+    Parameters
+    ----------
+    cell_s : float
+        Wall clock of one cell.
+    total_s : float
+        Wall clock of all cells together.
+    start_s : float
+        Wall clock until the kernel answers.
+    cpu_s : int
+        Processor time of one process.
+    address_space_bytes : int
+        Address space of one process; ipykernel alone needs 768 MiB.
+    memory_bytes : int
+        Resident memory of all processes together.
+    disk_bytes : int
+        Room in each of the temporary folder, the home folder and shared memory; also the size of
+        one file.
+    processes : int
+        Processes and threads.
+    output_bytes : int
+        Output of one cell.
+    """
+
+    cell_s: float = 10
+    total_s: float = 120
+    start_s: float = 60
+    cpu_s: int = 120
+    address_space_bytes: int = 4096 * MEBIBYTE
+    memory_bytes: int = 1536 * MEBIBYTE
+    disk_bytes: int = 64 * MEBIBYTE
+    processes: int = 96
+    output_bytes: int = 1 * MEBIBYTE
+
+    def with_wishes(self, wishes: Mapping[str, Any]) -> Limits:
+        """These limits, with those that an exercise sets itself; unknown names are left alone."""
+        known = {field.name for field in fields(self)}
+        return replace(self, **{name: wish for name, wish in wishes.items() if name in known})

@@ -1,0 +1,208 @@
+"""The sandbox: what a submission's kernel can see and do, as a bubblewrap command line.
+
+Inside there is a read-only system, this interpreter, and mlkit's own package; a private home and
+temporary folder in memory; no network, no other process, no environment of the grader's. Started
+by root, bubblewrap needs no user namespace (a Python below a closed home folder stays reachable),
+and `setpriv` changes to a user of the worker's own, to whom alone the limit on processes applies.
+Started by anybody else it makes a user namespace.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import mlkit
+from mlkit.grading.limits import Limits
+
+__all__ = [
+    "HOME",
+    "SOCKETS",
+    "Isolation",
+    "Surroundings",
+    "command",
+    "environment",
+    "isolation",
+    "uid",
+    "why_limited",
+]
+
+Isolation = Literal["sandboxed", "limited"]
+
+HOME = "/home/learner"
+SOCKETS = "/run/kernel"
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/alternatives")
+FIRST_UID = 1_000_000_000
+INMATE = Path(__file__).with_name("inmate.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a sandbox is started with: its limits, and folders that must not be seen in it."""
+
+    limits: Limits
+    secret: tuple[Path, ...] = ()
+
+
+def isolation() -> Isolation:
+    """`sandboxed` where bubblewrap is there and works, else `limited`."""
+    return "limited" if why_limited() else "sandboxed"
+
+
+@functools.cache
+def why_limited() -> str:
+    """Why there is no sandbox here, in a sentence; empty where there is one."""
+    if shutil.which("bwrap") is None:
+        return "bubblewrap (bwrap) is not installed"
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        return "setpriv, which changes to another user inside the sandbox, is not installed"
+    trial = [
+        *_walls(Surroundings(limits=Limits())),
+        *_user(),
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        "pass",
+    ]
+    try:
+        done = subprocess.run(
+            trial, capture_output=True, timeout=30, env=environment(), check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap does not work here ({error})"
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        return f"bubblewrap does not work here ({' '.join(last)})"
+    return ""
+
+
+def environment() -> dict[str, str]:
+    """The whole environment of a submission's kernel: nothing of the grader's own."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {
+        "HOME": HOME,
+        "USER": "learner",
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",
+        **threads,
+    }
+
+
+def command(around: Surroundings, *, connection_fd: int, users_fd: int, told_fd: int) -> list[str]:
+    """The command that starts a kernel in a sandbox.
+
+    Parameters
+    ----------
+    around : Surroundings
+        Limits, and folders to be kept out of sight.
+    connection_fd : int
+        Where bubblewrap reads the kernel's connection file.
+    users_fd : int
+        Where bubblewrap reads the sandbox's list of users.
+    told_fd : int
+        Where bubblewrap says the id of the sandbox's first process.
+    """
+    data = ["--perms", "0444", "--ro-bind-data", str(connection_fd), f"{SOCKETS}.json"]
+    users = ["--perms", "0444", "--ro-bind-data", str(users_fd), "/etc/passwd"]
+    inmate = [
+        sys.executable,
+        "-I",
+        str(INMATE),
+        f"{SOCKETS}.json",
+        json.dumps(asdict(around.limits)),
+    ]
+    told = ["--info-fd", str(told_fd)]
+    return [*_walls(around), *data, *users, *told, *_user(), *inmate]
+
+
+def uid() -> int:
+    """The user inside the sandbox: one of this worker's own if we are root, else ourselves."""
+    return FIRST_UID + os.getpid() if os.geteuid() == 0 else os.geteuid()
+
+
+def _walls(around: Surroundings) -> list[str]:
+    """Bubblewrap's own options: namespaces and what is mounted."""
+    walls = ["bwrap", "--die-with-parent", "--new-session", "--hostname", "sandbox"]
+    walls += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    walls += ["--unshare-cgroup-try"]
+    if os.geteuid() == 0:
+        walls += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        walls += (
+            ["--unshare-user", "--disable-userns"] if _can_disable_userns() else ["--unshare-user"]
+        )
+    folders = list(_interpreter())
+    for parent in _parents((*folders, *map(Path, SETTINGS), Path(SOCKETS), Path(HOME))):
+        walls += ["--perms", "0755", "--dir", str(parent)]
+    for path in SYSTEM:
+        walls += _system_folder(Path(path))
+    for path in SETTINGS:
+        walls += ["--ro-bind-try", path, path]
+    walls += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/dev/shm", "/tmp", HOME):
+        walls += ["--perms", "1777", "--size", str(around.limits.disk_bytes), "--tmpfs", path]
+    walls += ["--perms", "1777", "--size", "1048576", "--tmpfs", SOCKETS]
+    for folder in folders:
+        walls += ["--ro-bind", str(folder), str(folder)]
+    for secret in around.secret:
+        if any(secret.is_relative_to(folder) for folder in (*folders, Path("/usr"))):
+            walls += ["--tmpfs", str(secret)]
+    return walls
+
+
+@functools.cache
+def _can_disable_userns() -> bool:
+    usage = subprocess.run(["bwrap", "--help"], capture_output=True, text=True, check=False)
+    return "--disable-userns" in usage.stdout
+
+
+def _system_folder(path: Path) -> list[str]:
+    """Mount a system folder; where it is a link into /usr, make the same link."""
+    if path.is_symlink():
+        return ["--symlink", os.readlink(path), str(path)]  # noqa: PTH115 - the raw text
+    return ["--ro-bind-try", str(path), str(path)]
+
+
+def _interpreter() -> Iterator[Path]:
+    """The folders that this interpreter and mlkit's package need, the outermost first."""
+    roots = {Path(sys.prefix), Path(sys.base_prefix), Path(mlkit.__file__).parent}
+    roots |= {root.resolve() for root in roots}
+    for root in sorted(roots):
+        if not any(
+            root != other and root.is_relative_to(other) for other in {*roots, Path("/usr")}
+        ):
+            yield root
+
+
+def _parents(paths: Iterable[Path]) -> list[Path]:
+    """Every folder above some paths, outermost first: bubblewrap would close them to others."""
+    above = {parent for path in paths for parent in path.parents if parent != Path("/")}
+    return sorted(above)
+
+
+def _user() -> list[str]:
+    """Close the root; then change the user, if we are root. bubblewrap forbids new privileges."""
+    closed = ["--remount-ro", "/", "--chdir", HOME, "--"]
+    if os.geteuid() != 0:
+        return closed
+    return [
+        *closed,
+        "setpriv",
+        f"--reuid={uid()}",
+        f"--regid={uid()}",
+        "--clear-groups",
+        "--inh-caps=-all",
+    ]

@@ -1,0 +1,99 @@
+"""Find the submissions among the paths given, whose they are, and which exercise each one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlkit.errors import GradingError
+from mlkit.grading.restore import read_cells
+from mlkit.grading.source import Exercise, load_exercise
+
+__all__ = ["Found", "find_solutions", "find_submissions", "is_own_work", "load_exercises", "match"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A submission's file, and the student: the name of the folder that it stands in."""
+
+    path: Path
+    student: str
+
+
+def find_solutions(folder: Path | None = None) -> Path:
+    """The folder of solutions: the one given, that of the checkout worked in, or mlkit's own.
+
+    Raises
+    ------
+    GradingError
+        If there is none.
+    """
+    here = Path.cwd()
+    package = Path(__file__).resolve().parents[2]
+    places = [folder] if folder else [p / "solutions" for p in (here, *here.parents, package)]
+    for place in places:
+        if place.is_dir() and any(place.glob("*.ipynb")):
+            return place.resolve()
+    raise GradingError(
+        f"there are no solution notebooks in {folder or here / 'solutions'}",
+        remedy="Grading needs the solutions: work in a checkout of mlkit, or give --solutions DIR.",
+    )
+
+
+def load_exercises(folder: Path) -> dict[str, Exercise]:
+    """Name → exercise, for every solution notebook of a folder."""
+    return {path.stem: load_exercise(path) for path in sorted(folder.glob("*.ipynb"))}
+
+
+def find_submissions(paths: Sequence[Path]) -> list[Found]:
+    """All notebooks among and below the paths, in order, each once.
+
+    Raises
+    ------
+    GradingError
+        If a path does not exist, or none holds a notebook.
+    """
+    found: dict[Path, Found] = {}
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise GradingError("there is no such file or folder", path)
+        for notebook in _notebooks(path):
+            absolute = notebook.absolute()
+            found.setdefault(absolute, Found(path=absolute, student=absolute.parent.name))
+    if not found:
+        places = ", ".join(map(str, paths))
+        raise GradingError(f"there is no notebook (*.ipynb) in {places}")
+    return list(found.values())
+
+
+def _notebooks(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for notebook in sorted(path.rglob("*.ipynb")):
+        parts = notebook.relative_to(path).parts
+        if not any(part.startswith(".") for part in parts):
+            yield notebook
+
+
+def match(path: Path, exercises: Mapping[str, Exercise]) -> Exercise | None:
+    """The exercise that a submission answers: by the ids of its answer cells, else by its name."""
+    if path.stem in exercises:
+        return exercises[path.stem]
+    try:
+        ids = {cell["id"] for cell in read_cells(path)}
+    except GradingError:
+        return None
+    best = max(exercises.values(), key=lambda e: len(ids & set(e.answers)), default=None)
+    return best if best is not None and ids & set(best.answers) else None
+
+
+def is_own_work(paths: Sequence[Path], exercises: Path) -> bool:
+    """Whether all paths are one's own copy of the exercises, or files of the folder worked in."""
+    here = Path.cwd()
+    absolute = [path.absolute() for path in paths]
+    return all(
+        path.is_relative_to(exercises) or (path.parent == here and not path.is_dir())
+        for path in absolute
+    )
