@@ -116,7 +116,7 @@ class Comparison:
             "pipelines": list(self.pipelines),
             "parameters": [_parameter_json(change) for change in self.parameters],
             "stages": [asdict(change) for change in self.stages],
-            "code": [asdict(change) for change in self.code],
+            "code": [_code_json(change) for change in self.code],
             "artifacts": [asdict(change) for change in self.artifacts],
             "equal_artifacts": self.equal_artifacts,
             "metrics": [{**asdict(c), "difference": c.difference} for c in self.metrics],
@@ -137,6 +137,11 @@ class Comparison:
         if self.equal_artifacts:
             parts.append(f"{self.equal_artifacts} artifacts are equal in both runs.")
         return "\n\n".join(parts)
+
+
+def _code_json(change: CodeChange) -> dict[str, Any]:
+    cells = [asdict(cell) for cell in change.cells]
+    return {"stage": change.stage, "cells": cells, "note": change.note}
 
 
 def _parameter_json(change: ParameterChange) -> dict[str, Any]:

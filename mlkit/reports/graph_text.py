@@ -150,8 +150,8 @@ def draw_mermaid(dag: Dag) -> str:
     ids = {box.name: f"s{index}" for index, box in enumerate(dag.boxes)}
     lines = [
         "flowchart TD",
-        f"  accTitle: {_plain(dag.title)}",
-        f"  accDescr: {_plain(dag.describe())}",
+        f"  accTitle: {_bare(dag.title)}",
+        f"  accDescr: {_bare(dag.describe())}",
     ]
     lines += [f"  {ids[box.name]}{_mermaid_box(box)}" for box in dag.boxes]
     for link in dag.links:
@@ -181,3 +181,8 @@ def _quoted(words: str) -> str:
 
 def _plain(words: str) -> str:
     return "".join(c if c.isprintable() else " " for c in words)
+
+
+def _bare(words: str) -> str:
+    """A text outside of quotes, where Mermaid knows no entities."""
+    return _plain(words).translate({ord("<"): "‹", ord(">"): "›"})

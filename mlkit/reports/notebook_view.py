@@ -78,7 +78,7 @@ def highlight(code: str) -> str:
     from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
 
     formatter = HtmlFormatter(nowrap=True, classprefix="hl-")
-    return str(colour(code, PythonLexer(stripnl=False, ensurenl=False), formatter))
+    return str(colour(code, PythonLexer(stripnl=False), formatter)).rstrip("\n")
 
 
 def view_notebook(content: Mapping[str, Any], name: str, budget: Budget) -> NotebookView:

@@ -20,7 +20,8 @@ MODELS = ("logistic_regression", "random_forest", "hist_gradient_boosting", "xgb
 SCORES = (0.671, 0.684, 0.692, 0.697, 0.695)
 START = 1_700_000_000.0
 PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
 
 
@@ -36,9 +37,7 @@ def reads(**inputs: str) -> dict[str, StageOutput]:
 def when(reference: str, value: str) -> tuple[Condition, ...]:
     """Make the one condition that an output has a value."""
     stage, output = reference.split(".")
-    return (
-        Condition(source=StageOutput(node=Node(stage=stage), output=output), values=(value,)),
-    )
+    return (Condition(source=StageOutput(node=Node(stage=stage), output=output), values=(value,)),)
 
 
 def stage(name: str, **fields: Any) -> Stage:

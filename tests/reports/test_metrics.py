@@ -1,0 +1,98 @@
+"""Numbers among the artifacts, their chart, and the timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlkit.core.record import RunRecord
+from mlkit.reports.bars import draw_bars, finding, number
+from mlkit.reports.metrics import MetricGroup, compare_instances, metric_tables, read_numbers
+from mlkit.reports.timeline import draw_timeline, tick_step
+
+
+def group(*values: tuple[str, float]) -> MetricGroup:
+    """A metric of a stage `train`."""
+    return MetricGroup(stage="train", output="metrics", metric="auc", values=values)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"a": 1, "b": 0.5, "ok": true, "name": "x", "none": null}', {"a": 1, "b": 0.5}),
+        (
+            '{"test": {"auc": 0.7, "deep": {"x": 1, "deeper": {"y": 2}}}}',
+            {"test.auc": 0.7, "test.deep.x": 1},
+        ),
+        ('{"a": NaN, "b": Infinity, "c": 1e301, "list": [1]}', {}),
+        ("[1, 2]", {}),
+        ('"register"', {}),
+        ("no json", {}),
+        ("[" * 100_000, {}),
+    ],
+)
+def test_numbers_are_read_from_json_objects_only(
+    content: str, expected: dict[str, float], tmp_path: Path
+) -> None:
+    """Truth values, nan and inf are no metrics."""
+    path = tmp_path / "metrics.json"
+    path.write_text(content, encoding="utf-8")
+    assert read_numbers(path) == expected
+
+
+def test_files_that_are_missing_or_huge_give_no_numbers(tmp_path: Path) -> None:
+    """Above a megabyte a file is no list of metrics."""
+    assert read_numbers(tmp_path / "none.json") == {}
+    (tmp_path / "huge.json").write_text('{"a": 1}' + " " * 1_000_001, encoding="utf-8")
+    assert read_numbers(tmp_path / "huge.json") == {}
+
+
+def test_instances_are_compared_in_their_order(green: RunRecord) -> None:
+    """Only what at least two instances measured."""
+    groups = compare_instances(green)
+    assert [item.metric for item in groups] == ["roc_auc", "log_loss", "fit_seconds"]
+    assert [name for name, _ in groups[0].values][:2] == ["logistic_regression", "random_forest"]
+
+
+def test_stages_that_failed_have_no_metrics(red: RunRecord) -> None:
+    """What lies about from an earlier run is not theirs."""
+    assert "train[xgboost]" not in {table.stage for table in metric_tables(red)}
+
+
+def test_the_finding_names_both_ends() -> None:
+    """Without saying which is better."""
+    assert finding(group(("a", 0.5), ("b", 0.7))) == "auc: 0.5 (a) to 0.7 (b)"
+    assert finding(group(("a", 0.5), ("b", 0.5))) == "auc: 0.5 for all 2"
+
+
+def test_bars_start_at_zero_also_below_it() -> None:
+    """Negative values go to the left, with their label on the left."""
+    drawing = draw_bars(group(("a", -2.0), ("b", 4.0)))
+    assert "-2 lowest" in drawing
+    assert "4 highest" in drawing
+    assert 'text-anchor="end"' in drawing
+    assert draw_bars(group(("a", 0.0), ("b", 0.0)))
+
+
+def test_numbers_are_short() -> None:
+    """Whole ones are whole."""
+    assert [number(v) for v in (20000, 0.69712, 1e-7, 3.0)] == ["20,000", "0.6971", "1e-07", "3"]
+
+
+@given(st.floats(min_value=1e-3, max_value=1e9))
+def test_an_axis_has_few_ticks(span: float) -> None:
+    """At most seven, and a positive step."""
+    assert 0 < span / tick_step(span) <= 7
+
+
+def test_the_timeline_shows_attempts_waits_and_states(red: RunRecord) -> None:
+    """A bar for each attempt, a dotted line between, a word where nothing ran."""
+    drawing = draw_timeline(red)
+    assert drawing.count('class="pause"') == 2
+    assert "train[xgboost], attempt 2: failed in 2.0 s" in drawing
+    assert "≡ cached" in drawing
+    assert "△ upstream failed" in drawing
+    assert "collect: succeeded in 2 attempts, from 0.0 s, for 5.0 s." in drawing
