@@ -68,11 +68,13 @@ def _levels(names: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str
 def _path(
     arrow: tuple[str, str], level: Mapping[str, int], rows: list[list[str]]
 ) -> tuple[str, ...]:
+    """Lead an arrow down; all arrows from one source share their bends, like a branching trunk."""
     source, target = arrow
     bends = []
     for row in range(level[source] + 1, level[target]):
-        bend = f"\0{source}\0{target}\0{row}"
-        rows[row].append(bend)
+        bend = f"\0{source}\0{row}"
+        if bend not in rows[row]:
+            rows[row].append(bend)
         bends.append(bend)
     return (source, *bends, target)
 
