@@ -113,7 +113,8 @@ def _as_number(column: pd.Series) -> pd.Series:
 
 def _as_time(column: pd.Series) -> pd.Series:
     """The column as UTC times in whole seconds; what is no time becomes missing."""
-    return pd.to_datetime(column, utc=True, errors="coerce").dt.as_unit("s")
+    times = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
+    return times.dt.as_unit("s")
 
 
 def _as_text(column: pd.Series) -> pd.Series:
