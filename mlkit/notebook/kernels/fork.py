@@ -64,7 +64,7 @@ class ForkKernels(SpawnKernels):
         provisioner.zygote = self._zygote
         provisioner.spare = spare.process if spare else None
         provisioner.after_start = self._refill
-        return self._keep(manager)
+        return manager
 
     def prepare(self, count: int = 1) -> None:
         """Keep `count` kernels ready from now on; 0 keeps none."""
@@ -77,6 +77,7 @@ class ForkKernels(SpawnKernels):
         with self._lock:
             while self._spares:
                 self._spares.popleft().process.dismiss()
+        self._leash.end_kernels()
         self._zygote.close()
         super().close()
 

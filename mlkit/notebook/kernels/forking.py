@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,10 @@ PROGRAM = (
 )
 
 
+# How often a zygote that was stopped is asked again whether a killed kernel has been collected.
+REPORT_MS = 100
+
+
 class ForkError(Exception):
     """A kernel could not be forked; a stock one has to do."""
 
@@ -38,12 +43,15 @@ class ForkedProcess:
     ----------
     pid : int
         0 until the process has said its number.
+    ready : bool
+        Whether it has taken up its orders.
     arguments : tuple of str
         What the kernel was booted with.
     """
 
     def __init__(self, link: socket.socket, arguments: Sequence[str]) -> None:
         self.pid = 0
+        self.ready = False
         self.arguments = tuple(arguments)
         self._link = link
         self._heard = b""
@@ -59,16 +67,16 @@ class ForkedProcess:
         self._send({"env": dict(env), "cwd": str(cwd)}, *streams)
 
     async def born(self) -> None:
-        """Wait until the process exists.
+        """Wait until the process exists and has taken up its orders.
 
         Raises
         ------
         ForkError
-            If the zygote hung up instead.
+            If it has not come so far.
         """
-        while self.poll() is None and not self.pid:
+        while self.poll() is None and not self.ready:
             await self._news()
-        if not self.pid:
+        if not self.ready:
             raise ForkError("the forking process has ended")
 
     def poll(self) -> int | None:
@@ -78,6 +86,7 @@ class ForkedProcess:
                 self._heard += chunk
                 for message in self._messages():
                     self.pid = message.get("pid", self.pid)
+                    self.ready = message.get("ready", self.ready)
                     self._status = message.get("exit", self._status)
                 if not chunk and self._status is None:
                     self._status = -9  # the zygote has died, and its kernels with it
@@ -98,6 +107,14 @@ class ForkedProcess:
         if self.poll() is None and self.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signum)
+
+    def end(self) -> None:
+        """Kill the kernel and wait for the zygote to have collected it."""
+        self.signal(signal.SIGKILL)
+        while self.poll() is None:
+            ear = select.poll()
+            ear.register(self._link, select.POLLIN)
+            ear.poll(REPORT_MS)
 
     def dismiss(self) -> None:
         """Hang up on a spare, which then ends."""

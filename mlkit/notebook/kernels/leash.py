@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from mlkit.notebook.kernels import warden
+from mlkit.notebook.kernels.process import KernelProcess
 
 __all__ = ["Leash"]
 
@@ -36,6 +37,7 @@ class Leash:
         self.folder = _short_folder()
         self._serials = itertools.count(1)
         self._lock = threading.Lock()
+        self._kernels: dict[int, KernelProcess] = {}
         self._warden: subprocess.Popen[bytes] | None = subprocess.Popen(
             [
                 *(sys.executable, "-I", "-S", str(Path(warden.__file__).absolute())),
@@ -63,12 +65,33 @@ class Leash:
         """Say that a process group has ended and its number may be used by others."""
         self._tell(f"-{group}\n")
 
+    def hold(self, kernel: KernelProcess) -> None:
+        """Watch a kernel, and end it with the leash."""
+        with self._lock:
+            self._kernels[kernel.pid] = kernel
+        self.watch(kernel.pid)
+
+    def drop(self, kernel: KernelProcess) -> None:
+        """Forget a kernel that has ended."""
+        with self._lock:
+            self._kernels.pop(kernel.pid, None)
+        self.release(kernel.pid)
+
+    def end_kernels(self) -> None:
+        """Kill and collect the kernels that are still held."""
+        with self._lock:
+            held = list(self._kernels.values())
+        for kernel in held:
+            kernel.end()
+            self.drop(kernel)
+
     def sweep(self, serial: int) -> int:
         """Kill whatever one kernel has left behind, and count it."""
         return warden.sweep(self.mark(serial))
 
     def close(self) -> None:
         """Have everything swept that is left, and wait until that is done."""
+        self.end_kernels()
         with self._lock:
             keeper, self._warden = self._warden, None
         if keeper is not None and keeper.stdin is not None:

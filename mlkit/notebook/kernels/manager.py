@@ -60,10 +60,6 @@ class LeashedKernelManager(AsyncKernelManager):
         self.shutting_down = True
         await end_kernel(self, grace_s=0 if now else 2.0)
 
-    def abandon(self) -> None:
-        """Kill the kernel if it is still alive; from any thread."""
-        kill(self)
-
 
 def shared_context() -> zmq.asyncio.Context:
     """Make the ZeroMQ context that all kernels of one driver share.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 from typing import Protocol
@@ -29,6 +30,10 @@ class KernelProcess(Protocol):
 
     def signal(self, signum: int) -> None:
         """Send a signal to the kernel's process group, unless the kernel has ended."""
+        ...
+
+    def end(self) -> None:
+        """Kill the kernel and return when it is gone."""
         ...
 
 
@@ -66,6 +71,12 @@ class SpawnedProcess:
             if self._popen.returncode is None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, signum)
+
+    def end(self) -> None:
+        """Kill the kernel and collect it."""
+        self.signal(signal.SIGKILL)
+        while self.poll() is None:
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
 
     def _has_exited(self) -> bool:
         """Look without collecting the status."""

@@ -52,7 +52,7 @@ class LeashedProvisioner(LocalProvisioner):
         """Start the kernel's process and put it on the leash."""
         env = {**kwargs["env"], LEASH: self.leash.mark(self.serial)}
         self.kernel = await self.begin(cmd, env)
-        self.leash.watch(self.kernel.pid)
+        self.leash.hold(self.kernel)
         self.pid = self.pgid = self.kernel.pid
         self.cwd = str(self.request.cwd)
         return self.connection_info
@@ -93,7 +93,7 @@ class LeashedProvisioner(LocalProvisioner):
     def forget(self) -> None:
         """Put the ended process away."""
         if self.kernel is not None:
-            self.leash.release(self.kernel.pid)
+            self.leash.drop(self.kernel)
             self.kernel = None
 
 

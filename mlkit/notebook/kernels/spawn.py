@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -26,7 +25,6 @@ class SpawnKernels:
         self._leash = Leash()
         self._lock = threading.Lock()
         self._context: zmq.asyncio.Context | None = None
-        self._managers: weakref.WeakSet[LeashedKernelManager] = weakref.WeakSet()
 
     @property
     def kind(self) -> KernelKind:
@@ -38,19 +36,13 @@ class SpawnKernels:
         from mlkit.notebook.kernels.manager import make_manager
         from mlkit.notebook.kernels.provision import SpawnProvisioner
 
-        return self._keep(
-            make_manager(SpawnProvisioner, request, self._leash, self._address(), self.context())
-        )
+        return make_manager(SpawnProvisioner, request, self._leash, self._address(), self.context())
 
     def prepare(self, count: int = 1) -> None:
         """Nothing: a stock kernel started ahead of need costs as much as one started later."""
 
     def close(self) -> None:
         """Kill every kernel that is still alive, with all it has started, and remove the folder."""
-        with self._lock:
-            managers = list(self._managers)
-        for manager in managers:
-            manager.abandon()
         self._leash.close()
         with self._lock:
             context, self._context = self._context, None
@@ -70,12 +62,6 @@ class SpawnKernels:
         """An address that no other kernel has."""
         serial = self._leash.serial()
         return Address(serial=serial, stem=self._leash.folder / str(serial))
-
-    def _keep(self, manager: LeashedKernelManager) -> LeashedKernelManager:
-        """Remember a manager as long as somebody uses it."""
-        with self._lock:
-            self._managers.add(manager)
-        return manager
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -96,7 +96,7 @@ def _number(stream: Any, usual: int) -> int:
 
 
 def _shared(preload: tuple[str, ...], env: Mapping[str, str]) -> tuple[Leash, Zygote]:
-    """Give the zygote of this process for these modules and surroundings; made at the first call."""
+    """Give this process's zygote for these modules and surroundings, made at the first call."""
     fixed = frozenset((name, value) for name, value in env.items() if fixed_at_start(name))
     key = (os.getpid(), preload, fixed)
     with _lock:

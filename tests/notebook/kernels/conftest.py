@@ -45,9 +45,7 @@ class Lab:
     folder: Path
     said: list[str] = field(default_factory=list)
 
-    def manager(
-        self, env: Mapping[str, str] | None = None, **request: Any
-    ) -> LeashedKernelManager:
+    def manager(self, env: Mapping[str, str] | None = None, **request: Any) -> LeashedKernelManager:
         """A manager, not yet started; `env` is added to the usual environment."""
         return self.kernels.manager(
             KernelRequest(

@@ -119,9 +119,7 @@ def test_main_is_the_notebook_and_children_by_spawn_and_fork_work(lab: Lab) -> N
     ],
     ids=["os._exit", "segmentation fault", "killed, as for want of memory"],
 )
-def test_a_dead_kernel_is_noticed_at_once_with_its_status(
-    lab: Lab, cell: str, status: int
-) -> None:
+def test_a_dead_kernel_is_noticed_at_once_with_its_status(lab: Lab, cell: str, status: int) -> None:
     """The exit status arrives, and within a tenth of a second on a quiet machine."""
 
     async def die(manager: LeashedKernelManager) -> tuple[int, float]:
@@ -223,12 +221,15 @@ def test_the_end_takes_leftover_subprocesses_along(lab: Lab) -> None:
         "kept = subprocess.Popen(['sleep', '300'])\n"
         "apart = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
         "orphan = subprocess.run([sys.executable, '-c', "
-        "'import subprocess as s; print(s.Popen([\"sleep\", \"300\"], stdout=s.DEVNULL, stderr=s.DEVNULL, "
-        "start_new_session=True).pid)'], capture_output=True, text=True).stdout\n"
-        "print(kept.pid, apart.pid, orphan)"
+        '\'import subprocess as s; print(s.Popen(["sleep", "300"], stdout=s.DEVNULL, '
+        "stderr=s.DEVNULL, start_new_session=True).pid)'], capture_output=True, text=True).stdout\n"
+        "import os, time\n"
+        "forked = os.fork()\n"
+        "if not forked: os.setsid(); time.sleep(300)\n"
+        "print(kept.pid, apart.pid, orphan, forked)"
     )
     pids = [int(word) for word in lab.run(cell).split()]
-    assert len(pids) == 3
+    assert len(pids) == 4
     until(lambda: all(gone(pid) for pid in pids))
 
 

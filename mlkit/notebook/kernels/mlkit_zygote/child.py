@@ -66,7 +66,6 @@ class Orders:
             os._exit(1)  # the driver has no use for this kernel any more
         self.taken = True
         message, files = orders
-        self.link.close()
         self.set_environment(message["env"])
         os.chdir(message["cwd"])
         streams: tuple[Any, ...] = (sys.stdout, sys.stderr) if app else ()
@@ -78,6 +77,8 @@ class Orders:
             shell = app.kernel.shell
             shell.starting_dir = str(Path.cwd())
             shell.history_manager.dir_hist[:] = [Path.cwd()]
+        send(self.link, {"ready": True})
+        self.link.close()
 
     def set_environment(self, env: dict[str, str]) -> None:
         """Make `env` the environment, and repeat what was derived from the zygote's."""

@@ -1,0 +1,274 @@
+"""What forking could break, and does not: each test is something that it did break once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mlkit.notebook.kernels import KernelKind, end_kernel, open_kernels, wait_dead
+from mlkit.notebook.kernels.fork import ForkKernels
+from mlkit.notebook.kernels.forking import ForkedProcess
+
+from .conftest import Lab, execute, start_environment
+
+pytestmark = pytest.mark.kernel
+
+STOCK = "import os; print('spawn' if 'JPY_PARENT_PID' in os.environ else 'fork')"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Lab]:
+    """Forked kernels of this test alone, for tests that harm the zygote."""
+    said: list[str] = []
+    with open_kernels("fork", env=start_environment(), say=said.append) as kernels:
+        yield Lab(kernels=kernels, folder=tmp_path, said=said)
+
+
+def test_the_kernels_are_forked_indeed(forked: Lab) -> None:
+    """Without this test, the others could pass on stock kernels."""
+    assert forked.run(STOCK) == "fork"
+    assert forked.kernels.kind == "fork"
+
+
+def test_preloaded_modules_are_there_and_others_are_not(forked: Lab) -> None:
+    """A kernel finds its imports done, but nothing bound to a name."""
+    cell = "import sys; print('pandas' in sys.modules, 'pandas' in globals())"
+    assert forked.run(cell) == "True False"
+    assert forked.run("import sys; print('mlflow' in sys.modules)") == "False"
+
+
+def test_nothing_of_mlkit_is_imported_beforehand(forked: Lab) -> None:
+    """A project's modules, and mlkit counts as one here, are imported by the notebook alone."""
+    cell = "import sys; print([name for name in sys.modules if name.startswith('mlkit')])"
+    assert forked.run(cell) == "[]"
+
+
+def test_a_kernel_imports_little_on_its_way_to_the_first_cell(forked: Lab) -> None:
+    """What ipykernel imports late is imported ahead too, by a list that a new release may outdate.
+
+    What was imported ahead is frozen, and so not among the objects that the collector tracks.
+    """
+    cell = (
+        "import gc, sys, types\n"
+        "late = {id(each) for each in gc.get_objects() if isinstance(each, types.ModuleType)}\n"
+        "print(*[name for name, each in list(sys.modules.items()) if id(each) in late])"
+    )
+    late = forked.run(cell).split()
+    assert "__main__" in late
+    assert len(late) < 10, late
+
+
+def test_random_streams_differ_between_kernels(forked: Lab) -> None:
+    """The zygote's state would give every kernel the same numbers."""
+    cell = "import random, numpy as np; print(random.random(), np.random.rand())"
+    one, other = forked.run(cell).split(), forked.run(cell).split()
+    assert one[0] != other[0]
+    assert one[1] != other[1]
+
+
+def test_the_hash_seed_is_the_one_that_was_asked_for(forked: Lab) -> None:
+    """It is fixed when an interpreter starts: with another seed the kernel is a stock one."""
+    cell = f"print(hash('a'));{STOCK}"
+    ask = [sys.executable, "-c", "print(hash('a'))"]
+    for seed, kind in (("0", "fork"), ("7", "spawn")):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        expected = subprocess.run(ask, env=env, capture_output=True, text=True, check=True).stdout
+        assert forked.run(cell, env={"PYTHONHASHSEED": seed}).split() == [expected.strip(), kind]
+    assert any("PYTHONHASHSEED" in line for line in forked.said)
+
+
+def test_thread_counts_that_differ_give_a_stock_kernel(forked: Lab) -> None:
+    """They are read when a library is loaded."""
+    assert forked.run(STOCK, env={"OMP_NUM_THREADS": "3"}) == "spawn"
+
+
+def test_a_request_that_rules_preloading_out_gets_a_stock_kernel(forked: Lab) -> None:
+    """For notebooks that set the environment before they import."""
+    assert forked.run(STOCK, preload_ok=False) == "spawn"
+
+
+def test_plots_are_inline(lab: Lab) -> None:
+    """Matplotlib chooses its backend when it is imported."""
+    cell = "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()"
+    assert "image/png" in lab.run(cell)
+
+
+def test_the_backend_of_the_request_is_obeyed(lab: Lab) -> None:
+    """MPLBACKEND may differ from kernel to kernel."""
+    cell = (
+        "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()\n"
+        "print(plt.get_backend().lower())"
+    )
+    assert lab.run(cell, env={"MPLBACKEND": "agg"}).endswith("agg")
+
+
+def test_pandas_shows_as_many_columns_as_in_any_kernel(lab: Lab) -> None:
+    """It asks at import whether it runs in a notebook."""
+    cell = "import pandas as pd; print(pd.get_option('display.max_columns'))"
+    assert lab.run(cell) == "20"
+
+
+def test_the_environment_of_imports_is_repeated(lab: Lab) -> None:
+    """scikit-learn sets KMP_ variables when it is imported; OpenMP in subprocesses reads them."""
+    cell = "import os, sklearn; print(os.environ['KMP_DUPLICATE_LIB_OK'])"
+    assert lab.run(cell) == "True"
+
+
+def test_a_relative_working_directory_is_meant_from_the_driver(
+    forked: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The zygote stands elsewhere."""
+    (forked.folder / "inner").mkdir()
+    monkeypatch.chdir(forked.folder)
+    printed = forked.run("import os; print(os.getcwd())", cwd=Path("inner"))
+    assert printed == str(forked.folder / "inner")
+
+
+def test_the_temporary_folder_and_the_time_zone_follow_the_request(forked: Lab) -> None:
+    """Both are remembered by the interpreter once they were asked for."""
+    (forked.folder / "tmp").mkdir()
+    cell = "import tempfile, time; print(tempfile.gettempdir(), time.timezone)"
+    env = {"TMPDIR": str(forked.folder / "tmp"), "TZ": "Etc/GMT-5"}
+    assert forked.run(cell, env=env).split() == [env["TMPDIR"], "-18000"]
+
+
+def test_a_spare_kernel_gets_directory_environment_and_log_like_any_other(own: Lab) -> None:
+    """It was booted before any of them was known."""
+    own.kernels.prepare(1)
+    manager = own.manager({"COLOUR": "green", "TZ": "Etc/GMT-5"})
+    waiting = getattr(manager.provisioner, "spare", None)
+    assert isinstance(waiting, ForkedProcess)
+    cell = (
+        "import os, time; print(os.getpid(), os.getcwd(), os.environ['COLOUR'], time.timezone)\n"
+        "print(get_ipython().starting_dir, _dh[-1]); os.write(2, b'a word\\n');"
+    )
+    printed = asyncio.run(own.run_in(manager, cell)).split()
+    place = str(own.folder)
+    assert printed[1:] == [place, "green", "-18000", place, place, "a", "word"]
+    assert int(printed[0]) == waiting.pid
+    assert (own.folder / "log.txt").read_text() == "a word\n"
+
+
+def test_another_home_rules_a_spare_kernel_out_but_not_forking(own: Lab) -> None:
+    """IPython's profile is read while a kernel boots."""
+    own.kernels.prepare(1)
+    home = own.folder / "home"
+    home.mkdir()
+    cell = f"from pathlib import Path; print(Path.home());{STOCK}"
+    assert own.run(cell, env={"HOME": str(home)}).split() == [str(home), "fork"]
+
+
+def test_startup_files_run_in_the_surroundings_of_the_request(own: Lab) -> None:
+    """They are somebody's code, so they run in the kernel and never in the zygote."""
+    startup = own.folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("import os\nseen = os.environ['COLOUR'], os.getcwd()\n")
+    env = {"IPYTHONDIR": str(own.folder / "ipython"), "COLOUR": "red"}
+    assert own.run("print(*seen)", env=env) == f"red {own.folder}"
+
+
+def test_a_killed_zygote_is_noticed_and_stock_kernels_take_over(own: Lab) -> None:
+    """The running kernel is found dead, later ones are stock, and it is said once."""
+    zygote = zygote_of(own)
+
+    async def bereave() -> int:
+        manager = own.manager()
+        await execute(manager, "1")
+        os.kill(zygote, signal.SIGKILL)
+        status = await asyncio.wait_for(wait_dead(manager), timeout=10)
+        await end_kernel(manager)
+        return status
+
+    assert asyncio.run(bereave()) == -9
+    assert own.run(STOCK) == "spawn"
+    assert own.run(STOCK) == "spawn"
+    assert own.kernels.kind == "spawn"
+    assert len(own.said) == 1
+    assert "stock kernels are used" in own.said[0]
+
+
+def test_a_zygote_killed_between_two_kernels_costs_nothing_but_time(own: Lab) -> None:
+    """Also when a spare kernel was waiting, which dies with it."""
+    own.kernels.prepare(1)
+    assert own.run(STOCK) == "fork"
+    spare = psutil.Process(zygote_of(own)).children()
+    os.kill(zygote_of(own), signal.SIGKILL)
+    psutil.wait_procs(spare, timeout=10)
+    assert own.run(STOCK) == "spawn"
+
+
+def test_threads_after_the_imports_rule_forking_out(tmp_path: Path) -> None:
+    """Such a module is no rare thing; locks held by its threads would stay locked for ever."""
+    module = Path(sysconfig.get_path("purelib")) / "mlkit_test_starts_a_thread.py"
+    module.write_text(
+        "import threading, time\nt = threading.Thread(target=time.sleep, args=[60])\n"
+        "t.daemon = True\nt.start()\n"
+    )
+    said: list[str] = []
+    try:
+        env = start_environment()
+        names = [module.stem]
+        with open_kernels("fork", preload=names, env=env, say=said.append) as kernels:
+            lab = Lab(kernels=kernels, folder=tmp_path)
+            assert lab.run(STOCK) == "spawn"
+    finally:
+        module.unlink()
+    assert len(said) == 1
+    assert "threads are alive" in said[0]
+
+
+def test_a_module_that_fails_is_left_out_and_said(forked: Lab) -> None:
+    """The others are preloaded all the same."""
+    forked.run("1")
+    assert any("no_such_module_anywhere" in line for line in forked.said)
+
+
+def test_a_module_of_the_project_is_not_preloaded(tmp_path: Path) -> None:
+    """Its code may change between two kernels, and may do things when it is imported."""
+    (tmp_path / "house_rules.py").write_text("raise SystemExit('imported ahead')\n")
+    env = {**start_environment(), "PYTHONPATH": str(tmp_path)}
+    said: list[str] = []
+    with open_kernels("fork", preload=["house_rules"], env=env, say=said.append) as kernels:
+        lab = Lab(kernels=kernels, folder=tmp_path)
+        assert lab.run(f"import sys; print('house_rules' in sys.modules);{STOCK}") == "False\nfork"
+    assert said == []
+
+
+def test_no_zombie_stays_while_the_driver_lives(own: Lab) -> None:
+    """The zygote collects its kernels, and their orphans too."""
+    leave = (
+        "import subprocess as s, sys\n"
+        "s.run([sys.executable, '-c', \"import subprocess as s; s.Popen(['sleep', '300'])\"]);"
+    )
+    for _ in range(3):
+        own.run(leave)
+    zygote = psutil.Process(zygote_of(own))
+    deadline = time.monotonic() + 10
+    while zygote.children(recursive=True) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert zygote.children(recursive=True) == []
+
+
+@pytest.mark.parametrize("kind", ["fork", "spawn"])
+def test_closing_ends_kernels_that_still_run(kind: KernelKind, tmp_path: Path) -> None:
+    """A driver that is interrupted closes in the middle of cells."""
+    with open_kernels(kind, env=start_environment()) as kernels:
+        lab = Lab(kernels=kernels, folder=tmp_path)
+        pid = int(asyncio.run(execute(lab.manager(), "import os; print(os.getpid())")))
+    assert not psutil.pid_exists(pid)
+
+
+def zygote_of(lab: Lab) -> int:
+    """The zygote's process id."""
+    assert isinstance(lab.kernels, ForkKernels)
+    return lab.kernels._zygote._popen.pid
