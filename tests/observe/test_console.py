@@ -1,0 +1,132 @@
+"""What a person sees while a run goes on."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from functools import reduce
+
+from rich.console import Console
+
+from mlkit.core.events import Event
+from mlkit.observe.board import Board, advance
+from mlkit.observe.console import LiveConsole, PlainConsole, console_for
+from mlkit.observe.live_table import draw_board, fitting
+
+
+class Broken(io.StringIO):
+    """A stream whose reader is gone."""
+
+    def write(self, text: str) -> int:
+        """Fail."""
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def shown(board: Board, now: float, height: int = 50) -> str:
+    """Draw a board as plain text."""
+    out = io.StringIO()
+    Console(file=out, width=100).print(draw_board(board, now, height))
+    return out.getvalue()
+
+
+def test_plain_lines_tell_what_matters_and_no_more(story: list[Event]) -> None:
+    """One line an event; cells and attempts' ends are not told."""
+    out = io.StringIO()
+    with PlainConsole(out) as console:
+        for event in story:
+            console(event)
+    assert out.getvalue().splitlines() == [
+        "run R1 of demo started: 3 stages",
+        "▶ load: started (never run)",
+        "↻ load: ConnectionError: went away; again in 1.5 s",
+        "▶ load: started (attempt 2) (retry)",
+        "✓ load: succeeded in 4.5 s, attempt 2",
+        "train: 2 instances",
+        "≡ train[a]: cached (unchanged)",
+        "▶ train[b]: started (parameter b changed)",
+        "warning: train[b]: the store was mended",
+        "✗ train[b]: failed in 2.0 s (ConnectionError: went away)",
+        "warning: train[b]: json could not be told: refused",
+        "△ use: upstream failed (train[b] failed)",
+        "✗ run R1: failed in 16.0 s",
+    ]
+
+
+def test_a_stream_that_breaks_does_not_fail_the_run(story: list[Event]) -> None:
+    """The observer remembers it and goes silent."""
+    console = PlainConsole(Broken())
+    for event in story:
+        console(event)
+    assert console.broken == "[Errno 32] Broken pipe"
+
+
+def test_a_narrow_encoding_does_not_fail_the_run(story: list[Event]) -> None:
+    """Glyphs that it lacks become question marks."""
+    raw = io.BytesIO()
+    console = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"))
+    for event in story:
+        console(event)
+    assert b"? load: started (never run)" in raw.getvalue()
+    assert console.broken is None
+
+
+def test_the_table_shows_state_cell_attempt_and_elapsed(story: list[Event]) -> None:
+    """Of a stage that is running."""
+    board = reduce(advance, [*story[:6], story[2]], Board())
+    line = next(row for row in shown(board, now=112.0).splitlines() if "load" in row)
+    assert line.split()[:3] == ["▶", "load", "running"]
+    assert "2 of 3" in line
+    assert "10.0 s" in line
+
+
+def test_the_table_ends_with_the_progress_and_the_verdict(story: list[Event]) -> None:
+    """All stages counted, and the run's state."""
+    board = reduce(advance, story, Board())
+    last = shown(board, now=200.0).splitlines()[-1]
+    assert "4 of 4 stages, 16.0 s" in last
+    assert "✗ failed" in last
+
+
+def test_a_low_terminal_shows_what_matters_most(story: list[Event]) -> None:
+    """Failures and what runs before what is done."""
+    board = reduce(advance, story, Board())
+    assert fitting(board, 50) == ["load", "train[a]", "train[b]", "use"]
+    assert fitting(board, 8) == ["train[b]", "use"]
+    assert "… and 2 more" in shown(board, 200.0, height=8)
+
+
+def test_the_live_table_stays_on_the_screen(story: list[Event]) -> None:
+    """With the warnings above it."""
+    out = Terminal()
+    console = Console(file=out, force_terminal=True, width=100, height=40)
+    with LiveConsole(console, clock=lambda: 120.0) as live:
+        for event in story:
+            live(event)
+    text = out.getvalue()
+    assert "warning: train[b]: the store was mended" in text
+    assert "4 of 4 stages" in text
+    assert live.broken is None
+
+
+def test_the_console_is_chosen_by_the_stream() -> None:
+    """A table for a terminal, lines for everything else."""
+    assert isinstance(console_for(io.StringIO()), PlainConsole)
+    assert isinstance(console_for(Terminal()), LiveConsole | PlainConsole)
+
+
+def test_rich_is_not_imported_for_plain_lines() -> None:
+    """It costs time that a pipe gains nothing from."""
+    code = (
+        "import sys, io; from mlkit.observe.console import console_for; console_for(io.StringIO());"
+        " sys.exit('rich' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
