@@ -37,7 +37,8 @@ def plain_line(event: Event, board: Board) -> str | None:
     Returns
     -------
     str or None
-        None for events that matter to nobody, such as the start of a cell.
+        None for events that matter to nobody, such as the start of a cell, or that a warning
+        tells anyway, such as a notification that failed.
     """
     data = event.data
     match event.kind:
@@ -57,10 +58,10 @@ def plain_line(event: Event, board: Board) -> str | None:
         case EventKind.STAGE_FINISHED:
             return _finished_line(event, board)
         case EventKind.WARNING:
+            return _warning_line(event)
+        case EventKind.NOTIFIED if data.get("ok"):
             place = f"{event.stage}: " if event.stage else ""
-            return f"warning: {place}{data.get('message', '')}"
-        case EventKind.NOTIFIED:
-            return _notified_line(event)
+            return f"{place}told {data.get('url_scheme', 'somebody')}"
         case EventKind.RUN_FINISHED:
             took = format_duration(board.seconds or 0.0)
             return f"{RUN_SIGNS[board.status].glyph} run {event.run_id}: {board.status} in {took}"
@@ -77,12 +78,10 @@ def _finished_line(event: Event, board: Board) -> str:
     return f"{sign.glyph} {event.stage}: {sign.word}{took}{many}{why}"
 
 
-def _notified_line(event: Event) -> str:
-    place = f"{event.stage}: " if event.stage else ""
-    scheme = event.data.get("url_scheme", "somebody")
-    if event.data.get("ok"):
-        return f"{place}told {scheme}"
-    return f"warning: {place}{scheme} could not be told: {event.data.get('message', '')}"
+def _warning_line(event: Event) -> str:
+    message = str(event.data.get("message", ""))
+    named = event.stage is None or event.stage in message
+    return f"warning: {message}" if named else f"warning: {event.stage}: {message}"
 
 
 def _because(reason: object) -> str:
@@ -194,11 +193,8 @@ class LiveConsole:
         """Take an event; the table follows at its next refresh."""
         with self._lock:
             self._board = advance(self._board, event)
-        loud = event.kind is EventKind.WARNING or (
-            event.kind is EventKind.NOTIFIED and not event.data.get("ok")
-        )
-        if loud and (line := plain_line(event, self._board)) is not None:
-            self._say(line)
+        if event.kind is EventKind.WARNING:
+            self._say(_warning_line(event))
 
     def _say(self, line: str) -> None:
         try:

@@ -55,7 +55,6 @@ def test_plain_lines_tell_what_matters_and_no_more(story: list[Event]) -> None:
         "▶ train[b]: started (parameter b changed)",
         "warning: train[b]: the store was mended",
         "✗ train[b]: failed in 2.0 s (ConnectionError: went away)",
-        "warning: train[b]: json could not be told: refused",
         "△ use: upstream failed (train[b] failed)",
         "✗ run R1: failed in 16.0 s",
     ]
