@@ -26,8 +26,8 @@ class Retry:
     max_delay_s : float, optional
         The longest delay.
     jitter : bool
-        Whether each delay is drawn at random up to its full length's half again; without it the
-        n-th delay (from 0) is exactly `delay_s * backoff ** n`.
+        Whether each delay is drawn at random between half of its length and its whole length;
+        without it the n-th delay (from 0) is exactly `delay_s * backoff ** n`.
     on : tuple of str, optional
         Bare names of exception classes, matched against the class raised and all its bases.
         None: every failure but those that cannot pass by themselves (`NEVER_RETRIED`).

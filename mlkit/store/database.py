@@ -198,20 +198,12 @@ class Database:
             "SELECT * FROM fingerprints WHERE pipeline = ? AND stage = ? ORDER BY id DESC",
             (pipeline, stage),
         )
-        return [
-            Result(
-                id=row["id"],
-                pipeline=row["pipeline"],
-                stage=row["stage"],
-                key=row["key"],
-                parts=json.loads(row["parts"]),
-                observed=json.loads(row["observed"]),
-                outputs=json.loads(row["outputs"]),
-                run_id=row["run_id"],
-                status=Status(row["status"]),
-            )
-            for row in rows
-        ]
+        return [_result(row) for row in rows]
+
+    def result(self, result_id: int) -> Result | None:
+        """One result; None if it is gone."""
+        rows = self._query("SELECT * FROM fingerprints WHERE id = ?", (result_id,))
+        return _result(rows[0]) if rows else None
 
     def runs_with_result(self, result_id: int) -> list[str]:
         """The runs that made or reused a result, newest first."""
@@ -324,6 +316,20 @@ class Database:
     def _query(self, sql: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
         with _readable_errors(self.path):
             return self._connection.execute(sql, values).fetchall()
+
+
+def _result(row: sqlite3.Row) -> Result:
+    return Result(
+        id=row["id"],
+        pipeline=row["pipeline"],
+        stage=row["stage"],
+        key=row["key"],
+        parts=json.loads(row["parts"]),
+        observed=json.loads(row["observed"]),
+        outputs=json.loads(row["outputs"]),
+        run_id=row["run_id"],
+        status=Status(row["status"]),
+    )
 
 
 def _artifact_row(digest: str, marks: Marks, now: float) -> dict[str, Any]:

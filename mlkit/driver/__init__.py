@@ -1,0 +1,1 @@
+"""The loop that runs a pipeline: order, workers, retries, deadlines, commits, cancellation."""

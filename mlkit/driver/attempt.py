@@ -1,0 +1,293 @@
+"""One attempt at one stage, from its staging folder to its outcome; runs in a worker's thread."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlkit.core.record import ArtifactRecord, ErrorRecord
+from mlkit.core.scrubbing import Scrubber
+from mlkit.core.states import Status
+from mlkit.errors import MlkitError
+from mlkit.notebook.cells import NotebookSource
+from mlkit.notebook.execution import (
+    Cancellation,
+    ExecutionRequest,
+    ExecutionResult,
+    NotebookRunner,
+    OnCell,
+)
+from mlkit.notebook.injection import Assignment
+from mlkit.planner.observed import observe
+from mlkit.store.artifacts import ArtifactStore, Marks
+from mlkit.store.folder import readable_os_errors
+
+__all__ = ["Job", "Outcome", "perform"]
+
+OUT = "out"
+CWD = "cwd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything that an attempt needs.
+
+    Parameters
+    ----------
+    instance_id : str
+        The stage or instance.
+    number : int
+        The attempt's number, from 1.
+    notebook : NotebookSource
+        The notebook as it was when the choice to run was made.
+    staging : Path
+        The stage's staging folder; the attempt writes below it only.
+    pipeline_folder : Path
+        The folder of pipeline.yaml.
+    env : mapping
+        The kernel's environment.
+    assignments : tuple of Assignment
+        Parameters and inputs; outputs are added by the attempt.
+    outputs : mapping of str to str
+        Output name to file name.
+    inputs : tuple of ArtifactRecord
+        The artifacts that the stage is handed.
+    """
+
+    instance_id: str
+    number: int
+    notebook: NotebookSource
+    staging: Path
+    pipeline_folder: Path
+    env: Mapping[str, str]
+    assignments: tuple[Assignment, ...]
+    outputs: Mapping[str, str]
+    inputs: tuple[ArtifactRecord, ...]
+    metadata: Mapping[str, Any]
+    declared: Mapping[str, Any]
+    timeout_s: float | None
+    scrubber: Scrubber = field(default_factory=Scrubber)
+
+    @property
+    def attempt_folder(self) -> Path:
+        """Where this attempt's notebook and log stand."""
+        return self.staging / "attempts" / str(self.number)
+
+    @property
+    def work_folder(self) -> Path:
+        """Where it works; gone when it has ended."""
+        return self.staging / f".work-{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How an attempt ended.
+
+    Parameters
+    ----------
+    job : Job
+        The attempt.
+    status : Status
+        succeeded, failed, skipped or cancelled.
+    started, ended : float
+        Seconds since 1970 (UTC).
+    artifacts : mapping
+        Output name to digest and marks; only of a success.
+    observed : mapping
+        What the result depended on beside its parts.
+    repaired : tuple of str
+        Inputs that the notebook had changed and that were made good.
+    trouble : MlkitError, optional
+        What kept the driver itself from carrying the attempt through, such as a full disk.
+    """
+
+    job: Job
+    status: Status
+    started: float
+    ended: float
+    reason: str = ""
+    error: ErrorRecord | None = None
+    artifacts: Mapping[str, tuple[str, Marks]] = field(default_factory=dict)
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    cpu_s: float | None = None
+    peak_memory_bytes: int | None = None
+    repaired: tuple[str, ...] = ()
+    trouble: MlkitError | None = None
+
+
+def perform(
+    job: Job,
+    runner: NotebookRunner,
+    store: ArtifactStore,
+    on_cell: OnCell,
+    cancellation: Cancellation,
+    now: Callable[[], float],
+) -> Outcome:
+    """Execute a stage's notebook and take what it wrote into the store.
+
+    A failure of the notebook, of its kernel or of the disk is a value, never an exception.
+    """
+    started = now()
+    try:
+        with readable_os_errors(job.staging):
+            return _perform(job, runner, store, on_cell, cancellation, now, started)
+    except MlkitError as error:
+        record = ErrorRecord(type=type(error).__name__, message=str(error), bases=())
+        return Outcome(
+            job=job,
+            status=Status.FAILED,
+            started=started,
+            ended=now(),
+            error=record,
+            trouble=error,
+        )
+    finally:
+        shutil.rmtree(job.work_folder, ignore_errors=True)
+
+
+def _perform(
+    job: Job,
+    runner: NotebookRunner,
+    store: ArtifactStore,
+    on_cell: OnCell,
+    cancellation: Cancellation,
+    now: Callable[[], float],
+    started: float,
+) -> Outcome:
+    for folder in (job.work_folder, job.attempt_folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for name in (OUT, CWD):
+        (job.work_folder / name).mkdir()
+    for file in job.outputs.values():
+        (job.work_folder / OUT / file).parent.mkdir(parents=True, exist_ok=True)
+    result = runner.execute(_request(job), on_cell, cancellation)
+    repaired = _repair_inputs(job, store)
+    status, error = result.status, result.error
+    if status is Status.SUCCEEDED and repaired:
+        status, error = Status.FAILED, _changed_input(repaired)
+    artifacts: dict[str, tuple[str, Marks]] = {}
+    if status is Status.SUCCEEDED:
+        error = _check_outputs(job)
+        status = Status.SUCCEEDED if error is None else Status.FAILED
+        if error is None:
+            artifacts = _take_outputs(job, store)
+    observed: Mapping[str, Any] = {}
+    if status in (Status.SUCCEEDED, Status.SKIPPED):
+        observed = _observe(job, result, started)
+    return Outcome(
+        job=job,
+        status=status,
+        started=started,
+        ended=now(),
+        reason=job.scrubber.text(result.reason),
+        error=_scrubbed(error, job.scrubber),
+        artifacts=artifacts,
+        observed=observed,
+        cpu_s=result.cpu_s,
+        peak_memory_bytes=result.peak_memory_bytes,
+        repaired=repaired,
+    )
+
+
+def _observe(job: Job, result: ExecutionResult, started: float) -> Mapping[str, Any]:
+    return observe(result, job.notebook, job.pipeline_folder, started)
+
+
+def _request(job: Job) -> ExecutionRequest:
+    outputs = tuple(
+        Assignment(
+            name=name,
+            value=str(job.work_folder / OUT / file),
+            declaration=job.declared.get(name),
+        )
+        for name, file in job.outputs.items()
+    )
+    return ExecutionRequest(
+        document=job.notebook.document,
+        assignments=(*job.assignments, *outputs),
+        title=f"Injected by mlkit: attempt {job.number} of stage '{job.instance_id}'",
+        metadata=job.metadata,
+        cwd=job.work_folder / CWD,
+        folder=job.notebook.path.parent,
+        env=job.env,
+        notebook=job.attempt_folder / "notebook.ipynb",
+        log=job.attempt_folder / "log.txt",
+        facts=job.work_folder / "facts.json",
+        timeout_s=job.timeout_s,
+        scrubber=job.scrubber,
+    )
+
+
+def _repair_inputs(job: Job, store: ArtifactStore) -> tuple[str, ...]:
+    """Find inputs that are no longer what they were, and make them good from the store."""
+    repaired = []
+    for artifact in job.inputs:
+        copy, master = Path(artifact.path), store.master(artifact.digest)
+        if not master.exists() or store.is_copy_whole(artifact.digest, copy):
+            continue
+        store.restore(artifact.digest, copy)
+        repaired.append(artifact.path)
+    return tuple(dict.fromkeys(repaired))
+
+
+def _changed_input(paths: tuple[str, ...]) -> ErrorRecord:
+    names = ", ".join(str(Path(*Path(path).parts[-2:])) for path in paths)
+    return ErrorRecord(
+        type="InputChanged",
+        message=f"the notebook changed its input {names}; the file was made good, the result is "
+        "not used. Write to a declared output instead",
+        bases=("mlkit.InputChanged",),
+    )
+
+
+def _check_outputs(job: Job) -> ErrorRecord | None:
+    """Every declared output must be a file of its own."""
+    for name, file in job.outputs.items():
+        path = job.work_folder / OUT / file
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            return _missing(name, file, "was not written")
+        if stat.S_ISLNK(mode) and path.is_file():
+            _materialize(path)
+        elif not stat.S_ISREG(mode):
+            return _missing(name, file, "is not a file")
+    return None
+
+
+def _materialize(path: Path) -> None:
+    """Replace a link by the file it leads to."""
+    aside = path.with_name(f".{path.name}.part")
+    shutil.copyfile(path, aside)
+    aside.replace(path)
+
+
+def _missing(name: str, file: str, state: str) -> ErrorRecord:
+    return ErrorRecord(
+        type="MissingOutput",
+        message=f"the declared output '{name}' ({file}) {state}",
+        bases=("mlkit.MissingOutput",),
+    )
+
+
+def _take_outputs(job: Job, store: ArtifactStore) -> dict[str, tuple[str, Marks]]:
+    """Move the outputs into the store, and their copies into the staging folder."""
+    taken = {}
+    for name, file in job.outputs.items():
+        path = job.work_folder / OUT / file
+        if path.stat().st_nlink > 1:
+            _materialize(path)
+        taken[name] = store.take(path)
+        target = job.staging / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+    return taken
+
+
+def _scrubbed(error: ErrorRecord | None, scrubber: Scrubber) -> ErrorRecord | None:
+    return None if error is None else ErrorRecord.from_json(scrubber.value(error.to_json()))

@@ -1,0 +1,188 @@
+"""Make a stage's end visible: folder, artifacts and record together, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit.core.pipeline import Instance
+from mlkit.core.record import ArtifactRecord, StageRecord
+from mlkit.core.states import Status
+from mlkit.driver.attempt import Outcome
+from mlkit.driver.context import Context
+from mlkit.planner.deciding import Decision
+from mlkit.planner.fingerprint import Parts
+from mlkit.store.database import Finding, Result
+from mlkit.store.folder import readable_os_errors
+
+__all__ = ["Committer"]
+
+NOTEBOOK = "notebook.ipynb"
+
+
+class Committer:
+    """Commits the ends of stages; used by the driver's own thread only.
+
+    The folder is put together in the staging folder and renamed; the database's transaction comes
+    last, and nothing that it does not name is ever used.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def succeed(self, outcome: Outcome, record: StageRecord, parts: Parts) -> StageRecord:
+        """Commit an attempt that succeeded (or ended early by `mlkit.skip`)."""
+        job, folder = outcome.job, self.context.folder
+        final = folder.stage(job.instance_id)
+        with readable_os_errors(final):
+            if outcome.status is Status.SUCCEEDED:
+                _link(job.attempt_folder / NOTEBOOK, job.staging / NOTEBOOK)
+            self._publish(job.staging, final)
+        artifacts = {
+            name: ArtifactRecord(
+                path=str(final / job.outputs[name]), digest=digest, size_bytes=marks.size_bytes
+            )
+            for name, (digest, marks) in outcome.artifacts.items()
+        }
+        finding = Finding(
+            pipeline=self.context.pipeline.name,
+            run_id=self.context.record.run_id,
+            key=parts.key,
+            parts=parts.to_json(),
+            observed=outcome.observed,
+            created=outcome.ended,
+        )
+        from dataclasses import replace
+
+        record = replace(record, artifacts=artifacts)
+        place = self.context.state.place(record.id)
+        return self.context.database.commit_result(record, place, finding, outcome.artifacts)
+
+    def fail(self, staging: Path, instance_id: str) -> None:
+        """Make the attempts of a stage that failed visible."""
+        final = self.context.folder.stage(instance_id)
+        with readable_os_errors(final):
+            if staging.exists():
+                for leftover in staging.iterdir():
+                    if leftover.name != "attempts":
+                        _remove(leftover)
+                self._publish(staging, final)
+
+    def reuse(self, instance: Instance, decision: Decision, record: StageRecord) -> StageRecord:
+        """Put the artifacts of an earlier result into this run's folder."""
+        result = decision.result
+        assert result is not None
+        staging, final = (
+            self.context.folder.staging(instance.id),
+            self.context.folder.stage(instance.id),
+        )
+        with readable_os_errors(final):
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir(parents=True)
+            folders = self._folders_with(result)
+            artifacts = self._place_all(instance, result, staging, final, folders)
+            notebook = next((f / NOTEBOOK for f in folders if (f / NOTEBOOK).is_file()), None)
+            if notebook is not None:
+                _link(notebook, staging / NOTEBOOK)
+            self._publish(staging, final)
+        from dataclasses import replace
+
+        return replace(record, artifacts=artifacts, result=result.id, source_run=result.run_id)
+
+    def _folders_with(self, result: Result) -> list[Path]:
+        """The stage's folders of the runs that made or reused a result."""
+        runs = self.context.database.runs_with_result(result.id)
+        return [self.context.runs.run(run_id).stage(result.stage) for run_id in runs]
+
+    def _place_all(
+        self,
+        instance: Instance,
+        result: Result,
+        staging: Path,
+        final: Path,
+        folders: list[Path],
+    ) -> dict[str, ArtifactRecord]:
+        store, artifacts = self.context.store, {}
+        for name, file in instance.stage.outputs.items():
+            digest = result.outputs[name]
+            target = staging / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            store.place(digest, target, self._sibling(digest, file, folders))
+            artifacts[name] = ArtifactRecord(
+                path=str(final / file), digest=digest, size_bytes=target.stat().st_size
+            )
+        return artifacts
+
+    def _sibling(self, digest: str, file: str, folders: list[Path]) -> Path | None:
+        """A copy of an artifact to link to; a damaged one is made good first."""
+        store = self.context.store
+        for folder in folders:
+            copy = folder / file
+            if not copy.is_file():
+                continue
+            if not store.is_copy_whole(digest, copy, deep=self.context.options.verify):
+                store.restore(digest, copy)
+                place = Path(*copy.parts[-3:])
+                self.context.warn(f"{place} was damaged and has been restored from the store")
+            return copy
+        return None
+
+    def given(self, instance_id: str, outputs: Mapping[str, str], result: Any) -> StageRecord:
+        """Put artifacts of a stage outside this run where its notebooks can read them."""
+        base = self.context.folder.path / ".given" / self.context.folder.stage(instance_id).name
+        artifacts = {}
+        with readable_os_errors(base):
+            for name, file in outputs.items():
+                target = base / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self.context.store.place(result[name], target)
+                artifacts[name] = ArtifactRecord(
+                    path=str(target), digest=result[name], size_bytes=target.stat().st_size
+                )
+        stage = instance_id.partition("[")[0]
+        return StageRecord(id=instance_id, stage=stage, status=Status.CACHED, artifacts=artifacts)
+
+    def prepare_staging(self, instance_id: str) -> Path:
+        """Make an empty staging folder that holds the stage's earlier attempts in this run."""
+        staging, final = (
+            self.context.folder.staging(instance_id),
+            self.context.folder.stage(instance_id),
+        )
+        with readable_os_errors(staging):
+            shutil.rmtree(staging, ignore_errors=True)
+            (staging / "attempts").mkdir(parents=True)
+            if (final / "attempts").is_dir():
+                shutil.copytree(
+                    final / "attempts",
+                    staging / "attempts",
+                    copy_function=os.link,
+                    dirs_exist_ok=True,
+                )
+        return staging
+
+    def _publish(self, staging: Path, final: Path) -> None:
+        """Rename the staging folder; what stood there before goes aside first."""
+        old = staging.with_name(f".old-{secrets.token_hex(4)}")
+        if final.exists():
+            final.replace(old)
+        staging.replace(final)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -1,0 +1,105 @@
+"""How an instance ends: record, event, notification, and what is downstream of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlkit.core.events import EventKind
+from mlkit.core.record import ErrorRecord
+from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.driver.notify import Notifications
+
+if TYPE_CHECKING:
+    from mlkit.driver.loop import Loop
+
+__all__ = ["Endings", "short"]
+
+
+class Endings:
+    """Ends instances, in the driver's own thread.
+
+    Parameters
+    ----------
+    loop : Loop
+        The loop that is told what to look at next.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.context = loop.context
+        self.state = loop.state
+        self.notifications = Notifications(
+            self.context.notifier, self.context.journal.emit, self.context.warn
+        )
+
+    def close(self) -> None:
+        """Wait for the notifications under way."""
+        self.notifications.finish()
+
+    def fail(self, instance_id: str, kind: str, message: str) -> None:
+        """End an instance as failed without an attempt."""
+        text = self.context.scrubber.text(message)
+        error = ErrorRecord(type=kind, message=text, bases=(f"mlkit.{kind}",))
+        self.finish(instance_id, Status.FAILED, text, error)
+
+    def finish(
+        self,
+        instance_id: str,
+        status: Status,
+        reason: str,
+        error: ErrorRecord | None = None,
+    ) -> None:
+        """End an instance without artifacts."""
+        self.state.change(
+            instance_id,
+            status=status,
+            reason=reason,
+            ended=self.context.clock.now(),
+            error=error or self.state.records[instance_id].error,
+        )
+        self.end(instance_id)
+
+    def end(self, instance_id: str, *, saved: bool = False) -> None:
+        """Make an instance's end known: record, event, notification, downstream."""
+        record = self.state.records[instance_id]
+        if record.ended is None:
+            record = self.state.change(instance_id, ended=self.context.clock.now())
+        if not saved:
+            place = self.state.place(instance_id)
+            self.context.database.save_stage(self.context.record.run_id, record, place)
+        self.context.journal.emit(
+            EventKind.STAGE_FINISHED,
+            instance_id,
+            status=record.status.value,
+            reason=record.reason,
+            seconds=round(record.seconds, 3),
+            attempts=record.attempts,
+            outputs=record.outputs,
+            error=short(record.error) if record.status is Status.FAILED else None,
+        )
+        self._notify(instance_id)
+        self.context.write_record()
+        failed = record.status is Status.FAILED and record.critical
+        if failed and self.context.options.fail_fast and self.loop.stopping is None:
+            self.loop.stop(f"stage '{instance_id}' failed (--fail-fast)", Status.FAILED)
+        self.loop.after(record.stage)
+
+    def _notify(self, instance_id: str) -> None:
+        record = self.state.records[instance_id]
+        urls = self.context.configuration.notify[record.stage]
+        run = f"{self.context.pipeline.name} {self.context.record.run_id}"
+        if record.status is Status.FAILED and urls.on_failure:
+            error = record.error
+            body = f"Run {run}: {error.type}: {error.message}" if error else f"Run {run}"
+            title = f"Stage '{instance_id}' failed"
+            self.notifications.send(instance_id, urls.on_failure, title, body)
+        elif record.status in SUCCESSFUL and urls.on_success:
+            title = f"Stage '{instance_id}' {record.status.value}"
+            self.notifications.send(instance_id, urls.on_success, title, f"Run {run}")
+
+
+def short(error: ErrorRecord | None) -> dict[str, Any] | None:
+    """The part of an error that events carry."""
+    if error is None:
+        return None
+    return {"type": error.type, "message": error.message, "cell": error.cell}

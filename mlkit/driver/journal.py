@@ -1,0 +1,84 @@
+"""The run's own event log, and everybody who listens to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlkit.core.events import Event, EventKind, Observer
+from mlkit.core.scrubbing import Scrubber
+from mlkit.driver.clock import Clock
+from mlkit.store.folder import readable_os_errors
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """Writes events.jsonl, one event a line, and hands each event to the observers.
+
+    Parameters
+    ----------
+    run_id : str
+        The run.
+    path : Path
+        The file; events are added to it.
+    clock : Clock
+        Dates the events.
+    scrubber : Scrubber
+        What must not appear.
+    observers : sequence of callable
+        Each is told of every event; one that fails is told no more.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        path: Path,
+        clock: Clock,
+        scrubber: Scrubber,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.run_id = run_id
+        self.clock = clock
+        self.scrubber = scrubber
+        self.observers = list(observers)
+        with readable_os_errors(path.parent):
+            self._descriptor = os.open(
+                path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
+            )
+        self._path = path
+
+    def emit(
+        self, kind: EventKind, stage: str | None = None, attempt: int | None = None, **data: Any
+    ) -> None:
+        """Write an event and tell it."""
+        event = Event(
+            kind=kind,
+            time=self.clock.now(),
+            run_id=self.run_id,
+            stage=stage,
+            attempt=attempt,
+            data=self.scrubber.value(data),
+        )
+        line = json.dumps(event.to_json(), ensure_ascii=False, default=str) + "\n"
+        with readable_os_errors(self._path):
+            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
+        for observer in list(self.observers):
+            self._tell(observer, event)
+
+    def _tell(self, observer: Observer, event: Event) -> None:
+        try:
+            observer(event)
+        except Exception as error:  # noqa: BLE001 - an observer never steers, so it cannot fail a run
+            self.observers.remove(observer)
+            print(  # noqa: T201 - the only way left to say it
+                f"mlkit: an observer failed and is told no more: {error!r}", file=sys.stderr
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)

@@ -1,0 +1,56 @@
+"""What is asked of a run beside its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlkit.notebook.kernels import KernelKind
+
+__all__ = ["RunOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of a run.
+
+    Parameters
+    ----------
+    workers : int
+        How many attempts run at once.
+    until : str, optional
+        Run this stage and what is upstream of it, nothing else.
+    only : str, optional
+        Run this stage (or `STAGE[VALUE]`) alone, on the latest artifacts of its upstream.
+    force : bool or frozenset of str
+        Run all stages, or these, even if they are unchanged.
+    fail_fast : bool
+        Stop everything when a critical stage has failed.
+    verify : bool
+        Check artifacts by digest before they are reused.
+    kernel : {"fork", "spawn"}
+        How kernels are started.
+    run_id : str, optional
+        With `only`: the run to join, or to open under that id.
+    """
+
+    workers: int = 2
+    until: str | None = None
+    only: str | None = None
+    force: bool | frozenset[str] = False
+    fail_fast: bool = False
+    verify: bool = False
+    kernel: KernelKind = "fork"
+    run_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as they stand in the record."""
+        return {
+            "workers": self.workers,
+            "until": self.until,
+            "only": self.only,
+            "force": self.force if isinstance(self.force, bool) else sorted(self.force),
+            "fail_fast": self.fail_fast,
+            "verify": self.verify,
+            "kernel": self.kernel,
+        }

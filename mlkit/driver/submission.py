@@ -1,0 +1,82 @@
+"""An instance on its way through its attempts, and the hand-over to a worker."""
+
+from __future__ import annotations
+
+import queue
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.core.events import EventKind
+from mlkit.core.pipeline import Instance
+from mlkit.core.record import ErrorRecord
+from mlkit.core.states import Status
+from mlkit.driver.attempt import Job, Outcome, perform
+from mlkit.driver.context import Context
+from mlkit.planner.deciding import Decision, Planner
+from mlkit.planner.inputs import ResolvedInputs
+
+__all__ = ["Submission"]
+
+
+@dataclass(kw_only=True)
+class Submission:
+    """What stays the same from one attempt of an instance to the next, and the last delay.
+
+    Parameters
+    ----------
+    instance : Instance
+        The stage, or one value of it.
+    decision : Decision
+        Why it runs, and the parts of its fingerprint.
+    inputs : ResolvedInputs
+        What it is handed.
+    staging : Path
+        Its staging folder.
+    delay_s : float
+        How long it waited before the coming attempt.
+    """
+
+    instance: Instance
+    decision: Decision
+    inputs: ResolvedInputs
+    staging: Path
+    delay_s: float = 0.0
+
+    def code_cells(self, planner: Planner) -> int:
+        """How many code cells the notebook has, without the injected one."""
+        return len(planner.notebook(self.instance).code_cells)
+
+    def start(self, context: Context, job: Job, inbox: queue.SimpleQueue[Any]) -> None:
+        """Hand an attempt to a worker; its outcome arrives in the inbox, come what may."""
+        journal = context.journal
+
+        def on_cell(number: int, total: int) -> None:
+            inbox.put(
+                lambda: journal.emit(
+                    EventKind.CELL_STARTED, job.instance_id, job.number, cell=number, cells=total
+                )
+            )
+
+        def attempt() -> None:
+            started = context.clock.now()
+            try:
+                runner = context.runner()
+                outcome = perform(
+                    job, runner, context.store, on_cell, context.cancellation, context.clock.now
+                )
+            except BaseException as error:  # noqa: BLE001 - whatever happens, the loop must hear of it
+                outcome = Outcome(
+                    job=job,
+                    status=Status.FAILED,
+                    started=started,
+                    ended=context.clock.now(),
+                    error=ErrorRecord(
+                        type=type(error).__name__,
+                        message=context.scrubber.text(str(error)),
+                        bases=("mlkit.Internal",),
+                    ),
+                )
+            inbox.put(outcome)
+
+        context.executor().submit(attempt)

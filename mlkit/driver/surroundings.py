@@ -1,0 +1,60 @@
+"""The environment in which kernels start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mlkit.inside.injected import INJECTED_PREFIX
+from mlkit.load.parameters import ENVIRONMENT_PREFIX
+from mlkit.notebook.injection import Assignment
+
+__all__ = ["attempt_environment", "kernel_environment"]
+
+FIXED = {
+    "PYTHONHASHSEED": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+}
+"""The hash seed orders sets, and with it the bytes of what is written."""
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""One thread for each kernel unless the user says otherwise: workers share the cores, and sums
+split over another number of threads end in other last digits."""
+
+
+def kernel_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment that all kernels of a driver share.
+
+    Parameters
+    ----------
+    own : mapping of str to str
+        The driver's environment.
+    """
+    shared = {
+        name: value
+        for name, value in own.items()
+        if not name.startswith((ENVIRONMENT_PREFIX, INJECTED_PREFIX)) and name != "MPLBACKEND"
+    }
+    for name in THREADS:
+        shared.setdefault(name, "1")
+    return {**shared, **FIXED}
+
+
+def attempt_environment(
+    shared: Mapping[str, str], facts: Mapping[str, str], assignments: tuple[Assignment, ...]
+) -> dict[str, str]:
+    """Add what belongs to one attempt: who it is, and the values that no notebook may hold.
+
+    Parameters
+    ----------
+    shared : mapping
+        `kernel_environment`.
+    facts : mapping
+        `MLKIT_RUNS_DIR`, `MLKIT_RUN_ID`, `MLKIT_STAGE`, `MLKIT_ATTEMPT`.
+    assignments : tuple of Assignment
+        What the attempt receives.
+    """
+    hidden = {
+        INJECTED_PREFIX + item.name: item.environment_text for item in assignments if item.hidden
+    }
+    return {**shared, **facts, **hidden}

@@ -1,0 +1,294 @@
+"""What happens to one instance: sensor, choice, attempts, retries, end."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlkit.core.durations import format_duration
+from mlkit.core.events import EventKind
+from mlkit.core.pipeline import ExternalFile, Instance, Node
+from mlkit.core.policies import is_retryable
+from mlkit.core.record import ArtifactRecord, AttemptRecord, ErrorRecord
+from mlkit.core.states import Status
+from mlkit.core.types import accepts
+from mlkit.driver.attempt import Outcome
+from mlkit.driver.backoff import delay_before
+from mlkit.driver.commit import Committer
+from mlkit.driver.endings import Endings, short
+from mlkit.driver.jobs import make_job, shown_parameters
+from mlkit.driver.resuming import kept_record
+from mlkit.driver.submission import Submission
+from mlkit.planner.deciding import Decision
+from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
+
+if TYPE_CHECKING:
+    from mlkit.driver.loop import Loop
+
+__all__ = ["Work"]
+
+
+class Work(Endings):
+    """Carries instances from their start to their end, in the driver's own thread.
+
+    Parameters
+    ----------
+    loop : Loop
+        The loop that owns the inbox, the timers and the workers.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__(loop)
+        self.committer = Committer(self.context)
+        self.executing: dict[str, Submission] = {}
+        self.tainted: set[str] = set()
+        self.retries: dict[str, int] = {}
+
+    def find(self, node: Node, output: str) -> Path | None:
+        """The file of an upstream output; None if it was not made."""
+        made = [item for item in self.state.made(node, output) if item is not None]
+        return Path(made[0].path) if made else None
+
+    def begin(self, instance: Instance) -> None:
+        """Start an instance: wait for its file if it has a sensor, then choose."""
+        now = self.context.clock.now()
+        self.state.change(instance.id, status=Status.RUNNING, started=now)
+        sensor = instance.stage.wait_for
+        if sensor is None:
+            self.choose(instance)
+            return
+        path: dict[str, Any] = {"for": str(sensor.path)}
+        self.context.journal.emit(EventKind.STAGE_WAITING, instance.id, **path)
+        self._sense(instance, self.context.clock.monotonic() + sensor.timeout_s)
+
+    def _sense(self, instance: Instance, deadline: float) -> None:
+        sensor = instance.stage.wait_for
+        assert sensor is not None
+        if next(glob.iglob(str(sensor.path), recursive=True), None) is not None:  # noqa: PTH207 - absolute
+            self.choose(instance)
+        elif self.context.clock.monotonic() >= deadline:
+            waited = format_duration(sensor.timeout_s)
+            self.fail(instance.id, "SensorTimeout", f"no file matched {sensor.path} in {waited}")
+        else:
+            left = deadline - self.context.clock.monotonic()
+            self.loop.later(min(sensor.every_s, left), lambda: self._sense(instance, deadline))
+
+    def choose(self, instance: Instance) -> None:
+        """Reuse an earlier result, keep the one of this run, or run."""
+        inputs = self._inputs(instance)
+        unfit = [
+            f"'{name}' ({source})"
+            for name, source in inputs.missing.items()
+            if instance.stage.declared[name].annotated
+            and not accepts(instance.stage.declared[name].spec, None)
+        ]
+        absent = self._absent_files(instance)
+        if unfit or absent:
+            fact = f"the input {', '.join(unfit or absent)} was not made"
+            hint = "" if absent else "; the notebook's annotation does not allow None"
+            self.fail(instance.id, "MissingInput", fact + hint)
+            return
+        force = self._forced(instance)
+        kept = None if force else kept_record(self.context, instance, inputs.digests)
+        if kept is not None:
+            self.state.put(kept)
+            self.end(instance.id)
+            return
+        decision = self.context.planner.decide(instance, inputs.digests, force=force)
+        for warning in decision.warnings:
+            self.context.warn(warning, instance.id)
+        if decision.action == "reuse":
+            self._reuse(instance, decision, inputs)
+        else:
+            self._plan_attempt(instance, decision, inputs)
+
+    def _forced(self, instance: Instance) -> bool:
+        force = self.context.options.force
+        return (
+            force if isinstance(force, bool) else bool({instance.id, instance.stage.name} & force)
+        )
+
+    def _absent_files(self, instance: Instance) -> list[str]:
+        return [
+            f"'{name}' ({path})"
+            for name, source in instance.stage.inputs.items()
+            if isinstance(source, ExternalFile)
+            and not (path := self._file(instance, name)).is_file()
+        ]
+
+    def _file(self, instance: Instance, name: str) -> Path:
+        return Path(self.context.configuration.files[f"{instance.stage.name}.{name}"])
+
+    def _inputs(self, instance: Instance) -> ResolvedInputs:
+        external: dict[str, ArtifactRecord | None] = {}
+        for name, source in instance.stage.inputs.items():
+            if isinstance(source, ExternalFile):
+                path = self._file(instance, name)
+                digest = self.context.planner.file_digest(path)
+                external[name] = digest and ArtifactRecord(  # type: ignore[assignment] # None stays None
+                    path=str(path), digest=digest, size_bytes=path.stat().st_size
+                )
+        return resolve_inputs(instance, self.state.made, self.state.is_mapped, external)
+
+    def _reuse(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
+        record = self.state.change(
+            instance.id,
+            status=Status.CACHED,
+            reason=decision.reason,
+            parameters=shown_parameters(self.context, instance),
+            inputs=inputs.paths,
+        )
+        self.state.put(self.committer.reuse(instance, decision, record))
+        self.end(instance.id)
+
+    def _plan_attempt(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
+        staging = self.committer.prepare_staging(instance.id)
+        submission = Submission(
+            instance=instance, decision=decision, inputs=inputs, staging=staging
+        )
+        record = self.state.change(
+            instance.id,
+            reason=decision.reason,
+            parameters=shown_parameters(self.context, instance),
+            inputs=inputs.paths,
+            history=self._earlier_attempts(instance.id),
+        )
+        self.context.database.save_stage(
+            self.context.record.run_id, record, self.state.place(record.id)
+        )
+        self._enqueue(submission)
+
+    def _earlier_attempts(self, instance_id: str) -> tuple[AttemptRecord, ...]:
+        earlier = self.context.previous.get(instance_id)
+        return () if earlier is None else earlier.history
+
+    def _enqueue(self, submission: Submission) -> None:
+        place = self.state.place(submission.instance.id)
+        self.loop.enqueue(place, lambda: self._start(submission))
+
+    def _start(self, submission: Submission) -> None:
+        """Hand an attempt to a worker."""
+        instance = submission.instance
+        number = len(self.state.records[instance.id].history) + 1
+        job = make_job(self.context, submission, number)
+        self.executing[instance.id] = submission
+        self.loop.running += 1
+        self.context.journal.emit(
+            EventKind.ATTEMPT_STARTED,
+            instance.id,
+            number,
+            cells=submission.code_cells(self.context.planner),
+            reason=submission.decision.reason,
+        )
+        submission.start(self.context, job, self.loop.inbox)
+
+    def take(self, outcome: Outcome) -> None:
+        """Take in the end of an attempt."""
+        instance_id = outcome.job.instance_id
+        submission = self.executing.pop(instance_id)
+        if outcome.repaired:
+            self._spread_taint(outcome)
+        error = outcome.error
+        status = outcome.status
+        if status is Status.SUCCEEDED and instance_id in self.tainted:
+            status, error = Status.FAILED, _tainted()
+        self.tainted.discard(instance_id)
+        if status is Status.CANCELLED and self.loop.stopping is None:
+            status, error = Status.FAILED, error or ErrorRecord(type="Cancelled", message="stopped")
+        record = self._remember_attempt(outcome, submission, status, error)
+        if status is Status.SUCCEEDED or status is Status.SKIPPED:
+            ended = self.state.change(
+                instance_id,
+                status=status,
+                reason=outcome.reason or record.reason,
+                ended=outcome.ended,
+            )
+            parts = submission.decision.parts
+            self.state.put(self.committer.succeed(outcome, ended, parts))
+            self.end(instance_id, saved=True)
+        elif status is Status.CANCELLED:
+            self.committer.fail(submission.staging, instance_id)
+            self.finish(instance_id, Status.CANCELLED, "the run was interrupted")
+        else:
+            self._failed(outcome, submission, error)
+
+    def _spread_taint(self, outcome: Outcome) -> None:
+        """Whoever was reading the same files while they were damaged may have read the damage."""
+        damaged = set(outcome.repaired)
+        for other_id, other in self.executing.items():
+            if damaged & {artifact.path for artifact in other.inputs.artifacts}:
+                self.tainted.add(other_id)
+        for path in outcome.repaired:
+            place = Path(*Path(path).parts[-2:])
+            self.context.warn(
+                f"stage '{outcome.job.instance_id}' changed its input {place}; "
+                "the file was made good from the store",
+                outcome.job.instance_id,
+            )
+
+    def _remember_attempt(
+        self, outcome: Outcome, submission: Submission, status: Status, error: ErrorRecord | None
+    ) -> Any:
+        attempt = AttemptRecord(
+            number=outcome.job.number,
+            status=status,
+            started=outcome.started,
+            ended=outcome.ended,
+            error=error,
+            delay_s=submission.delay_s,
+            cpu_s=outcome.cpu_s,
+            peak_memory_bytes=outcome.peak_memory_bytes,
+        )
+        history = (*self.state.records[outcome.job.instance_id].history, attempt)
+        self.context.journal.emit(
+            EventKind.ATTEMPT_FINISHED,
+            outcome.job.instance_id,
+            attempt.number,
+            status=status.value,
+            seconds=round(attempt.seconds, 3),
+            error=short(error),
+            cpu_s=attempt.cpu_s,
+            peak_memory_bytes=attempt.peak_memory_bytes,
+        )
+        return self.state.change(outcome.job.instance_id, history=history, error=error)
+
+    def _failed(self, outcome: Outcome, submission: Submission, error: ErrorRecord | None) -> None:
+        """Try again, or end as failed."""
+        instance, retry = submission.instance, submission.instance.stage.retry
+        used = self.retries.get(instance.id, 0)
+        assert error is not None
+        if (
+            outcome.trouble is None
+            and self.loop.stopping is None
+            and used < retry.max_retries
+            and is_retryable(retry, error.bases)
+        ):
+            self.retries[instance.id] = used + 1
+            submission.delay_s = delay_before(retry, used)
+            self.context.journal.emit(
+                EventKind.RETRY_SCHEDULED,
+                instance.id,
+                outcome.job.number,
+                delay_s=round(submission.delay_s, 3),
+                next_attempt=outcome.job.number + 1,
+                error=short(error),
+            )
+            record = self.state.records[instance.id]
+            run_id = self.context.record.run_id
+            self.context.database.save_stage(run_id, record, self.state.place(record.id))
+            self.loop.later(submission.delay_s, lambda: self._enqueue(submission))
+            return
+        if outcome.trouble is not None:
+            raise outcome.trouble
+        self.committer.fail(submission.staging, instance.id)
+        self.finish(instance.id, Status.FAILED, self.state.records[instance.id].reason, error)
+
+
+def _tainted() -> ErrorRecord:
+    return ErrorRecord(
+        type="InputChanged",
+        message="another stage changed an input of this one while it ran; the file was made good, "
+        "the result is not used",
+        bases=("mlkit.InputChanged",),
+    )
