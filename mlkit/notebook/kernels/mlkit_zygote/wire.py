@@ -31,15 +31,20 @@ def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
         File descriptors, now this process's own.
     """
     header, descriptors, _, _ = socket.recv_fds(link, HEADER.size, 4)
-    while 0 < len(header) < HEADER.size:
-        header += link.recv(HEADER.size - len(header))
-    body = b""
+    header += _read(link, HEADER.size - len(header))
     if len(header) == HEADER.size:
         (length,) = HEADER.unpack(header)
-        while len(body) < length and (more := link.recv(length - len(body))):
-            body += more
+        body = _read(link, length)
         if len(body) == length:
             return json.loads(body), list(descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     return None
+
+
+def _read(link: socket.socket, size: int) -> bytes:
+    """Read so many bytes, or fewer if the sender hangs up before."""
+    parts = b""
+    while len(parts) < size and (more := link.recv(size - len(parts))):
+        parts += more
+    return parts
