@@ -279,10 +279,11 @@ class Work(Endings):
             self.context.database.save_stage(run_id, record, self.state.place(record.id))
             self.loop.later(submission.delay_s, lambda: self._enqueue(submission))
             return
+        if outcome.trouble is None:
+            self.committer.fail(submission.staging, instance.id)
+        self.finish(instance.id, Status.FAILED, self.state.records[instance.id].reason, error)
         if outcome.trouble is not None:
             raise outcome.trouble
-        self.committer.fail(submission.staging, instance.id)
-        self.finish(instance.id, Status.FAILED, self.state.records[instance.id].reason, error)
 
 
 def _tainted() -> ErrorRecord:

@@ -1,0 +1,102 @@
+"""Kernels and workers, started when the first attempt needs them and ended with the run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from mlkit.core.pipeline import Pipeline
+from mlkit.driver.options import RunOptions
+from mlkit.driver.services import Services
+from mlkit.notebook.execution import NotebookRunner
+from mlkit.notebook.kernels import Kernels, open_kernels
+from mlkit.planner.preload import modules_to_preload
+
+__all__ = ["Machinery"]
+
+
+class Machinery:
+    """A context manager around kernels and workers.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What its notebooks import is imported ahead for forked kernels.
+    options : RunOptions
+        How many workers, which kernels.
+    services : Services
+        May bring a runner or an executor of its own.
+    environment : mapping of str to str
+        The environment of all kernels.
+    say : callable
+        Receives a line when kernels are not as asked for.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        options: RunOptions,
+        services: Services,
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._options = options
+        self._services = services
+        self._environment = environment
+        self._say = say
+        self._lock = threading.Lock()
+        self._kernels: Kernels | None = None
+        self._runner = services.runner
+        self._executor: Executor | None = None
+
+    def runner(self) -> NotebookRunner:
+        """Give the notebook runner; the first call starts the kernels' helpers."""
+        with self._lock:
+            if self._runner is None:
+                self._kernels = open_kernels(
+                    self._options.kernel,
+                    preload=modules_to_preload(self._pipeline),
+                    env=self._environment,
+                    say=self._say,
+                )
+                from mlkit.notebook.execute import PapermillRunner
+
+                self._runner = PapermillRunner(self._kernels)
+            return self._runner
+
+    def executor(self) -> Executor:
+        """Give the executor of attempts."""
+        with self._lock:
+            if self._executor is None:
+                make = self._services.executor or _threads
+                self._executor = make(self._options.workers)
+            return self._executor
+
+    def close(self) -> None:
+        """End workers and kernels."""
+        with self._lock:
+            if self._executor is not None:
+                self._executor.shutdown(wait=True, cancel_futures=True)
+            if self._kernels is not None:
+                self._kernels.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End everything."""
+        self.close()
+
+
+def _threads(workers: int) -> Executor:
+    return ThreadPoolExecutor(max_workers=workers, thread_name_prefix="mlkit-worker")
