@@ -147,9 +147,7 @@ def _secret(solutions: Path, batch: Batch) -> tuple[Path, ...]:
     return tuple(folder for folder in folders if folder.is_dir())
 
 
-def _task(
-    submission: Found, exercise: Exercise, solution: Path, secret: tuple[Path, ...]
-) -> Task:
+def _task(submission: Found, exercise: Exercise, solution: Path, secret: tuple[Path, ...]) -> Task:
     wishes: Mapping[str, Any] = exercise.notebook["metadata"].get("mlkit", {}).get("limits", {})
     walls: Isolation = isolation()
     return Task(

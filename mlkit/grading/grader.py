@@ -8,7 +8,6 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.limits import Limits
-from mlkit.grading.plugin import Execution
 from mlkit.grading.restore import Submission, read_submission, restored
 from mlkit.grading.sandbox import Isolation, Surroundings
 from mlkit.grading.source import Exercise
@@ -75,6 +74,7 @@ def grade_answers(
     """
     if not set(submission.answers) - submission.untouched:
         return decide(exercise, submission, {}, {})
+    from mlkit.grading.plugin import Execution
     from mlkit.grading.run_pytest import run_pytest
 
     limits = Limits().with_wishes(_wishes(exercise))

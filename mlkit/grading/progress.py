@@ -1,0 +1,67 @@
+"""A learner's progress over all exercises: solved, attempted, not attempted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import GradingError
+from mlkit.grading.batch import Batch, grade_batch
+from mlkit.grading.source import Exercise
+from mlkit.grading.submissions import find_solutions, load_exercises
+
+__all__ = ["progress"]
+
+
+def progress(
+    folder: Path | None, solutions: Path | None, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Grade one's own copy of every exercise.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The learner's notebooks; None: `exercises/` beside the solutions.
+    solutions : Path or None
+        Where the solutions are; None looks for them.
+    say : callable
+        Told each grade as it comes.
+
+    Returns
+    -------
+    dict
+        `{"exercises": [{"name", "title", "status", "score", "max"}]}`; the status is `solved`,
+        `attempted`, `not_attempted`, `ungradable` or `missing`.
+
+    Raises
+    ------
+    GradingError
+        If the solutions or the learner's folder are missing.
+    """
+    home = find_solutions(solutions)
+    work = (folder or home.parent / "exercises").absolute()
+    if not work.is_dir():
+        raise GradingError("there is no such folder of exercises", work)
+    exercises = load_exercises(home)
+    mine = [work / f"{name}.ipynb" for name in exercises if (work / f"{name}.ipynb").exists()]
+    graded: dict[str, Mapping[str, Any]] = {}
+    if mine:
+        document = grade_batch(Batch(paths=mine, solutions=home, trust=True), say)
+        graded = {submission["exercise"]: submission for submission in document["submissions"]}
+    return {"exercises": [_row(exercise, graded.get(name)) for name, exercise in exercises.items()]}
+
+
+def _row(exercise: Exercise, submission: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One line of the table."""
+    score = submission["score"] if submission else 0
+    status = submission["status"] if submission else "missing"
+    if status == "graded":
+        status = "solved" if score == exercise.max_points else "attempted"
+    return {
+        "name": exercise.name,
+        "title": exercise.title,
+        "status": status,
+        "score": score,
+        "max": exercise.max_points,
+    }
