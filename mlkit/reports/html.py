@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from mlkit.core.durations import format_duration
+from mlkit.core.graph import edges
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.errors import RunsFolderError
@@ -76,7 +77,7 @@ def render_report(
         started=format_time(record.started),
         took=format_duration(record.seconds),
         style=_style(),
-        graph=to_svg(pipeline or record, record if pipeline else None, styled=False),
+        graph=_graph(record, pipeline),
         timeline=draw_timeline(record, styled=False),
         parameters=parameter_rows(record),
         stages=view_stages(record, commands, budget),
@@ -89,6 +90,15 @@ def render_report(
         pictures=shown,
         number=number,
     )
+
+
+def _graph(record: RunRecord, pipeline: Pipeline | None) -> str:
+    """The run's graph; today's pipeline tells the conditions only if it is still the run's."""
+    if pipeline is not None:
+        now = edges(pipeline)
+        if all(now.get(name) == tuple(above) for name, above in record.edges.items()):
+            return to_svg(pipeline, record, styled=False)
+    return to_svg(record, styled=False)
 
 
 def _style() -> str:

@@ -192,3 +192,13 @@ def test_sizes_are_written_for_people() -> None:
         "5.0 MB",
         "7000.0 GB",
     ]
+
+
+def test_a_pipeline_that_has_changed_since_is_not_drawn(
+    green: RunRecord, flights: Pipeline
+) -> None:
+    """The record's own edges are."""
+    stages = {name: stage for name, stage in flights.stages.items() if name != "alert"}
+    page = render_report(green, pipeline=replace(flights, stages=stages))
+    assert "decision = register" not in page
+    assert "» skipped" in page
