@@ -23,8 +23,8 @@ WORDS: Mapping[str, str] = {
 ISOLATION: Mapping[str, str] = {
     "sandboxed": "Graded in a sandbox.",
     "limited": (
-        "Graded without a sandbox, in an ordinary process with limits: bubblewrap was not to be had, "
-        "so this grade rests on trust in the submission's code."
+        "Graded without a sandbox, in an ordinary process with limits: bubblewrap was not to be "
+        "had, so this grade rests on trust in the submission's code."
     ),
 }
 LONGEST = 400
@@ -40,7 +40,8 @@ PAGE = """<!doctype html>
 <style>
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
        color: #1b1b1b; background: #fff; overflow-wrap: anywhere; }
-section { border: 1px solid #767676; border-radius: .3rem; padding: .2rem 1rem .6rem; margin: 1rem 0; }
+section { border: 1px solid #767676; border-radius: .3rem; padding: .2rem 1rem .6rem;
+          margin: 1rem 0; }
 section.passed { border-left: .5rem solid #00695c; }
 section.lost { border-left: .5rem solid #9c4100; }
 h2 { font-size: 1.1rem; margin: .6rem 0 .3rem; }
@@ -71,7 +72,9 @@ notebook does not show{% endif %}</p>
 {% if check.differences %}
 <table>
 <caption>What the check printed</caption>
-<thead><tr><th scope="col">fact</th><th scope="col">yours</th><th scope="col">expected</th></tr></thead>
+<thead>
+<tr><th scope="col">fact</th><th scope="col">yours</th><th scope="col">expected</th></tr>
+</thead>
 <tbody>{% for difference in check.differences %}
 <tr><th scope="row">{{ difference.fact }}</th><td><code>{{ difference.given | short }}</code></td>
 <td><code>{{ difference.expected | short }}</code></td></tr>

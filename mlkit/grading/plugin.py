@@ -59,7 +59,7 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]  # nbval is not typed
     def collect(self) -> Iterator[GradedCell]:
         """One test for each cell, named by the cell's id."""
         for number, step in enumerate(self.execution.steps):
-            cell = nbformat.from_dict(
+            cell = nbformat.from_dict(  # type: ignore[no-untyped-call]  # untyped library
                 {"cell_type": "code", "source": step.source, "execution_count": 1, "outputs": []}
             )
             options: defaultdict[str, bool] = defaultdict(bool, check=step.kind == "check")

@@ -1,4 +1,4 @@
-"""Find the submissions among the paths given, whose they are, and which exercise each one answers."""
+"""Find the submissions among the paths given, whose they are, and what each one answers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`python -m mlkit.grading.worker`: grade what comes in on standard input, a JSON document a line.
 
-A worker of its own keeps pytest in one process at a time, and the batch alive whatever happens here.
+A worker of its own keeps pytest in one process, and the batch alive whatever happens here.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def _namespace() -> dict[str, Any]:
     """The names of the notebook that calls; outside one, those of `__main__`."""
     from IPython.core.getipython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]  # IPython leaves it untyped
+    shell = get_ipython()
     if shell is None:
         import __main__
 
