@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from mlkit.ml.errors import ServingError
+from mlkit.ml.process_groups import end_group
 from mlkit.ml.registry import database_uri
 
 __all__ = ["ask", "check_served", "free_port", "scoring_server", "serving_rows"]
@@ -60,17 +60,6 @@ def _environment(folder: Path, temporary: str) -> dict[str, str]:
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
         "TMPDIR": temporary,
     }
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and everything that it started."""
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal_number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(_STOP_WAIT_S)
-    if server.poll() is None:
-        raise ServingError(f"the scoring server (process {server.pid}) could not be stopped")
 
 
 def _await_healthy(server: subprocess.Popen[bytes], address: str, log: Path, wait_s: float) -> None:
@@ -131,7 +120,7 @@ def scoring_server(name: str, version: int, folder: Path, wait_s: float = 90.0) 
             _await_healthy(server, address, log, wait_s)
             yield address
         finally:
-            _stop(server)
+            end_group(server, _STOP_WAIT_S)
 
 
 def serving_rows(examples: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
