@@ -9,16 +9,19 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
+from traitlets.config import Config
 
 from .system import die_with_parent, rewrite_environ
 from .wire import receive, send
 
 __all__ = ["become_kernel", "leave_quickly"]
 
+HISTORY = "--HistoryManager.hist_file="
 LAST_MESSAGES_S = 5.0
 _kernels: list[int] = []
 PACKAGE = __name__.partition(".")[0]
@@ -28,6 +31,16 @@ class ForkedKernelApp(IPKernelApp):
     """IPython's kernel application, which waits for its orders before it runs anyone's code."""
 
     orders: Any = None
+
+    def parse_command_line(self, argv: Any = None) -> None:
+        """Take the usual arguments as they are; a parser for all others costs 10 ms to make."""
+        config = usual_config(argv or ())
+        if config is None:
+            super().parse_command_line(argv)
+            return
+        self.argv, self.extra_args = list(argv), []
+        self.cli_config = config
+        self.update_config(config)
 
     def init_path(self) -> None:
         """Take up the orders; what follows (extensions, startup files) sees the right world."""
@@ -131,6 +144,30 @@ def run(arguments: list[str], orders: Orders) -> None:
     app.orders = orders
     app.initialize(arguments)  # type: ignore[no-untyped-call] # ipykernel has no types here
     app.start()
+
+
+def usual_config(arguments: Sequence[str]) -> Config | None:
+    """The configuration that the arguments mean, if they are what nbclient and Papermill pass.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Without the program's name.
+
+    Returns
+    -------
+    Config or None
+        None if there is anything else among them.
+    """
+    match list(arguments):
+        case ["-f", file]:
+            return Config(IPKernelApp={"connection_file": file})
+        case ["-f", file, history] if history.startswith(HISTORY):
+            place = history.removeprefix(HISTORY)
+            return Config(
+                IPKernelApp={"connection_file": file}, HistoryManager={"hist_file": place}
+            )
+    return None
 
 
 def leave_quickly() -> None:
