@@ -1,4 +1,4 @@
-"""What a run's end means, in one sentence, and what to do next. Pure."""
+"""What a run's end means, in one sentence, and what to do next."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mlkit.core.durations import format_duration
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import safe_name
+from mlkit.observe.notes import note_lines
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
 __all__ = ["NextStep", "Verdict", "command", "failures", "judge_run", "summary"]
@@ -150,6 +151,8 @@ def _raised(item: StageRecord) -> str:
 def summary(record: RunRecord, *, folder: Path, report: Path | None = None) -> str:
     """Write a run's end for a terminal: failures, verdict, what to do, where things are.
 
+    What a stage wrote into an artifact called `summary.md` is told, too.
+
     Parameters
     ----------
     record : RunRecord
@@ -164,6 +167,7 @@ def summary(record: RunRecord, *, folder: Path, report: Path | None = None) -> s
     for item in failures(record):
         lines += _failure_lines(item, record)
     lines += [f"warning: {text}" for text in record.warnings]
+    lines += note_lines(record)
     lines.append(f"{RUN_SIGNS[record.status].glyph} {verdict.sentence}")
     lines += _columns([(step.command, step.purpose) for step in verdict.steps])
     place = Path(record.runs_dir) / record.run_id

@@ -18,17 +18,12 @@ from mlkit.reports.bars import draw_bars, finding, number
 from mlkit.reports.graph import to_svg
 from mlkit.reports.metrics import compare_instances, metric_tables
 from mlkit.reports.output_view import Budget
-from mlkit.reports.report_parts import (
-    format_time,
-    parameter_rows,
-    pictures,
-    retries,
-    view_stages,
-)
+from mlkit.reports.report_artifacts import notes, pictures
+from mlkit.reports.report_parts import format_time, parameter_rows, retries, view_stages
 from mlkit.reports.svg import picture_style
 from mlkit.reports.timeline import draw_timeline
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["render_report", "write_report", "write_text"]
 
 _PICTURE_CHARACTERS = 24_000_000
 _MOST_CHARTS = 12
@@ -62,7 +57,8 @@ def render_report(
         for item in failures(record)
     }
     shown = pictures(record, budget)
-    charts = compare_instances(record)
+    groups = compare_instances(record)
+    charts = [group for group in groups if group.varies]
     environment = Environment(
         loader=PackageLoader("mlkit.reports"),
         autoescape=True,
@@ -83,9 +79,9 @@ def render_report(
         stages=view_stages(record, commands, budget),
         retries=retries(record),
         tables=metric_tables(record),
-        charts=[(finding(group), draw_bars(group, styled=False)) for group in charts][
-            :_MOST_CHARTS
-        ],
+        charts=[(finding(g), draw_bars(g, styled=False)) for g in charts[:_MOST_CHARTS]],
+        constants=[finding(group) for group in groups if not group.varies],
+        notes=notes(record),
         charts_left_out=max(0, len(charts) - _MOST_CHARTS),
         pictures=shown,
         number=number,
@@ -128,7 +124,24 @@ def write_report(record: RunRecord, to: Path, *, pipeline: Pipeline | None = Non
     RunsFolderError
         If it cannot be written.
     """
-    content = render_report(record, pipeline=pipeline).encode("utf-8", "replace")
+    return write_text(render_report(record, pipeline=pipeline), to)
+
+
+def write_text(content: str, to: Path) -> Path:
+    """Write a text file, whole or not at all.
+
+    Parameters
+    ----------
+    content : str
+        The text; written as UTF-8.
+    to : Path
+        The file; its folder is made if it is missing, an older file is replaced.
+
+    Raises
+    ------
+    RunsFolderError
+        If it cannot be written.
+    """
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
@@ -137,7 +150,7 @@ def write_report(record: RunRecord, to: Path, *, pipeline: Pipeline | None = Non
     aside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.write(content.encode("utf-8", "replace"))
         aside.chmod(0o644)
         aside.replace(to)
     except OSError as error:
@@ -148,7 +161,7 @@ def write_report(record: RunRecord, to: Path, *, pipeline: Pipeline | None = Non
 
 def _refused(to: Path, error: OSError) -> RunsFolderError:
     return RunsFolderError(
-        f"the report cannot be written: {error.strerror or error}",
+        f"the file cannot be written: {error.strerror or error}",
         file=to,
         remedy="Name another file with --out.",
     )

@@ -38,6 +38,11 @@ class MetricGroup:
     metric: str
     values: tuple[tuple[str, float], ...]
 
+    @property
+    def varies(self) -> bool:
+        """Whether there is anything to compare."""
+        return len({value for _, value in self.values}) > 1
+
 
 def read_numbers(path: Path) -> dict[str, float]:
     """Read the numbers (no nan, no inf) of a JSON object; anything else gives none.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,31 +20,20 @@ from mlkit.reports.notebook_view import (
     view_notebook,
 )
 from mlkit.reports.output_view import Budget, cut, joined
-from mlkit.reports.sanitise import picture_uri
 
 __all__ = [
     "FailureView",
-    "PictureView",
     "RetryView",
     "StageView",
     "format_size",
     "format_time",
     "parameter_rows",
-    "pictures",
     "retries",
     "stage_folder",
     "view_stages",
 ]
 
 _LOG_BYTES, _LOG_LINES = 16_000, 40
-_PICTURES: Mapping[str, str] = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".svg": "image/svg+xml",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +71,6 @@ class RetryView:
     waited: str
     took: str
     error: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class PictureView:
-    """A picture among the artifacts."""
-
-    address: str
-    alternative: str
-    caption: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,32 +246,3 @@ def _retry(stage_id: str, attempt: AttemptRecord) -> RetryView:
         took=format_duration(attempt.seconds),
         error="" if error is None else cut(f"{error.type}: {error.message}")[0],
     )
-
-
-def pictures(record: RunRecord, budget: Budget) -> tuple[PictureView, ...]:
-    """Embed the pictures among the artifacts, as far as the budget goes."""
-    return tuple(_pictures(record, budget))
-
-
-def _pictures(record: RunRecord, budget: Budget) -> Iterator[PictureView]:
-    for item in record.stages.values():
-        for name, artifact in item.artifacts.items():
-            path = Path(artifact.path)
-            kind = _PICTURES.get(path.suffix.lower())
-            if kind is None or not budget.can_take(artifact.size_bytes * 4 // 3):
-                continue
-            address = picture_uri(kind, _bytes(path))
-            if address is not None and budget.take(len(address)):
-                words = re.sub(r"[_-]+", " ", name)
-                yield PictureView(
-                    address=address,
-                    alternative=f"{words}, drawn by stage {item.id}",
-                    caption=f"{item.id}: {words} ({path.name})",
-                )
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""

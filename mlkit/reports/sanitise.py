@@ -27,7 +27,7 @@ _TAGS = _words(
 _DROPPED = _words(
     "script style svg math iframe object embed template noscript textarea select title"
 )
-_HEADINGS = frozenset({"h4", "h5", "h6"})
+_HEADINGS = frozenset({"h3", "h4", "h5", "h6"})
 _STYLES = _words(
     "background-color border-color color font-style font-weight max-width min-width"
     " text-align text-decoration vertical-align white-space width"
@@ -49,7 +49,7 @@ def clean_html(content: str, *, headings: bool = False) -> str | None:
     content : str
         Any HTML.
     headings : bool
-        Whether headings from the fourth level on stay headings.
+        Whether headings from the third level on stay headings.
 
     Returns
     -------
@@ -104,8 +104,10 @@ def _is_empty_picture(token: Mapping[str, Any]) -> bool:
     return token.get("name") == "img" and (None, "src") not in token["data"]
 
 
-def markdown_to_html(content: str, pictures: Mapping[str, str] | None = None) -> str | None:
-    """Render a Markdown cell; its headings start at the fourth level.
+def markdown_to_html(
+    content: str, pictures: Mapping[str, str] | None = None, *, top: int = 4
+) -> str | None:
+    """Render Markdown, such as a notebook's cell.
 
     Parameters
     ----------
@@ -113,6 +115,8 @@ def markdown_to_html(content: str, pictures: Mapping[str, str] | None = None) ->
         Markdown, raw HTML included.
     pictures : mapping of str to str, optional
         The cell's attachments: name to data address.
+    top : int
+        The level of its highest headings.
 
     Returns
     -------
@@ -129,7 +133,7 @@ def markdown_to_html(content: str, pictures: Mapping[str, str] | None = None) ->
     tokens = parser.parse(content)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 3)}"
+            token.tag = f"h{min(6, int(token.tag[1]) + top - 1)}"
     return clean_html(parser.renderer.render(tokens, parser.options, {}), headings=True)
 
 

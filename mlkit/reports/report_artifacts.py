@@ -1,0 +1,84 @@
+"""What the report shows of the artifacts themselves: pictures, and summaries in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlkit.core.record import RunRecord
+from mlkit.core.states import SUCCESSFUL
+from mlkit.reports.output_view import Budget
+from mlkit.reports.sanitise import markdown_to_html, picture_uri
+
+__all__ = ["NoteView", "PictureView", "notes", "pictures"]
+
+_MOST_NOTE_BYTES = 50_000
+_PICTURES: Mapping[str, str] = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteView:
+    """A Markdown artifact as safe HTML, and the stage that wrote it."""
+
+    stage: str
+    html: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureView:
+    """A picture among the artifacts."""
+
+    address: str
+    alternative: str
+    caption: str
+
+
+def notes(record: RunRecord) -> tuple[NoteView, ...]:
+    """Render the Markdown files among the artifacts of the stages that succeeded."""
+    found = []
+    for item in record.stages.values():
+        for artifact in item.artifacts.values() if item.status in SUCCESSFUL else ():
+            path = Path(artifact.path)
+            if path.suffix.lower() == ".md" and artifact.size_bytes <= _MOST_NOTE_BYTES:
+                text = _bytes(path).decode("utf-8", "replace")
+                if html := markdown_to_html(text, top=3):
+                    found.append(NoteView(stage=item.id, html=html))
+    return tuple(found)
+
+
+def pictures(record: RunRecord, budget: Budget) -> tuple[PictureView, ...]:
+    """Embed the pictures among the artifacts, as far as the budget goes."""
+    return tuple(_pictures(record, budget))
+
+
+def _pictures(record: RunRecord, budget: Budget) -> Iterator[PictureView]:
+    for item in record.stages.values():
+        for name, artifact in item.artifacts.items():
+            path = Path(artifact.path)
+            kind = _PICTURES.get(path.suffix.lower())
+            if kind is None or not budget.can_take(artifact.size_bytes * 4 // 3):
+                continue
+            address = picture_uri(kind, _bytes(path))
+            if address is not None and budget.take(len(address)):
+                words = re.sub(r"[_-]+", " ", name)
+                yield PictureView(
+                    address=address,
+                    alternative=f"{words}, drawn by stage {item.id}",
+                    caption=f"{item.id}: {words} ({path.name})",
+                )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
