@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Batch:
         Whether to run other people's code without a sandbox.
     fresh : bool
         Whether to grade again what an earlier batch has graded.
+    limits : Limits
+        What one submission may use, where its exercise does not say otherwise.
     """
 
     paths: Sequence[Path]
@@ -59,6 +61,7 @@ class Batch:
     workers: int | None = None
     trust: bool = False
     fresh: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str, Any]:
@@ -117,7 +120,7 @@ def _verdicts(
             known[submission.path] = _unmatched(submission)
             continue
         solution = solutions / f"{exercise.name}.ipynb"
-        task = _task(submission, exercise, solution, _secret(solutions, batch))
+        task = _task(submission, exercise, solution, batch)
         if results is not None:
             keys[task.path] = results.key(submission.path, solution, isolation())
             earlier = None if batch.fresh else results.remembered(keys[task.path])
@@ -147,9 +150,9 @@ def _secret(solutions: Path, batch: Batch) -> tuple[Path, ...]:
     return tuple(folder for folder in folders if folder.is_dir())
 
 
-def _task(submission: Found, exercise: Exercise, solution: Path, secret: tuple[Path, ...]) -> Task:
-    wishes: Mapping[str, Any] = exercise.notebook["metadata"].get("mlkit", {}).get("limits", {})
+def _task(submission: Found, exercise: Exercise, solution: Path, batch: Batch) -> Task:
     walls: Isolation = isolation()
+    limits = batch.limits.with_wishes(exercise.limits)
     return Task(
         path=str(submission.path),
         student=submission.student,
@@ -159,7 +162,8 @@ def _task(submission: Found, exercise: Exercise, solution: Path, secret: tuple[P
             "student": submission.student,
             "solution": str(solution),
             "isolation": walls,
-            "secret": [str(folder) for folder in secret],
+            "secret": [str(folder) for folder in _secret(solution.parent, batch)],
+            "limits": asdict(limits),
         },
-        deadline_s=Limits().with_wishes(wishes).total_s + GRACE_S,
+        deadline_s=limits.total_s + GRACE_S,
     )

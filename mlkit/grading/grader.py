@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.limits import Limits
@@ -30,19 +29,23 @@ class Job:
         `sandboxed` or `limited`.
     secret : tuple of Path
         Folders that the submission's code must not see.
+    limits : Limits
+        What the submission may use.
     """
 
     path: Path
     student: str
     isolation: Isolation
     secret: tuple[Path, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
 
 def grade_submission(job: Job, exercise: Exercise) -> Verdict:
     """Grade a submission; whatever is wrong with it becomes its verdict."""
     try:
         submission = read_submission(job.path, exercise)
-        checks = grade_answers(exercise, submission, isolation=job.isolation, secret=job.secret)
+        around = Surroundings(limits=job.limits, secret=job.secret)
+        checks = grade_answers(exercise, submission, around, job.isolation)
     except GradingError as error:
         return ungradable(str(job.path), job.student, exercise.name, error.message)
     attempted = any(check.status != "not_attempted" for check in checks)
@@ -59,13 +62,20 @@ def grade_submission(job: Job, exercise: Exercise) -> Verdict:
 
 
 def grade_answers(
-    exercise: Exercise,
-    submission: Submission,
-    *,
-    isolation: Isolation,
-    secret: tuple[Path, ...] = (),
+    exercise: Exercise, submission: Submission, around: Surroundings, isolation: Isolation
 ) -> tuple[CheckVerdict, ...]:
     """Execute answers in the pristine notebook and decide on every check.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        The exercise.
+    submission : Submission
+        The answers that were taken.
+    around : Surroundings
+        Limits, and what must not be seen.
+    isolation : str
+        `sandboxed` or `limited`.
 
     Raises
     ------
@@ -77,14 +87,7 @@ def grade_answers(
     from mlkit.grading.plugin import Execution
     from mlkit.grading.run_pytest import run_pytest
 
-    limits = Limits().with_wishes(_wishes(exercise))
-    around = Surroundings(limits=limits, secret=secret)
     steps = restored(exercise, submission)
     execution = Execution(steps=steps, around=around, isolation=isolation)
     run_pytest(execution)
     return decide(exercise, submission, execution.seen, execution.judged)
-
-
-def _wishes(exercise: Exercise) -> dict[str, Any]:
-    about = exercise.notebook.get("metadata", {}).get("mlkit", {})
-    return dict(about.get("limits", {}))

@@ -63,6 +63,12 @@ class Exercise:
     checks: tuple[CheckSpec, ...]
 
     @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that the exercise sets itself (`mlkit.limits` in the notebook's metadata)."""
+        about = self.notebook.get("metadata", {}).get("mlkit", {})
+        return dict(about.get("limits", {}))
+
+    @property
     def max_points(self) -> float:
         """What a full answer is worth."""
         return sum(check.points for check in self.checks)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.grading.grader import Job, grade_submission
+from mlkit.grading.limits import Limits
 from mlkit.grading.source import Exercise, load_exercise
 
 __all__ = ["answer", "main"]
@@ -31,6 +32,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         student=request["student"],
         isolation=request["isolation"],
         secret=tuple(map(Path, request["secret"])),
+        limits=Limits(**request["limits"]),
     )
     return asdict(grade_submission(job, _exercise(request["solution"])))
 
