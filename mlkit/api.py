@@ -113,14 +113,14 @@ def run(
 
     loaded = _pipeline(pipeline)
     configuration = configure(loaded, _layers(parameters, layers))
-    chosen = options or RunOptions(workers=_default_workers())
+    chosen = options or RunOptions(workers=default_workers())
     if workers is not None:
         chosen = replace(chosen, workers=workers)
     _check_workers(chosen.workers)
     return start_run(loaded, configuration, chosen, runs_folder(loaded, runs_dir), services)
 
 
-def _default_workers() -> int:
+def default_workers() -> int:
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 
 

@@ -1,0 +1,151 @@
+"""The command `mlkit`: finds the command's file, and turns errors into sentences."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+__all__ = ["COMMANDS", "app", "main"]
+
+COMMANDS = {
+    "run": "Run a pipeline: only what has changed runs, the rest is reused.",
+    "plan": "Say what a run would do, and why; where each parameter comes from.",
+    "resume": "Finish a run that was killed or has failed.",
+    "runs": "List the runs.",
+    "show": "Show one run.",
+    "compare": "Hold two runs side by side.",
+    "graph": "Draw the pipeline's graph.",
+    "report": "Write a run's report.",
+    "debug": "Open a stage's notebook of a run in JupyterLab, inputs injected.",
+    "sweep": "Run every combination of some parameters, and compare.",
+    "clean": "Remove old runs and artifacts that nothing refers to.",
+    "exercises": "Say which exercises are solved.",
+    "grade": "Grade exercise notebooks.",
+    "doctor": "Check the installation, and say what to do about what is missing.",
+}
+"""Each command with its line in the help; the function of that name stands in the file of that
+name, which is imported when the command is called."""
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports a command's file when it is needed, so that help is quick."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order in which one needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command's file."""
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def load_command(name: str) -> Any:
+    """Import a command's file and make its click command."""
+    module = importlib.import_module(f"mlkit.cli.{name}")
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(name)(getattr(module, name))
+    command = typer.main.get_command(single)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        from mlkit import __version__
+
+        typer.echo(f"mlkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(  # noqa: FBT001 - typer reads the signature
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    r"""Pipelines of notebooks: learn them, build them, run them.
+
+    \b
+    mlkit run            run the pipeline of this folder (or notebooks/flights)
+    mlkit plan           what would run, and why
+    mlkit COMMAND -h     what a command does, with examples
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(_with_force_values(given)))
+
+
+def _with_force_values(arguments: list[str]) -> list[str]:
+    """Let `--force` stand without a stage: it then means all of them."""
+    out = []
+    for index, word in enumerate(arguments):
+        out.append(word)
+        if word == "--force":
+            following = arguments[index + 1 : index + 2]
+            if not following or following[0].startswith("-") or _is_pipeline(following[0]):
+                out.append("*")
+    return out
+
+
+def _is_pipeline(word: str) -> bool:
+    """Whether a word after `--force` is the pipeline, not a stage."""
+    return word.endswith((".yaml", ".yml")) or os.sep in word or os.path.isdir(word)  # noqa: PTH112
+
+
+def _run(arguments: list[str]) -> int:
+    from mlkit.cli.output import fail
+    from mlkit.errors import MlkitError
+
+    try:
+        code = app(arguments, prog_name="mlkit", standalone_mode=False)
+        return int(code or 0)
+    except MlkitError as error:
+        fail(
+            error.message,
+            file=error.file,
+            line=error.line,
+            remedy=error.remedy,
+            exit_code=error.exit_code,
+        )
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        show = getattr(error, "format_message", None)
+        if show is not None:
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context is not None else "mlkit"
+            fail(show(), remedy=f"'{path} --help' lists what there is")
+        if type(error).__name__ in ("Abort", "Exit"):
+            return int(getattr(error, "exit_code", 130))
+        if "--verbose" in arguments:
+            raise
+        fail(
+            f"something went wrong inside mlkit: {type(error).__name__}: {error}",
+            remedy="Call the command again with --verbose for the traceback, and report it",
+            exit_code=1,
+        )

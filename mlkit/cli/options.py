@@ -1,0 +1,100 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mlkit.load.parameters import Layers
+
+__all__ = [
+    "FilesOption",
+    "JsonOption",
+    "KernelOption",
+    "ParametersOption",
+    "PipelineArgument",
+    "RunsDirOption",
+    "WorkersOption",
+    "layers_of",
+    "pipeline_path",
+]
+
+DEFAULT_PIPELINE = Path("notebooks/flights")
+
+PipelineArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A pipeline.yaml or its folder (default: ./pipeline.yaml, else notebooks/flights).",
+        show_default=False,
+    ),
+]
+RunsDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs-dir",
+        help="The runs folder (default: runs/ beside pipeline.yaml, or MLKIT_RUNS_DIR).",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")
+]
+ParametersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        metavar="NAME=VALUE",
+        help="Set a parameter, for every stage that declares it (rows=5000) or for one stage "
+        "(train.n_estimators=50). Values are YAML. May be repeated.",
+        show_default=False,
+    ),
+]
+FilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "-f",
+        metavar="FILE",
+        help="A YAML file of parameters; later files win, -p wins over all.",
+        show_default=False,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="How many stages run at once (default: the cores)."),
+]
+KernelOption = Annotated[
+    str,
+    typer.Option(
+        "--kernel",
+        metavar="fork|spawn",
+        help="fork: kernels start in a moment; spawn: stock kernels.",
+    ),
+]
+
+
+def pipeline_path(given: Path | None) -> Path:
+    """Give the pipeline that a command is about."""
+    if given is not None:
+        return given
+    here = Path("pipeline.yaml")
+    return here if here.is_file() else DEFAULT_PIPELINE
+
+
+def layers_of(assignments: list[str] | None, files: list[Path] | None) -> Layers:
+    """Gather the layers of configuration of a command."""
+    import os
+
+    from mlkit.load.parameters import Layers
+
+    return Layers(files=files or (), environ=dict(os.environ), assignments=assignments or ())
+
+
+def check_kernel(kernel: str) -> None:
+    """Refuse kinds of kernels that do not exist."""
+    from mlkit.errors import UsageError
+
+    if kernel not in ("fork", "spawn"):
+        raise UsageError(f"--kernel {kernel}: there is no such kind", remedy="Give fork or spawn")

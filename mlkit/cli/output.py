@@ -1,0 +1,55 @@
+"""How commands speak: one JSON document on stdout, or text for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, NoReturn
+
+import typer
+
+__all__ = ["fail", "print_json", "say"]
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def say(text: str) -> None:
+    """Tell people something on stderr."""
+    typer.echo(text, err=True)
+
+
+def fail(
+    message: str,
+    *,
+    file: str | None = None,
+    line: int | None = None,
+    remedy: str | None = None,
+    exit_code: int = 2,
+) -> NoReturn:
+    """Say what is wrong, where, and what to do; then end the command.
+
+    Parameters
+    ----------
+    message : str
+        The fact.
+    file, line : optional
+        The place.
+    remedy : str, optional
+        What to do.
+    exit_code : int
+        2 for a mistake found before anything ran, 1 for a failure.
+    """
+    if "--json" in sys.argv[1:]:
+        error = {"message": message, "file": file, "line": line, "remedy": remedy}
+        print_json({"error": error})
+    place = "" if file is None else f"{file}:{line}: " if line is not None else f"{file}: "
+    sentence = f"mlkit: {place}{message}"
+    if not sentence.endswith((".", "!", "?", "…")):
+        sentence += "."
+    if remedy:
+        sentence += f"\n       {remedy}" + ("" if remedy.endswith((".", "?", "!")) else ".")
+    say(sentence)
+    raise SystemExit(exit_code)

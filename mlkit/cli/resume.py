@@ -1,0 +1,62 @@
+"""`mlkit resume`: finish a run that was killed or has failed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import (
+    JsonOption,
+    ParametersOption,
+    PipelineArgument,
+    RunsDirOption,
+    WorkersOption,
+)
+
+__all__ = ["resume"]
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="The run's id, or its beginning ('mlkit runs').")],
+    pipeline: PipelineArgument = None,
+    *,
+    assignments: ParametersOption = None,
+    workers: WorkersOption = None,
+    kernel: Annotated[
+        str | None, typer.Option("--kernel", metavar="fork|spawn", help="As for run.")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Write the run's report.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Finish a run with its own parameters and today's code; finished stages are not repeated.
+
+    Secrets stand in no record: give them again with -p or in the environment.
+
+    \b
+    Example
+      mlkit resume 20130102
+    """
+    from mlkit import api
+    from mlkit.cli.options import check_kernel, pipeline_path
+    from mlkit.cli.running import exit_code, observed, show_end
+    from mlkit.load.parameters import parse_assignment
+
+    if kernel is not None:
+        check_kernel(kernel)
+    loaded = api.load_pipeline(pipeline_path(pipeline))
+    given = [parse_assignment(text) for text in assignments or ()]
+    with observed() as services:
+        record = api.resume(
+            run,
+            loaded,
+            runs_dir=runs_dir,
+            parameters={item.name: item.value for item in given},
+            workers=workers,
+            services=services,
+            kernel=kernel,
+        )
+    show_end(record, loaded, report=report, verbose=verbose, as_json=as_json)
+    raise typer.Exit(exit_code(record))

@@ -1,0 +1,128 @@
+"""`mlkit run`: run a pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlkit.cli.options import (
+    FilesOption,
+    JsonOption,
+    KernelOption,
+    ParametersOption,
+    PipelineArgument,
+    RunsDirOption,
+    WorkersOption,
+)
+
+if TYPE_CHECKING:
+    from mlkit.driver.options import RunOptions
+
+__all__ = ["run"]
+
+ALL_STAGES = "*"
+
+
+def run(
+    pipeline: PipelineArgument = None,
+    *,
+    assignments: ParametersOption = None,
+    files: FilesOption = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="STAGE", help="Run this stage and what is upstream of it."),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="STAGE",
+            help="Run this stage alone, on the latest artifacts of its upstream.",
+        ),
+    ] = None,
+    force: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--force",
+            metavar="[STAGE]",
+            help="Run all stages, or this one, even if unchanged. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: WorkersOption = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check reused artifacts by digest, not at a glance.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write the run's HTML report and say where it is.")
+    ] = False,
+    kernel: KernelOption = "fork",
+    runs_dir: RunsDirOption = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run-id",
+            metavar="ID",
+            help="With --only: join (or open) this run. Exit code 99: the stage was skipped. "
+            "This is what an orchestrator's task calls.",
+        ),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the tracebacks of failed notebooks.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Run a pipeline: only what has changed runs, the rest is reused.
+
+    \b
+    Examples
+      mlkit run                              the pipeline of this folder
+      mlkit run -p rows=5000 --report        another parameter, and a report
+      mlkit run --until features             one stage and its upstream
+      mlkit run --force train                one stage again, though unchanged
+
+    Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,
+    130 interrupted.
+    """
+    from mlkit import api
+    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.running import exit_code, observed, show_end
+
+    check_kernel(kernel)
+    path = pipeline_path(pipeline)
+    loaded = api.load_pipeline(path)
+    options = _options(
+        until=until,
+        only=only,
+        force=force,
+        fail_fast=fail_fast,
+        verify=verify,
+        kernel=kernel,
+        run_id=run_id,
+    )
+    with observed() as services:
+        record = api.run(
+            loaded,
+            layers=layers_of(assignments, files),
+            options=options,
+            workers=workers or api.default_workers(),
+            runs_dir=runs_dir,
+            services=services,
+        )
+    show_end(record, loaded, report=report, verbose=verbose, as_json=as_json)
+    raise typer.Exit(exit_code(record, only if run_id is not None else None))
+
+
+def _options(*, force: list[str] | None, kernel: str, **rest: object) -> RunOptions:
+    from typing import Any
+
+    from mlkit.driver.options import RunOptions
+
+    chosen: Any = bool(force) if not force or ALL_STAGES in force else frozenset(force)
+    fields: Any = rest
+    kind: Any = kernel
+    return RunOptions(force=chosen, kernel=kind, **fields)
