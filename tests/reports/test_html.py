@@ -179,7 +179,7 @@ def test_the_file_is_written_whole_or_not_at_all(green: RunRecord, tmp_path: Pat
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
-    with pytest.raises(RunsFolderError, match="the report cannot be written"):
+    with pytest.raises(RunsFolderError, match="the file cannot be written"):
         write_report(green, blocked / "report.html")
 
 

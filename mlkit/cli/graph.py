@@ -1,0 +1,72 @@
+"""`mlkit graph`: the DAG as a picture."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+
+__all__ = ["graph"]
+
+
+class GraphFormat(StrEnum):
+    """The forms that a graph can take."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def graph(
+    pipeline: PipelineArgument = None,
+    *,
+    to: Annotated[GraphFormat, typer.Option("--to", help="The form.")] = GraphFormat.TEXT,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it to this file.", show_default=False),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="Show how its stages ended: a run's id, the start of one, or latest.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Draw the pipeline's graph: which stage comes after which, and on what condition.
+
+    text draws rails in the terminal; mermaid is what JupyterLab and GitHub draw in Markdown; svg
+    is a picture of its own, light and dark. Nothing is run.
+
+    \b
+    Examples
+      mlkit graph                                       in the terminal
+      mlkit graph notebooks/flights --to svg --out flights.svg
+      mlkit graph --run latest                          with the states of a run
+    """
+    from mlkit import api
+    from mlkit.cli.options import pipeline_path
+    from mlkit.cli.output import print_json, say
+    from mlkit.reports.graph import to_mermaid, to_svg, to_text
+    from mlkit.reports.html import write_text
+
+    loaded = api.load_pipeline(pipeline_path(pipeline))
+    record = api.find_run(run, api.runs_folder(loaded, runs_dir)) if run else None
+    draw = {GraphFormat.TEXT: to_text, GraphFormat.MERMAID: to_mermaid, GraphFormat.SVG: to_svg}
+    content = draw[to](loaded, record)
+    if out is not None:
+        write_text(f"{content}\n", out)
+        say(f"The graph of {loaded.name} is in {out}.")
+    if as_json:
+        file = None if out is None else str(out.absolute())
+        print_json({"pipeline": loaded.name, "format": to.value, "content": content, "file": file})
+    elif out is None:
+        typer.echo(content)

@@ -1,0 +1,83 @@
+"""`mlkit report`: one run as a page."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+
+if TYPE_CHECKING:
+    from mlkit.core.pipeline import Pipeline
+    from mlkit.core.record import RunRecord
+
+__all__ = ["report"]
+
+
+class ReportFormat(StrEnum):
+    """The forms that a report can take."""
+
+    HTML = "html"
+
+
+def report(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
+    ],
+    pipeline: PipelineArgument = None,
+    *,
+    to: Annotated[ReportFormat, typer.Option("--to", help="The form.")] = ReportFormat.HTML,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="The file (default: report.html in the run's folder).",
+            show_default=False,
+        ),
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Write a run's report: one HTML file that needs nothing else, and print where it is.
+
+    The verdict first; then failures, the graph, the timeline, parameters, stages, metrics and
+    pictures, and each stage's executed notebook. The page runs no script and loads nothing from
+    the network, so it can be mailed or kept.
+
+    \b
+    Examples
+      mlkit report latest --open
+      mlkit report latest --out report.html
+    """
+    from mlkit import api
+    from mlkit.cli.options import pipeline_path
+    from mlkit.cli.output import print_json, say
+    from mlkit.reports.html import write_report
+
+    record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir))
+    target = out if out is not None else Path(record.runs_dir) / record.run_id / "report.html"
+    file = write_report(record, target, pipeline=_pipeline(record)).absolute()
+    if as_json:
+        print_json({"run_id": record.run_id, "format": to.value, "file": str(file)})
+    else:
+        typer.echo(str(file))
+    if open_it and typer.launch(file.as_uri()) != 0:
+        say(f"No browser could be opened; open {file} yourself.")
+
+
+def _pipeline(record: RunRecord) -> Pipeline | None:
+    """The run's pipeline as it is today; a report does not need it, so a broken one is no error."""
+    from mlkit import api
+    from mlkit.cli.output import say
+    from mlkit.errors import MlkitError
+
+    try:
+        return api.load_pipeline(record.file)
+    except MlkitError as error:
+        say(f"The report's graph shows no conditions: {error}")
+        return None

@@ -1,0 +1,43 @@
+"""`mlkit runs`: the history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+
+__all__ = ["runs"]
+
+
+def runs(
+    pipeline: PipelineArgument = None,
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="List at most so many.")] = 20,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""List the runs, the newest first: when, how long, and how their stages ended.
+
+    Other commands take an id from here, the start of one if no other starts so, or latest.
+
+    \b
+    Examples
+      mlkit runs
+      mlkit runs notebooks/flights --limit 5
+    """
+    from mlkit import api
+    from mlkit.cli.options import pipeline_path
+    from mlkit.cli.output import print_json, say
+    from mlkit.reports.listing import run_json, runs_text
+
+    folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
+    found = sorted(api.list_runs(folder), key=lambda record: record.run_id, reverse=True)
+    shown = found[:limit]
+    if as_json:
+        print_json({"runs_dir": str(folder), "runs": [run_json(record) for record in shown]})
+        return
+    typer.echo(runs_text(shown))
+    if len(found) > limit:
+        say(f"… and {len(found) - limit} older: mlkit runs --limit {len(found)}")
