@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["exit_code", "observed", "show_end"]
 
 FAILED, SKIPPED, INTERRUPTED = 1, 99, 130
-SUMMARY_FILE = "summary.md"
 
 
 @contextlib.contextmanager
@@ -73,8 +72,7 @@ def show_end(
         for stage in record.stages.values():
             if stage.error is not None and stage.error.traceback:
                 say(f"\n{stage.id}:\n{stage.error.traceback}")
-    told = [own for own in [_own_words(record)] if own]
-    text = "\n\n".join([summary(record, folder=Path.cwd(), report=page), *told])
+    text = summary(record, folder=Path.cwd(), report=page)
     if as_json:
         say(text)
         print_json(record.to_json())
@@ -87,16 +85,6 @@ def print_text(text: str) -> None:
     import typer
 
     typer.echo(text)
-
-
-def _own_words(record: RunRecord) -> str | None:
-    """What the pipeline says of itself: the artifact `summary.md`, if a stage writes one."""
-    for stage in reversed(list(record.stages.values())):
-        for path in stage.outputs.values():
-            file = Path(path)
-            if file.name == SUMMARY_FILE and file.is_file():
-                return file.read_text(encoding="utf-8", errors="replace").rstrip()
-    return None
 
 
 def exit_code(record: RunRecord, joined: str | None = None) -> int:
