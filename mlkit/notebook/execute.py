@@ -12,7 +12,7 @@ import contextlib
 import copy
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,18 @@ KERNEL_LOG = "kernel.txt"
 """Beside the log: what the kernel's process itself writes; moved into the log at the end."""
 
 
-def warm_up() -> None:
-    """Import Papermill and register mlkit's engine; without the slow part of jsonschema.
+NOT_NEEDED = ("rfc3987_syntax", "pyarrow.fs")
+"""Optional dependencies of jsonschema and Papermill that take a second to import: a grammar for the
+format `iri`, which no notebook uses, and Papermill's access to Hadoop."""
 
-    `rfc3987_syntax` builds a grammar for the format `iri`, which no notebook uses; jsonschema does
-    without it where it is not installed.
+
+def warm_up() -> None:
+    """Import Papermill and register mlkit's engine; without what it can do without.
+
+    Call it before anything else imports nbformat, which imports jsonschema.
     """
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # None means: not to be had
-    from papermill.engines import Engine, papermill_engines
+    with _missing(*NOT_NEEDED):
+        from papermill.engines import Engine, papermill_engines
 
     if ENGINE in papermill_engines._engines:
         return
@@ -58,6 +62,18 @@ def warm_up() -> None:
             return nb
 
     papermill_engines.register(ENGINE, SessionEngine)
+
+
+@contextlib.contextmanager
+def _missing(*names: str) -> Iterator[None]:
+    """Have modules look as if they were not installed, unless they are imported already."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None: not to be had
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 class PapermillRunner:
@@ -76,12 +92,12 @@ class PapermillRunner:
         self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
     ) -> ExecutionResult:
         """Execute one notebook; see `NotebookRunner`."""
-        from mlkit.notebook.session import Session
-
         warm_up()
         import nbformat
         import papermill
         from papermill.exceptions import PapermillExecutionError
+
+        from mlkit.notebook.session import Session
 
         notebook = nbformat.from_dict(_prepared(request))  # type: ignore[no-untyped-call] # untyped
         log = AttemptLog(request.log, request.scrubber)
