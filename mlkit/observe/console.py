@@ -50,8 +50,9 @@ def plain_line(event: Event, board: Board) -> str | None:
         case EventKind.STAGE_MAPPED:
             return f"{event.stage}: {len(data.get('instances', ()))} instances"
         case EventKind.ATTEMPT_STARTED:
-            again = f" (attempt {event.attempt})" if (event.attempt or 1) > 1 else ""
-            return f"▶ {event.stage}: started{again}{_because(data.get('reason'))}"
+            if event.attempt is not None and event.attempt > 1:
+                return f"▶ {event.stage}: attempt {event.attempt} started"
+            return f"▶ {event.stage}: started{_because(data.get('reason'))}"
         case EventKind.RETRY_SCHEDULED:
             delay = format_duration(float(data.get("delay_s", 0.0)))
             return f"↻ {event.stage}: {_short(error_text(data.get('error')))}; again in {delay}"
@@ -206,7 +207,7 @@ class LiveConsole:
         """Draw the board as it is now."""
         from mlkit.observe.live_table import draw_board
 
-        return draw_board(self._board, self._clock(), self._console.height)
+        return draw_board(self._board, self._clock(), self._console.size)
 
 
 def console_for(stream: TextIO | None = None) -> LiveConsole | PlainConsole:

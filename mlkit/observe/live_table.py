@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +19,9 @@ __all__ = ["draw_board", "elapsed", "fitting"]
 
 _AROUND = 5
 _BAR = 30
+_GAP = 2
+_TITLES = ("", "stage", "state", "cell", "attempt", "time")
+_NUMBERS = frozenset({"cell", "attempt", "time"})
 _IMPORTANCE: Mapping[Status, int] = {
     Status.FAILED: 0,
     Status.RUNNING: 1,
@@ -54,7 +59,7 @@ def fitting(board: Board, height: int) -> Sequence[str]:
     return [name for name in names if name in kept]
 
 
-def draw_board(board: Board, now: float, height: int = 50) -> RenderableType:
+def draw_board(board: Board, now: float, size: tuple[int, int] = (100, 50)) -> RenderableType:
     """Draw a board.
 
     Parameters
@@ -63,18 +68,22 @@ def draw_board(board: Board, now: float, height: int = 50) -> RenderableType:
         The run's state.
     now : float
         The present time, for what is still running.
-    height : int
-        The terminal's lines.
+    size : (int, int)
+        The terminal's columns and lines.
     """
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in ("", "stage", "state"):
-        table.add_column(title, no_wrap=True)
-    for title in ("cell", "attempt", "time"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    width, height = size
     shown = fitting(board, height)
-    for name in shown:
-        table.add_row(*_cells(name, board.lines[name], now))
+    rows = [_cells(name, board.lines[name], now) for name in shown]
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
+    for index, title in enumerate(_TITLES):
+        justify: Literal["left", "right"] = "right" if title in _NUMBERS else "left"
+        wide = max([len(title), *(cell_len(row[index].plain) for row in rows)])
+        table.add_column(title, justify=justify, no_wrap=True, width=wide)
+        width -= wide + _GAP
+    table.add_column("", no_wrap=True)
+    for row in rows:
+        row[-1].truncate(max(0, width), overflow="ellipsis")
+        table.add_row(*row)
     hidden = len(board.lines) - len(shown)
     more = [Text(f"… and {hidden} more", style="dim")] if hidden else []
     return Group(table, *more, _progress(board, now))

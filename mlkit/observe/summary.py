@@ -30,9 +30,13 @@ class NextStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The sentence that comes first, and the steps that come next."""
+    """The sentence that comes first, and the steps that come next.
+
+    `brief` is the sentence for where the failures are told already.
+    """
 
     sentence: str
+    brief: str
     steps: tuple[NextStep, ...] = ()
 
 
@@ -78,22 +82,25 @@ def judge_run(record: RunRecord, folder: Path) -> Verdict:
     name = f"Run {record.run_id} of pipeline {record.pipeline}"
     took = format_duration(record.seconds)
     if record.status is RunStatus.SUCCEEDED:
+        brief = f"{name} succeeded in {took}: {_counts(record)}."
         return Verdict(
-            sentence=f"{name} succeeded in {took}: {_counts(record)}.{_tolerated(record)}",
-            steps=_debug_steps(record, folder),
+            sentence=brief + _tolerated(record), brief=brief, steps=_debug_steps(record, folder)
         )
     resume = NextStep(
         command=command(record, "resume", record.run_id, folder=folder),
         purpose="finish this run; what is done is not done again",
     )
     if record.status is RunStatus.FAILED:
-        sentence = f"{name} failed after {took}: {_blame(record)}"
-        return Verdict(sentence=sentence, steps=(*_debug_steps(record, folder), resume))
+        return Verdict(
+            sentence=f"{name} failed after {took}: {_blame(record)}",
+            brief=f"{name} failed after {took}: {_counts(record)}.",
+            steps=(*_debug_steps(record, folder), resume),
+        )
     if record.status is RunStatus.CANCELLED:
         sentence = f"{name} was cancelled after {took}: {_counts(record)}."
     else:
         sentence = f"{name} is not finished: it is still running, or it was killed."
-    return Verdict(sentence=sentence, steps=(resume,))
+    return Verdict(sentence=sentence, brief=sentence, steps=(resume,))
 
 
 def _debug_steps(record: RunRecord, folder: Path) -> tuple[NextStep, ...]:
@@ -168,7 +175,7 @@ def summary(record: RunRecord, *, folder: Path, report: Path | None = None) -> s
         lines += _failure_lines(item, record)
     lines += [f"warning: {text}" for text in record.warnings]
     lines += note_lines(record)
-    lines.append(f"{RUN_SIGNS[record.status].glyph} {verdict.sentence}")
+    lines.append(f"{RUN_SIGNS[record.status].glyph} {verdict.brief}")
     lines += _columns([(step.command, step.purpose) for step in verdict.steps])
     place = Path(record.runs_dir) / record.run_id
     lines.append(f"  outputs: {_near(place, folder)}")

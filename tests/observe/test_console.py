@@ -31,10 +31,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(board: Board, now: float, height: int = 50) -> str:
+def shown(board: Board, now: float, height: int = 50, width: int = 100) -> str:
     """Draw a board as plain text."""
     out = io.StringIO()
-    Console(file=out, width=100).print(draw_board(board, now, height))
+    Console(file=out, width=width).print(draw_board(board, now, (width, height)))
     return out.getvalue()
 
 
@@ -48,7 +48,7 @@ def test_plain_lines_tell_what_matters_and_no_more(story: list[Event]) -> None:
         "run R1 of demo started: 3 stages",
         "▶ load: started (never run)",
         "↻ load: ConnectionError: went away; again in 1.5 s",
-        "▶ load: started (attempt 2) (retry)",
+        "▶ load: attempt 2 started",
         "✓ load: succeeded in 4.5 s, attempt 2",
         "train: 2 instances",
         "≡ train[a]: cached (unchanged)",
@@ -101,6 +101,15 @@ def test_a_low_terminal_shows_what_matters_most(story: list[Event]) -> None:
     assert fitting(board, 50) == ["load", "train[a]", "train[b]", "use"]
     assert fitting(board, 8) == ["train[b]", "use"]
     assert "… and 2 more" in shown(board, 200.0, height=8)
+
+
+def test_a_narrow_terminal_cuts_the_notes_only(story: list[Event]) -> None:
+    """Names, states and times stay whole."""
+    lines = shown(reduce(advance, story, Board()), now=200.0, width=60).splitlines()
+    failed = next(line for line in lines if "train[b]" in line)
+    assert failed.split()[:3] == ["✗", "train[b]", "failed"]
+    assert failed.endswith("…")
+    assert max(map(len, lines)) <= 60
 
 
 def test_the_live_table_stays_on_the_screen(story: list[Event]) -> None:

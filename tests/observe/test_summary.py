@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.core.record import RunRecord
+from mlkit.core.record import ArtifactRecord, RunRecord
 from mlkit.core.states import RunStatus, Status
+from mlkit.observe.notes import plain_markdown
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.observe.summary import command, failures, judge_run, summary
 
@@ -86,12 +87,31 @@ def test_the_summary_tells_failures_first_and_places_last(make_record: Maker) ->
         "✗ a raised ValueError: bad value (cell 5 of its notebook)",
         "  log: /project/runs/R1/a/attempts/1/log.txt",
         "warning: mended",
-        "✗ Run R1 of pipeline demo failed after 3.0 s: a raised ValueError: bad value.",
+        "✗ Run R1 of pipeline demo failed after 3.0 s: 1 stage failed.",
         "  mlkit debug R1 a  open a in JupyterLab as it was when it failed",
         "  mlkit resume R1   finish this run; what is done is not done again",
         "  outputs: runs/R1",
         "  report:  runs/R1/report.html",
     ]
+
+
+def test_what_a_stage_summed_up_is_told(make_record: Maker, tmp_path: Path) -> None:
+    """From its summary.md; a file that is gone costs its lines only."""
+    path = tmp_path / "summary.md"
+    path.write_text("# In short\n\n| what | n |\n|---|--:|\n| long name | 1 |\n| b | 2 |\n")
+    record = make_record(RunStatus.SUCCEEDED, a=Status.SUCCEEDED)
+    artifact = ArtifactRecord(path=str(path), digest="0" * 64, size_bytes=80)
+    stage = replace(record.stages["a"], artifacts={"summary": artifact})
+    told = replace(record, stages={"a": stage})
+    lines = summary(told, folder=HOME).splitlines()
+    assert lines[:3] == ["In short", "  long name  1", "  b          2"]
+    path.unlink()
+    assert summary(told, folder=HOME) == summary(record, folder=HOME)
+
+
+def test_markdown_becomes_plain_lines() -> None:
+    """Tables without a ruled heading keep all rows; terminal codes are dropped."""
+    assert list(plain_markdown("| a | b |\n\nx\x1b[31my\n\n## T")) == ["  a  b", "x[31my", "T"]
 
 
 def test_every_state_has_a_sign_of_its_own() -> None:
