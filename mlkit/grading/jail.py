@@ -11,13 +11,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.limits import Limits
-from mlkit.grading.sandbox import SOCKETS, Isolation, Surroundings, command, environment, uid
+from mlkit.grading.sandbox import (
+    HOME,
+    SOCKETS,
+    Handed,
+    Isolation,
+    Surroundings,
+    command,
+    environment,
+    uid,
+)
+from mlkit.grading.seccomp import filter_program
 
 __all__ = ["Jail"]
 
@@ -52,13 +62,16 @@ class Jail:
 
     def _start_sandboxed(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
         """Bubblewrap tells the id of the sandbox's first process; through it we see its sockets."""
-        connection = _as_file(_connection(SOCKETS, self.key))
-        users = _as_file(f"learner:x:{uid()}:{uid()}::/home/learner:/bin/sh\n")
+        connection = _as_file(_connection(SOCKETS, self.key).encode())
+        users = _as_file(f"learner:x:{uid()}:{uid()}::{HOME}:/bin/sh\n".encode())
+        calls = _as_file(filter_program())
         heard, told = os.pipe()
-        line = command(around, connection_fd=connection, users_fd=users, told_fd=told)
-        handed = (connection, users, told)
-        process = subprocess.Popen(line, pass_fds=handed, env=environment(), **self._streams())
-        for descriptor in handed:
+        handed = Handed(connection=connection, users=users, calls=calls, told=told)
+        line = command(around, handed)
+        process = subprocess.Popen(
+            line, pass_fds=astuple(handed), env=environment(), **self._streams()
+        )
+        for descriptor in astuple(handed):
             os.close(descriptor)
         with os.fdopen(heard) as answer:
             text = answer.read()
@@ -162,10 +175,10 @@ def _connection(folder: str, key: str) -> str:
     return json.dumps({**ports, **way})
 
 
-def _as_file(text: str) -> int:
-    """A file descriptor from which a text can be read, with no file on the disk."""
+def _as_file(content: bytes) -> int:
+    """A file descriptor from which bytes can be read, with no file on the disk."""
     descriptor = os.memfd_create("mlkit")
-    os.write(descriptor, text.encode())
+    os.write(descriptor, content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 

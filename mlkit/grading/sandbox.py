@@ -22,6 +22,7 @@ from typing import Literal
 
 import mlkit
 from mlkit.grading.limits import Limits
+from mlkit.grading.seccomp import filter_program
 
 __all__ = [
     "HOME",
@@ -51,6 +52,25 @@ class Surroundings:
 
     limits: Limits
     secret: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """File descriptors that bubblewrap is handed.
+
+    Parameters
+    ----------
+    connection, users, calls : int
+        Where it reads the kernel's connection file, the sandbox's list of users, and the filter on
+        system calls.
+    told : int
+        Where it says the id of the sandbox's first process.
+    """
+
+    connection: int
+    users: int
+    calls: int
+    told: int
 
 
 def isolation() -> Isolation:
@@ -101,31 +121,15 @@ def environment() -> dict[str, str]:
     }
 
 
-def command(around: Surroundings, *, connection_fd: int, users_fd: int, told_fd: int) -> list[str]:
-    """The command that starts a kernel in a sandbox.
-
-    Parameters
-    ----------
-    around : Surroundings
-        Limits, and folders to be kept out of sight.
-    connection_fd : int
-        Where bubblewrap reads the kernel's connection file.
-    users_fd : int
-        Where bubblewrap reads the sandbox's list of users.
-    told_fd : int
-        Where bubblewrap says the id of the sandbox's first process.
-    """
-    data = ["--perms", "0444", "--ro-bind-data", str(connection_fd), f"{SOCKETS}.json"]
-    users = ["--perms", "0444", "--ro-bind-data", str(users_fd), "/etc/passwd"]
-    inmate = [
-        sys.executable,
-        "-I",
-        str(INMATE),
-        f"{SOCKETS}.json",
-        json.dumps(asdict(around.limits)),
-    ]
-    told = ["--info-fd", str(told_fd)]
-    return [*_walls(around), *data, *users, *told, *_user(), *inmate]
+def command(around: Surroundings, handed: Handed) -> list[str]:
+    """The command that starts a kernel in a sandbox."""
+    data = ["--perms", "0444", "--ro-bind-data", str(handed.connection), f"{SOCKETS}.json"]
+    users = ["--perms", "0444", "--ro-bind-data", str(handed.users), "/etc/passwd"]
+    calls = ["--seccomp", str(handed.calls)] if filter_program() else []
+    told = ["--info-fd", str(handed.told)]
+    limits = json.dumps(asdict(around.limits))
+    inmate = [sys.executable, "-I", str(INMATE), f"{SOCKETS}.json", limits]
+    return [*_walls(around), *data, *users, *calls, *told, *_user(), *inmate]
 
 
 def uid() -> int:

@@ -1,0 +1,77 @@
+"""Exercises, submissions made from them, and the sandbox that some tests cannot do without."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit.grading.batch import Batch, grade_batch
+from mlkit.grading.limits import Limits
+from mlkit.grading.sandbox import why_limited
+from mlkit.grading.source import Exercise, exercise_notebook
+from mlkit.grading.submissions import load_exercises
+
+ROOT = Path(__file__).resolve().parents[2]
+SOLUTIONS = ROOT / "solutions"
+QUICK = Limits(cell_s=4, total_s=40)
+
+Notebook = dict[str, Any]
+Submit = Callable[..., Path]
+Grade = Callable[..., dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def exercises() -> Mapping[str, Exercise]:
+    """Every exercise that has a solution."""
+    return load_exercises(SOLUTIONS)
+
+
+@pytest.fixture
+def sandbox() -> None:
+    """There is a sandbox; in CI its absence is a failure, elsewhere a reason to skip."""
+    reason = why_limited()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"these tests need a sandbox, and {reason}")
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def submit(exercises: Mapping[str, Exercise]) -> Submit:
+    """Write a submission: an exercise with some answers, and the notebook edited at will."""
+
+    def write(
+        folder: Path,
+        name: str,
+        answers: Mapping[str, str],
+        edit: Callable[[Notebook], None] | None = None,
+    ) -> Path:
+        notebook = exercise_notebook(exercises[name])
+        for cell in notebook["cells"]:
+            cell["source"] = answers.get(cell["id"], cell["source"])
+        if edit is not None:
+            edit(notebook)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.ipynb"
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def grade() -> Grade:
+    """Grade a folder of students' folders; student → what `--json` says of the submission."""
+
+    def run(folder: Path, **options: Any) -> dict[str, dict[str, Any]]:
+        batch = Batch(
+            **{"paths": [folder], "solutions": SOLUTIONS, "limits": QUICK, "trust": True, **options}
+        )
+        return {s["student"]: s for s in grade_batch(batch)["submissions"]}
+
+    return run

@@ -1,0 +1,90 @@
+"""Model answers, stubs, and the right and wrong answers that people really write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from mlkit.grading.source import Exercise
+
+HERE = Path(__file__).parent
+NAMES = sorted(path.stem for path in (HERE.parents[1] / "solutions").glob("*.ipynb"))
+Grade = Callable[..., dict[str, dict[str, Any]]]
+
+
+def _cases(kind: str, name: str) -> list[dict[str, Any]]:
+    path = HERE / kind / f"{name}.yaml"
+    return list(YAML(typ="safe").load(path)) if path.exists() else []
+
+
+def _problems(case: dict[str, Any], checks: Mapping[str, dict[str, Any]]) -> list[str]:
+    """How the grading of a wrong answer differs from what its fixture says."""
+    check = checks[case["caught_by"]]
+    if check["status"] == "passed":
+        return [f"{case['name']!r} passes {case['caught_by']}"]
+    if case["says"] not in check["message"]:
+        return [f"{case['name']!r} reads: {check['message']!r}"]
+    return []
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_get_the_grade_and_the_sentence_that_they_should(
+    name: str,
+    exercises: Mapping[str, Exercise],
+    submit: Callable[..., Path],
+    grade: Grade,
+    tmp_path: Path,
+) -> None:
+    """The model has full marks, the stub none; every fixture gets what stands in it."""
+    model = exercises[name].solution
+    right, wrong = _cases("right_answers", name), _cases("wrong_answers", name)
+    submit(tmp_path / "model", name, model)
+    submit(tmp_path / "stub", name, {})
+    for number, case in enumerate(right):
+        submit(tmp_path / f"right-{number}", name, {**model, **case["answers"]})
+    for number, case in enumerate(wrong):
+        submit(tmp_path / f"wrong-{number}", name, {**model, **case["answers"]})
+    grades = grade(tmp_path)
+    full = exercises[name].max_points
+    lost = {
+        student: [c for c in submission["checks"] if c["status"] != "passed"]
+        for student, submission in grades.items()
+        if student == "model" or student.startswith("right")
+    }
+    assert {student: checks for student, checks in lost.items() if checks} == {}
+    assert grades["model"]["score"] == full > 0
+    assert (grades["stub"]["status"], grades["stub"]["score"]) == ("not_attempted", 0)
+    problems = [
+        problem
+        for number, case in enumerate(wrong)
+        for problem in _problems(case, {c["id"]: c for c in grades[f"wrong-{number}"]["checks"]})
+    ]
+    assert problems == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_exercise_has_six_wrong_answers_and_three_hidden_checks(
+    name: str, exercises: Mapping[str, Exercise]
+) -> None:
+    """Fewer would prove little."""
+    hidden = [check for check in exercises[name].checks if check.hidden]
+    assert len(_cases("wrong_answers", name)) >= 6
+    assert len(hidden) >= 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_answer_has_a_hidden_check(name: str, exercises: Mapping[str, Exercise]) -> None:
+    """A visible check proves nothing by itself."""
+    covered = {a for check in exercises[name].checks if check.hidden for a in check.answers}
+    assert covered == set(exercises[name].answers)
+
+
+def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercise]) -> None:
+    """`mlkit.check` finds a check by its id alone."""
+    ids = [check.id for exercise in exercises.values() for check in exercise.checks]
+    assert sorted(ids) == sorted(set(ids))
