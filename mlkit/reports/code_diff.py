@@ -8,11 +8,12 @@ from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
 from typing import Any
 
+from mlkit.reports.notebook_view import cell_tags, own_cells
 from mlkit.reports.output_view import joined
 
 __all__ = ["CellDifference", "CodeCell", "code_cells", "diff_cells"]
 
-_NOT_CODE = frozenset({"injected-parameters", "papermill-error-cell-tag"})
+_INJECTED = "injected-parameters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +44,9 @@ class CellDifference:
 def code_cells(notebook: Mapping[str, Any]) -> tuple[CodeCell, ...]:
     """Give the code cells that the author wrote, without those that Papermill added."""
     found = []
-    for number, cell in enumerate(notebook["cells"], start=1):
-        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
-            continue
-        metadata = cell.get("metadata")
-        tags = metadata.get("tags", ()) if isinstance(metadata, dict) else ()
+    for number, cell in enumerate(own_cells(notebook), start=1):
         source = joined(cell.get("source")).strip()
-        if source and not _NOT_CODE & {str(tag) for tag in tags}:
+        if cell.get("cell_type") == "code" and source and _INJECTED not in cell_tags(cell):
             found.append(CodeCell(number=number, source=source))
     return tuple(found)
 

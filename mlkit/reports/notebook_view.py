@@ -12,8 +12,17 @@ from typing import Any
 from mlkit.reports.output_view import Budget, OutputView, cut, joined, view_outputs
 from mlkit.reports.sanitise import markdown_to_html, picture_uri
 
-__all__ = ["CellView", "NotebookView", "highlight", "read_notebook", "view_notebook"]
+__all__ = [
+    "CellView",
+    "NotebookView",
+    "cell_tags",
+    "highlight",
+    "own_cells",
+    "read_notebook",
+    "view_notebook",
+]
 
+_MARKER = "papermill-error-cell-tag"
 _MOST_CELLS = 400
 _MOST_CODE = 30_000
 _MOST_FILE = 60_000_000
@@ -26,7 +35,7 @@ class CellView:
     Parameters
     ----------
     number : int
-        Its place in the notebook, from 1, cells of every kind counted.
+        Its place in the notebook, from 1, cells of every kind counted, Papermill's markers not.
     kind : str
         `markdown` or `code`.
     html : str
@@ -68,6 +77,22 @@ def read_notebook(path: Path) -> dict[str, Any] | None:
     return content
 
 
+def own_cells(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give a notebook's cells without the markers that Papermill puts before a failed cell."""
+    return [
+        cell
+        for cell in content["cells"]
+        if isinstance(cell, dict) and _MARKER not in cell_tags(cell)
+    ]
+
+
+def cell_tags(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give a cell's tags; odd metadata has none."""
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return tuple(map(str, tags)) if isinstance(tags, list) else ()
+
+
 def highlight(code: str) -> str:
     """Colour Python code by classes that start with `hl-`; very long code stays plain."""
     if len(code) > _MOST_CODE:
@@ -93,7 +118,7 @@ def view_notebook(content: Mapping[str, Any], name: str, budget: Budget) -> Note
     budget : Budget
         What its pictures may still bring into the page.
     """
-    cells = [cell for cell in content["cells"] if isinstance(cell, dict)]
+    cells = own_cells(content)
     views = [
         view
         for number, cell in enumerate(cells[:_MOST_CELLS], start=1)
@@ -129,8 +154,7 @@ def _cell(cell: Mapping[str, Any], number: int, name: str, budget: Budget) -> Ce
 def _label(
     cell: Mapping[str, Any], number: int, outputs: list[dict[str, Any]], *, failed: bool
 ) -> str:
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags", ()) if isinstance(metadata, dict) else ()
+    tags = cell_tags(cell)
     what = "Parameters" if "parameters" in tags else "Code"
     what = "Injected parameters" if "injected-parameters" in tags else what
     ran = cell.get("execution_count") is not None or outputs

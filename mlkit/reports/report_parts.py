@@ -16,6 +16,7 @@ from mlkit.reports.ansi import ansi_to_html
 from mlkit.reports.notebook_view import (
     NotebookView,
     highlight,
+    own_cells,
     read_notebook,
     view_notebook,
 )
@@ -208,8 +209,8 @@ def _failure(record: RunRecord, item: StageRecord, command: str) -> FailureView:
 
 def _cell_source(record: RunRecord, item: StageRecord, cell: int | None) -> str:
     content = read_notebook(_attempt_folder(record, item) / "notebook.ipynb")
-    cells = content["cells"] if content is not None else []
-    if cell is None or not 0 <= cell < len(cells) or not isinstance(cells[cell], dict):
+    cells = own_cells(content) if content is not None else []
+    if cell is None or not 0 <= cell < len(cells):
         return ""
     return highlight(joined(cells[cell].get("source")).strip("\n"))
 

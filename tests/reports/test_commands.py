@@ -23,7 +23,7 @@ stages:
 
 def stage_notebook(*lines: str) -> str:
     """A notebook with a parameters cell."""
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "parameters",
         "metadata": {"tags": ["parameters"]},

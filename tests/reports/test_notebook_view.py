@@ -113,6 +113,17 @@ def test_cells_are_numbered_as_in_the_notebook_and_say_whether_they_ran() -> Non
     assert shown.cells[2].label == "Code, cell 3, did not run"
 
 
+def test_the_markers_of_papermill_are_neither_shown_nor_counted() -> None:
+    """A failed cell keeps the number that it had when it ran."""
+    marker = {
+        "cell_type": "markdown",
+        "source": "<span>An Exception was encountered</span>",
+        "metadata": {"tags": ["papermill-error-cell-tag"]},
+    }
+    shown = view(marker, cell(), marker, cell())
+    assert [(c.number, c.kind) for c in shown.cells] == [(1, "code"), (2, "code")]
+
+
 @pytest.mark.parametrize(
     "odd",
     [
