@@ -292,14 +292,18 @@ class Database:
                 (run_id,),
             )
 
-    def referenced_digests(self) -> set[str]:
-        """Every artifact that a result or a run's record names."""
+    def digests_without(self, runs: set[str]) -> set[str]:
+        """Every artifact that is still named if some runs, and what only they used, are gone."""
         found: set[str] = set()
-        for row in self._query("SELECT outputs FROM fingerprints", ()):
-            found.update(json.loads(row["outputs"]).values())
-        for row in self._query("SELECT document FROM stages", ()):
-            artifacts = json.loads(row["document"])["artifacts"]
-            found.update(item["digest"] for item in artifacts.values())
+        used: set[int] = set()
+        for row in self._query("SELECT run_id, result, document FROM stages", ()):
+            if row["run_id"] not in runs:
+                used.add(row["result"])
+                artifacts = json.loads(row["document"])["artifacts"]
+                found.update(item["digest"] for item in artifacts.values())
+        for row in self._query("SELECT id, run_id, outputs FROM fingerprints", ()):
+            if row["run_id"] not in runs or row["id"] in used:
+                found.update(json.loads(row["outputs"]).values())
         return found
 
     def forget_artifacts(self, digests: Iterable[str]) -> None:

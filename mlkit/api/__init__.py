@@ -1,0 +1,26 @@
+"""What mlkit exports: load, plan, run, resume, and look at pipelines of notebooks."""
+
+from mlkit.api.reading import RUNS_DIR_VARIABLE, find_run, list_runs, runs_folder
+from mlkit.api.resuming import resume
+from mlkit.api.running import configure_with, default_workers, forecast, plan, run
+from mlkit.api.upkeep import clean, debug_notebook
+from mlkit.load.parameters import Layers, configure
+from mlkit.load.pipeline import load_pipeline
+
+__all__ = [
+    "RUNS_DIR_VARIABLE",
+    "Layers",
+    "clean",
+    "configure",
+    "configure_with",
+    "debug_notebook",
+    "default_workers",
+    "find_run",
+    "forecast",
+    "list_runs",
+    "load_pipeline",
+    "plan",
+    "resume",
+    "run",
+    "runs_folder",
+]

@@ -1,0 +1,125 @@
+"""Resume a run with its own parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlkit.api.reading import find_run, runs_folder
+from mlkit.api.running import loaded
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.core.values import decode
+from mlkit.errors import UsageError
+from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
+
+if TYPE_CHECKING:
+    from mlkit.driver.options import RunOptions
+    from mlkit.driver.services import Services
+
+__all__ = ["own_layers", "resume"]
+
+
+def resume(
+    run_id: str,
+    pipeline: Pipeline | Path | str | None = None,
+    *,
+    runs_dir: Path | str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    services: Services | None = None,
+    kernel: str | None = None,
+) -> RunRecord:
+    """Finish a run that was killed or has failed, with its own parameters and today's code.
+
+    Parameters
+    ----------
+    run_id : str
+        The run's id, its only beginning that fits, or `latest`.
+    pipeline : Pipeline, Path or str, optional
+        The pipeline; by default the one that the run's record names.
+    runs_dir : Path or str, optional
+        The runs folder.
+    parameters : mapping, optional
+        Secrets, which no record holds.
+    workers : int, optional
+        How many stages run at once.
+    services : Services, optional
+        The driver's surroundings.
+    kernel : {"fork", "spawn"}, optional
+        How kernels are started.
+
+    Returns
+    -------
+    RunRecord
+        How it went.
+
+    Raises
+    ------
+    UnknownRunError
+        If there is no such run.
+    UsageError
+        If the run is alive.
+    """
+    from mlkit.driver.start import resume_run
+
+    record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir))
+    current = loaded(pipeline or record.file)
+    if current.name != record.pipeline:
+        raise UsageError(
+            f"run {record.run_id} is one of '{record.pipeline}', not of '{current.name}'",
+            remedy="Name its pipeline: mlkit resume RUN PIPELINE",
+        )
+    configuration = configure(current, own_layers(record, current, parameters or {}))
+    options = _own_options(record, workers, kernel)
+    return resume_run(record, current, configuration, options, services)
+
+
+def _own_options(record: RunRecord, workers: int | None, kernel: str | None) -> RunOptions:
+    from mlkit.driver.options import RunOptions
+
+    kept = {key: record.options[key] for key in ("until", "only", "fail_fast", "verify")}
+    chosen: Any = kernel or record.options["kernel"]
+    return RunOptions(**kept, kernel=chosen, workers=workers or record.options["workers"])
+
+
+def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]) -> Layers:
+    """The parameters of a run as layers: what it was given, and the defaults of its own day."""
+    overrides = decode(record.options.get("overrides", {}))
+    tainted = {
+        name
+        for name, value in pipeline.parameters.items()
+        if isinstance(value, str | list | dict) and "${" in str(value)
+    }
+    known = {
+        name: value
+        for name, value in record.parameters.items()
+        if name in pipeline.parameters and name not in tainted and value != "***"
+    }
+    still = {name: value for name, value in overrides.items() if _is_known(name, pipeline)}
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(ENVIRONMENT_PREFIX) or _names_secret(name, pipeline)
+    }
+    return Layers(environ=environ, values={**known, **still, **secrets})
+
+
+def _is_known(name: str, pipeline: Pipeline) -> bool:
+    stage, _, parameter = name.rpartition(".")
+    if stage:
+        return stage in pipeline.stages and parameter in pipeline.stages[stage].configurable
+    return name in pipeline.parameters or any(
+        name in item.configurable for item in pipeline.stages.values()
+    )
+
+
+def _names_secret(variable: str, pipeline: Pipeline) -> bool:
+    wanted = variable.removeprefix(ENVIRONMENT_PREFIX).upper()
+    return any(
+        declaration.spec.is_secret and name.upper() == wanted
+        for stage in pipeline.stages.values()
+        for name, declaration in stage.configurable.items()
+    )

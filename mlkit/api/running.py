@@ -1,0 +1,166 @@
+"""Run a pipeline, or say what a run would do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlkit.api.reading import runs_folder
+from mlkit.core.configuration import Configuration
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.errors import UsageError
+from mlkit.load.parameters import Layers, configure
+from mlkit.load.pipeline import load_pipeline
+
+if TYPE_CHECKING:
+    from mlkit.driver.options import RunOptions
+    from mlkit.driver.services import Services
+    from mlkit.planner.forecast import Forecast
+
+__all__ = ["configure_with", "default_workers", "forecast", "loaded", "plan", "run", "with_values"]
+
+
+def with_values(parameters: Mapping[str, Any] | None, layers: Layers | None) -> Layers:
+    """Add values given from Python to layers; by default those of this process's environment."""
+    layers = layers or Layers(environ=dict(os.environ))
+    return replace(layers, values={**layers.values, **(parameters or {})})
+
+
+def loaded(pipeline: Pipeline | Path | str) -> Pipeline:
+    """Give a pipeline, read from its file if it is named by path."""
+    return pipeline if isinstance(pipeline, Pipeline) else load_pipeline(pipeline)
+
+
+def configure_with(
+    pipeline: Pipeline, layers: Layers, parameters: Mapping[str, Any]
+) -> Configuration:
+    """Check some values, on top of other layers, without running anything."""
+    return configure(pipeline, with_values(parameters, layers))
+
+
+def run(
+    pipeline: Pipeline | Path | str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    runs_dir: Path | str | None = None,
+    layers: Layers | None = None,
+    options: RunOptions | None = None,
+    services: Services | None = None,
+) -> RunRecord:
+    """Run a pipeline.
+
+    Parameters
+    ----------
+    pipeline : Pipeline, Path or str
+        The pipeline, its pipeline.yaml, or its folder.
+    parameters : mapping of str to object, optional
+        Values for `NAME` or `STAGE.NAME`; they win over every other layer.
+    workers : int, optional
+        How many stages run at once (default: as many as there are cores).
+    runs_dir : Path or str, optional
+        The runs folder.
+    layers : Layers, optional
+        Parameter files, environment and command line; default: this process's environment.
+    options : RunOptions, optional
+        Everything else that can be asked for.
+    services : Services, optional
+        The driver's surroundings: observers, clock, kernels, cancellation.
+
+    Returns
+    -------
+    RunRecord
+        How it went; a failed run is a value, not an exception.
+
+    Raises
+    ------
+    MlkitError
+        If the pipeline, a parameter or an option is invalid; before anything ran.
+    """
+    from mlkit.driver.options import RunOptions
+    from mlkit.driver.start import start_run
+
+    pipeline = loaded(pipeline)
+    configuration = configure(pipeline, with_values(parameters, layers))
+    chosen = options or RunOptions(workers=default_workers())
+    if workers is not None:
+        chosen = replace(chosen, workers=workers)
+    _check_workers(chosen.workers)
+    return start_run(pipeline, configuration, chosen, runs_folder(pipeline, runs_dir), services)
+
+
+def default_workers() -> int:
+    """As many as there are cores that this process may use."""
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+
+
+def _check_workers(workers: int) -> None:
+    if workers < 1:
+        raise UsageError(f"{workers} workers can do no work", remedy="Give at least one")
+
+
+def plan(
+    pipeline: Pipeline | Path | str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    runs_dir: Path | str | None = None,
+    layers: Layers | None = None,
+    options: RunOptions | None = None,
+) -> dict[str, Forecast]:
+    """Say what a run would do with each stage, and why, without running anything.
+
+    Parameters
+    ----------
+    pipeline, parameters, runs_dir, layers, options
+        As for `run`.
+
+    Returns
+    -------
+    dict of str to Forecast
+        By instance id, upstream first.
+
+    Raises
+    ------
+    MlkitError
+        If the pipeline, a parameter or an option is invalid.
+    """
+    pipeline = loaded(pipeline)
+    configuration = configure(pipeline, with_values(parameters, layers))
+    return forecast(pipeline, configuration, runs_folder(pipeline, runs_dir), options)
+
+
+def forecast(
+    pipeline: Pipeline,
+    configuration: Configuration,
+    runs_dir: Path,
+    options: RunOptions | None = None,
+) -> dict[str, Forecast]:
+    """Forecast a run whose parameters are settled already; see `plan`."""
+    from mlkit.driver.options import RunOptions
+    from mlkit.driver.selecting import select
+    from mlkit.planner.deciding import Planner
+    from mlkit.planner.forecast import Forecaster
+    from mlkit.store.artifacts import ArtifactStore
+    from mlkit.store.database import Database
+    from mlkit.store.folder import RunsFolder
+
+    options = options or RunOptions()
+    selection = select(pipeline, options)
+    folder = RunsFolder(runs_dir)
+    path = folder.database if folder.database.exists() else Path(":memory:")
+    with contextlib.closing(Database(path)) as database:
+        store = ArtifactStore(folder.store)
+        planner = Planner(pipeline, configuration, database, store, verify=options.verify)
+        forecaster = Forecaster(planner, options.force)
+        found = forecaster.forecast(sorted(selection.stages | selection.upstream))
+    return {
+        key: item
+        for key, item in found.items()
+        if item.id.partition("[")[0] in selection.stages
+        and (selection.wanted is None or item.id == selection.wanted)
+    }

@@ -1,0 +1,109 @@
+"""Clean a runs folder; open a stage of a run for a person."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlkit.api.reading import find_run, runs_folder
+from mlkit.api.resuming import own_layers
+from mlkit.api.running import loaded
+from mlkit.core.pipeline import Pipeline
+from mlkit.errors import UsageError
+from mlkit.load.parameters import configure
+
+if TYPE_CHECKING:
+    from mlkit.store.cleaning import Cleaning
+
+__all__ = ["clean", "debug_notebook"]
+
+
+def clean(
+    runs_dir: Path | str,
+    *,
+    keep: int | None = None,
+    older_than_s: float | None = None,
+    dry_run: bool = True,
+) -> Cleaning:
+    """Remove runs by age or count, and artifacts that nothing refers to.
+
+    Parameters
+    ----------
+    runs_dir : Path or str
+        The runs folder.
+    keep : int, optional
+        Spare the newest so many runs.
+    older_than_s : float, optional
+        Remove only runs that started longer ago, in seconds.
+    dry_run : bool
+        Say what would go, and remove nothing.
+
+    Raises
+    ------
+    UsageError
+        If a run is alive in the folder.
+    """
+    from mlkit.store.cleaning import Cleaning, choose_runs
+    from mlkit.store.cleaning import clean as remove
+    from mlkit.store.database import Database
+    from mlkit.store.folder import RunsFolder
+
+    folder = RunsFolder(Path(runs_dir))
+    if not folder.database.exists():
+        return Cleaning(runs=(), artifacts=(), size_bytes=0)
+    with folder.lock(shared=False) as alone:
+        if not alone:
+            raise UsageError(
+                "a run is alive in this runs folder",
+                folder.path,
+                remedy="Clean when it has ended",
+            )
+        with contextlib.closing(Database(folder.database)) as database:
+            latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
+            chosen = choose_runs(
+                database.load_runs(),
+                keep=keep,
+                older_than_s=older_than_s,
+                now=time.time(),
+                spared=frozenset(latest),
+            )
+            return remove(folder, database, chosen, dry_run=dry_run)
+
+
+def debug_notebook(
+    run_id: str,
+    stage: str,
+    pipeline: Pipeline | Path | str,
+    *,
+    runs_dir: Path | str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a stage's notebook with the parameters and inputs of a run, for a person to open.
+
+    Parameters
+    ----------
+    run_id : str
+        The run's id, its only beginning that fits, or `latest`.
+    stage : str
+        `STAGE` or `STAGE[VALUE]`.
+    pipeline : Pipeline, Path or str
+        The pipeline.
+    runs_dir : Path or str, optional
+        The runs folder.
+    parameters : mapping, optional
+        Values that differ from the run's.
+
+    Returns
+    -------
+    Path
+        The copy of the notebook.
+    """
+    from mlkit.driver.debugging import write_debug_notebook
+
+    current = loaded(pipeline)
+    record = find_run(run_id, runs_folder(current, runs_dir))
+    configuration = configure(current, own_layers(record, current, parameters or {}))
+    return write_debug_notebook(current, configuration, record, stage)

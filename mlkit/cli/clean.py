@@ -1,0 +1,85 @@
+"""`mlkit clean`: remove old runs and artifacts that nothing refers to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+
+if TYPE_CHECKING:
+    from mlkit.store.cleaning import Cleaning
+
+__all__ = ["clean"]
+
+
+def clean(
+    pipeline: PipelineArgument = None,
+    *,
+    keep: Annotated[
+        int | None, typer.Option("--keep", min=0, metavar="N", help="Keep the newest N runs.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="DURATION", help="Only runs older than 30d, 12h, …"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Remove runs by age or count, and artifacts that no run or result refers to.
+
+    Shows first what would go, then asks; where nobody can answer, nothing is removed without
+    --yes. The latest successful run and runs that are alive always stay.
+
+    \b
+    Examples
+      mlkit clean                        artifacts that nothing refers to
+      mlkit clean --keep 5               all but the newest five runs
+      mlkit clean --older-than 30d --yes
+    """
+    import sys
+
+    from mlkit import api
+    from mlkit.cli.options import pipeline_path
+    from mlkit.cli.output import print_json, say
+    from mlkit.core.durations import parse_duration
+    from mlkit.errors import UsageError
+
+    try:
+        older_than_s = None if older_than is None else parse_duration(older_than)
+    except ValueError as error:
+        raise UsageError(f"--older-than: {error}", remedy="Write 30d, 12h or 10m") from None
+    folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
+    found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=True)
+    empty = not found.runs and not found.artifacts
+    say(_text(found, "would go" if not empty else ""))
+    asked = sys.stdin.isatty() and not as_json
+    go = not dry_run and not empty and (yes or (asked and typer.confirm("Remove them?", err=True)))
+    if go:
+        found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=False)
+        say(_text(found, "removed"))
+    elif not dry_run and not empty:
+        say("Nothing was removed. Give --yes to remove.")
+    if as_json:
+        print_json(
+            {
+                "removed": go,
+                "runs": list(found.runs),
+                "artifacts": list(found.artifacts),
+                "size_bytes": found.size_bytes,
+            }
+        )
+
+
+def _text(found: Cleaning, word: str) -> str:
+    if not word:
+        return "Nothing to remove."
+    size = f"{found.size_bytes / 1e6:,.1f} MB"
+    lines = [f"{len(found.runs)} runs and {len(found.artifacts)} artifacts {word} ({size})."]
+    lines += [f"  {run_id}" for run_id in found.runs]
+    return "\n".join(lines)

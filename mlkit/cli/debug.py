@@ -1,0 +1,58 @@
+"""`mlkit debug`: open a stage's notebook of a run in JupyterLab, with its inputs injected."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption, ParametersOption, PipelineArgument, RunsDirOption
+
+__all__ = ["debug"]
+
+
+def debug(
+    run: Annotated[str, typer.Argument(help="The run's id, its beginning, or 'latest'.")],
+    stage: Annotated[str, typer.Argument(help="The stage, or STAGE[VALUE].")],
+    pipeline: PipelineArgument = None,
+    *,
+    assignments: ParametersOption = None,
+    launch: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open JupyterLab, or only write the notebook.")
+    ] = True,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Write a stage's notebook with the parameters and inputs of a run, and open it in JupyterLab.
+
+    The copy lies in the runs folder: change and run it as you like, neither the pipeline nor the
+    run is touched. Outputs go to a folder beside the copy. Secrets are taken from the environment
+    or from -p.
+
+    \b
+    Example
+      mlkit debug latest train[xgboost]
+    """
+    import os
+
+    from mlkit import api
+    from mlkit.cli.options import pipeline_path
+    from mlkit.cli.output import print_json, say
+    from mlkit.load.parameters import parse_assignment
+
+    loaded = api.load_pipeline(pipeline_path(pipeline))
+    given = {item.name: item.value for item in map(parse_assignment, assignments or ())}
+    copy = api.debug_notebook(run, stage, loaded, runs_dir=runs_dir, parameters=given)
+    opens = launch and not as_json and sys.stdout.isatty()
+    if as_json:
+        print_json({"notebook": str(copy)})
+    else:
+        typer.echo(f"{copy}")
+    if opens:
+        say("Opening JupyterLab; end it with Ctrl-C.")
+        os.execv(
+            sys.executable,
+            [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={copy.parent}",
+             f"--LabApp.default_url=/lab/tree/{copy.name}"],
+        )  # fmt: skip

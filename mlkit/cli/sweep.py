@@ -1,0 +1,155 @@
+"""`mlkit sweep`: one run for each combination of some parameters, and a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlkit.cli.options import (
+    FilesOption,
+    JsonOption,
+    KernelOption,
+    PipelineArgument,
+    RunsDirOption,
+    WorkersOption,
+)
+
+if TYPE_CHECKING:
+    from mlkit.core.record import RunRecord
+
+__all__ = ["sweep"]
+
+MOST_METRICS = 6
+
+
+def sweep(
+    pipeline: PipelineArgument = None,
+    *,
+    assignments: Annotated[
+        list[str],
+        typer.Option(
+            "-p",
+            metavar="NAME=A,B,C",
+            help="A parameter and its values; one value fixes it. May be repeated.",
+        ),
+    ],
+    files: FilesOption = None,
+    workers: WorkersOption = None,
+    kernel: KernelOption = "fork",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="Compare these numbers (default: a few)."),
+    ] = None,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Run the pipeline once for each combination of parameters, one after the other, and compare.
+
+    What two combinations have in common is computed once: unchanged stages are reused.
+
+    \b
+    Example
+      mlkit sweep -p seed=1,2,3 -p train.n_estimators=100,300
+    """
+    from typing import Any as AnyType
+
+    from mlkit import api
+    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.output import print_json, say
+    from mlkit.cli.running import observed
+    from mlkit.driver.options import RunOptions
+    from mlkit.reports.metrics import metric_tables
+
+    check_kernel(kernel)
+    loaded = api.load_pipeline(pipeline_path(pipeline))
+    combinations = _combinations(assignments)
+    layers = layers_of(None, files)
+    for values in combinations:
+        api.configure_with(loaded, layers, values)
+    kind: AnyType = kernel
+    rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]] = []
+    for number, values in enumerate(combinations, start=1):
+        say(f"[{number} of {len(combinations)}] {_words(values)}")
+        with observed() as services:
+            record = api.run(
+                loaded,
+                parameters=values,
+                layers=layers,
+                workers=workers or api.default_workers(),
+                options=RunOptions(kernel=kind),
+                runs_dir=runs_dir,
+                services=services,
+            )
+        found = {
+            name: value for table in metric_tables(record) for name, value in table.numbers.items()
+        }
+        rows.append((values, record, found))
+        if record.status.value == "cancelled":
+            raise typer.Exit(130)
+    if as_json:
+        print_json(
+            {
+                "runs": [
+                    {
+                        "run_id": record.run_id,
+                        "parameters": values,
+                        "status": record.status.value,
+                        "seconds": round(record.seconds, 3),
+                        "metrics": found,
+                    }
+                    for values, record, found in rows
+                ]
+            }
+        )
+    else:
+        typer.echo(_table(rows, metric))
+    raise typer.Exit(0 if all(record.ok for _, record, _ in rows) else 1)
+
+
+def _combinations(assignments: list[str]) -> list[dict[str, Any]]:
+    import itertools
+
+    from mlkit.errors import ConfigurationError
+    from mlkit.load.yaml_tree import parse_value
+
+    lists: dict[str, list[Any]] = {}
+    for text in assignments:
+        name, equals, raw = text.partition("=")
+        if not equals or not name.strip():
+            raise ConfigurationError(f"-p {text!r} is not name=a,b,c", remedy="Write -p seed=1,2,3")
+        values = parse_value(f"[{raw}]", ConfigurationError, f"-p {name}")
+        if not values:
+            raise ConfigurationError(f"-p {name}: there is no value", remedy="Write -p seed=1,2,3")
+        lists[name.strip()] = values
+    return [
+        dict(zip(lists, combination, strict=True))
+        for combination in itertools.product(*lists.values())
+    ]
+
+
+def _words(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
+
+
+def _table(
+    rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], chosen: list[str] | None
+) -> str:
+    """Runs below each other; of the numbers, those asked for or the first that differ."""
+    names = list(rows[0][0])
+    every = list(dict.fromkeys(name for _, _, found in rows for name in found))
+    differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
+    metrics = chosen or (differing or every)[:MOST_METRICS]
+    head = ["run", "status", *names, *metrics]
+    body = [
+        [record.run_id, record.status.value]
+        + [repr(values[name]) for name in names]
+        + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
+        for values, record, found in rows
+    ]
+    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
+    lines = [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in [head, *body]
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)

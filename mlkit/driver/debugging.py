@@ -1,0 +1,130 @@
+"""Write a stage's notebook as an attempt would receive it, for a person to open."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mlkit.core.configuration import Configuration
+from mlkit.core.pipeline import Instance, Pipeline
+from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.values import safe_name
+from mlkit.driver.mapping import instances_of
+from mlkit.driver.selecting import split_id
+from mlkit.errors import UsageError
+from mlkit.load.section import did_you_mean
+from mlkit.notebook.cells import read_notebook
+from mlkit.notebook.declarations import PARAMETERS_TAG
+from mlkit.notebook.injection import INJECTED_TAG, Assignment, injection_source
+from mlkit.store.folder import readable_os_errors
+
+__all__ = ["write_debug_notebook"]
+
+
+def write_debug_notebook(
+    pipeline: Pipeline, configuration: Configuration, record: RunRecord, stage_id: str
+) -> Path:
+    """Write a copy of a stage's notebook with the parameters and inputs of a run.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline as it stands today.
+    configuration : Configuration
+        The run's parameters.
+    record : RunRecord
+        The run.
+    stage_id : str
+        `STAGE` or `STAGE[VALUE]`.
+
+    Returns
+    -------
+    Path
+        The copy, in the runs folder under `debug/`; outputs go to a folder beside it.
+
+    Raises
+    ------
+    UsageError
+        If the run has no such stage.
+    """
+    entry = _entry(record, stage_id)
+    instance = _instance(pipeline, entry)
+    folder = Path(record.runs_dir) / "debug" / f"{record.run_id}-{safe_name(entry.id)}"
+    outputs = folder / "outputs"
+    document = json.loads(Path(instance.stage.notebook).read_text(encoding="utf-8"))
+    source = read_notebook(Path(instance.stage.notebook))
+    place = next((c.index + 1 for c in source.cells if PARAMETERS_TAG in c.tags), 0)
+    cell = {
+        "cell_type": "code",
+        "metadata": {"tags": [INJECTED_TAG]},
+        "source": _source(instance, configuration, entry, outputs),
+        "outputs": [],
+        "execution_count": None,
+    }
+    if document.get("nbformat_minor", 0) >= 5:
+        cell["id"] = INJECTED_TAG
+    document["cells"].insert(place, cell)
+    copy = folder / Path(instance.stage.notebook).name
+    with readable_os_errors(folder):
+        outputs.mkdir(parents=True, exist_ok=True)
+        for file in instance.stage.outputs.values():
+            (outputs / file).parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    return copy
+
+
+def _entry(record: RunRecord, stage_id: str) -> StageRecord:
+    found = record.stages.get(stage_id)
+    if found is not None:
+        return found
+    alike = [item for item in record.stages.values() if item.stage == stage_id]
+    failed = [item for item in alike if item.error is not None]
+    if alike:
+        return (failed or alike)[0]
+    raise UsageError(
+        f"run {record.run_id} has no stage '{stage_id}'",
+        remedy=did_you_mean(stage_id, record.stages),
+    )
+
+
+def _instance(pipeline: Pipeline, entry: StageRecord) -> Instance:
+    stage = pipeline.stages.get(entry.stage)
+    if stage is None:
+        raise UsageError(f"the pipeline has no stage '{entry.stage}' any more")
+    if stage.foreach is None or split_id(entry.id)[1] is None:
+        return Instance(stage=stage)
+    value = entry.parameters.get(stage.foreach.parameter)
+    known = [] if stage.foreach.values is None else instances_of(stage, lambda *_: None)
+    return next((i for i in known if i.id == entry.id), Instance(stage=stage, value=value))
+
+
+def _source(
+    instance: Instance, configuration: Configuration, entry: StageRecord, outputs: Path
+) -> str:
+    """The injected cell; a secret is asked for when the cell runs."""
+    declared = instance.stage.declared
+    bound = configuration.of(instance)
+    assignments = [
+        Assignment(name=name, value=item.value, declaration=declared[name])
+        for name, item in bound.items()
+        if not item.secret
+    ]
+    assignments += [
+        Assignment(name=name, value=value, declaration=declared.get(name))
+        for name, value in entry.inputs.items()
+        if name in declared
+    ]
+    assignments += [
+        Assignment(name=name, value=str(outputs / file), declaration=declared[name])
+        for name, file in instance.stage.outputs.items()
+    ]
+    title = f"Injected by mlkit: stage '{entry.id}' as in its run"
+    lines = [injection_source(tuple(assignments), title)]
+    lines += [
+        f'{name} = __import__("getpass").getpass("{name}: ")'
+        for name, item in bound.items()
+        if item.secret
+    ]
+    folder = str(Path(instance.stage.notebook).parent)
+    lines.append(f'__import__("sys").path.insert(0, {folder!r})')
+    return "\n".join(lines)
