@@ -1,0 +1,58 @@
+# Everything that people and machines do with this repository. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help install run test lab check format test-slow bench bench-peers exercises clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+install: $(STAMP)  ## make .venv and install mlkit with everything it needs
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mlkit needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(STAMP)
+
+run: install  ## run the flights pipeline on the real data and write its report
+	$(BIN)/mlkit run notebooks/flights --report
+
+lab: install  ## open JupyterLab on the page to start with
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb
+
+test: check  ## run every check that CI runs
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mlkit.grading.generate --check
+
+test-slow: install  ## run the suites that take long: many random kills, the whole abuse suite
+	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST)
+
+format: install  ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+exercises: install  ## make the exercises from the solutions
+	$(BIN)/python -m mlkit.grading.generate
+
+bench: install  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+bench-peers: install  ## install the other tools into environments of their own, for make bench
+	$(BIN)/python -m benchmarks.peers
+
+clean:  ## remove what the targets above have made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site grades test-artifacts

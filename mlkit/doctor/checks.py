@@ -1,0 +1,261 @@
+"""What `mlkit doctor` looks at, one function a check."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["Finding", "all_checks"]
+
+LEAST_FREE_BYTES = 1_000_000_000
+EXTRAS = {
+    "catboost": ("catboost", "the model family CatBoost in the flights pipeline"),
+    "telemetry": ("opentelemetry.sdk", "OpenTelemetry spans of runs"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check found.
+
+    Parameters
+    ----------
+    title : str
+        What was looked at.
+    state : {"ok", "missing", "broken"}
+        `missing` is an optional part that is not there; `broken` keeps pipelines from running.
+    detail : str
+        What was found.
+    remedy : str
+        What to do.
+    """
+
+    title: str
+    state: Literal["ok", "missing", "broken"]
+    detail: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as JSON."""
+        return asdict(self)
+
+
+Check = Callable[[], Finding]
+
+
+def all_checks(runs_dir: Path) -> Iterator[Check]:
+    """Give every check, quick ones first.
+
+    Parameters
+    ----------
+    runs_dir : Path
+        The runs folder in question.
+    """
+    yield check_python
+    yield check_packages
+    yield check_sqlite
+    yield partial(check_runs_folder, runs_dir)
+    yield partial(check_disk, runs_dir)
+    for extra in EXTRAS:
+        yield partial(check_extra, extra)
+    yield check_sandbox
+    yield partial(check_kernel, "spawn")
+    yield partial(check_kernel, "fork")
+
+
+def check_python() -> Finding:
+    """Which Python this is; an older one than mlkit supports could not have installed it."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding(title="Python", state="ok", detail=f"{version} ({sys.executable})")
+
+
+def check_packages() -> Finding:
+    """Every package that mlkit requires is installed, new enough."""
+    wrong = [text for line in metadata.requires("mlkit") or () if (text := _unmet(line))]
+    if not wrong:
+        version = metadata.version("mlkit")
+        return Finding(title="packages", state="ok", detail=f"mlkit {version} and all it requires")
+    return Finding(
+        title="packages",
+        state="broken",
+        detail="; ".join(wrong),
+        remedy="Install again: make install, or pip install -r requirements.lock",
+    )
+
+
+def _unmet(requirement: str) -> str | None:
+    """Say what is wrong with a requirement; extras' are left to their own checks."""
+    match = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:>=([0-9.]+))?", requirement)
+    if match is None or "extra ==" in requirement:
+        return None
+    try:
+        installed = metadata.version(match[1])
+    except metadata.PackageNotFoundError:
+        return f"{match[1]} is not installed"
+    if match[2] and _numbers(installed) < _numbers(match[2]):
+        return f"{match[1]} {installed} is older than {match[2]}"
+    return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+def check_sqlite() -> Finding:
+    """SQLite is new enough for the write-ahead log and partial features that are used."""
+    version = sqlite3.sqlite_version
+    return Finding(title="SQLite", state="ok", detail=version)
+
+
+def check_runs_folder(folder: Path) -> Finding:
+    """The runs folder can be made and written, and its database is whole."""
+    from mlkit.errors import MlkitError
+    from mlkit.store.folder import RunsFolder
+
+    existed = folder.exists()
+    try:
+        RunsFolder(folder).make()
+    except MlkitError as error:
+        return Finding(
+            title="runs folder", state="broken", detail=str(error), remedy="Choose --runs-dir"
+        )
+    database = folder / "mlkit.db"
+    if not database.exists():
+        if not existed:
+            shutil.rmtree(folder)
+        return Finding(title="runs folder", state="ok", detail=f"{folder} can be written")
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        answer = connection.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.Error as error:
+        answer = str(error)
+    finally:
+        connection.close()
+    if answer == "ok":
+        return Finding(title="runs folder", state="ok", detail=f"{folder}, its database is whole")
+    return Finding(
+        title="runs folder",
+        state="broken",
+        detail=f"the database {database} is damaged: {answer}",
+        remedy="Move the runs folder away; the next run makes a new one",
+    )
+
+
+def check_disk(folder: Path) -> Finding:
+    """There is room for artifacts."""
+    place = next(path for path in [folder, *folder.parents] if path.exists())
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1e9:.1f} GB free"
+    if free >= LEAST_FREE_BYTES:
+        return Finding(title="disk", state="ok", detail=detail)
+    return Finding(
+        title="disk",
+        state="broken",
+        detail=detail,
+        remedy="Free some space, for example with 'mlkit clean --keep 3'",
+    )
+
+
+def check_extra(extra: str) -> Finding:
+    """An optional package is there."""
+    module, purpose = EXTRAS[extra]
+    try:
+        found = util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        found = False
+    if found:
+        return Finding(title=extra, state="ok", detail=purpose)
+    return Finding(
+        title=extra,
+        state="missing",
+        detail=f"not installed; it is for {purpose}",
+        remedy=f"pip install 'mlkit[{extra}]'",
+    )
+
+
+def check_sandbox() -> Finding:
+    """Bubblewrap is there for grading other people's notebooks."""
+    path = shutil.which("bwrap")
+    if path is not None:
+        return Finding(title="sandbox", state="ok", detail=f"bubblewrap ({path})")
+    return Finding(
+        title="sandbox",
+        state="missing",
+        detail="no bubblewrap; grading other people's notebooks needs it",
+        remedy="apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)",
+    )
+
+
+def check_kernel(kind: Literal["fork", "spawn"]) -> Finding:
+    """A kernel of that kind starts and executes a notebook."""
+    from mlkit.core.states import Status
+    from mlkit.notebook.execute import PapermillRunner
+    from mlkit.notebook.execution import Cancellation, ExecutionRequest
+    from mlkit.notebook.kernels import open_kernels
+
+    said: list[str] = []
+    env = {**os.environ, "PYTHONHASHSEED": "0"}
+    with (
+        tempfile.TemporaryDirectory() as name,
+        open_kernels(kind, env=env, say=said.append) as kernels,
+    ):
+        folder = Path(name)
+        request = ExecutionRequest(
+            document=_PROBE,
+            cwd=folder,
+            folder=folder,
+            env=env,
+            notebook=folder / "notebook.ipynb",
+            log=folder / "log.txt",
+            facts=folder / "facts.json",
+            timeout_s=60,
+        )
+        result = PapermillRunner(kernels).execute(request, _ignore, Cancellation())
+        used = kernels.kind
+    title = f"kernels ({kind})"
+    if result.status is not Status.SUCCEEDED:
+        why = "no reason given" if result.error is None else result.error.message
+        return Finding(
+            title=title,
+            state="broken",
+            detail=f"a kernel did not start: {why}",
+            remedy="Install again: make install",
+        )
+    if used != kind:
+        return Finding(
+            title=title,
+            state="missing",
+            detail=f"not to be had here; stock kernels are used ({'; '.join(said)})",
+        )
+    return Finding(title=title, state="ok", detail="a notebook was executed")
+
+
+_PROBE: dict[str, Any] = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {},
+    "cells": [
+        {
+            "cell_type": "code",
+            "id": "probe",
+            "metadata": {},
+            "source": "assert 1 + 1 == 2",
+            "outputs": [],
+            "execution_count": None,
+        }
+    ],
+}
+
+
+def _ignore(number: int, total: int) -> None:
+    """Take no interest in which cell runs."""
