@@ -71,7 +71,8 @@ def clean_html(content: str, *, headings: bool = False) -> str | None:
         strip=True,
         filters=[_without_dropped],
     )
-    return str(cleaner.clean(content))
+    # A heading cell without words says nothing to a screen reader; pandas writes them.
+    return str(cleaner.clean(content)).replace("<th></th>", "<td></td>")
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:

@@ -77,7 +77,7 @@ def test_a_table_as_pandas_writes_it_stays_a_table() -> None:
         "<tbody><tr><th>0</th><td>1</td></tr></tbody></table></div>"
     )
     assert html == (
-        '<div><table><thead><tr style="text-align: right;"><th></th><th>n</th></tr></thead>'
+        '<div><table><thead><tr style="text-align: right;"><td></td><th>n</th></tr></thead>'
         "<tbody><tr><th>0</th><td>1</td></tr></tbody></table></div>"
     )
 
