@@ -45,7 +45,7 @@ class Outcome:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without anything that steers mlkit."""
+    """The environment of this process without anything that steers mlkit."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MLKIT_")}
 
 
