@@ -43,6 +43,11 @@ class LazyGroup(TyperGroup):
         """Import a command's file."""
         return load_command(cmd_name) if cmd_name in COMMANDS else None
 
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what mlkit is; lines of examples stay lines."""
+        self.help = _unfolded(self.help)
+        super().format_help_text(ctx, formatter)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
@@ -56,7 +61,13 @@ def load_command(name: str) -> Any:
     single.command(name)(getattr(module, name))
     command = typer.main.get_command(single)
     command.name = name
+    command.help = _unfolded(command.help)
     return command
+
+
+def _unfolded(text: str | None) -> str | None:
+    r"""Make the two characters `\b` of a raw docstring the mark that keeps a paragraph's lines."""
+    return None if text is None else text.replace(r"\b", "\b")
 
 
 app = typer.Typer(
