@@ -60,6 +60,12 @@ class Box:
     instances: tuple[tuple[str, Status | None], ...] = ()
     mapped: bool = False
 
+    def shown(self, most: int) -> tuple[tuple[str, Status | None], ...]:
+        """Choose at most so many instances to show; those that failed come first."""
+        if len(self.instances) <= most:
+            return self.instances
+        return tuple(sorted(self.instances, key=lambda pair: pair[1] is not Status.FAILED)[:most])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Link:

@@ -90,7 +90,7 @@ def _lines(box: Box) -> list[tuple[str, str]]:
     if box.status is not None:
         took = f" · {format_duration(box.seconds)}" if box.seconds is not None else ""
         lines.append((f"{SIGNS[box.status]}{took}", "small state"))
-    for value, status in box.instances[:_MOST_INSTANCES]:
+    for value, status in box.shown(_MOST_INSTANCES):
         glyph = SIGNS[status].glyph if status is not None else "·"
         lines.append((f"{glyph} {shorten(value, 34)}", "small"))
     if len(box.instances) > _MOST_INSTANCES:

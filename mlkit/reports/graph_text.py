@@ -27,6 +27,7 @@ _SHAPES = {
     _DOWN | _LEFT | _RIGHT: "┬",
     _UP | _DOWN | _LEFT | _RIGHT: "┼",
 }
+_MOST_INSTANCES = 8
 _ARROWS = {EdgeKind.DATA: "-->", EdgeKind.CONDITION: "-->", EdgeKind.ORDER: "-.->"}
 _CLASSES = {
     Status.SUCCEEDED: "fill:#e3f4ec,stroke:#0b7a4b,color:#0b3d27",
@@ -168,7 +169,9 @@ def draw_mermaid(dag: Dag) -> str:
 def _mermaid_box(box: Box) -> str:
     parts = [box.name, box.note]
     parts += [str(SIGNS[box.status])] if box.status is not None else []
-    parts += [f"{SIGNS[s].glyph if s else '·'} {value}" for value, s in box.instances]
+    parts += [f"{SIGNS[s].glyph if s else '·'} {value}" for value, s in box.shown(_MOST_INSTANCES)]
+    hidden = len(box.instances) - _MOST_INSTANCES
+    parts += [f"… and {hidden} more"] if hidden > 0 else []
     words = "<br/>".join(_quoted(part)[1:-1] for part in parts if part)
     return f'[["{words}"]]' if box.mapped else f'("{words}")'
 

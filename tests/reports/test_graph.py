@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 from xml.etree import ElementTree
 
@@ -135,6 +136,19 @@ def test_the_rails_of_a_diamond(make_stage: Callable[..., Stage]) -> None:
     ]
     assert to_text(pipeline).splitlines() == expected
     assert d.stage == "d"
+
+
+def test_of_many_instances_the_failed_ones_are_shown(make_stage: Callable[..., Stage]) -> None:
+    """And how many are not."""
+    many = pipeline_of(make_stage("many", foreach=Foreach(parameter="n", values=tuple(range(30)))))
+    assert "… and 22 more" in to_svg(many)
+    assert "… and 22 more" in to_mermaid(many)
+    (box,) = dag_of_pipeline(many).boxes
+    ended = [(v, Status.FAILED if v == "29" else Status.SUCCEEDED) for v, _ in box.instances]
+    assert replace(box, instances=tuple(ended)).shown(2) == (
+        ("29", Status.FAILED),
+        ("0", Status.SUCCEEDED),
+    )
 
 
 def test_no_stage_is_no_error() -> None:
