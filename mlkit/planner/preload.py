@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,7 +36,15 @@ def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
             continue
         text = "\n".join(cell.source for cell in cells)
         _follow(_modules(text, None), notebook.parent, found, seen)
-    return tuple(sorted(found))
+    return tuple(sorted(name for name in found if _is_installed(name.partition(".")[0])))
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a top-level module is there; looking does not import it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ValueError, ImportError):
+        return False
 
 
 def _follow(names: Iterable[str], folder: Path, found: set[str], seen: set[Path]) -> None:
