@@ -18,6 +18,7 @@ __all__ = [*sorted(_HOMES)]
 
 if TYPE_CHECKING:
     from mlkit.errors import MlkitError as MlkitError
+    from mlkit.inside.checking import check as check
     from mlkit.inside.secret import Secret as Secret
     from mlkit.inside.skipping import skip as skip
 

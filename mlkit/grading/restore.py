@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlkit.errors import GradingError
-from mlkit.grading.source import Exercise, exercise_notebook, stub_digest
+from mlkit.grading.source import Exercise, exercise_notebook
 from mlkit.inside.check_facts import CheckSpec
+from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text
 
 __all__ = ["Step", "Submission", "read_cells", "read_submission", "restored", "take_answers"]

@@ -9,7 +9,6 @@ the whole format.
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.inside.check_facts import CheckSpec
+from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text, check_from_cell, is_hidden
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "load_exercise",
     "notebook_text",
     "read_notebook_file",
-    "stub_digest",
     "stub_of",
 ]
 
@@ -201,12 +200,6 @@ def _without_markers(source: str) -> str:
     text = re.sub(rf"(?ms)^[ \t]*{BEGIN_STUB}$.*?^[ \t]*{END_STUB}$\n?", "", source)
     marks = {BEGIN, END}
     return "\n".join(line for line in text.splitlines() if line.strip() not in marks)
-
-
-def stub_digest(source: str) -> str:
-    """The identity of a stub, whatever blanks stand at its lines' ends."""
-    text = "\n".join(line.rstrip() for line in source.strip().splitlines())
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def exercise_notebook(exercise: Exercise) -> Notebook:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.inside.check_facts import CheckSpec, Judgement, Observation, judge
+from mlkit.inside.check_facts import (
+    NOT_ATTEMPTED,
+    CheckSpec,
+    Judgement,
+    Observation,
+    judge,
+)
+from mlkit.inside.check_history import is_untouched
 from mlkit.inside.check_notebook import cell_text, check_from_cell, find_notebook
 
 __all__ = ["Feedback", "check"]
@@ -57,13 +65,16 @@ def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
         return Feedback(title=check_id, status="unknown", message=str(error))
     cells = {cell["id"]: cell for cell in notebook["cells"] if "id" in cell}
     spec = check_from_cell(cells[check_id])
-    found = judge(spec, _run(spec.source, _namespace()))
-    extra = [] if found.status == "passed" else _hints(spec, hint)
+    names = _namespace()
+    if _untouched(spec, cells, names.get("In", ())):
+        found = Judgement(status="not_attempted", message=NOT_ATTEMPTED)
+    else:
+        found = judge(spec, _run(spec.source, names))
+    more = [] if found.status == "passed" else _hints(spec, hint)
     if solution:
-        extra.append(_solution(spec, found, path))
-    return Feedback(
-        title=spec.title, status=found.status, message=found.message, more="\n".join(extra)
-    )
+        more.append(_solution(spec, found, path))
+    text = "\n".join(more)
+    return Feedback(title=spec.title, status=found.status, message=found.message, more=text)
 
 
 def _namespace() -> dict[str, Any]:
@@ -79,6 +90,14 @@ def _namespace() -> dict[str, Any]:
     return names
 
 
+def _untouched(
+    spec: CheckSpec, cells: Mapping[str, Mapping[str, Any]], history: Sequence[str]
+) -> bool:
+    """Whether all answers that a check is about are still the stubs that were given."""
+    digests = [cells[name]["metadata"].get("mlkit", {}).get("stub", "") for name in spec.answers]
+    return bool(digests) and all(is_untouched(history, digest) for digest in digests)
+
+
 def _run(source: str, names: dict[str, Any]) -> Observation:
     """Run a probe on a copy of the names, so that it leaves none behind."""
     printed = io.StringIO()
@@ -86,7 +105,7 @@ def _run(source: str, names: dict[str, Any]) -> Observation:
         with contextlib.redirect_stdout(printed):
             exec(compile(source, "<check>", "exec"), dict(names))
     except KeyboardInterrupt:
-        raise
+        return Observation(ended="timeout")
     except BaseException as error:  # noqa: BLE001 - whatever an answer raises becomes a sentence
         return Observation(error=type(error).__name__, error_text=str(error))
     return Observation(text=printed.getvalue())
@@ -108,12 +127,7 @@ def _solution(spec: CheckSpec, found: Judgement, path: Path) -> str:
     model = path.resolve().parent.parent / "solutions" / path.name
     if not model.is_file():
         return "The solutions are not in this copy: ask whoever gave you the exercise."
-    cells = _cells(model)
-    return "\n\n".join(cell_text(cells[name]) for name in spec.answers if name in cells)
-
-
-def _cells(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    import json
-
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    return {cell["id"]: cell for cell in notebook["cells"]}
+    notebook = json.loads(model.read_text(encoding="utf-8"))
+    answers = [cell_text(cell) for cell in notebook["cells"] if cell["id"] in spec.answers]
+    lines = "\n\n".join(answers).splitlines()
+    return "\n".join(line for line in lines if not line.strip().startswith("### "))

@@ -1,0 +1,89 @@
+"""`python -m benchmarks.grading`: `mlkit grade` against as many `pytest --nbval` processes.
+
+Each round grades the same submissions of 05-retries both ways, one way after the other, fresh each
+time. The wall clock, as medians over the rounds and as a ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mlkit.grading.source import exercise_notebook, load_exercise
+
+__all__ = ["main", "measure", "write_submissions"]
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "05-retries"
+MOST = 0.6
+
+
+def write_submissions(folder: Path, count: int) -> list[Path]:
+    """A class of students who have all solved the exercise."""
+    exercise = load_exercise(ROOT / "solutions" / f"{NAME}.ipynb")
+    notebook = exercise_notebook(exercise)
+    for cell in notebook["cells"]:
+        cell["source"] = exercise.solution.get(cell["id"], cell["source"])
+    paths = [folder / f"student-{number:02}" / f"{NAME}.ipynb" for number in range(count)]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+    return paths
+
+
+def measure(work: Callable[[], None]) -> float:
+    """Do some work and say how long it took, in seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _grade(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mlkit.grading.batch import Batch, grade_batch\n"
+        "done = grade_batch(Batch(paths=[Path(sys.argv[1])], solutions=Path(sys.argv[2])))\n"
+        "assert done['isolation'] == 'sandboxed', done['isolation']\n"
+        "assert all(s['score'] == s['max'] > 0 for s in done['submissions'])\n"
+    )
+    solutions = str(ROOT / "solutions")
+    subprocess.run([sys.executable, "-c", code, str(folder), solutions], check=True)
+
+
+def _nbval(paths: Sequence[Path]) -> None:
+    for path in paths:
+        line = [sys.executable, "-m", "pytest", "-q", "--nbval", str(path)]
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL, cwd=path.parent)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 0 if grading takes at most 60 % of the wall clock of the processes."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.grading", description=__doc__)
+    parser.add_argument("--count", type=int, default=30, help="submissions")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    ours: list[float] = []
+    theirs: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        paths = write_submissions(Path(name), options.count)
+        for _ in range(options.rounds):
+            ours.append(measure(lambda: _grade(Path(name))))
+            theirs.append(measure(lambda: _nbval(paths)))
+    walls = statistics.median(ours), statistics.median(theirs)
+    ratio = walls[0] / walls[1]
+    print(f"{options.count} submissions of {NAME}, {os.cpu_count()} processors, median wall clock")
+    print(f"mlkit grade, sandboxed      {walls[0]:6.1f} s")
+    print(f"pytest --nbval, one by one  {walls[1]:6.1f} s")
+    print(f"ratio                       {ratio:6.2f}")
+    return 0 if ratio <= MOST else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

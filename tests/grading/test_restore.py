@@ -1,0 +1,175 @@
+"""What of a submission is used, and what is flagged."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit.errors import GradingError
+from mlkit.grading.restore import LARGEST_BYTES, read_cells, restored, take_answers
+from mlkit.grading.source import Exercise, exercise_notebook
+
+NAME = "05-retries"
+ANSWER = "answer-retry-with-backoff"
+CHECK = "check-retries-waits"
+Notebook = dict[str, Any]
+Edit = Callable[[Notebook], None]
+
+
+def _cell(notebook: Notebook, name: str) -> dict[str, Any]:
+    return next(cell for cell in notebook["cells"] if cell["id"] == name)
+
+
+def _edit_check(notebook: Notebook) -> None:
+    _cell(notebook, CHECK)["source"] = "print('{}')"
+
+
+def _delete_check(notebook: Notebook) -> None:
+    notebook["cells"].remove(_cell(notebook, CHECK))
+
+
+def _duplicate_check(notebook: Notebook) -> None:
+    notebook["cells"].append(copy.deepcopy(_cell(notebook, CHECK)))
+
+
+def _duplicate_answer(notebook: Notebook) -> None:
+    notebook["cells"].append({**_cell(notebook, ANSWER), "source": "other = 1"})
+
+
+def _skip_check(notebook: Notebook) -> None:
+    _cell(notebook, CHECK)["metadata"]["tags"] = ["nbval-skip", "raises-exception"]
+
+
+def _check_as_prose(notebook: Notebook) -> None:
+    _cell(notebook, CHECK)["cell_type"] = "markdown"
+
+
+def _add_cell(notebook: Notebook) -> None:
+    notebook["cells"].insert(0, {"cell_type": "code", "id": "mine", "source": "json = None"})
+
+
+def _forge_output(notebook: Notebook) -> None:
+    _cell(notebook, CHECK)["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "{}"}]
+    _cell(notebook, CHECK)["execution_count"] = None
+
+
+def _taken(exercise: Exercise, edit: Edit, tmp_path: Path) -> Any:
+    notebook = exercise_notebook(exercise)
+    _cell(notebook, ANSWER)["source"] = exercise.solution[ANSWER]
+    edit(notebook)
+    path = tmp_path / f"{NAME}.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return take_answers(read_cells(path), exercise)
+
+
+@pytest.mark.parametrize(
+    ("edit", "flag"),
+    [
+        (_edit_check, f"the cell '{CHECK}' was edited"),
+        (_delete_check, f"the cell '{CHECK}' is missing"),
+        (_duplicate_check, f"the cell '{CHECK}' stands there 2 times"),
+        (_duplicate_answer, f"the cell '{ANSWER}' stands there 2 times"),
+        (_skip_check, f"the tags of the cell '{CHECK}' were edited"),
+        (_check_as_prose, f"the cell '{CHECK}' was edited"),
+        (_add_cell, "1 further code cell(s) were ignored"),
+    ],
+)
+def test_what_was_done_to_the_notebook_is_flagged_and_has_no_effect(
+    edit: Edit, flag: str, exercises: Mapping[str, Exercise], tmp_path: Path
+) -> None:
+    """The cells to execute are the same as those of an unedited submission."""
+    exercise = exercises[NAME]
+    plain = _taken(exercise, lambda notebook: None, tmp_path)
+    edited = _taken(exercise, edit, tmp_path)
+    assert plain.flags == ()
+    assert [text for text in edited.flags if text.startswith(flag)] == list(edited.flags)
+    assert edited.flags
+    assert restored(exercise, edited) == restored(exercise, plain)
+
+
+def test_stored_outputs_are_not_looked_at(
+    exercises: Mapping[str, Exercise], tmp_path: Path
+) -> None:
+    """Everybody who runs a notebook has other outputs in it: no effect, no flag."""
+    exercise = exercises[NAME]
+    plain = _taken(exercise, lambda notebook: None, tmp_path)
+    assert _taken(exercise, _forge_output, tmp_path) == plain
+
+
+def test_an_untouched_answer_is_known_by_its_text_or_emptiness(
+    exercises: Mapping[str, Exercise], tmp_path: Path
+) -> None:
+    """The stub, also with blanks at its lines' ends, and an empty cell."""
+    exercise = exercises[NAME]
+    for source in (exercise.answers[ANSWER], exercise.answers[ANSWER] + "  \n", "\n"):
+
+        def edit(notebook: Notebook, source: str = source) -> None:
+            _cell(notebook, ANSWER)["source"] = source
+
+        assert _taken(exercise, edit, tmp_path).untouched == {ANSWER}
+
+
+def test_hidden_checks_run_last_and_probes_before_every_check(
+    exercises: Mapping[str, Exercise],
+) -> None:
+    """So a visible output cannot tell of a hidden check, nor an answer replace a probe."""
+    exercise = exercises[NAME]
+    steps = restored(exercise, take_answers([], exercise))
+    checks = [step.spec for step in steps if step.spec is not None]
+    assert [spec.hidden for spec in checks] == sorted(spec.hidden for spec in checks)
+    assert steps[-1].kind == "check"
+    assert all("def trial(" in step.source for step in steps if step.kind == "check")
+    assert not any(step.id.startswith("feedback-") for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"not json", "not valid JSON"),
+        (b"[]", "not a notebook"),
+        (b'{"cells": 3}', "not a notebook"),
+        (b'{"cells": ' + b"[" * 200_000, "not valid JSON"),
+        (b"\xff\xfe\x00", "not valid JSON"),
+        (b" " * (LARGEST_BYTES + 1), "larger than 16 MiB"),
+    ],
+)
+def test_a_broken_file_is_refused_in_a_sentence(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    """Whatever the bytes are."""
+    path = tmp_path / "05-retries.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(GradingError, match=reason):
+        read_cells(path)
+
+
+def test_links_and_folders_are_no_notebooks(tmp_path: Path) -> None:
+    """A link could lead to the solution."""
+    target = tmp_path / "target.ipynb"
+    target.write_text('{"cells": []}', encoding="utf-8")
+    link = tmp_path / "link.ipynb"
+    link.symlink_to(target)
+    for path in (link, tmp_path, tmp_path / "absent.ipynb"):
+        with pytest.raises(GradingError):
+            read_cells(path)
+
+
+def test_odd_cells_do_no_harm(tmp_path: Path) -> None:
+    """Sources, tags and ids of wrong types are read as far as they make sense."""
+    cells = [
+        {"cell_type": "code", "id": 7, "source": ["a", 3, "b"], "metadata": {"tags": 5}},
+        {"source": None, "metadata": []},
+        "no cell",
+        {"id": "x", "source": "\ud800", "metadata": {"tags": ["a", 1]}},
+    ]
+    path = tmp_path / "odd.ipynb"
+    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    read = read_cells(path)
+    assert [cell["source"] for cell in read] == ["ab", "", "?"]
+    assert [cell["tags"] for cell in read] == [[], [], ["a"]]
