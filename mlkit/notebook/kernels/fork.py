@@ -21,6 +21,9 @@ __all__ = ["ForkKernels"]
 # What nbclient and Papermill pass to every kernel.
 USUAL_ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
 
+# mlkit's own part in a notebook; it is cheap, and needed before the first cell.
+CALLED_IN_EVERY_KERNEL = ("mlkit.inside.attempt",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spare:
@@ -41,7 +44,9 @@ class ForkKernels(SpawnKernels):
         self._said: set[str] = set()
         self._wanted = 0
         self._spares: deque[Spare] = deque()
-        self._zygote = Zygote(self._leash, preload=preload, env=env, say=say)
+        self._zygote = Zygote(
+            self._leash, preload=preload, env=env, say=say, trusted=CALLED_IN_EVERY_KERNEL
+        )
 
     @property
     def kind(self) -> KernelKind:

@@ -30,6 +30,8 @@ PROGRAM = (
 
 # How often a zygote that was stopped is asked again whether a killed kernel has been collected.
 REPORT_MS = 100
+# How long a zygote that serves has to collect its kernels; one that still imports has none.
+COLLECT_S = 2.0
 
 
 class ForkError(Exception):
@@ -45,6 +47,8 @@ class ForkedProcess:
         0 until the process has said its number.
     ready : bool
         Whether it has taken up its orders.
+    finished : bool
+        Whether it has done all that a kernel does before its end.
     arguments : tuple of str
         What the kernel was booted with.
     """
@@ -52,6 +56,7 @@ class ForkedProcess:
     def __init__(self, link: socket.socket, arguments: Sequence[str]) -> None:
         self.pid = 0
         self.ready = False
+        self.finished = False
         self.arguments = tuple(arguments)
         self._link = link
         self._heard = b""
@@ -87,6 +92,7 @@ class ForkedProcess:
                 for message in self._messages():
                     self.pid = message.get("pid", self.pid)
                     self.ready = message.get("ready", self.ready)
+                    self.finished = message.get("finished", self.finished)
                     self._status = message.get("exit", self._status)
                 if not chunk and self._status is None:
                     self._status = -9  # the zygote has died, and its kernels with it
@@ -95,6 +101,11 @@ class ForkedProcess:
             if self._status is not None:
                 self._link.close()
             return self._status
+
+    async def done(self) -> None:
+        """Wait until the kernel has done its last work, or has ended otherwise."""
+        while self.poll() is None and not self.finished:
+            await self._news()
 
     async def ended(self) -> int:
         """Wait for the zygote's report; return the exit status."""
@@ -117,7 +128,7 @@ class ForkedProcess:
             ear.poll(REPORT_MS)
 
     def dismiss(self) -> None:
-        """Hang up on a spare, which then ends."""
+        """Hang up; a spare kernel then ends."""
         with self._lock:
             self._link.close()
             self._status = self._status or 0
@@ -171,6 +182,8 @@ class Zygote:
         The environment in which it starts.
     say : callable
         Receives one line for people for each thing that is not as asked for.
+    trusted : sequence of str
+        Modules to import ahead although they do not stand in site-packages.
     """
 
     def __init__(
@@ -180,10 +193,12 @@ class Zygote:
         preload: Sequence[str],
         env: Mapping[str, str],
         say: Callable[[str], None],
+        trusted: Sequence[str] = (),
     ) -> None:
         # With this variable ipykernel would not capture what compiled code prints.
         self.env = {name: env[name] for name in env if name != "PYTEST_CURRENT_TEST"}
         self.refusal = ""
+        self._serving = False
         self._say = say
         self._leash = leash
         self._lock = threading.RLock()
@@ -193,7 +208,7 @@ class Zygote:
                 [
                     *(sys.executable, "-Xfrozen_modules=off", "-c", PROGRAM),
                     *(str(Path(__file__).absolute().parent), str(theirs.fileno())),
-                    json.dumps(list(preload)),
+                    json.dumps([list(preload), list(trusted)]),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -238,19 +253,23 @@ class Zygote:
                     self._refuse(f"the forking process has ended{self._last_words()}")
                     return
                 message, _ = news
+                self._serving = True
                 for name, problem in message["skipped"].items():
                     self._say(f"{name} is not imported ahead ({problem})")
                 if message["unsafe"]:
                     self._refuse(message["unsafe"])
 
     def close(self) -> None:
-        """Kill the zygote; its kernels die with it."""
+        """Hang up, on which the zygote kills and collects its kernels and ends."""
+        self.hear()
         with self._lock:
             self.refusal = self.refusal or "closed"
+            self._control.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(timeout=COLLECT_S if self._serving else 0)
             kill_group(self._popen.pid)
             self._popen.wait()
             self._leash.release(self._popen.pid)
-            self._control.close()
 
     def _refuse(self, reason: str) -> None:
         """Fork no more, and say so."""

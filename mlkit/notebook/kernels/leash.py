@@ -75,6 +75,7 @@ class Leash:
         """Forget a kernel that has ended."""
         with self._lock:
             self._kernels.pop(kernel.pid, None)
+        kernel.dismiss()
         self.release(kernel.pid)
 
     def end_kernels(self) -> None:

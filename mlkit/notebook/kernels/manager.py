@@ -140,10 +140,12 @@ async def end_kernel(manager: AsyncKernelManager, *, grace_s: float = 2.0) -> No
         if provisioner.kernel is not None and provisioner.kernel.poll() is None and grace_s > 0:
             await _ask_to_end(manager)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(provisioner.ended(), timeout=grace_s)
+                await asyncio.wait_for(provisioner.kernel.done(), timeout=grace_s)
     finally:
         provisioner.kill_all()
-        await provisioner.wait()
+        if provisioner.kernel is not None:
+            await provisioner.kernel.done()
+        provisioner.forget()
         manager.cleanup_connection_file()
         manager.cleanup_ipc_files()
         manager._close_control_socket()

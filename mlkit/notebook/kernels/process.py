@@ -24,6 +24,10 @@ class KernelProcess(Protocol):
         """The exit status (a signal's number negated), or None while it is alive."""
         ...
 
+    async def done(self) -> None:
+        """Wait until the kernel has done its last work; the end may be a moment later."""
+        ...
+
     async def ended(self) -> int:
         """Wait for the end without polling; return the exit status."""
         ...
@@ -34,6 +38,10 @@ class KernelProcess(Protocol):
 
     def end(self) -> None:
         """Kill the kernel and return when it is gone."""
+        ...
+
+    def dismiss(self) -> None:
+        """Hear no more of it."""
         ...
 
 
@@ -56,6 +64,10 @@ class SpawnedProcess:
                 self._popen.wait()
             return self._popen.returncode
 
+    async def done(self) -> None:
+        """Wait for the end: a stock kernel does not say that it has finished."""
+        await self.ended()
+
     async def ended(self) -> int:
         """Wait on the process's file descriptor; where there is none, in a thread."""
         while (status := self.poll()) is None:
@@ -77,6 +89,9 @@ class SpawnedProcess:
         self.signal(signal.SIGKILL)
         while self.poll() is None:
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+
+    def dismiss(self) -> None:
+        """Nothing: a child that has ended was collected."""
 
     def _has_exited(self) -> bool:
         """Look without collecting the status."""

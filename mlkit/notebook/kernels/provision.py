@@ -91,7 +91,7 @@ class LeashedProvisioner(LocalProvisioner):
         self.leash.sweep(self.serial)
 
     def forget(self) -> None:
-        """Put the ended process away."""
+        """Put the process away, which has ended or been killed."""
         if self.kernel is not None:
             self.leash.drop(self.kernel)
             self.kernel = None

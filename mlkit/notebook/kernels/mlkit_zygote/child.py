@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.util
 import os
@@ -9,60 +10,22 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ipykernel.kernelapp import IPKernelApp
-from traitlets.config import Config
-
+from .application import ForkedKernelApp
 from .system import die_with_parent, rewrite_environ
 from .wire import receive, send
 
 __all__ = ["become_kernel", "leave_quickly"]
 
-HISTORY = "--HistoryManager.hist_file="
-LAST_MESSAGES_S = 5.0
-_kernels: list[int] = []
 PACKAGE = __name__.partition(".")[0]
-
-
-class ForkedKernelApp(IPKernelApp):
-    """IPython's kernel application, which waits for its orders before it runs anyone's code."""
-
-    orders: Any = None
-
-    def parse_command_line(self, argv: Any = None) -> None:
-        """Take the usual arguments as they are; a parser for all others costs 10 ms to make."""
-        config = usual_config(argv or ())
-        if config is None:
-            super().parse_command_line(argv)
-            return
-        self.argv, self.extra_args = list(argv), []
-        self.cli_config = config
-        self.update_config(config)
-
-    def init_path(self) -> None:
-        """Take up the orders; what follows (extensions, startup files) sees the right world."""
-        if self.orders is not None:
-            self.orders.take_up(self)
-        super().init_path()  # type: ignore[no-untyped-call] # ipykernel has no types here
-
-    def start(self) -> None:
-        """Run until the shutdown, and let the control thread finish before anything is closed.
-
-        It flushes once more after a shutdown request; if the output thread has been ended by then,
-        as stock kernels may do it, it waits for ever, and the kernel with it.
-        """
-        super().start()  # type: ignore[no-untyped-call] # ipykernel has no types here
-        for thread in (self.control_thread, self.shell_channel_thread):
-            if thread is not None and thread.is_alive():
-                thread.stop()
-                thread.join(timeout=LAST_MESSAGES_S)
+_links: dict[int, socket.socket] = {}
+"""The link to the driver, under the process id of the kernel that it belongs to."""
 
 
 class Orders:
-    """Environment, working directory and log of a kernel; they may come after it has booted."""
+    """Environment, working directory and streams of a kernel; they may come after it has booted."""
 
     def __init__(self, link: socket.socket, by_imports: dict[str, str]) -> None:
         self.link = link
@@ -91,7 +54,6 @@ class Orders:
             shell.starting_dir = str(Path.cwd())
             shell.history_manager.dir_hist[:] = [Path.cwd()]
         send(self.link, {"ready": True})
-        self.link.close()
 
     def set_environment(self, env: dict[str, str]) -> None:
         """Make `env` the environment, and repeat what was derived from the zygote's."""
@@ -126,7 +88,8 @@ def become_kernel(link: socket.socket, *, parent: int, by_imports: dict[str, str
     boot = receive(link)
     if boot is None:
         os._exit(1)
-    _kernels.append(os.getpid())
+    _links[os.getpid()] = link
+    os.register_at_fork(after_in_child=link.close)  # a child of the kernel must not hold it open
     orders = Orders(link, by_imports)
     if not boot[0]["spare"]:
         orders.take_up()
@@ -146,42 +109,23 @@ def run(arguments: list[str], orders: Orders) -> None:
     app.start()
 
 
-def usual_config(arguments: Sequence[str]) -> Config | None:
-    """The configuration that the arguments mean, if they are what nbclient and Papermill pass.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        Without the program's name.
-
-    Returns
-    -------
-    Config or None
-        None if there is anything else among them.
-    """
-    match list(arguments):
-        case ["-f", file]:
-            return Config(IPKernelApp={"connection_file": file})
-        case ["-f", file, history] if history.startswith(HISTORY):
-            place = history.removeprefix(HISTORY)
-            return Config(
-                IPKernelApp={"connection_file": file}, HistoryManager={"hist_file": place}
-            )
-    return None
-
-
 def leave_quickly() -> None:
     """End a kernel without visiting the pages that it shares with the zygote.
 
     It runs after every other callback, IPython's among them, which has emptied the notebook's
-    namespace: what has no other owner is closed and flushed here.
+    namespace: what has no other owner is closed and flushed here. What the system still has to do
+    after that, the driver need not wait for.
     """
-    if os.getpid() in _kernels:
-        gc.collect()
-        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-            if stream is not None and not stream.closed:
-                stream.flush()
-        os._exit(0)
+    link = _links.get(os.getpid())
+    if link is None:
+        return
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    with contextlib.suppress(OSError):  # the driver has hung up
+        send(link, {"finished": True})
+    os._exit(0)
 
 
 def _reseed() -> None:

@@ -86,10 +86,13 @@ class Server:
                         send(link, {"exit": os.waitstatus_to_exitcode(status)})
                     link.close()
 
-    def kill(self) -> None:
-        """Kill the kernels that are still alive."""
+    def end(self) -> None:
+        """Kill the kernels that are still alive, and collect them."""
         for pid in self.kernels:
             kill_group(pid)
+        while self.kernels:
+            select.select([self.woken], [], [])
+            self.reap()
 
 
 def kill_group(group: int) -> None:
@@ -101,12 +104,12 @@ def kill_group(group: int) -> None:
 def main() -> None:
     """Preload, then serve; called with the control socket's number and the modules as arguments."""
     control = socket.socket(fileno=int(sys.argv[2]))
-    names = json.loads(sys.argv[3])
+    names, trusted = json.loads(sys.argv[3])
     atexit.register(leave_quickly)  # the first registered is the last to run
     sys.path[:] = [entry for entry in sys.path if entry]
     started = dict(os.environ)
     adopt_orphans()
-    preloaded = import_all(names)
+    preloaded = import_all(names, trusted)
     by_imports = {name: value for name, value in os.environ.items() if started.get(name) != value}
     send(control, {"skipped": preloaded.skipped, "unsafe": preloaded.unsafe})
     if preloaded.unsafe:
@@ -115,6 +118,6 @@ def main() -> None:
     zygote = os.getpid()
     link = server.serve()
     if link is None:
-        server.kill()
+        server.end()
         os._exit(0)
     become_kernel(link, parent=zygote, by_imports=by_imports)
