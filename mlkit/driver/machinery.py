@@ -63,6 +63,7 @@ class Machinery:
                     env=self._environment,
                     say=self._say,
                 )
+                self._kernels.prepare()
                 from mlkit.notebook.execute import PapermillRunner
 
                 self._runner = PapermillRunner(self._kernels)

@@ -54,6 +54,8 @@ def _project_modules() -> dict[str, str]:
             if name == "mlkit.ml" or name.startswith("mlkit.ml."):
                 found[name] = os.path.abspath(file)  # noqa: PTH100 - links stay as they are imported
             continue
+        if file.startswith(foreign):
+            continue  # most of them, and the disk need not be asked about links
         place = os.path.realpath(file)
         if not place.startswith(foreign) and "/site-packages/" not in place.replace(os.sep, "/"):
             found[name] = os.path.abspath(file)  # noqa: PTH100 - links stay as they are imported
@@ -64,7 +66,8 @@ def _foreign_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
     folders |= {os.path.dirname(os.__file__)}  # noqa: PTH120 - pathlib is not imported here
-    return tuple(os.path.realpath(folder) + os.sep for folder in folders)
+    folders |= {os.path.realpath(folder) for folder in folders}
+    return tuple(folder + os.sep for folder in folders)
 
 
 def _raised_classes() -> list[str]:
