@@ -89,6 +89,9 @@ def _catboost(seed: int) -> Any:
     )
 
 
+_STAMPS = ("model_guid", "train_finish_time")
+"""What CatBoost writes into a model although it says nothing about it."""
+
 _FAMILIES: dict[str, Callable[[int], Any]] = {
     "logistic_regression": _logistic_regression,
     "random_forest": _random_forest,
@@ -147,6 +150,14 @@ def build_model(
     return Pipeline([("encoder", encoder), ("estimator", estimator)])
 
 
+def _drop_stamps(estimator: Any) -> None:
+    """Empty the time and the random name in a CatBoost model: equal models are equal files."""
+    if hasattr(estimator, "get_metadata"):
+        kept = estimator.get_metadata()
+        for stamp in _STAMPS:
+            kept[stamp] = ""
+
+
 def fit_model(model: Any, table: pd.DataFrame) -> Any:
     """Fit a model on one thread, so that the result does not depend on the machine's cores.
 
@@ -169,9 +180,11 @@ def fit_model(model: Any, table: pd.DataFrame) -> Any:
     """
     with threadpool_limits(limits=1):
         try:
-            return model.fit(table[feature_columns(table)], table[TARGET])
+            model.fit(table[feature_columns(table)], table[TARGET])
         except (ValueError, TypeError) as error:
             raise ModelError(f"the model cannot be trained: {error}") from error
+    _drop_stamps(model.named_steps["estimator"])
+    return model
 
 
 def probabilities(model: Any, table: pd.DataFrame) -> Any:

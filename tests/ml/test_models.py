@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
 
 from mlkit.errors import MissingExtraError
 from mlkit.ml.artifacts import file_digest, write_model
@@ -127,3 +130,24 @@ def test_numbers_only_can_be_learned_from(parts: Parts) -> None:
     assert isinstance(train, pd.DataFrame)
     model = fit_model(build_model("lightgbm", train, 42), train)
     assert len(probabilities(model, parts.test)) == len(parts.test)
+
+
+class Stamped(DummyClassifier):  # type: ignore[misc]  # scikit-learn has no types
+    """An estimator that notes when it was trained, as CatBoost does."""
+
+    def fit(self, rows: pd.DataFrame, late: pd.Series) -> Any:
+        """Note the time in the metadata."""
+        self.metadata = {"train_finish_time": "2013-01-01", "model_guid": "f00", "depth": "5"}
+        return super().fit(rows, late)
+
+    def get_metadata(self) -> dict[str, str]:
+        """The metadata itself, as CatBoost hands it out."""
+        return self.metadata
+
+
+def test_stamps_of_time_are_taken_out_of_a_model(parts: Parts) -> None:
+    """And nothing else is."""
+    model = Pipeline([("encoder", "passthrough"), ("estimator", Stamped())])
+    fit_model(model, parts.train)
+    expected = {"train_finish_time": "", "model_guid": "", "depth": "5"}
+    assert model.named_steps["estimator"].metadata == expected
