@@ -34,7 +34,7 @@ def learn(
 
     def ask(answers: Mapping[str, str], check: str = CHECK, **asked: Any) -> str:
         path = submit(tmp_path / "exercises", NAME, answers)
-        shell = InteractiveShell.instance()
+        shell: Any = InteractiveShell.instance()
         shell.reset(new_session=True)
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             source = "".join(cell["source"])

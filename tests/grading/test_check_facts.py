@@ -1,0 +1,119 @@
+"""Facts are compared one by one, and a wrong one becomes the sentence that its author wrote."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlkit.inside.check_facts import (
+    ENDED,
+    NOT_ATTEMPTED,
+    SILENT,
+    UNKNOWN_NAME,
+    CheckSpec,
+    Observation,
+    judge,
+    read_facts,
+    same,
+)
+
+SPEC = CheckSpec(
+    id="check-x",
+    expected={"once": [1, 2], "twice": 0.3},
+    misconceptions=(
+        {"error": "KeyError", "say": "a key is missing"},
+        {"timeout": True, "say": "it never ends"},
+        {"when": {"once": [2, 1]}, "say": "the wrong way round"},
+        {"wrong": ["twice"], "when": {"once": [1, 2]}, "say": "only the second run is wrong"},
+    ),
+    otherwise="something else",
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_every_value_is_the_same_as_itself_through_json(value: Any) -> None:
+    """NaN and infinity too."""
+    assert same(json.loads(json.dumps(value)), value)
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "equal"),
+    [
+        (0.1 + 0.2, 0.3, True),
+        (1, 1.0, True),
+        (True, 1, False),
+        (0, False, False),
+        ("1", 1, False),
+        ([1, 2], [2, 1], False),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        (10**400, 1.0, False),
+        (float("nan"), float("nan"), True),
+        (None, 0, False),
+    ],
+)
+def test_numbers_are_near_and_types_are_kept(actual: Any, expected: Any, *, equal: bool) -> None:
+    """A bool is no number, a text is no number, order counts."""
+    assert same(actual, expected) is equal
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ('{"a": 1}\n', {"a": 1}),
+        ('debugging\n{"a": 1}\n', {"a": 1}),
+        ('{"a": 1}\ndebugging\n', None),
+        ("", None),
+        ("[1]", None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_facts_are_the_object_in_the_last_line(text: str, facts: Any) -> None:
+    """What an answer prints along the way does no harm; anything else is no facts."""
+    assert read_facts(text) == facts
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "message"),
+    [
+        (Observation(text='{"once": [1, 2], "twice": 0.3}'), "passed", ""),
+        (Observation(text='{"once": [2, 1], "twice": 0.3}'), "failed", "the wrong way round"),
+        (
+            Observation(text='{"once": [1, 2], "twice": 1}'),
+            "failed",
+            "only the second run is wrong",
+        ),
+        (Observation(text='{"once": 1, "twice": 1}'), "failed", "something else"),
+        (Observation(text='{"once": [1, 2]}'), "failed", "only the second run is wrong"),
+        (Observation(text='{"once": [1, 2], "twice": 0.3, "x": 1}'), "failed", "something else"),
+        (Observation(text="no facts"), "failed", SILENT),
+        (Observation(error="NotImplementedError"), "not_attempted", NOT_ATTEMPTED),
+        (Observation(error="KeyError"), "failed", "a key is missing"),
+        (Observation(error="NameError"), "failed", UNKNOWN_NAME),
+        (Observation(ended="timeout"), "timeout", "it never ends"),
+        (Observation(ended="died"), "error", ENDED["died"]),
+        (Observation(ended="memory"), "error", ENDED["memory"]),
+    ],
+)
+def test_an_observation_gets_its_status_and_sentence(
+    seen: Observation, status: str, message: str
+) -> None:
+    """The first misconception that fits, else the check's general sentence."""
+    judgement = judge(SPEC, seen)
+    assert (judgement.status, judgement.message) == (status, message)
+
+
+def test_a_rule_accepts_in_place_of_equality() -> None:
+    """It is named in the check, and decides outside the kernel."""
+    spec = CheckSpec(id="c", expected={"order": ["a", "b"]}, accept={"order": {"rule": "any"}})
+    seen = Observation(text='{"order": ["b", "a"]}')
+    accepts = {"any": lambda value, rule: sorted(value) == ["a", "b"]}
+    assert judge(spec, seen, rules=accepts).status == "passed"

@@ -1,0 +1,161 @@
+"""Exercises are made from solutions, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit.errors import GradingError
+from mlkit.grading.generate import drifted, main
+from mlkit.grading.source import (
+    Exercise,
+    exercise_notebook,
+    load_exercise,
+    notebook_text,
+    stub_of,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSWER = '''def f(x: int) -> int:
+    """Say."""
+    ### BEGIN SOLUTION
+    return x
+    ### END SOLUTION'''
+MENDED = """### BEGIN SOLUTION
+a = 2
+### END SOLUTION
+### BEGIN STUB
+# a = 1
+# if a:
+#     a
+### END STUB
+b = 1"""
+
+
+def _write(path: Path, **changes: Any) -> Path:
+    """A small solution, with some cells changed or, as None, left out."""
+    check = {"answers": ["answer-f"], "points": 1, "otherwise": "no"}
+    cells: dict[str, Any] = {
+        "title": {"cell_type": "markdown", "source": "# A title"},
+        "answer-f": {"source": ANSWER},
+        "check-f": {"source": "print(1)", "metadata": {"mlkit": check}},
+        "check-g": {"source": "hidden", "metadata": {"mlkit": check, "tags": ["hidden"]}},
+    }
+    cells |= changes
+    empty: dict[str, Any] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
+    notebook = {
+        "cells": [{**empty, "id": name, **c} for name, c in cells.items() if c is not None],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return path
+
+
+def test_no_exercise_has_drifted_from_its_solution() -> None:
+    """`make exercises` would change nothing."""
+    assert drifted(ROOT / "solutions", ROOT / "exercises") == []
+
+
+def test_a_solution_region_becomes_a_stub_with_signature_and_docstring() -> None:
+    """At the region's indentation."""
+    stub = 'def f(x: int) -> int:\n    """Say."""\n    raise NotImplementedError'
+    assert stub_of(ANSWER) == stub
+
+
+def test_a_stub_may_be_code_to_be_mended() -> None:
+    """It stands in the solution as comments."""
+    assert stub_of(MENDED) == "a = 1\nif a:\n    a\nb = 1"
+
+
+def test_the_model_answer_has_no_marks_and_no_stub(tmp_path: Path) -> None:
+    """It is what one would write."""
+    exercise = load_exercise(_write(tmp_path / "x.ipynb", **{"answer-f": {"source": MENDED}}))
+    assert exercise.solution == {"answer-f": "a = 2\nb = 1"}
+
+
+def test_a_learner_gets_no_hidden_check_and_no_solution(exercises: Mapping[str, Exercise]) -> None:
+    """Nor an output anywhere but at a check."""
+    for exercise in exercises.values():
+        notebook = exercise_notebook(exercise)
+        text = notebook_text(notebook)
+        assert "SOLUTION" not in text
+        assert not [check.id for check in exercise.checks if check.hidden and check.id in text]
+        printed = {cell["id"] for cell in notebook["cells"] if cell.get("outputs")}
+        assert printed == {check.id for check in exercise.checks if not check.hidden}
+
+
+def test_an_exercise_keeps_what_a_check_should_print_beside_its_output(
+    exercises: Mapping[str, Exercise],
+) -> None:
+    """A learner who runs the notebook overwrites the output."""
+    for exercise in exercises.values():
+        cells = {cell["id"]: cell for cell in exercise_notebook(exercise)["cells"]}
+        for check in exercise.checks:
+            if not check.hidden:
+                assert cells[check.id]["metadata"]["mlkit"]["expected"] == check.expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"answer-f": None}, "no cell has an id that starts with 'answer-'"),
+        ({"answer-f": {"source": "def f(): return 1"}}, "'answer-f' has no region"),
+        (
+            {"check-f": {"metadata": {"mlkit": {"answers": ["answer-x"], "otherwise": "no"}}}},
+            "names the answer 'answer-x'",
+        ),
+        ({"check-f": {"metadata": {"mlkit": {"otherwise": "no"}}}}, "names no answer"),
+        (
+            {"check-f": {"metadata": {"mlkit": {"answers": ["answer-f"]}}}},
+            "no sentence 'otherwise'",
+        ),
+        ({"more": {"id": "answer-f", "source": ANSWER}}, "two cells have the id 'answer-f'"),
+    ],
+)
+def test_a_broken_solution_is_refused_with_the_cell_that_breaks_it(
+    changes: dict[str, Any], fault: str, tmp_path: Path
+) -> None:
+    """And with the file."""
+    path = _write(tmp_path / "x.ipynb", **changes)
+    with pytest.raises(GradingError, match=fault) as caught:
+        load_exercise(path)
+    assert caught.value.file == str(path)
+
+
+def test_drift_ends_with_1_and_a_broken_folder_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit codes of every command."""
+    folders = ["--solutions", str(tmp_path), "--exercises", str(tmp_path / "exercises"), "--check"]
+    assert main(folders) == 0
+    _write(tmp_path / "x.ipynb")
+    assert main(folders) == 1
+    assert "run make exercises" in capsys.readouterr().err
+    (tmp_path / "y.ipynb").write_text("no json", encoding="utf-8")
+    assert main(folders) == 2
+
+
+@pytest.mark.kernel
+def test_generating_runs_the_solution_and_stores_what_its_checks_print(tmp_path: Path) -> None:
+    """And an exercise made from it does not drift."""
+    source = "print('{\"f\": ' + str(f(3)) + '}')"
+    check = {"answers": ["answer-f"], "points": 1, "otherwise": "no"}
+    path = _write(
+        tmp_path / "x.ipynb",
+        **{"check-f": {"source": source, "metadata": {"mlkit": check}}, "check-g": None},
+    )
+    folders = ["--solutions", str(tmp_path), "--exercises", str(tmp_path / "exercises")]
+    assert main(folders) == 0
+    assert load_exercise(path).checks[0].expected == {"f": 3}
+    assert main([*folders, "--check"]) == 0
