@@ -77,6 +77,10 @@ class Configuration:
         """The pipeline's parameters for records, secrets hidden."""
         return {name: encode(bound.public) for name, bound in self.pipeline.items()}
 
+    def sources(self) -> dict[str, str]:
+        """Where each of the pipeline's parameters came from."""
+        return {name: bound.origin for name, bound in self.pipeline.items()}
+
     def of(self, instance: Instance) -> dict[str, Bound]:
         """What one instance receives, its `foreach` value included."""
         bound = dict(self.stages.get(instance.stage.name, {}))

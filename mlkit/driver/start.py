@@ -226,7 +226,11 @@ class _Run:
             status=RunStatus.RUNNING,
             started=self.services.clock.now(),
             parameters=self.configuration.shown(),
-            options={**self.options.to_json(), "overrides": self.configuration.overrides},
+            options={
+                **self.options.to_json(),
+                "overrides": self.configuration.overrides,
+                "parameter_sources": self.configuration.sources(),
+            },
             edges=edges(self.pipeline),
             complete=complete,
         )

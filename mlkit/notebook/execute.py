@@ -32,6 +32,7 @@ ENGINE = "mlkit"
 FAREWELL = "KeyboardInterrupt caught in kernel"
 """What ipykernel reports when it is ended as jupyter_client does it: SIGINT first."""
 
+MARKER_TAG = "papermill-error-cell-tag"
 KERNEL_LOG = "kernel.txt"
 """Beside the log: what the kernel's process itself writes; moved into the log at the end."""
 
@@ -115,8 +116,16 @@ class PapermillRunner:
         finally:
             _take_over(request.log.with_name(KERNEL_LOG), log)
             log.close()
+        _without_markers(session.nb)
         session.save()
         return session.result()
+
+
+def _without_markers(notebook: Any) -> None:
+    """Take out the two cells that Papermill adds to a failed notebook: the report has its own."""
+    notebook.cells = [
+        cell for cell in notebook.cells if MARKER_TAG not in cell.metadata.get("tags", [])
+    ]
 
 
 def _take_over(raw: Path, log: AttemptLog) -> None:
