@@ -12,6 +12,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_info
 
 from mlkit.errors import MissingExtraError
 from mlkit.ml.artifacts import file_digest, write_model
@@ -27,6 +28,8 @@ LIBRARIES = {
     "xgboost": "xgboost",
     "lightgbm": "lightgbm",
 }
+
+WITH_THREADS = ("random_forest", "xgboost", "lightgbm")
 
 
 def test_the_families_are_known() -> None:
@@ -52,6 +55,14 @@ def test_the_same_training_gives_the_same_file(name: str, parts: Parts, tmp_path
     for run in ("one", "two"):
         write_model(tmp_path / run, fit_model(build_model(name, parts.train, 42), parts.train))
     assert file_digest(tmp_path / "one") == file_digest(tmp_path / "two")
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARIES))
+def test_seed_and_threads_are_set_in_so_many_words(name: str, parts: Parts) -> None:
+    """A library's own default would do today, and might not tomorrow."""
+    settings = build_model(name, parts.train, 7).named_steps["estimator"].get_params()
+    assert settings["random_state"] == 7
+    assert settings.get("n_jobs") in ({1} if name in WITH_THREADS else {None})
 
 
 @pytest.mark.parametrize("name", sorted(LIBRARIES))
@@ -137,6 +148,7 @@ class Stamped(DummyClassifier):  # type: ignore[misc]  # scikit-learn has no typ
 
     def fit(self, rows: pd.DataFrame, late: pd.Series) -> Any:
         """Note the time in the metadata."""
+        self.threads = {pool["num_threads"] for pool in threadpool_info()}
         self.metadata = {"train_finish_time": "2013-01-01", "model_guid": "f00", "depth": "5"}
         return super().fit(rows, late)
 
@@ -151,3 +163,10 @@ def test_stamps_of_time_are_taken_out_of_a_model(parts: Parts) -> None:
     fit_model(model, parts.train)
     expected = {"train_finish_time": "", "model_guid": "", "depth": "5"}
     assert model.named_steps["estimator"].metadata == expected
+
+
+def test_training_has_one_thread_only(parts: Parts) -> None:
+    """Also in the libraries that take their number of threads from elsewhere."""
+    model = Pipeline([("encoder", "passthrough"), ("estimator", Stamped())])
+    fit_model(model, parts.train)
+    assert model.named_steps["estimator"].threads == {1}

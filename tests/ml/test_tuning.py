@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sklearn.model_selection import TimeSeriesSplit
 
 from mlkit.ml.errors import ModelError
 from mlkit.ml.models import MODEL_NAMES, probabilities
@@ -18,6 +19,7 @@ def test_a_search_halves_and_is_reproducible(parts: Parts) -> None:
     assert rounds["size"].tolist()[:2] == [9, 3]
     assert rounds["first"].iloc[1] == 3 * rounds["first"].iloc[0]
     assert len(probabilities(search.best_estimator_, parts.test)) == len(parts.test)
+    assert isinstance(search.cv, TimeSeriesSplit)
     again = search_settings("xgboost", parts.train, 9, 42)
     assert best_settings(again) == best_settings(search)
     assert search_table(again).equals(table)
