@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Instance, Pipeline
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.values import safe_name
-from mlkit.driver.mapping import instances_of
 from mlkit.driver.selecting import split_id
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.notebook.cells import read_notebook
 from mlkit.notebook.declarations import PARAMETERS_TAG
 from mlkit.notebook.injection import INJECTED_TAG, Assignment, injection_source
+from mlkit.planner.mapping import instances_of
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["write_debug_notebook"]
@@ -54,7 +55,7 @@ def write_debug_notebook(
     document = json.loads(Path(instance.stage.notebook).read_text(encoding="utf-8"))
     source = read_notebook(Path(instance.stage.notebook))
     place = next((c.index + 1 for c in source.cells if PARAMETERS_TAG in c.tags), 0)
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "metadata": {"tags": [INJECTED_TAG]},
         "source": _source(instance, configuration, entry, outputs),
