@@ -37,9 +37,9 @@ KERNEL_LOG = "kernel.txt"
 """Beside the log: what the kernel's process itself writes; moved into the log at the end."""
 
 
-NOT_NEEDED = ("rfc3987_syntax", "pyarrow.fs")
-"""Optional dependencies of jsonschema and Papermill that take a second to import: a grammar for the
-format `iri`, which no notebook uses, and Papermill's access to Hadoop."""
+NOT_NEEDED = ("rfc3987_syntax", "rfc3986_validator", "isoduration", "pyarrow.fs")
+"""Optional dependencies of jsonschema and Papermill that take a second to import: checks of formats
+that no notebook uses (`iri`, `uri`, `duration`), and Papermill's access to Hadoop."""
 
 
 def warm_up() -> None:

@@ -13,6 +13,10 @@ from mlkit.notebook.cells import read_notebook
 
 __all__ = ["modules_to_preload"]
 
+_PARQUET = ("pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat")
+_LATE = {"read_parquet": _PARQUET, "to_parquet": _PARQUET}
+"""What pandas imports when one of its functions is called for the first time."""
+
 _MLKIT = Path(__file__).parents[1]
 
 
@@ -82,6 +86,8 @@ def _modules(source: str, package: str | None) -> set[str]:
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            names.update(_LATE.get(node.attr, ()))
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
