@@ -41,7 +41,13 @@ Isolation = Literal["sandboxed", "limited"]
 HOME = "/home/learner"
 SOCKETS = "/run/kernel"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/alternatives")
+SETTINGS = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/localtime",
+    "/etc/alternatives",
+    "/etc/fonts",
+)
 FIRST_UID = 1_000_000_000
 INMATE = Path(__file__).with_name("inmate.py")
 
@@ -117,6 +123,7 @@ def environment() -> dict[str, str]:
         "TMPDIR": "/tmp",
         "MPLBACKEND": "agg",
         "PYTHONHASHSEED": "0",
+        "LOKY_MAX_CPU_COUNT": "2",
         **threads,
     }
 

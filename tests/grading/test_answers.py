@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,3 +90,23 @@ def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercis
     """`mlkit.check` finds a check by its id alone."""
     ids = [check.id for exercise in exercises.values() for check in exercise.checks]
     assert sorted(ids) == sorted(set(ids))
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", NAMES)
+def test_a_solved_exercise_is_green_under_plain_nbval_and_a_stub_is_red(
+    name: str, exercises: Mapping[str, Exercise], submit: Callable[..., Path], tmp_path: Path
+) -> None:
+    """At once and offline, for the model and for another right answer that prints."""
+    model = exercises[name].solution
+    others = [{**model, **case["answers"]} for case in _cases("right_answers", name)[:1]]
+    solved = [
+        submit(tmp_path / str(number), name, answers)
+        for number, answers in enumerate([model, *others])
+    ]
+    stub = submit(tmp_path / "stub", name, {})
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider"]
+    green = subprocess.run([*command, *solved], cwd=tmp_path, capture_output=True, check=False)
+    assert green.returncode == 0, green.stdout.decode()
+    red = subprocess.run([*command, stub], cwd=tmp_path, capture_output=True, check=False)
+    assert red.returncode == 1, red.stdout.decode()
