@@ -92,6 +92,9 @@ def root(
     version: bool = typer.Option(  # noqa: FBT001 - typer reads the signature
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
+    verbose: bool = typer.Option(  # noqa: FBT001 - typer reads the signature
+        False, "--verbose", help="Show a traceback when something goes wrong inside mlkit."
+    ),
 ) -> None:
     r"""Pipelines of notebooks: learn them, build them, run them.
 
@@ -126,9 +129,12 @@ def _is_pipeline(word: str) -> bool:
 
 
 def _run(arguments: list[str]) -> int:
-    from mlkit.cli.output import fail
+    from functools import partial
+
+    from mlkit.cli import output
     from mlkit.errors import MlkitError
 
+    fail = partial(output.fail, as_json="--json" in arguments)
     try:
         code = app(arguments, prog_name="mlkit", standalone_mode=False)
         return int(code or 0)
@@ -157,6 +163,6 @@ def _run(arguments: list[str]) -> int:
             raise
         fail(
             f"something went wrong inside mlkit: {type(error).__name__}: {error}",
-            remedy="Call the command again with --verbose for the traceback, and report it",
+            remedy="For the traceback call 'mlkit --verbose COMMAND …'; please report it",
             exit_code=1,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any, NoReturn
 
 import typer
@@ -28,6 +27,7 @@ def fail(
     line: int | None = None,
     remedy: str | None = None,
     exit_code: int = 2,
+    as_json: bool = False,
 ) -> NoReturn:
     """Say what is wrong, where, and what to do; then end the command.
 
@@ -41,8 +41,10 @@ def fail(
         What to do.
     exit_code : int
         2 for a mistake found before anything ran, 1 for a failure.
+    as_json : bool
+        Say it as one JSON document on stdout as well.
     """
-    if "--json" in sys.argv[1:]:
+    if as_json:
         error = {"message": message, "file": file, "line": line, "remedy": remedy}
         print_json({"error": error})
     place = "" if file is None else f"{file}:{line}: " if line is not None else f"{file}: "

@@ -1,0 +1,75 @@
+"""The command line as a whole: help, errors, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlkit.cli.main import COMMANDS, load_command
+from tests.cli.conftest import Call
+
+HEAVY = "pandas sklearn papermill mlflow nbformat nbclient matplotlib jupyter_client zmq rich"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_json(name: str, call: Call) -> None:
+    """Each command says what it does, and takes --json."""
+    spoken = call(name, "--help")
+    assert spoken.code == 0
+    assert f"mlkit {name}" in spoken.out
+    assert "--json" in spoken.out
+    assert (load_command(name).help or "").strip()
+
+
+def test_an_unknown_command_is_named_with_a_remedy(call: Call) -> None:
+    """A typing error ends with exit code 2 and a way out."""
+    spoken = call("rnu")
+    assert spoken.code == 2
+    assert "No such command 'rnu'" in spoken.err
+    assert "mlkit --help" in spoken.err
+    assert "Traceback" not in spoken.err
+
+
+def test_an_error_with_json_is_one_document(call: Call, tmp_path: Path) -> None:
+    """With --json an error stands on stdout as one document, and for people on stderr."""
+    spoken = call("plan", tmp_path / "nothing", "--json")
+    assert spoken.code == 2
+    error = spoken.json()["error"]
+    assert error["message"] == "there is no such pipeline"
+    assert error["file"].endswith("nothing")
+    assert error["line"] is None
+    assert "pipeline.yaml" in error["remedy"]
+    assert "there is no such pipeline" in spoken.err
+
+
+def test_the_version_is_the_packages(call: Call) -> None:
+    """`--version` prints the version."""
+    from mlkit import __version__
+
+    assert call("--version").out == f"mlkit {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["plan", "{words}"]])
+def test_nothing_heavy_is_imported_for_help_and_plan(words: list[str], words_folder: Path) -> None:
+    """Help and plan start without the libraries of notebooks."""
+    given = [word.replace("{words}", str(words_folder)) for word in words]
+    code = (
+        "import sys\n"
+        "from mlkit.cli.main import main\n"
+        "try:\n"
+        f"    main({given!r})\n"
+        "except SystemExit:\n"
+        f"    print('HEAVY', sorted(set({HEAVY!r}.split()) & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.fixture(name="words_folder")
+def _words_folder(words: Path) -> Path:
+    return words
