@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install run test lab check format test-slow bench bench-peers exercises clean
@@ -26,7 +27,7 @@ run: install  ## run the flights pipeline on the real data and write its report
 	$(BIN)/mlkit run notebooks/flights --report
 
 lab: install  ## open JupyterLab on the page to start with
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb
+	$(BIN)/jupyter lab $(ROOT_OPTION) --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb $(LAB)
 
 test: check  ## run every check that CI runs
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
