@@ -66,16 +66,22 @@ def database_uri(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, wait_s: float) -> Iterator[None]:
     """Let one process at a time change the registry; a dead holder's lock ends with it."""
-    connection = sqlite3.connect(folder / "mlflow.lock", timeout=_LOCK_WAIT_S, isolation_level=None)
+    connection = sqlite3.connect(folder / "mlflow.lock", timeout=wait_s, isolation_level=None)
     try:
-        connection.execute("BEGIN EXCLUSIVE")
+        _lock(connection)
         yield
-    except sqlite3.OperationalError as error:
-        raise RegistryError(f"the registry in {folder.name!r} is in use: {error}") from error
     finally:
         connection.close()
+
+
+def _lock(connection: sqlite3.Connection) -> None:
+    """Take the lock; it ends with the connection."""
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        raise RegistryError(f"the registry is in use: {error}; try again later") from error
 
 
 def _client(folder: Path) -> Any:
@@ -89,7 +95,25 @@ def _client(folder: Path) -> Any:
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def champion(name: str, folder: Path) -> dict[str, Any] | None:
+@contextlib.contextmanager
+def _opened(folder: Path, lock_wait_s: float = _LOCK_WAIT_S) -> Iterator[Any]:
+    """MLflow's client, while nobody else changes the registry."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    with _locked(folder, lock_wait_s):
+        try:
+            yield _client(folder)
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise RegistryError(
+                f"the registry's database {_DATABASE!r} cannot be used: {cause}; "
+                "move it away to begin with an empty registry"
+            ) from error
+
+
+def champion(
+    name: str, folder: Path, *, lock_wait_s: float = _LOCK_WAIT_S
+) -> dict[str, Any] | None:
     """The registry's present champion.
 
     Parameters
@@ -98,6 +122,8 @@ def champion(name: str, folder: Path) -> dict[str, Any] | None:
         The registered model's name.
     folder : Path
         The registry's folder.
+    lock_wait_s : float
+        For how long to wait while another process changes the registry, in seconds.
 
     Returns
     -------
@@ -109,9 +135,9 @@ def champion(name: str, folder: Path) -> dict[str, Any] | None:
         return None
     from mlflow.exceptions import MlflowException
 
-    with _locked(folder):
+    with _opened(folder, lock_wait_s) as client:
         try:
-            version = _client(folder).get_model_version_by_alias(name, ALIAS)
+            version = client.get_model_version_by_alias(name, ALIAS)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -196,8 +222,7 @@ def register(
     folder, digest = registry_folder(), file_digest(model_file)
     folder.mkdir(parents=True, exist_ok=True)
     saved = folder / _ARTIFACTS / name / digest
-    with _locked(folder):
-        client = _client(folder)
+    with _opened(folder) as client:
         version = _known_version(client, name, digest)
         is_new = version is None
         if not (saved / "MLmodel").is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from mlkit.ml import registry, serving
 from mlkit.ml.artifacts import file_digest, read_model, write_model
-from mlkit.ml.errors import ServingError
+from mlkit.ml.errors import RegistryError, ServingError
 from mlkit.ml.models import build_model, fit_model
 from mlkit.ml.splitting import Parts
 
@@ -79,6 +80,25 @@ def test_the_same_model_is_registered_once_and_the_alias_moves(
     assert registry.champion("trains", registry_home) is None
     folders = sorted(path.name for path in (registry_home / "mlartifacts" / "flights").iterdir())
     assert folders == sorted(map(file_digest, model_files))
+
+
+def test_a_damaged_database_is_named(registry_home: Path) -> None:
+    """With what to do about it."""
+    registry_home.mkdir()
+    (registry_home / "mlflow.db").write_bytes(b"this is no database, and long enough to tell")
+    with pytest.raises(RegistryError, match=r"'mlflow\.db' cannot be used: .*move it away"):
+        registry.champion("flights", registry_home)
+
+
+def test_a_registry_in_use_is_waited_for_and_then_named(registry_home: Path) -> None:
+    """Here for a tenth of a second."""
+    registry_home.mkdir()
+    (registry_home / "mlflow.db").touch()
+    holder = sqlite3.connect(registry_home / "mlflow.lock", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(RegistryError, match=r"the registry is in use: .*try again later"):
+        registry.champion("flights", registry_home, lock_wait_s=0.1)
+    holder.close()
 
 
 REGISTER = """
