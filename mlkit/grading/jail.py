@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, astuple
@@ -31,6 +32,7 @@ from mlkit.grading.seccomp import filter_program
 
 __all__ = ["Jail"]
 
+LINUX = sys.platform == "linux"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -54,7 +56,7 @@ class Jail:
         start = self._start_sandboxed if self._sandboxed else self._start_limited
         try:
             self.process, self._first, self.prefix = start(surroundings)
-            self.ended_fd = os.pidfd_open(self.process.pid)
+            self.ended_fd = _readable_at_end(self.process)
         except BaseException:
             self._remove()
             raise
@@ -130,7 +132,8 @@ class Jail:
         return sum(_private_bytes(pid) for pid in self._members())
 
     def _members(self) -> Iterator[int]:
-        for entry in os.listdir("/proc"):  # noqa: PTH208 - names are all we need
+        entries = os.listdir("/proc") if LINUX else []  # noqa: PTH208 - names are all we need
+        for entry in entries:
             if entry.isdigit() and self._is_member(int(entry)):
                 yield int(entry)
 
@@ -181,6 +184,20 @@ def _as_file(content: bytes) -> int:
     os.write(descriptor, content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def _readable_at_end(process: subprocess.Popen[bytes]) -> int:
+    """A file descriptor that becomes readable when a process has ended."""
+    if LINUX:
+        return os.pidfd_open(process.pid)
+    heard, told = os.pipe()
+
+    def wait() -> None:
+        process.wait()
+        os.close(told)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return heard
 
 
 def _namespace(pid: int) -> int | None:

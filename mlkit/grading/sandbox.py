@@ -146,7 +146,13 @@ def uid() -> int:
 
 def _walls(around: Surroundings) -> list[str]:
     """Bubblewrap's own options: namespaces and what is mounted."""
-    walls = ["bwrap", "--die-with-parent", "--new-session", "--hostname", "sandbox"]
+    walls = [
+        shutil.which("bwrap") or "bwrap",
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "sandbox",
+    ]
     walls += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     walls += ["--unshare-cgroup-try"]
     if os.geteuid() == 0:
@@ -176,7 +182,9 @@ def _walls(around: Surroundings) -> list[str]:
 
 @functools.cache
 def _can_disable_userns() -> bool:
-    usage = subprocess.run(["bwrap", "--help"], capture_output=True, text=True, check=False)
+    usage = subprocess.run(
+        [shutil.which("bwrap") or "bwrap", "--help"], capture_output=True, text=True, check=False
+    )
     return "--disable-userns" in usage.stdout
 
 

@@ -1,0 +1,171 @@
+"""Kernels in their jail: what ends them is told, and nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty
+
+import pytest
+
+from mlkit.errors import GradingError
+from mlkit.grading import sandbox
+from mlkit.grading.kernel import InmateKernel
+from mlkit.grading.limits import Limits
+from mlkit.grading.sandbox import Isolation, Surroundings
+from mlkit.grading.seccomp import MACHINES, filter_program
+
+LIMITS = Limits(cell_s=2, output_bytes=200_000, memory_bytes=400_000_000)
+
+
+@pytest.fixture(params=["sandboxed", "limited"])
+def kernel(request: pytest.FixtureRequest) -> Iterator[InmateKernel]:
+    """A kernel in a sandbox if there is one here, and one with limits only."""
+    walls: Isolation = request.param
+    if walls == "sandboxed":
+        request.getfixturevalue("sandbox")
+    running = InmateKernel(Surroundings(limits=LIMITS), walls)
+    yield running
+    running.stop()
+
+
+def _run(kernel: InmateKernel, source: str) -> str:
+    """Run a cell and give its standard output."""
+    asked = kernel.execute_cell_input(source)
+    kernel.await_reply(asked)
+    text: str = ""
+    while True:
+        message = kernel.get_message("iopub", 5)
+        if message["parent_header"].get("msg_id") != asked:
+            continue
+        text += str(message["content"].get("text", ""))
+        if message["content"].get("execution_state") == "idle":
+            return text
+
+
+@pytest.mark.kernel
+def test_a_kernel_runs_one_cell_after_the_other(kernel: InmateKernel) -> None:
+    """In an empty folder of its own, with an environment of its own."""
+    assert _run(kernel, "x = 1 + 1") == ""
+    assert _run(kernel, "import os; print(x, os.listdir() == ['.ipython'])") == "2 True\n"
+    assert "PYTEST_CURRENT_TEST" not in _run(kernel, "print(dict(os.environ))")
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import os; os._exit(3)", "died"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "died"),
+        ("while True: pass", "timeout"),
+        ("while True: print('x' * 1000)", "output"),
+        ("held = []\nwhile True: held.append(bytearray(b'x' * 5_000_000))", "memory"),
+    ],
+)
+def test_what_ended_a_kernel_is_told(kernel: InmateKernel, source: str, reason: str) -> None:
+    """And it is told in time."""
+    started = time.monotonic()
+    asked = kernel.execute_cell_input(source)
+    with pytest.raises(Empty):
+        kernel.await_reply(asked)
+    assert kernel.reason == reason
+    assert not kernel.is_alive()
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("walls", ["sandboxed", "limited"])
+def test_a_kernel_ends_with_the_grader_however_that_ends(
+    walls: str, request: pytest.FixtureRequest
+) -> None:
+    """SIGKILL to the process that started it."""
+    if walls == "sandboxed":
+        request.getfixturevalue("sandbox")
+    code = (
+        "import sys, time\n"
+        "from mlkit.grading.kernel import InmateKernel\n"
+        "from mlkit.grading.limits import Limits\n"
+        "from mlkit.grading.sandbox import Surroundings\n"
+        "kernel = InmateKernel(Surroundings(limits=Limits(total_s=77777)), sys.argv[1])\n"
+        "print('started', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, walls], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"started\n"
+    assert _inmates()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    deadline = time.monotonic() + 10
+    while _inmates() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _inmates() == []
+
+
+def _inmates() -> list[str]:
+    """Processes of the kernel that the test above has started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            line = (entry / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if "inmate.py" in line and "77777" in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("sandbox")
+def test_secret_folders_below_visible_ones_are_empty(tmp_path: Path) -> None:
+    """Should somebody keep solutions inside the environment."""
+    secret = Path(sys.prefix) / "etc"
+    around = Surroundings(limits=LIMITS, secret=(secret, tmp_path))
+    kernel = InmateKernel(around, "sandboxed")
+    try:
+        told = _run(kernel, f"import os; print(os.listdir({str(secret)!r}))")
+        assert (told, secret.is_dir(), os.listdir(secret) != []) == ("[]\n", True, True)  # noqa: PTH208 - as above
+        assert _run(kernel, f"print(os.path.exists({str(tmp_path)!r}))") == "False\n"
+    finally:
+        kernel.stop()
+
+
+def test_a_kernel_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the words of the process that failed."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(GradingError, match="the kernel did not start: it said nothing"):
+        InmateKernel(Surroundings(limits=LIMITS), "limited")
+
+
+def test_a_sandbox_that_does_not_work_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bubblewrap that fails, as in a container that forbids namespaces."""
+    for name in ("bwrap", "setpriv"):
+        tool = tmp_path / name
+        tool.write_text("#!/bin/sh\necho No permissions >&2; exit 1\n", encoding="utf-8")
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sandbox.why_limited.cache_clear()
+    try:
+        assert sandbox.why_limited() == "bubblewrap does not work here (No permissions)"
+        assert sandbox.isolation() == "limited"
+    finally:
+        sandbox.why_limited.cache_clear()
+
+
+@pytest.mark.parametrize("machine", sorted(MACHINES))
+def test_every_jump_of_the_filter_stays_inside_it(machine: str) -> None:
+    """It begins with the machine's own check, and ends by allowing what is left."""
+    program = list(struct.iter_unpack("=HBBI", filter_program(machine)))
+    for place, (_, over, otherwise, _value) in enumerate(program):
+        assert place + 1 + max(over, otherwise) < len(program) or place == len(program) - 1
+    assert program[1][3] == MACHINES[machine].audit
+    assert program[-1][3] == 0x7FFF0000
+    assert filter_program("sparc") == b""
