@@ -6,12 +6,16 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.errors import UnknownRunError
 
-__all__ = ["RUNS_DIR_VARIABLE", "find_run", "list_runs", "runs_folder"]
+if TYPE_CHECKING:
+    from mlkit.reports.comparison import Comparison
+
+__all__ = ["RUNS_DIR_VARIABLE", "compare", "find_run", "list_runs", "runs_folder"]
 
 RUNS_DIR_VARIABLE = "MLKIT_RUNS_DIR"
 
@@ -77,3 +81,23 @@ def list_runs(runs_dir: Path | str) -> Sequence[RunRecord]:
         return []
     with contextlib.closing(Database(folder.database)) as database:
         return database.load_runs()
+
+
+def compare(one: str, other: str, runs_dir: Path | str) -> Comparison:
+    """Hold two runs side by side: parameters, code, artifacts and metrics.
+
+    Parameters
+    ----------
+    one, other : str
+        The runs' ids, as for `find_run`.
+    runs_dir : Path or str
+        The runs folder.
+
+    Raises
+    ------
+    UnknownRunError
+        If there is no such run.
+    """
+    from mlkit.reports.comparison import compare_runs
+
+    return compare_runs(find_run(one, runs_dir), find_run(other, runs_dir))
