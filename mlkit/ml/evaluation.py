@@ -21,7 +21,9 @@ __all__ = [
 ]
 
 
-def probability_scores(late: ArrayLike, probability: ArrayLike) -> dict[str, float]:
+def probability_scores(
+    late: ArrayLike, probability: ArrayLike, known_rate: float
+) -> dict[str, float]:
     """Scores that need no threshold.
 
     Parameters
@@ -30,21 +32,24 @@ def probability_scores(late: ArrayLike, probability: ArrayLike) -> dict[str, flo
         The truth, 0 or 1; both must occur.
     probability : array-like of shape (n_flights,)
         The predicted probability of being late.
+    known_rate : float
+        The share of late flights in the training part, which is what one would say of every flight
+        without a model (the share in the part that is scored is known only afterwards).
 
     Returns
     -------
     dict
         `roc_auc`, `pr_auc` (average precision), `brier` (mean squared error of the probability),
-        `base_rate` (share of late flights: the PR AUC of guessing) and `brier_of_base_rate` (the
-        Brier score of always predicting the base rate).
+        `base_rate` (share of late flights: the PR AUC of guessing) and `brier_of_known_rate` (the
+        Brier score of saying `known_rate` of every flight).
     """
-    rate = float(np.mean(np.asarray(late)))
+    truth = np.asarray(late, dtype="float64")
     return {
         "roc_auc": float(metrics.roc_auc_score(late, probability)),
         "pr_auc": float(metrics.average_precision_score(late, probability)),
         "brier": float(metrics.brier_score_loss(late, probability)),
-        "base_rate": rate,
-        "brier_of_base_rate": rate * (1.0 - rate),
+        "base_rate": float(truth.mean()),
+        "brier_of_known_rate": float(np.mean((truth - known_rate) ** 2)),
     }
 
 
@@ -156,7 +161,9 @@ def choose(candidates: Sequence[Mapping[str, Any]]) -> int:
     return int(np.argmax([float(candidate["roc_auc"]) for candidate in candidates]))
 
 
-def report(late: ArrayLike, probability: ArrayLike, threshold: float) -> dict[str, Any]:
+def report(
+    late: ArrayLike, probability: ArrayLike, *, threshold: float, known_rate: float
+) -> dict[str, Any]:
     """Everything that is said about the chosen model on the test part.
 
     Parameters
@@ -167,6 +174,8 @@ def report(late: ArrayLike, probability: ArrayLike, threshold: float) -> dict[st
         The predicted probability of being late.
     threshold : float
         The threshold that was chosen on the validation part.
+    known_rate : float
+        The share of late flights in the training part.
 
     Returns
     -------
@@ -174,7 +183,7 @@ def report(late: ArrayLike, probability: ArrayLike, threshold: float) -> dict[st
         `probability_scores`, `threshold_scores` and `calibration` in one.
     """
     return (
-        probability_scores(late, probability)
+        probability_scores(late, probability, known_rate)
         | threshold_scores(late, probability, threshold)
         | {"calibration": calibration(late, probability)}
     )

@@ -113,7 +113,7 @@ def decide(
     ----------
     metrics : mapping
         The candidate's test metrics: `roc_auc`, `pr_auc`, `base_rate`, `brier`,
-        `brier_of_base_rate`, and `parts` to tell the test days.
+        `brier_of_known_rate`, and `parts` to tell the test days.
     digest : str
         The sha256 digest of the candidate's file.
     champion : mapping or None
@@ -134,7 +134,7 @@ def decide(
             detail=f"{auc:.4f}",
         ),
         _better_than(metrics, "pr_auc", "base_rate", 1),
-        _better_than(metrics, "brier", "brier_of_base_rate", -1),
+        _better_than(metrics, "brier", "brier_of_known_rate", -1),
         _against_champion(metrics, digest, champion, rules.tolerance),
     )
     passed = all(verdict.passed for verdict in verdicts)

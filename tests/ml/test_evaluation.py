@@ -16,12 +16,12 @@ PROBABILITY = [0.1, 0.4, 0.35, 0.2, 0.8]
 
 def test_scores_without_a_threshold() -> None:
     """5 of 6 pairs are in order; the squared errors add up to 0.6725."""
-    scores = evaluation.probability_scores(LATE, PROBABILITY)
+    scores = evaluation.probability_scores(LATE, PROBABILITY, 0.3)
     assert scores["roc_auc"] == pytest.approx(5 / 6)
     assert scores["pr_auc"] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     assert scores["brier"] == pytest.approx(0.6725 / 5)
     assert scores["base_rate"] == pytest.approx(0.4)
-    assert scores["brier_of_base_rate"] == pytest.approx(0.24)
+    assert scores["brier_of_known_rate"] == pytest.approx((3 * 0.09 + 2 * 0.49) / 5)
 
 
 def test_scores_at_a_threshold() -> None:
@@ -82,6 +82,6 @@ def test_no_candidate_is_an_error() -> None:
 
 def test_a_report_holds_every_score() -> None:
     """Those of the contract by name."""
-    report = evaluation.report(LATE, PROBABILITY, 0.35)
+    report = evaluation.report(LATE, PROBABILITY, threshold=0.35, known_rate=0.3)
     wanted = {"roc_auc", "pr_auc", "f1", "precision", "recall", "accuracy", "brier"}
     assert wanted | {"base_rate", "confusion", "calibration", "threshold"} <= set(report)

@@ -16,7 +16,7 @@ GOOD: dict[str, Any] = {
     "pr_auc": 0.4,
     "base_rate": 0.2,
     "brier": 0.15,
-    "brier_of_base_rate": 0.16,
+    "brier_of_known_rate": 0.16,
     "parts": {"test": TEST_PART},
 }
 
@@ -39,7 +39,7 @@ def test_a_good_candidate_without_a_champion_is_registered() -> None:
     [
         ({"roc_auc": 0.59}, "roc_auc is at least 0.6"),
         ({"pr_auc": 0.2}, "pr_auc is above base_rate"),
-        ({"brier": 0.16}, "brier is below brier_of_base_rate"),
+        ({"brier": 0.16}, "brier is below brier_of_known_rate"),
     ],
 )
 def test_one_rule_that_is_not_met_suffices_to_alert(change: dict[str, float], rule: str) -> None:
