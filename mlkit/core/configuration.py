@@ -39,6 +39,10 @@ class Bound:
     secret: bool = False
     shown: Any = HIDDEN
 
+    def __repr__(self) -> str:
+        """The fields, a secret's value hidden."""
+        return f"Bound({self.public!r}, origin={self.origin!r}, secret={self.secret})"
+
     @property
     def public(self) -> Any:
         """The value for records and fingerprints; a secret's is its template."""
@@ -68,9 +72,9 @@ class Configuration:
 
     pipeline: Mapping[str, Bound] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, Bound]] = field(default_factory=dict)
-    files: Mapping[str, PurePath] = field(default_factory=dict)
-    notify: Mapping[str, Notify] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()
+    files: Mapping[str, PurePath] = field(default_factory=dict, repr=False)
+    notify: Mapping[str, Notify] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def shown(self) -> dict[str, Any]:

@@ -8,7 +8,10 @@ import re
 __all__ = ["format_duration", "parse_duration"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_LONGEST_S = 1e9
+"""Thirty years: what is longer is a slip, and no clock can wait for it."""
+
+_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?")
 
 
 def parse_duration(value: object) -> float:
@@ -22,7 +25,7 @@ def parse_duration(value: object) -> float:
     Returns
     -------
     float
-        Seconds, finite and not negative.
+        Seconds, not negative and at most thirty years.
 
     Raises
     ------
@@ -35,15 +38,17 @@ def parse_duration(value: object) -> float:
         match = _PATTERN.fullmatch(value.strip())
         if match is None:
             raise ValueError(f"{value!r} is not a duration")
-        return float(match[1]) * _SECONDS[match[2] or "s"]
-    if not math.isfinite(value) or value < 0:
+        seconds = float(match[1]) * _SECONDS[match[2] or "s"]
+    else:
+        seconds = float(value) if abs(value) <= _LONGEST_S else math.inf
+    if not 0 <= seconds <= _LONGEST_S:
         raise ValueError(f"{value!r} is not a duration")
-    return float(value)
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
     """Write a number of seconds for people: `0.4 s`, `12.3 s`, `2 min 05 s`, `1 h 04 min`."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 3600:

@@ -28,6 +28,7 @@ class Scrubber:
         forms = {form for secret in self.secrets for form in _forms(secret)}
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self.longest = len(ordered[0]) if ordered else 0
+        self._forms = tuple(ordered)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def __bool__(self) -> bool:
@@ -41,7 +42,9 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """Scrub one text."""
-        return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
+        if self._pattern is None or not any(form in text for form in self._forms):
+            return text
+        return self._pattern.sub(HIDDEN, text)
 
     def value(self, value: Any) -> Any:
         """Scrub every text of a JSON value, the keys of its mappings included; makes a copy."""
@@ -68,11 +71,19 @@ def _encodings(text: str) -> set[str]:
         text,
         json.dumps(text)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1],
-        repr(text)[1:-1],
-        repr(safe)[2:-1],
+        *_reprs(text),
+        *_reprs(safe),
         quote(safe),
         quote(safe, safe=""),
         quote_plus(safe),
         html.escape(text),
         html.escape(text, quote=False),
+        html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
     }
+
+
+def _reprs(text: str | bytes) -> set[str]:
+    """Give what `repr` makes of a text alone, and beside quotes that make it escape its own."""
+    start = 2 if isinstance(text, bytes) else 1
+    inner = repr(text)[start:-1]
+    return {inner, inner.replace("\\'", "'"), re.sub(r"(?<!\\)'", r"\\'", inner)}

@@ -16,6 +16,7 @@ __all__ = [
     "all_scalars",
     "fit",
     "infer",
+    "is_parameter_value",
     "is_scalar",
 ]
 
@@ -142,7 +143,7 @@ def _fit_union(value: Any, spec: TypeSpec) -> Any:
 def _fit_class(value: Any, spec: TypeSpec) -> Any:
     kind = spec.kind
     if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _float_of(value)
     if kind in ("date", "datetime"):
         return _fit_date(value, spec)
     if kind == "Path" and isinstance(value, str):
@@ -157,6 +158,13 @@ def _fit_class(value: Any, spec: TypeSpec) -> Any:
         keys, values = spec.members
         return {fit(k, keys): fit(v, values) for k, v in value.items()}
     return value
+
+
+def _float_of(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueMismatchError("the number is too large for a float") from None
 
 
 def _fit_date(value: Any, spec: TypeSpec) -> dt.date:
@@ -191,6 +199,15 @@ def accepts(spec: TypeSpec, value: Any) -> bool:
     except ValueMismatchError:
         return False
     return True
+
+
+def is_parameter_value(value: Any) -> bool:
+    """Whether a value is one that a parameter can have, down to its last member."""
+    if isinstance(value, list):
+        return all(map(is_parameter_value, value))
+    if isinstance(value, Mapping):
+        return all(map(is_parameter_value, [*value.keys(), *value.values()]))
+    return is_scalar(value) or isinstance(value, PurePath)
 
 
 def is_scalar(value: Any) -> bool:

@@ -65,7 +65,21 @@ def decode(value: Any) -> Any:
 
 def canonical(value: Any) -> str:
     """Write a value as the one text that is equal for equal values of equal type."""
-    return json.dumps(encode(value), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return _write(_ordered(encode(value)))
+
+
+def _write(plain: Any) -> str:
+    return json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def _ordered(plain: Any) -> Any:
+    """Sort the pairs of every `$dict`, in whatever order the mapping was filled."""
+    if isinstance(plain, list):
+        return [_ordered(item) for item in plain]
+    if not isinstance(plain, dict):
+        return plain
+    inner = {key: _ordered(item) for key, item in plain.items()}
+    return {"$dict": sorted(inner["$dict"], key=_write)} if "$dict" in inner else inner
 
 
 def label(value: Any) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage, StageOutput
+from mlkit.core.pipeline import Declaration, Pipeline, Stage, StageOutput
 from mlkit.core.types import ValueMismatchError, accepts, fit
+from mlkit.core.values import canonical
 from mlkit.load.section import Section, did_you_mean
 
 __all__ = ["ENVIRONMENT", "check_parameter_defaults", "fit_to_notebook", "holds_variable"]
@@ -57,8 +58,8 @@ def fit_to_notebook(
         _declared(stage, section, declared, kind)
     _paths_fit(stage, section, declared, mapped)
     parameters = _fit_parameters(stage, section, declared)
-    foreach = _fit_foreach(stage, section, declared)
-    return replace(stage, parameters=parameters, foreach=foreach, declared=declared)
+    _check_foreach(stage, section, declared)
+    return replace(stage, parameters=parameters, declared=declared)
 
 
 def _names_once(stage: Stage, section: Section) -> None:
@@ -148,10 +149,11 @@ def _fit_parameters(
     return fitted
 
 
-def _fit_foreach(stage: Stage, section: Section, declared: Mapping[str, Declaration]) -> Any:
+def _check_foreach(stage: Stage, section: Section, declared: Mapping[str, Declaration]) -> None:
+    """Check the values; they stay as they are written, since references name them so."""
     foreach = stage.foreach
     if foreach is None:
-        return None
+        return
     line = section.line_of("foreach")
     if foreach.parameter not in declared:
         section.fail(
@@ -162,13 +164,15 @@ def _fit_foreach(stage: Stage, section: Section, declared: Mapping[str, Declarat
         )
     if declared[foreach.parameter].spec.is_secret:
         section.fail("'foreach' cannot map over a secret", line)
-    if foreach.values is None:
-        return foreach
-    try:
-        values = tuple(fit(value, declared[foreach.parameter].spec) for value in foreach.values)
-    except ValueMismatchError as error:
-        section.fail(f"'foreach': {error} (as {stage.notebook.name} declares)", line)
-    return replace(foreach, values=values)
+    seen: set[str] = set()
+    for value in foreach.values or ():
+        try:
+            fitted = canonical(fit(value, declared[foreach.parameter].spec))
+        except ValueMismatchError as error:
+            section.fail(f"'foreach': {error} (as {stage.notebook.name} declares)", line)
+        if fitted in seen:
+            section.fail(f"'foreach': the value {value!r} stands twice", line)
+        seen.add(fitted)
 
 
 def _line(section: Section, kind: str, name: str) -> int:
@@ -194,13 +198,3 @@ def check_parameter_defaults(pipeline: Pipeline, section: Section | None) -> Non
                     section.line_of(name),
                     "Change the value, or the annotation in the notebook",
                 )
-
-
-def external_files(pipeline: Pipeline) -> dict[str, ExternalFile]:
-    """Give the files from outside that stages read, by `STAGE.INPUT`."""
-    return {
-        f"{stage.name}.{name}": source
-        for stage in pipeline.stages.values()
-        for name, source in stage.inputs.items()
-        if isinstance(source, ExternalFile)
-    }

@@ -53,7 +53,7 @@ def _is_part(part: str, low: int, high: int, names: tuple[str, ...]) -> bool:
 
 
 def _number(word: str, low: int, names: tuple[str, ...]) -> int | None:
-    if word.isdigit():
+    if word.isascii() and word.isdigit():
         return int(word)
     lowered = word.lower()
     return names.index(lowered) + low if lowered in names else None

@@ -132,7 +132,7 @@ def _with_notebooks(
     complete = {}
     for name, stage in stages.items():
         notebook, section = Path(stage.notebook), sections[name]
-        if not notebook.is_file():
+        if not notebook.exists():
             section.fail(
                 f"the notebook '{stage.notebook.name}' does not exist",
                 section.line_of("notebook"),

@@ -14,6 +14,7 @@ from mlkit.load.yaml_tree import Entry
 __all__ = ["Section", "did_you_mean"]
 
 T = TypeVar("T")
+_LARGEST = 1e12
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
@@ -97,7 +98,7 @@ class Section:
         entry = self.get(key)
         if entry is None:
             return None
-        if type(entry.value) not in (int, float) or not 0 <= entry.value < float("inf"):
+        if type(entry.value) not in (int, float) or not 0 <= entry.value <= _LARGEST:
             self.fail(f"'{key}' must be a number, 0 or more", entry.line)
         return float(entry.value)
 

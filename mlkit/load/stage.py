@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -201,11 +200,11 @@ def _foreach(section: Section, lines: dict[str, int]) -> Foreach | None:
 
 
 def _check_values(section: Section, items: tuple[Any, ...]) -> None:
-    seen: Mapping[str, int] = {}
+    seen: set[str] = set()
     for item in items:
         value = item.plain()
         if not is_scalar(value):
             section.fail(f"the value {value!r} is not a scalar", item.line)
         if label(value) in seen:
             section.fail(f"the value {value!r} stands twice", item.line)
-        seen = {**seen, label(value): item.line}
+        seen.add(label(value))

@@ -8,26 +8,31 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mlkit.errors import MlkitError
 
 __all__ = ["Entry", "parse_value", "read_yaml"]
 
+_BOOLS = {"true": True, "false": False}
 _PREFIX = "tag:yaml.org,2002:"
 _MAX_DEPTH = 60
+_MAX_ENTRIES = 500_000
+_SUSPICIOUS_BRACKETS = 10_000
+"""More opening brackets than this are counted before libyaml, which recurses in C, sees them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A value of a YAML document and the line on which it starts.
+    """A value of a YAML document and the line on which it stands.
 
     Parameters
     ----------
     value : object
         A scalar, a tuple of Entry, or a mapping of str to Entry.
     line : int
-        From 1.
+        From 1; of a mapping's value, the line of its key.
     """
 
     value: Any
@@ -71,6 +76,7 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
         Of the class `error`, with the line, if the document is broken or has a key twice.
     """
     try:
+        _refuse_depth(text, file, error)
         node = YAML(typ="safe").compose(text)
     except MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
@@ -78,7 +84,10 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
         fact = " ".join(str(part) for part in (broken.context, broken.problem) if part)
         raise error(f"this is not valid YAML: {fact}", file, line) from None
     except (YAMLError, ValueError) as broken:
-        raise error(f"this is not valid YAML: {broken}", file) from None
+        fact = str(broken).partition("\n")[0]
+        raise error(f"this is not valid YAML: {fact}", file) from None
+    except RecursionError:
+        raise error("this is nested too deeply", file) from None
     if node is None:
         return Entry(value=None, line=1)
     return _Builder(file, error).build(node, 0)
@@ -95,24 +104,53 @@ def parse_value(text: str, error: type[MlkitError], name: str) -> Any:
         ) from None
 
 
+def _refuse_depth(text: str, file: str, error: type[MlkitError]) -> None:
+    """Refuse what is nested so deeply that composing it could end the process."""
+    if text.count("[") + text.count("{") + text.count("- ") < _SUSPICIOUS_BRACKETS:
+        return
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            line = event.start_mark.line + 1
+            raise error("this is nested too deeply", file, line)
+
+
 class _Builder:
     """Turns ruamel's nodes into entries."""
 
     def __init__(self, file: str, error: type[MlkitError]) -> None:
         self.file = file
         self.error = error
+        self.made = 0
+        self.open: set[int] = set()
 
     def build(self, node: Node, depth: int) -> Entry:
         line = node.start_mark.line + 1
         if depth > _MAX_DEPTH:
             raise self.error("this is nested too deeply", self.file, line)
+        self.made += 1
+        if self.made > _MAX_ENTRIES:
+            raise self.error(
+                f"this unfolds into more than {_MAX_ENTRIES:,} values", self.file, line
+            )
+        if isinstance(node, ScalarNode):
+            return Entry(value=self.scalar(node), line=line)
+        if id(node) in self.open:
+            raise self.error(
+                f"the anchor '&{node.anchor}' holds itself", self.file, line, "Take the alias away"
+            )
+        self.open.add(id(node))
+        value = self.collection(node, depth)
+        self.open.remove(id(node))
+        return Entry(value=value, line=line)
+
+    def collection(self, node: Node, depth: int) -> Any:
         if isinstance(node, MappingNode):
-            return Entry(value=self.mapping(node, depth), line=line)
+            return self.mapping(node, depth)
         if isinstance(node, SequenceNode):
-            return Entry(value=tuple(self.build(item, depth + 1) for item in node.value), line=line)
-        if not isinstance(node, ScalarNode):
-            raise self.error("this is not understood", self.file, line)
-        return Entry(value=self.scalar(node), line=line)
+            return tuple(self.build(item, depth + 1) for item in node.value)
+        raise self.error("this is not understood", self.file, node.start_mark.line + 1)
 
     def mapping(self, node: MappingNode, depth: int) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
@@ -127,8 +165,7 @@ class _Builder:
                     f"the key '{key}' stands twice (first in line {lines[key]})", self.file, line
                 )
             lines[key] = line
-            entry = self.build(value_node, depth + 1)
-            entries[key] = entry if entry.value is not None else Entry(value=None, line=line)
+            entries[key] = Entry(value=self.build(value_node, depth + 1).value, line=line)
         return entries
 
     def scalar(self, node: ScalarNode) -> Any:
@@ -139,7 +176,7 @@ class _Builder:
                 case "null":
                     return None
                 case "bool":
-                    return text.lower() == "true"
+                    return _BOOLS.get(text.lower(), text)
                 case "int":
                     return _integer(text)
                 case "float":

@@ -47,7 +47,9 @@ def read_annotation(node: ast.expr) -> TypeSpec:
 def _forward(text: str) -> TypeSpec:
     try:
         return read_annotation(ast.parse(text, mode="eval").body)
-    except SyntaxError:
+    except UnknownAnnotationError:
+        raise
+    except (SyntaxError, ValueError):
         raise UnknownAnnotationError(f"{text!r} is no type of parameters") from None
 
 

@@ -77,9 +77,11 @@ def read_notebook(path: Path) -> NotebookSource:
         If there is no such file, or it holds no notebook.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise NotebookError("there is no such notebook", path) from None
+    except IsADirectoryError:
+        raise NotebookError("this is a folder, not a notebook", path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise NotebookError(f"the notebook cannot be read ({error})", path) from None
     return parse_notebook(text, path)
@@ -87,6 +89,10 @@ def read_notebook(path: Path) -> NotebookSource:
 
 def parse_notebook(text: str, path: Path) -> NotebookSource:
     """Read a notebook from its text; `path` names it in errors."""
+    if not text.strip():
+        raise NotebookError(
+            "the notebook is an empty file", path, remedy="Make a notebook in JupyterLab"
+        )
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -103,11 +109,27 @@ def parse_notebook(text: str, path: Path) -> NotebookSource:
     cells = document.get("cells")
     if not isinstance(cells, list):
         raise NotebookError("the notebook has no list of cells", path)
+    _check_language(document, path)
     return NotebookSource(
         path=path,
         cells=tuple(_cell(index, cell, path) for index, cell in enumerate(cells)),
         document=document,
     )
+
+
+def _check_language(document: Mapping[str, Any], path: Path) -> None:
+    metadata = document.get("metadata", {})
+    if not isinstance(metadata, dict):
+        raise NotebookError("the notebook's metadata are broken", path)
+    for key, name in (("kernelspec", "language"), ("language_info", "name")):
+        said = metadata.get(key)
+        language = said.get(name) if isinstance(said, dict) else None
+        if language is not None and str(language).lower() not in ("python", "python3", "ipython"):
+            raise NotebookError(
+                f"the notebook is written in {language}, not in Python",
+                path,
+                remedy="Choose a Python kernel for it in JupyterLab and save it",
+            )
 
 
 def _cell(index: int, cell: Any, path: Path) -> Cell:
@@ -116,12 +138,18 @@ def _cell(index: int, cell: Any, path: Path) -> Cell:
         source = "".join(source)
     if not isinstance(source, str):
         raise NotebookError(f"cell {index + 1} of the notebook is broken", path)
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
+    kind, metadata = cell.get("cell_type"), cell.get("metadata", {})
+    if kind not in ("code", "markdown", "raw"):
+        raise NotebookError(
+            f"cell {index + 1} of the notebook is of the unknown kind {kind!r}", path
+        )
+    if not isinstance(metadata, dict):
+        raise NotebookError(f"cell {index + 1} of the notebook has broken metadata", path)
+    tags = metadata.get("tags", [])
     return Cell(
         index=index,
         id=str(cell.get("id") or f"cell-{index}"),
-        kind=str(cell.get("cell_type", "raw")),
+        kind=kind,
         source=source,
         tags=frozenset(map(str, tags)) if isinstance(tags, list) else frozenset(),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mlkit.core.pipeline import Declaration
-from mlkit.core.types import ANY, TypeSpec, ValueMismatchError, fit, infer
+from mlkit.core.types import TypeSpec, ValueMismatchError, fit, infer, is_parameter_value
 from mlkit.errors import NotebookError
 from mlkit.notebook.annotations import UnknownAnnotationError, read_annotation
 from mlkit.notebook.cells import Cell, NotebookSource
@@ -69,7 +69,7 @@ class _Reader:
     def read(self) -> dict[str, Declaration]:
         try:
             tree = ast.parse(self.cell.source)
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.fail(
                 getattr(error, "lineno", None) or 1,
                 f"the parameters cell is not plain Python ({getattr(error, 'msg', error)})",
@@ -131,7 +131,7 @@ class _Reader:
         spec = infer(default, maker)
         if maker.rsplit(".", 1)[-1] == "Secret":
             spec = TypeSpec(kind="Secret", source=maker)
-        self.keep(Declaration(name=name, spec=spec or ANY, default=default, line=line))
+        self.keep(Declaration(name=name, spec=spec, default=default, line=line))
 
     def keep(self, declaration: Declaration) -> None:
         if declaration.name in self.found:
@@ -139,27 +139,56 @@ class _Reader:
         self.found[declaration.name] = declaration
 
     def literal(self, name: str, node: ast.expr, line: int) -> Any:
-        if isinstance(node, ast.Call) and not node.keywords:
-            maker = _MAKERS.get(ast.unparse(node.func).rsplit(".", 1)[-1])
-            if maker is not None:
-                try:
-                    return maker(*[ast.literal_eval(argument) for argument in node.args])
-                except (ValueError, TypeError) as error:
-                    self.fail(line, f"parameter '{name}': {error}", None)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            inner = self.literal(name, node.operand, line)
-            if isinstance(inner, int | float) and not isinstance(inner, bool):
-                return -inner
         try:
-            return ast.literal_eval(node)
-        except (ValueError, TypeError):
+            value = _evaluate(node)
+        except _MadeWronglyError as error:
+            self.fail(line, f"parameter '{name}': {error}", None)
+        except (ValueError, TypeError, RecursionError, MemoryError):
             self.fail(
                 line,
                 f"parameter '{name}' has no literal default: '{ast.unparse(node)}'",
                 "Write the value itself; what is derived from a parameter belongs in a later "
                 "cell, because this cell runs before the values are injected",
             )
+        if not is_parameter_value(value):
+            self.fail(
+                line,
+                f"parameter '{name}': {ast.unparse(node)} is no value of parameters",
+                "Write a bool, int, float, str, list, dict, None, date, datetime or Path",
+            )
+        return value
 
     def fail(self, line: int, fact: str, remedy: str | None) -> NoReturn:
         place = f"cell {self.cell.index + 1}, line {line}"
         raise NotebookError(f"{place}: {fact}", self.path, remedy=remedy)
+
+
+class _MadeWronglyError(Exception):
+    """A date, path or number that is written as a literal, but does not exist."""
+
+
+def _evaluate(node: ast.expr) -> Any:
+    """Evaluate literals, and dates, paths and floats made of literals, at any depth."""
+    match node:
+        case ast.Call(func=func, args=arguments, keywords=[]):
+            maker = _MAKERS.get(ast.unparse(func).rsplit(".", 1)[-1])
+            if maker is None:
+                raise ValueError("no literal")
+            values = [ast.literal_eval(argument) for argument in arguments]
+            try:
+                return maker(*values)
+            except (ValueError, TypeError, OverflowError) as error:
+                raise _MadeWronglyError(str(error)) from None
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Call() as operand):
+            value = _evaluate(operand)
+            if isinstance(value, float):
+                return -value
+        case ast.List(elts=items):
+            return [_evaluate(item) for item in items]
+        case ast.Dict(keys=keys, values=items) if None not in keys:
+            return {
+                _evaluate(key): _evaluate(item)
+                for key, item in zip(keys, items, strict=True)
+                if key is not None
+            }
+    return ast.literal_eval(node)

@@ -150,6 +150,7 @@ def _prepared(request: ExecutionRequest) -> dict[str, Any]:
     ]
     for cell in cells:
         cell.setdefault("metadata", {})
+        cell["source"] = "".join(cell.get("source", ""))
         if cell.get("cell_type") == "code":
             cell["outputs"] = []
             cell["execution_count"] = None

@@ -43,8 +43,8 @@ class Assignment:
     @property
     def environment_text(self) -> str:
         """The value as the kernel's environment carries it."""
-        value = self.value
-        return json.dumps(str(value) if isinstance(value, PurePath | dt.date) else value)
+        value = self.value.isoformat() if isinstance(self.value, dt.date) else self.value
+        return json.dumps(value, default=str)
 
 
 def injection_source(assignments: tuple[Assignment, ...], title: str) -> str:
@@ -59,13 +59,20 @@ def injection_source(assignments: tuple[Assignment, ...], title: str) -> str:
     """
     lines = [f"# {title}"]
     for item in assignments:
-        if item.hidden:
-            value = f"{_INJECTED}({item.name!r})"
-        else:
-            spec = ANY if item.declaration is None else item.declaration.spec
-            value = python_literal(item.value, spec)
+        spec = ANY if item.declaration is None else item.declaration.spec
+        value = _hidden(item, spec) if item.hidden else python_literal(item.value, spec)
         lines.append(f"{item.name} = {value}")
     return "\n".join(lines)
+
+
+def _hidden(item: Assignment, spec: TypeSpec) -> str:
+    call = f"{_INJECTED}({item.name!r})"
+    if isinstance(item.value, dt.date):
+        kind = "datetime" if isinstance(item.value, dt.datetime) else "date"
+        return f"{_spelling(spec, kind)}.fromisoformat({call})"
+    if isinstance(item.value, PurePath):
+        return f"{_spelling(spec, 'Path')}({call})"
+    return call
 
 
 def python_literal(value: Any, spec: TypeSpec = ANY) -> str:

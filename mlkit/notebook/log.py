@@ -32,10 +32,11 @@ class AttemptLog:
     def write(self, text: str) -> None:
         """Add some text, of any length."""
         self._pending += text
-        if self._scrubber.spans_lines:
+        if self._scrubber.spans_lines or not ("\n" in text or "\r" in text):
             return
         whole, newline, rest = self._pending.rpartition("\n")
-        self._pending = rest.rpartition("\r")[2] if "\r" in rest[:-1] else rest
+        shown = rest.rstrip("\r")
+        self._pending = shown.rpartition("\r")[2] + ("\r" if shown != rest else "")
         if newline:
             self._put(whole + newline)
 
@@ -47,7 +48,7 @@ class AttemptLog:
         self._file.close()
 
     def _put(self, text: str) -> None:
-        lines = text.replace("\r\n", "\n").split("\n")
+        lines = self._scrubber.text(text).replace("\r\n", "\n").split("\n")
         shown = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
         self._file.write(self._scrubber.text(shown))
         self._file.flush()

@@ -1,0 +1,244 @@
+"""Merge what the layers give into the value that each stage receives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mlkit.core.configuration import Bound, Configuration
+from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, fit
+from mlkit.core.values import encode
+from mlkit.errors import ConfigurationError
+from mlkit.load.contract import holds_variable
+from mlkit.load.environment import Environment
+from mlkit.load.section import did_you_mean
+
+__all__ = ["Given", "Merger", "is_secret", "known_names"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """One value that a layer gives to a name: `NAME` or `STAGE.NAME`.
+
+    Parameters
+    ----------
+    name : str
+        The name as it was given.
+    value : object
+        The value, read as YAML.
+    raw : str, optional
+        Its text before it was read as YAML.
+    origin : str
+        The layer, for people.
+    """
+
+    name: str
+    value: Any
+    origin: str
+    raw: str | None = None
+
+
+def known_names(pipeline: Pipeline) -> list[str]:
+    """Give every name that reaches at least one stage, and the pipeline's own parameters."""
+    declared = [
+        name
+        for stage in pipeline.stages.values()
+        for name in stage.configurable
+        if not _maps_over(stage, name)
+    ]
+    return list(dict.fromkeys([*pipeline.parameters, *declared]))
+
+
+def is_secret(pipeline: Pipeline, name: str) -> bool:
+    """Whether a name (`NAME` or `STAGE.NAME`) is declared as secret by a stage that it reaches."""
+    stage_name, dot, bare = name.rpartition(".")
+    if dot and stage_name not in pipeline.stages:
+        return False
+    stages = [pipeline.stages[stage_name]] if dot else pipeline.stages.values()
+    return any(
+        bare in stage.configurable and stage.configurable[bare].spec.is_secret for stage in stages
+    )
+
+
+def _maps_over(stage: Stage, name: str) -> bool:
+    return stage.foreach is not None and stage.foreach.parameter == name
+
+
+class Merger:
+    """Gathers values, weakest layer first, and binds the strongest.
+
+    A weaker value is still checked for its type, but its environment variables are not asked for.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline; its own values are the weakest layer.
+    environment : Environment
+        Fills in `${NAME}`.
+    """
+
+    def __init__(self, pipeline: Pipeline, environment: Environment) -> None:
+        self.pipeline = pipeline
+        self.environment = environment
+        self.known = known_names(pipeline)
+        self.overrides: dict[str, Any] = {}
+        self.own: dict[str, Given] = {}
+        self.stages: dict[str, dict[str, list[Given]]] = {name: {} for name in pipeline.stages}
+        for name, value in pipeline.parameters.items():
+            self._spread(Given(name=name, value=value, origin="pipeline.yaml"))
+        for stage in pipeline.stages.values():
+            for name, value in stage.parameters.items():
+                origin = f"pipeline.yaml:{stage.line}, stage '{stage.name}'"
+                self._add(
+                    stage, name, Given(name=f"{stage.name}.{name}", value=value, origin=origin)
+                )
+
+    def give_layer(self, layer: Iterable[Given]) -> None:
+        """Take one layer above pipeline.yaml; in it `STAGE.NAME` is stronger than `NAME`."""
+        for given in sorted(layer, key=lambda item: "." in item.name):
+            self._give(given)
+
+    def finish(self) -> Configuration:
+        """Bind everything, fill in files and notifications, and freeze it."""
+        stages = {
+            stage.name: {
+                name: self._bind_last(stage, name, layers)
+                for name, layers in self.stages[stage.name].items()
+            }
+            for stage in self.pipeline.stages.values()
+        }
+        own = {name: self._bind_own(given) for name, given in self.own.items()}
+        files, notify = {}, {}
+        for stage in self.pipeline.stages.values():
+            place = f"pipeline.yaml:{stage.line}, stage '{stage.name}'"
+            files.update(self.environment.files(stage, self.pipeline.folder, place))
+            notify[stage.name] = self.environment.notify(stage.notify, place)
+        secrets = sorted(self.environment.secrets, key=lambda text: (-len(text), text))
+        return Configuration(
+            pipeline=own,
+            stages=stages,
+            files=files,
+            notify=notify,
+            secrets=tuple(secrets),
+            overrides=self.overrides,
+        )
+
+    def _give(self, given: Given) -> None:
+        stage_name, dot, name = given.name.rpartition(".")
+        if dot:
+            self._add(self._stage_of(given, stage_name, name), name, given)
+        else:
+            self._check_known(given)
+            self._spread(given)
+            for key in [key for key in self.overrides if key.endswith(f".{name}")]:
+                del self.overrides[key]
+        if not is_secret(self.pipeline, given.name):
+            self.overrides[given.name] = encode(given.value)
+
+    def _check_known(self, given: Given) -> None:
+        if given.name in self.known:
+            return
+        for stage in self.pipeline.stages.values():
+            if _maps_over(stage, given.name):
+                _refuse_mapped(given, stage, given.name)
+        raise ConfigurationError(
+            f"{given.origin}: no parameter is called '{given.name}'",
+            remedy=did_you_mean(given.name, self.known),
+        )
+
+    def _stage_of(self, given: Given, stage_name: str, name: str) -> Stage:
+        stage = self.pipeline.stages.get(stage_name)
+        if stage is None:
+            raise ConfigurationError(
+                f"{given.origin}: '{given.name}' names the stage '{stage_name}', which does not "
+                "exist",
+                remedy=did_you_mean(stage_name, self.pipeline.stages),
+            )
+        if _maps_over(stage, name):
+            _refuse_mapped(given, stage, name)
+        if name not in stage.configurable:
+            raise ConfigurationError(
+                f"{given.origin}: stage '{stage_name}' declares no parameter '{name}'",
+                remedy=did_you_mean(name, stage.configurable),
+            )
+        return stage
+
+    def _spread(self, given: Given) -> None:
+        """Hand a pipeline parameter to every stage that declares it."""
+        for stage in self.pipeline.stages.values():
+            if given.name in stage.configurable and not _maps_over(stage, given.name):
+                self._add(stage, given.name, given)
+        self.own[given.name] = given
+
+    def _add(self, stage: Stage, name: str, given: Given) -> None:
+        self.stages[stage.name].setdefault(name, []).append(given)
+
+    def _bind_last(self, stage: Stage, name: str, layers: list[Given]) -> Bound:
+        spec = stage.configurable[name].spec
+        for given in layers[:-1]:
+            if not holds_variable(given.value) and not is_secret(self.pipeline, given.name):
+                self._fit(stage, name, given, given.value)
+        given = layers[-1]
+        if spec.is_secret or is_secret(self.pipeline, given.name):
+            return self._bind_secret(stage, name, given, spec)
+        value = self._fill(given.value, given.origin)
+        fitted = self._fit(stage, name, given, value)
+        if value is not given.value:
+            return Bound(value=fitted, origin=given.origin, secret=True, shown=given.value)
+        return Bound(value=fitted, origin=given.origin)
+
+    def _bind_secret(self, stage: Stage, name: str, given: Given, spec: TypeSpec) -> Bound:
+        value = self._fill(given.value if given.raw is None else given.raw, given.origin)
+        if value is not None and not isinstance(value, str):
+            raise ConfigurationError(
+                f"parameter '{name}' of stage '{stage.name}' is a secret: its value must be a "
+                f"text ({given.origin})",
+                remedy="Put quotes around it",
+            )
+        text = value or ""
+        if text:
+            self.environment.keep_secret(text, f"parameter '{name}' ({given.origin})")
+        if not accepts(spec, text):
+            raise ConfigurationError(
+                f"parameter '{name}' of stage '{stage.name}' does not take a secret text "
+                f"({given.origin}); {stage.notebook.name} declares {spec}",
+                remedy=f"Declare it '{name}: mlkit.Secret'",
+            )
+        return Bound(value=text, origin=given.origin, secret=True)
+
+    def _bind_own(self, given: Given) -> Bound:
+        """What the record says of a pipeline parameter."""
+        if is_secret(self.pipeline, given.name):
+            value = given.value if given.raw is None else given.raw
+            return Bound(value=self._fill(value, given.origin), origin=given.origin, secret=True)
+        value = self._fill(given.value, given.origin)
+        if value is not given.value:
+            return Bound(value=value, origin=given.origin, secret=True, shown=given.value)
+        return Bound(value=value, origin=given.origin)
+
+    def _fit(self, stage: Stage, name: str, given: Given, value: Any) -> Any:
+        spec = stage.configurable[name].spec
+        try:
+            return fit(value, spec)
+        except ValueMismatchError as error:
+            fact = str(error) if value is given.value else "its value does not fit"
+            as_text = given.raw is not None and accepts(spec, given.raw)
+            raise ConfigurationError(
+                f"parameter '{name}' of stage '{stage.name}': {fact} ({given.origin}); "
+                f"{stage.notebook.name} declares {spec}",
+                remedy=f"Put quotes inside: '\"{given.raw}\"'"
+                if as_text
+                else "Give a value of that type",
+            ) from None
+
+    def _fill(self, value: Any, origin: str) -> Any:
+        return self.environment.fill(value, origin) if holds_variable(value) else value
+
+
+def _refuse_mapped(given: Given, stage: Stage, name: str) -> None:
+    raise ConfigurationError(
+        f"{given.origin}: stage '{stage.name}' is mapped over '{name}'; it cannot be set",
+        remedy="Change 'foreach' in pipeline.yaml",
+    )
