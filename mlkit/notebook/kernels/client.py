@@ -10,6 +10,8 @@ from jupyter_client.manager import KernelManager
 
 __all__ = ["ReadyClient"]
 
+ASK_AGAIN_S = 0.5
+
 
 class ReadyClient(AsyncKernelClient):
     """Is ready as soon as the kernel is: no 0.2 s of silence, no poll, no heartbeat thread.
@@ -42,7 +44,7 @@ class ReadyClient(AsyncKernelClient):
             self.context.destroy(linger=100)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
-        """Wait for the reply to one kernel_info request, and for the output channel to be live.
+        """Wait for a reply to kernel_info, and for a first message on the output channel.
 
         Parameters
         ----------
@@ -54,11 +56,11 @@ class ReadyClient(AsyncKernelClient):
         RuntimeError
             If the kernel died, or did not answer in time.
         """
-        asked = self.kernel_info()
         waits = [
-            asyncio.ensure_future(self._first(self.shell_channel, asked)),
-            asyncio.ensure_future(self._first(self.iopub_channel, asked)),
+            asyncio.ensure_future(_first(self.shell_channel, "kernel_info_reply")),
+            asyncio.ensure_future(_first(self.iopub_channel)),
         ]
+        asking = asyncio.ensure_future(self._ask_again_and_again())
         death: asyncio.Future[Any] = asyncio.ensure_future(self._death())
         both: asyncio.Future[Any] = asyncio.gather(*waits)
         try:
@@ -70,19 +72,19 @@ class ReadyClient(AsyncKernelClient):
                 raise RuntimeError("Kernel died before replying to kernel_info")
             raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
         finally:
-            both.cancel()
-            death.cancel()
-            await asyncio.gather(both, death, *waits, return_exceptions=True)
+            for task in (both, death, asking):
+                task.cancel()
+            await asyncio.gather(both, death, asking, *waits, return_exceptions=True)
 
-    async def _first(self, channel: Any, asked: str) -> dict[str, Any]:
-        """The message that shows the channel to be live: the reply; idle, or the welcome."""
+    async def _ask_again_and_again(self) -> None:
+        """Request kernel_info, and once more while no answer comes.
+
+        ZeroMQ signals by edges, and ipykernel can miss the one that announces the first message:
+        about once in a thousand starts it answers only when something else arrives.
+        """
         while True:
-            message: dict[str, Any] = await channel.get_msg(timeout=None)
-            kind, content = message["msg_type"], message["content"]
-            mine = message["parent_header"].get("msg_id") == asked
-            idle = kind == "status" and content["execution_state"] == "idle"
-            if kind == "iopub_welcome" or (mine and (idle or kind == "kernel_info_reply")):
-                return message
+            self.kernel_info()
+            await asyncio.sleep(ASK_AGAIN_S)
 
     async def _death(self) -> None:
         """Return when the kernel has died; for a kernel of another manager, look every second."""
@@ -92,3 +94,11 @@ class ReadyClient(AsyncKernelClient):
             return
         while await self.is_alive():
             await asyncio.sleep(1)
+
+
+async def _first(channel: Any, kind: str | None = None) -> dict[str, Any]:
+    """Give the first message, of a kind or of any, which shows that the channel is live."""
+    while True:
+        message: dict[str, Any] = await channel.get_msg(timeout=None)
+        if kind in {None, message["msg_type"]}:
+            return message

@@ -70,6 +70,37 @@ def test_a_kernel_that_does_not_answer_times_out(lab: Lab) -> None:
         asyncio.run(wait())
 
 
+class Deaf(ReadyClient):
+    """A client whose first requests do not reach the kernel."""
+
+    missed = 0
+
+    def kernel_info(self, *arguments: object, **options: object) -> str:
+        """Pretend to send at first."""
+        self.missed += 1
+        if self.missed <= 2:
+            return "lost"
+        return str(super().kernel_info(*arguments, **options))
+
+
+def test_a_request_that_was_lost_is_repeated(forked: Lab) -> None:
+    """A kernel may miss the first message; it is asked again until it answers."""
+
+    async def ask() -> int:
+        manager = forked.manager()
+        await execute(manager, "1")
+        manager.client_factory = Deaf
+        client = manager.client()
+        client.start_channels()
+        await client.wait_for_ready(timeout=30)
+        client.stop_channels()
+        await end_kernel(manager)
+        assert isinstance(client, Deaf)
+        return client.missed
+
+    assert asyncio.run(ask()) == 3
+
+
 def test_the_client_serves_kernels_of_other_managers_too() -> None:
     """It can be given to any asynchronous manager as its client class."""
 
