@@ -7,30 +7,37 @@ from typing import Annotated
 
 import typer
 
+from mlkit.cli.options import JsonOption
+
 __all__ = ["exercises"]
 
 
 def exercises(
-    folder: Annotated[
-        Path | None, typer.Option("--folder", help="Your notebooks (default: exercises).")
-    ] = None,
     *,
-    solutions: Annotated[
-        Path | None, typer.Option(help="Folder of the solutions (default: this checkout's).")
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Your notebooks (default: this checkout's exercises)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    solutions: Annotated[
+        Path | None,
+        typer.Option("--solutions", help="The solutions' folder (default: this checkout's)."),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say which exercises you have solved, tried, and not yet tried."""
-    import json
+    r"""Say which exercises you have solved, tried, and not yet tried.
 
-    from mlkit.grading.progress import progress
+    Your own answers are run, hidden checks included; that needs neither a network nor rights.
 
-    document = progress(folder, solutions, say=lambda text: typer.echo(text, err=True))
+    \b
+    Examples
+      mlkit exercises
+      mlkit exercises --json
+    """
+    from mlkit.cli.output import print_json, say
+    from mlkit.grading.progress import progress, rows_text
+
+    document = progress(folder, solutions, say)
     if as_json:
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        print_json(document)
         return
-    signs = {"solved": "✓ solved", "attempted": "✗ attempted", "not_attempted": "· not attempted"}
-    for row in document["exercises"]:
-        points = f"{row['score']} of {row['max']}"
-        status = signs.get(row["status"], row["status"])
-        typer.echo(f"{status:<17} {points:>9}  {row['name']}: {row['title']}")
+    typer.echo(rows_text(document))

@@ -7,20 +7,27 @@ from typing import Annotated
 
 import typer
 
+from mlkit.cli.options import JsonOption
+
 __all__ = ["grade"]
 
 
 def grade(
     paths: Annotated[
-        list[Path], typer.Argument(help="Notebooks, a folder of them, or a folder per student.")
+        list[Path],
+        typer.Argument(help="Notebooks, a folder of them, or a folder per student."),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for grades and feedback.")] = Path("grades"),
+    out: Annotated[Path, typer.Option("--out", help="Where grades and feedback go.")] = Path(
+        "grades"
+    ),
     workers: Annotated[
-        int | None, typer.Option(min=1, help="How many at a time (default: processors).")
+        int | None,
+        typer.Option("--workers", min=1, help="How many at once (default: the cores)."),
     ] = None,
     solutions: Annotated[
-        Path | None, typer.Option(help="Folder of the solutions (default: this checkout's).")
+        Path | None,
+        typer.Option("--solutions", help="The solutions' folder (default: this checkout's)."),
     ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Run other people's code without a sandbox, too.")
@@ -28,29 +35,29 @@ def grade(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Grade again what was graded before.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Grade exercise notebooks: grades.csv, grades.json and a feedback page for each.
+    r"""Grade exercise notebooks: grades.csv, grades.json and a page of feedback for each.
 
-    A stopped batch goes on where it stopped when the command is given again.
+    The code of a submission runs in a sandbox (bubblewrap). A batch that was stopped goes on
+    where it stopped when the command is given again.
+
+    \b
+    Examples
+      mlkit grade exercises/05-retries.ipynb
+      mlkit grade submissions --out grades --workers 4
     """
-    import json
-
+    from mlkit.cli.output import print_json, say
     from mlkit.grading.batch import Batch, grade_batch
+    from mlkit.grading.summary import remarks, table
 
     batch = Batch(
         paths=paths, out=out, solutions=solutions, workers=workers, trust=trust, fresh=fresh
     )
-    document = grade_batch(batch, say=lambda text: typer.echo(text, err=True))
+    document = grade_batch(batch, say)
+    for remark in remarks(document, out):
+        say(remark)
     if as_json:
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        print_json(document)
         return
-    lost = [s for s in document["submissions"] if s["status"] == "ungradable"]
-    for submission in document["submissions"]:
-        points = f"{submission['score']} of {submission['max']}"
-        typer.echo(f"{submission['student']}\t{submission['exercise']}\t{points}")
-    for submission in lost:
-        typer.echo(f"ungradable: {submission['path']}: {'; '.join(submission['flags'])}", err=True)
-    if document["isolation"] == "limited":
-        typer.echo("Graded without a sandbox: bubblewrap is not to be had here.", err=True)
-    typer.echo(f"Grades and feedback are in {out}.", err=True)
+    typer.echo(table(document))

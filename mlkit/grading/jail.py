@@ -24,6 +24,7 @@ from mlkit.grading.sandbox import (
     Handed,
     Isolation,
     Surroundings,
+    as_file,
     command,
     environment,
     uid,
@@ -64,9 +65,9 @@ class Jail:
 
     def _start_sandboxed(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
         """Bubblewrap tells the id of the sandbox's first process; through it we see its sockets."""
-        connection = _as_file(_connection(SOCKETS, self.key).encode())
-        users = _as_file(f"learner:x:{uid()}:{uid()}::{HOME}:/bin/sh\n".encode())
-        calls = _as_file(filter_program())
+        connection = as_file(_connection(SOCKETS, self.key).encode())
+        users = as_file(f"learner:x:{uid()}:{uid()}::{HOME}:/bin/sh\n".encode())
+        calls = as_file(filter_program())
         heard, told = os.pipe()
         handed = Handed(connection=connection, users=users, calls=calls, told=told)
         line = command(around, handed)
@@ -176,14 +177,6 @@ def _connection(folder: str, key: str) -> str:
     ports = {name: number for number, name in enumerate(names, start=1)}
     way = {"transport": "ipc", "ip": f"{folder}/k", "signature_scheme": "hmac-sha256", "key": key}
     return json.dumps({**ports, **way})
-
-
-def _as_file(content: bytes) -> int:
-    """A file descriptor from which bytes can be read, with no file on the disk."""
-    descriptor = os.memfd_create("mlkit")
-    os.write(descriptor, content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
 
 
 def _readable_at_end(process: subprocess.Popen[bytes]) -> int:

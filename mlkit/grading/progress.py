@@ -11,7 +11,15 @@ from mlkit.grading.batch import Batch, grade_batch
 from mlkit.grading.source import Exercise
 from mlkit.grading.submissions import find_solutions, load_exercises
 
-__all__ = ["progress"]
+__all__ = ["progress", "rows_text"]
+
+SIGNS: Mapping[str, str] = {
+    "solved": "✓ solved",
+    "attempted": "✗ attempted",
+    "not_attempted": "· not attempted",
+    "ungradable": "! cannot be read",
+    "missing": "· no notebook",
+}
 
 
 def progress(
@@ -65,3 +73,12 @@ def _row(exercise: Exercise, submission: Mapping[str, Any] | None) -> dict[str, 
         "score": score,
         "max": exercise.max_points,
     }
+
+
+def rows_text(document: Mapping[str, Any]) -> str:
+    """One line an exercise: status, points, name and title."""
+    return "\n".join(
+        f"{SIGNS[row['status']]:<17}{row['score']:>4g} of {row['max']:<4g} "
+        f"{row['name']}  {row['title']}"
+        for row in document["exercises"]
+    )

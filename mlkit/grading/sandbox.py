@@ -27,8 +27,10 @@ from mlkit.grading.seccomp import filter_program
 __all__ = [
     "HOME",
     "SOCKETS",
+    "Handed",
     "Isolation",
     "Surroundings",
+    "as_file",
     "command",
     "environment",
     "isolation",
@@ -91,21 +93,22 @@ def why_limited() -> str:
         return "bubblewrap (bwrap) is not installed"
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
         return "setpriv, which changes to another user inside the sandbox, is not installed"
-    trial = [
-        *_walls(Surroundings(limits=Limits())),
-        *_user(),
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        "pass",
-    ]
+    calls = as_file(filter_program())
+    walls = [*_walls(Surroundings(limits=Limits())), *_filtered(calls), *_user()]
+    trial = [*walls, sys.executable, "-I", "-S", "-c", "pass"]
     try:
         done = subprocess.run(
-            trial, capture_output=True, timeout=30, env=environment(), check=False
+            trial,
+            capture_output=True,
+            timeout=30,
+            env=environment(),
+            pass_fds=(calls,),
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not work here ({error})"
+    finally:
+        os.close(calls)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         return f"bubblewrap does not work here ({' '.join(last)})"
@@ -132,11 +135,18 @@ def command(around: Surroundings, handed: Handed) -> list[str]:
     """The command that starts a kernel in a sandbox."""
     data = ["--perms", "0444", "--ro-bind-data", str(handed.connection), f"{SOCKETS}.json"]
     users = ["--perms", "0444", "--ro-bind-data", str(handed.users), "/etc/passwd"]
-    calls = ["--seccomp", str(handed.calls)] if filter_program() else []
     told = ["--info-fd", str(handed.told)]
     limits = json.dumps(asdict(around.limits))
     inmate = [sys.executable, "-I", str(INMATE), f"{SOCKETS}.json", limits]
-    return [*_walls(around), *data, *users, *calls, *told, *_user(), *inmate]
+    return [*_walls(around), *data, *users, *_filtered(handed.calls), *told, *_user(), *inmate]
+
+
+def as_file(content: bytes) -> int:
+    """A file descriptor from which bytes can be read, with no file on the disk."""
+    descriptor = os.memfd_create("mlkit")
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def uid() -> int:
@@ -178,6 +188,11 @@ def _walls(around: Surroundings) -> list[str]:
         if any(secret.is_relative_to(folder) for folder in (*folders, Path("/usr"))):
             walls += ["--tmpfs", str(secret)]
     return walls
+
+
+def _filtered(calls: int) -> list[str]:
+    """The filter on system calls, where this machine's numbers are known."""
+    return ["--seccomp", str(calls)] if filter_program() else []
 
 
 @functools.cache

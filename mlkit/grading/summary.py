@@ -1,0 +1,32 @@
+"""A batch in a few lines, for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["remarks", "table"]
+
+
+def table(document: Mapping[str, Any]) -> str:
+    """One line a submission: student, exercise, points or why there are none."""
+    rows = [(s["student"], s["exercise"] or "?", _grade(s)) for s in document["submissions"]]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {grade}" for a, b, grade in rows)
+
+
+def _grade(submission: Mapping[str, Any]) -> str:
+    if submission["status"] == "graded":
+        return f"{submission['score']:g} of {submission['max']:g}"
+    return str(submission["status"]).replace("_", " ")
+
+
+def remarks(document: Mapping[str, Any], out: Path) -> Iterator[str]:
+    """What to know besides: what could not be graded, how code was run, where things are."""
+    for submission in document["submissions"]:
+        if submission["status"] == "ungradable":
+            yield f"ungradable: {submission['path']}: {'; '.join(submission['flags'])}"
+    if document["isolation"] == "limited":
+        yield "Graded without a sandbox (isolation: limited): bubblewrap is not to be had here."
+    yield f"Grades and feedback are in {out}."
