@@ -22,6 +22,7 @@ from mlkit.grading.submissions import (
     load_exercises,
     match,
 )
+from mlkit.grading.summary import printable
 from mlkit.grading.verdict import Verdict, ungradable
 
 __all__ = ["Batch", "grade_batch"]
@@ -134,7 +135,7 @@ def _verdicts(
 
 def _line(verdict: Verdict, done: int, total: int) -> str:
     grade = f"{verdict.score} of {verdict.max}" if verdict.status == "graded" else verdict.status
-    return f"[{done}/{total}] {verdict.student}/{Path(verdict.path).name}: {grade}"
+    return printable(f"[{done}/{total}] {verdict.student}/{Path(verdict.path).name}: {grade}")
 
 
 def _unmatched(submission: Found) -> Verdict:

@@ -45,7 +45,7 @@ class Results:
         digest = hashlib.sha256()
         parts = (str(path), _content(path), _content(solution), isolation, mlkit.__version__)
         for part in parts:
-            digest.update(hashlib.sha256(part.encode()).digest())
+            digest.update(hashlib.sha256(part.encode(errors="surrogateescape")).digest())
         return digest.hexdigest()
 
     def remembered(self, key: str) -> Verdict | None:

@@ -6,12 +6,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["remarks", "table"]
+__all__ = ["printable", "remarks", "table"]
+
+
+def printable(text: str) -> str:
+    """A text that does nothing to a terminal but stand there."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def table(document: Mapping[str, Any]) -> str:
     """One line a submission: student, exercise, points or why there are none."""
-    rows = [(s["student"], s["exercise"] or "?", _grade(s)) for s in document["submissions"]]
+    rows = [
+        (printable(s["student"]), s["exercise"] or "?", _grade(s)) for s in document["submissions"]
+    ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {grade}" for a, b, grade in rows)
 
@@ -26,7 +33,7 @@ def remarks(document: Mapping[str, Any], out: Path) -> Iterator[str]:
     """What to know besides: what could not be graded, how code was run, where things are."""
     for submission in document["submissions"]:
         if submission["status"] == "ungradable":
-            yield f"ungradable: {submission['path']}: {'; '.join(submission['flags'])}"
+            yield printable(f"ungradable: {submission['path']}: {'; '.join(submission['flags'])}")
     if document["isolation"] == "limited":
         yield "Graded without a sandbox (isolation: limited): bubblewrap is not to be had here."
     yield f"Grades and feedback are in {out}."

@@ -74,10 +74,23 @@ class Verdict:
     flags: tuple[str, ...] = ()
 
     def public(self) -> dict[str, Any]:
-        """The part that `--json` and grades.json show."""
+        """The part that `--json` and grades.json show; its texts can be printed anywhere."""
         whole = {key: value for key, value in asdict(self).items() if key != "checks"}
         flags = list(whole.pop("flags"))
-        return {**whole, "checks": [check.public() for check in self.checks], "flags": flags}
+        checks = [check.public() for check in self.checks]
+        document: dict[str, Any] = _encodable({**whole, "checks": checks, "flags": flags})
+        return document
+
+
+def _encodable(value: Any) -> Any:
+    """Texts without half characters, which come from odd file names and from kernels."""
+    if isinstance(value, str):
+        return value.encode("utf-8", errors="backslashreplace").decode("utf-8")
+    if isinstance(value, list):
+        return [_encodable(element) for element in value]
+    if isinstance(value, dict):
+        return {key: _encodable(element) for key, element in value.items()}
+    return value
 
 
 def verdict_from(record: Mapping[str, Any]) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -44,6 +45,22 @@ def test_grade_prints_one_document_and_ends_with_0_whatever_the_scores(
         "ann  05-retries  11 of 11",
         "bob  05-retries  ungradable",
     ]
+
+
+@pytest.mark.kernel
+def test_odd_names_and_texts_do_nothing_to_a_terminal(
+    submit: Submit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bytes that are no UTF-8, escape sequences, half characters in an exception."""
+    folder = tmp_path / "class" / os.fsdecode(b"\xff\x1b[31m")
+    submit(folder, NAME, {"answer-retry-with-backoff": "raise ValueError('\\ud800 \\x1b[31m')"})
+    words = ("grade", tmp_path / "class", "--out", tmp_path / "out", "--trust")
+    assert _call(*words, "--json") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["submissions"][0]["status"] == "graded"
+    assert _call(*words) == 0
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.out + printed.err
 
 
 def test_nothing_to_grade_ends_with_2_and_an_error_document(
