@@ -77,10 +77,10 @@ class ReadyClient(AsyncKernelClient):
             await asyncio.gather(both, death, asking, *waits, return_exceptions=True)
 
     async def _ask_again_and_again(self) -> None:
-        """Request kernel_info, and once more while no answer comes.
+        """Request kernel_info, and once more while an answer is missing.
 
-        ZeroMQ signals by edges, and ipykernel can miss the one that announces the first message:
-        about once in a thousand starts it answers only when something else arrives.
+        What a kernel says before the subscription to its output has arrived is lost, and so, very
+        rarely, is the welcome that ipykernel sends when it arrives; then nothing more would come.
         """
         while True:
             self.kernel_info()

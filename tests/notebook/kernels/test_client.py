@@ -84,7 +84,7 @@ class Deaf(ReadyClient):
 
 
 def test_a_request_that_was_lost_is_repeated(forked: Lab) -> None:
-    """A kernel may miss the first message; it is asked again until it answers."""
+    """The kernel is asked again until it answers."""
 
     async def ask() -> int:
         manager = forked.manager()

@@ -1,0 +1,25 @@
+"""The floor: the code of all notebooks in one plain Python process, one after the other.
+
+Called with a plan (see `benchmarks.stages.plan`) as a JSON file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+
+def main(plan: str) -> None:
+    """Execute the code cells of each notebook in a namespace of its own."""
+    for step in json.loads(Path(plan).read_text()):
+        Path(step["executed"]).parent.mkdir(parents=True, exist_ok=True)
+        namespace = {"__name__": "__main__", **step["parameters"]}
+        cells = json.loads(Path(step["notebook"]).read_text())["cells"]
+        for cell in cells:
+            if "parameters" not in cell["metadata"].get("tags", []):
+                exec(compile(cell["source"], step["notebook"], "exec"), namespace)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,144 @@
+"""Measure contenders in interleaved rounds, so that a noisy minute hits all of them alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["BenchmarkError", "Contender", "Measurement", "Summary", "measure_rounds", "run_once"]
+
+CLOCK = Path(__file__).with_name("clock.py")
+LIMIT_S = 900.0
+
+
+class BenchmarkError(Exception):
+    """A contender failed, so there is nothing to compare."""
+
+
+def _nothing() -> None:
+    """Prepare nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One way to do a workload.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in the table.
+    command : tuple of str
+        The command line.
+    cwd : Path
+        Where it runs.
+    env : Mapping of str to str
+        Added to the environment.
+    reset : callable
+        Called before each measurement, outside of it.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    reset: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What one run of one contender took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+    written_bytes: int
+    status: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The medians of a contender's rounds; `peak_bytes` comes from a round of its own."""
+
+    name: str
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+    written_bytes: int
+    rounds: int
+
+
+def run_once(contender: Contender, *, memory: bool) -> Measurement:
+    """Run one contender once.
+
+    Raises
+    ------
+    BenchmarkError
+        If its command fails.
+    """
+    contender.reset()
+    done = subprocess.run(
+        [sys.executable, "-S", str(CLOCK), "1" if memory else "0", *contender.command],
+        cwd=contender.cwd,
+        env={**os.environ, **contender.env},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    if not lines:
+        raise BenchmarkError(f"{contender.name} was not measured:\n{done.stderr[-3000:]}")
+    measurement = Measurement(**json.loads(lines[-1]))
+    if measurement.status != 0:
+        raise BenchmarkError(
+            f"{contender.name} ended with status {measurement.status}:\n{done.stderr[-3000:]}"
+        )
+    return measurement
+
+
+def measure_rounds(
+    contenders: Sequence[Contender], rounds: int, say: Callable[[str], None]
+) -> list[Summary]:
+    """Measure all contenders once in each round, beginning with another one each time.
+
+    Parameters
+    ----------
+    contenders : sequence of Contender
+        Who takes part.
+    rounds : int
+        How many rounds count; one more, for memory, comes before them and warms up.
+    say : callable
+        Receives a line for each measurement.
+
+    Returns
+    -------
+    list of Summary
+        In the order of the contenders.
+    """
+    peaks: dict[str, int] = {}
+    found: dict[str, list[Measurement]] = {contender.name: [] for contender in contenders}
+    for contender in contenders:
+        peaks[contender.name] = run_once(contender, memory=True).peak_bytes
+    for number in range(rounds):
+        shift = number % len(contenders)
+        for contender in [*contenders[shift:], *contenders[:shift]]:
+            measurement = run_once(contender, memory=False)
+            say(f"{contender.name}: {measurement.wall_s:.2f} s, CPU {measurement.cpu_s:.2f} s")
+            found[contender.name].append(measurement)
+    return [
+        Summary(
+            name=name,
+            wall_s=statistics.median(each.wall_s for each in runs),
+            cpu_s=statistics.median(each.cpu_s for each in runs),
+            peak_bytes=peaks[name],
+            written_bytes=int(statistics.median(each.written_bytes for each in runs)),
+            rounds=rounds,
+        )
+        for name, runs in found.items()
+    ]

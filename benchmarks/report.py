@@ -1,0 +1,68 @@
+"""Results as Markdown: ratios first, for seconds differ from machine to machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+
+from benchmarks.measure import Summary
+from benchmarks.workload import Workload
+
+__all__ = ["page", "section"]
+
+INTRODUCTION = """# Benchmarks
+
+`make bench` measures everything on this page and writes it. Contenders take turns in interleaved
+rounds of one session; each figure is the median of the rounds, as a multiple of the first line of
+its table. Wall is the whole command from start to end. CPU counts the command and everything that
+it has started. Memory is the peak of the whole family of processes, with shared pages counted in
+shares, in a round of its own. `make bench-peers` installs other tools, each into an environment of
+its own; they join where they are installed.
+"""
+
+
+def section(workload: Workload, summaries: Sequence[Summary]) -> tuple[str, bool]:
+    """One workload's table and goals.
+
+    Returns
+    -------
+    text : str
+        Markdown.
+    reached : bool
+        Whether all its goals were.
+    """
+    first = summaries[0]
+    lines = [
+        f"## {workload.name}",
+        "",
+        f"{workload.about}. {first.name}: {first.wall_s:.2f} s, CPU {first.cpu_s:.2f} s, "
+        f"{first.peak_bytes / 2**20:.0f} MiB; medians of {first.rounds}.",
+        "",
+        "| | wall | CPU | memory |",
+        "|---|---|---|---|",
+    ]
+    for each in summaries:
+        ratios = (
+            each.wall_s / first.wall_s,
+            each.cpu_s / first.cpu_s,
+            each.peak_bytes / max(first.peak_bytes, 1),
+        )
+        cells = " | ".join(f"{ratio:.2f} ×" for ratio in ratios)
+        lines.append(f"| {each.name} | {cells} |")
+    results = {each.name: each for each in summaries}
+    verdicts = [goal.reached(results) for goal in workload.goals]
+    if verdicts:
+        lines += ["", "| goal | measured | |", "|---|---|---|"]
+    for goal, good in zip(workload.goals, verdicts, strict=True):
+        lines.append(f"| {goal.text} | {goal.value(results):.2f} | {'yes' if good else 'no'} |")
+    return "\n".join(lines) + "\n", all(verdicts)
+
+
+def page(sections: Sequence[str]) -> str:
+    """The whole page."""
+    machine = (
+        f"Measured with Python {platform.python_version()} on {platform.system()} with "
+        f"{os.cpu_count()} processors.\n"
+    )
+    return "\n".join([INTRODUCTION, machine, *sections])
