@@ -103,7 +103,7 @@ def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str,
 def _verdicts(
     batch: Batch, found: Sequence[Found], solutions: Path, say: Callable[[str], None]
 ) -> list[Verdict]:
-    exercises = load_exercises(solutions)
+    exercises = load_exercises(solutions, found)
     results = Results(batch.out) if batch.out is not None else None
     known: dict[Path, Verdict] = {}
     tasks: list[Task] = []

@@ -41,9 +41,15 @@ def find_solutions(folder: Path | None = None) -> Path:
     )
 
 
-def load_exercises(folder: Path) -> dict[str, Exercise]:
-    """Name → exercise, for every solution notebook of a folder."""
-    return {path.stem: load_exercise(path) for path in sorted(folder.glob("*.ipynb"))}
+def load_exercises(folder: Path, found: Sequence[Found] = ()) -> dict[str, Exercise]:
+    """Name → exercise, for every solution notebook of a folder.
+
+    Where submissions are given, and all bear names of exercises, only those are loaded.
+    """
+    paths = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    named = {submission.path.stem for submission in found}
+    wanted = named if named and named <= paths.keys() else paths.keys()
+    return {name: load_exercise(path) for name, path in paths.items() if name in wanted}
 
 
 def find_submissions(paths: Sequence[Path]) -> list[Found]:
