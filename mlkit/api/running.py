@@ -52,6 +52,7 @@ def run(
     layers: Layers | None = None,
     options: RunOptions | None = None,
     services: Services | None = None,
+    progress: bool = False,
 ) -> RunRecord:
     """Run a pipeline.
 
@@ -71,6 +72,8 @@ def run(
         Everything else that can be asked for.
     services : Services, optional
         The driver's surroundings: observers, clock, kernels, cancellation.
+    progress : bool
+        Print a line for each stage that starts or ends, as a notebook wants it.
 
     Returns
     -------
@@ -91,7 +94,21 @@ def run(
     if workers is not None:
         chosen = replace(chosen, workers=workers)
     _check_workers(chosen.workers)
-    return start_run(pipeline, configuration, chosen, runs_folder(pipeline, runs_dir), services)
+    surroundings = _with_progress(services) if progress else services
+    return start_run(
+        pipeline, configuration, chosen, runs_folder(pipeline, runs_dir), surroundings
+    )
+
+
+def _with_progress(services: Services | None) -> Services:
+    """Add an observer that prints a line for each event that matters."""
+    import sys
+
+    from mlkit.driver.services import Services
+    from mlkit.observe.console import PlainConsole
+
+    services = services or Services()
+    return replace(services, observers=[*services.observers, PlainConsole(sys.stdout)])
 
 
 def default_workers() -> int:
@@ -155,7 +172,9 @@ def forecast(
     path = folder.database if folder.database.exists() else Path(":memory:")
     with contextlib.closing(Database(path)) as database:
         store = ArtifactStore(folder.store)
-        planner = Planner(pipeline, configuration, database, store, verify=options.verify)
+        planner = Planner(
+            pipeline, configuration, database, store, verify=options.verify, only_looks=True
+        )
         forecaster = Forecaster(planner, options.force)
         found = forecaster.forecast(sorted(selection.stages | selection.upstream))
     return {

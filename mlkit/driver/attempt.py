@@ -17,7 +17,6 @@ from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.execution import (
     Cancellation,
     ExecutionRequest,
-    ExecutionResult,
     NotebookRunner,
     OnCell,
 )
@@ -55,7 +54,9 @@ class Job:
     outputs : mapping of str to str
         Output name to file name.
     inputs : tuple of ArtifactRecord
-        The artifacts that the stage is handed.
+        The artifacts of other stages that it is handed.
+    verify : bool
+        Check the inputs afterwards by digest, not at a glance.
     """
 
     instance_id: str
@@ -71,6 +72,7 @@ class Job:
     declared: Mapping[str, Any]
     timeout_s: float | None
     scrubber: Scrubber = field(default_factory=Scrubber)
+    verify: bool = False
 
     @property
     def attempt_folder(self) -> Path:
@@ -99,8 +101,8 @@ class Outcome:
         Output name to digest and marks; only of a success.
     observed : mapping
         What the result depended on beside its parts.
-    repaired : tuple of str
-        Inputs that the notebook had changed and that were made good.
+    damaged : tuple of ArtifactRecord
+        Inputs that were no longer what they had been when the attempt had ended.
     trouble : MlkitError, optional
         What kept the driver itself from carrying the attempt through, such as a full disk.
     """
@@ -115,7 +117,7 @@ class Outcome:
     observed: Mapping[str, Any] = field(default_factory=dict)
     cpu_s: float | None = None
     peak_memory_bytes: int | None = None
-    repaired: tuple[str, ...] = ()
+    damaged: tuple[ArtifactRecord, ...] = ()
     trouble: MlkitError | None = None
 
 
@@ -166,10 +168,10 @@ def _perform(
     for file in job.outputs.values():
         (job.work_folder / OUT / file).parent.mkdir(parents=True, exist_ok=True)
     result = runner.execute(_request(job), on_cell, cancellation)
-    repaired = _repair_inputs(job, store)
+    damaged = _damaged_inputs(job, store)
     status, error = result.status, result.error
-    if status is Status.SUCCEEDED and repaired:
-        status, error = Status.FAILED, _changed_input(repaired)
+    if damaged and status in (Status.SUCCEEDED, Status.SKIPPED):
+        status, error = Status.FAILED, _changed_input(damaged)
     artifacts: dict[str, tuple[str, Marks]] = {}
     if status is Status.SUCCEEDED:
         error = _check_outputs(job)
@@ -178,7 +180,7 @@ def _perform(
             artifacts = _take_outputs(job, store)
     observed: Mapping[str, Any] = {}
     if status in (Status.SUCCEEDED, Status.SKIPPED):
-        observed = _observe(job, result, started)
+        observed = observe(result, job.notebook, job.pipeline_folder, started)
     return Outcome(
         job=job,
         status=status,
@@ -190,12 +192,8 @@ def _perform(
         observed=observed,
         cpu_s=result.cpu_s,
         peak_memory_bytes=result.peak_memory_bytes,
-        repaired=repaired,
+        damaged=damaged,
     )
-
-
-def _observe(job: Job, result: ExecutionResult, started: float) -> Mapping[str, Any]:
-    return observe(result, job.notebook, job.pipeline_folder, started)
 
 
 def _request(job: Job) -> ExecutionRequest:
@@ -223,20 +221,18 @@ def _request(job: Job) -> ExecutionRequest:
     )
 
 
-def _repair_inputs(job: Job, store: ArtifactStore) -> tuple[str, ...]:
-    """Find inputs that are no longer what they were, and make them good from the store."""
-    repaired = []
-    for artifact in job.inputs:
-        copy, master = Path(artifact.path), store.master(artifact.digest)
-        if not master.exists() or store.is_copy_whole(artifact.digest, copy):
-            continue
-        store.restore(artifact.digest, copy)
-        repaired.append(artifact.path)
-    return tuple(dict.fromkeys(repaired))
+def _damaged_inputs(job: Job, store: ArtifactStore) -> tuple[ArtifactRecord, ...]:
+    """Find inputs that are no longer what they were."""
+    found = {
+        artifact.path: artifact
+        for artifact in job.inputs
+        if not store.is_copy_whole(artifact.digest, Path(artifact.path), deep=job.verify)
+    }
+    return tuple(found.values())
 
 
-def _changed_input(paths: tuple[str, ...]) -> ErrorRecord:
-    names = ", ".join(str(Path(*Path(path).parts[-2:])) for path in paths)
+def _changed_input(damaged: tuple[ArtifactRecord, ...]) -> ErrorRecord:
+    names = ", ".join(str(Path(*Path(artifact.path).parts[-2:])) for artifact in damaged)
     return ErrorRecord(
         type="InputChanged",
         message=f"the notebook changed its input {names}; the file was made good, the result is "

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from mlkit.store.folder import readable_os_errors
 __all__ = ["Committer"]
 
 NOTEBOOK = "notebook.ipynb"
+ATTEMPTS = "attempts"
 
 
 class Committer:
@@ -56,8 +58,6 @@ class Committer:
             observed=outcome.observed,
             created=outcome.ended,
         )
-        from dataclasses import replace
-
         record = replace(record, artifacts=artifacts)
         place = self.context.state.place(record.id)
         return self.context.database.commit_result(record, place, finding, outcome.artifacts)
@@ -68,7 +68,7 @@ class Committer:
         with readable_os_errors(final):
             if staging.exists():
                 for leftover in staging.iterdir():
-                    if leftover.name != "attempts":
+                    if leftover.name != ATTEMPTS:
                         _remove(leftover)
                 self._publish(staging, final)
 
@@ -81,16 +81,15 @@ class Committer:
             self.context.folder.stage(instance.id),
         )
         with readable_os_errors(final):
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(parents=True)
+            self.prepare_staging(instance.id)
+            if not record.history:
+                (staging / ATTEMPTS).rmdir()
             folders = self._folders_with(result)
             artifacts = self._place_all(instance, result, staging, final, folders)
             notebook = next((f / NOTEBOOK for f in folders if (f / NOTEBOOK).is_file()), None)
             if notebook is not None:
                 _link(notebook, staging / NOTEBOOK)
             self._publish(staging, final)
-        from dataclasses import replace
-
         return replace(record, artifacts=artifacts, result=result.id, source_run=result.run_id)
 
     def _folders_with(self, result: Result) -> list[Path]:
@@ -147,22 +146,41 @@ class Committer:
         return StageRecord(id=instance_id, stage=stage, status=Status.CACHED, artifacts=artifacts)
 
     def prepare_staging(self, instance_id: str) -> Path:
-        """Make an empty staging folder that holds the stage's earlier attempts in this run."""
+        """Make a staging folder that holds nothing but the stage's earlier attempts in this run.
+
+        Some of them stand in the stage's own folder; those that a killed run was about to add, in
+        what it left of the staging folder. An attempt that is not recorded had not ended.
+        """
         staging, final = (
             self.context.folder.staging(instance_id),
             self.context.folder.stage(instance_id),
         )
+        attempts = staging / ATTEMPTS
         with readable_os_errors(staging):
-            shutil.rmtree(staging, ignore_errors=True)
-            (staging / "attempts").mkdir(parents=True)
-            if (final / "attempts").is_dir():
-                shutil.copytree(
-                    final / "attempts",
-                    staging / "attempts",
-                    copy_function=os.link,
-                    dirs_exist_ok=True,
-                )
+            attempts.mkdir(parents=True, exist_ok=True)
+            ended = {str(a.number) for a in self.context.state.records[instance_id].history}
+            for leftover in [*staging.iterdir(), *attempts.iterdir()]:
+                if leftover != attempts and not (
+                    leftover.parent == attempts and leftover.name in ended
+                ):
+                    _remove(leftover)
+            for number in sorted(ended - {item.name for item in attempts.iterdir()}):
+                if (final / ATTEMPTS / number).is_dir():
+                    source = final / ATTEMPTS / number
+                    shutil.copytree(source, attempts / number, copy_function=_link_or_copy)
         return staging
+
+    def sweep(self) -> None:
+        """Remove what a killed run left of stages; attempts that had ended stay for now."""
+        root = self.context.folder.staging("x").parent
+        with readable_os_errors(root):
+            for staging in root.iterdir() if root.is_dir() else ():
+                if staging.name.startswith(".") or not staging.is_dir():
+                    _remove(staging)
+                    continue
+                for leftover in staging.iterdir():
+                    if leftover.name != ATTEMPTS:
+                        _remove(leftover)
 
     def _publish(self, staging: Path, final: Path) -> None:
         """Rename the staging folder; what stood there before goes aside first."""
@@ -175,10 +193,15 @@ class Committer:
 
 def _link(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
+    _link_or_copy(str(source), str(target))
+
+
+def _link_or_copy(source: str, target: str) -> str:
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+    return target
 
 
 def _remove(path: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus
 from mlkit.driver.clock import Clock
 from mlkit.driver.journal import Journal
+from mlkit.driver.machinery import Machinery
 from mlkit.driver.notify import Notifier
 from mlkit.driver.options import RunOptions
 from mlkit.driver.state import RunState
-from mlkit.notebook.execution import Cancellation, NotebookRunner
+from mlkit.notebook.execution import Cancellation
 from mlkit.planner.deciding import Planner
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
@@ -37,11 +38,9 @@ class Context:
 
     Parameters
     ----------
-    runner : callable
-        Gives the notebook runner when the first attempt needs it, so that a run in which nothing
-        changed starts no kernel and imports no Papermill.
-    executor : callable
-        Gives the executor of attempts when the first one starts.
+    machinery : Machinery
+        Kernels and workers; started when the first attempt needs them, so that a run in which
+        nothing changed starts no kernel and imports no Papermill.
     """
 
     pipeline: Pipeline
@@ -58,8 +57,7 @@ class Context:
     state: RunState
     notifier: Notifier
     cancellation: Cancellation
-    runner: Callable[[], NotebookRunner]
-    executor: Callable[[], Executor]
+    machinery: Machinery
     environment: Mapping[str, str]
     record: RunRecord
     previous: Mapping[str, Any] = field(default_factory=dict)
@@ -73,21 +71,29 @@ class Context:
             self.warnings.append(text)
             self.journal.emit(EventKind.WARNING, stage, message=text)
 
+    @property
+    def joins(self) -> bool:
+        """Whether other processes work on the same run."""
+        return self.options.run_id is not None
+
     def snapshot(self, status: RunStatus | None = None, ended: float | None = None) -> RunRecord:
         """The run's record as it stands."""
-        from dataclasses import replace
-
         return replace(
             self.record,
             status=status or self.record.status,
             ended=ended,
             stages=self.state.own_records(),
-            warnings=tuple(self.warnings),
+            warnings=tuple(dict.fromkeys([*self.record.warnings, *self.warnings])),
         )
 
     def write_record(self, record: RunRecord | None = None) -> None:
-        """Write run.json: at once for a given record, otherwise every few seconds."""
+        """Write run.json: at once for a given record, otherwise every few seconds.
+
+        A run that others work on too is written as a whole only, when a stage of it has ended.
+        """
         now = self.clock.monotonic()
+        if record is None and self.joins:
+            return
         if record is None and now - self._written < _WRITE_EVERY_S:
             return
         self._written = now
@@ -97,11 +103,14 @@ class Context:
 
 def write_json(document: Any, path: Path) -> None:
     """Write a JSON document in one piece: aside, then renamed."""
-    aside = path.with_name(f".{path.name}.part")
+    aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
     with readable_os_errors(path.parent):
-        aside.write_text(
-            json.dumps(document, ensure_ascii=False, indent=1) + "\n",
-            encoding="utf-8",
-            errors="backslashreplace",
-        )
-        aside.replace(path)
+        try:
+            aside.write_text(
+                json.dumps(document, ensure_ascii=False, indent=1) + "\n",
+                encoding="utf-8",
+                errors="backslashreplace",
+            )
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)

@@ -59,8 +59,18 @@ class Endings:
         )
         self.end(instance_id)
 
-    def end(self, instance_id: str, *, saved: bool = False) -> None:
-        """Make an instance's end known: record, event, notification, downstream."""
+    def end(self, instance_id: str, *, saved: bool = False, kept: bool = False) -> None:
+        """Make an instance's end known: record, event, notification, downstream.
+
+        Parameters
+        ----------
+        instance_id : str
+            The instance.
+        saved : bool
+            The database knows already.
+        kept : bool
+            It had ended before the run was resumed; people were told then.
+        """
         record = self.state.records[instance_id]
         if record.ended is None:
             record = self.state.change(instance_id, ended=self.context.clock.now())
@@ -77,7 +87,8 @@ class Endings:
             outputs=record.outputs,
             error=short(record.error) if record.status is Status.FAILED else None,
         )
-        self._notify(instance_id)
+        if not kept:
+            self._notify(instance_id)
         self.context.write_record()
         failed = record.status is Status.FAILED and record.critical
         if failed and self.context.options.fail_fast and self.loop.stopping is None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-from mlkit.core.pipeline import ExternalFile, Node, Pipeline, StageOutput
+from mlkit.core.graph import ancestors
+from mlkit.core.pipeline import ExternalFile, Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.core.triggers import Verdict, judge
 from mlkit.driver.commit import Committer
 from mlkit.driver.selecting import Selection
 from mlkit.errors import UsageError
+from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast, Forecaster
+from mlkit.planner.mapping import MappingError, instances_of
 
-__all__ = ["forecast_given", "joined_given", "place_given"]
+__all__ = ["check_wanted", "expected_ids", "forecast_given", "joined_given", "place_given"]
 
 
 def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast]:
@@ -25,8 +30,9 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
         If an upstream stage has none.
     """
     found = Forecaster(planner, ignore_policy=True).forecast(sorted(selection.upstream))
+    needed = _read_by(planner.pipeline, selection.stages)
     for item in found.values():
-        if not item.is_known:
+        if not item.is_known and item.id.partition("[")[0] in needed:
             wanted = ", ".join(sorted(selection.stages))
             raise UsageError(
                 f"stage '{item.id}' has no result that can be reused ({'; '.join(item.reasons)})",
@@ -34,6 +40,15 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
                 remedy=f"Run 'mlkit run --until {wanted}' first",
             )
     return found
+
+
+def _read_by(pipeline: Pipeline, names: Iterable[str]) -> set[str]:
+    """The stages whose artifacts some stages read, directly or not; mere order is no need."""
+    graph = {
+        name: tuple(node.stage for node in stage.data_upstream)
+        for name, stage in pipeline.stages.items()
+    }
+    return set(ancestors(graph, names))
 
 
 def place_given(
@@ -64,26 +79,92 @@ def joined_given(
     given = {key: item for key, item in stages.items() if item.stage not in selection.stages}
     for name in selection.stages:
         stage = pipeline.stages[name]
-        sources = [
-            source for source in stage.inputs.values() if not isinstance(source, ExternalFile)
-        ]
-        sources += [condition.source for condition in stage.when]
-        if stage.foreach is not None and stage.foreach.source is not None:
-            sources.append(stage.foreach.source)
-        for source in sources:
-            _check(source, given, run_id, name)
+        upstream = [r.status for node in stage.upstream for r in _at(node, given)]
+        starts = judge(stage.trigger, upstream) is Verdict.START
+        for source in _sources(stage):
+            _check(pipeline, source, given, f"stage '{name}' reads {source}", run_id, starts=starts)
+    check_wanted(pipeline, selection, given)
     return given
 
 
-def _check(source: StageOutput, given: Mapping[str, StageRecord], run_id: str, reader: str) -> None:
-    records = _at(source.node, given)
-    unfinished = [r for r in records if r.status not in (*SUCCESSFUL, Status.SKIPPED)]
-    if not records or unfinished:
-        state = "has not run" if not records else f"is {unfinished[0].status.value}"
-        raise UsageError(
-            f"stage '{reader}' reads {source}, but in run {run_id} stage '{source.node}' {state}",
-            remedy=f"Run it first: --only '{source.node}' --run-id {run_id}",
-        )
+def _sources(stage: Stage) -> Iterator[StageOutput]:
+    """Every artifact of another stage that a stage or its policies read."""
+    for source in stage.inputs.values():
+        if not isinstance(source, ExternalFile):
+            yield source
+    for condition in stage.when:
+        yield condition.source
+    if stage.foreach is not None and stage.foreach.source is not None:
+        yield stage.foreach.source
+
+
+def _check(
+    pipeline: Pipeline,
+    source: StageOutput,
+    given: Mapping[str, StageRecord],
+    reads: str,
+    run_id: str,
+    *,
+    starts: bool,
+) -> None:
+    node = source.node
+    wanted = {str(node)}
+    if node.value is None:
+        wanted = expected_ids(pipeline.stages[node.stage], given) or wanted
+    there = {record.id: record.status for record in _at(node, given)}
+    missing = sorted(wanted - there.keys())
+    unfit = [key for key, status in there.items() if not _is_fit(status, starts=starts)]
+    if not missing and not unfit:
+        return
+    which = missing[0] if missing else unfit[0]
+    state = "has not run" if missing else f"is {there[which].value}"
+    raise UsageError(
+        f"{reads}, but in run {run_id} stage '{which}' {state}",
+        remedy=f"Run it first: --only '{which}' --run-id {run_id}",
+    )
+
+
+def _is_fit(status: Status, *, starts: bool) -> bool:
+    """Whether an upstream stage of that status lets its reader go on, with or without artifacts."""
+    if status in (*SUCCESSFUL, Status.SKIPPED):
+        return True
+    return starts and status in (Status.FAILED, Status.UPSTREAM_FAILED)
+
+
+def expected_ids(stage: Stage, given: Mapping[str, StageRecord]) -> set[str] | None:
+    """The ids of all instances of a stage; None if its values are not known yet."""
+
+    def find(node: Node, output: str) -> Path | None:
+        for record in _at(node, given):
+            if output in record.artifacts:
+                return Path(record.artifacts[output].path)
+        return None
+
+    try:
+        return {instance.id for instance in instances_of(stage, find)} or {stage.name}
+    except MappingError:
+        return None
+
+
+def check_wanted(
+    pipeline: Pipeline, selection: Selection, given: Mapping[str, StageRecord]
+) -> None:
+    """See that the one instance asked for is among those that an artifact lists.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
+    if selection.wanted is None:
+        return
+    for name in selection.stages:
+        known = expected_ids(pipeline.stages[name], given)
+        if known is not None and known != {name} and selection.wanted not in known:
+            raise UsageError(
+                f"stage '{name}' has no instance '{selection.wanted}' in this run",
+                remedy=did_you_mean(selection.wanted, known),
+            )
 
 
 def _at(node: Node, given: Mapping[str, StageRecord]) -> list[StageRecord]:

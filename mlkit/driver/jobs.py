@@ -40,6 +40,7 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         declared=instance.stage.declared,
         timeout_s=instance.stage.timeout_s,
         scrubber=context.scrubber,
+        verify=context.options.verify,
     )
 
 

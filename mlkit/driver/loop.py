@@ -19,9 +19,9 @@ from mlkit.core.states import FINISHED, SUCCESSFUL, RunStatus, Status
 from mlkit.core.triggers import Verdict, judge
 from mlkit.driver.attempt import Outcome
 from mlkit.driver.context import Context
-from mlkit.driver.mapping import MappingError, instances_of
 from mlkit.driver.work import Work
 from mlkit.planner.conditions import ConditionError, unmet_condition
+from mlkit.planner.mapping import MappingError, instances_of
 
 __all__ = ["Loop"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -31,8 +31,6 @@ class Machinery:
         May bring a runner or an executor of its own.
     environment : mapping of str to str
         The environment of all kernels.
-    say : callable
-        Receives a line when kernels are not as asked for.
     """
 
     def __init__(
@@ -41,13 +39,12 @@ class Machinery:
         options: RunOptions,
         services: Services,
         environment: Mapping[str, str],
-        say: Callable[[str], None],
     ) -> None:
         self._pipeline = pipeline
         self._options = options
         self._services = services
         self._environment = environment
-        self._say = say
+        self.said: list[str] = []
         self._lock = threading.Lock()
         self._kernels: Kernels | None = None
         self._runner = services.runner
@@ -61,7 +58,7 @@ class Machinery:
                     self._options.kernel,
                     preload=modules_to_preload(self._pipeline),
                     env=self._environment,
-                    say=self._say,
+                    say=self.said.append,
                 )
                 self._kernels.prepare()
                 from mlkit.notebook.execute import PapermillRunner

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Instance, Node, Pipeline
-from mlkit.core.record import ArtifactRecord, StageRecord
+from mlkit.core.record import ArtifactRecord, AttemptRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 
 __all__ = ["RunState"]
@@ -29,6 +29,8 @@ class RunState:
         Finished records of other stages, by instance id.
     wanted : str, optional
         Of a mapped stage: the one instance that is to be run.
+    histories : mapping of str to tuple of AttemptRecord
+        The attempts that instances of this run have had already.
     """
 
     def __init__(
@@ -37,9 +39,12 @@ class RunState:
         selected: Iterable[str],
         given: Mapping[str, StageRecord] | None = None,
         wanted: str | None = None,
+        histories: Mapping[str, tuple[AttemptRecord, ...]] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.wanted = wanted
+        self._histories = histories or {}
+        self._ranks: dict[str, int] = {}
         chosen = set(selected)
         self.graph = edges(pipeline)
         self.order = [name for name in topological_order(self.graph) if name in chosen]
@@ -74,13 +79,18 @@ class RunState:
         critical = self.pipeline.stages[stage].critical
         self.ids.setdefault(stage, []).append(instance_id)
         self.records[instance_id] = StageRecord(
-            id=instance_id, stage=stage, status=Status.WAITING, critical=critical
+            id=instance_id,
+            stage=stage,
+            status=Status.WAITING,
+            critical=critical,
+            history=self._histories.get(instance_id, ()),
         )
 
     def expand(self, name: str, instances: Sequence[Instance]) -> None:
         """Replace a stage's one entry by its instances."""
         for old in self.ids.pop(name, []):
             del self.records[old]
+        self._ranks.update({instance.id: rank for rank, instance in enumerate(instances)})
         chosen = [i for i in instances if self.wanted is None or i.id == self.wanted]
         self.instances[name] = chosen
         for instance in chosen:
@@ -89,7 +99,7 @@ class RunState:
     def place(self, instance_id: str) -> int:
         """Where an instance stands in the record: stages as in the file, values as in the list."""
         stage = self.records[instance_id].stage
-        return self._place[stage] * _INSTANCES_PER_STAGE + self.ids[stage].index(instance_id)
+        return self._place[stage] * _INSTANCES_PER_STAGE + self._ranks.get(instance_id, 0)
 
     def put(self, record: StageRecord) -> None:
         """Keep the new state of an instance."""

@@ -61,7 +61,7 @@ class Submission:
         def attempt() -> None:
             started = context.clock.now()
             try:
-                runner = context.runner()
+                runner = context.machinery.runner()
                 outcome = perform(
                     job, runner, context.store, on_cell, context.cancellation, context.clock.now
                 )
@@ -79,4 +79,4 @@ class Submission:
                 )
             inbox.put(outcome)
 
-        context.executor().submit(attempt)
+        context.machinery.executor().submit(attempt)

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.events import EventKind
-from mlkit.core.pipeline import ExternalFile, Instance, Node
+from mlkit.core.pipeline import Instance, Node
 from mlkit.core.policies import is_retryable
-from mlkit.core.record import ArtifactRecord, AttemptRecord, ErrorRecord
+from mlkit.core.record import AttemptRecord, ErrorRecord
 from mlkit.core.states import Status
-from mlkit.core.types import accepts
+from mlkit.driver.arrivals import Arrivals, MissingInputError
 from mlkit.driver.attempt import Outcome
 from mlkit.driver.backoff import delay_before
 from mlkit.driver.commit import Committer
+from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
 from mlkit.driver.jobs import make_job, shown_parameters
 from mlkit.driver.resuming import kept_record
 from mlkit.driver.submission import Submission
 from mlkit.planner.deciding import Decision
-from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
+from mlkit.planner.inputs import ResolvedInputs
 
 if TYPE_CHECKING:
     from mlkit.driver.loop import Loop
@@ -41,8 +42,8 @@ class Work(Endings):
     def __init__(self, loop: Loop) -> None:
         super().__init__(loop)
         self.committer = Committer(self.context)
+        self.arrivals = Arrivals(self.context)
         self.executing: dict[str, Submission] = {}
-        self.tainted: set[str] = set()
         self.retries: dict[str, int] = {}
 
     def find(self, node: Node, output: str) -> Path | None:
@@ -55,7 +56,7 @@ class Work(Endings):
         now = self.context.clock.now()
         self.state.change(instance.id, status=Status.RUNNING, started=now)
         sensor = instance.stage.wait_for
-        if sensor is None:
+        if sensor is None or self._has_finished(instance):
             self.choose(instance)
             return
         path: dict[str, Any] = {"for": str(sensor.path)}
@@ -74,26 +75,23 @@ class Work(Endings):
             left = deadline - self.context.clock.monotonic()
             self.loop.later(min(sensor.every_s, left), lambda: self._sense(instance, deadline))
 
+    def _has_finished(self, instance: Instance) -> bool:
+        """Whether this run ended the instance before it was resumed; its sensor was asked then."""
+        earlier = self.context.previous.get(instance.id)
+        return earlier is not None and earlier.result is not None
+
     def choose(self, instance: Instance) -> None:
         """Reuse an earlier result, keep the one of this run, or run."""
-        inputs = self._inputs(instance)
-        unfit = [
-            f"'{name}' ({source})"
-            for name, source in inputs.missing.items()
-            if instance.stage.declared[name].annotated
-            and not accepts(instance.stage.declared[name].spec, None)
-        ]
-        absent = self._absent_files(instance)
-        if unfit or absent:
-            fact = f"the input {', '.join(unfit or absent)} was not made"
-            hint = "" if absent else "; the notebook's annotation does not allow None"
-            self.fail(instance.id, "MissingInput", fact + hint)
+        try:
+            inputs = self.arrivals.of(instance)
+        except MissingInputError as error:
+            self.fail(instance.id, "MissingInput", str(error))
             return
         force = self._forced(instance)
         kept = None if force else kept_record(self.context, instance, inputs.digests)
         if kept is not None:
             self.state.put(kept)
-            self.end(instance.id)
+            self.end(instance.id, kept=True)
             return
         decision = self.context.planner.decide(instance, inputs.digests, force=force)
         for warning in decision.warnings:
@@ -108,28 +106,6 @@ class Work(Endings):
         return (
             force if isinstance(force, bool) else bool({instance.id, instance.stage.name} & force)
         )
-
-    def _absent_files(self, instance: Instance) -> list[str]:
-        return [
-            f"'{name}' ({path})"
-            for name, source in instance.stage.inputs.items()
-            if isinstance(source, ExternalFile)
-            and not (path := self._file(instance, name)).is_file()
-        ]
-
-    def _file(self, instance: Instance, name: str) -> Path:
-        return Path(self.context.configuration.files[f"{instance.stage.name}.{name}"])
-
-    def _inputs(self, instance: Instance) -> ResolvedInputs:
-        external: dict[str, ArtifactRecord | None] = {}
-        for name, source in instance.stage.inputs.items():
-            if isinstance(source, ExternalFile):
-                path = self._file(instance, name)
-                digest = self.context.planner.file_digest(path)
-                external[name] = digest and ArtifactRecord(  # type: ignore[assignment] # None stays None
-                    path=str(path), digest=digest, size_bytes=path.stat().st_size
-                )
-        return resolve_inputs(instance, self.state.made, self.state.is_mapped, external)
 
     def _reuse(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
         record = self.state.change(
@@ -152,16 +128,11 @@ class Work(Endings):
             reason=decision.reason,
             parameters=shown_parameters(self.context, instance),
             inputs=inputs.paths,
-            history=self._earlier_attempts(instance.id),
         )
         self.context.database.save_stage(
             self.context.record.run_id, record, self.state.place(record.id)
         )
         self._enqueue(submission)
-
-    def _earlier_attempts(self, instance_id: str) -> tuple[AttemptRecord, ...]:
-        earlier = self.context.previous.get(instance_id)
-        return () if earlier is None else earlier.history
 
     def _enqueue(self, submission: Submission) -> None:
         place = self.state.place(submission.instance.id)
@@ -187,13 +158,14 @@ class Work(Endings):
         """Take in the end of an attempt."""
         instance_id = outcome.job.instance_id
         submission = self.executing.pop(instance_id)
-        if outcome.repaired:
-            self._spread_taint(outcome)
+        mend_inputs(self.context, outcome)
         error = outcome.error
         status = outcome.status
-        if status is Status.SUCCEEDED and instance_id in self.tainted:
-            status, error = Status.FAILED, _tainted()
-        self.tainted.discard(instance_id)
+        doubt = None
+        if status in (Status.SUCCEEDED, Status.SKIPPED):
+            doubt = doubtful_inputs(self.context, submission.inputs, outcome.started)
+        if doubt is not None:
+            status, error = Status.FAILED, doubt
         if status is Status.CANCELLED and self.loop.stopping is None:
             status, error = Status.FAILED, error or ErrorRecord(type="Cancelled", message="stopped")
         record = self._remember_attempt(outcome, submission, status, error)
@@ -212,20 +184,6 @@ class Work(Endings):
             self.finish(instance_id, Status.CANCELLED, "the run was interrupted")
         else:
             self._failed(outcome, submission, error)
-
-    def _spread_taint(self, outcome: Outcome) -> None:
-        """Whoever was reading the same files while they were damaged may have read the damage."""
-        damaged = set(outcome.repaired)
-        for other_id, other in self.executing.items():
-            if damaged & {artifact.path for artifact in other.inputs.artifacts}:
-                self.tainted.add(other_id)
-        for path in outcome.repaired:
-            place = Path(*Path(path).parts[-2:])
-            self.context.warn(
-                f"stage '{outcome.job.instance_id}' changed its input {place}; "
-                "the file was made good from the store",
-                outcome.job.instance_id,
-            )
 
     def _remember_attempt(
         self, outcome: Outcome, submission: Submission, status: Status, error: ErrorRecord | None
@@ -284,12 +242,3 @@ class Work(Endings):
         self.finish(instance.id, Status.FAILED, self.state.records[instance.id].reason, error)
         if outcome.trouble is not None:
             raise outcome.trouble
-
-
-def _tainted() -> ErrorRecord:
-    return ErrorRecord(
-        type="InputChanged",
-        message="another stage changed an input of this one while it ran; the file was made good, "
-        "the result is not used",
-        bases=("mlkit.InputChanged",),
-    )

@@ -9,7 +9,6 @@ from typing import Literal
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Instance, Pipeline
-from mlkit.core.states import Status
 from mlkit.notebook.cells import NotebookSource, read_notebook
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
 from mlkit.planner.observed import changes_since
@@ -67,6 +66,8 @@ class Planner:
         Where their artifacts stand.
     verify : bool
         Check artifacts by digest, not at a glance.
+    only_looks : bool
+        Change nothing: damage is told, and left for the run to deal with.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class Planner:
         store: ArtifactStore,
         *,
         verify: bool = False,
+        only_looks: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.configuration = configuration
         self.database = database
         self.store = store
         self.verify = verify
+        self.only_looks = only_looks
         self._notebooks: dict[Path, NotebookSource] = {}
         self._whole: set[str] = set()
 
@@ -119,16 +122,9 @@ class Planner:
 
     def look_up(self, instance: Instance, parts: Parts) -> Decision:
         """Look for a result with these parts, whatever the stage's policy."""
-        results = [
-            result
-            for result in self.database.results(self.pipeline.name, instance.id)
-            if result.status is Status.SUCCEEDED
-        ]
         warnings: list[str] = []
         reasons: tuple[str, ...] = ()
-        for result in results:
-            if result.key != parts.key:
-                continue
+        for result in self.database.results_with_key(self.pipeline.name, instance.id, parts.key):
             changes = self.changes(instance, result)
             reasons = reasons or changes
             if changes:
@@ -142,11 +138,13 @@ class Planner:
                 )  # fmt: skip
             warnings += [f"stage '{instance.id}': {line}" for line in damage]
             reasons = reasons or tuple(damage)
-            self.database.forget_result(result.id)
-        if not results:
+            if not self.only_looks:
+                self.database.forget_result(result.id)
+        if not reasons:
+            newest = self.database.results(self.pipeline.name, instance.id)
             reasons = ("never run",)
-        elif not reasons:
-            reasons = differences(results[0].parts, parts) or ("no result can be reused",)
+            if newest:
+                reasons = differences(newest[0].parts, parts) or ("no result can be reused",)
         return Decision(action="run", reasons=reasons, parts=parts, warnings=tuple(warnings))
 
     def changes(self, instance: Instance, result: Result) -> tuple[str, ...]:
@@ -165,14 +163,15 @@ class Planner:
                 self._refresh(digest, recorded)
                 continue
             state = "damaged" if self.store.master(digest).exists() else "missing"
-            self.store.drop(digest)
+            if not self.only_looks:
+                self.store.drop(digest)
             damage.append(f"artifact {name} was {state} in the store and is rebuilt")
         return damage
 
     def _refresh(self, digest: str, recorded: Mapping[str, object]) -> None:
         """Record new marks of a master that was whole under others."""
         marks = marks_of(self.store.master(digest))
-        if marks is not None and marks != recorded.get(digest):
+        if not self.only_looks and marks is not None and marks != recorded.get(digest):
             from time import time
 
             self.database.remember_marks(digest, marks, time())
@@ -186,6 +185,6 @@ class Planner:
         if known is not None and not self.verify:
             return known
         digest = digest_file(path)
-        if marks_of(path) == marks:
+        if marks_of(path) == marks and not self.only_looks:
             self.database.remember_digest(str(path), marks, digest)
         return digest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,18 @@ from mlkit.core.pipeline import ExternalFile, Instance, Node, Stage
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.states import Status
 from mlkit.core.triggers import Verdict, judge
-from mlkit.core.types import fit
 from mlkit.core.values import label
-from mlkit.planner.conditions import unmet_condition
+from mlkit.planner.conditions import ConditionError, unmet_condition
 from mlkit.planner.deciding import Action, Planner
 from mlkit.planner.fingerprint import Parts
 from mlkit.planner.inputs import resolve_inputs
+from mlkit.planner.mapping import MappingError, instances_of
 from mlkit.planner.reasons import differences
 
 __all__ = ["Forecast", "Forecaster"]
+
+_LOOK_BACK = 50
+"""How many earlier results are held against a stage whose inputs are still to be made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +105,14 @@ class Forecaster:
         return {item.id: item for name in self.found for item in self.found[name]}
 
     def _stage(self, stage: Stage) -> list[Forecast]:
-        skip = self._skip_reason(stage)
-        if skip is not None:
-            return [_skipped(stage.name, skip)]
-        instances = self._instances(stage)
+        try:
+            skip = self._skip_reason(stage)
+            if skip is not None:
+                return [_skipped(stage.name, skip)]
+            instances = self._instances(stage)
+        except (ConditionError, MappingError) as error:
+            reason = f"would fail: {error}"
+            return [Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={})]
         if instances is None:
             assert stage.foreach is not None
             reason = f"the values come from {stage.foreach.source}, which is not known yet"
@@ -134,18 +140,12 @@ class Forecaster:
         return None
 
     def _instances(self, stage: Stage) -> list[Instance] | None:
-        if stage.foreach is None:
-            return [Instance(stage=stage)]
-        if stage.foreach.values is not None:
-            return [Instance(stage=stage, value=value) for value in stage.foreach.values]
-        source = stage.foreach.source
-        assert source is not None
-        master = self._master(source.node, source.output)
-        if master is None or not master.is_file():
-            return None
-        spec = stage.declared[stage.foreach.parameter].spec
-        values = json.loads(master.read_text(encoding="utf-8"))
-        return [Instance(stage=stage, value=fit(value, spec)) for value in values]
+        source = None if stage.foreach is None else stage.foreach.source
+        if source is not None:
+            master = self._master(source.node, source.output)
+            if master is None or not master.is_file():
+                return None
+        return instances_of(stage, self._master)
 
     def _instance(self, instance: Instance) -> Forecast:
         upstream = [item for node in instance.stage.data_upstream for item in self._at(node)]
@@ -161,7 +161,7 @@ class Forecaster:
         return Forecast(
             id=instance.id,
             action=decision.action,
-            reasons=(*decision.warnings, *decision.reasons),
+            reasons=decision.reasons,
             outputs=outputs,
             value=instance.value,
         )
@@ -199,7 +199,7 @@ class Forecaster:
         action: Action = "unknown"
         waits = ", ".join(item.id for item in open_ends)
         reasons: tuple[str, ...] = (f"depends on what {waits} will write",)
-        results = self.planner.database.results(self.pipeline.name, instance.id)
+        results = self.planner.database.results(self.pipeline.name, instance.id, limit=_LOOK_BACK)
         blind = {"inputs": dict(parts.inputs)}
         changed = [differences({**result.parts, **blind}, parts) for result in results]
         if self._forced(instance):

@@ -26,7 +26,9 @@ class ResolvedInputs:
     digests : mapping
         The same with digests.
     artifacts : tuple of ArtifactRecord
-        Every artifact that the stage is handed.
+        Every artifact of another stage that it is handed.
+    files : tuple of ArtifactRecord
+        The files from outside that it is handed.
     missing : mapping of str to str
         Inputs that were not made, and what should have made them.
     """
@@ -34,6 +36,7 @@ class ResolvedInputs:
     paths: Mapping[str, Any]
     digests: Mapping[str, Any]
     artifacts: tuple[ArtifactRecord, ...]
+    files: tuple[ArtifactRecord, ...]
     missing: Mapping[str, str]
 
 
@@ -59,10 +62,12 @@ def resolve_inputs(
     paths: dict[str, Any] = {}
     digests: dict[str, Any] = {}
     artifacts: list[ArtifactRecord] = []
+    files: list[ArtifactRecord] = []
     missing: dict[str, str] = {}
     for name, source in instance.stage.inputs.items():
         found = _found(name, source, made, external)
-        artifacts += [item for item in found if item is not None]
+        handed = files if isinstance(source, ExternalFile) else artifacts
+        handed += [item for item in found if item is not None]
         if (
             isinstance(source, StageOutput)
             and source.node.value is None
@@ -77,7 +82,13 @@ def resolve_inputs(
         digests[name] = None if one is None else one.digest
         if one is None:
             missing[name] = str(source)
-    return ResolvedInputs(paths=paths, digests=digests, artifacts=tuple(artifacts), missing=missing)
+    return ResolvedInputs(
+        paths=paths,
+        digests=digests,
+        artifacts=tuple(artifacts),
+        files=tuple(files),
+        missing=missing,
+    )
 
 
 def _found(

@@ -8,6 +8,7 @@ good from the master.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -20,6 +21,7 @@ __all__ = ["ArtifactStore", "Marks", "digest_file", "marks_of"]
 
 _CHUNK_BYTES = 1 << 20
 _READ_ONLY = 0o444
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,10 @@ class ArtifactStore:
         except FileExistsError:
             if digest_file(master) != digest:
                 aside.replace(master)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            aside.replace(master)
 
     def is_whole(self, digest: str, recorded: Marks | None, *, deep: bool) -> bool:
         """Whether an artifact's master is there and unchanged.
@@ -165,7 +171,10 @@ class ArtifactStore:
         """
         master = self.master(digest)
         if copy.is_symlink() or not copy.is_file():
+            if copy.is_dir() and not copy.is_symlink():
+                shutil.rmtree(copy)
             copy.unlink(missing_ok=True)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             self.place(digest, copy)
             return
         copy.chmod(0o644)

@@ -13,12 +13,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlkit.core.values import safe_name
-from mlkit.errors import RunsFolderError, UnknownRunError
+from mlkit.errors import RunsFolderError, UnknownRunError, UsageError
 
 __all__ = ["RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
 _STAGING = ".staging"
 _LOCK = ".lock"
+_MAX_ID_BYTES = 200
+
+RESERVED = frozenset(
+    {
+        "latest",
+        "store",
+        "debug",
+        "mlkit.db",
+        "mlflow.db",
+        "mlartifacts",
+        "mlkit.db-wal",
+        "mlkit.db-shm",
+    }
+)
+"""What else stands in a runs folder."""
+
 _REMEDIES = {
     errno.ENOSPC: "Free some space, for example with 'mlkit clean'; what was finished is kept",
     errno.EDQUOT: "Free some space, for example with 'mlkit clean'; what was finished is kept",
@@ -77,6 +93,25 @@ class RunFolder:
         with _locked(self.path / _LOCK, shared=shared) as held:
             yield held
 
+    @contextlib.contextmanager
+    def stage_lock(self, instance_id: str) -> Iterator[None]:
+        """Hold the lock of a stage or instance; waits for others who work on the same."""
+        stage = instance_id.partition("[")[0]
+        folder = self.path / _STAGING
+        shared = stage != instance_id
+        with contextlib.ExitStack() as held:
+            held.enter_context(_waiting(folder / f"{_LOCK}-{safe_name(stage)}", shared=shared))
+            if shared:
+                place = folder / f"{_LOCK}-{safe_name(instance_id)}"
+                held.enter_context(_waiting(place, shared=False))
+            yield
+
+    @contextlib.contextmanager
+    def settling(self) -> Iterator[None]:
+        """Hold the lock under which the record of the whole run is written; waits for it."""
+        with _waiting(self.path / _STAGING / f"{_LOCK}-", shared=False):
+            yield
+
     def is_alive(self) -> bool:
         """Whether a process works on this run now."""
         if not (self.path / _LOCK).exists():
@@ -114,7 +149,15 @@ class RunsFolder:
         return RunFolder(self.path / run_id)
 
     def make_run(self, run_id: str | None = None) -> RunFolder:
-        """Make the folder of a new run; of a given id, if it is named."""
+        """Make the folder of a new run; of a given id, if it is named.
+
+        Raises
+        ------
+        UsageError
+            If the id cannot be a folder's name, or is the name of something else.
+        """
+        if run_id is not None:
+            _check_run_id(run_id)
         with readable_os_errors(self.path):
             while True:
                 chosen = run_id or new_run_id(time.time())
@@ -159,6 +202,10 @@ class RunsFolder:
             if entry.is_dir(follow_symlinks=False) and (Path(entry.path) / "run.json").exists()
         )
 
+    def latest_id(self) -> str | None:
+        """The run that `latest` points at; None if there is none."""
+        return self.latest.resolve().name if self.latest.exists() else None
+
     def set_latest(self, run_id: str) -> None:
         """Point `latest` at a run, in one step."""
         aside = self.path / f".latest-{secrets.token_hex(4)}"
@@ -171,6 +218,35 @@ class RunsFolder:
         """Hold the folder's lock: shared by runs, alone by whoever removes things."""
         with _locked(self.path / _LOCK, shared=shared) as held:
             yield held
+
+
+def _check_run_id(run_id: str) -> None:
+    """Refuse ids that would lead out of the runs folder or hide something in it."""
+    bad = (
+        not run_id
+        or run_id.startswith(".")
+        or run_id in RESERVED
+        or any(char in "/\\" or not char.isprintable() for char in run_id)
+        or len(run_id.encode("utf-8", "surrogatepass")) > _MAX_ID_BYTES
+    )
+    if bad:
+        raise UsageError(
+            f"'{run_id}' cannot be the id of a run",
+            remedy="Give one without slashes that does not begin with a dot, "
+            "of at most 200 bytes, and none of: " + ", ".join(sorted(RESERVED)),
+        )
+
+
+@contextlib.contextmanager
+def _waiting(path: Path, *, shared: bool) -> Iterator[None]:
+    with readable_os_errors(path.parent):
+        path.parent.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ __all__ = [
     "stage_row",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS runs(run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, "
@@ -46,7 +46,10 @@ SCHEMA = (
     "parts TEXT NOT NULL, observed TEXT NOT NULL, outputs TEXT NOT NULL, "
     "run_id TEXT NOT NULL, created REAL NOT NULL)",
     "CREATE INDEX IF NOT EXISTS fingerprints_by_stage ON fingerprints(pipeline, stage, id)",
+    "CREATE INDEX IF NOT EXISTS fingerprints_by_key ON fingerprints(pipeline, stage, key, id)",
     "CREATE INDEX IF NOT EXISTS stages_by_result ON stages(result)",
+    "CREATE TABLE IF NOT EXISTS repairs(digest TEXT NOT NULL, time REAL NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS repairs_by_digest ON repairs(digest, time)",
     "CREATE TABLE IF NOT EXISTS files(path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, "
     "mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID",
 )

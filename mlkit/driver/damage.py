@@ -1,0 +1,63 @@
+"""Inputs that changed while a stage ran: make them good, and do not believe what was read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlkit.core.record import ErrorRecord
+from mlkit.driver.attempt import Outcome
+from mlkit.driver.context import Context
+from mlkit.planner.inputs import ResolvedInputs
+from mlkit.store.folder import readable_os_errors
+
+__all__ = ["doubtful_inputs", "mend_inputs"]
+
+
+def mend_inputs(context: Context, outcome: Outcome) -> None:
+    """Make an attempt's damaged inputs good from the store, and say so.
+
+    The damage is written down first: whoever was reading the same file, in this run or in another
+    one, can then know of it although the file looks whole again.
+    """
+    if not outcome.damaged:
+        return
+    digests = [artifact.digest for artifact in outcome.damaged]
+    context.database.remember_repairs(digests, context.clock.now())
+    stage = outcome.job.instance_id
+    for artifact in outcome.damaged:
+        path = Path(artifact.path)
+        place = Path(*path.parts[-2:])
+        if context.store.is_whole(artifact.digest, None, deep=True):
+            with readable_os_errors(path.parent):
+                context.store.restore(artifact.digest, path)
+            ending = "the file was made good from the store"
+        else:
+            ending = "the store has lost it too: run the stage that makes it with --force"
+        context.warn(f"stage '{stage}' changed its input {place}; {ending}", stage)
+
+
+def doubtful_inputs(context: Context, inputs: ResolvedInputs, since: float) -> ErrorRecord | None:
+    """Say whether an input was, while an attempt ran, something else than what is recorded."""
+    if context.database.repaired_since((a.digest for a in inputs.artifacts), since):
+        return _changed(
+            "another stage changed an input of this one while it ran; the file was made good"
+        )
+    for file in inputs.files:
+        if _digest(context, Path(file.path)) != file.digest:
+            return _changed(f"the file {file.path} changed while the stage read it")
+    return None
+
+
+def _digest(context: Context, path: Path) -> str | None:
+    try:
+        return context.planner.file_digest(path)
+    except OSError:
+        return None
+
+
+def _changed(fact: str) -> ErrorRecord:
+    return ErrorRecord(
+        type="InputChanged",
+        message=f"{fact}, the result is not used. Run the stage again",
+        bases=("mlkit.InputChanged",),
+    )

@@ -1,0 +1,38 @@
+"""Ctrl-C and SIGTERM end a run in order."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+from mlkit.notebook.execution import Cancellation
+
+__all__ = ["interruptible"]
+
+
+@contextlib.contextmanager
+def interruptible(cancellation: Cancellation) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM ask for the end; only the main thread can be told of them.
+
+    Parameters
+    ----------
+    cancellation : Cancellation
+        What is asked. A signal can arrive while this very thread holds the cancellation's lock,
+        so another thread does the asking.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, frame: object) -> None:
+        _thread.start_new_thread(cancellation.request, ())
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,117 @@
+"""Carry a run from its first event to its last, and write down how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mlkit.core.events import EventKind
+from mlkit.core.record import RunRecord
+from mlkit.core.states import FINISHED, RunStatus, Status
+from mlkit.driver.context import Context
+from mlkit.driver.interrupts import interruptible
+from mlkit.driver.joined import joined_status
+from mlkit.driver.loop import Loop
+
+__all__ = ["settle"]
+
+
+def settle(context: Context, *, is_new: bool) -> RunRecord:
+    """Run the loop and write down how it ended, also if it could not be carried through.
+
+    Parameters
+    ----------
+    context : Context
+        The run.
+    is_new : bool
+        Whether it starts now, rather than goes on.
+    """
+    with interruptible(context.cancellation):
+        _begin(context, is_new=is_new)
+        status = RunStatus.FAILED
+        try:
+            status = Loop(context).run()
+        finally:
+            for line in context.machinery.said:
+                context.warn(line)
+            record = _finish(context, status)
+        return record
+
+
+def _begin(context: Context, *, is_new: bool) -> None:
+    with _alone(context):
+        context.database.save_run(context.record)
+        if not context.joins:
+            context.write_record(context.snapshot())
+        elif not context.folder.record.exists():
+            context.write_record(context.record)
+    context.journal.emit(
+        EventKind.RUN_STARTED if is_new else EventKind.RUN_RESUMED,
+        pipeline=context.pipeline.name,
+        file=str(context.pipeline.file),
+        parameters=dict(context.record.parameters),
+        stages=list(context.state.own_records()),
+        workers=context.options.workers,
+        kernel=context.options.kernel,
+    )
+
+
+def _finish(context: Context, status: RunStatus) -> RunRecord:
+    run_id, state = context.record.run_id, context.state
+    for item in state.own_records().values():
+        if item.status not in FINISHED:
+            ended = state.change(
+                item.id,
+                status=Status.CANCELLED,
+                reason="the run stopped before its end",
+                ended=context.clock.now(),
+            )
+            context.database.save_stage(run_id, ended, state.place(item.id))
+    with _alone(context):
+        record = context.snapshot(status, context.clock.now())
+        if context.joins:
+            record = _joined(context, record)
+        else:
+            context.database.keep_stages(run_id, record.stages)
+        context.database.save_run(record)
+        context.write_record(record)
+        if record.complete and record.ok:
+            _point_latest(context, record)
+    counts: dict[str, int] = {}
+    for stage in record.stages.values():
+        counts[stage.status.value] = counts.get(stage.status.value, 0) + 1
+    context.journal.emit(
+        EventKind.RUN_FINISHED,
+        status=record.status.value,
+        seconds=round(record.seconds, 3),
+        counts=counts,
+    )
+    return record
+
+
+def _joined(context: Context, record: RunRecord) -> RunRecord:
+    """The whole run as the database knows it, others' stages included; ended when all are."""
+    whole = context.database.load_run(record.run_id)
+    assert whole is not None
+    status = joined_status(context.pipeline, whole.stages)
+    ended = None if status is RunStatus.RUNNING else record.ended
+    return replace(record, stages=whole.stages, status=status, ended=ended)
+
+
+def _point_latest(context: Context, record: RunRecord) -> None:
+    """Point `latest` at the run, unless it shows a newer one that has succeeded already."""
+    newest = context.runs.latest_id()
+    shown = None if newest in (None, record.run_id) else context.database.load_run(str(newest))
+    if shown is None or not shown.ok or shown.started <= record.started:
+        context.runs.set_latest(record.run_id)
+
+
+@contextlib.contextmanager
+def _alone(context: Context) -> Iterator[None]:
+    """Keep others who work on the same run from writing its record at the same time."""
+    if not context.joins:
+        yield
+        return
+    with context.folder.settling():
+        yield

@@ -1,0 +1,211 @@
+"""A notebook runner without kernels: cells run in this process, or a stage does as it is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlkit.core.record import ErrorRecord
+from mlkit.core.states import Status
+from mlkit.inside.secret import Secret
+from mlkit.inside.skipping import StageSkipped
+from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
+from mlkit.notebook.injection import INJECTED_TAG, injection_source
+
+__all__ = ["Behaviour", "FakeRunner", "Raises", "Returns", "Skips"]
+
+PARAMETERS_TAG = "parameters"
+
+Behaviour = Callable[[ExecutionRequest], ExecutionResult | None]
+"""What a stage does in place of its notebook; None: it runs its cells after all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raises:
+    """The stage fails.
+
+    Parameters
+    ----------
+    type : str
+        The class that its notebook raised.
+    message : str
+        The exception's text.
+    bases : tuple of str
+        Its bases, beside itself.
+    """
+
+    type: str = "RuntimeError"
+    message: str = "as it was told"
+    bases: tuple[str, ...] = ("builtins.Exception", "builtins.BaseException")
+
+    def __call__(self, request: ExecutionRequest) -> ExecutionResult:
+        """Fail."""
+        bases = (f"there.{self.type}", *self.bases)
+        error = ErrorRecord(type=self.type, message=self.message, bases=bases, cell=1)
+        return ExecutionResult(status=Status.FAILED, error=error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skips:
+    """The stage ends early, as `mlkit.skip` would have it."""
+
+    reason: str = "nothing to do"
+
+    def __call__(self, request: ExecutionRequest) -> ExecutionResult:
+        """Skip."""
+        return ExecutionResult(status=Status.SKIPPED, reason=self.reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Returns:
+    """The stage runs its cells, and tells of these imports.
+
+    Parameters
+    ----------
+    modules : mapping of str to str
+        Project modules with their files.
+    imported : tuple of str
+        Top-level modules.
+    """
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    imported: tuple[str, ...] = ()
+
+    def __call__(self, request: ExecutionRequest) -> None:
+        """Run the cells."""
+
+
+class FakeRunner:
+    """Executes the code cells of notebooks in this process, with `exec`.
+
+    There is no kernel, so no magic, no display, no deadline and no dead kernel; a behaviour stands
+    in for those. The executed notebook and the log are written as real ones are.
+
+    Parameters
+    ----------
+    behaviours : mapping of str to sequence of callable
+        By stage or instance: what its first, second, … attempt does; the last one is repeated.
+        `Raises`, `Skips`, `Returns`, or any function of the request.
+
+    Attributes
+    ----------
+    executed : list of (str, int)
+        Stage and attempt, in the order in which they were started.
+    requests : list of ExecutionRequest
+        What was asked for, in the same order.
+    """
+
+    def __init__(self, behaviours: Mapping[str, Sequence[Behaviour]] | None = None) -> None:
+        self.behaviours = dict(behaviours or {})
+        self.executed: list[tuple[str, int]] = []
+        self.requests: list[ExecutionRequest] = []
+        self._lock = threading.Lock()
+        self._turns: dict[str, int] = {}
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that were executed, in order, a retried one more than once."""
+        return [stage for stage, _ in self.executed]
+
+    def execute(
+        self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
+    ) -> ExecutionResult:
+        """Execute one notebook; see `mlkit.notebook.execution.NotebookRunner`."""
+        behaviour = self._behaviour(request)
+        told = None if behaviour is None else behaviour(request)
+        printed: list[str] = []
+        result = told or _run_cells(request, on_cell, cancellation, printed)
+        if isinstance(behaviour, Returns):
+            result = ExecutionResult(
+                status=result.status,
+                reason=result.reason,
+                error=result.error,
+                modules=behaviour.modules,
+                imported=behaviour.imported,
+                fresh=behaviour.imported,
+            )
+        _write(request, "".join(printed))
+        return result
+
+    def _behaviour(self, request: ExecutionRequest) -> Behaviour | None:
+        stage = str(request.metadata.get("stage", ""))
+        with self._lock:
+            self.executed.append((stage, int(request.metadata.get("attempt", 1))))
+            self.requests.append(request)
+            script = self.behaviours.get(stage) or self.behaviours.get(stage.partition("[")[0])
+            turn = self._turns.get(stage, 0)
+            self._turns[stage] = turn + 1
+        return script[min(turn, len(script) - 1)] if script else None
+
+
+def _run_cells(
+    request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation, printed: list[str]
+) -> ExecutionResult:
+    def show(*values: Any, sep: str = " ", end: str = "\n", **_: Any) -> None:
+        printed.append(sep.join(map(str, values)) + end)
+
+    names: dict[str, Any] = {"__name__": "__main__", "print": show}
+    cells = [cell for cell in request.document["cells"] if cell["cell_type"] == "code"]
+    tagged = any(PARAMETERS_TAG in _tags(cell) for cell in cells)
+    if not tagged:
+        _inject(request, names)
+    for number, cell in enumerate(cells, start=1):
+        if cancellation.requested:
+            return ExecutionResult(status=Status.CANCELLED)
+        on_cell(number, len(cells))
+        try:
+            exec(compile("".join(cell["source"]), f"<cell {number}>", "exec"), names)
+        except StageSkipped as skipped:
+            return ExecutionResult(status=Status.SKIPPED, reason=skipped.reason)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a notebook's failure is a value
+            return ExecutionResult(status=Status.FAILED, error=_record(error, number))
+        if PARAMETERS_TAG in _tags(cell):
+            _inject(request, names)
+    return ExecutionResult(status=Status.SUCCEEDED)
+
+
+def _tags(cell: Mapping[str, Any]) -> Sequence[str]:
+    tags: Sequence[str] = cell.get("metadata", {}).get("tags", ())
+    return tags
+
+
+def _inject(request: ExecutionRequest, names: dict[str, Any]) -> None:
+    for item in request.assignments:
+        hidden = item.hidden and isinstance(item.value, str)
+        names[item.name] = Secret(item.value) if hidden else item.value
+
+
+def _record(error: BaseException, cell: int) -> ErrorRecord:
+    classes = [kind for kind in type(error).__mro__ if kind is not object]
+    return ErrorRecord(
+        type=type(error).__name__,
+        message=str(error),
+        bases=tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in classes),
+        cell=cell,
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def _write(request: ExecutionRequest, log: str) -> None:
+    document = copy.deepcopy(dict(request.document))
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "id": INJECTED_TAG,
+        "metadata": {"tags": [INJECTED_TAG]},
+        "source": injection_source(request.assignments, request.title),
+        "outputs": [],
+        "execution_count": None,
+    }
+    place = next((i for i, c in enumerate(document["cells"]) if PARAMETERS_TAG in _tags(c)), -1)
+    document["cells"] = [*document["cells"]]
+    document["cells"].insert(place + 1, cell)
+    document["metadata"] = {**document.get("metadata", {}), "mlkit": dict(request.metadata)}
+    text = json.dumps(request.scrubber.value(document), ensure_ascii=False, indent=1)
+    request.notebook.write_text(text, encoding="utf-8", errors="backslashreplace")
+    shown = request.scrubber.text(log)
+    request.log.write_text(shown, encoding="utf-8", errors="backslashreplace")
