@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def load_pipeline(path: Path | str) -> Pipeline:
 
 def find_pipeline_file(path: Path) -> Path:
     """Give the absolute path of a pipeline.yaml, itself or its folder named."""
-    place = path.expanduser().absolute()
+    place = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - keeps links
     file = place / PIPELINE_FILE if place.is_dir() else place
     if not file.is_file():
         raise PipelineError(

@@ -137,9 +137,7 @@ class _Builder:
         if isinstance(node, ScalarNode):
             return Entry(value=self.scalar(node), line=line)
         if id(node) in self.open:
-            raise self.error(
-                f"the anchor '&{node.anchor}' holds itself", self.file, line, "Take the alias away"
-            )
+            raise self.error("an alias stands in its own anchor", self.file, line, "Take it away")
         self.open.add(id(node))
         value = self.collection(node, depth)
         self.open.remove(id(node))
