@@ -17,7 +17,7 @@ from typing import Any, Literal
 from mlkit.errors import GradingError
 from mlkit.grading.source import Exercise, exercise_notebook
 from mlkit.inside.check_facts import CheckSpec
-from mlkit.inside.check_history import stub_digest
+from mlkit.inside.check_history import bound_names, stub_digest
 from mlkit.inside.check_notebook import cell_text
 
 __all__ = ["Step", "Submission", "read_cells", "read_submission", "restored", "take_answers"]
@@ -115,6 +115,8 @@ def take_answers(cells: Sequence[Cell], exercise: Exercise) -> Submission:
     for cell in cells:
         if cell["id"] in exercise.answers and cell["cell_type"] == "code":
             answers.setdefault(cell["id"], cell["source"])
+    strayed = _strayed(cells, exercise, answers)
+    answers |= strayed
     untouched = frozenset(
         name
         for name, source in answers.items()
@@ -126,11 +128,32 @@ def take_answers(cells: Sequence[Cell], exercise: Exercise) -> Submission:
             f"the answer {min(too_long)!r} is longer than {LARGEST_ANSWER} characters"
         )
     return Submission(
-        answers=answers, untouched=untouched, flags=tuple(_flags(cells, exercise, answers))
+        answers=answers, untouched=untouched, flags=tuple(_flags(cells, exercise, answers, strayed))
     )
 
 
-def _flags(cells: Sequence[Cell], exercise: Exercise, answers: Mapping[str, str]) -> Iterator[str]:
+def _strayed(
+    cells: Sequence[Cell], exercise: Exercise, answers: Mapping[str, str]
+) -> dict[str, str]:
+    """Answers whose cells have lost their ids, as after cut and paste: known by what they define."""
+    known = {cell["id"] for cell in exercise.notebook["cells"]}
+    others = [c["source"] for c in cells if c["id"] not in known and c["cell_type"] == "code"]
+    found: dict[str, str] = {}
+    for name, stub in exercise.answers.items():
+        names = bound_names(stub)
+        if name not in answers and names:
+            fitting = [source for source in others if names <= bound_names(source)]
+            if fitting:
+                found[name] = fitting[0]
+    return found
+
+
+def _flags(
+    cells: Sequence[Cell],
+    exercise: Exercise,
+    answers: Mapping[str, str],
+    strayed: Mapping[str, str],
+) -> Iterator[str]:
     given = {cell["id"]: cell for cell in exercise_notebook(exercise)["cells"]}
     found = {cell["id"]: cell for cell in reversed(cells)}
     for name, times in Counter(cell["id"] for cell in cells if cell["id"] in given).items():
@@ -139,11 +162,14 @@ def _flags(cells: Sequence[Cell], exercise: Exercise, answers: Mapping[str, str]
     for name in exercise.answers:
         if name not in answers:
             yield f"the answer cell {name!r} is missing"
+        elif name in strayed:
+            yield f"the answer cell {name!r} has lost its id: one that defines the same was used"
     for name, cell in given.items():
         if name.startswith(("check-", "probe-")) and cell["cell_type"] == "code":
             yield from _flags_of_check(name, cell, found.get(name))
-    further = sum(1 for cell in cells if cell["id"] not in given and cell["cell_type"] == "code")
-    if further:
+    code = sum(1 for cell in cells if cell["id"] not in given and cell["cell_type"] == "code")
+    further = code - len(strayed)
+    if further > 0:
         yield f"{further} further code cell(s) were ignored: only answer cells are graded"
 
 

@@ -6,7 +6,7 @@ import ast
 import hashlib
 from collections.abc import Sequence
 
-__all__ = ["is_untouched", "stub_digest"]
+__all__ = ["bound_names", "is_untouched", "stub_digest"]
 
 
 def stub_digest(source: str) -> str:
@@ -28,12 +28,12 @@ def is_untouched(history: Sequence[str], digest: str) -> bool:
     places = [n for n, source in enumerate(history) if stub_digest(source) == digest]
     if not places:
         return False
-    names = _bound(history[places[-1]])
-    return not any(names & _bound(source) for source in history[places[-1] + 1 :])
+    names = bound_names(history[places[-1]])
+    return not any(names & bound_names(source) for source in history[places[-1] + 1 :])
 
 
-def _bound(source: str) -> set[str]:
-    """The names that a cell binds at its top level."""
+def bound_names(source: str) -> set[str]:
+    """The names that a cell binds at its top level; none if it is no plain Python."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

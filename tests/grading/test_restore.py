@@ -92,6 +92,27 @@ def test_what_was_done_to_the_notebook_is_flagged_and_has_no_effect(
     assert restored(exercise, edited) == restored(exercise, plain)
 
 
+def _paste_answer(notebook: Notebook) -> None:
+    _cell(notebook, ANSWER)["id"] = "f00dfeed"
+
+
+def test_an_answer_that_was_cut_and_pasted_is_found_by_what_it_defines(
+    exercises: Mapping[str, Exercise], tmp_path: Path
+) -> None:
+    """Jupyter gives a pasted cell another id; some programs drop all ids."""
+
+    def drop_ids(notebook: Notebook) -> None:
+        for cell in notebook["cells"]:
+            del cell["id"]
+
+    exercise = exercises[NAME]
+    plain = _taken(exercise, lambda notebook: None, tmp_path)
+    for edit in (_paste_answer, drop_ids):
+        found = _taken(exercise, edit, tmp_path)
+        assert found.answers == plain.answers
+        assert f"the answer cell '{ANSWER}' has lost its id" in " ".join(found.flags)
+
+
 def test_stored_outputs_are_not_looked_at(
     exercises: Mapping[str, Exercise], tmp_path: Path
 ) -> None:
