@@ -48,6 +48,7 @@ h2 { font-size: 1.1rem; margin: .6rem 0 .3rem; }
 p { margin: .3rem 0; }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; }
+th { overflow-wrap: normal; }
 th, td { text-align: left; vertical-align: top; padding: .2rem .6rem .2rem 0; font-weight: normal;
          border-top: 1px solid #d0d0d0; }
 code { font-size: .9rem; white-space: pre-wrap; }

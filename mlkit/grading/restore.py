@@ -135,7 +135,7 @@ def take_answers(cells: Sequence[Cell], exercise: Exercise) -> Submission:
 def _strayed(
     cells: Sequence[Cell], exercise: Exercise, answers: Mapping[str, str]
 ) -> dict[str, str]:
-    """Answers whose cells have lost their ids, as after cut and paste: known by what they define."""
+    """Answers whose cells have lost their ids, as after cut and paste, by what they define."""
     known = {cell["id"] for cell in exercise.notebook["cells"]}
     others = [c["source"] for c in cells if c["id"] not in known and c["cell_type"] == "code"]
     found: dict[str, str] = {}

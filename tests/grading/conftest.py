@@ -18,7 +18,7 @@ from mlkit.grading.submissions import load_exercises
 
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS = ROOT / "solutions"
-QUICK = Limits(cell_s=4, total_s=40)
+QUICK = Limits(cell_s=3, total_s=40)
 
 Notebook = dict[str, Any]
 Submit = Callable[..., Path]

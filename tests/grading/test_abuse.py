@@ -17,7 +17,7 @@ from mlkit.grading.source import Exercise
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"
-LIMITS = Limits(cell_s=3, total_s=15)
+LIMITS = Limits(cell_s=3, total_s=8)
 
 _place = Path(__file__).with_name("abuse_answers.py")
 _spec = importlib.util.spec_from_file_location("abuse_answers", _place)
