@@ -1,0 +1,420 @@
+"""The layers of parameters: who wins, where values come from, what is refused, what stays hidden."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit.core.configuration import Configuration
+from mlkit.core.pipeline import Instance
+from mlkit.errors import ConfigurationError
+from mlkit.load import Layers, configure, load_pipeline
+from mlkit.load.parameters import parse_assignment
+
+Configured = Callable[..., Configuration]
+ROWS = {"a": "rows = 1", "b": "rows = 1\nother = ''"}
+SECRET = {"a": "import mlkit\ntoken: mlkit.Secret = ''\nrows = 1"}
+
+
+def values(configuration: Configuration, name: str) -> dict[str, Any]:
+    """What each stage receives under a name."""
+    return {
+        stage: bound[name].value for stage, bound in configuration.stages.items() if name in bound
+    }
+
+
+def refusal(configured: Configured, *args: Any, **kwargs: Any) -> str:
+    """The text with which a configuration is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        configured(*args, **kwargs)
+    return str(caught.value)
+
+
+def test_without_any_layer_the_notebook_keeps_its_defaults(configured: Configured) -> None:
+    """What nobody gives is not injected."""
+    assert values(configured(ROWS), "rows") == {}
+
+
+def test_each_layer_is_stronger_than_the_one_before(configured: Configured, tmp_path: Path) -> None:
+    """pipeline.yaml < the stage's own < files < environment < command line."""
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("rows: 4\n")
+    two.write_text("\nrows: 5\n")
+    environ = {"MLKIT_PARAM_ROWS": "6"}
+    own = "parameters: {rows: 3}"
+    steps: list[tuple[Layers, str, str, int, str]] = [
+        (Layers(), "", "rows: 2", 2, "pipeline.yaml"),
+        (Layers(), own, "rows: 2", 3, "pipeline.yaml:5, stage 'a'"),
+        (Layers(files=[one]), own, "rows: 2", 4, f"{one}:1"),
+        (Layers(files=[one, two]), own, "rows: 2", 5, f"{two}:2"),
+        (
+            Layers(files=[one, two], environ=environ),
+            *(own, "rows: 2", 6),
+            "environment variable MLKIT_PARAM_ROWS",
+        ),
+        (
+            Layers(files=[one, two], environ=environ, assignments=["rows=7"]),
+            *(own, "rows: 2", 7, "command line"),
+        ),
+    ]
+    for layers, more, top, value, origin in steps:
+        made = configured({"a": "rows = 1"}, layers, top=top, more=more)
+        bound = made.stages["a"]["rows"]
+        assert (bound.value, bound.origin) == (value, origin)
+
+
+def test_a_plain_name_beats_a_files_value_for_one_stage(
+    configured: Configured, tmp_path: Path
+) -> None:
+    """The stronger layer wins, however exact the weaker one is."""
+    file = tmp_path / "p.yaml"
+    file.write_text("b.rows: 5\nrows: 4\n")
+    from_file = configured(ROWS, Layers(files=[file]))
+    overruled = configured(ROWS, Layers(files=[file], assignments=["rows=7"]))
+    assert values(from_file, "rows") == {"a": 4, "b": 5}
+    assert values(overruled, "rows") == {"a": 7, "b": 7}
+    assert overruled.overrides == {"rows": 7}
+
+
+@pytest.mark.parametrize("order", [["rows=7", "b.rows=8"], ["b.rows=8", "rows=7"]])
+def test_within_a_layer_the_exact_name_wins_in_any_order(
+    configured: Configured, order: list[str]
+) -> None:
+    """`-p stage.name` beats `-p name`."""
+    made = configured(ROWS, Layers(assignments=order))
+    assert values(made, "rows") == {"a": 7, "b": 8}
+    assert configured(ROWS, Layers(values=made.overrides)).stages == {
+        stage: {
+            name: type(bound)(value=bound.value, origin="run(parameters=…)")
+            for name, bound in names.items()
+        }
+        for stage, names in made.stages.items()
+    }
+
+
+def test_the_last_of_equal_names_wins(configured: Configured) -> None:
+    """As everywhere on a command line."""
+    made = configured(ROWS, Layers(assignments=["rows=7", "rows=8"]))
+    assert values(made, "rows") == {"a": 8, "b": 8}
+
+
+def test_values_from_python_rank_with_the_command_line(configured: Configured) -> None:
+    """`run(parameters=…)` beats the environment."""
+    made = configured(
+        ROWS, Layers(environ={"MLKIT_PARAM_ROWS": "6"}, values={"rows": 9, "a.rows": 10})
+    )
+    assert values(made, "rows") == {"a": 10, "b": 9}
+
+
+def test_values_of_the_command_line_are_yaml_1_2(configured: Configured) -> None:
+    """Numbers, lists and nulls are read; `no` stays a text."""
+    cell = "a = 0.0\nb = ''\nc: list | None = None\nd = True\ne: dict = {}\nf: int | None = 3\n"
+    given = ["a=1e-3", "b=no", "c=[1, x]", "d=false", "e={k: [1]}", "f="]
+    made = configured({"s": cell}, Layers(assignments=given))
+    assert {name: bound.value for name, bound in made.stages["s"].items()} == {
+        **{"a": 0.001, "b": "no", "c": [1, "x"], "d": False},
+        **{"e": {"k": [1]}, "f": None},
+    }
+
+
+def test_values_are_fitted_to_their_types(configured: Configured) -> None:
+    """An int where a float is declared; ISO texts where dates are; texts where paths are."""
+    cell = (
+        "from datetime import date, datetime\nfrom pathlib import Path\n"
+        "rate = 0.5\nday = date(2013, 1, 1)\nat: datetime | None = None\nfile = Path('x')\n"
+    )
+    given = ["rate=2", "day=2014-02-03", "at=2014-02-03T04:05:06+01:00", "file=a/b", "rate=.nan"]
+    made = configured({"s": cell}, Layers(assignments=given[:-1])).stages["s"]
+    assert (made["rate"].value, type(made["rate"].value)) == (2.0, float)
+    assert made["day"].value == dt.date(2014, 2, 3)
+    assert made["at"].value == dt.datetime.fromisoformat("2014-02-03T04:05:06+01:00")
+    assert made["file"].value == Path("a/b")
+    bound = configured({"s": cell}, Layers(assignments=given)).stages["s"]["rate"]
+    assert math.isnan(bound.value)
+    assert not bound.secret
+
+
+@pytest.mark.parametrize(
+    ("layer", "origin"),
+    [
+        ({"assignments": ["rows=true"]}, "command line"),
+        ({"environ": {"MLKIT_PARAM_ROWS": "true"}}, "environment variable MLKIT_PARAM_ROWS"),
+        ({"values": {"rows": True}}, "run(parameters=…)"),
+    ],
+)
+def test_a_wrong_type_is_refused_at_every_layer(
+    configured: Configured, layer: dict[str, Any], origin: str
+) -> None:
+    """A bool never passes for an int; the layer is named."""
+    assert refusal(configured, {"a": "rows = 1"}, Layers(**layer)) == (
+        f"parameter 'rows' of stage 'a': True is a bool, not int ({origin}); a.ipynb declares int."
+        " Give a value of that type"
+    )
+
+
+def test_a_wrong_type_in_a_file_is_refused_with_its_line(
+    configured: Configured, tmp_path: Path
+) -> None:
+    """Also if a stronger layer overrules it."""
+    file = tmp_path / "p.yaml"
+    file.write_text("# note\nrows: many\n")
+    assert f"'many' is not an int ({file}:2)" in refusal(
+        configured, {"a": "rows = 1"}, Layers(files=[file], assignments=["rows=3"])
+    )
+
+
+def test_a_number_for_a_text_is_told_how_to_be_one(configured: Configured) -> None:
+    """YAML reads 123 as a number."""
+    assert refusal(configured, {"a": "name = ''"}, Layers(assignments=["name=123"])) == (
+        "parameter 'name' of stage 'a': 123 is not a str (command line); a.ipynb declares str. "
+        "Put quotes inside: '\"123\"'"
+    )
+    made = configured({"a": "name = ''"}, Layers(assignments=['name="123"']))
+    assert made.stages["a"]["name"].value == "123"
+
+
+UNKNOWN: list[tuple[dict[str, Any], str]] = [
+    (
+        {"assignments": ["rosw=3"]},
+        "command line: no parameter is called 'rosw'. Did you mean 'rows'?",
+    ),
+    (
+        {"assignments": ["c.rows=3"]},
+        "command line: 'c.rows' names the stage 'c', which does not exist. Known: a, b",
+    ),
+    (
+        {"assignments": ["a.other=3"]},
+        "command line: stage 'a' declares no parameter 'other'. Known: rows",
+    ),
+    (
+        {"environ": {"MLKIT_PARAM_ROSW": "3"}},
+        "environment variable MLKIT_PARAM_ROSW: no parameter is called 'rosw'. "
+        "Did you mean 'rows'?",
+    ),
+    (
+        {"values": {"x.y.z": 1}},
+        "run(parameters=…): 'x.y.z' names the stage 'x.y', which does not exist. Known: a, b",
+    ),
+    ({"assignments": ["rows"]}, "-p 'rows' is not name=value. Write -p rows=5000"),
+    ({"assignments": ["=3"]}, "-p '=3' is not name=value. Write -p rows=5000"),
+    (
+        {"assignments": ["rows=[1,"]},
+        "-p rows: '[1,' is not valid YAML (this is not valid YAML: while parsing a flow node did "
+        "not find expected node content). Put quotes around a text that holds special characters",
+    ),
+]
+
+
+@pytest.mark.parametrize(("layer", "expected"), UNKNOWN)
+def test_an_unknown_or_broken_name_is_refused(
+    configured: Configured, layer: dict[str, Any], expected: str
+) -> None:
+    """With the layer and what was probably meant."""
+    assert refusal(configured, ROWS, Layers(**layer)) == expected
+
+
+def test_broken_files_are_refused(configured: Configured, tmp_path: Path) -> None:
+    """Missing, broken, not a mapping, a key twice, an unknown name: each with its place."""
+    file = tmp_path / "p.yaml"
+    layers = Layers(files=[file])
+    assert refusal(configured, ROWS, layers) == f"{file}: there is no such parameter file"
+    for text, expected in {
+        "- 1\n": f"{file}:1: a parameter file maps names to values. Write rows: 5000",
+        "rows: 1\nrows: 2\n": f"{file}:2: the key 'rows' stands twice (first in line 1)",
+        "a: [1\n": f"{file}:2: this is not valid YAML: while parsing a flow sequence did not find "
+        "expected ',' or ']'",
+        "\nrosw: 1\n": f"{file}:2: no parameter is called 'rosw'. Did you mean 'rows'?",
+    }.items():
+        file.write_text(text)
+        assert refusal(configured, ROWS, layers) == expected
+    file.write_text("# nothing\n")
+    assert configured(ROWS, layers).overrides == {}
+
+
+MAPPED = (
+    "name: p\nstages:\n  s:\n    notebook: s.ipynb\n    foreach: {model: [a, b]}\n"
+    "    outputs: {made: m.txt}\n"
+)
+
+
+def test_a_mapped_parameter_cannot_be_set(configured: Configured, tmp_path: Path) -> None:
+    """It has its values from `foreach`; each instance receives its own, fitted to the type."""
+    configured({"s": "rate = 1.0\nmade = ''"})
+    (tmp_path / "pipeline.yaml").write_text(MAPPED.replace("model: [a, b]", "rate: [1, 2]"))
+    pipeline = load_pipeline(tmp_path)
+    for name in ("rate=3", "s.rate=3"):
+        with pytest.raises(ConfigurationError) as caught:
+            configure(pipeline, Layers(assignments=[name]))
+        assert str(caught.value) == (
+            "command line: stage 's' is mapped over 'rate'; it cannot be set. "
+            "Change 'foreach' in pipeline.yaml"
+        )
+    instance = Instance(stage=pipeline.stages["s"], value=2)
+    bound = configure(pipeline).of(instance)["rate"]
+    assert (instance.id, bound.value, type(bound.value), bound.origin) == (
+        *("s[2]", 2.0, float),
+        "foreach",
+    )
+
+
+def test_outputs_and_inputs_are_no_parameters(tmp_path: Path, configured: Configured) -> None:
+    """`-p` cannot redirect an artifact."""
+    configured({"s": "model = ''\nmade = ''"})
+    (tmp_path / "pipeline.yaml").write_text(MAPPED)
+    with pytest.raises(ConfigurationError, match="stage 's' declares no parameter 'made'"):
+        configure(load_pipeline(tmp_path), Layers(assignments=["s.made=/etc/x"]))
+
+
+def test_variables_are_filled_in_and_hidden(configured: Configured) -> None:
+    """`${NAME}` in parameters: the notebook receives the value, records the template."""
+    made = configured(
+        {"a": "url = ''\nmany: list = []"},
+        Layers(environ={"TOKEN": "hunter22-secret"}),
+        top="url: 'https://x/${TOKEN}?a'",
+        more="parameters: {many: [1, {k: '${TOKEN}'}]}",
+    )
+    url, many = made.stages["a"]["url"], made.stages["a"]["many"]
+    assert (url.value, url.public) == ("https://x/hunter22-secret?a", "https://x/${TOKEN}?a")
+    assert (many.value, many.public) == (
+        [1, {"k": "hunter22-secret"}],
+        [1, {"k": "${TOKEN}"}],
+    )
+    assert url.secret
+    assert many.secret
+    assert made.secrets == ("hunter22-secret",)
+    assert made.shown() == {"url": "https://x/${TOKEN}?a"}
+    assert "hunter22" not in repr(made)
+
+
+def test_variables_in_files_and_notifications(tmp_path: Path, configured: Configured) -> None:
+    """`${NAME}` is filled in there too, and hidden."""
+    configured({"s": "made = ''\nmodel = ''"})
+    (tmp_path / "pipeline.yaml").write_text(
+        "name: p\nstages:\n  s:\n    notebook: s.ipynb\n    inputs: {made: 'file:${DATA_DIR}/a'}\n"
+        "    notify: {on_failure: ['json://${HOOK_TOKEN}@h/']}\n"
+    )
+    pipeline = load_pipeline(tmp_path)
+    environ = {"DATA_DIR": "/data/here", "HOOK_TOKEN": "hunter22"}
+    made = configure(pipeline, Layers(environ=environ))
+    assert made.files == {"s.made": Path("/data/here/a")}
+    assert made.notify["s"].on_failure == ("json://hunter22@h/",)
+    assert set(made.secrets) == {"/data/here", "hunter22"}
+    assert "hunter22" not in repr(made)
+    with pytest.raises(ConfigurationError) as caught:
+        configure(pipeline, Layers(environ={"DATA_DIR": "/data/here"}))
+    assert str(caught.value) == (
+        "pipeline.yaml:3, stage 's': the environment variable HOOK_TOKEN is not set. "
+        "Set it: export HOOK_TOKEN=…"
+    )
+
+
+def test_a_missing_variable_does_not_matter_where_it_is_overruled(configured: Configured) -> None:
+    """Whoever gives the value need not set the variable."""
+    cell = {"a": "url = ''"}
+    made = configured(cell, Layers(assignments=["url=here"]), top="url: '${NOT_SET_X}'")
+    assert values(made, "url") == {"a": "here"}
+    assert "the environment variable NOT_SET_X is not set" in refusal(
+        configured, cell, top="url: '${NOT_SET_X}'"
+    )
+
+
+def test_a_short_secret_is_refused(configured: Configured) -> None:
+    """Five characters would hide half of every text."""
+    assert refusal(configured, SECRET, Layers(assignments=["token=12345"])) == (
+        "parameter 'token' (command line): a secret of 5 characters is too short to be hidden. "
+        "Use one of at least 6 characters"
+    )
+    assert refusal(
+        configured, {"a": "url = ''"}, Layers(environ={"T": "12345"}), top="url: '${T}'"
+    ) == (
+        "environment variable T: a secret of 5 characters is too short to be hidden. "
+        "Use one of at least 6 characters"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["123456", "'quoted'", "[a-list", "*alias", "a: b: c", "#hash-sign", "{x: 1234", " spaced "],
+)
+@pytest.mark.parametrize("layer", ["assignments", "environ"])
+def test_a_secret_is_a_text_as_it_stands(configured: Configured, layer: str, text: str) -> None:
+    """It is no YAML: digits stay text, special characters need no quotes, it is never shown."""
+    given: dict[str, Any] = {
+        "assignments": {"assignments": [f"token={text}"]},
+        "environ": {"environ": {"MLKIT_PARAM_TOKEN": text}},
+    }[layer]
+    made = configured(SECRET, Layers(**given))
+    bound = made.stages["a"]["token"]
+    assert (bound.value, bound.secret, bound.public) == (text, True, "***")
+    assert made.secrets == (text,)
+    assert made.shown() == {"token": "***"}
+    assert made.overrides == {}
+    assert text not in repr(made)
+
+
+def test_a_secret_for_one_stage(configured: Configured) -> None:
+    """`-p stage.token` is as hidden as `-p token`."""
+    made = configured(SECRET, Layers(assignments=["a.token=99999999", "rows=3"]))
+    assert made.stages["a"]["token"].value == "99999999"
+    assert made.overrides == {"rows": 3}
+    assert made.shown() == {"rows": 3}
+    assert "99999999" not in repr(made)
+
+
+def test_a_secret_stays_hidden_in_stages_that_forgot_to_say_so(configured: Configured) -> None:
+    """If one stage declares the name as secret, no stage gets it into its cell."""
+    both = {"a": "import mlkit\ntoken: mlkit.Secret = ''", "b": "token = ''"}
+    made = configured(both, Layers(assignments=["token=hunter22"]))
+    assert {name: bound["token"].secret for name, bound in made.stages.items()} == {
+        "a": True,
+        "b": True,
+    }
+
+
+def test_a_secret_that_is_no_text_is_refused(configured: Configured) -> None:
+    """Without showing it."""
+    text = refusal(configured, SECRET, Layers(values={"token": 12345678}))
+    assert text == (
+        "parameter 'token' of stage 'a' is a secret: its value must be a text "
+        "(run(parameters=…)). Put quotes around it"
+    )
+
+
+def test_a_hidden_value_of_the_wrong_type_is_not_shown(configured: Configured) -> None:
+    """The error of a value from the environment does not print it."""
+    text = refusal(
+        configured,
+        {"a": "rows = 1"},
+        Layers(environ={"T": "hunter22"}),
+        top="other: 1",
+        more="parameters: {rows: '${T}'}",
+    )
+    assert "its value does not fit" in text
+    assert "hunter22" not in text
+
+
+def test_an_empty_secret_is_none(configured: Configured) -> None:
+    """`-p token=` takes the secret away."""
+    made = configured(SECRET, Layers(assignments=["token="]))
+    assert made.stages["a"]["token"].value == ""
+    assert made.secrets == ()
+
+
+def test_a_template_given_on_the_command_line_can_be_resumed(configured: Configured) -> None:
+    """The template is kept, never its value."""
+    made = configured(
+        {"a": "url = ''"}, Layers(assignments=["url=${TOKEN}"], environ={"TOKEN": "hunter22"})
+    )
+    assert made.overrides == {"url": "${TOKEN}"}
+    assert made.stages["a"]["url"].value == "hunter22"
+
+
+def test_parse_assignment() -> None:
+    """Everything after the first `=` is the value."""
+    given = parse_assignment(" a.b =x=y")
+    assert (given.name, given.value, given.raw) == ("a.b", "x=y", "x=y")
