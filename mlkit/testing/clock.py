@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
@@ -20,12 +21,13 @@ class FakeClock:
 
     Parameters
     ----------
-    start : float
-        The first moment, in seconds since 1970 (UTC).
+    start : float, optional
+        The first moment, in seconds since 1970 (UTC); by default the present one, so that the
+        files of a test are not younger than its runs.
     """
 
-    def __init__(self, start: float = 1_357_000_000.0) -> None:
-        self._now = start
+    def __init__(self, start: float | None = None) -> None:
+        self._now = time.time() if start is None else start
         self.waits: list[float] = []
 
     def now(self) -> float:

@@ -1,0 +1,110 @@
+"""Laws of the fingerprint, for any notebook and any value."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlkit.core.configuration import Bound
+from mlkit.core.pipeline import Declaration, Stage
+from mlkit.core.types import ANY
+from mlkit.notebook.cells import Cell, NotebookSource
+from mlkit.planner.fingerprint import Parts, parts_of
+from mlkit.planner.reasons import differences
+
+SOURCES = st.lists(st.text(min_size=1, max_size=20), max_size=5)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+
+
+def _notebook(code: list[str], prose: list[str]) -> NotebookSource:
+    cells = [("markdown", text) for text in prose] + [("code", text) for text in code]
+    return NotebookSource(
+        path=Path("n.ipynb"),
+        cells=tuple(
+            Cell(index=i, id=f"c{i}", kind=kind, source=text)
+            for i, (kind, text) in enumerate(cells)
+        ),
+        document={},
+    )
+
+
+def _parts(code: list[str], prose: list[str], value: Any = 1, digest: str = "d") -> Parts:
+    declared = {"x": Declaration(name="x", spec=ANY, default=None)}
+    stage = Stage(name="s", notebook=Path("n.ipynb"), declared=declared, outputs={"o": "o.txt"})
+    bound = {"x": Bound(value=value, origin="test")}
+    return parts_of(stage, _notebook(code, prose), bound, {"i": digest})
+
+
+@given(SOURCES, st.lists(st.text(), max_size=3), st.lists(st.text(), max_size=3))
+def test_prose_never_changes_it(code: list[str], one: list[str], other: list[str]) -> None:
+    """Two notebooks with the same code have the same key, whatever stands between."""
+    assert _parts(code, one).key == _parts(code, other).key
+
+
+@given(SOURCES, SOURCES)
+def test_code_changes_it(one: list[str], other: list[str]) -> None:
+    """Keys are equal exactly if the code cells are; and a difference is always named."""
+    full, others = [c for c in one if c.strip()], [c for c in other if c.strip()]
+    a, b = _parts(one, []), _parts(other, [])
+    assert (a.key == b.key) == (full == others)
+    assert bool(differences(a.to_json(), b)) == (full != others)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, float):
+        return repr(one) == repr(other)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return bool(one == other)
+
+
+@given(VALUES, VALUES)
+def test_a_value_changes_it_by_type_and_value(one: Any, other: Any) -> None:
+    """`1`, `1.0`, `True` and `"1"` are four values; nan equals itself."""
+    a, b = _parts([], [], one), _parts([], [], other)
+    assert (a.key == b.key) == _same(one, other)
+
+
+def test_values_that_python_calls_equal_differ() -> None:
+    """1 == 1.0 == True in Python, but a notebook can tell them apart."""
+    keys = {_parts([], [], value).key for value in (1, 1.0, True, "1", -0.0, 0.0, math.nan)}
+    assert len(keys) == 7
+
+
+def test_an_input_changes_it() -> None:
+    """Another digest is another key, and the reason names the input."""
+    one, other = _parts([], [], digest="d1"), _parts([], [], digest="d2")
+    assert one.key != other.key
+    assert differences(one.to_json(), other) == ("input i changed",)
+
+
+def test_cells_in_another_order_are_another_notebook() -> None:
+    """The reason says that it is only the order."""
+    one, other = _parts(["a", "b"], []), _parts(["b", "a"], [])
+    assert differences(one.to_json(), other) == ("code changed: the cells are in another order",)
+
+
+def test_an_added_and_a_removed_cell_are_named() -> None:
+    """By number and first line."""
+    one, other = _parts(["a = 1"], []), _parts(["a = 1", "b = 2\nc = 3"], [])
+    assert differences(one.to_json(), other) == ("code added: cell 2 (b = 2)",)
+    assert differences(other.to_json(), one) == ("code removed: cell 2 (b = 2)",)
+
+
+def test_another_python_is_named() -> None:
+    """The version is part of the fingerprint."""
+    parts = _parts([], [])
+    before = {**parts.to_json(), "python": "3.9.0"}
+    assert differences(before, parts) == (f"Python: 3.9.0 → {parts.python}",)
