@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from mlkit.grading.dag_rules import dag_file
 from mlkit.inside.check_facts import same
 
 __all__ = ["RULES"]
@@ -104,5 +105,14 @@ def _longest(graph: Graph, seconds: Mapping[str, float]) -> float:
 
 RULES: Mapping[str, Callable[[Any, Rule], bool]] = {
     rule.__name__: rule
-    for rule in (any_of, all_among, unordered, between, topological_order, cycle, critical_path)
+    for rule in (
+        any_of,
+        all_among,
+        unordered,
+        between,
+        topological_order,
+        cycle,
+        critical_path,
+        dag_file,
+    )
 }
