@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit.ml import evaluation
@@ -46,6 +46,7 @@ def test_a_threshold_above_everything_calls_nothing_late() -> None:
     assert (scores["precision"], scores["recall"], scores["f1"]) == (0.0, 0.0, 0.0)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0.0, 1.0)), min_size=2, max_size=12))
 def test_no_threshold_has_a_greater_f1(pairs: list[tuple[int, float]]) -> None:
     """Than the one that is called best."""
@@ -57,6 +58,7 @@ def test_no_threshold_has_a_greater_f1(pairs: list[tuple[int, float]]) -> None:
     assert all(f1 >= other - 1e-12 for other in others)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 12))
 def test_calibration_counts_every_flight_once(flights: int, bins: int) -> None:
     """In bins of equal size, up to one flight, by rising probability."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit.ml.errors import DataError
@@ -13,6 +13,7 @@ from mlkit.ml.preprocessing import clean, losses, minutes_of_day
 Tables = dict[str, pd.DataFrame]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 23), st.integers(0, 59))
 def test_a_clock_reading_becomes_minutes(hour: int, minute: int) -> None:
     """1755 is 17 · 60 + 55."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit.ml.errors import DataError
@@ -18,6 +18,7 @@ def _table(flights_a_day: list[int]) -> pd.DataFrame:
     return pd.DataFrame({DAY: day, TARGET: [i % 2 for i in range(len(day))]})
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(2, 9), min_size=3, max_size=40),
     st.floats(0.05, 0.9),

@@ -36,7 +36,8 @@ def by_hand(first: Outcome, flights: Path, tmp_path: Path) -> Path:
     """A copy of the pipeline's folder after a run; Papermill bears no braces in a path."""
     assert first.exit_code == 0, first.text
     ignored = shutil.ignore_patterns("store", "scratch")
-    return Path(shutil.copytree(flights, tmp_path / "my flights", ignore=ignored))
+    target = tmp_path / "my flights"
+    return Path(shutil.copytree(flights, target, symlinks=True, ignore=ignored))
 
 
 def test_every_notebook_runs_by_hand(by_hand: Path, tmp_path: Path) -> None:
