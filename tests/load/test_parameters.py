@@ -1,4 +1,4 @@
-"""The layers of parameters: who wins, where values come from, what is refused, what stays hidden."""
+"""The layers of parameters: who wins, where values come from, what is refused or hidden."""
 
 from __future__ import annotations
 
