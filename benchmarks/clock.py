@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-PAUSE_S = 0.05
+PAUSE_S = 0.1
 
 
 def written_bytes(pid: int) -> int:

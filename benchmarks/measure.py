@@ -63,7 +63,7 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The medians of a contender's rounds; `peak_bytes` comes from a round of its own."""
+    """The medians of a contender's rounds; `peak_bytes` comes from the first."""
 
     name: str
     wall_s: float
@@ -112,7 +112,7 @@ def measure_rounds(
     contenders : sequence of Contender
         Who takes part.
     rounds : int
-        How many rounds count; one more, for memory, comes before them and warms up.
+        How many rounds there are; memory is sampled in the first.
     say : callable
         Receives a line for each measurement.
 
@@ -121,14 +121,11 @@ def measure_rounds(
     list of Summary
         In the order of the contenders.
     """
-    peaks: dict[str, int] = {}
     found: dict[str, list[Measurement]] = {contender.name: [] for contender in contenders}
-    for contender in contenders:
-        peaks[contender.name] = run_once(contender, memory=True).peak_bytes
     for number in range(rounds):
         shift = number % len(contenders)
         for contender in [*contenders[shift:], *contenders[:shift]]:
-            measurement = run_once(contender, memory=False)
+            measurement = run_once(contender, memory=number == 0)
             say(f"{contender.name}: {measurement.wall_s:.2f} s, CPU {measurement.cpu_s:.2f} s")
             found[contender.name].append(measurement)
     return [
@@ -136,7 +133,7 @@ def measure_rounds(
             name=name,
             wall_s=statistics.median(each.wall_s for each in runs),
             cpu_s=statistics.median(each.cpu_s for each in runs),
-            peak_bytes=peaks[name],
+            peak_bytes=runs[0].peak_bytes,
             written_bytes=int(statistics.median(each.written_bytes for each in runs)),
             rounds=rounds,
         )
