@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+from mlkit.errors import GradingError
 from mlkit.grading.kernel import InmateKernel
 from mlkit.grading.restore import Step
 from mlkit.grading.rules import RULES
@@ -40,6 +41,8 @@ class Execution:
         Cell id → what came out of it.
     judged : dict
         Check id → whether it passed, and why not.
+    trouble : str
+        Why there was no kernel, if there was none.
     """
 
     steps: Sequence[Step]
@@ -70,9 +73,17 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]  # nbval is not typed
             yield item
 
     def setup(self) -> None:
-        """Start the kernel."""
+        """Start the kernel and the clock."""
         self.started_at = time.monotonic()
-        self.kernel = InmateKernel(self.execution.around, self.execution.isolation)
+        self.start_kernel()
+
+    def start_kernel(self) -> None:
+        """Start a kernel; that there is none is the grader's trouble, and no result."""
+        try:
+            self.kernel = InmateKernel(self.execution.around, self.execution.isolation)
+        except GradingError as error:
+            self.execution.trouble = error.message
+            raise
 
     def out_of_time(self) -> bool:
         """Whether the submission has used up its wall clock."""
@@ -84,15 +95,11 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]  # nbval is not typed
         Cells that ended a kernel are left out.
         """
         self.kernel.stop()
-        self.setup_again()
+        self.start_kernel()
         for step in self.execution.steps[:number]:
             seen = self.execution.seen.get(step.id, Observation())
             if step.kind != "check" and not (seen.died or seen.timed_out):
                 self.kernel.await_reply(self.kernel.execute_cell_input(step.source))
-
-    def setup_again(self) -> None:
-        """Start a kernel in place of one that has ended; the clock goes on."""
-        self.kernel = InmateKernel(self.execution.around, self.execution.isolation)
 
     def teardown(self) -> None:
         """End the kernel, whatever it still does."""
@@ -163,8 +170,3 @@ class GradingPlugin:
         file: GradedFile = GradedFile.from_parent(parent, path=file_path)
         file.execution = self.execution
         return file
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note why the kernel could not be started: that is the grader's trouble, no result."""
-        if report.when == "setup" and report.failed:
-            self.execution.trouble = str(report.longrepr).strip().splitlines()[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -84,6 +85,17 @@ def test_every_answer_has_a_hidden_check(name: str, exercises: Mapping[str, Exer
     """A visible check proves nothing by itself."""
     covered = {a for check in exercises[name].checks if check.hidden for a in check.answers}
     assert covered == set(exercises[name].answers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sentences_of_hidden_checks_tell_no_expected_value(
+    name: str, exercises: Mapping[str, Exercise]
+) -> None:
+    """Learners read them."""
+    for check in (check for check in exercises[name].checks if check.hidden):
+        told = json.dumps([check.title, check.otherwise, [m["say"] for m in check.misconceptions]])
+        values = [json.dumps(value) for value in check.expected.values()]
+        assert [value for value in values if len(value) > 6 and value in told] == []
 
 
 def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercise]) -> None:

@@ -18,6 +18,7 @@ import pytest
 from mlkit.errors import GradingError
 from mlkit.grading.batch import Batch, grade_batch
 from mlkit.grading.feedback import page
+from mlkit.grading.limits import Limits
 from mlkit.grading.progress import progress
 from mlkit.grading.sandbox import why_limited
 from mlkit.grading.source import Exercise
@@ -68,6 +69,19 @@ def test_a_class_is_graded_whatever_its_files_are(
         rows = list(csv.DictReader(file))
     assert [row["student"] for row in rows] == ["'=cmd()", *sorted(grades)[1:]]
     assert len(list((tmp_path / "out" / "feedback").rglob("*.html"))) == len(grades)
+
+
+@pytest.mark.kernel
+def test_the_graders_own_trouble_is_no_grade(
+    submit: Submit, grade: Grade, exercises: Mapping[str, Exercise], tmp_path: Path
+) -> None:
+    """A kernel that does not start in time makes a submission ungradable, and is not remembered."""
+    submit(tmp_path / "class" / "ann", NAME, exercises[NAME].solution)
+    options = {"out": tmp_path / "out", "limits": Limits(start_s=0.001)}
+    ann = grade(tmp_path / "class", **options)["ann"]
+    assert (ann["status"], ann["score"]) == ("ungradable", 0)
+    assert ann["flags"][0].startswith("the kernel did not start")
+    assert grade(tmp_path / "class", out=tmp_path / "out")["ann"]["status"] == "graded"
 
 
 @pytest.mark.kernel
