@@ -82,8 +82,6 @@ class Committer:
         )
         with readable_os_errors(final):
             self.prepare_staging(instance.id)
-            if not record.history:
-                (staging / ATTEMPTS).rmdir()
             folders = self._folders_with(result)
             artifacts = self._place_all(instance, result, staging, final, folders)
             notebook = next((f / NOTEBOOK for f in folders if (f / NOTEBOOK).is_file()), None)
@@ -157,17 +155,18 @@ class Committer:
         )
         attempts = staging / ATTEMPTS
         with readable_os_errors(staging):
-            attempts.mkdir(parents=True, exist_ok=True)
             ended = {str(a.number) for a in self.context.state.records[instance_id].history}
-            for leftover in [*staging.iterdir(), *attempts.iterdir()]:
-                if leftover != attempts and not (
-                    leftover.parent == attempts and leftover.name in ended
-                ):
+            (attempts if ended else staging).mkdir(parents=True, exist_ok=True)
+            for leftover in list(staging.iterdir()):
+                if leftover != attempts or not ended:
                     _remove(leftover)
-            for number in sorted(ended - {item.name for item in attempts.iterdir()}):
-                if (final / ATTEMPTS / number).is_dir():
-                    source = final / ATTEMPTS / number
-                    shutil.copytree(source, attempts / number, copy_function=_link_or_copy)
+            for leftover in list(attempts.iterdir()) if ended else ():
+                if leftover.name not in ended:
+                    _remove(leftover)
+            for number in sorted(ended):
+                source, target = final / ATTEMPTS / number, attempts / number
+                if source.is_dir() and not target.exists():
+                    shutil.copytree(source, target, copy_function=_link_or_copy)
         return staging
 
     def sweep(self) -> None:

@@ -136,7 +136,7 @@ class ArtifactStore:
         """
         master = self.master(digest)
         now = marks_of(master)
-        if now is None:
+        if now is None or not master.is_file():
             return False
         if not deep and now == recorded:
             return True
@@ -187,7 +187,7 @@ class ArtifactStore:
     def is_copy_whole(self, digest: str, copy: Path, *, deep: bool = False) -> bool:
         """Whether a copy holds the artifact's bytes; by size and time where they match."""
         now, master = marks_of(copy), marks_of(self.master(digest))
-        if now is None:
+        if now is None or copy.is_symlink() or not copy.is_file():
             return False
         if not deep and master is not None and now.looks_like(master):
             return True
