@@ -28,7 +28,7 @@ REQUESTS = ("requests.exceptions.ConnectionError", "builtins.OSError", "builtins
     ],
 )
 def test_a_failure_is_matched_by_the_bare_names_of_all_its_classes(
-    on: tuple[str, ...] | None, classes: tuple[str, ...], expected: bool
+    on: tuple[str, ...] | None, classes: tuple[str, ...], *, expected: bool
 ) -> None:
     """Never what cannot pass by itself."""
     assert is_retryable(Retry(max_retries=1, on=on), classes) is expected
