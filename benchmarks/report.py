@@ -17,8 +17,8 @@ INTRODUCTION = """# Benchmarks
 rounds of one session; each figure is the median of the rounds, as a multiple of the first line of
 its table. Wall is the whole command from start to end. CPU counts the command and everything that
 it has started. Memory is the peak of the whole family of processes, with shared pages counted in
-shares, sampled in the first round. `make bench-peers` installs other tools, each into an environment
-of its own; they join where they are installed.
+shares, sampled in the first round. `make bench-peers` installs other tools, each into an
+environment of its own; they join where they are installed.
 """
 
 

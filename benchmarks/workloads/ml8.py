@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.stages import Stage
+from benchmarks.rivals import rivals
+from benchmarks.stages import Stage, plan
 from benchmarks.workload import CLI, FORK, PLAIN, Goal, Workload, against, baselines
 
 __all__ = ["STAGES", "build"]
@@ -153,7 +154,10 @@ def build(folder: Path) -> Workload:
     return Workload(
         name="ml8",
         about="Eight stages on 20,000 flights with pandas and scikit-learn, one after the other",
-        contenders=baselines(folder, "ml8", STAGES, workers=1),
+        contenders=[
+            *baselines(folder, "ml8", STAGES, workers=1),
+            *rivals(folder, plan(folder, STAGES)),
+        ],
         goals=(
             Goal(
                 text="wall against one plain Python process ≤ 1.4",

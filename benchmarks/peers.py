@@ -1,0 +1,51 @@
+"""Other tools, each in an environment of its own: `python -m benchmarks.peers [NAME…]`.
+
+They run the same notebooks through Papermill's command line, as their users do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["HOME", "PEERS", "executable", "installed", "main"]
+
+HOME = Path(__file__).with_name(".peers")
+PEERS: Mapping[str, tuple[str, ...]] = {
+    "dvc": ("dvc>=3.60",),
+    "snakemake": ("snakemake>=9",),
+    "prefect": ("prefect>=3.8", "fastapi>=0.139,<0.151", "sqlalchemy<2.1"),
+    "dagster": ("dagster>=1.13",),
+}
+
+
+def executable(peer: str, name: str) -> Path:
+    """A program of a peer's environment."""
+    return HOME / peer / "bin" / name
+
+
+def installed() -> list[str]:
+    """The peers that are installed, in the order of `PEERS`."""
+    return [peer for peer in PEERS if executable(peer, "python").exists()]
+
+
+def install(peer: str) -> None:
+    """Make a peer's environment."""
+    HOME.mkdir(exist_ok=True)
+    (HOME / ".gitignore").write_text("*\n")
+    subprocess.run([sys.executable, "-m", "venv", str(HOME / peer)], check=True)
+    pip = [str(executable(peer, "python")), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, *PEERS[peer]], check=True)
+
+
+def main() -> None:
+    """Install the peers that are named, or all."""
+    for peer in sys.argv[1:] or PEERS:
+        print(f"installing {peer} …", flush=True)
+        install(peer)
+
+
+if __name__ == "__main__":
+    main()
