@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.client import KernelClient
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.notebook import failures
+from mlkit.notebook.cell_client import CellClient, ask
 from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.notebook.kernels import KernelRequest, Kernels, end_kernel, interrupt, kill, wait_dead
 from mlkit.notebook.log import AttemptLog
@@ -27,7 +27,6 @@ GRACE_S = 2.0
 
 START_TIMEOUT_S = 120.0
 SAVE_EVERY_S = 5.0
-QUESTION_TIMEOUT_S = 30.0
 
 _ATTEMPT = '__import__("mlkit.inside.attempt", fromlist=["begin", "end"])'
 
@@ -95,16 +94,16 @@ class Session:
         loop = asyncio.get_running_loop()
         stop: asyncio.Future[str] = loop.create_future()
 
-        def ask(why: str) -> None:
+        def request(why: str) -> None:
             if not stop.done():
                 stop.set_result(why)
 
         unsubscribe = self.cancellation.subscribe(
-            lambda: _soon(loop, lambda: ask("cancelled")),
+            lambda: _soon(loop, lambda: request("cancelled")),
         )
         timer = None
         if self.request.timeout_s is not None:
-            timer = loop.call_later(self.request.timeout_s, ask, "timeout")
+            timer = loop.call_later(self.request.timeout_s, request, "timeout")
         saver = asyncio.ensure_future(self._save_now_and_then())
         main = asyncio.ensure_future(self._drive(stop))
         try:
@@ -124,7 +123,7 @@ class Session:
                 log=self.request.log.with_name("kernel.txt"),
             )
         )
-        client = _Client(self, manager)
+        client = CellClient(self.nb, manager, self.log)
         work = asyncio.ensure_future(self._work(client, manager))
         try:
             waiting: set[asyncio.Future[Any]] = {work, stop}
@@ -152,6 +151,7 @@ class Session:
         """Turn the end of the work into a status and an error."""
         if self.stopped == "cancelled":
             self.status, self.error = Status.CANCELLED, None
+            self._mark("cancelled")
             return
         if self.stopped == "timeout":
             timeout_s = self.request.timeout_s or 0.0
@@ -173,7 +173,7 @@ class Session:
                 )
             )
 
-    async def _work(self, client: _Client, manager: Any) -> None:
+    async def _work(self, client: CellClient, manager: Any) -> None:
         """Everything that needs the kernel."""
         await manager.start_kernel()
         kernel = client.connect()
@@ -193,9 +193,9 @@ class Session:
             cells.cancel()
             await asyncio.gather(death, cells, return_exceptions=True)
 
-    async def _cells(self, client: _Client, kernel: KernelClient) -> None:
+    async def _cells(self, client: CellClient, kernel: KernelClient) -> None:
         """Run the cells in order, until one fails."""
-        await _ask(kernel, f"{_ATTEMPT}.begin({str(self.request.folder)!r})")
+        await ask(kernel, f"{_ATTEMPT}.begin({str(self.request.folder)!r})")
         code = [
             i for i, c in enumerate(self.nb.cells) if c.cell_type == "code" and c.source.strip()
         ]
@@ -205,41 +205,46 @@ class Session:
                 return
             self.cell = index
             self.on_cell(number, len(code))
-            cell = self.nb.cells[index]
-            cell.metadata["mlkit"] = {"status": "running"}
+            self._mark("running")
             try:
-                await client.async_execute_cell(cell, index)
+                await client.async_execute_cell(self.nb.cells[index], index)
             except CellExecutionError:
-                cell.metadata["mlkit"] = {"status": "failed"}
                 await self._failed(client, kernel, index)
                 return
-            cell.metadata["mlkit"] = {"status": "completed"}
             if client.wants_exit:
                 self._fail(failures.system_exit(index))
                 return
+            self._mark("completed")
         await self._learn(kernel)
         client.set_widgets_metadata()
         if self.stopped is None:
             self.status = Status.SUCCEEDED
 
-    async def _failed(self, client: _Client, kernel: KernelClient, index: int) -> None:
+    async def _failed(self, client: CellClient, kernel: KernelClient, index: int) -> None:
         """Record the error of a cell; `mlkit.skip` is none."""
         await self._learn(kernel)
         output = client.failure
         if output.get("ename") == "StageSkipped":
             self.status = Status.SKIPPED
             self.reason = str(output.get("evalue", ""))
+            self._mark("skipped")
             return
         self._fail(failures.notebook_error(output, self.facts.get("bases", ()), index))
 
     def _fail(self, error: ErrorRecord) -> None:
         self.status = Status.FAILED
         self.error = error
+        self._mark("failed")
+
+    def _mark(self, state: str) -> None:
+        """Say in the notebook how the present cell stands; those after it say nothing."""
+        if self.cell is not None:
+            self.nb.cells[self.cell].metadata["mlkit"] = {"status": state}
 
     async def _learn(self, kernel: KernelClient) -> None:
         """Ask the kernel what was imported and raised."""
         path = self.request.facts
-        await _ask(kernel, f"{_ATTEMPT}.end({str(path)!r})")
+        await ask(kernel, f"{_ATTEMPT}.end({str(path)!r})")
         if path.is_file():
             self.facts = json.loads(path.read_text(encoding="utf-8"))
             path.unlink()
@@ -252,61 +257,6 @@ class Session:
     def save(self) -> None:
         """Write the notebook as it stands, in one piece: aside, then renamed."""
         write_notebook(self.request.scrubber.value(self.nb), self.request.notebook)
-
-
-class _Client(NotebookClient):
-    """nbclient's client: it also writes the log and keeps the error that ended the notebook."""
-
-    def __init__(self, session: Session, manager: Any) -> None:
-        super().__init__(
-            session.nb, km=manager, timeout=None, iopub_timeout=60, coalesce_streams=True
-        )
-        self.session = session
-        self.failure: dict[str, Any] = {}
-        self.wants_exit = False
-        self.on_cell_executed = self._look_at_reply
-
-    def connect(self) -> Any:
-        """Open the channels to the kernel."""
-        assert self.km is not None
-        self.kc = self.km.client()
-        self.kc.start_channels()
-        self.kc.allow_stdin = False
-        return self.kc
-
-    def close(self) -> None:
-        """Close the channels."""
-        if self.kc is not None:
-            self.kc.stop_channels()
-            self.kc = None
-
-    def _look_at_reply(self, *, execute_reply: Mapping[str, Any], **_: Any) -> None:
-        content = execute_reply["content"]
-        self.wants_exit = any(
-            item.get("source") == "ask_exit" for item in content.get("payload", ())
-        )
-        if content.get("status") == "error":
-            self.failure = dict(content)
-
-    def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
-        """Keep an output, and write what is text into the log."""
-        content = msg["content"]
-        if msg["msg_type"] == "stream":
-            self.session.log.write(content["text"])
-        elif msg["msg_type"] == "error":
-            text = "\n".join(content.get("traceback", ()))
-            self.session.log.write(f"\n{failures.plain_text(text)}\n")
-        return super().output(outs, msg, display_id, cell_index)
-
-
-async def _ask(kernel: KernelClient, code: str) -> None:
-    """Execute a line that leaves no trace in the notebook."""
-    sent = kernel.execute(code, silent=True, store_history=False, stop_on_error=False)
-    deadline = asyncio.get_running_loop().time() + QUESTION_TIMEOUT_S
-    while (left := deadline - asyncio.get_running_loop().time()) > 0:
-        reply = await kernel.shell_channel.get_msg(timeout=left)
-        if reply["parent_header"].get("msg_id") == sent:
-            return
 
 
 def write_notebook(document: Mapping[str, Any], path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -20,7 +21,7 @@ SECRETS = [
     *["pässwörd漢字", "a b+c&d=e<f>", "\\\\server\\x", "${NAME}%20", "\x00\x1b[0m!!", "*" * 9],
     "(.*)+?[a-z]{9}",
 ]
-WRITERS = {
+WRITERS: dict[str, Callable[[str], str]] = {
     "raw": str,
     "JSON": json.dumps,
     "JSON with all letters": lambda s: json.dumps(s, ensure_ascii=False),

@@ -344,11 +344,12 @@ def test_a_short_secret_is_refused(configured: Configured) -> None:
 @pytest.mark.parametrize("layer", ["assignments", "environ"])
 def test_a_secret_is_a_text_as_it_stands(configured: Configured, layer: str, text: str) -> None:
     """It is no YAML: digits stay text, special characters need no quotes, it is never shown."""
-    given: dict[str, Any] = {
-        "assignments": {"assignments": [f"token={text}"]},
-        "environ": {"environ": {"MLKIT_PARAM_TOKEN": text}},
-    }[layer]
-    made = configured(SECRET, Layers(**given))
+    layers = (
+        Layers(assignments=[f"token={text}"])
+        if layer == "assignments"
+        else Layers(environ={"MLKIT_PARAM_TOKEN": text})
+    )
+    made = configured(SECRET, layers)
     bound = made.stages["a"]["token"]
     assert (bound.value, bound.secret, bound.public) == (text, True, "***")
     assert made.secrets == (text,)

@@ -114,7 +114,7 @@ def test_an_annotation_is_read(source: str, spec: str, value: Any) -> None:
 
 def test_the_order_of_the_cell_is_kept() -> None:
     """And docstrings, imports and comments stand in it freely."""
-    cell = '"""What this is."""\nfrom datetime import date\n\n# rows\nb = a = 1  # both\nc: int = 2\npass'
+    cell = '"""What this is."""\nimport x\n\n# rows\nb = a = 1  # both\nc: int = 2\npass'
     assert {name: item.line for name, item in declare(cell).items()} == {"b": 5, "a": 5, "c": 6}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_how_a_text_is_cut_does_not_matter(
     """In chunks or at once, the log is the same."""
     path = tmp_path_factory.getbasetemp() / "log.txt"
     places = [0, *sorted(cuts), len(text)]
-    chunks = [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    chunks = [text[start:end] for start, end in pairwise(places)]
     assert written(path, chunks) == written(path, [text])
 
 
