@@ -16,7 +16,10 @@ from mlkit.grading.plugin import Execution, GradingPlugin
 __all__ = ["run_pytest"]
 
 OPTIONS = ("-q", "--noconftest", "-c", os.devnull, "-p", "nbval.plugin", "-p", "no:cacheprovider")
-UNWANTED = ("junitxml", "pastebin", "doctest", "unittest", "faulthandler", "stepwise", "logging")
+UNWANTED = (
+    *("junitxml", "pastebin", "doctest", "unittest", "faulthandler", "stepwise", "logging"),
+    *("unraisableexception", "threadexception", "tmpdir", "setuponly", "setupplan"),
+)
 
 
 def run_pytest(execution: Execution) -> None:
