@@ -15,7 +15,14 @@ from mlkit.load.merging import Given, Merger, is_secret, known_names
 from mlkit.load.section import did_you_mean
 from mlkit.load.yaml_tree import parse_value, read_yaml
 
-__all__ = ["ENVIRONMENT_PREFIX", "Given", "Layers", "configure", "parse_assignment"]
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "Given",
+    "Layers",
+    "configure",
+    "parse_assignment",
+    "read_assignment",
+]
 
 ENVIRONMENT_PREFIX = "MLKIT_PARAM_"
 
@@ -87,7 +94,7 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
     for file in layers.files:
         merger.give_layer(_from_file(file))
     merger.give_layer(_from_environ(pipeline, layers.environ))
-    assigned = [_assignment(pipeline, text) for text in layers.assignments]
+    assigned = [read_assignment(pipeline, text) for text in layers.assignments]
     values = [
         Given(name=name, value=value, origin="run(parameters=…)")
         for name, value in layers.values.items()
@@ -96,7 +103,8 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
     return merger.finish()
 
 
-def _assignment(pipeline: Pipeline, text: str) -> Given:
+def read_assignment(pipeline: Pipeline, text: str) -> Given:
+    """Read `name=value` as YAML, or as the text that it is where the name is a secret's."""
     return parse_assignment(text, plain=is_secret(pipeline, text.partition("=")[0].strip()))
 
 

@@ -1,0 +1,69 @@
+"""Requests to stop, and how failures are put into words."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlkit.notebook import failures
+from mlkit.notebook.execution import Cancellation
+
+
+def test_a_cancellation_calls_each_subscriber_once() -> None:
+    """Also those who come later; not those who have left."""
+    calls: list[str] = []
+    cancellation = Cancellation()
+    cancellation.subscribe(lambda: calls.append("a"))
+    leave = cancellation.subscribe(lambda: calls.append("b"))
+    leave()
+    leave()
+    assert not cancellation.requested
+    cancellation.request()
+    cancellation.request()
+    assert cancellation.requested
+    assert calls == ["a"]
+    late = cancellation.subscribe(lambda: calls.append("late"))
+    late()
+    assert calls == ["a", "late"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (None, "it stopped answering"),
+        (0, "its process ended with exit status 0"),
+        (-15, "SIGTERM (asked to end from outside)"),
+        (-6, "SIGABRT (a compiled library gave up)"),
+        (-1, "SIGHUP"),
+        (-200, "signal 200"),
+    ],
+)
+def test_a_death_is_put_into_words(status: int | None, words: str) -> None:
+    """By its exit status or signal."""
+    error = failures.dead_kernel(status, None)
+    assert error.message == f"the kernel died before its first cell: {words}"
+    assert error.type == "DeadKernel"
+
+
+def test_bases_that_are_of_another_error_are_not_believed() -> None:
+    """The kernel's last error may be an earlier one, which a cell was allowed to raise."""
+    output = {"ename": "ValueError", "evalue": "\x1b[31mx\x1b[0m", "traceback": ["\x1b[1mt", "u"]}
+    stale = failures.notebook_error(output, ["builtins.KeyError", "builtins.Exception"], 3)
+    right = failures.notebook_error(output, ["builtins.ValueError", "builtins.Exception"], 3)
+    assert (stale.bases, right.bases) == (
+        ("ValueError",),
+        ("builtins.ValueError", "builtins.Exception"),
+    )
+    assert (right.type, right.message, right.traceback, right.cell) == (
+        "ValueError",
+        "x",
+        "t\nu",
+        3,
+    )
+
+
+def test_a_long_traceback_keeps_its_end() -> None:
+    """Where the error stands."""
+    error = failures.notebook_error({"traceback": ["x" * 50_000 + "end"]}, (), 0)
+    assert len(error.traceback) == 20_000
+    assert error.traceback.endswith("end")
+    assert error.type == "Exception"
