@@ -54,12 +54,17 @@ def _read_by(pipeline: Pipeline, names: Iterable[str]) -> set[str]:
 def place_given(
     pipeline: Pipeline, forecasts: Mapping[str, Forecast], committer: Committer
 ) -> dict[str, StageRecord]:
-    """Put the artifacts of upstream results where the selected stage can read them."""
+    """Put the artifacts of upstream results where the selected stage can read them.
+
+    A stage that has none, which is upstream by mere order, counts as ended.
+    """
     records = {}
     for item in forecasts.values():
         stage = pipeline.stages[item.id.partition("[")[0]]
         if item.skipped:
             records[item.id] = StageRecord(id=item.id, stage=stage.name, status=Status.SKIPPED)
+        elif not item.is_known:
+            records[item.id] = StageRecord(id=item.id, stage=stage.name, status=Status.CACHED)
         else:
             records[item.id] = committer.given(item.id, stage.outputs, item.outputs)
     return records

@@ -181,6 +181,7 @@ class Loop:
                 self.state.expand(stage.name, known)
                 ids = [instance.id for instance in known]
                 self.context.journal.emit(EventKind.STAGE_MAPPED, stage.name, instances=ids)
+                known = self.state.instances[stage.name] or []
         return [i for i in known if self.state.records[i.id].status is Status.WAITING]
 
     def _end_all(self, name: str, status: Status, reason: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -183,8 +182,7 @@ def test_a_run_that_is_alive_is_refused(tmp_path: Path) -> None:
     file = chain(tmp_path, 1)
     record = run_fake(file)
     folder = RunsFolder(tmp_path / "runs").run(record.run_id)
-    with folder.lock(shared=False) as mine, pytest.raises(UsageError) as caught:
-        assert mine
+    with folder.lock(shared=False), pytest.raises(UsageError) as caught:
         _resume(record, file)
     assert str(caught.value) == (
         f"run {record.run_id} is alive. Wait until it has ended, or stop it first"
@@ -210,7 +208,8 @@ def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     failed = run_fake(file, runner=FakeRunner({"s2": [Raises()]}))
     staging = tmp_path / "runs" / failed.run_id / ".staging"
     (staging / "s2").mkdir()
-    os.replace(tmp_path / "runs" / failed.run_id / "s2" / "attempts", staging / "s2" / "attempts")
+    ended = tmp_path / "runs" / failed.run_id / "s2" / "attempts"
+    ended.replace(staging / "s2" / "attempts")
     (staging / "s2" / "attempts" / "2").mkdir()
     (staging / "s2" / "attempts" / "2" / "log.txt").write_text("half an attempt")
     (staging / "s2" / ".work-2").mkdir()

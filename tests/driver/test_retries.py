@@ -83,10 +83,10 @@ def test_jitter_draws_between_half_and_all(tmp_path: Path) -> None:
     st.floats(0.01, 100), st.floats(1, 4), st.floats(0.1, 1000), st.integers(0, 200), st.booleans()
 )
 def test_no_delay_exceeds_the_longest(
-    delay: float, factor: float, longest: float, n: int, jitter: bool
+    delay: float, factor: float, longest: float, n: int, jitter: object
 ) -> None:
     """For any policy and any number of retries, without overflow."""
-    retry = Retry(delay_s=delay, backoff=factor, max_delay_s=longest, jitter=jitter)
+    retry = Retry(delay_s=delay, backoff=factor, max_delay_s=longest, jitter=bool(jitter))
     assert 0 <= delay_before(retry, n) <= longest
 
 
@@ -176,5 +176,5 @@ def test_a_failed_attempt_leaves_no_artifact_behind(tmp_path: Path) -> None:
     record = run_fake(file)
     folder = tmp_path / "runs" / record.run_id
     assert record.stages["a"].artifacts == {}
-    assert [p for p in folder.rglob("a.txt")] == []
+    assert list(folder.rglob("a.txt")) == []
     assert [p for p in (tmp_path / "runs" / "store").rglob("*") if p.is_file()] == []

@@ -1,0 +1,271 @@
+"""`--only`, `--until` and `--run-id`: parts of a run, also from many processes."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit import find_run, load_pipeline
+from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.states import RunStatus, Status
+from mlkit.driver.joined import joined_status
+from mlkit.errors import UsageError
+from mlkit.testing import (
+    FakeRunner,
+    Raises,
+    Sketch,
+    branching,
+    chain,
+    diamond,
+    dynamic_map,
+    fan_out_fan_in,
+    mapped,
+    run_fake,
+    write_pipeline,
+)
+
+
+def _join(file: Path, stage: str, **rest: Any) -> RunRecord:
+    return run_fake(file, only=stage, run_id="joined", **rest)
+
+
+def test_until_runs_a_stage_and_its_upstream(tmp_path: Path) -> None:
+    """Stages that were not selected are absent."""
+    assert list(run_fake(diamond(tmp_path), until="left").stages) == ["top", "left"]
+
+
+def test_only_runs_one_stage_on_the_latest_artifacts(tmp_path: Path) -> None:
+    """What is upstream is taken from results that can be reused."""
+    file = diamond(tmp_path)
+    run_fake(file)
+    runner = FakeRunner()
+    record = run_fake(file, only="bottom", force=True, runner=runner)
+    assert (list(record.stages), runner.stages) == (["bottom"], ["bottom"])
+    text = Path(record.stages["bottom"].outputs["out"]).read_text()
+    assert text == "bottom(left(top()),right(top()))"
+
+
+def test_only_without_upstream_artifacts_is_refused(tmp_path: Path) -> None:
+    """Also if there are some, but not of today's code."""
+    file = diamond(tmp_path)
+    with pytest.raises(UsageError, match=r"stage 'top' has no result that can be reused \(never"):
+        run_fake(file, only="bottom")
+    run_fake(file)
+    path = tmp_path / "top.ipynb"
+    path.write_text(path.read_text().replace("top(", "TOP("))
+    with pytest.raises(UsageError) as caught:
+        run_fake(file, only="bottom")
+    assert "code changed: cell 2" in str(caught.value)
+    assert str(caught.value).endswith("Run 'mlkit run --until bottom' first")
+
+
+def test_only_takes_results_of_stages_that_are_never_reused(tmp_path: Path) -> None:
+    """`cache: false` does not stand in the way."""
+    file = write_pipeline(
+        tmp_path, Sketch(name="a", keys={"cache": False}), Sketch(name="b", upstream=("a",))
+    )
+    run_fake(file)
+    runner = FakeRunner()
+    assert run_fake(file, only="b", force=True, runner=runner).status == "succeeded"
+    assert runner.stages == ["b"]
+
+
+def test_mere_order_is_no_missing_artifact(tmp_path: Path) -> None:
+    """A stage that comes `after` another needs nothing of it."""
+    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b", keys={"after": ["a"]}))
+    assert list(run_fake(file, only="b").stages) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "fact"),
+    [
+        ({"only": "nope"}, "there is no stage 'nope'"),
+        ({"until": "lef"}, "Did you mean 'left'"),
+        ({"only": "top", "until": "top"}, "exclude each other"),
+        ({"run_id": "x"}, "--run-id goes with --only"),
+        ({"only": "top[x]"}, "stage 'top' is not mapped"),
+        ({"force": frozenset({"rigth"})}, "Did you mean 'right'"),
+        ({"workers": 0}, "0 workers can do no work"),
+        ({"only": "top", "run_id": "../x"}, "cannot be the id of a run"),
+        ({"only": "top", "run_id": "latest"}, "cannot be the id of a run"),
+        ({"only": "top", "run_id": ".hidden"}, "cannot be the id of a run"),
+        ({"only": "top", "run_id": ""}, "cannot be the id of a run"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(tmp_path: Path, options: dict[str, Any], fact: str) -> None:
+    """Before anything runs, with the fact and the remedy."""
+    with pytest.raises(UsageError) as caught:
+        run_fake(diamond(tmp_path), **options)
+    assert fact in str(caught.value)
+
+
+def test_an_orchestrators_run_id_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Airflow's hold colons and plus signs."""
+    run_id = "scheduled__2026-01-01T00:00:00+00:00"
+    record = run_fake(chain(tmp_path, 1), only="s1", run_id=run_id)
+    assert record.run_id == run_id
+    assert (tmp_path / "runs" / run_id / "s1" / "s1.txt").is_file()
+
+
+def test_a_run_is_put_together_stage_by_stage(tmp_path: Path) -> None:
+    """It is one record, running until the last has ended, and then the latest run."""
+    file = diamond(tmp_path)
+    for stage in ("top", "left", "right"):
+        assert _join(file, stage).status == "running"
+    record = _join(file, "bottom")
+    assert record.status == "succeeded"
+    assert list(record.stages) == ["top", "left", "right", "bottom"]
+    assert find_run("latest", tmp_path / "runs").stages == record.stages
+    document = json.loads((tmp_path / "runs" / "joined" / "run.json").read_text())
+    assert document == record.to_full_json()
+
+
+def test_a_stage_that_has_ended_in_the_run_is_not_repeated(tmp_path: Path) -> None:
+    """The task of an orchestrator may be called twice."""
+    file = chain(tmp_path, 2)
+    _join(file, "s1")
+    runner = FakeRunner()
+    _join(file, "s1", runner=runner)
+    assert runner.stages == []
+
+
+def test_a_missing_upstream_is_refused(tmp_path: Path) -> None:
+    """With what has to be run first; it has to be in this very run."""
+    file = chain(tmp_path, 2)
+    run_fake(file)
+    with pytest.raises(UsageError) as caught:
+        _join(file, "s2")
+    assert str(caught.value) == (
+        "stage 's2' reads s1.out, but in run joined stage 's1' has not run. "
+        "Run it first: --only 's1' --run-id joined"
+    )
+
+
+def test_every_instance_has_to_be_there(tmp_path: Path) -> None:
+    """A stage that reads a mapped one does not go on with half of it."""
+    file = mapped(tmp_path)
+    _join(file, "each[c]")
+    _join(file, "each[a]")
+    with pytest.raises(UsageError, match=r"stage 'each\[b\]' has not run"):
+        _join(file, "all")
+    _join(file, "each[b]")
+    record = _join(file, "all")
+    assert Path(record.stages["all"].outputs["out"]).read_text() == "a,b,c"
+    assert list(record.stages) == ["each[a]", "each[b]", "each[c]", "all"]
+    assert record.status == "succeeded"
+
+
+def test_instances_of_a_list_from_an_artifact(tmp_path: Path) -> None:
+    """One that the list does not have is refused; of an empty list, each is skipped."""
+    file = dynamic_map(tmp_path)
+    _join(file, "choose")
+    with pytest.raises(UsageError, match=r"stage 'each' has no instance 'each\[z\]'"):
+        _join(file, "each[z]")
+    for value in ("b", "c", "a"):
+        _join(file, f"each[{value}]")
+    assert Path(_join(file, "all").stages["all"].outputs["out"]).read_text() == "a,b,c"
+    empty = dynamic_map(tmp_path / "empty", [])
+    _join(empty, "choose")
+    assert _join(empty, "each[a]").stages["each"].status == "skipped"
+
+
+def test_a_failure_fails_the_run_until_it_is_repeated(tmp_path: Path) -> None:
+    """The orchestrator decides whether it tries again; mlkit's own retries stay out of it."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="a", keys={"retry": {"max_retries": 3}}),
+        Sketch(name="b", upstream=("a",)),
+    )
+    runner = FakeRunner({"a": [Raises()]})
+    assert _join(file, "a", runner=runner).status == "failed"
+    assert runner.executed == [("a", 1)]
+    with pytest.raises(UsageError, match="stage 'a' is failed"):
+        _join(file, "b")
+    again = _join(file, "a")
+    assert [a.number for a in again.stages["a"].history] == [1, 2]
+    assert _join(file, "b").status == "succeeded"
+
+
+def test_a_trigger_that_allows_it_goes_on_after_a_failure(tmp_path: Path) -> None:
+    """The input arrives as None."""
+    file = write_pipeline(
+        tmp_path, Sketch(name="a"), Sketch(name="b", upstream=("a",), keys={"trigger": "all_done"})
+    )
+    _join(file, "a", runner=FakeRunner({"a": [Raises()]}))
+    assert _join(file, "b").stages["b"].status == "succeeded"
+
+
+def test_a_branch_that_is_not_taken_ends_the_run_all_the_same(tmp_path: Path) -> None:
+    """Also if the orchestrator never asks for what is downstream of a skip."""
+    file = branching(tmp_path)
+    _join(file, "decide")
+    assert _join(file, "no").stages["no"].status == "skipped"
+    _join(file, "yes")
+    assert _join(file, "finish").status == "succeeded"
+
+
+def test_what_an_orchestrator_skips_counts_as_ended(tmp_path: Path) -> None:
+    """By the trigger rules, as the loop itself would have it. Pure."""
+    pipeline = load_pipeline(chain(tmp_path, 3))
+
+    def record(name: str, status: Status) -> StageRecord:
+        return StageRecord(id=name, stage=name, status=status)
+
+    skipped = {"s1": record("s1", Status.SKIPPED)}
+    assert joined_status(pipeline, skipped) is RunStatus.SUCCEEDED
+    assert joined_status(pipeline, {"s1": record("s1", Status.SUCCEEDED)}) is RunStatus.RUNNING
+    assert joined_status(pipeline, {"s1": record("s1", Status.FAILED)}) is RunStatus.FAILED
+    assert joined_status(pipeline, {}) is RunStatus.RUNNING
+
+
+def _in_a_process(file: str, stage: str) -> None:
+    _join(Path(file), stage)
+
+
+def _together(file: Path, stages: list[str]) -> list[int | None]:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_in_a_process, args=(str(file), s)) for s in stages]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    return [worker.exitcode for worker in workers]
+
+
+def test_many_processes_join_one_run_at_once(tmp_path: Path) -> None:
+    """Each stage ends once, the same stage wanted twice too, and the record is whole."""
+    file = fan_out_fan_in(tmp_path, 3)
+    assert _together(file, ["source", "source"]) == [0, 0]
+    assert _together(file, ["mid1", "mid2", "mid3", "mid2"]) == [0] * 4
+    record = _join(file, "sink")
+    assert record.status == "succeeded"
+    assert {stage.attempts for stage in record.stages.values()} == {1}
+    assert find_run("joined", tmp_path / "runs").status == "succeeded"
+    assert json.loads((tmp_path / "runs" / "joined" / "run.json").read_text())["ended"]
+
+
+def _whole_run(file: str) -> None:
+    assert run_fake(file).status == "succeeded"
+
+
+def test_two_runs_at_once_on_one_runs_folder_both_end_right(tmp_path: Path) -> None:
+    """From an empty folder on: both make the database, and want the same stages."""
+    file = diamond(tmp_path)
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_whole_run, args=(str(file),)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    runs = [p for p in (tmp_path / "runs").iterdir() if (p / "run.json").is_file()]
+    assert len(runs) == 4  # with `latest`
+    for folder in runs:
+        assert (folder / "bottom" / "bottom.txt").read_text() == "bottom(left(top()),right(top()))"
+    runner = FakeRunner()
+    run_fake(file, runner=runner)
+    assert runner.stages == []
