@@ -104,7 +104,7 @@ def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]
         for name, value in os.environ.items()
         if not name.startswith(ENVIRONMENT_PREFIX) or _names_secret(name, pipeline)
     }
-    return Layers(environ=environ, values={**known, **still, **secrets})
+    return Layers(environ=environ, defaults=known, values={**still, **secrets})
 
 
 def _is_known(name: str, pipeline: Pipeline) -> bool:

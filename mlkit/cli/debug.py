@@ -39,10 +39,11 @@ def debug(
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json, say
-    from mlkit.load.parameters import parse_assignment
+    from mlkit.load.parameters import read_assignment
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
-    given = {item.name: item.value for item in map(parse_assignment, assignments or ())}
+    assigned = [read_assignment(loaded, text) for text in assignments or ()]
+    given = {item.name: item.value for item in assigned}
     copy = api.debug_notebook(run, stage, loaded, runs_dir=runs_dir, parameters=given)
     opens = launch and not as_json and sys.stdout.isatty()
     if as_json:

@@ -42,12 +42,12 @@ def resume(
     from mlkit import api
     from mlkit.cli.options import check_kernel, pipeline_path
     from mlkit.cli.running import exit_code, observed, show_end
-    from mlkit.load.parameters import parse_assignment
+    from mlkit.load.parameters import read_assignment
 
     if kernel is not None:
         check_kernel(kernel)
     loaded = api.load_pipeline(pipeline_path(pipeline))
-    given = [parse_assignment(text) for text in assignments or ()]
+    given = [read_assignment(loaded, text) for text in assignments or ()]
     with observed() as services:
         record = api.resume(
             run,

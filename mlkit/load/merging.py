@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +77,13 @@ class Merger:
         The pipeline; its own values are the weakest layer.
     environment : Environment
         Fills in `${NAME}`.
+    defaults : mapping of str to object
+        Values of the pipeline's parameters that replace those of pipeline.yaml.
     """
 
-    def __init__(self, pipeline: Pipeline, environment: Environment) -> None:
+    def __init__(
+        self, pipeline: Pipeline, environment: Environment, defaults: Mapping[str, Any]
+    ) -> None:
         self.pipeline = pipeline
         self.environment = environment
         self.known = known_names(pipeline)
@@ -87,7 +91,9 @@ class Merger:
         self.own: dict[str, Given] = {}
         self.stages: dict[str, dict[str, list[Given]]] = {name: {} for name in pipeline.stages}
         for name, value in pipeline.parameters.items():
-            self._spread(Given(name=name, value=value, origin="pipeline.yaml"))
+            kept = name in defaults
+            origin = "the run's own record" if kept else "pipeline.yaml"
+            self._spread(Given(name=name, value=defaults[name] if kept else value, origin=origin))
         for stage in pipeline.stages.values():
             for name, value in stage.parameters.items():
                 origin = f"pipeline.yaml:{stage.line}, stage '{stage.name}'"

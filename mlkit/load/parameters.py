@@ -41,12 +41,16 @@ class Layers:
         `name=value` of the command line.
     values : mapping of str to object
         Values given from Python; they rank with the command line.
+    defaults : mapping of str to object
+        What the pipeline's own parameters were when a run began, in place of what pipeline.yaml
+        says today; the weakest layer.
     """
 
     files: Sequence[Path] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     assignments: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_assignment(text: str, *, plain: bool = False) -> Given:
@@ -90,7 +94,7 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
     """
     layers = layers or Layers()
     environment = Environment(layers.environ)
-    merger = Merger(pipeline, environment)
+    merger = Merger(pipeline, environment, layers.defaults)
     for file in layers.files:
         merger.give_layer(_from_file(file))
     merger.give_layer(_from_environ(pipeline, layers.environ))

@@ -406,6 +406,16 @@ def test_an_empty_secret_is_none(configured: Configured) -> None:
     assert made.secrets == ()
 
 
+def test_what_a_run_began_with_is_weaker_than_a_stages_own(configured: Configured) -> None:
+    """A resumed run keeps its parameters, and their rank."""
+    layers = Layers(defaults={"rows": 7, "gone": 1})
+    made = configured({"a": "rows = 1", "b": "rows = 1"}, layers, top="rows: 2")
+    assert values(made, "rows") == {"a": 7, "b": 7}
+    assert (made.stages["a"]["rows"].origin, made.overrides) == ("the run's own record", {})
+    own = configured({"a": "rows = 1"}, layers, top="rows: 2", more="parameters: {rows: 3}")
+    assert (values(own, "rows"), own.shown()) == ({"a": 3}, {"rows": 7})
+
+
 def test_a_template_given_on_the_command_line_can_be_resumed(configured: Configured) -> None:
     """The template is kept, never its value."""
     made = configured(
