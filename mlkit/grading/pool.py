@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import queue
@@ -9,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -63,26 +65,28 @@ def work_off(tasks: Iterable[Task], workers: int, done: Callable[[Task, Verdict]
             if not stop.is_set():
                 done(task, verdict)
 
-    threads = [
-        threading.Thread(target=_serve, args=(left, stop, tell), daemon=True)
-        for _ in range(min(workers, count))
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(SLICE_S / 4)
-    finally:
-        stop.set()
+    with tempfile.TemporaryDirectory(prefix="mlkit-", ignore_cleanup_errors=True) as folder:
+        serve = functools.partial(_serve, left, stop, tell, folder)
+        threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(workers, count))]
         for thread in threads:
-            thread.join()
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(SLICE_S / 4)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
 
 
 def _serve(
-    left: queue.SimpleQueue[Task], stop: threading.Event, tell: Callable[[Task, Verdict], None]
+    left: queue.SimpleQueue[Task],
+    stop: threading.Event,
+    tell: Callable[[Task, Verdict], None],
+    folder: str,
 ) -> None:
     """One worker process after the other, as long as there are tasks."""
-    worker = _Worker()
+    worker = _Worker(folder)
     try:
         while not stop.is_set():
             try:
@@ -92,7 +96,7 @@ def _serve(
             reply = worker.ask(task.request, task.deadline_s, stop)
             if reply is None:
                 worker.end()
-                worker = _Worker()
+                worker = _Worker(folder)
             tell(task, _verdict(task, reply))
     finally:
         worker.end()
@@ -106,14 +110,15 @@ def _verdict(task: Task, reply: dict[str, Any] | None) -> Verdict:
 
 
 class _Worker:
-    """One worker process, in a session of its own."""
+    """One worker process, in a session of its own; what it leaves behind goes with the batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mlkit.grading.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": folder},
             start_new_session=True,
         )
 
