@@ -64,7 +64,7 @@ WRONG = {
     "join": BRANCH.format(rule="all_success"),
     "start_date": f"{HEAD}\nDAG('d', start_date=datetime.now())\n",
     "catchup": f"{HEAD}\nDAG('d', {DAY}, catchup=True)\n",
-    "path": f"{WITH}    BashOperator(task_id='a', bash_command='python a.py > /tmp/a.csv')\n",
+    "path": f"{WITH}    BashOperator(task_id='a', bash_command='python a.py > /data/a.csv')\n",
 }
 MORE_REFUSED = {
     "a task's unknown argument": f"{WITH}    EmptyOperator(task_id='a', provide_context=True)\n",
