@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import mlkit
 from mlkit.grading.limits import Limits
 from mlkit.grading.seccomp import filter_program
 
@@ -179,9 +178,13 @@ def _walls(around: Surroundings) -> list[str]:
     for path in SETTINGS:
         walls += ["--ro-bind-try", path, path]
     walls += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/dev/shm", "/tmp", HOME):
+    emptied = ("/dev/shm", "/tmp", HOME)
+    for path in emptied:
         walls += ["--perms", "1777", "--size", str(around.limits.disk_bytes), "--tmpfs", path]
     walls += ["--perms", "1777", "--size", "1048576", "--tmpfs", SOCKETS]
+    for parent in _parents(folders):
+        if any(path in map(str, parent.parents) for path in emptied):
+            walls += ["--perms", "0755", "--dir", str(parent)]
     for folder in folders:
         walls += ["--ro-bind", str(folder), str(folder)]
     for secret in around.secret:
@@ -212,7 +215,7 @@ def _system_folder(path: Path) -> list[str]:
 
 def _interpreter() -> Iterator[Path]:
     """The folders that this interpreter and mlkit's package need, the outermost first."""
-    roots = {Path(sys.prefix), Path(sys.base_prefix), Path(mlkit.__file__).parent}
+    roots = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]}
     roots |= {root.resolve() for root in roots}
     for root in sorted(roots):
         if not any(
