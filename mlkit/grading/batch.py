@@ -140,7 +140,7 @@ def _line(verdict: Verdict, done: int, total: int) -> str:
 
 def _unmatched(submission: Found) -> Verdict:
     reason = "the notebook answers no exercise that has a solution here, or cannot be read"
-    return ungradable(str(submission.path), submission.student, "", reason)
+    return ungradable(str(submission.path), submission.student, reason)
 
 
 def _secret(solutions: Path, batch: Batch) -> tuple[Path, ...]:
@@ -158,6 +158,7 @@ def _task(submission: Found, exercise: Exercise, solution: Path, batch: Batch) -
         path=str(submission.path),
         student=submission.student,
         exercise=exercise.name,
+        max_points=exercise.max_points,
         request={
             "path": str(submission.path),
             "student": submission.student,

@@ -47,7 +47,13 @@ def grade_submission(job: Job, exercise: Exercise) -> Verdict:
         around = Surroundings(limits=job.limits, secret=job.secret)
         checks = grade_answers(exercise, submission, around, job.isolation)
     except GradingError as error:
-        return ungradable(str(job.path), job.student, exercise.name, error.message)
+        return ungradable(
+            str(job.path),
+            job.student,
+            error.message,
+            exercise=exercise.name,
+            max_points=exercise.max_points,
+        )
     attempted = any(check.status != "not_attempted" for check in checks)
     return Verdict(
         path=str(job.path),

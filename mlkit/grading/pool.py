@@ -31,6 +31,7 @@ class Task:
     path: str
     student: str
     exercise: str
+    max_points: float
     request: dict[str, Any]
     deadline_s: float
 
@@ -106,7 +107,9 @@ def _verdict(task: Task, reply: dict[str, Any] | None) -> Verdict:
     if reply is not None:
         return verdict_from(reply)
     reason = "grading this submission did not come to its end"
-    return ungradable(task.path, task.student, task.exercise, reason)
+    return ungradable(
+        task.path, task.student, reason, exercise=task.exercise, max_points=task.max_points
+    )
 
 
 class _Worker:

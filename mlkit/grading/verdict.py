@@ -102,7 +102,9 @@ def verdict_from(record: Mapping[str, Any]) -> Verdict:
     return Verdict(**{**record, "checks": tuple(checks), "flags": tuple(record["flags"])})
 
 
-def ungradable(path: str, student: str, exercise: str, reason: str) -> Verdict:
+def ungradable(
+    path: str, student: str, reason: str, *, exercise: str = "", max_points: float = 0
+) -> Verdict:
     """The verdict on what could not be graded; the reason stands in its flags."""
     return Verdict(
         path=path,
@@ -110,7 +112,7 @@ def ungradable(path: str, student: str, exercise: str, reason: str) -> Verdict:
         student=student,
         status="ungradable",
         score=0,
-        max=0,
+        max=max_points,
         flags=(reason,),
     )
 
