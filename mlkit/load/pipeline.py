@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _read(file: Path) -> str:
 
 def _plain(section: Section) -> dict[str, Any]:
     for name, entry in section.entries.items():
-        if not name.isidentifier():
+        if not name.isidentifier() or iskeyword(name):
             section.fail(f"'{name}' cannot be the name of a variable", entry.line)
     return {name: entry.plain() for name, entry in section.entries.items()}
 

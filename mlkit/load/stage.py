@@ -38,6 +38,7 @@ STAGE_KEYS = (
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_LONGEST_NAME_BYTES = 200
 _RESERVED = frozenset({"notebook.ipynb", "attempts"})
 
 
@@ -146,7 +147,8 @@ def _outputs(section: Section) -> dict[str, str]:
                 entry.line,
                 "Name a file inside the stage's own folder",
             )
-        if not path.parts or path.parts[0] in _RESERVED:
+        too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in path.parts)
+        if not path.parts or path.parts[0] in _RESERVED or too_long:
             section.fail(
                 f"output '{name}' cannot be called '{file}'", entry.line, "Choose another name"
             )

@@ -496,6 +496,11 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
         "pipeline.yaml:5: stage 'train': output 'metrics' cannot be called 'attempts/1'. "
         "Choose another name",
     ),
+    "an output that is its folder": (
+        TRAIN + "    outputs: {metrics: .}\n",
+        "pipeline.yaml:5: stage 'train': output 'metrics' cannot be called '.'. "
+        "Choose another name",
+    ),
     "a shared file": (
         TRAIN + "    outputs:\n      metrics: m\n      token: ./m\n",
         "pipeline.yaml:7: stage 'train': output 'token' shares the file './m' with another output",
@@ -643,6 +648,10 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
         "name: p\nparameters:\n  max-rows: 3\n" + HEAD[8:] + COLLECT,
         "pipeline.yaml:3: the pipeline's parameters: 'max-rows' cannot be the name of a variable",
     ),
+    "a parameter that is a keyword": (
+        "name: p\nparameters: {class: 3}\n" + HEAD[8:] + COLLECT,
+        "pipeline.yaml:2: the pipeline's parameters: 'class' cannot be the name of a variable",
+    ),
     "a parameter of another type": (
         "name: p\nparameters:\n  other: 1\n  rows: many\n" + HEAD[8:] + COLLECT,
         "pipeline.yaml:4: the pipeline's parameters: 'rows': 'many' is not an int (as "
@@ -698,6 +707,20 @@ def test_a_file_is_refused(project: Project, case: str) -> None:
     with pytest.raises(PipelineError) as caught:
         load_pipeline(project.file)
     assert expected == str(caught.value).replace(f"{project.folder}/", "")
+
+
+def test_a_secret_cannot_be_mapped_over(project: Project) -> None:
+    """Its values would stand in the names of the instances."""
+    project.notebook("s.ipynb", "import mlkit\ntoken: mlkit.Secret = ''\n")
+    assert project.refused(HEAD + "  s:\n    notebook: s.ipynb\n    foreach: {token: [a]}\n") == (
+        "pipeline.yaml:5: stage 's': 'foreach' cannot map over a secret"
+    )
+
+
+def test_a_name_too_long_for_a_file_system_is_refused(project: Project) -> None:
+    """Before the stage has computed what nobody could write."""
+    text = project.refused(HEAD + TRAIN + f"    outputs: {{metrics: a/{'ü' * 150}}}\n")
+    assert text.startswith("pipeline.yaml:5: stage 'train': output 'metrics' cannot be called 'a/ü")
 
 
 def test_a_missing_pipeline_is_refused(tmp_path: Path) -> None:
