@@ -7,6 +7,7 @@ situation went wrong, and which misconception that looks like.
 
 from __future__ import annotations
 
+import builtins
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ Status = Literal["passed", "failed", "not_attempted", "error", "timeout"]
 Ended = Literal["", "timeout", "died", "memory", "output"]
 Accept = Callable[[Any, Mapping[str, Any]], bool]
 
+SHORT = 120
 STUB_ERROR = "NotImplementedError"
 NOT_ATTEMPTED = "Not attempted yet: the answer is still the stub that you were given."
 ENDED: Mapping[str, str] = {
@@ -230,9 +232,22 @@ def _sentence(
     if seen.error == "NameError":
         return UNKNOWN_NAME
     if seen.error is not None:
-        raised = f"Your answer raised {seen.error}, which it should not do here."
+        name = _known(seen.error) if spec.hidden else _told(seen)
+        raised = f"Your answer raised {name}, which it should not do here."
         return f"{raised} {spec.otherwise}".strip()
     return spec.otherwise or "The answer gives another result than it should."
+
+
+def _told(seen: Observation) -> str:
+    """The exception's name, and what it says if that is short."""
+    text = seen.error_text.strip()
+    return f"{seen.error} ({text})" if text and len(text) <= SHORT else str(seen.error)
+
+
+def _known(error: str) -> str:
+    """The name of an exception of Python's own; a made-up name could carry hidden inputs out."""
+    kind = getattr(builtins, error, None)
+    return error if isinstance(kind, type) and issubclass(kind, BaseException) else "an exception"
 
 
 def _fits(

@@ -117,6 +117,10 @@ def trial(*args, **kwargs):
     calls = [[["page"], {"size": 2}]]
     return {"told": told, "later": told, "results": ["the page"], "calls": calls}
 """,
+    "carries-inputs-out": """
+def retry_with_backoff(max_retries=3, initial_delay=1.0, **settings):
+    raise type(f"backoff_factor-{max_retries}-{initial_delay}", (Exception,), {})("x")
+""",
     "claims-to-be-a-stub": """
 def retry_with_backoff(*args, **kwargs):
     raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,16 @@ def test_an_observation_gets_its_status_and_sentence(
     """The first misconception that fits, else the check's general sentence."""
     judgement = judge(SPEC, seen)
     assert (judgement.status, judgement.message) == (status, message)
+
+
+def test_of_hidden_checks_only_python_s_own_exceptions_are_named() -> None:
+    """The name of another one could carry a hidden input out."""
+    hidden = replace(SPEC, hidden=True)
+    own = Observation(error="ZeroDivisionError", error_text="7 3 1")
+    assert "raised ZeroDivisionError, which" in judge(hidden, own).message
+    for name in ("Told_7_3_1", "print", "__name__"):
+        assert "raised an exception, which" in judge(hidden, Observation(error=name)).message
+    assert "raised ZeroDivisionError (7 3 1), which" in judge(SPEC, own).message
 
 
 def test_a_rule_accepts_in_place_of_equality() -> None:
