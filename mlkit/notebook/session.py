@@ -17,7 +17,16 @@ from mlkit.core.states import Status
 from mlkit.notebook import failures
 from mlkit.notebook.cell_client import CellClient, ask
 from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
-from mlkit.notebook.kernels import KernelRequest, Kernels, end_kernel, interrupt, kill, wait_dead
+from mlkit.notebook.kernels import (
+    KernelRequest,
+    Kernels,
+    end_kernel,
+    interrupt,
+    kill,
+    needs_of,
+    sets_environment_before_importing,
+    wait_dead,
+)
 from mlkit.notebook.log import AttemptLog
 
 __all__ = ["Session"]
@@ -61,6 +70,7 @@ class Session:
         self.on_cell = on_cell
         self.cancellation = cancellation
         self.log = log
+        self.kernel_log = request.log.with_name("kernel.txt")
         self.nb: Any = None
         self.cell: int | None = None
         self.stopped: str | None = None
@@ -116,11 +126,14 @@ class Session:
 
     async def _drive(self, stop: asyncio.Future[str]) -> None:
         """Start a kernel, run the cells on it, end it, and settle how all that went."""
+        code = [cell.source for cell in self.nb.cells if cell.cell_type == "code"]
         manager = self.kernels.manager(
             KernelRequest(
                 cwd=self.request.cwd,
                 env=self.request.env,
-                log=self.request.log.with_name("kernel.txt"),
+                log=self.kernel_log,
+                preload_ok=not sets_environment_before_importing(code),
+                imports=needs_of(code),
             )
         )
         client = CellClient(self.nb, manager, self.log)

@@ -10,6 +10,8 @@ importing Papermill; what needs jupyter_client is imported with the first `Kerne
 * `Kernels.manager(request)` gives an `AsyncKernelManager`, not yet started, for nbclient's `km=`;
   working directory and environment come from the request, whatever `start_kernel` is told. Its
   client is a `ReadyClient`.
+* `needs_of(cells)` and `sets_environment_before_importing(cells)` read from a notebook's code what
+  `KernelRequest.imports` and `preload_ok` want to know.
 * nbclient does not end a kernel whose manager it was given: call `end_kernel` (from any thread or
   event loop), after the client's channels are stopped.
 * `wait_dead`, `interrupt` (the process group, as Jupyter does) and `kill` act on such a manager.
@@ -20,6 +22,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mlkit.notebook.kernels.needs import needs_of, sets_environment_before_importing
 from mlkit.notebook.kernels.opening import open_kernels
 from mlkit.notebook.kernels.request import KernelKind, KernelRequest, Kernels
 
@@ -42,7 +45,9 @@ __all__ = [
     "end_kernel",
     "interrupt",
     "kill",
+    "needs_of",
     "open_kernels",
+    "sets_environment_before_importing",
     "wait_dead",
 ]
 

@@ -97,13 +97,16 @@ class ForkKernels(SpawnKernels):
         return not fixed
 
     def _take_spare(self, request: KernelRequest) -> Spare | None:
-        """A spare kernel that suits the request and is alive."""
+        """A spare kernel that suits the request, is alive and has been forked already."""
         if any(fixed_at_boot(name) for name in differing(request.env, self._zygote.env)):
             return None
         with self._lock:
-            while self._spares:
-                spare = self._spares.popleft()
-                if spare.process.poll() is None:
+            for spare in list(self._spares):
+                alive = spare.process.poll() is None
+                if alive and not spare.process.pid:
+                    continue
+                self._spares.remove(spare)
+                if alive:
                     return spare
         return None
 

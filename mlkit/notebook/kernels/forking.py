@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,8 +220,19 @@ class Zygote:
             )
         leash.watch(self._popen.pid)
 
-    def fork(self, arguments: Sequence[str], *, spare: bool) -> ForkedProcess:
-        """Ask for a kernel; it comes when the imports are done.
+    def fork(
+        self, arguments: Sequence[str], *, spare: bool, needs: Collection[str] | None = None
+    ) -> ForkedProcess:
+        """Ask for a kernel; it comes as soon as the imports that it needs are done.
+
+        Parameters
+        ----------
+        arguments : sequence of str
+            Of IPython's kernel application.
+        spare : bool
+            Whether it is to boot and then wait for its orders.
+        needs : collection of str, optional
+            The top-level modules that it is going to import; by default everything.
 
         Raises
         ------
@@ -234,7 +245,8 @@ class Zygote:
             ours, theirs = socket.socketpair()
             with theirs:
                 try:
-                    socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+                    names = None if needs is None else sorted(needs)
+                    wire.send(self._control, {"needs": names}, theirs.fileno())
                 except OSError as error:
                     ours.close()
                     raise ForkError("the forking process has ended") from error

@@ -9,6 +9,7 @@ import subprocess
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -150,7 +151,10 @@ class ForkProvisioner(SpawnProvisioner):
             process.dismiss()
             process = None
         if process is None:
-            process = self.zygote.fork(arguments, spare=False)
+            needs = self.request.imports
+            process = await asyncio.to_thread(
+                partial(self.zygote.fork, arguments, spare=False, needs=needs)
+            )
         with self.streams() as streams:
             process.order(env, self.request.cwd.absolute(), streams)
         try:

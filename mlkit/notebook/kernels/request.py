@@ -31,12 +31,16 @@ class KernelRequest:
     preload_ok : bool
         False asks for a stock kernel, in which nothing was imported beforehand: for a notebook that
         sets environment variables and imports afterwards.
+    imports : frozenset of str, optional
+        The top-level modules that the notebook imports, if that is known (see `needs_of`): a forked
+        kernel then need not wait until the others are imported ahead.
     """
 
     cwd: Path
     env: Mapping[str, str]
     log: Path
     preload_ok: bool = True
+    imports: frozenset[str] | None = None
 
 
 class Kernels(Protocol):

@@ -12,12 +12,11 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from .system import alien_threads
 
-__all__ = ["Preloaded", "import_all", "is_installed"]
+__all__ = ["Imports", "is_installed"]
 
 # What a kernel imports by itself between its start and its first cell; absent ones are passed over.
 KERNEL_MODULES = (
@@ -27,6 +26,12 @@ KERNEL_MODULES = (
     *("IPython.core.completerlib", "IPython.extensions.storemagic", "psutil"),
 )
 
+PARTS = {
+    "pandas": ("numpy", "pyarrow"),
+    "sklearn": ("scipy.sparse", "scipy.linalg", "scipy.special", "scipy.optimize", "scipy.stats"),
+}
+ALONG = {"pandas": ("numpy", "pyarrow"), "sklearn": ("numpy", "scipy", "joblib", "threadpoolctl")}
+
 # Packages that register themselves with the running kernel, or choose how to show things by it,
 # when they are imported: each kernel has to import them itself.
 NEVER = frozenset(
@@ -35,22 +40,6 @@ NEVER = frozenset(
         *("matplotlib_inline", "panel", "plotly", "pyvista", "rich", "tqdm"),
     }
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preloaded:
-    """What came of preloading.
-
-    Parameters
-    ----------
-    skipped : dict of str to str
-        Modules that could not be imported, and why.
-    unsafe : str
-        Why this process must not fork kernels; empty where it may.
-    """
-
-    skipped: dict[str, str]
-    unsafe: str
 
 
 class _KernelStandIn:
@@ -71,11 +60,11 @@ def is_installed(name: str) -> bool:
     return all(_in_site_packages(Path(place)) for place in places if place is not None)
 
 
-def import_all(names: Sequence[str], trusted: Sequence[str] = ()) -> Preloaded:
-    """Import a kernel's own modules and then `names`, and look whether it is still safe to fork.
+class Imports:
+    """The modules to import ahead, one after the other, so that requests can be met in between.
 
-    The garbage collector rests meanwhile, which saves a quarter of the time; afterwards it leaves
-    alone for good what is there, so that kernels do not copy pages by looking at them.
+    The garbage collector rests meanwhile, which saves a quarter of the time; what is there is then
+    kept out of its sight for good, so that kernels do not copy pages by looking at them.
 
     Parameters
     ----------
@@ -84,26 +73,68 @@ def import_all(names: Sequence[str], trusted: Sequence[str] = ()) -> Preloaded:
     trusted : sequence of str
         Modules to import wherever they stand.
 
-    Returns
-    -------
-    Preloaded
-        What was left out because it failed, and whether this process may fork.
+    Attributes
+    ----------
+    skipped : dict of str to str
+        Modules that could not be imported, and why.
     """
-    skipped: dict[str, str] = {}
-    culprit = ""
-    gc.disable()
-    with _as_in_a_kernel():
-        for name in (*KERNEL_MODULES, *trusted, *filter(_may_import, names)):
+
+    def __init__(self, names: Sequence[str], trusted: Sequence[str] = ()) -> None:
+        self.skipped: dict[str, str] = {}
+        self._asked = frozenset(names)
+        self._first = [*KERNEL_MODULES, *trusted]
+        wanted = [name for name in names if _may_import(name)]
+        self._todo = [part for name in wanted for part in (*_parts(name), name)]
+        self._settled = False
+        self._unsafe = ""
+        gc.disable()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to import."""
+        return not self._first and not self._todo
+
+    def cover(self, needs: Sequence[str] | None) -> bool:
+        """Whether a kernel that imports these top-level modules would gain nothing by waiting.
+
+        None stands for needs that are not known: then everything has to be there.
+        """
+        return not self._first and not any(_is_needed(name, needs) for name in self._todo)
+
+    def advance(self, needs: Sequence[str] | None) -> None:
+        """Import one more module, at best one that is needed."""
+        queue = self._first or self._todo
+        name = next((name for name in queue if _is_needed(name, needs)), queue[0])
+        queue.remove(name)
+        self._settled = False
+        with _as_in_a_kernel():
             problem = _import(name)
-            if problem and name in names:
-                skipped[name] = problem
-    _fork_and_forget()
-    aliens = alien_threads()
-    if aliens:
-        culprit = f"threads are alive after the imports ({', '.join(aliens)})"
-    gc.freeze()
-    gc.enable()
-    return Preloaded(skipped=skipped, unsafe=culprit)
+        if problem and name in self._asked:
+            self.skipped[name] = problem
+
+    def settle(self) -> str:
+        """Get ready for a fork; return why there must not be one, or an empty text."""
+        if not self._settled and not self._unsafe:
+            _fork_and_forget()
+            if aliens := alien_threads():
+                self._unsafe = f"threads are alive after the imports ({', '.join(aliens)})"
+                self._todo.clear()
+            gc.freeze()
+            self._settled = True
+        return self._unsafe
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """What a module imports first and takes long, so that it can be imported piece by piece."""
+    return PARTS.get(name.partition(".")[0], ())
+
+
+def _is_needed(name: str, needs: Sequence[str] | None) -> bool:
+    """Whether a module belongs to one of the needed ones, or is imported by it."""
+    if needs is None:
+        return True
+    top = name.partition(".")[0]
+    return any(top == need or top in ALONG.get(need, ()) for need in needs)
 
 
 def _import(name: str) -> str:

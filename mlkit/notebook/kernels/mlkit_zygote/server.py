@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import select
@@ -13,9 +14,9 @@ import sys
 from typing import Any
 
 from .child import become_kernel, leave_quickly
-from .preload import import_all
+from .preload import Imports
 from .system import adopt_orphans
-from .wire import send
+from .wire import receive, send
 
 __all__ = ["main"]
 
@@ -23,8 +24,11 @@ __all__ = ["main"]
 class Server:
     """Owns the kernels that it has forked; single-threaded, as every fork needs it."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, imports: Imports) -> None:
         self.control = control
+        self.imports = imports
+        self.told = False
+        self.waiting: list[tuple[list[str] | None, socket.socket]] = []
         self.kernels: dict[int, socket.socket] = {}
         self.woken, self.waker = os.pipe()
         for end in (self.woken, self.waker):
@@ -33,7 +37,7 @@ class Server:
         signal.set_wakeup_fd(self.waker)
 
     def serve(self) -> socket.socket | None:
-        """Fork until the driver hangs up.
+        """Import and fork until the driver hangs up.
 
         Returns
         -------
@@ -42,16 +46,46 @@ class Server:
         """
         while True:
             ends: list[Any] = [self.control, self.woken]
-            ready, _, _ = select.select(ends, [], [])
+            ready, _, _ = select.select(ends, [], [], None if self.told else 0)
             if self.woken in ready:
                 self.reap()
-            if self.control in ready:
-                word, links, _, _ = socket.recv_fds(self.control, 1, 1)
-                if not word:
-                    return None
-                link = socket.socket(fileno=links[0])
-                if self.fork(link):
-                    return link
+            if self.control in ready and not self.listen():
+                return None
+            link = self.meet()
+            if link is not None:
+                return link
+            if not self.imports.done:
+                self.imports.advance(self.waiting[0][0] if self.waiting else None)
+            else:
+                self.tell()
+
+    def listen(self) -> bool:
+        """Take in a request for a kernel; False when the driver has hung up."""
+        request = receive(self.control)
+        if request is None:
+            return False
+        message, (link,) = request
+        self.waiting.append((message["needs"], socket.socket(fileno=link)))
+        return True
+
+    def meet(self) -> socket.socket | None:
+        """Fork a kernel for each request that need not wait; the link, in the kernel."""
+        for needs, link in [each for each in self.waiting if self.imports.cover(each[0])]:
+            self.waiting.remove((needs, link))
+            if self.imports.settle():
+                self.tell()
+                link.close()  # a refusal
+            elif self.fork(link):
+                return link
+        return None
+
+    def tell(self) -> None:
+        """Say once what could not be imported, and whether kernels can be forked."""
+        if not self.told:
+            self.told = True
+            unsafe = self.imports.settle()
+            send(self.control, {"skipped": self.imports.skipped, "unsafe": unsafe})
+            gc.enable()
 
     def fork(self, link: socket.socket) -> bool:
         """Fork one kernel; True in the kernel."""
@@ -61,7 +95,8 @@ class Server:
             return False
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for other in (self.control, *self.kernels.values()):
+        waiting = [other for _, other in self.waiting]
+        for other in (self.control, *self.kernels.values(), *waiting):
             other.close()
         os.close(self.woken)
         os.close(self.waker)
@@ -102,22 +137,19 @@ def kill_group(group: int) -> None:
 
 
 def main() -> None:
-    """Preload, then serve; called with the control socket's number and the modules as arguments."""
+    """Import and serve; called with the control socket's number and the modules as arguments."""
     control = socket.socket(fileno=int(sys.argv[2]))
     names, trusted = json.loads(sys.argv[3])
     atexit.register(leave_quickly)  # the first registered is the last to run
     sys.path[:] = [entry for entry in sys.path if entry]
     started = dict(os.environ)
     adopt_orphans()
-    preloaded = import_all(names, trusted)
-    by_imports = {name: value for name, value in os.environ.items() if started.get(name) != value}
-    send(control, {"skipped": preloaded.skipped, "unsafe": preloaded.unsafe})
-    if preloaded.unsafe:
-        os._exit(0)
-    server = Server(control)
+    server = Server(control, Imports(names, trusted))
     zygote = os.getpid()
     link = server.serve()
     if link is None:
         server.end()
         os._exit(0)
+    gc.enable()
+    by_imports = {name: value for name, value in os.environ.items() if started.get(name) != value}
     become_kernel(link, parent=zygote, by_imports=by_imports)
