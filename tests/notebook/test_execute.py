@@ -195,16 +195,16 @@ def test_a_dead_kernel_is_noticed_at_once(bench: Bench, cell: str, message: str)
 
 def test_a_deadline_interrupts(bench: Bench) -> None:
     """The cell that ran has failed, what follows never ran."""
-    outcome = bench.run("print('first')", NO_CELL_LEFT, "print('never')", timeout_s=2)
+    outcome = bench.run("print('first')", NO_CELL_LEFT, "print('never')", timeout_s=6)
     kind, message, cell = error_of(outcome)
-    assert (kind, message) == ("StageTimeout", "the deadline of 2.0 s passed, in cell 2")
+    assert (kind, message) == ("StageTimeout", "the deadline of 6.0 s passed, in cell 2")
     assert cell == 1
     error = outcome.result.error
     assert error is not None
     assert "builtins.TimeoutError" in error.bases
     assert outcome.states == ["completed", "failed", None]
     assert "first" in outcome.log
-    assert outcome.seconds < 8
+    assert outcome.seconds < 20
 
 
 def test_a_deadline_kills_what_swallows_interrupts(forked: Bench) -> None:
