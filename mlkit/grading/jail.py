@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -113,7 +114,7 @@ class Jail:
         """
         deadline = time.monotonic() + self.limits.start_s
         wanted = [Path(f"{self.prefix}-{number}") for number in (1, 2)]
-        while not all(path.exists() for path in wanted):
+        while not all(map(_listens, wanted)):
             if not self.is_alive() or time.monotonic() > deadline:
                 raise GradingError(f"the kernel did not start: {self.last_words()}")
             time.sleep(0.005)
@@ -177,6 +178,16 @@ def _connection(folder: str, key: str) -> str:
     ports = {name: number for number, name in enumerate(names, start=1)}
     way = {"transport": "ipc", "ip": f"{folder}/k", "signature_scheme": "hmac-sha256", "key": key}
     return json.dumps({**ports, **way})
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody accepts connections there; that the file exists is not enough."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _readable_at_end(process: subprocess.Popen[bytes]) -> int:

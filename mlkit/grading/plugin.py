@@ -78,7 +78,14 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]  # nbval is not typed
         self.start_kernel()
 
     def start_kernel(self) -> None:
-        """Start a kernel; that there is none is the grader's trouble, and no result."""
+        """Start a kernel, at the second try if need be; without one there is no result."""
+        self.execution.trouble = ""
+        try:
+            self.kernel = InmateKernel(self.execution.around, self.execution.isolation)
+        except GradingError:
+            self._start_again()
+
+    def _start_again(self) -> None:
         try:
             self.kernel = InmateKernel(self.execution.around, self.execution.isolation)
         except GradingError as error:

@@ -196,10 +196,24 @@ def judge(
     facts = read_facts(seen.text)
     if facts is None:
         return Judgement(status="failed", message=SILENT)
+    if _tells_of_a_stub(facts):
+        return Judgement(status="not_attempted", message=NOT_ATTEMPTED)
     wrong = _wrong_facts(spec, facts, rules or {})
     if not wrong:
         return Judgement(status="passed")
     return Judgement(status="failed", message=_sentence(spec, seen, facts, wrong), wrong=wrong)
+
+
+def _tells_of_a_stub(facts: Mapping[str, Any]) -> bool:
+    """Whether somewhere among the facts stands the exception that a stub raises."""
+    left: list[Any] = [facts]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict) and value.get("error") == STUB_ERROR:
+            return True
+        if isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+    return False
 
 
 def _wrong_facts(

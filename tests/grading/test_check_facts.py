@@ -97,6 +97,11 @@ def test_facts_are_the_object_in_the_last_line(text: str, facts: Any) -> None:
         (Observation(text='{"once": [1, 2], "twice": 0.3, "x": 1}'), "failed", "something else"),
         (Observation(text="no facts"), "failed", SILENT),
         (Observation(error="NotImplementedError"), "not_attempted", NOT_ATTEMPTED),
+        (
+            Observation(text='{"once": [1, {"error": "NotImplementedError"}], "twice": 0.3}'),
+            "not_attempted",
+            NOT_ATTEMPTED,
+        ),
         (Observation(error="KeyError"), "failed", "a key is missing"),
         (Observation(error="NameError"), "failed", UNKNOWN_NAME),
         (Observation(ended="timeout"), "timeout", "it never ends"),
