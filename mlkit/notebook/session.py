@@ -20,13 +20,13 @@ from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionRe
 from mlkit.notebook.kernels import (
     KernelRequest,
     Kernels,
-    end_kernel,
     interrupt,
     kill,
     needs_of,
     sets_environment_before_importing,
     wait_dead,
 )
+from mlkit.notebook.lease import KernelLease
 from mlkit.notebook.log import AttemptLog
 
 __all__ = ["Session"]
@@ -34,7 +34,6 @@ __all__ = ["Session"]
 GRACE_S = 2.0
 """Seconds between an interrupt and the kill that follows it."""
 
-START_TIMEOUT_S = 120.0
 SAVE_EVERY_S = 5.0
 
 _ATTEMPT = '__import__("mlkit.inside.attempt", fromlist=["begin", "end"])'
@@ -72,6 +71,7 @@ class Session:
         self.log = log
         self.kernel_log = request.log.with_name("kernel.txt")
         self.nb: Any = None
+        self.lease: KernelLease
         self.cell: int | None = None
         self.stopped: str | None = None
         self.status = Status.CANCELLED
@@ -126,41 +126,40 @@ class Session:
 
     async def _drive(self, stop: asyncio.Future[str]) -> None:
         """Start a kernel, run the cells on it, end it, and settle how all that went."""
-        code = [cell.source for cell in self.nb.cells if cell.cell_type == "code"]
-        manager = self.kernels.manager(
-            KernelRequest(
-                cwd=self.request.cwd,
-                env=self.request.env,
-                log=self.kernel_log,
-                preload_ok=not sets_environment_before_importing(code),
-                imports=needs_of(code),
-            )
-        )
-        client = CellClient(self.nb, manager, self.log)
-        work = asyncio.ensure_future(self._work(client, manager))
+        self.lease = KernelLease(self.kernels, self.nb, self.log)
+        work = asyncio.ensure_future(self._work())
         try:
             waiting: set[asyncio.Future[Any]] = {work, stop}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                await self._stop(stop.result(), manager, work)
-            await self._settle(work, manager)
+                await self._stop(stop.result(), work)
+            await self._settle(work)
         finally:
-            client.close()
-            await end_kernel(manager, grace_s=GRACE_S if self.stopped is None else 0)
+            await self.lease.end(grace_s=GRACE_S if self.stopped is None else 0)
 
-    async def _stop(self, why: str, manager: Any, work: asyncio.Future[None]) -> None:
+    def _kernel_request(self) -> KernelRequest:
+        code = [cell.source for cell in self.nb.cells if cell.cell_type == "code"]
+        return KernelRequest(
+            cwd=self.request.cwd,
+            env=self.request.env,
+            log=self.kernel_log,
+            preload_ok=not sets_environment_before_importing(code),
+            imports=needs_of(code),
+        )
+
+    async def _stop(self, why: str, work: asyncio.Future[None]) -> None:
         """Interrupt, then kill."""
         self.stopped = why
-        if manager.has_kernel:
-            interrupt(manager)
+        if self.lease.manager is not None and self.lease.manager.has_kernel:
+            interrupt(self.lease.manager)
             await asyncio.wait({work}, timeout=GRACE_S)
             if not work.done():
-                kill(manager)
+                kill(self.lease.manager)
         if not work.done():
             work.cancel()
             await asyncio.wait({work}, timeout=GRACE_S)
 
-    async def _settle(self, work: asyncio.Future[None], manager: Any) -> None:
+    async def _settle(self, work: asyncio.Future[None]) -> None:
         """Turn the end of the work into a status and an error."""
         if self.stopped == "cancelled":
             self.status, self.error = Status.CANCELLED, None
@@ -175,7 +174,7 @@ class Session:
         except DeadKernelError:
             status = None
             with contextlib.suppress(asyncio.TimeoutError):
-                status = await asyncio.wait_for(wait_dead(manager), timeout=GRACE_S)
+                status = await asyncio.wait_for(wait_dead(self.lease.manager), timeout=GRACE_S)
             self._fail(failures.dead_kernel(status, self.cell))
         except RuntimeError as error:
             self._fail(
@@ -186,12 +185,10 @@ class Session:
                 )
             )
 
-    async def _work(self, client: CellClient, manager: Any) -> None:
+    async def _work(self) -> None:
         """Everything that needs the kernel."""
-        await manager.start_kernel()
-        kernel = client.connect()
-        await kernel.wait_for_ready(timeout=START_TIMEOUT_S)
-        death = asyncio.ensure_future(wait_dead(manager))
+        client, kernel = await self.lease.start(self._kernel_request())
+        death = asyncio.ensure_future(wait_dead(self.lease.manager))
         cells = asyncio.ensure_future(self._cells(client, kernel))
         try:
             racing: set[asyncio.Future[Any]] = {cells, death}

@@ -1,0 +1,76 @@
+"""The kernel of one execution: started, replaced if it does not answer, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from mlkit.notebook.cell_client import CellClient
+from mlkit.notebook.kernels import KernelRequest, Kernels, end_kernel
+from mlkit.notebook.log import AttemptLog
+
+__all__ = ["START_LIMITS_S", "KernelLease"]
+
+START_LIMITS_S = (10.0, 60.0, 120.0)
+"""Seconds in which the first, second and third kernel must answer; a start is no attempt."""
+
+
+class KernelLease:
+    """One kernel at a time, and the client that talks to it.
+
+    Parameters
+    ----------
+    kernels : Kernels
+        Where kernels come from.
+    notebook : NotebookNode
+        The notebook that the client executes.
+    log : AttemptLog
+        Receives what the notebook prints.
+    """
+
+    def __init__(self, kernels: Kernels, notebook: Any, log: AttemptLog) -> None:
+        self._kernels = kernels
+        self._notebook = notebook
+        self._log = log
+        self.manager: Any = None
+        self.client: CellClient | None = None
+
+    async def start(self, request: KernelRequest) -> tuple[CellClient, Any]:
+        """Start a kernel; one that does not answer is thrown away and replaced by a stock one.
+
+        Returns
+        -------
+        CellClient
+            Executes cells.
+        KernelClient
+            The kernel's channels.
+
+        Raises
+        ------
+        RuntimeError
+            If none of them answered.
+        """
+        failure = ""
+        for limit_s in START_LIMITS_S:
+            self.manager = self._kernels.manager(request)
+            self.client = CellClient(self._notebook, self.manager, self._log)
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self.manager.start_kernel()
+                    channels = self.client.connect()
+                    await channels.wait_for_ready(timeout=limit_s)
+            except (TimeoutError, RuntimeError) as error:
+                failure = str(error) or f"no answer in {limit_s:.0f} s"
+                await self.end(grace_s=0)
+                request = replace(request, preload_ok=False)
+                continue
+            return self.client, channels
+        raise RuntimeError(failure)
+
+    async def end(self, *, grace_s: float) -> None:
+        """Close the channels to the present kernel, and end it."""
+        if self.client is not None:
+            self.client.close()
+        if self.manager is not None:
+            await end_kernel(self.manager, grace_s=grace_s)
