@@ -12,9 +12,10 @@ import contextlib
 import copy
 import logging
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mlkit.notebook.execution import (
     Cancellation,
@@ -33,8 +34,6 @@ FAREWELL = "KeyboardInterrupt caught in kernel"
 """What ipykernel reports when it is ended as jupyter_client does it: SIGINT first."""
 
 MARKER_TAG = "papermill-error-cell-tag"
-KERNEL_LOG = "kernel.txt"
-"""Beside the log: what the kernel's process itself writes; moved into the log at the end."""
 
 
 NOT_NEEDED = ("rfc3987_syntax", "rfc3986_validator", "isoduration", "pyarrow.fs")
@@ -103,19 +102,21 @@ class PapermillRunner:
         notebook = nbformat.from_dict(_prepared(request))  # type: ignore[no-untyped-call] # untyped
         log = AttemptLog(request.log, request.scrubber)
         session = Session(request, self.kernels, on_cell, cancellation, log)
-        try:
-            with contextlib.suppress(PapermillExecutionError):
-                papermill.execute_notebook(
-                    notebook,
-                    None,
-                    engine_name=ENGINE,
-                    kernel_name="python3",
-                    progress_bar=False,
-                    session=session,
-                )
-        finally:
-            _take_over(request.log.with_name(KERNEL_LOG), log)
-            log.close()
+        with tempfile.TemporaryFile() as raw:
+            session.kernel_log = Path(f"/dev/fd/{raw.fileno()}")
+            try:
+                with contextlib.suppress(PapermillExecutionError):
+                    papermill.execute_notebook(
+                        notebook,
+                        None,
+                        engine_name=ENGINE,
+                        kernel_name="python3",
+                        progress_bar=False,
+                        session=session,
+                    )
+            finally:
+                _take_over(raw, log)
+                log.close()
         _without_markers(session.nb)
         session.save()
         return session.result()
@@ -128,16 +129,16 @@ def _without_markers(notebook: Any) -> None:
     ]
 
 
-def _take_over(raw: Path, log: AttemptLog) -> None:
-    """Move what the kernel's process wrote by itself into the log, but for its own farewell."""
-    if not raw.is_file():
-        return
-    for line in raw.read_text(encoding="utf-8", errors="backslashreplace").splitlines(
-        keepends=True
-    ):
+def _take_over(raw: IO[bytes], log: AttemptLog) -> None:
+    """Move what the kernel's process wrote by itself into the log, but for its own farewell.
+
+    It is not scrubbed yet, so it stands in a file without a name, which a killed driver cannot
+    leave behind.
+    """
+    raw.seek(0)
+    for line in raw.read().decode(errors="backslashreplace").splitlines(keepends=True):
         if FAREWELL not in line:
             log.write(line)
-    raw.unlink()
 
 
 def _prepared(request: ExecutionRequest) -> dict[str, Any]:
