@@ -55,9 +55,9 @@ def injection_source(assignments: tuple[Assignment, ...], title: str) -> str:
     assignments : tuple of Assignment
         In the order in which they are written.
     title : str
-        What the comment in its first line says.
+        What the comment in its first line says; a line break in it stays in the comment.
     """
-    lines = [f"# {title}"]
+    lines = [f"# {repr(title)[1:-1]}"]
     for item in assignments:
         spec = ANY if item.declaration is None else item.declaration.spec
         value = _hidden(item, spec) if item.hidden else python_literal(item.value, spec)

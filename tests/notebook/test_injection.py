@@ -142,3 +142,11 @@ def test_a_hidden_value_comes_through_the_environment(value: Any, kind: str) -> 
     assert isinstance(received, type(value))
     if isinstance(received, str) and value:
         assert repr(received) == "Secret('***')"
+
+
+def test_a_title_never_becomes_code() -> None:
+    """A map's value comes from data and stands in the title: it stays a comment, whatever it is."""
+    source = injection_source((), "stage 'b[x\nraise SystemExit\r\x0cy]'")
+    assert source.count("\n") == 0
+    assert source.startswith("# ")
+    exec(compile(source, "cell", "exec"), {})
