@@ -23,8 +23,8 @@ LEAKS = {
 
 
 def _forms(secret: str) -> set[bytes]:
-    texts = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1],
-             repr(secret)[1:-1], quote(secret), quote(secret, safe=""), quote_plus(secret)}  # fmt: skip
+    texts = {secret, repr(secret)[1:-1], quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    texts |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     return {text.encode() for text in texts}
 
 

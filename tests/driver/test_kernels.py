@@ -1,0 +1,150 @@
+"""The promises once more, with real kernels: a few, because each takes seconds."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mlkit import RunOptions, list_runs, plan, resume, run
+from mlkit.core.record import RunRecord
+from mlkit.load.parameters import Layers
+from mlkit.testing import Sketch, write_pipeline
+
+pytestmark = pytest.mark.kernel
+
+MAIN = "from mlkit.cli.main import main; main()"
+
+
+def _run(file: Path, **parameters: object) -> RunRecord:
+    return run(file, layers=Layers(), parameters=parameters, options=RunOptions(workers=2))
+
+
+def test_modules_are_followed_and_secrets_hidden(tmp_path: Path) -> None:
+    """A module that is imported by an imported one counts; raw output of C code is scrubbed."""
+    (tmp_path / "outer.py").write_text("from inner import x\n")
+    (tmp_path / "inner.py").write_text("x = 1\n")
+    (tmp_path / "unused.py").write_text("x = 1\n")
+    body = "import outer, os\nprint(token)\nos.system('echo raw $LEAK ' + token)"
+    file = write_pipeline(
+        tmp_path,
+        Sketch(
+            name="a",
+            body=body + "\nopen(out, 'w').write(str(outer.x))",
+            declares='import mlkit\ntoken: mlkit.Secret = ""',
+        ),
+    )
+    secret = "a-secret-of-some-length"
+    assert _run(file, token=secret).stages["a"].status == "succeeded"
+    (tmp_path / "unused.py").write_text("x = 2\n")
+    assert _run(file, token=secret).stages["a"].status == "cached"
+    (tmp_path / "inner.py").write_text("x = 2\n")
+    assert plan(file)["a"].reasons == ("module inner changed (inner.py)",)
+    again = _run(file, token=secret)
+    assert Path(again.stages["a"].outputs["out"]).read_text() == "2"
+    log = tmp_path / "runs" / again.run_id / "a" / "attempts" / "1" / "log.txt"
+    assert "raw" in log.read_text()
+    for path in (tmp_path / "runs").rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), path
+    (tmp_path / "inner.py").write_text("x = 1\n")
+    assert _run(file, token=secret).stages["a"].status == "cached"
+
+
+def test_attempts_are_isolated_deadlines_hold_and_death_is_named(tmp_path: Path) -> None:
+    """One run with everything that can happen to a kernel."""
+    where = "import os\nopen('mine.txt', 'x').close()\nopen(out, 'w').write(os.getcwd())"
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="one", body=where),
+        Sketch(name="two", body=where),
+        Sketch(name="late", body="import time\ntime.sleep(60)", keys={"timeout": "3s"}),
+        Sketch(name="dead", body="import os\nos._exit(3)", keys={"retry": {"max_retries": 1, "delay": 0}}),
+        Sketch(
+            name="own",
+            body="class Deep(ConnectionError): pass\nraise Deep('x')",
+            keys={"retry": {"max_retries": 1, "delay": 0, "on": ["OSError"]}},
+        ),
+    )  # fmt: skip
+    record = _run(file)
+    places = {Path(record.stages[n].outputs["out"]).read_text() for n in ("one", "two")}
+    assert len(places) == 2
+    assert not any(Path(place).exists() for place in places)
+    late, dead, own = (record.stages[name] for name in ("late", "dead", "own"))
+    assert late.error is not None
+    assert dead.error is not None
+    assert (late.error.type, dead.error.type) == ("StageTimeout", "DeadKernel")
+    assert 3 <= late.seconds < 20
+    assert "exit status 3" in dead.error.message
+    assert (dead.attempts, own.attempts) == (2, 2)
+    assert all(a.cpu_s for a in record.stages["one"].history)
+    assert all(a.peak_memory_bytes for a in record.stages["one"].history)
+
+
+def _marked(mark: str) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MARK_OF_TEST") == mark and process.pid != os.getpid():
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _kill(tmp_path: Path, kernel: str, kills: int) -> None:
+    secret = "another-secret-value"
+    body = (
+        "import os, time\nprint(token, flush=True)\nos.system('echo ' + token)\ntime.sleep(0.4)\n"
+    )
+    write = "open(out, 'w').write('x' * 50_000)"
+    declares = 'import mlkit\ntoken: mlkit.Secret = ""'
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="a", body=body + write, declares=declares),
+        Sketch(name="b", upstream=("a",), body=body + "assert len(open(a).read()) == 50_000\n" + write, declares=declares),
+    )  # fmt: skip
+    chance = random.Random(kills)
+    mark = f"{tmp_path.name}-{os.getpid()}"
+    environ = {**os.environ, "MARK_OF_TEST": mark, "MLKIT_PARAM_TOKEN": secret}
+    for _ in range(kills):
+        command = [sys.executable, "-c", MAIN, "run", str(file), "--kernel", kernel]
+        process = subprocess.Popen(
+            command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(chance.uniform(0.3, 4))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 15
+        while _marked(mark) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert _marked(mark) == []
+        for path in (tmp_path / "runs").rglob("*"):
+            if path.is_file():
+                assert secret.encode() not in path.read_bytes(), path
+    for record in list_runs(tmp_path / "runs"):
+        if record.status == "running":
+            again = resume(record.run_id, file, parameters={"token": secret}, kernel=kernel)
+            assert again.status == "succeeded"
+    assert _run(file, token=secret).status == "succeeded"
+
+
+@pytest.mark.parametrize("kernel", ["fork", "spawn"])
+def test_no_kernel_outlives_a_killed_driver(tmp_path: Path, kernel: str) -> None:
+    """Neither do secrets in what it leaves behind, and the run can be resumed."""
+    _kill(tmp_path, kernel, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kernel", ["fork", "spawn"])
+def test_many_killed_drivers(tmp_path: Path, kernel: str) -> None:
+    """The same, more often."""
+    _kill(tmp_path, kernel, 20)
