@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from ruamel.yaml import YAML
 
-from mlkit.grading.source import Exercise
+from mlkit.grading.source import Exercise, exercise_notebook, notebook_text
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in (HERE.parents[1] / "solutions").glob("*.ipynb"))
@@ -122,3 +124,22 @@ def test_a_solved_exercise_is_green_under_plain_nbval_and_a_stub_is_red(
     assert green.returncode == 0, green.stdout.decode()
     red = subprocess.run([*command, stub], cwd=tmp_path, capture_output=True, check=False)
     assert red.returncode == 1, red.stdout.decode()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", ["01-dags", "03-idempotency", "05-retries"])
+def test_an_untouched_exercise_runs_to_its_end_without_a_traceback(
+    name: str, exercises: Mapping[str, Exercise]
+) -> None:
+    """Who runs all cells reads beside each check that it was not attempted."""
+    text = notebook_text(exercise_notebook(exercises[name]))
+    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # untyped library
+    resources = {"metadata": {"path": str(HERE.parents[1] / "exercises")}}
+    NotebookClient(notebook, timeout=60, resources=resources).execute()
+    told = [
+        cell.outputs[0]["data"]["text/plain"]
+        for cell in notebook.cells
+        if cell.id.startswith("feedback-")
+    ]
+    assert len(told) == sum(not check.hidden for check in exercises[name].checks)
+    assert all(text.startswith("· not attempted") for text in told)
