@@ -33,8 +33,8 @@ def end(path: str) -> None:
     """
     found = {
         "modules": _project_modules(),
-        "imported": sorted({name.partition(".")[0] for name in list(sys.modules)}),
-        "fresh": sorted({n.partition(".")[0] for n in list(sys.modules) if n not in _baseline}),
+        "imported": sorted({name.partition(".")[0] for name in _names()}),
+        "fresh": sorted({n.partition(".")[0] for n in _names() if n not in _baseline}),
         "bases": _raised_classes(),
         **_usage(),
     }
@@ -42,13 +42,18 @@ def end(path: str) -> None:
         json.dump(found, file)
 
 
+def _names() -> list[str]:
+    return [name for name in list(sys.modules) if isinstance(name, str)]
+
+
 def _project_modules() -> dict[str, str]:
     """Modules whose file lies outside the standard library and site-packages."""
     foreign = _foreign_folders()
     found = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or name == "__main__":
+    for name in _names():
+        module = sys.modules.get(name)
+        file = _file_of(module)
+        if file is None or name == "__main__":
             continue
         if name == "mlkit" or name.startswith("mlkit."):
             if name == "mlkit.ml" or name.startswith("mlkit.ml."):
@@ -60,6 +65,15 @@ def _project_modules() -> dict[str, str]:
         if not place.startswith(foreign) and "/site-packages/" not in place.replace(os.sep, "/"):
             found[name] = os.path.abspath(file)  # noqa: PTH100 - links stay as they are imported
     return found
+
+
+def _file_of(module: Any) -> str | None:
+    """A module's file; what stands in `sys.modules` may be any object, and may refuse to answer."""
+    try:
+        file = module.__file__
+    except Exception:  # noqa: BLE001 - lazy modules raise what they like
+        return None
+    return file if isinstance(file, str) else None
 
 
 def _foreign_folders() -> tuple[str, ...]:

@@ -85,6 +85,8 @@ class ExecutionResult:
         Those of them that were not there before the first cell.
     cpu_s, peak_memory_bytes : optional
         What the kernel used; None where it died.
+    told : bool
+        Whether the kernel told what it had imported; a result that hides it is never reused.
     """
 
     status: Status
@@ -95,6 +97,7 @@ class ExecutionResult:
     fresh: tuple[str, ...] = ()
     cpu_s: float | None = None
     peak_memory_bytes: int | None = None
+    told: bool = True
 
 
 class Cancellation:

@@ -97,6 +97,7 @@ class Session:
             fresh=tuple(facts.get("fresh", ())),
             cpu_s=facts.get("cpu_s"),
             peak_memory_bytes=facts.get("peak_memory_bytes"),
+            told="modules" in facts,
         )
 
     async def _supervise(self) -> None:

@@ -15,6 +15,9 @@ from mlkit.store.artifacts import Marks, digest_file, marks_of
 
 __all__ = ["changes_since", "imported_names", "observe"]
 
+_UNKNOWN = "?"
+"""In place of a module's name: the kernel did not tell what the notebook had imported."""
+
 _UNSTABLE = "changed while it ran"
 """In place of a digest: which text was imported is not known, so nothing equals it."""
 
@@ -60,7 +63,8 @@ def observe(
         `modules`: name to path, digest and marks; `packages`: name to version; `roots`: the
         top-level names imported.
     """
-    modules, sources = {}, [cell.source for cell in notebook.code_cells]
+    modules: dict[str, Any] = {} if result.told else {_UNKNOWN: None}
+    sources = [cell.source for cell in notebook.code_cells]
     for name, file in sorted(result.modules.items()):
         path = Path(file)
         marks = marks_of(path)
@@ -96,6 +100,9 @@ def changes_since(
 
 
 def _module_changes(modules: Mapping[str, Any], folder: Path) -> Iterable[str]:
+    if _UNKNOWN in modules:
+        yield "what it imported is not known: its kernel did not tell"
+        return
     for name, item in modules.items():
         path = _absolute(item["path"], folder)
         marks = marks_of(path)

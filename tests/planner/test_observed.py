@@ -88,3 +88,11 @@ def test_imports_are_found_beside_magics() -> None:
     """`%` and `!` lines are passed over; broken code names nothing."""
     assert imported_names("%matplotlib inline\n!ls\nimport a.b\nfrom c import d") == {"a", "c"}
     assert imported_names("import (") == set()
+
+
+def test_a_kernel_that_tells_nothing_is_never_reused(tmp_path: Path) -> None:
+    """What a result depends on is not known, so nothing can be said to be unchanged."""
+    facts = _observe(tmp_path, "import own", told=False)
+    assert changes_since(facts, tmp_path, tmp_path) == (
+        "what it imported is not known: its kernel did not tell",
+    )
