@@ -60,19 +60,20 @@ def test_modules_are_followed_and_secrets_hidden(tmp_path: Path) -> None:
 
 def test_attempts_are_isolated_deadlines_hold_and_death_is_named(tmp_path: Path) -> None:
     """One run with everything that can happen to a kernel."""
+    once = {"max_retries": 1, "delay": 0}
     where = "import os\nopen('mine.txt', 'x').close()\nopen(out, 'w').write(os.getcwd())"
     file = write_pipeline(
         tmp_path,
         Sketch(name="one", body=where),
         Sketch(name="two", body=where),
         Sketch(name="late", body="import time\ntime.sleep(60)", keys={"timeout": "3s"}),
-        Sketch(name="dead", body="import os\nos._exit(3)", keys={"retry": {"max_retries": 1, "delay": 0}}),
+        Sketch(name="dead", body="import os\nos._exit(3)", keys={"retry": once}),
         Sketch(
             name="own",
             body="class Deep(ConnectionError): pass\nraise Deep('x')",
-            keys={"retry": {"max_retries": 1, "delay": 0, "on": ["OSError"]}},
+            keys={"retry": {**once, "on": ["OSError"]}},
         ),
-    )  # fmt: skip
+    )
     record = _run(file)
     places = {Path(record.stages[n].outputs["out"]).read_text() for n in ("one", "two")}
     assert len(places) == 2
@@ -105,12 +106,13 @@ def _kill(tmp_path: Path, kernel: str, kills: int) -> None:
         "import os, time\nprint(token, flush=True)\nos.system('echo ' + token)\ntime.sleep(0.4)\n"
     )
     write = "open(out, 'w').write('x' * 50_000)"
+    read = "assert len(open(a).read()) == 50_000\n"
     declares = 'import mlkit\ntoken: mlkit.Secret = ""'
     file = write_pipeline(
         tmp_path,
         Sketch(name="a", body=body + write, declares=declares),
-        Sketch(name="b", upstream=("a",), body=body + "assert len(open(a).read()) == 50_000\n" + write, declares=declares),
-    )  # fmt: skip
+        Sketch(name="b", upstream=("a",), body=body + read + write, declares=declares),
+    )
     chance = random.Random(kills)
     mark = f"{tmp_path.name}-{os.getpid()}"
     environ = {**os.environ, "MARK_OF_TEST": mark, "MLKIT_PARAM_TOKEN": secret}
