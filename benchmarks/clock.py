@@ -61,8 +61,10 @@ def shared_fairly(pid: int) -> int:
 
 def watch_memory(stop: threading.Event, peak: list[int]) -> None:
     """Sample the family's memory until told to stop."""
-    while not stop.wait(PAUSE_S):
+    while True:
         peak[0] = max(peak[0], sum(shared_fairly(pid) for pid in family()))
+        if stop.wait(PAUSE_S):
+            return
 
 
 def main(with_memory: str, *command: str) -> None:

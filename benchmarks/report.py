@@ -43,12 +43,10 @@ def section(workload: Workload, summaries: Sequence[Summary]) -> tuple[str, bool
         "|---|---|---|---|",
     ]
     for each in summaries:
-        ratios = (
-            each.wall_s / first.wall_s,
-            each.cpu_s / first.cpu_s,
-            each.peak_bytes / max(first.peak_bytes, 1),
+        cells = " | ".join(
+            ratio(getattr(each, quantity), getattr(first, quantity))
+            for quantity in ("wall_s", "cpu_s", "peak_bytes")
         )
-        cells = " | ".join(f"{ratio:.2f} ×" for ratio in ratios)
         lines.append(f"| {each.name} | {cells} |")
     results = {each.name: each for each in summaries}
     verdicts = [goal.reached(results) for goal in workload.goals]
@@ -57,6 +55,11 @@ def section(workload: Workload, summaries: Sequence[Summary]) -> tuple[str, bool
     for goal, good in zip(workload.goals, verdicts, strict=True):
         lines.append(f"| {goal.text} | {goal.value(results):.2f} | {'yes' if good else 'no'} |")
     return "\n".join(lines) + "\n", all(verdicts)
+
+
+def ratio(value: float, reference: float) -> str:
+    """How many times the reference; a dash where one of them was too short to be sampled."""
+    return f"{value / reference:.2f} ×" if value and reference else "–"
 
 
 def page(sections: Sequence[str]) -> str:

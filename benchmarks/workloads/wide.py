@@ -29,9 +29,9 @@ def build(folder: Path) -> Workload:
         contenders=baselines(folder, "wide", [stage], workers=1),
         goals=(
             Goal(
-                text="bytes written, as a multiple of the output ≤ 2 × (and 0.3 for the log)",
-                value=at_most(FORK, "written_bytes", share=CELLS * LETTERS),
-                limit=2.3,
+                text="bytes written, as a multiple of the notebook and its log ≤ 2",
+                value=at_most(FORK, "written_bytes", share=2 * CELLS * LETTERS),
+                limit=2.0,
             ),
         ),
     )

@@ -111,5 +111,5 @@ class Leash:
 def _short_folder() -> Path:
     """Make a folder of mode 0700 whose path leaves room for the name of a socket."""
     usual = tempfile.gettempdir()
-    parent = usual if len(os.fsencode(usual)) <= LONGEST_FOLDER - 16 else "/tmp"
+    parent = usual if len(os.fsencode(usual)) <= LONGEST_FOLDER - 16 else str(Path(os.sep, "tmp"))
     return Path(tempfile.mkdtemp(prefix="mlkit-", dir=parent))

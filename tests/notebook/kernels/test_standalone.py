@@ -114,3 +114,14 @@ def test_a_kernel_of_another_command_is_started_as_ever(tmp_path: Path) -> None:
     (place / "kernel.json").write_text(json.dumps(other))
     lines = drive(BY_NBCLIENT, tmp_path, name="forked", JUPYTER_PATH=str(tmp_path / "jupyter"))
     assert [line.split()[:2] for line in lines] == [["False", "True"]] * 2
+
+
+def test_the_example_of_the_documentation_works(tmp_path: Path) -> None:
+    """As it stands there, in a folder with a notebook."""
+    page = Path(__file__).parents[3] / "docs" / "kernels.md"
+    example = page.read_text().partition("```python\n")[2].partition("```")[0]
+    drive("", tmp_path, name="python3")
+    (tmp_path / "notebook.ipynb").rename(tmp_path / "analysis.ipynb")
+    program = f"import os; os.chdir({str(tmp_path)!r})\n{example}\nprint(notebook.cells[0].outputs)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "True False" in done.stdout, done.stderr
