@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 from mlkit.notebook import failures
 from mlkit.notebook.log import AttemptLog
+from mlkit.notebook.streams import merge_streams
 
 __all__ = ["CellClient", "ask"]
 
@@ -32,7 +33,7 @@ class CellClient(NotebookClient):
 
     def __init__(self, notebook: Any, manager: Any, log: AttemptLog) -> None:
         super().__init__(
-            notebook, km=manager, timeout=None, iopub_timeout=60, coalesce_streams=True
+            notebook, km=manager, timeout=None, iopub_timeout=60, coalesce_streams=False
         )
         self.attempt_log = log
         self.failure: dict[str, Any] = {}
@@ -60,6 +61,14 @@ class CellClient(NotebookClient):
         )
         if content.get("status") == "error":
             self.failure = dict(content)
+
+    async def _check_raise_for_error(
+        self, cell: Any, cell_index: int, exec_reply: dict[str, Any] | None
+    ) -> None:
+        """Settle what the cell printed, then raise if it failed; nbclient calls this at its end."""
+        if cell.outputs:
+            cell.outputs = merge_streams(cell.outputs)
+        await super()._check_raise_for_error(cell, cell_index, exec_reply)
 
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
         """Keep an output, and write what is text into the log."""

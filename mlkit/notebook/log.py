@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mlkit.core.scrubbing import Scrubber
+from mlkit.notebook.streams import as_shown
 
 __all__ = ["AttemptLog"]
 
@@ -48,7 +49,6 @@ class AttemptLog:
         self._file.close()
 
     def _put(self, text: str) -> None:
-        lines = self._scrubber.text(text).replace("\r\n", "\n").split("\n")
-        shown = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+        shown = as_shown(self._scrubber.text(text))
         self._file.write(self._scrubber.text(shown))
         self._file.flush()

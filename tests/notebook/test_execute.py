@@ -285,6 +285,14 @@ def test_many_outputs_arrive_whole(forked: Bench) -> None:
     assert len(outcome.log) == 5_000_000
 
 
+def test_one_long_line_is_no_trouble(forked: Bench) -> None:
+    """Five million characters without a line break arrive whole, and hold nobody up."""
+    outcome = forked.run("x = 'x' * 5_000_000", "print(x)", timeout_s=60)
+    assert outcome.result.status is Status.SUCCEEDED
+    assert outputs(outcome, 1)[0]["text"] == "x" * 5_000_000 + "\n"
+    assert outcome.log == "x" * 5_000_000 + "\n"
+
+
 def test_widgets_keep_their_state(forked: Bench) -> None:
     """So that the report can show them."""
     outcome = forked.run("import ipywidgets\nipywidgets.IntSlider(value=7)")
