@@ -94,7 +94,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path, small_disk: Path) -> None:
 
 
 def test_a_read_only_file_system(tmp_path: Path, small_disk: Path) -> None:
-    """A run is refused with what to do; a plan needs nothing written."""
+    """A run is refused with what to do."""
     file = chain(tmp_path / "p", 1)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(RunsFolderError) as caught:

@@ -59,7 +59,7 @@ def test_an_executed_notebook_is_valid_and_holds_the_injected_cell(tmp_path: Pat
     """As a real one."""
     record = run_fake(diamond(tmp_path))
     path = tmp_path / "runs" / record.run_id / "bottom" / "notebook.ipynb"
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # untyped
     nbformat.validate(notebook)
     tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
     assert tags == [["parameters"], ["injected-parameters"], []]
