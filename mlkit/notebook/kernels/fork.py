@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlkit.notebook.kernels.address import Address
-from mlkit.notebook.kernels.forking import ForkedProcess, ForkError, Zygote
+from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
+from mlkit.notebook.kernels.forking import Zygote
 from mlkit.notebook.kernels.request import KernelKind, KernelRequest
 from mlkit.notebook.kernels.spawn import SpawnKernels
 from mlkit.notebook.kernels.surroundings import differing, fixed_at_boot, fixed_at_start
@@ -72,7 +73,7 @@ class ForkKernels(SpawnKernels):
         return manager
 
     def prepare(self, count: int = 1) -> None:
-        """Keep `count` kernels ready from now on; 0 keeps none."""
+        """Keep `count` kernels ready from now on; with 0 none is added."""
         self._wanted = count
         self._refill()
 

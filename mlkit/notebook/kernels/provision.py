@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from mlkit.notebook.kernels.forking import ForkedProcess, ForkError, Zygote
+from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
+from mlkit.notebook.kernels.forking import Zygote
 from mlkit.notebook.kernels.leash import Leash
 from mlkit.notebook.kernels.process import KernelProcess, SpawnedProcess
 from mlkit.notebook.kernels.request import KernelRequest

@@ -18,7 +18,7 @@ import pytest
 
 from mlkit.notebook.kernels import KernelKind, end_kernel, open_kernels, wait_dead
 from mlkit.notebook.kernels.fork import ForkKernels
-from mlkit.notebook.kernels.forking import ForkedProcess
+from mlkit.notebook.kernels.forked import ForkedProcess
 
 from .conftest import Lab, execute, start_environment
 
