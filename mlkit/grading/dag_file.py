@@ -28,6 +28,8 @@ __all__ = ["DagFile", "Problem", "read_dag"]
 
 Settings = dict[str, Any]
 
+LONGEST, MOST_TASKS, MOST_EDGES = 20_000, 200, 5_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class DagFile:
@@ -66,15 +68,20 @@ def read_dag(source: str) -> DagFile:
         What was found; it raises nothing for a wrong file.
     """
     reader = _Reader()
+    if len(source) > LONGEST:
+        reader.note(1, "unreadable", f"the file is longer than {LONGEST} characters")
+        return reader.result()
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reader.problems += [*import_problems(tree), *name_problems(tree)]
+        reader.block(tree.body)
+    except (SyntaxError, ValueError) as error:
         reader.note(getattr(error, "lineno", 1) or 1, "syntax", f"this is not Python: {error}")
-        return reader.result()
-    reader.problems += [*import_problems(tree), *name_problems(tree)]
-    reader.block(tree.body)
-    if not reader.has_dag:
-        reader.note(1, "dag", "the file makes no DAG")
+    except (RecursionError, MemoryError):
+        reader.note(1, "unreadable", "something in the file is nested too deeply")
+    else:
+        if not reader.has_dag:
+            reader.note(1, "dag", "the file makes no DAG")
     return reader.result()
 
 
@@ -149,7 +156,8 @@ class _Reader:
         if isinstance(node, ast.Name):
             return self.bound.get(node.id, [])
         if isinstance(node, ast.List | ast.Tuple):
-            return [task for element in node.elts for task in self.evaluate(element)]
+            found = [task for element in node.elts for task in self.evaluate(element)]
+            return list(dict.fromkeys(found))
         if isinstance(node, ast.Attribute | ast.Subscript):
             return self.evaluate(node.value)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift | ast.LShift):
@@ -213,7 +221,11 @@ class _Reader:
         return []
 
     def _link(self, upstream: list[str], downstream: list[str]) -> None:
+        if len(self.edges) > MOST_EDGES:
+            return
         self.edges |= {(up, down) for up in upstream for down in downstream}
+        if len(self.edges) > MOST_EDGES:
+            self.note(1, "unreadable", f"there are more than {MOST_EDGES} edges")
 
     def _dag(self, settings: Settings, line: int) -> None:
         if self.has_dag:
@@ -235,6 +247,9 @@ class _Reader:
         if task in self.tasks:
             self.note(call.lineno, "task_id", f"a second task has the task_id {task!r}")
             return [task]
+        if len(self.tasks) >= MOST_TASKS:
+            self.note(call.lineno, "unreadable", f"there are more than {MOST_TASKS} tasks")
+            return []
         allowed = OPERATOR_ARGUMENTS.get(operator)
         for name in settings.keys() - TASK_ARGUMENTS:
             if allowed is not None and name not in allowed:

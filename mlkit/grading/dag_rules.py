@@ -15,6 +15,7 @@ from typing import Any
 from mlkit.grading.airflow_names import BRANCHING
 from mlkit.grading.dag_file import DagFile, read_dag
 from mlkit.grading.dag_names import Problem
+from mlkit.grading.dag_values import LONGEST_TEXT
 from mlkit.inside.check_facts import same
 
 __all__ = ["ADVICE", "REFUSED", "dag_file", "dag_problems"]
@@ -134,7 +135,7 @@ def _paths(found: DagFile) -> Iterator[Problem]:
     """A file of a task must have something of the run in its path, or two runs share it."""
     for task, about in found.tasks.items():
         command = about.get("bash_command", "")
-        for path in DATA_FILE.findall(re.sub(r"\{\{.*?\}\}", "{{}}", str(command))):
+        for path in DATA_FILE.findall(re.sub(r"\{\{.*?\}\}", "{{}}", str(command)[:LONGEST_TEXT])):
             if "{{" not in path:
                 text = f"{task!r} uses {path}, which every run shares"
                 yield Problem(rule="path", line=1, text=text)

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["plain_value"]
+__all__ = ["LONGEST_TEXT", "plain_value"]
 
+LONGEST_TEXT = 2_000
 _ZONES = ("tz", "tzinfo")
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
@@ -30,7 +31,9 @@ def plain_value(node: ast.expr, known: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name) and node.id in known:
         return known[node.id]
     if isinstance(node, ast.JoinedStr):
-        return "".join(str(plain_value(part, known)) for part in node.values)
+        parts = [plain_value(part, known) for part in node.values]
+        plain = all(isinstance(part, str | int | float) for part in parts)
+        return _text("".join(map(str, parts)) if plain else None, node)
     if isinstance(node, ast.FormattedValue):
         return plain_value(node.value, known)
     if isinstance(node, ast.Dict) and None not in node.keys:
@@ -41,12 +44,17 @@ def plain_value(node: ast.expr, known: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = plain_value(node.left, known), plain_value(node.right, known)
         if isinstance(left, str) and isinstance(right, str):
-            return left + right
+            return _text(left + right, node)
     if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("TriggerRule."):
         return node.attr.lower()
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "dict" and not node.args:
         return {str(k.arg): plain_value(k.value, known) for k in node.keywords}
     return _constant(node)
+
+
+def _text(text: str | None, node: ast.expr) -> Any:
+    """A text that was put together, unless it has grown beyond all reason."""
+    return {"code": ast.unparse(node)} if text is None or len(text) > LONGEST_TEXT else text
 
 
 def _constant(node: ast.expr) -> Any:
