@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlkit import plan
 from mlkit.core.record import RunRecord
 from mlkit.testing import (
     FakeClock,
@@ -239,129 +235,3 @@ def test_a_sensor_is_asked_before_the_cache(tmp_path: Path) -> None:
     assert run_fake(file).status == "succeeded"
     (tmp_path / "in" / "x.csv").unlink()
     assert run_fake(file).status == "failed"
-
-
-def test_no_more_attempts_run_at_once_than_there_are_workers(tmp_path: Path) -> None:
-    """With real threads."""
-    import threading
-
-    from mlkit import RunOptions, run
-    from mlkit.driver.services import Services
-    from mlkit.load.parameters import Layers
-
-    lock, now, most = threading.Lock(), [0], [0]
-    meet = threading.Event()
-
-    def busy(request: Any) -> None:
-        with lock:
-            now[0] += 1
-            most[0] = max(most[0], now[0])
-        meet.wait(0.05)
-        with lock:
-            now[0] -= 1
-
-    names = [f"leaf{n}" for n in range(1, 7)]
-    record = run(
-        fan_out(tmp_path, 6),
-        options=RunOptions(workers=3),
-        layers=Layers(),
-        services=Services(runner=FakeRunner({name: [busy] for name in names})),
-    )
-    assert record.ok
-    assert most[0] == 3
-
-
-def test_a_long_chain_of_cached_stages_does_not_recurse(tmp_path: Path) -> None:
-    """The depth of calls does not grow with the number of stages."""
-    file = chain(tmp_path, 150)
-    assert run_fake(file).status == "succeeded"
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(len(inspect.stack(0)) + 120)
-    try:
-        record = run_fake(file)
-    finally:
-        sys.setrecursionlimit(before)
-    assert set(_statuses(record).values()) == {"cached"}
-
-
-@pytest.mark.slow
-def test_a_thousand_cached_stages_take_seconds(tmp_path: Path) -> None:
-    """Load, plan and run are linear in the number of stages."""
-    file = chain(tmp_path, 1000)
-    run_fake(file)
-    started = time.perf_counter()
-    found = plan(file)
-    record = run_fake(file)
-    assert {item.action for item in found.values()} == {"reuse"}
-    assert set(_statuses(record).values()) == {"cached"}
-    assert time.perf_counter() - started < 30
-
-
-def test_events_come_in_order_and_the_log_holds_them_all(tmp_path: Path) -> None:
-    """events.jsonl is what observers saw, first run_started and last run_finished."""
-    seen = RecordingObserver()
-    record = run_fake(diamond(tmp_path), observers=[seen])
-    log = tmp_path / "runs" / record.run_id / "events.jsonl"
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert lines == [event.to_json() for event in seen.events]
-    assert (lines[0]["event"], lines[-1]["event"]) == ("run_started", "run_finished")
-    assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
-    for stage in ("left", "right"):
-        ends = seen.told().index(("stage_finished", "top"))
-        assert ends < seen.told().index(("attempt_started", stage))
-    assert lines[-1]["counts"] == {"succeeded": 4}
-
-
-def test_an_observer_that_fails_is_told_no_more(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It cannot fail a run."""
-    calls = []
-
-    def broken(event: object) -> None:
-        calls.append(event)
-        raise ValueError("broken observer")
-
-    assert run_fake(chain(tmp_path), observers=[broken]).status == "succeeded"
-    assert len(calls) == 1
-    assert "an observer failed" in capsys.readouterr().err
-
-
-def test_run_json_is_readable_and_whole(tmp_path: Path) -> None:
-    """It holds every stage with attempts, artifacts and parameters; no mlkit is needed."""
-    record = run_fake(diamond(tmp_path))
-    document = json.loads((tmp_path / "runs" / record.run_id / "run.json").read_text())
-    assert document == record.to_full_json()
-    assert document["status"] == "succeeded"
-    bottom = document["stages"]["bottom"]
-    assert bottom["history"][0]["status"] == "succeeded"
-    assert Path(bottom["outputs"]["out"]).read_text() == "bottom(left(top()),right(top()))"
-
-
-def test_latest_is_the_newest_complete_success(tmp_path: Path) -> None:
-    """Not a failed run, not a part of a pipeline; reused files are there, too."""
-    file = chain(tmp_path, 2)
-    latest = tmp_path / "runs" / "latest"
-    run_fake(file, until="s1")
-    assert not latest.exists()
-    run_fake(file)
-    good = run_fake(file)
-    assert latest.resolve().name == good.run_id
-    assert (latest / "s1" / "s1.txt").read_text() == "s1()"
-    assert latest.readlink() == Path(good.run_id)
-    run_fake(file, runner=FakeRunner({"s2": [Raises()]}), force=frozenset({"s2"}))
-    run_fake(file, only="s2")
-    assert latest.resolve().name == good.run_id
-
-
-@pytest.mark.parametrize(
-    "odd", ["with space", "br{a}ce{0}", "ünï-日本", "%41", "quote'\"", "a;b&c"]
-)
-def test_odd_paths_work(tmp_path: Path, odd: str) -> None:
-    """In the folder of the pipeline and of the runs, and as values of a map."""
-    file = mapped(tmp_path / odd, [odd, "plain"])
-    record = run_fake(file, runs_dir=tmp_path / f"runs {odd}")
-    assert record.status == "succeeded"
-    assert Path(record.stages["all"].outputs["out"]).read_text() == f"{odd},plain"
-    again = run_fake(file, runs_dir=tmp_path / f"runs {odd}")
-    assert set(_statuses(again).values()) == {"cached"}
