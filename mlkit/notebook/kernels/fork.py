@@ -25,6 +25,9 @@ USUAL_ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
 # mlkit's own part in a notebook; it is cheap, and needed before the first cell.
 CALLED_IN_EVERY_KERNEL = ("mlkit.inside.attempt",)
 
+# Nobody sets breakpoints in a pipeline's run, and a hundred modules need not be imported for them.
+DEBUGGER = ("debugpy",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spare:
@@ -46,7 +49,12 @@ class ForkKernels(SpawnKernels):
         self._wanted = 0
         self._spares: deque[Spare] = deque()
         self._zygote = Zygote(
-            self._leash, preload=preload, env=env, say=say, trusted=CALLED_IN_EVERY_KERNEL
+            self._leash,
+            preload=preload,
+            env=env,
+            say=say,
+            trusted=CALLED_IN_EVERY_KERNEL,
+            hidden=DEBUGGER,
         )
 
     @property

@@ -44,6 +44,8 @@ class Zygote:
         Receives one line for people for each thing that is not as asked for.
     trusted : sequence of str
         Modules to import ahead although they do not stand in site-packages.
+    hidden : sequence of str
+        Modules that ipykernel is to do without.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Zygote:
         env: Mapping[str, str],
         say: Callable[[str], None],
         trusted: Sequence[str] = (),
+        hidden: Sequence[str] = (),
     ) -> None:
         # With this variable ipykernel would not capture what compiled code prints.
         self.env = {name: env[name] for name in env if name != "PYTEST_CURRENT_TEST"}
@@ -68,7 +71,7 @@ class Zygote:
                 [
                     *(sys.executable, "-Xfrozen_modules=off", "-c", PROGRAM),
                     *(str(Path(__file__).absolute().parent), str(theirs.fileno())),
-                    json.dumps([list(preload), list(trusted)]),
+                    json.dumps([list(preload), list(trusted), list(hidden)]),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -73,6 +73,12 @@ def test_a_kernel_imports_little_on_its_way_to_the_first_cell(forked: Lab) -> No
     assert len(late) < 10, late
 
 
+def test_a_notebook_can_import_the_debugger_that_its_kernel_does_without(forked: Lab) -> None:
+    """It was hidden from ipykernel only."""
+    cell = "import sys; print('debugpy' in sys.modules); import debugpy; print(debugpy.__name__)"
+    assert forked.run(cell).split() == ["False", "debugpy"]
+
+
 def test_random_streams_differ_between_kernels(forked: Lab) -> None:
     """The zygote's state would give every kernel the same numbers."""
     cell = "import random, numpy as np; print(random.random(), np.random.rand())"

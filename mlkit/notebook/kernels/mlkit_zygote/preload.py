@@ -72,6 +72,8 @@ class Imports:
         Modules; those that are not installed packages (a project's own modules) are left out.
     trusted : sequence of str
         Modules to import wherever they stand.
+    hidden : sequence of str
+        Modules that ipykernel is to do without.
 
     Attributes
     ----------
@@ -79,7 +81,11 @@ class Imports:
         Modules that could not be imported, and why.
     """
 
-    def __init__(self, names: Sequence[str], trusted: Sequence[str] = ()) -> None:
+    def __init__(
+        self, names: Sequence[str], trusted: Sequence[str] = (), hidden: Sequence[str] = ()
+    ) -> None:
+        self._hidden = [name for name in hidden if name not in sys.modules]
+        sys.modules.update(dict.fromkeys(self._hidden))  # type: ignore[arg-type] # None: not there
         self.skipped: dict[str, str] = {}
         self._asked = frozenset(names)
         self._first = [*KERNEL_MODULES, *trusted]
@@ -111,6 +117,9 @@ class Imports:
             problem = _import(name)
         if problem and name in self._asked:
             self.skipped[name] = problem
+        if not self._first:
+            while self._hidden:
+                del sys.modules[self._hidden.pop()]
 
     def settle(self) -> str:
         """Get ready for a fork; return why there must not be one, or an empty text."""

@@ -139,12 +139,12 @@ def kill_group(group: int) -> None:
 def main() -> None:
     """Import and serve; called with the control socket's number and the modules as arguments."""
     control = socket.socket(fileno=int(sys.argv[2]))
-    names, trusted = json.loads(sys.argv[3])
+    names, trusted, hidden = json.loads(sys.argv[3])
     atexit.register(leave_quickly)  # the first registered is the last to run
     sys.path[:] = [entry for entry in sys.path if entry]
     started = dict(os.environ)
     adopt_orphans()
-    server = Server(control, Imports(names, trusted))
+    server = Server(control, Imports(names, trusted, hidden))
     zygote = os.getpid()
     link = server.serve()
     if link is None:
