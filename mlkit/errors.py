@@ -6,6 +6,7 @@ line can print one readable sentence and a program can read the parts.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 
+_ORIGIN = re.compile(r"(?P<file>[^\s'(]+\.ya?ml):(?P<line>\d+)")
+
+
 class MlkitError(Exception):
     """The root of mlkit's errors.
 
@@ -34,10 +38,11 @@ class MlkitError(Exception):
     line : int, optional
         The line of `file`, from 1.
     remedy : str, optional
-        What the user can do about it.
+        What the user can do about it; by default what helps with errors of this class.
     """
 
     exit_code = 2
+    usual_remedy: str | None = None
 
     def __init__(
         self,
@@ -50,7 +55,7 @@ class MlkitError(Exception):
         self.message = message
         self.file = None if file is None else str(file)
         self.line = line
-        self.remedy = remedy
+        self.remedy = remedy or self.usual_remedy
 
     @property
     def place(self) -> str:
@@ -62,27 +67,54 @@ class MlkitError(Exception):
     def __str__(self) -> str:
         """The place, the fact and the remedy in one readable text."""
         text = f"{self.place}: {self.message}" if self.place else self.message
-        return f"{text}. {self.remedy}" if self.remedy else text
+        remedy = self.args[3]
+        return f"{text}. {remedy}" if remedy else text
 
 
 class UsageError(MlkitError):
     """The command or call was given something that it cannot use."""
 
+    usual_remedy = "The command's --help lists what there is"
+
 
 class PipelineError(MlkitError):
     """A pipeline.yaml, or the way in which its stages fit together, is invalid."""
+
+    usual_remedy = "Correct that place; README.md shows how a pipeline.yaml is written"
 
 
 class NotebookError(MlkitError):
     """A stage's notebook is missing, broken, or breaks the notebook's contract."""
 
+    usual_remedy = "Open the notebook in JupyterLab, correct it and save it"
+
 
 class ConfigurationError(MlkitError):
-    """A parameter's value, an environment variable or a parameter file is invalid."""
+    """A parameter's value, an environment variable or a parameter file is invalid.
+
+    Where a value came from stands in the message; if that is a line of a file, it is the place.
+    """
+
+    usual_remedy = "'mlkit plan' shows every parameter, its value, and where it came from"
+
+    def __init__(
+        self,
+        message: str,
+        file: Path | str | None = None,
+        line: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        found = None if file is not None else _ORIGIN.search(message)
+        if found is not None:
+            file, line = found["file"], int(found["line"])
+            message = message.removeprefix(found[0]).lstrip(":, ")
+        super().__init__(message, file, line, remedy)
 
 
 class UnknownRunError(MlkitError):
     """No run of that id stands in the runs folder."""
+
+    usual_remedy = "'mlkit runs' lists the runs"
 
 
 class RunsFolderError(MlkitError):

@@ -78,6 +78,14 @@ KernelOption = Annotated[
 def pipeline_path(given: Path | None) -> Path:
     """Give the pipeline that a command is about."""
     if given is not None:
+        if not given.expanduser().exists():
+            from mlkit.errors import PipelineError
+
+            raise PipelineError(
+                "there is no such pipeline",
+                given,
+                remedy="Name a pipeline.yaml or the folder that holds one",
+            )
         return given
     here = Path("pipeline.yaml")
     return here if here.is_file() else DEFAULT_PIPELINE

@@ -113,8 +113,9 @@ def run(
             runs_dir=runs_dir,
             services=services,
         )
-    show_end(record, loaded, report=report, verbose=verbose, as_json=as_json)
-    raise typer.Exit(exit_code(record, only if run_id is not None else None))
+    task = only if run_id is not None else None
+    show_end(record, loaded, report=report, verbose=verbose, as_json=as_json, joined=task)
+    raise typer.Exit(exit_code(record, task))
 
 
 def _options(*, force: list[str] | None, kernel: str, **rest: object) -> RunOptions:

@@ -44,6 +44,7 @@ def show_end(
     report: bool,
     verbose: bool,
     as_json: bool,
+    joined: str | None = None,
 ) -> None:
     """Say how a run ended, and write its report if it was asked for.
 
@@ -59,6 +60,8 @@ def show_end(
         Show tracebacks.
     as_json : bool
         Print the record as JSON on stdout, and the text on stderr.
+    joined : str, optional
+        The stage or instance that was run within a run of others: only that one is told.
     """
     from mlkit.observe.summary import summary
 
@@ -72,12 +75,49 @@ def show_end(
         for stage in record.stages.values():
             if stage.error is not None and stage.error.traceback:
                 say(f"\n{stage.id}:\n{stage.error.traceback}")
-    text = summary(record, folder=Path.cwd(), report=page)
+    if joined is not None:
+        record = _only(record, joined)
+    text = _task_text(record) if joined else summary(record, folder=Path.cwd(), report=page)
     if as_json:
         say(text)
         print_json(record.to_json())
     else:
         print_text(text)
+
+
+def _only(record: RunRecord, joined: str) -> RunRecord:
+    """The part of a joined run's record that one task has run, with that part's status."""
+    from dataclasses import replace
+
+    from mlkit.core.states import RunStatus, Status
+
+    name = joined.partition("[")[0]
+    stages = {k: item for k, item in record.stages.items() if joined in (k, item.stage)}
+    stages = stages or {k: item for k, item in record.stages.items() if k == name}
+    found = {item.status for item in stages.values()}
+    status = RunStatus.SUCCEEDED
+    if found & {Status.FAILED, Status.UPSTREAM_FAILED}:
+        status = RunStatus.FAILED
+    if Status.CANCELLED in found:
+        status = RunStatus.CANCELLED
+    times = [item.started for item in stages.values() if item.started is not None]
+    ends = [item.ended for item in stages.values() if item.ended is not None]
+    return replace(
+        record,
+        stages=stages,
+        status=status,
+        started=min(times, default=record.started),
+        ended=max(ends, default=record.ended or record.started),
+    )
+
+
+def _task_text(record: RunRecord) -> str:
+    """One line for each instance that a task has run."""
+    return "\n".join(
+        f"{item.id} {item.status.value} in run {record.run_id}"
+        + (f": {item.error.type}: {item.error.message}" if item.error else "")
+        for item in record.stages.values()
+    )
 
 
 def print_text(text: str) -> None:

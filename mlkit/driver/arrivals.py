@@ -43,12 +43,12 @@ class Arrivals:
         unfit = [
             f"'{name}' ({source})"
             for name, source in inputs.missing.items()
-            if declared[name].annotated and not accepts(declared[name].spec, None)
+            if not accepts(declared[name].spec, None)
         ]
         if unfit:
             raise MissingInputError(
-                f"the input {', '.join(unfit)} was not made; the notebook's annotation does not "
-                "allow None"
+                f"the input {', '.join(unfit)} was not made, and what the notebook declares does "
+                "not allow None; annotate it 'str | None' if the stage can do without"
             )
         return inputs
 

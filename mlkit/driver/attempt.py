@@ -145,10 +145,16 @@ def perform(
             started=started,
             ended=now(),
             error=record,
-            trouble=error,
+            trouble=error if _is_trouble(error) else None,
         )
     finally:
         shutil.rmtree(job.work_folder, ignore_errors=True)
+
+
+def _is_trouble(error: MlkitError) -> bool:
+    """Whether the disk refuses; a notebook that removes its own folders harms itself only."""
+    cause = error.__cause__
+    return not isinstance(cause, FileNotFoundError | NotADirectoryError | IsADirectoryError)
 
 
 def _perform(

@@ -137,6 +137,12 @@ class Loop:
         stage = self.state.pipeline.stages[name]
         if self.stopping or name not in self.state.own or not self.state.is_open(name):
             return
+        lost = [node for node in stage.upstream if not self.state.at(node)]
+        if lost:
+            fact = f"there is no '{lost[0]}' in this run: the value is not in the list"
+            for instance_id in list(self.state.ids[name]):
+                self.work.fail(instance_id, "MissingInput", fact)
+            return
         verdict = judge(stage.trigger, self.state.statuses(stage.upstream))
         if verdict is Verdict.UPSTREAM_FAILED:
             self._end_all(name, Status.UPSTREAM_FAILED, self._blame(stage, SUCCESSFUL))

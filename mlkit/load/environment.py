@@ -59,8 +59,7 @@ class Environment:
                 f"{origin}: the environment variable {name} is not set",
                 remedy=f"Set it: export {name}=…",
             )
-        if value:
-            self.keep_secret(value, f"environment variable {name}")
+        self.keep_secret(value, f"{origin}: environment variable {name}")
         return value
 
     def files(self, stage: Stage, folder: PurePath, origin: str) -> dict[str, PurePath]:

@@ -116,7 +116,9 @@ def _from_file(file: Path) -> list[Given]:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigurationError("there is no such parameter file", file) from None
+        raise ConfigurationError(
+            "there is no such parameter file", file, remedy="Name a YAML file of names and values"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the file cannot be read ({error})", file) from None
     tree = read_yaml(text, str(file), ConfigurationError)

@@ -200,6 +200,10 @@ class Forecaster:
         waits = ", ".join(item.id for item in open_ends)
         reasons: tuple[str, ...] = (f"depends on what {waits} will write",)
         results = self.planner.database.results(self.pipeline.name, instance.id, limit=_LOOK_BACK)
+        if self._hangs_on(instance.stage, open_ends):
+            return Forecast(
+                id=instance.id, action=action, reasons=reasons, outputs={}, value=instance.value
+            )
         blind = {"inputs": dict(parts.inputs)}
         changed = [differences({**result.parts, **blind}, parts) for result in results]
         if self._forced(instance):
@@ -213,6 +217,11 @@ class Forecaster:
         return Forecast(
             id=instance.id, action=action, reasons=reasons, outputs={}, value=instance.value
         )
+
+    def _hangs_on(self, stage: Stage, open_ends: list[Forecast]) -> bool:
+        """Whether it is not even known that the stage starts, since a `when` is not known."""
+        deciding = {id(item) for c in stage.when for item in self._at(c.source.node)}
+        return any(id(item) in deciding for item in open_ends)
 
 
 def _skipped(name: str, reason: str) -> Forecast:

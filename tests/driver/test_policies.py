@@ -96,7 +96,8 @@ def test_a_missing_input_that_may_not_be_none_fails_the_stage(tmp_path: Path) ->
     error = run_fake(file, runner=runner).stages["b"].error
     assert error is not None
     assert error.message == (
-        "the input 'a' (a.out) was not made; the notebook's annotation does not allow None"
+        "the input 'a' (a.out) was not made, and what the notebook declares does not allow "
+        "None; annotate it 'str | None' if the stage can do without"
     )
     assert runner.stages == ["a"]
 

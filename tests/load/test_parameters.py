@@ -222,7 +222,9 @@ def test_broken_files_are_refused(configured: Configured, tmp_path: Path) -> Non
     """Missing, broken, not a mapping, a key twice, an unknown name: each with its place."""
     file = tmp_path / "p.yaml"
     layers = Layers(files=[file])
-    assert refusal(configured, ROWS, layers) == f"{file}: there is no such parameter file"
+    assert refusal(configured, ROWS, layers) == (
+        f"{file}: there is no such parameter file. Name a YAML file of names and values"
+    )
     for text, expected in {
         "- 1\n": f"{file}:1: a parameter file maps names to values. Write rows: 5000",
         "rows: 1\nrows: 2\n": f"{file}:2: the key 'rows' stands twice (first in line 1)",
@@ -308,7 +310,7 @@ def test_variables_in_files_and_notifications(tmp_path: Path, configured: Config
     with pytest.raises(ConfigurationError) as caught:
         configure(pipeline, Layers(environ={"DATA_DIR": "/data/here"}))
     assert str(caught.value) == (
-        "pipeline.yaml:3, stage 's': the environment variable HOOK_TOKEN is not set. "
+        "pipeline.yaml:3: stage 's': the environment variable HOOK_TOKEN is not set. "
         "Set it: export HOOK_TOKEN=…"
     )
 
@@ -332,8 +334,8 @@ def test_a_short_secret_is_refused(configured: Configured) -> None:
     assert refusal(
         configured, {"a": "url = ''"}, Layers(environ={"T": "12345"}), top="url: '${T}'"
     ) == (
-        "environment variable T: a secret of 5 characters is too short to be hidden. "
-        "Use one of at least 6 characters"
+        "pipeline.yaml: environment variable T: a secret of 5 characters is too short to be "
+        "hidden. Use one of at least 6 characters"
     )
 
 
