@@ -95,9 +95,7 @@ def run(
         chosen = replace(chosen, workers=workers)
     _check_workers(chosen.workers)
     surroundings = _with_progress(services) if progress else services
-    return start_run(
-        pipeline, configuration, chosen, runs_folder(pipeline, runs_dir), surroundings
-    )
+    return start_run(pipeline, configuration, chosen, runs_folder(pipeline, runs_dir), surroundings)
 
 
 def _with_progress(services: Services | None) -> Services:

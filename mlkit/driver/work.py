@@ -144,6 +144,8 @@ class Work(Endings):
         number = len(self.state.records[instance.id].history) + 1
         job = make_job(self.context, submission, number)
         self.executing[instance.id] = submission
+        if instance.id not in self.retries:
+            self.state.change(instance.id, started=self.context.clock.now())
         self.loop.running += 1
         self.context.journal.emit(
             EventKind.ATTEMPT_STARTED,
