@@ -1,68 +1,122 @@
-"""`mlkit run` and its family, called as a user or an orchestrator would."""
+"""`mlkit run` from outside: one JSON document, exit codes, errors as sentences."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Call, write_notebook
+from mlkit.testing import Sketch, chain, run_fake, write_pipeline
 
-pytestmark = pytest.mark.kernel
-
-
-def test_a_run_prints_one_document(call: Call, words: Path, tmp_path: Path) -> None:
-    """Its shape is what programs rely on; the second time everything is reused."""
-    first = call("run", words, "--runs-dir", tmp_path, "--json")
-    document = first.json()
-    assert first.code == 0
-    assert set(document) == {"run_id", "pipeline", "status", "seconds", "parameters", "stages"}
-    assert document["status"] == "succeeded"
-    assert document["parameters"] == {"many": 2}
-    stage = document["stages"]["count"]
-    assert set(stage) == {"status", "attempts", "seconds", "outputs", "error", "reason"}
-    assert json.loads(Path(stage["outputs"]["metrics"]).read_text()) == {"count": 2}
-    again = call("run", words, "--runs-dir", tmp_path, "--json").json()
-    assert {item["status"] for item in again["stages"].values()} == {"cached"}
+MAIN = "from mlkit.cli.main import main; main()"
 
 
-def test_a_task_of_a_joined_run_tells_of_itself_only(
-    call: Call, words: Path, tmp_path: Path
+def _mlkit(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+        env={k: v for k, v in os.environ.items() if not k.startswith("MLKIT_")},
+    )
+
+
+def _document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.kernel
+def test_json_holds_what_is_documented(tmp_path: Path) -> None:
+    """The document of `run --json`, of a run that failed; exit code 1, and a way on."""
+    file = write_pipeline(
+        tmp_path, Sketch(name="good"), Sketch(name="bad", body="raise ValueError('no')")
+    )
+    done = _mlkit("run", str(file), "--json")
+    assert done.returncode == 1, done.stderr
+    document = _document(done)
+    assert list(document) == ["run_id", "pipeline", "status", "seconds", "parameters", "stages"]
+    assert document["status"] == "failed"
+    good, bad = document["stages"]["good"], document["stages"]["bad"]
+    assert set(good) == {"status", "attempts", "seconds", "outputs", "error", "reason"}
+    assert (good["status"], good["attempts"], good["error"]) == ("succeeded", 1, None)
+    assert Path(good["outputs"]["out"]).read_text() == "good()"
+    assert bad["error"] == {"type": "ValueError", "message": "no"}
+    assert f"mlkit resume {document['run_id']}" in done.stderr
+    assert "mlkit debug" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_in_which_nothing_changed_imports_nothing_heavy(tmp_path: Path) -> None:
+    """Neither run nor plan: no pandas, scikit-learn, Papermill, MLflow or nbformat."""
+    file = chain(tmp_path, 2)
+    run_fake(file)
+    heavy = ("pandas", "sklearn", "papermill", "mlflow", "nbformat", "nbclient", "apprise")
+    program = (
+        "import sys\nfrom mlkit.cli.main import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"found = [m for m in {heavy!r} if m in sys.modules]\n"
+        "sys.exit(f'imported: {found}' if found else 0)\n"
+    )
+    for command in ("plan", "run"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, command, str(file)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fact"),
+    [
+        (["run", "{file}", "--only", "s9"], "there is no stage 's9'"),
+        (["run", "{file}", "-p", "rwos=1"], "rwos"),
+        (["run", "{file}", "--kernel", "thread"], "--kernel thread"),
+        (["run", "{file}", "--only", "s2"], "has no result that can be reused"),
+        (["run", "{file}", "--only", "s2", "--run-id", "r"], "has not run"),
+        (["run", "nowhere/pipeline.yaml"], "nowhere"),
+        (["resume", "nonsense", "{file}"], "there is no run 'nonsense'"),
+        (["plan", "{file}", "--until", "s9"], "there is no stage 's9'"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], fact: str
 ) -> None:
-    """Missing upstream: 2; done: 0; the document holds the selected stage and its own status."""
-    base = ("run", words, "--runs-dir", tmp_path, "--run-id", "nightly-1", "--json")
-    early = call(*base, "--only", "count")
-    assert early.code == 2
-    assert "write" in early.json()["error"]["message"]
-    first = call(*base, "--only", "write")
-    assert first.code == 0
-    assert first.json()["status"] == "succeeded"
-    assert list(first.json()["stages"]) == ["write"]
-    assert "killed" not in first.err
-    second = call(*base, "--only", "count")
-    assert list(second.json()["stages"]) == ["count"]
-    whole = call("show", "nightly-1", words, "--runs-dir", tmp_path, "--json").json()
-    assert whole["status"] == "succeeded"
-    assert set(whole["stages"]) == {"write", "count"}
+    """As text on stderr, and with --json as one document on stdout."""
+    file = str(chain(tmp_path, 2))
+    given = [word.replace("{file}", file) for word in arguments]
+    done = _mlkit(*given, "--json", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    error = _document(done)["error"]
+    assert list(error) == ["message", "file", "line", "remedy"]
+    assert fact in f"{error['message']} {error['file']}"
+    assert error["message"] in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_a_failure_has_exit_code_1_and_no_traceback(call: Call, tmp_path: Path) -> None:
-    """The error stands in the document and in the text; the traceback only with --verbose."""
-    (tmp_path / "pipeline.yaml").write_text("name: p\nstages:\n  s: {notebook: s.ipynb}\n")
-    write_notebook(tmp_path / "s.ipynb", ["x = 1", "def inner():\n    1 / 0\ninner()"])
-    spoken = call("run", tmp_path, "--json")
-    assert spoken.code == 1
-    error = spoken.json()["stages"]["s"]["error"]
-    assert error == {"type": "ZeroDivisionError", "message": "division by zero"}
-    assert "Traceback" not in spoken.err
-    assert "mlkit resume" in spoken.err
-    assert "Traceback" in call("run", tmp_path, "--verbose").err
-
-
-@pytest.mark.parametrize("command", ["runs", "show latest", "clean", "report latest", "doctor"])
-def test_a_mistyped_pipeline_is_named(call: Call, command: str, tmp_path: Path) -> None:
-    """Nothing is looked for beside a folder that does not exist."""
-    spoken = call(*command.split(), tmp_path / "nowhere")
-    assert spoken.code == 2
-    assert "there is no such pipeline" in spoken.err
+@pytest.mark.kernel
+def test_exit_codes_of_a_stage_in_a_joined_run(tmp_path: Path) -> None:
+    """0 done or reused, 1 failed, 99 skipped, 2 an upstream artifact is missing."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="good"),
+        Sketch(name="bad", body="1/0"),
+        Sketch(name="none", file="", body="import mlkit; mlkit.skip('no')"),
+        Sketch(name="reader", upstream=("bad",)),
+    )
+    codes = {}
+    for stage in ("good", "bad", "none", "reader"):
+        codes[stage] = _mlkit("run", str(file), "--only", stage, "--run-id", "r").returncode
+    assert codes == {"good": 0, "bad": 1, "none": 99, "reader": 2}
+    assert _mlkit("run", str(file), "--only", "good", "--run-id", "r").returncode == 0

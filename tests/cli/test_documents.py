@@ -1,0 +1,68 @@
+"""`mlkit run` and its family, called as a user or an orchestrator would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call, write_notebook
+
+pytestmark = pytest.mark.kernel
+
+
+def test_a_run_prints_one_document(call: Call, words: Path, tmp_path: Path) -> None:
+    """Its shape is what programs rely on; the second time everything is reused."""
+    first = call("run", words, "--runs-dir", tmp_path, "--json")
+    document = first.json()
+    assert first.code == 0
+    assert set(document) == {"run_id", "pipeline", "status", "seconds", "parameters", "stages"}
+    assert document["status"] == "succeeded"
+    assert document["parameters"] == {"many": 2}
+    stage = document["stages"]["count"]
+    assert set(stage) == {"status", "attempts", "seconds", "outputs", "error", "reason"}
+    assert json.loads(Path(stage["outputs"]["metrics"]).read_text()) == {"count": 2}
+    again = call("run", words, "--runs-dir", tmp_path, "--json").json()
+    assert {item["status"] for item in again["stages"].values()} == {"cached"}
+
+
+def test_a_task_of_a_joined_run_tells_of_itself_only(
+    call: Call, words: Path, tmp_path: Path
+) -> None:
+    """Missing upstream: 2; done: 0; the document holds the selected stage and its own status."""
+    base = ("run", words, "--runs-dir", tmp_path, "--run-id", "nightly-1", "--json")
+    early = call(*base, "--only", "count")
+    assert early.code == 2
+    assert "write" in early.json()["error"]["message"]
+    first = call(*base, "--only", "write")
+    assert first.code == 0
+    assert first.json()["status"] == "succeeded"
+    assert list(first.json()["stages"]) == ["write"]
+    assert "killed" not in first.err
+    second = call(*base, "--only", "count")
+    assert list(second.json()["stages"]) == ["count"]
+    whole = call("show", "nightly-1", words, "--runs-dir", tmp_path, "--json").json()
+    assert whole["status"] == "succeeded"
+    assert set(whole["stages"]) == {"write", "count"}
+
+
+def test_a_failure_has_exit_code_1_and_no_traceback(call: Call, tmp_path: Path) -> None:
+    """The error stands in the document and in the text; the traceback only with --verbose."""
+    (tmp_path / "pipeline.yaml").write_text("name: p\nstages:\n  s: {notebook: s.ipynb}\n")
+    write_notebook(tmp_path / "s.ipynb", ["x = 1", "def inner():\n    1 / 0\ninner()"])
+    spoken = call("run", tmp_path, "--json")
+    assert spoken.code == 1
+    error = spoken.json()["stages"]["s"]["error"]
+    assert error == {"type": "ZeroDivisionError", "message": "division by zero"}
+    assert "Traceback" not in spoken.err
+    assert "mlkit resume" in spoken.err
+    assert "Traceback" in call("run", tmp_path, "--verbose").err
+
+
+@pytest.mark.parametrize("command", ["runs", "show latest", "clean", "report latest", "doctor"])
+def test_a_mistyped_pipeline_is_named(call: Call, command: str, tmp_path: Path) -> None:
+    """Nothing is looked for beside a folder that does not exist."""
+    spoken = call(*command.split(), tmp_path / "nowhere")
+    assert spoken.code == 2
+    assert "there is no such pipeline" in spoken.err
