@@ -55,6 +55,16 @@ def _begin(context: Context, *, is_new: bool) -> None:
         workers=context.options.workers,
         kernel=context.options.kernel,
     )
+    if is_new and not context.joins:
+        _warn_of_idle_parameters(context)
+
+
+def _warn_of_idle_parameters(context: Context) -> None:
+    """A parameter that no stage declares changes nothing: it is probably mistyped."""
+    declared = {name for stage in context.pipeline.stages.values() for name in stage.declared}
+    for name in context.pipeline.parameters:
+        if name not in declared:
+            context.warn(f"no stage declares the parameter '{name}', so it changes nothing")
 
 
 def _finish(context: Context, status: RunStatus) -> RunRecord:

@@ -56,3 +56,13 @@ def test_none_needs_an_annotation_that_allows_it(tmp_path: Path) -> None:
     error = run_fake(file, runner=FakeRunner()).stages["b"].error
     assert error is not None
     assert error.type == "MissingInput"
+
+
+def test_a_parameter_that_no_stage_declares_is_said(tmp_path: Path) -> None:
+    """A mistyped name would otherwise change nothing, and nobody would notice."""
+    file = write_pipeline(tmp_path, Sketch(name="a"))
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + "\nparameters: {rosw: 5}\n", encoding="utf-8")
+    assert run_fake(file, runner=FakeRunner()).warnings == (
+        "no stage declares the parameter 'rosw', so it changes nothing",
+    )
