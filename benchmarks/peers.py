@@ -14,6 +14,7 @@ __all__ = ["HOME", "PEERS", "executable", "installed", "main"]
 
 HOME = Path(__file__).with_name(".peers")
 PEERS: Mapping[str, tuple[str, ...]] = {
+    "ploomber": ("ploomber>=0.23", "setuptools<81"),
     "dvc": ("dvc>=3.60",),
     "snakemake": ("snakemake>=9",),
     "prefect": ("prefect>=3.8", "fastapi>=0.139,<0.151", "sqlalchemy<2.1"),

@@ -21,6 +21,7 @@ Steps = Sequence[dict[str, Any]]
 QUIET = {
     "DVC_NO_ANALYTICS": "1",
     "DO_NOT_TRACK": "1",
+    "PLOOMBER_STATS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DAGSTER_DISABLE_TELEMETRY": "1",
@@ -62,6 +63,26 @@ def _forget(place: Path, steps: Steps) -> Callable[[], None]:
         (place / "dvc.lock").unlink(missing_ok=True)
 
     return reset
+
+
+def _ploomber(place: Path, steps: Steps) -> tuple[str, ...]:
+    writer = {path: step["name"] for step in steps for path in step["writes"]}
+    functions, tasks = ["import subprocess"], []
+    for step in steps:
+        name = step["name"]
+        functions.append(
+            f"def {name}(product, upstream=None):\n"
+            f"    subprocess.run({command(step)!r}, check=True)"
+        )
+        upstream = sorted({writer[path] for path in step["reads"] if path in writer})
+        task = {"source": f"steps.{name}", "name": name, "product": step["writes"][0]}
+        tasks.append({**task, **({"upstream": upstream} if upstream else {})})
+    (place / "steps.py").write_text("\n\n\n".join(functions) + "\n")
+    meta = {"extract_upstream": False, "extract_product": False}
+    executor = {"dotted_path": "ploomber.executors.Serial", "build_in_subprocess": False}
+    spec = {"meta": meta, "executor": executor, "tasks": tasks}
+    (place / "pipeline.yaml").write_text(json.dumps(spec))
+    return (str(executable("ploomber", "ploomber")), "build")
 
 
 def _dvc(place: Path, steps: Steps) -> tuple[str, ...]:
@@ -123,6 +144,7 @@ def _beside(path: str, place: Path) -> str:
 
 
 WRITERS: dict[str, Callable[[Path, Steps], tuple[str, ...]]] = {
+    "ploomber": _ploomber,
     "dvc": _dvc,
     "snakemake": _snakemake,
     "prefect": _prefect,
