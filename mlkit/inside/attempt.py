@@ -18,8 +18,39 @@ def begin(notebook_folder: str) -> None:
     if notebook_folder in sys.path:
         sys.path.remove(notebook_folder)
     sys.path.insert(0, notebook_folder)
+    _import_project_modules_from_source()
     _baseline.clear()
     _baseline.update(sys.modules)
+
+
+def _import_project_modules_from_source() -> None:
+    """Neither take nor leave compiled copies of project modules.
+
+    Python takes a compiled copy for valid if the second of the last change and the size agree, so
+    that a module edited twice within a second would run as it was before; and a run writes nothing
+    beside the sources.
+    """
+    from importlib.machinery import SourceFileLoader
+
+    loader: Any = SourceFileLoader
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - no pathlib
+    spared = (*_foreign_folders(), own + os.sep)
+    read, write = loader.get_data, loader.set_data
+
+    def is_project(path: str) -> bool:
+        return not path.startswith(spared) and "/site-packages/" not in path.replace(os.sep, "/")
+
+    def get_data(self: Any, path: str) -> bytes:
+        if path.endswith(".pyc") and is_project(path):
+            raise FileNotFoundError(path)
+        data: bytes = read(self, path)
+        return data
+
+    def set_data(self: Any, path: str, data: bytes, **options: Any) -> None:
+        if not is_project(path):
+            write(self, path, data, **options)
+
+    loader.get_data, loader.set_data = get_data, set_data
 
 
 def end(path: str) -> None:

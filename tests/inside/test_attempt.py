@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ def test_an_object_that_refuses_questions_does_not_stop_the_telling(
     own = tmp_path / "own_module.py"
     own.write_text("x = 1\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("get_data", "set_data"):
+        monkeypatch.setattr(SourceFileLoader, name, getattr(SourceFileLoader, name))
     attempt.begin(str(tmp_path))
     __import__("own_module")
     monkeypatch.setitem(sys.modules, "refusing", Lazy())
@@ -34,3 +39,24 @@ def test_an_object_that_refuses_questions_does_not_stop_the_telling(
     assert facts["modules"]["own_module"] == str(own)
     assert "own_module" in facts["fresh"]
     assert facts["cpu_s"] > 0
+
+
+def test_a_module_edited_within_a_second_is_imported_as_it_stands(tmp_path: Path) -> None:
+    """A compiled copy of the same second and size is passed over, and none is left behind."""
+    own = tmp_path / "own_module.py"
+    own.write_text("x = 1\n", encoding="utf-8")
+    plain = [sys.executable, "-c", "import own_module; print(own_module.x)"]
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    options = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True, "check": True}
+    assert subprocess.run(plain, **options).stdout == "1\n"  # type: ignore[call-overload] # one table for all
+    stat = own.stat()
+    own.write_text("x = 2\n", encoding="utf-8")
+    os.utime(own, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert subprocess.run(plain, **options).stdout == "1\n"  # type: ignore[call-overload] # the trap
+    begun = f"from mlkit.inside import attempt; attempt.begin({str(tmp_path)!r}); "
+    command = [sys.executable, "-c", begun + plain[2]]
+    assert subprocess.run(command, **options).stdout == "2\n"  # type: ignore[call-overload] # as above
+    (tmp_path / "other_module.py").write_text("y = 1\n", encoding="utf-8")
+    command = [sys.executable, "-c", begun + "import other_module"]
+    subprocess.run(command, **options)  # type: ignore[call-overload] # as above
+    assert not list((tmp_path / "__pycache__").glob("other_module*"))
