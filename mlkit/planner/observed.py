@@ -13,7 +13,7 @@ from mlkit.notebook.execution import ExecutionResult
 from mlkit.planner.packages import installed_version, packages_of
 from mlkit.store.artifacts import Marks, digest_file, marks_of
 
-__all__ = ["changes_since", "imported_names", "observe"]
+__all__ = ["changes_since", "imported_names", "observe", "syntax_tree"]
 
 _UNKNOWN = "?"
 """In place of a module's name: the kernel did not tell what the notebook had imported."""
@@ -22,16 +22,21 @@ _UNSTABLE = "changed while it ran"
 """In place of a digest: which text was imported is not known, so nothing equals it."""
 
 
-def imported_names(source: str) -> set[str]:
-    """The top-level modules that a piece of Python imports anywhere; magics are passed over."""
+def syntax_tree(source: str) -> ast.AST:
+    """Parse a piece of Python whose magics are passed over; one that is no Python gives nothing."""
     plain = "\n".join(
-        line if not line.lstrip().startswith(("%", "!", "?")) else "pass"
+        "pass" if line.lstrip().startswith(("%", "!", "?")) else line
         for line in source.splitlines()
     )
     try:
-        tree = ast.parse(plain)
+        return ast.parse(plain)
     except (SyntaxError, ValueError):
-        return set()
+        return ast.Module(body=[], type_ignores=[])
+
+
+def imported_names(source: str) -> set[str]:
+    """The top-level modules that a piece of Python imports anywhere."""
+    tree = syntax_tree(source)
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -10,6 +10,7 @@ from pathlib import Path
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import NotebookError
 from mlkit.notebook.cells import read_notebook
+from mlkit.planner.observed import syntax_tree
 
 __all__ = ["modules_to_preload"]
 
@@ -76,14 +77,7 @@ def _project_file(name: str, folder: Path) -> Path | None:
 
 def _modules(source: str, package: str | None) -> set[str]:
     """The modules that a text imports, as dotted names; `from a import b` gives a and a.b."""
-    plain = "\n".join(
-        "pass" if line.lstrip().startswith(("%", "!", "?")) else line
-        for line in source.splitlines()
-    )
-    try:
-        tree = ast.parse(plain)
-    except (SyntaxError, ValueError):
-        return set()
+    tree = syntax_tree(source)
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
