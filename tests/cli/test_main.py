@@ -73,3 +73,11 @@ def test_nothing_heavy_is_imported_for_help_and_plan(words: list[str], words_fol
 @pytest.fixture(name="words_folder")
 def _words_folder(words: Path) -> Path:
     return words
+
+
+def test_the_package_can_be_called_as_a_module() -> None:
+    """`python -m mlkit` is the command line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mlkit", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("mlkit ")
