@@ -148,7 +148,7 @@ def test_a_lesson_runs_from_top_to_bottom(
     for name in [name for name in os.environ if name.startswith("MLKIT_RUNS")]:
         monkeypatch.delenv(name)
     folder = kit / "notebooks" / "lessons"
-    notebook = nbformat.read(folder / lesson.file.name, as_version=4)
+    notebook = nbformat.read(folder / lesson.file.name, as_version=4)  # type: ignore[no-untyped-call] # untyped
     client = NotebookClient(
         notebook,
         timeout=DEADLINE_S,
