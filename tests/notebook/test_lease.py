@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from mlkit.core.states import Status
 from mlkit.notebook import lease
 from mlkit.notebook.kernels import KernelKind, KernelRequest, Kernels
+from mlkit.notebook.kernels.fork import ForkKernels
 from tests.notebook.conftest import Bench
 
 pytestmark = pytest.mark.kernel
@@ -99,3 +101,24 @@ def test_when_none_answers_the_attempt_fails_with_a_sentence(
     assert error.type == "DeadKernel"
     assert error.message.startswith("the kernel could not be started: ")
     assert len(deaf.asked) == limits
+
+
+def test_a_spare_kernel_is_the_one_that_executes(forked: Bench) -> None:
+    """It was booted with the arguments of an execution, so it need not be thrown away."""
+    kernels = forked.kernels
+    assert isinstance(kernels, ForkKernels)
+    kernels.prepare(1)
+    try:
+        spare = kernels._spares[0].process
+        deadline = time.monotonic() + 30
+        while spare.poll() is None and not spare.pid and time.monotonic() < deadline:
+            time.sleep(0.01)
+        outcome = forked.run("import os\nprint(os.getpid())")
+    finally:
+        kernels.prepare(0)
+    assert int(outcome.log) == spare.pid
+
+
+def test_what_executions_run_is_not_written_into_the_history_of_a_user(bench: Bench) -> None:
+    """Their history stays in memory."""
+    assert bench.run("print(get_ipython().history_manager.hist_file)").log == ":memory:\n"

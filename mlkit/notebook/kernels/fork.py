@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
 from mlkit.notebook.kernels.forking import Zygote
-from mlkit.notebook.kernels.request import KernelKind, KernelRequest
+from mlkit.notebook.kernels.request import USUAL_ARGUMENTS, KernelKind, KernelRequest
 from mlkit.notebook.kernels.spawn import SpawnKernels
 from mlkit.notebook.kernels.surroundings import differing, fixed_at_boot, fixed_at_start
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from mlkit.notebook.kernels.manager import LeashedKernelManager
 
 __all__ = ["ForkKernels"]
-
-# What nbclient and Papermill pass to every kernel.
-USUAL_ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
 
 # mlkit's own part in a notebook; it is cheap, and needed before the first cell.
 CALLED_IN_EVERY_KERNEL = ("mlkit.inside.attempt",)

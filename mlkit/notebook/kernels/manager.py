@@ -18,7 +18,7 @@ from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.client import ReadyClient
 from mlkit.notebook.kernels.leash import Leash
 from mlkit.notebook.kernels.provision import LeashedProvisioner
-from mlkit.notebook.kernels.request import KernelRequest
+from mlkit.notebook.kernels.request import USUAL_ARGUMENTS, KernelRequest
 
 __all__ = ["LeashedKernelManager", "end_kernel", "interrupt", "kill", "shared_context", "wait_dead"]
 
@@ -41,7 +41,11 @@ class LeashedKernelManager(AsyncKernelManager):
     async def start_kernel(  # type: ignore[override] # see above
         self, **kwargs: Any
     ) -> None:
-        """Start the kernel; the request decides working directory and environment."""
+        """Start the kernel; the request decides working directory and environment.
+
+        Without `extra_arguments` its history stays in memory, as nbclient's and Papermill's does.
+        """
+        kwargs.setdefault("extra_arguments", list(USUAL_ARGUMENTS))
         self._attempted_start = True
         if not self.address.file.exists():
             self.address.write()

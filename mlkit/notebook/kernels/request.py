@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 if TYPE_CHECKING:
     from mlkit.notebook.kernels.manager import LeashedKernelManager
 
-__all__ = ["KernelKind", "KernelRequest", "Kernels"]
+__all__ = ["USUAL_ARGUMENTS", "KernelKind", "KernelRequest", "Kernels"]
 
 KernelKind = Literal["fork", "spawn"]
+
+USUAL_ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
+"""What nbclient and Papermill pass to every kernel: no history file of the user's is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
