@@ -31,6 +31,8 @@ class EdgeKind(StrEnum):
     DATA = "data"
     CONDITION = "condition"
     ORDER = "order"
+    BACK = "back"
+    """Leads back to where one came from: only in graphs that are no DAGs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ class Box:
         The values of a mapped stage, each with its state.
     mapped : bool
         Whether it is a mapped stage (whose values may not be known yet).
+    tone : str
+        `critical` or `cycle` sets it off; a word in `note` says the same.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Box:
     status: Status | None = None
     instances: tuple[tuple[str, Status | None], ...] = ()
     mapped: bool = False
+    tone: str = ""
 
     def shown(self, most: int) -> tuple[tuple[str, Status | None], ...]:
         """Choose at most so many instances to show; those that failed come first."""
@@ -69,12 +74,13 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """One arrow: `target` comes after `source`."""
+    """One arrow: `target` comes after `source`; `tone` as of a box."""
 
     source: str
     target: str
     kind: EdgeKind = EdgeKind.DATA
     label: str = ""
+    tone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ __all__ = ["draw_dag"]
 _GAP, _ROW_GAP, _MARGIN, _PAD = 26.0, 44.0, 14.0, 12.0
 _LINE, _NAME_SIZE, _SMALL_SIZE = 17.0, 13.0, 11.5
 _LABEL_HEIGHT, _STACK, _MOST_INSTANCES = 18.0, 4.0, 8
-_PORT = 14.0
+_PORT, _LANE = 14.0, 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +53,17 @@ def draw_dag(dag: Dag, *, styled: bool = True) -> str:
     """
     if not dag.boxes:
         return document(element("text", "no stages", x=8, y=20), (120, 32), dag.title, "No stages.")
-    rows = make_rows([box.name for box in dag.boxes], [(e.source, e.target) for e in dag.links])
-    places, bands = _places(dag, rows)
+    ahead = [link for link in dag.links if link.kind is not EdgeKind.BACK]
+    back = [link for link in dag.links if link.kind is EdgeKind.BACK]
+    rows = make_rows([box.name for box in dag.boxes], [(e.source, e.target) for e in ahead])
+    places, bands = _places(dag, rows, ahead)
     ports = _ports(rows, places)
-    arrows = "".join(_arrow(link, rows, places, ports, bands) for link in dag.links)
-    labels = "".join(_label(link, rows, places, ports) for link in dag.links if link.label)
+    arrows = "".join(_arrow(link, rows, places, ports, bands) for link in ahead)
+    labels = "".join(_label(link, rows, places, ports) for link in ahead if link.label)
     boxes = "".join(_box(box, places[box.name]) for box in dag.boxes)
     width = max(p.x + max(p.width / 2, 1) for p in places.values()) + _MARGIN + _STACK
+    arrows += "".join(_back(link, places, width + _LANE * n) for n, link in enumerate(back))
+    width += _LANE * len(back)
     height = max(p.bottom for p in places.values()) + _MARGIN + _STACK
     return document(
         _head() + arrows + boxes + labels, (width, height), dag.title, dag.describe(), styled=styled
@@ -104,11 +108,13 @@ def _size(box: Box) -> tuple[float, float]:
     return max(96.0, widest + 2 * _PAD + 4), len(lines) * _LINE + 14.0
 
 
-def _places(dag: Dag, rows: Rows) -> tuple[dict[str, _Place], list[tuple[float, float]]]:
+def _places(
+    dag: Dag, rows: Rows, links: list[Link]
+) -> tuple[dict[str, _Place], list[tuple[float, float]]]:
     """Give every box and bend its place, and every row its top and bottom."""
     sizes = {box.name: _size(box) for box in dag.boxes}
     room = {name: width for name, (width, _) in sizes.items()}
-    for link in dag.links:
+    for link in links:
         if link.label:
             room[link.target] = max(room[link.target], width_of(link.label, _SMALL_SIZE) + 16)
     centres = place(rows, room, _GAP)
@@ -116,7 +122,7 @@ def _places(dag: Dag, rows: Rows) -> tuple[dict[str, _Place], list[tuple[float, 
     bands: list[tuple[float, float]] = []
     top = _MARGIN
     for row in rows.rows:
-        most_labels = max(sum(1 for e in dag.links if e.label and e.target == n) for n in row)
+        most_labels = max(sum(1 for e in links if e.label and e.target == n) for n in row)
         top += (_ROW_GAP if bands else 0.0) + most_labels * _LABEL_HEIGHT
         height = max(sizes.get(name, (0.0, 0.0))[1] for name in row)
         for name in row:
@@ -161,8 +167,23 @@ def _arrow(
         middle = (floor + top) / 2
         d += f" C{x1:.1f},{middle:.1f} {x2:.1f},{middle:.1f} {x2:.1f},{top:.1f}"
         y = top
+    return _drawn(link, d)
+
+
+def _back(link: Link, places: Mapping[str, _Place], lane: float) -> str:
+    """Lead an arrow out on the right and back up, in a lane of its own."""
+    source, target = places[link.source], places[link.target]
+    x1, x2 = source.x + source.width / 2, target.x + target.width / 2
+    y1, y2 = source.y + source.height * 0.7, target.y + target.height * 0.3
+    pull = (lane - (x1 + x2) / 8) / 0.75
+    d = f"M{x1:.1f},{y1:.1f} C{pull:.1f},{y1:.1f} {pull:.1f},{y2:.1f} {x2:.1f},{y2:.1f}"
+    return _drawn(link, d)
+
+
+def _drawn(link: Link, d: str) -> str:
     hint = element("title", text(_words(link)))
-    return element("path", hint, d=d, class_=f"arrow {link.kind}", marker_end="url(#mlkit-tip)")
+    kind = f"arrow {link.kind}" + (f" tone-{link.tone}" if link.tone else "")
+    return element("path", hint, d=d, class_=kind, marker_end="url(#mlkit-tip)")
 
 
 def _words(link: Link) -> str:
@@ -170,6 +191,7 @@ def _words(link: Link) -> str:
         EdgeKind.DATA: "reads what it wrote",
         EdgeKind.CONDITION: "on condition",
         EdgeKind.ORDER: "order only",
+        EdgeKind.BACK: "closes a cycle",
     }
     return f"{link.source} → {link.target}: {link.label or plain[link.kind]}"
 
@@ -208,4 +230,5 @@ def _box(box: Box, here: _Place) -> str:
         parts.append(element("text", text(line), x=left + _PAD, y=y, class_=kind))
     words = SIGNS[box.status].word if isinstance(box.status, Status) else "stage"
     hint = element("title", text(f"{box.name}: {words}"))
-    return element("g", hint + "".join(parts), class_=f"box state-{status}")
+    kind = f"box state-{status}" + (f" tone-{box.tone}" if box.tone else "")
+    return element("g", hint + "".join(parts), class_=kind)
