@@ -10,7 +10,7 @@ LAB_SETTINGS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "f
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install run test lab check format test-slow bench bench-peers exercises clean
+.PHONY: help install run test lab check format test-slow bench bench-peers exercises site clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -58,5 +58,8 @@ bench: install  ## measure mlkit against Papermill, side by side, and write docs
 bench-peers: install  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers
 
+site: install  ## lessons and exercises as a static site, in site/
+	$(BIN)/mlkit render --to site
+
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site grades test-artifacts
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts

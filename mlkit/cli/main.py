@@ -26,6 +26,7 @@ COMMANDS = {
     "clean": "Remove old runs and artifacts that nothing refers to.",
     "exercises": "Say which exercises are solved.",
     "grade": "Grade exercise notebooks.",
+    "render": "Render lessons and exercises as a site.",
     "doctor": "Check the installation, and say what to do about what is missing.",
 }
 """Each command with its line in the help; the function of that name stands in the file of that

@@ -1,0 +1,83 @@
+"""`mlkit render`: lessons and exercises as a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption
+
+__all__ = ["render"]
+
+
+def render(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The folder that holds notebooks/ and exercises/ (default: this checkout).",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The site's folder.")] = Path(
+        "site"
+    ),
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="NAME",
+            help="Only pages whose file begins so (05, 05-idempotency). May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="How many run at once (default: the cores)."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Execute again what was executed before.")
+    ] = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Render lessons and exercises as a static site: executed, and readable without a network.
+
+    Every notebook is executed in a copy of its folder; what was executed before is used again
+    while neither the notebook nor mlkit has changed. The site is replaced when the new one is
+    whole. It needs no server: open index.html, or put the folder on any web server.
+
+    \b
+    Examples
+      mlkit render --open
+      mlkit render --only 05 --to /tmp/lesson
+
+    Exit codes: 0 done, 1 a notebook or the builder failed, 2 bad usage.
+    """
+    from mlkit import api
+    from mlkit.cli.output import print_json, say
+    from mlkit.rendering.building import build_site, check_builder, check_target
+    from mlkit.rendering.execution import Execution, execute_pages
+    from mlkit.rendering.pages import find_pages, find_root, select
+
+    check_builder()
+    target = check_target(to)
+    root = find_root(folder)
+    pages = select(find_pages(root), only or ())
+    how = Execution(
+        root=root,
+        cache=root / ".rendered",
+        workers=workers or api.default_workers(),
+        fresh=fresh,
+    )
+    notebooks = execute_pages(pages.values(), how, say)
+    say(f"Sphinx builds {len(pages)} pages …")
+    first = build_site(pages, notebooks, root, target)
+    if as_json:
+        print_json({"site": str(target), "index": str(first), "pages": list(pages)})
+    else:
+        typer.echo(str(first))
+    if open_it and typer.launch(first.as_uri()) != 0:
+        say(f"No browser could be opened; open {first} yourself.")

@@ -1,0 +1,1 @@
+"""Lessons, exercises and stage notebooks as a static site: executed, shaped, built by Sphinx."""

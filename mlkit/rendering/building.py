@@ -1,0 +1,185 @@
+"""Build the site with Sphinx, MyST-NB and the theme Furo, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import ExecutionError, MissingExtraError, UsageError
+from mlkit.rendering.pages import CHAPTERS, Page
+from mlkit.rendering.shaping import shape
+
+__all__ = ["build_site", "check_builder", "check_target"]
+
+_MARK = ".mlkit-site"
+_ASSETS = ("conf.py", "site.css", "site.js", "favicon.svg")
+
+
+def check_builder() -> None:
+    """See that the site builder is installed.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not.
+    """
+    missing = [name for name in ("sphinx", "myst_nb", "furo") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"the site builder is not installed ({', '.join(missing)})",
+            remedy="Install the extra: pip install 'mlkit[site]'",
+        )
+
+
+def check_target(to: Path) -> Path:
+    """See that a folder may be replaced by the site: it is new, empty, or an earlier site.
+
+    Raises
+    ------
+    UsageError
+        If it holds something else.
+    """
+    to = to.expanduser().absolute()
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{to} is a file", remedy="Name a folder with --to")
+    if to.is_dir() and any(to.iterdir()) and not (to / _MARK).exists():
+        raise UsageError(
+            f"{to} holds something else than a site of mlkit",
+            remedy="Name another folder with --to, or empty that one",
+        )
+    return to
+
+
+def build_site(
+    pages: Mapping[str, Page], notebooks: Mapping[str, Mapping[str, Any]], root: Path, to: Path
+) -> Path:
+    """Write the site's sources, have Sphinx build them, and put the result in place.
+
+    Parameters
+    ----------
+    pages : mapping of str to Page
+        The pages in their order.
+    notebooks : mapping of str to mapping
+        Page name → executed notebook.
+    root : Path
+        The checkout.
+    to : Path
+        The folder of the site; an earlier site is replaced when the new one is whole.
+
+    Returns
+    -------
+    Path
+        The site's first page.
+
+    Raises
+    ------
+    ExecutionError
+        If Sphinx finds a fault, for example a link that leads nowhere.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlkit-site-") as folder:
+        sources, built = Path(folder) / "sources", Path(folder) / "built"
+        _write_sources(pages, notebooks, root, sources)
+        _run_sphinx(sources, built)
+        (built / _MARK).write_text("made by mlkit render\n", encoding="utf-8")
+        _put_in_place(built, to)
+    return to / "index.html"
+
+
+def _write_sources(
+    pages: Mapping[str, Page],
+    notebooks: Mapping[str, Mapping[str, Any]],
+    root: Path,
+    sources: Path,
+) -> None:
+    sources.mkdir()
+    for name in _ASSETS:
+        text = files("mlkit.rendering").joinpath(f"sphinx/{name}").read_text(encoding="utf-8")
+        place = sources / name if name == "conf.py" else sources / "_static" / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    (sources / "index.md").write_text(_index(pages), encoding="utf-8")
+    for name, page in pages.items():
+        source = json.loads(page.path.read_text(encoding="utf-8"))
+        place = sources / f"{name}.ipynb"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shaped = shape(notebooks[name], source)
+        text = json.dumps(_with_links(shaped, page, pages, root), ensure_ascii=False)
+        place.write_text(text, encoding="utf-8")
+
+
+def _with_links(
+    notebook: dict[str, Any], page: Page, pages: Mapping[str, Page], root: Path
+) -> dict[str, Any]:
+    """The notebook with links to files that are no pages of the site turned into their names."""
+
+    def replaced(match: re.Match[str]) -> str:
+        target = match[2].partition("#")[0]
+        if not target or "://" in target or target.startswith("mailto:"):
+            return match[0]
+        path = Path(os.path.normpath(page.path.parent / target))
+        name = (
+            path.relative_to(root).with_suffix("").as_posix() if path.is_relative_to(root) else ""
+        )
+        is_page = path.suffix == ".ipynb" and name in pages
+        return match[0] if is_page else f"{match[1]} (`{target}`)"
+
+    cells = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = re.sub(r"(?<!!)\[([^\]\[]+)\]\(([^)\s]+)\)", replaced, "".join(cell["source"]))
+            cell = {**cell, "source": text}
+        cells.append(cell)
+    return {**notebook, "cells": cells}
+
+
+def _index(pages: Mapping[str, Page]) -> str:
+    """The first page: what this is, and a table of contents, chapter by chapter."""
+    lines = [files("mlkit.rendering").joinpath("sphinx/index.md").read_text(encoding="utf-8")]
+    for chapter in CHAPTERS:
+        names = [name for name, page in pages.items() if page.chapter == chapter]
+        if names:
+            lines += ["```{toctree}", f":caption: {chapter.name}", ":maxdepth: 1", "", *names]
+            lines += ["```", ""]
+    return "\n".join(lines)
+
+
+def _run_sphinx(sources: Path, built: Path) -> None:
+    """Run Sphinx; its warnings are faults, since each is a broken link or a page lost."""
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(sources / ".doctrees")]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *options, str(sources), str(built)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    if done.returncode != 0:
+        told = done.stderr.replace(f"{sources}{os.sep}", "").strip()
+        raise ExecutionError(
+            f"the site was not built:\n{told}",
+            remedy="Correct these places; the site that was there before is untouched",
+        )
+
+
+def _put_in_place(built: Path, to: Path) -> None:
+    """Move the site beside its place, then swap."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    aside = to.with_name(f".{to.name}-{secrets.token_hex(4)}")
+    old = to.with_name(f".{to.name}-old-{secrets.token_hex(4)}")
+    shutil.copytree(built, aside)
+    if to.exists():
+        to.rename(old)
+    aside.rename(to)
+    shutil.rmtree(old, ignore_errors=True)
