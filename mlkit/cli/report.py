@@ -21,6 +21,7 @@ class ReportFormat(StrEnum):
     """The forms that a report can take."""
 
     HTML = "html"
+    PDF = "pdf"
 
 
 def report(
@@ -35,7 +36,7 @@ def report(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="The file (default: report.html in the run's folder).",
+            help="The file (default: report.html or report.pdf in the run's folder).",
             show_default=False,
         ),
     ] = None,
@@ -47,27 +48,44 @@ def report(
 
     The verdict first; then failures, the graph, the timeline, parameters, stages, metrics and
     pictures, and each stage's executed notebook. The page runs no script and loads nothing from
-    the network, so it can be mailed or kept.
+    the network, so it can be mailed or kept. A PDF holds the same, with everything unfolded; it is
+    printed by an installed Chromium or Chrome (MLKIT_CHROMIUM names another one).
 
     \b
     Examples
       mlkit report latest --open
       mlkit report latest --out report.html
+      mlkit report latest --to pdf
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json, say
-    from mlkit.reports.html import write_report
 
     record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir))
-    target = out if out is not None else Path(record.runs_dir) / record.run_id / "report.html"
-    file = write_report(record, target, pipeline=_pipeline(record)).absolute()
+    default = Path(record.runs_dir) / record.run_id / f"report.{to.value}"
+    file = _write(record, to, out if out is not None else default).absolute()
     if as_json:
         print_json({"run_id": record.run_id, "format": to.value, "file": str(file)})
     else:
         typer.echo(str(file))
     if open_it and typer.launch(file.as_uri()) != 0:
         say(f"No browser could be opened; open {file} yourself.")
+
+
+def _write(record: RunRecord, to: ReportFormat, target: Path) -> Path:
+    """Write the report in the form that was asked for."""
+    import tempfile
+
+    from mlkit.reports.html import write_report
+
+    if to is ReportFormat.HTML:
+        return write_report(record, target, pipeline=_pipeline(record))
+    from mlkit.reports.pdf import find_browser, print_pdf
+
+    browser = find_browser()
+    with tempfile.TemporaryDirectory(prefix="mlkit-report-") as folder:
+        page = write_report(record, Path(folder) / "report.html", pipeline=_pipeline(record))
+        return print_pdf(page, target, browser)
 
 
 def _pipeline(record: RunRecord) -> Pipeline | None:
