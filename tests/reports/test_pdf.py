@@ -16,14 +16,14 @@ from mlkit.reports.pdf import BROWSER_VARIABLE, find_browser, print_pdf
 
 
 @pytest.mark.browser
-def test_a_pdf_holds_the_whole_report(red: RunRecord, tmp_path: Path) -> None:
+def test_a_pdf_holds_the_whole_report(green: RunRecord, tmp_path: Path) -> None:
     """Its verdict, every stage, and what is folded on the page."""
-    page = write_report(red, tmp_path / "a {page}.html")
+    page = write_report(green, tmp_path / "a {page}.html")
     file = print_pdf(page, tmp_path / "new folder" / "report.pdf", find_browser())
     text = "".join(page.extract_text() for page in PdfReader(file).pages)
     flat = "".join(unicodedata.normalize("NFKC", text).split())
-    assert "".join(red.run_id.split()) in flat
-    assert [stage for stage in red.stages if "".join(stage.split()) not in flat] == []
+    assert "".join(green.run_id.split()) in flat
+    assert [stage for stage in green.stages if "".join(stage.split()) not in flat] == []
     assert "Whatitreceived" in flat
     assert [p.name for p in file.parent.iterdir()] == ["report.pdf"]
 
