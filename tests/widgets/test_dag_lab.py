@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mlkit.widgets import DagLab
 from mlkit.widgets.dag_picture import draw_sketch, explain
 from mlkit.widgets.dag_sketch import DagSketch, example
-
-
-def _press(lab: Any, label: str) -> None:
-    found = [b for b in _all(lab) if getattr(b, "description", "") == label]
-    assert len(found) == 1, label
-    found[0].click()
-
-
-def _all(widget: Any) -> list[Any]:
-    below = [inner for child in getattr(widget, "children", ()) for inner in _all(child)]
-    return [widget, *below]
-
-
-def _control(lab: Any, label: str) -> Any:
-    (found,) = [w for w in _all(lab) if getattr(w, "description", "") == label]
-    return found
+from tests.widgets.controls import control, press
 
 
 def _say(lab: DagLab) -> str:
@@ -42,8 +25,8 @@ def test_it_opens_with_order_levels_and_critical_path() -> None:
 def test_a_cycle_is_named_edge_by_edge_as_it_closes() -> None:
     """The edge that closed it comes last, and taking it away heals the graph."""
     lab = DagLab()
-    _control(lab, "edge from").value, _control(lab, "to").value = "evaluate", "features"
-    _press(lab, "Add edge")
+    control(lab, "edge from").value, control(lab, "to").value = "evaluate", "features"
+    press(lab, "Add edge")
     said = _say(lab)
     edges = ["features → train", "train → evaluate", "evaluate → features"]
     places = [said.index(f"<li>{edge}:") for edge in edges]
@@ -51,29 +34,29 @@ def test_a_cycle_is_named_edge_by_edge_as_it_closes() -> None:
     assert "evaluate → features closed the cycle" in said
     assert "Not a DAG: the cycle features → train → evaluate → features" in lab._shown.markup
     assert 'class="arrow back tone-cycle"' in lab._shown.markup
-    _press(lab, "Remove edge")
+    press(lab, "Remove edge")
     assert "✓ A DAG." in _say(lab)
 
 
 def test_stages_are_added_changed_and_removed() -> None:
     """Durations can be edited, and the critical path follows."""
     lab = DagLab()
-    _control(lab, "stage").value, _control(lab, "seconds").value = "tune", 30
-    _press(lab, "Add or change stage")
+    control(lab, "stage").value, control(lab, "seconds").value = "tune", 30
+    press(lab, "Add or change stage")
     assert "<code>tune</code> → <code>evaluate</code>, 40 s" in _say(lab)
-    _press(lab, "Remove stage")
+    press(lab, "Remove stage")
     assert "tune" not in lab.sketch.durations_s
-    assert _control(lab, "to").options == ("collect", "clean", "features", "train", "evaluate")
-    _press(lab, "Undo")
-    _press(lab, "Undo")
+    assert control(lab, "to").options == ("collect", "clean", "features", "train", "evaluate")
+    press(lab, "Undo")
+    press(lab, "Undo")
     assert lab.sketch == example()
 
 
 def test_a_mistake_is_said_and_changes_nothing() -> None:
     """With the remedy, and with what was typed escaped."""
     lab = DagLab()
-    _control(lab, "stage").value = "<b>"
-    _press(lab, "Remove stage")
+    control(lab, "stage").value = "<b>"
+    press(lab, "Remove stage")
     assert "there is no stage &#x27;&lt;b&gt;&#x27;" in _say(lab)
     assert lab.sketch == example()
 
@@ -81,11 +64,11 @@ def test_a_mistake_is_said_and_changes_nothing() -> None:
 def test_it_can_be_emptied_and_started_again() -> None:
     """An empty lab says what to do."""
     lab = DagLab()
-    _press(lab, "Empty")
+    press(lab, "Empty")
     assert "no stage yet" in _say(lab)
-    _press(lab, "Add edge")
+    press(lab, "Add edge")
     assert "there is no stage ''" in _say(lab).replace("&#x27;", "'")
-    _press(lab, "Start again")
+    press(lab, "Start again")
     assert lab.sketch == example()
 
 
