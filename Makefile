@@ -10,7 +10,8 @@ LAB_SETTINGS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "f
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install run test lab check format test-slow bench bench-peers exercises site clean
+.PHONY: help install run test lab check format test-slow bench bench-peers exercises site clean \
+  engines airflow kubeflow prefect test-engines
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,7 +33,22 @@ run: install  ## run the flights pipeline on the real data and write its report
 lab: install  ## open JupyterLab on the page to start with
 	$(BIN)/jupyter lab $(ROOT_OPTION) --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb $(LAB)
 
-test: check  ## run every check that CI runs
+engines: .venv-airflow/.installed .venv-kubeflow/.installed .venv-prefect/.installed  ## set up the engines, each in an environment of its own
+.venv-%/.installed: requirements-%.lock
+	@[ -x $(@D)/bin/python ] || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+airflow: install .venv-airflow/.installed  ## set up Airflow and run the flights pipeline on it
+	$(BIN)/mlkit run notebooks/flights --on airflow --report
+
+kubeflow: install .venv-kubeflow/.installed  ## set up Kubeflow Pipelines and run the flights pipeline on it
+	$(BIN)/mlkit run notebooks/flights --on kubeflow --report
+
+prefect: install .venv-prefect/.installed  ## set up Prefect and run the flights pipeline on it
+	$(BIN)/mlkit run notebooks/flights --on prefect --report
+
+test: check engines  ## run every check that CI runs
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
 check: install
@@ -44,6 +60,9 @@ check: install
 
 test-slow: install  ## run the suites that take long: many random kills, the whole abuse suite
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST)
+
+test-engines: install engines  ## run everything on every engine, also what takes long
+	$(BIN)/python -m pytest -m engine --timeout 900 $(PYTEST)
 
 format: install  ## put the code into its form
 	$(BIN)/ruff check --fix .
@@ -62,4 +81,4 @@ site: install  ## lessons and exercises as a static site, in site/
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts
+	rm -rf $(VENV) .venv-airflow .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts

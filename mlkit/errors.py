@@ -11,6 +11,7 @@ from pathlib import Path
 
 __all__ = [
     "ConfigurationError",
+    "EngineError",
     "ExecutionError",
     "GradingError",
     "MissingExtraError",
@@ -19,6 +20,7 @@ __all__ = [
     "PipelineError",
     "RunsFolderError",
     "UnknownRunError",
+    "UnsupportedByEngineError",
     "UsageError",
 ]
 
@@ -135,3 +137,15 @@ class MissingExtraError(MlkitError):
 
 class GradingError(MlkitError):
     """A submission, an exercise or the grader's own surroundings cannot be used."""
+
+
+class EngineError(MlkitError):
+    """An engine's environment is missing, or the engine could not be started."""
+
+    usual_remedy = "'mlkit doctor' says which engines are there"
+
+
+class UnsupportedByEngineError(MlkitError):
+    """A pipeline asks for what an engine cannot express; it is refused, never dropped."""
+
+    usual_remedy = "docs/engines.md shows what each engine can express"

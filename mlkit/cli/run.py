@@ -71,6 +71,24 @@ def run(
             "This is what an orchestrator's task calls.",
         ),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="ENGINE",
+            help="Run it on airflow, kubeflow or prefect, in that engine's own environment.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            metavar="URL",
+            help="With --on: the engine's server that shall run it.",
+            show_default=False,
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show the tracebacks of failed notebooks.")
     ] = False,
@@ -84,10 +102,13 @@ def run(
       mlkit run -p rows=5000 --report        another parameter, and a report
       mlkit run --until features             one stage and its upstream
       mlkit run --force train                one stage again, though unchanged
+      mlkit run --on airflow                 the same notebooks, run by Airflow
 
     Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,
     130 interrupted.
     """
+    from dataclasses import replace
+
     from mlkit import api
     from mlkit.cli.options import check_kernel, layers_of, pipeline_path
     from mlkit.cli.running import exit_code, observed, show_end
@@ -104,15 +125,30 @@ def run(
         kernel=kernel,
         run_id=run_id,
     )
+    if on is not None or host is not None:
+        _check_engine_options(on, options)
     with observed() as services:
-        record = api.run(
-            loaded,
-            layers=layers_of(assignments, files),
-            options=options,
-            workers=workers or api.default_workers(),
-            runs_dir=runs_dir,
-            services=services,
-        )
+        if on is not None:
+            from mlkit.api.engines import run_on
+
+            record = run_on(
+                loaded,
+                on,
+                layers=layers_of(assignments, files),
+                options=replace(options, workers=workers or api.default_workers()),
+                runs_dir=runs_dir,
+                services=services,
+                host=host,
+            )
+        else:
+            record = api.run(
+                loaded,
+                layers=layers_of(assignments, files),
+                options=options,
+                workers=workers or api.default_workers(),
+                runs_dir=runs_dir,
+                services=services,
+            )
     task = only if run_id is not None else None
     show_end(record, loaded, report=report, verbose=verbose, as_json=as_json, joined=task)
     raise typer.Exit(exit_code(record, task))
@@ -127,3 +163,18 @@ def _options(*, force: list[str] | None, kernel: str, **rest: object) -> RunOpti
     fields: Any = rest
     kind: Any = kernel
     return RunOptions(force=chosen, kernel=kind, **fields)
+
+
+def _check_engine_options(on: str | None, options: RunOptions) -> None:
+    """Refuse what goes with one process only, before anything runs."""
+    from mlkit.errors import UsageError
+
+    if on is None:
+        raise UsageError("--host goes with --on", remedy="Name the engine: --on kubeflow")
+    for name in ("until", "only", "run_id", "fail_fast"):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} does not go with --on: the engine runs the whole "
+                "pipeline",
+                remedy="Leave it out, or run here without --on",
+            )

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlkit.cli.output import print_json, say
 
@@ -80,7 +80,7 @@ def show_end(
     text = _task_text(record) if joined else summary(record, folder=Path.cwd(), report=page)
     if as_json:
         say(text)
-        print_json(record.to_json())
+        print_json(record.to_json() if joined is None else _task_document(record, pipeline))
     else:
         print_text(text)
 
@@ -109,6 +109,18 @@ def _only(record: RunRecord, joined: str) -> RunRecord:
         started=min(times, default=record.started),
         ended=max(ends, default=record.ended or record.started),
     )
+
+
+def _task_document(record: RunRecord, pipeline: Pipeline) -> dict[str, Any]:
+    """The document of a task: a failure says whether the stage's policy would try again."""
+    from mlkit.driver.joined import may_retry
+
+    document = record.to_json()
+    for key, item in record.stages.items():
+        if item.error is not None:
+            retry = pipeline.stages[item.stage].retry
+            document["stages"][key]["error"]["retryable"] = may_retry(item, retry)
+    return document
 
 
 def _task_text(record: RunRecord) -> str:

@@ -153,6 +153,8 @@ class StageRecord:
         The stored result (a row of `fingerprints`) that it made or reused.
     source_run : str, optional
         The run that computed a reused result.
+    engine_task : str, optional
+        The task that an engine ran it as.
     """
 
     id: str
@@ -169,6 +171,7 @@ class StageRecord:
     critical: bool = True
     result: int | None = None
     source_run: str | None = None
+    engine_task: str | None = None
 
     @property
     def attempts(self) -> int:
@@ -215,6 +218,7 @@ class StageRecord:
             "parameters": encode(self.parameters),
             "inputs": encode(self.inputs),
             "source_run": self.source_run,
+            "engine_task": self.engine_task,
         }
 
 
@@ -236,6 +240,8 @@ class RunRecord:
         Its state; `running` in the record of a process that is gone means that it was killed.
     stages : mapping of str to StageRecord
         By instance id, in the order in which the pipeline lists them.
+    engine : mapping, optional
+        The engine that ran it, as `name`, and its own id of the run, as `run_id`.
     """
 
     run_id: str
@@ -251,6 +257,7 @@ class RunRecord:
     edges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     complete: bool = True
+    engine: Mapping[str, str] | None = None
 
     @property
     def seconds(self) -> float:
@@ -282,6 +289,7 @@ class RunRecord:
             "started": self.started,
             "ended": self.ended,
             "complete": self.complete,
+            "engine": None if self.engine is None else dict(self.engine),
             "options": encode(self.options),
             "edges": {name: list(upstream) for name, upstream in self.edges.items()},
             "warnings": list(self.warnings),

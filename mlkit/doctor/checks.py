@@ -15,6 +15,9 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Literal
 
+from mlkit.engines.environments import engine_version, find_python
+from mlkit.engines.registry import ENGINES, Engine
+
 __all__ = ["Finding", "all_checks"]
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -68,6 +71,8 @@ def all_checks(runs_dir: Path) -> Iterator[Check]:
     yield partial(check_disk, runs_dir)
     for extra in EXTRAS:
         yield partial(check_extra, extra)
+    for engine in ENGINES.values():
+        yield partial(check_engine, engine)
     yield check_sandbox
     yield partial(check_kernel, "spawn")
     yield partial(check_kernel, "fork")
@@ -180,6 +185,21 @@ def check_extra(extra: str) -> Finding:
         state="missing",
         detail=f"not installed; it is for {purpose}",
         remedy=f"pip install 'mlkit[{extra}]'",
+    )
+
+
+def check_engine(engine: Engine) -> Finding:
+    """An engine's own environment is there."""
+    python = find_python(engine, os.environ)
+    version = None if python is None else engine_version(engine, python)
+    if version is not None:
+        detail = f"{engine.title} {version} ({python})"
+        return Finding(title=engine.name, state="ok", detail=detail)
+    return Finding(
+        title=engine.name,
+        state="missing",
+        detail=f"{engine.title} is not there; it is for 'mlkit run --on {engine.name}'",
+        remedy=engine.remedy,
     )
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.core.events import EventKind
 from mlkit.core.record import ErrorRecord
-from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.core.states import Status
 from mlkit.driver.notify import Notifications
+from mlkit.driver.telling import message_of
 
 if TYPE_CHECKING:
     from mlkit.driver.loop import Loop
@@ -98,15 +99,9 @@ class Endings:
     def _notify(self, instance_id: str) -> None:
         record = self.state.records[instance_id]
         urls = self.context.configuration.notify[record.stage]
-        run = f"{self.context.pipeline.name} {self.context.record.run_id}"
-        if record.status is Status.FAILED and urls.on_failure:
-            error = record.error
-            body = f"Run {run}: {error.type}: {error.message}" if error else f"Run {run}"
-            title = f"Stage '{instance_id}' failed"
-            self.notifications.send(instance_id, urls.on_failure, title, body)
-        elif record.status in SUCCESSFUL and urls.on_success:
-            title = f"Stage '{instance_id}' {record.status.value}"
-            self.notifications.send(instance_id, urls.on_success, title, f"Run {run}")
+        message = message_of(self.context.record, record, urls)
+        if message is not None:
+            self.notifications.send(instance_id, *message)
 
 
 def short(error: ErrorRecord | None) -> dict[str, Any] | None:

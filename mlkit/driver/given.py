@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 from mlkit.core.graph import ancestors
 from mlkit.core.pipeline import ExternalFile, Node, Pipeline, Stage, StageOutput
@@ -11,14 +10,14 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.core.triggers import Verdict, judge
 from mlkit.driver.commit import Committer
+from mlkit.driver.joined import expected_ids, with_uncalled
 from mlkit.driver.selecting import Selection
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast, Forecaster
-from mlkit.planner.mapping import MappingError, instances_of
 
-__all__ = ["check_wanted", "expected_ids", "forecast_given", "joined_given", "place_given"]
+__all__ = ["check_wanted", "forecast_given", "joined_given", "place_given"]
 
 
 def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast]:
@@ -80,7 +79,7 @@ def joined_given(
     UsageError
         If an artifact that the selected stage reads was not made in that run.
     """
-    stages = {} if record is None else dict(record.stages)
+    stages = {} if record is None else with_uncalled(pipeline, record.stages)
     given = {key: item for key, item in stages.items() if item.stage not in selection.stages}
     for name in selection.stages:
         stage = pipeline.stages[name]
@@ -114,9 +113,9 @@ def _check(
 ) -> None:
     node = source.node
     wanted = {str(node)}
-    if node.value is None:
-        wanted = expected_ids(pipeline.stages[node.stage], given) or wanted
     there = {record.id: record.status for record in _at(node, given)}
+    if node.value is None and there != {node.stage: Status.SKIPPED}:
+        wanted = expected_ids(pipeline.stages[node.stage], given) or wanted
     missing = sorted(wanted - there.keys())
     unfit = [key for key, status in there.items() if not _is_fit(status, starts=starts)]
     if not missing and not unfit:
@@ -134,21 +133,6 @@ def _is_fit(status: Status, *, starts: bool) -> bool:
     if status in (*SUCCESSFUL, Status.SKIPPED):
         return True
     return starts and status in (Status.FAILED, Status.UPSTREAM_FAILED)
-
-
-def expected_ids(stage: Stage, given: Mapping[str, StageRecord]) -> set[str] | None:
-    """The ids of all instances of a stage; None if its values are not known yet."""
-
-    def find(node: Node, output: str) -> Path | None:
-        for record in _at(node, given):
-            if output in record.artifacts:
-                return Path(record.artifacts[output].path)
-        return None
-
-    try:
-        return {instance.id for instance in instances_of(stage, find)} or {stage.name}
-    except MappingError:
-        return None
 
 
 def check_wanted(

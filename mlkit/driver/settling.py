@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mlkit.core.events import EventKind
-from mlkit.core.record import RunRecord
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.driver.context import Context
 from mlkit.driver.interrupts import interruptible
-from mlkit.driver.joined import joined_status
+from mlkit.driver.joined import is_inferred, joined_status, with_uncalled
 from mlkit.driver.loop import Loop
+from mlkit.driver.state import INSTANCES_PER_STAGE
+from mlkit.store.database import Database
+from mlkit.store.folder import RunsFolder
 
-__all__ = ["settle"]
+__all__ = ["point_latest", "settle", "write_uncalled"]
 
 
 def settle(context: Context, *, is_new: bool) -> RunRecord:
@@ -87,7 +91,7 @@ def _finish(context: Context, status: RunStatus) -> RunRecord:
         context.database.save_run(record)
         context.write_record(record)
         if record.complete and record.ok:
-            _point_latest(context, record)
+            point_latest(context.runs, context.database, record)
     counts: dict[str, int] = {}
     for stage in record.stages.values():
         counts[stage.status.value] = counts.get(stage.status.value, 0) + 1
@@ -104,17 +108,32 @@ def _joined(context: Context, record: RunRecord) -> RunRecord:
     """The whole run as the database knows it, others' stages included; ended when all are."""
     whole = context.database.load_run(record.run_id)
     assert whole is not None
-    status = joined_status(context.pipeline, whole.stages)
+    stages = write_uncalled(context.pipeline, whole, context.database)
+    status = joined_status(context.pipeline, stages)
     ended = None if status is RunStatus.RUNNING else record.ended
-    return replace(record, stages=whole.stages, status=status, ended=ended)
+    return replace(record, stages=stages, status=status, ended=ended)
 
 
-def _point_latest(context: Context, record: RunRecord) -> None:
-    """Point `latest` at the run, unless it shows a newer one that has succeeded already."""
-    newest = context.runs.latest_id()
-    shown = None if newest in (None, record.run_id) else context.database.load_run(str(newest))
+def write_uncalled(
+    pipeline: Pipeline, record: RunRecord, database: Database
+) -> dict[str, StageRecord]:
+    """Write down the stages that are not to run and that nobody called; gives all stages."""
+    stages = with_uncalled(pipeline, record.stages)
+    database.drop_stages(record.run_id, record.stages.keys() - stages.keys())
+    for place, name in enumerate(pipeline.stages):
+        fresh = [r for r in stages.values() if r.stage == name and is_inferred(r)]
+        for rank, item in enumerate(fresh):
+            if record.stages.get(item.id) != item:
+                database.save_stage(record.run_id, item, place * INSTANCES_PER_STAGE + rank)
+    return stages
+
+
+def point_latest(runs: RunsFolder, database: Database, record: RunRecord) -> None:
+    """Point `latest` at a run, unless it shows a newer one that has succeeded already."""
+    newest = runs.latest_id()
+    shown = None if newest in (None, record.run_id) else database.load_run(str(newest))
     if shown is None or not shown.ok or shown.started <= record.started:
-        context.runs.set_latest(record.run_id)
+        runs.set_latest(record.run_id)
 
 
 @contextlib.contextmanager

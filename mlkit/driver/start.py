@@ -10,12 +10,13 @@ from pathlib import Path
 from mlkit.core.configuration import Configuration
 from mlkit.core.graph import edges
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.policies import Retry
+from mlkit.core.policies import Notify, Retry
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus
 from mlkit.driver.commit import Committer
 from mlkit.driver.context import Context
+from mlkit.driver.engine_ids import engine_ids
 from mlkit.driver.given import check_wanted, forecast_given, joined_given, place_given
 from mlkit.driver.journal import Journal
 from mlkit.driver.machinery import Machinery
@@ -109,6 +110,10 @@ class _Run:
         self.services = services
         self.runs = RunsFolder(runs_dir)
         self.store = ArtifactStore(self.runs.store)
+        self.engine = engine_ids(self.services.environ) if self.joins else None
+        if self.engine is not None and self.engine.notifies:
+            silent = dict.fromkeys(configuration.notify, Notify())
+            self.configuration = replace(configuration, notify=silent)
 
     @property
     def joins(self) -> bool:
@@ -221,6 +226,7 @@ class _Run:
             given,
             selection.wanted,
             {key: item.history for key, item in stages.items()},
+            None if self.engine is None else self.engine.task_id or None,
         )
 
     def _record(
@@ -233,6 +239,7 @@ class _Run:
                 ended=None,
                 file=str(self.pipeline.file),
                 edges=edges(self.pipeline),
+                engine=earlier.engine if self.engine is None else self.engine.run,
             )
         complete = self.joins or selection.is_complete(self.pipeline)
         options = self.options.to_json()
@@ -252,6 +259,7 @@ class _Run:
             },
             edges=edges(self.pipeline),
             complete=complete,
+            engine=None if self.engine is None else self.engine.run,
         )
 
 

@@ -11,9 +11,9 @@ from mlkit.core.pipeline import Instance, Node, Pipeline
 from mlkit.core.record import ArtifactRecord, AttemptRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 
-__all__ = ["RunState"]
+__all__ = ["INSTANCES_PER_STAGE", "RunState"]
 
-_INSTANCES_PER_STAGE = 1_000_000
+INSTANCES_PER_STAGE = 1_000_000
 
 
 class RunState:
@@ -31,6 +31,8 @@ class RunState:
         Of a mapped stage: the one instance that is to be run.
     histories : mapping of str to tuple of AttemptRecord
         The attempts that instances of this run have had already.
+    engine_task : str, optional
+        The task as which an engine runs the selected stages.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class RunState:
         given: Mapping[str, StageRecord] | None = None,
         wanted: str | None = None,
         histories: Mapping[str, tuple[AttemptRecord, ...]] | None = None,
+        engine_task: str | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.wanted = wanted
         self._histories = histories or {}
+        self._engine_task = engine_task
         self._ranks: dict[str, int] = {}
         chosen = set(selected)
         self.graph = edges(pipeline)
@@ -84,6 +88,7 @@ class RunState:
             status=Status.WAITING,
             critical=critical,
             history=self._histories.get(instance_id, ()),
+            engine_task=self._engine_task,
         )
 
     def expand(self, name: str, instances: Sequence[Instance]) -> None:
@@ -99,7 +104,7 @@ class RunState:
     def place(self, instance_id: str) -> int:
         """Where an instance stands in the record: stages as in the file, values as in the list."""
         stage = self.records[instance_id].stage
-        return self._place[stage] * _INSTANCES_PER_STAGE + self._ranks.get(instance_id, 0)
+        return self._place[stage] * INSTANCES_PER_STAGE + self._ranks.get(instance_id, 0)
 
     def put(self, record: StageRecord) -> None:
         """Keep the new state of an instance."""

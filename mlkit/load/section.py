@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from mlkit.core.durations import parse_duration
+from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import PipelineError
 from mlkit.load.yaml_tree import Entry
 
@@ -15,17 +15,6 @@ __all__ = ["Section", "did_you_mean"]
 
 T = TypeVar("T")
 _LARGEST = 1e12
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Suggest the known word nearest to a mistaken one; otherwise list a few that are known."""
-    words = [str(item) for item in known]
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if near:
-        return f"Did you mean '{near[0]}'?"
-    if words and len(words) <= 16:
-        return f"Known: {', '.join(words)}"
-    return None
 
 
 class Section:

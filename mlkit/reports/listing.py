@@ -75,11 +75,14 @@ def show_text(record: RunRecord, *, folder: Path) -> str:
     steps = columns([(step.command, step.purpose) for step in verdict.steps], indent="  ")
     parts += [steps] if steps else []
     parts += [f"warning: {text}" for text in record.warnings]
+    if record.engine:
+        parts.append(f"engine: {record.engine['name']}, its run {record.engine['run_id'] or '?'}")
     if record.parameters:
-        rows = [(name, canonical(value)) for name, value in record.parameters.items()]
-        parts.append(f"\nParameters\n{columns(rows, indent='  ')}")
-    heading = ("STAGE", "STATE", "ATTEMPTS", "TOOK", "CPU", "MEMORY", "WHY")
-    stages = [heading, *map(_stage_row, record.stages.values())]
+        values = [(name, canonical(value)) for name, value in record.parameters.items()]
+        parts.append(f"\nParameters\n{columns(values, indent='  ')}")
+    heading = ("STAGE", "STATE", "ATTEMPTS", "TOOK", "CPU", "MEMORY", "TASK", "WHY")
+    rows = list(map(_stage_row, record.stages.values()))
+    stages = _without_empty_columns([heading, *rows])
     parts.append(f"\n{columns(stages)}")
     outputs = [
         (item.id, artifact.digest[:10], format_size(artifact.size_bytes), artifact.path)
@@ -89,6 +92,12 @@ def show_text(record: RunRecord, *, folder: Path) -> str:
     if outputs:
         parts.append(f"\nOutputs\n{columns(outputs, indent='  ')}")
     return "\n".join(parts)
+
+
+def _without_empty_columns(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Leave out the column TASK where no engine ran anything."""
+    kept = [i for i, name in enumerate(rows[0]) if name != "TASK" or any(r[i] for r in rows[1:])]
+    return [tuple(row[i] for i in kept) for row in rows]
 
 
 def _stage_row(item: StageRecord) -> tuple[str, ...]:
@@ -101,6 +110,7 @@ def _stage_row(item: StageRecord) -> tuple[str, ...]:
         format_duration(item.seconds) if item.history else "",
         f"{sum(cpu):.1f} s" if cpu else "",
         format_size(max(memory)) if memory else "",
+        item.engine_task or "",
         _why(item),
     )
 

@@ -88,6 +88,7 @@ class StageView:
     cpu: str
     memory: str
     reason: str
+    task: str
     outputs: tuple[OutputFile, ...]
     parameters: tuple[tuple[str, str], ...]
     notebook: NotebookView | None
@@ -164,6 +165,7 @@ def _stage(
         cpu=f"{sum(cpu):.1f} s" if cpu else "",
         memory=format_size(max(memory)) if memory else "",
         reason=item.reason,
+        task=item.engine_task or "",
         outputs=tuple(_file(name, artifact) for name, artifact in item.artifacts.items()),
         parameters=tuple((k, cut(_value(v))[0]) for k, v in item.parameters.items()),
         notebook=view_notebook(content, item.id, budget) if content is not None else None,

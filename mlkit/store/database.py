@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,11 +42,14 @@ class Database(Results):
         """
         kept = set(ids)
         rows = self._query("SELECT id FROM stages WHERE run_id = ?", (run_id,))
-        stale = [row["id"] for row in rows if row["id"] not in kept]
-        if not stale:
+        self.drop_stages(run_id, [row["id"] for row in rows if row["id"] not in kept])
+
+    def drop_stages(self, run_id: str, ids: Collection[str]) -> None:
+        """Drop some entries of a run, with their attempts."""
+        if not ids:
             return
         with self._transaction():
-            for instance_id in stale:
+            for instance_id in ids:
                 for table, column in (("stages", "id"), ("attempts", "stage")):
                     self._connection.execute(
                         f"DELETE FROM {table} WHERE run_id = ? AND {column} = ?",

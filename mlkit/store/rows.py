@@ -65,6 +65,7 @@ def run_row(record: RunRecord) -> dict[str, Any]:
         "edges": {name: list(upstream) for name, upstream in record.edges.items()},
         "warnings": list(record.warnings),
         "complete": record.complete,
+        "engine": None if record.engine is None else dict(record.engine),
     }
     return {
         "run_id": record.run_id,
@@ -92,6 +93,7 @@ def run_from_row(row: sqlite3.Row, stages: list[StageRecord]) -> RunRecord:
         edges={name: tuple(upstream) for name, upstream in document["edges"].items()},
         warnings=tuple(document["warnings"]),
         complete=document["complete"],
+        engine=document.get("engine"),
         stages={stage.id: stage for stage in stages},
     )
 
@@ -105,6 +107,7 @@ def stage_row(run_id: str, stage: StageRecord, place: int) -> dict[str, Any]:
         "error": None if stage.error is None else stage.error.to_json(),
         "critical": stage.critical,
         "source_run": stage.source_run,
+        "engine_task": stage.engine_task,
     }
     return {
         "run_id": run_id,
@@ -139,6 +142,7 @@ def stage_from_row(row: sqlite3.Row, attempts: list[dict[str, Any]]) -> StageRec
         error=None if error is None else ErrorRecord.from_json(error),
         critical=document["critical"],
         source_run=document["source_run"],
+        engine_task=document.get("engine_task"),
     )
 
 

@@ -66,3 +66,36 @@ def test_a_mistyped_pipeline_is_named(call: Call, command: str, tmp_path: Path) 
     spoken = call(*command.split(), tmp_path / "nowhere")
     assert spoken.code == 2
     assert "there is no such pipeline" in spoken.err
+
+
+def test_a_task_says_whether_its_policy_would_try_again(call: Call, tmp_path: Path) -> None:
+    """An orchestrator must not retry what the stage's policy would not."""
+    (tmp_path / "pipeline.yaml").write_text(
+        "name: p\ndefaults: {retry: {max_retries: 3, on: [ConnectionError]}}\n"
+        "stages:\n  bad: {notebook: bad.ipynb}\n  busy: {notebook: busy.ipynb}\n"
+    )
+    write_notebook(tmp_path / "bad.ipynb", ["x = 1", "raise ValueError('for good')"])
+    write_notebook(tmp_path / "busy.ipynb", ["x = 1", "raise ConnectionResetError('for now')"])
+    for stage, retryable in (("bad", False), ("busy", True)):
+        spoken = call("run", tmp_path, "--only", stage, "--run-id", "r1", "--json")
+        assert spoken.code == 1
+        item = spoken.json()["stages"][stage]
+        assert (item["error"]["retryable"], item["attempts"]) == (retryable, 1)
+
+
+def test_what_goes_with_one_process_does_not_go_with_an_engine(call: Call, words: Path) -> None:
+    """Refused before anything runs."""
+    spoken = call("run", words, "--on", "airflow", "--until", "write", "--json")
+    assert spoken.code == 2
+    assert "--until does not go with --on" in spoken.json()["error"]["message"]
+    assert call("run", words, "--host", "http://x").code == 2
+    assert "Did you mean 'airflow'" in call("run", words, "--on", "airfow").err
+
+
+def test_people_are_told_after_the_fact(call: Call, words: Path, tmp_path: Path) -> None:
+    """Nobody to tell is no failure; a stage that is not there is."""
+    call("run", words, "--runs-dir", tmp_path)
+    spoken = call("notify", "latest", "write", words, "--runs-dir", tmp_path, "--json")
+    assert (spoken.code, spoken.json()["told"]) == (0, [])
+    slip = call("notify", "latest", "wirte", words, "--runs-dir", tmp_path)
+    assert (slip.code, "Did you mean 'write'" in slip.err) == (2, True)

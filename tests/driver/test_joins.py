@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlkit import find_run, load_pipeline
+from mlkit import RunOptions, find_run, load_pipeline, run
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.joined import joined_status
 from mlkit.errors import UsageError
+from mlkit.load.parameters import Layers
 from mlkit.testing import (
     FakeRunner,
     Raises,
@@ -25,8 +27,10 @@ from mlkit.testing import (
     fan_out_fan_in,
     mapped,
     run_fake,
+    write_notebook,
     write_pipeline,
 )
+from mlkit.testing.running import fake_services
 
 
 def _join(file: Path, stage: str, **rest: Any) -> RunRecord:
@@ -269,3 +273,67 @@ def test_two_runs_at_once_on_one_runs_folder_both_end_right(tmp_path: Path) -> N
     runner = FakeRunner()
     run_fake(file, runner=runner)
     assert runner.stages == []
+
+
+def test_a_join_behind_a_branch_that_an_orchestrator_skipped(tmp_path: Path) -> None:
+    """Nobody called the skipped stage; its record is written, and what comes behind it runs."""
+    body = "from pathlib import Path\nPath(out).write_text(f'{yes is None} {no is None}')"
+    file = branching(tmp_path)
+    text = file.read_text().replace(
+        "  finish:\n", "  finish:\n    inputs: {yes: yes.out, no: no.out}\n"
+    )
+    file.write_text(text)
+    write_notebook(
+        tmp_path / "finish.ipynb",
+        body,
+        parameters='yes: str | None = None\nno: str | None = None\nout: str = "scratch/f.txt"',
+    )
+    for stage in ("decide", "yes"):
+        assert _join(file, stage).status == "running"
+    record = _join(file, "finish")
+    assert (record.status, record.stages["no"].status) == ("succeeded", Status.SKIPPED)
+    assert record.stages["no"].reason == 'decide.out is "yes", not "no"'
+    assert Path(record.stages["finish"].outputs["out"]).read_text() == "False True"
+    assert run_fake(file).stages["no"].reason == record.stages["no"].reason
+
+
+def test_an_empty_list_needs_no_call(tmp_path: Path) -> None:
+    """What reads the mapped stage receives an empty list."""
+    file = dynamic_map(tmp_path, ())
+    _join(file, "choose")
+    record = _join(file, "all")
+    assert (record.status, record.stages["each"].status) == ("succeeded", Status.SKIPPED)
+    assert Path(record.stages["all"].outputs["out"]).read_text() == ""
+
+
+def test_what_was_worked_out_is_forgotten_when_a_retry_succeeds(tmp_path: Path) -> None:
+    """First its failure settles what is behind it; then it succeeds after all."""
+    file = chain(tmp_path, 3)
+    failed = _join(file, "s1", runner=FakeRunner({"s1": [Raises()]}))
+    assert failed.stages["s3"].status is Status.UPSTREAM_FAILED
+    assert list(_join(file, "s1").stages) == ["s1"]
+    _join(file, "s2")
+    assert _join(file, "s3").status == "succeeded"
+
+
+def test_the_record_keeps_the_engines_ids(tmp_path: Path) -> None:
+    """Of the run, and of the task of each stage; also in run.json."""
+    environ = {
+        "MLKIT_ENGINE": "airflow",
+        "MLKIT_ENGINE_RUN_ID": "manual__1",
+        "MLKIT_ENGINE_TASK_ID": "s1",
+    }
+    file = chain(tmp_path, 1)
+    services = replace(fake_services(), environ=environ)
+    record = run(
+        file,
+        layers=Layers(),
+        options=RunOptions(only="s1", run_id="joined"),
+        services=services,
+    )
+    assert record.engine == {"name": "airflow", "run_id": "manual__1"}
+    kept = find_run("joined", tmp_path / "runs")
+    assert (kept.engine, kept.stages["s1"].engine_task) == (record.engine, "s1")
+    document = json.loads((tmp_path / "runs" / "joined" / "run.json").read_text())
+    assert document["engine"] == record.engine
+    assert document["stages"]["s1"]["engine_task"] == "s1"

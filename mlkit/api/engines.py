@@ -1,0 +1,230 @@
+"""Compile a pipeline to an engine's files, and run it there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlkit.api.reading import runs_folder
+from mlkit.api.running import default_workers, loaded, with_values
+from mlkit.core.configuration import Configuration
+from mlkit.core.events import Event, EventKind
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.core.values import decode
+from mlkit.engines.environments import core_executable, engine_python
+from mlkit.engines.export import Export, ExportSettings
+from mlkit.engines.launching import Order
+from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
+from mlkit.errors import UnsupportedByEngineError
+from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
+
+if TYPE_CHECKING:
+    from mlkit.driver.options import RunOptions
+    from mlkit.driver.services import Services
+
+__all__ = ["export", "run_on", "write_export"]
+
+
+def export(
+    pipeline: Pipeline | Path | str,
+    engine: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    layers: Layers | None = None,
+    runs_dir: Path | str | None = None,
+    workers: int | None = None,
+    mlkit: Path | None = None,
+) -> Export:
+    """Compile a pipeline to the files of an engine; nothing is written or run.
+
+    Parameters
+    ----------
+    pipeline : Pipeline, Path or str
+        The pipeline, its pipeline.yaml, or its folder.
+    engine : str
+        The engine's name.
+    parameters, layers
+        As for `run`; what they say becomes part of the files.
+    runs_dir : Path or str, optional
+        The runs folder that the tasks use.
+    workers : int, optional
+        How many tasks may run at once.
+    mlkit : Path, optional
+        The `mlkit` that the tasks call; default: the one of this environment.
+
+    Raises
+    ------
+    MlkitError
+        If the pipeline or a parameter is invalid, or the engine cannot express the pipeline.
+    """
+    pipeline = loaded(pipeline)
+    whole = with_values(parameters, layers)
+    configuration = configure(pipeline, whole)
+    _refuse_secrets(pipeline, whole, engine)
+    settings = _settings(pipeline, configuration, runs_folder(pipeline, runs_dir), mlkit)
+    return compiler_of(engine_named(engine)).compile(
+        pipeline, replace(settings, workers=workers or default_workers())
+    )
+
+
+def _settings(
+    pipeline: Pipeline, configuration: Configuration, runs_dir: Path, mlkit: Path | None
+) -> ExportSettings:
+    return ExportSettings(
+        mlkit=mlkit or core_executable(),
+        pipeline_file=pipeline.file,
+        runs_dir=runs_dir,
+        parameters={name: decode(value) for name, value in configuration.overrides.items()},
+    )
+
+
+def write_export(made: Export, folder: Path) -> list[Path]:
+    """Write the files of an export into a folder, which is made; gives their paths."""
+    paths = []
+    for name, text in made.files.items():
+        path = folder.absolute() / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def run_on(
+    pipeline: Pipeline | Path | str,
+    engine: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    layers: Layers | None = None,
+    runs_dir: Path | str | None = None,
+    options: RunOptions | None = None,
+    services: Services | None = None,
+    host: str | None = None,
+) -> RunRecord:
+    """Run a pipeline on an engine, in the engine's own environment.
+
+    Parameters
+    ----------
+    pipeline : Pipeline, Path or str
+        The pipeline, its pipeline.yaml, or its folder.
+    engine : str
+        The engine's name.
+    parameters, layers, runs_dir, options, services
+        As for `run`.
+    host : str, optional
+        The address of the engine's server, where it can be given one.
+
+    Returns
+    -------
+    RunRecord
+        The same record as of a local run, with the engine's own ids in it.
+
+    Raises
+    ------
+    MlkitError
+        If the pipeline or a parameter is invalid, the engine cannot express the pipeline, or is
+        not there; before anything ran.
+    """
+    from mlkit.driver.engine_run import EngineRun
+    from mlkit.driver.options import RunOptions
+    from mlkit.driver.services import Services
+
+    chosen = engine_named(engine)
+    pipeline, services = loaded(pipeline), services or Services()
+    options = options or RunOptions(workers=default_workers())
+    whole = with_values(parameters, layers)
+    configuration = configure(pipeline, whole)
+    folder = runs_folder(pipeline, runs_dir)
+    settings = replace(
+        _settings(pipeline, configuration, folder, None),
+        options=_option_words(options),
+        workers=options.workers,
+    )
+    made = compiler_of(chosen).compile(pipeline, settings)
+    python = engine_python(chosen, services.environ)
+    run = EngineRun(pipeline, configuration, options, folder, services.clock)
+    opened = run.open(chosen.name)
+    place = run.folder.path / "engine"
+    write_export(made, place)
+    order = Order(
+        python=python,
+        folder=place,
+        entry=made.entry,
+        pipeline=pipeline.name,
+        run_id=opened.run_id,
+        workers=options.workers,
+        host=host,
+    )
+    return _follow(run, opened, order, chosen, services, _secrets(pipeline, whole))
+
+
+def _follow(
+    run: Any,
+    opened: RunRecord,
+    order: Order,
+    engine: Engine,
+    services: Services,
+    secrets: Mapping[str, str],
+) -> RunRecord:
+    """Start the engine, tell what its tasks do, and settle the run whatever happens."""
+    from mlkit.api.engine_process import EngineProcess
+    from mlkit.driver.interrupts import interruptible
+
+    def tell(event: Event) -> None:
+        for observer in services.observers:
+            observer(event)
+
+    tell(run.event(opened, EventKind.RUN_STARTED))
+    log = order.folder / f"{engine.name}.log"
+    trouble: str | None = f"{engine.title} could not be started"
+    try:
+        with interruptible(services.cancellation):
+            launch = launcher_of(engine)(order)
+            environ = {**services.environ, **secrets}
+            process = EngineProcess(launch, environ, log, run.folder.events)
+            code = process.run(services.cancellation, tell)
+            trouble = f"{engine.title} ended with exit code {code}; what it said is in {log}"
+    finally:
+        cancelled = services.cancellation.requested
+        record: RunRecord = run.settle(opened.run_id, trouble, cancelled=cancelled)
+    tell(run.event(record, EventKind.RUN_FINISHED))
+    return record
+
+
+def _option_words(options: RunOptions) -> tuple[str, ...]:
+    """The options that reach every task."""
+    words = ["--verify"] if options.verify else []
+    words += ["--kernel", options.kernel] if options.kernel != "fork" else []
+    if options.force is True:
+        words.append("--force")
+    elif options.force:
+        for name in sorted(options.force):
+            words += ["--force", name]
+    return tuple(words)
+
+
+def _secrets(pipeline: Pipeline, layers: Layers) -> dict[str, str]:
+    """Secrets given on the command line, as the variables by which tasks receive them."""
+    from mlkit.load.merging import is_secret
+
+    found = {}
+    for text in layers.assignments:
+        name, _, raw = text.partition("=")
+        if is_secret(pipeline, name.strip()):
+            found[ENVIRONMENT_PREFIX + name.strip().upper()] = raw
+    for name, value in layers.values.items():
+        if is_secret(pipeline, name):
+            found[ENVIRONMENT_PREFIX + name.upper()] = str(value)
+    return found
+
+
+def _refuse_secrets(pipeline: Pipeline, layers: Layers, engine: str) -> None:
+    """Refuse to write a secret into a file."""
+    for variable in _secrets(pipeline, layers):
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        raise UnsupportedByEngineError(
+            f"the secret '{name}' would stand in the files for {engine}",
+            remedy=f"Leave it out, and set {variable} where the tasks run",
+        )

@@ -1,0 +1,73 @@
+"""`mlkit export`: compile a pipeline to the files of an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import (
+    FilesOption,
+    JsonOption,
+    ParametersOption,
+    PipelineArgument,
+    RunsDirOption,
+    WorkersOption,
+)
+
+__all__ = ["export"]
+
+
+def export(
+    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="airflow, kubeflow or prefect.")],
+    pipeline: PipelineArgument = None,
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the files.")],
+    assignments: ParametersOption = None,
+    files: FilesOption = None,
+    workers: WorkersOption = None,
+    runs_dir: RunsDirOption = None,
+    mlkit: Annotated[
+        Path | None,
+        typer.Option(
+            "--mlkit",
+            metavar="FILE",
+            help="The mlkit that the tasks call, where they run (default: this one).",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Compile the pipeline to files that the engine runs: one task for each stage.
+
+    Each task calls mlkit for one notebook, so that caching, artifacts and records are the same
+    everywhere; schedule, retries, timeouts, branches and mapping are the engine's own. The files
+    need the engine and Python's standard library, nothing else. What the engine cannot express is
+    refused with a sentence.
+
+    \b
+    Examples
+      mlkit export airflow --to dags                       put it into Airflow's folder of DAGs
+      mlkit export prefect notebooks/flights --to flows -p rows=5000
+      mlkit export kubeflow --to compiled --mlkit /opt/mlkit/bin/mlkit
+    """
+    from mlkit.api.engines import export as compile_to
+    from mlkit.api.engines import write_export
+    from mlkit.cli.options import layers_of, pipeline_path
+    from mlkit.cli.output import print_json
+
+    made = compile_to(
+        pipeline_path(pipeline),
+        engine,
+        layers=layers_of(assignments, files),
+        runs_dir=runs_dir,
+        workers=workers,
+        mlkit=None if mlkit is None else mlkit.expanduser().absolute(),
+    )
+    paths = write_export(made, to.expanduser())
+    entry = to.expanduser().absolute() / made.entry
+    if as_json:
+        print_json({"engine": engine, "entry": str(entry), "files": [str(path) for path in paths]})
+    else:
+        typer.echo("\n".join(str(path) for path in paths))

@@ -1,0 +1,53 @@
+"""What an engine's task says of itself in its environment, for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["EngineIds", "engine_ids"]
+
+NAME, RUN, TASK, NOTIFIES = (
+    "MLKIT_ENGINE",
+    "MLKIT_ENGINE_RUN_ID",
+    "MLKIT_ENGINE_TASK_ID",
+    "MLKIT_ENGINE_NOTIFIES",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineIds:
+    """The engine that called, with its own names for the run and the task.
+
+    Parameters
+    ----------
+    name : str
+        The engine's name.
+    run_id, task_id : str
+        Empty where the engine did not say.
+    notifies : bool
+        Whether the engine tells people itself of a stage's end, by `mlkit notify`.
+    """
+
+    name: str
+    run_id: str = ""
+    task_id: str = ""
+    notifies: bool = False
+
+    @property
+    def run(self) -> dict[str, str]:
+        """What the record of the run keeps."""
+        return {"name": self.name, "run_id": self.run_id}
+
+
+def engine_ids(environ: Mapping[str, str]) -> EngineIds | None:
+    """Read the ids from the environment; None if no engine called."""
+    name = environ.get(NAME)
+    if not name:
+        return None
+    return EngineIds(
+        name=name,
+        run_id=environ.get(RUN, ""),
+        task_id=environ.get(TASK, ""),
+        notifies=environ.get(NOTIFIES) == "1",
+    )

@@ -1,0 +1,73 @@
+"""What a compiler is given, and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Protocol
+
+from mlkit.core.pipeline import Pipeline
+
+__all__ = ["Compiler", "Export", "ExportSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A pipeline as files of an engine.
+
+    Parameters
+    ----------
+    engine : str
+        The engine's name.
+    files : mapping of str to str
+        Relative name to text; every text ends in a line break.
+    entry : str
+        The file that the engine is given.
+    """
+
+    engine: str
+    files: Mapping[str, str]
+    entry: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """What an export depends on beside the pipeline; same pipeline, same settings: same bytes.
+
+    Parameters
+    ----------
+    mlkit : PurePath
+        The `mlkit` of the core environment, which every task calls; absolute.
+    pipeline_file : PurePath
+        The pipeline.yaml as the tasks find it; absolute.
+    runs_dir : PurePath
+        The runs folder as the tasks find it; absolute.
+    parameters : mapping of str to object
+        The values of `NAME` or `STAGE.NAME` that were given beside pipeline.yaml, never a secret.
+    options : tuple of str
+        Further words for every call of `mlkit run`, such as `--force`.
+    workers : int
+        How many tasks may run at once.
+    """
+
+    mlkit: PurePath
+    pipeline_file: PurePath
+    runs_dir: PurePath
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    workers: int = 2
+
+
+class Compiler(Protocol):
+    """Writes a pipeline as files of an engine. Pure: no disk, no clock."""
+
+    def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
+        """Compile a pipeline.
+
+        Raises
+        ------
+        UnsupportedByEngineError
+            If the pipeline asks for what the engine cannot express.
+        """
+        ...

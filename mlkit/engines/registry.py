@@ -1,0 +1,113 @@
+"""The engines that there are; what belongs to one is imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from mlkit.core.suggesting import did_you_mean
+from mlkit.engines.export import Compiler
+from mlkit.engines.launching import Launcher
+from mlkit.errors import UsageError
+
+__all__ = ["ENGINES", "Engine", "compiler_of", "engine_named", "launcher_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A real orchestrator that a pipeline is compiled to.
+
+    Parameters
+    ----------
+    name : str
+        As the command line calls it; also the name of its extra and of its make target.
+    title : str
+        As people call it.
+    package : str
+        The package whose version is the engine's.
+    compiler, launcher : str
+        `MODULE:NAME` of its `Compiler` and of its `Launcher`.
+    """
+
+    name: str
+    title: str
+    package: str
+    compiler: str
+    launcher: str
+
+    @property
+    def python_variable(self) -> str:
+        """The environment variable that names the Python of its environment."""
+        return f"MLKIT_{self.name.upper()}_PYTHON"
+
+    @property
+    def environment(self) -> str:
+        """The folder of its virtual environment."""
+        return f".venv-{self.name}"
+
+    @property
+    def remedy(self) -> str:
+        """How to get it."""
+        return (
+            f"Set it up with 'make {self.name}', or install requirements-{self.name}.lock into an "
+            f"environment of its own and name its Python in {self.python_variable}"
+        )
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            name="airflow",
+            title="Airflow",
+            package="apache-airflow",
+            compiler="mlkit.engines.airflow.compiler:AirflowCompiler",
+            launcher="mlkit.engines.airflow.launch:launch",
+        ),
+        Engine(
+            name="kubeflow",
+            title="Kubeflow Pipelines",
+            package="kfp",
+            compiler="mlkit.engines.kubeflow.compiler:KubeflowCompiler",
+            launcher="mlkit.engines.kubeflow.launch:launch",
+        ),
+        Engine(
+            name="prefect",
+            title="Prefect",
+            package="prefect",
+            compiler="mlkit.engines.prefect.compiler:PrefectCompiler",
+            launcher="mlkit.engines.prefect.launch:launch",
+        ),
+    )
+}
+
+
+def engine_named(name: str) -> Engine:
+    """Find an engine.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"there is no engine '{name}'", remedy=did_you_mean(name, ENGINES))
+    return ENGINES[name]
+
+
+def compiler_of(engine: Engine) -> Compiler:
+    """Import an engine's compiler."""
+    compiler: Compiler = _named(engine.compiler)()
+    return compiler
+
+
+def launcher_of(engine: Engine) -> Launcher:
+    """Import an engine's launcher."""
+    launcher: Launcher = _named(engine.launcher)
+    return launcher
+
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,212 @@
+"""The small pipelines that every engine must run; each is written into a folder."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mlkit.testing.shapes import dynamic_map
+from mlkit.testing.sketches import Sketch, write_pipeline
+
+__all__ = [
+    "Inbox",
+    "empty_list",
+    "everything",
+    "flaky",
+    "many_failures",
+    "never_comes",
+    "not_critical",
+    "told",
+    "typed",
+]
+
+_WRITE_JSON = "import json\nfrom pathlib import Path\nPath(out).write_text(json.dumps({value}))"
+_EACH = "from pathlib import Path\nPath(out).write_text(f'{value}:{Path(top).read_text()}')"
+_ALL = "from pathlib import Path\nPath(out).write_text('|'.join(Path(p).read_text() for p in {of}))"
+_ONCE = """from pathlib import Path
+if not Path(marker).exists():
+    Path(marker).touch()
+    raise ConnectionError("the first time it does not answer")
+Path(out).write_text("answered")"""
+
+
+def _json(name: str, value: Any, **keys: Any) -> Sketch:
+    """A stage that writes a JSON value."""
+    body = _WRITE_JSON.format(value=repr(value))
+    return Sketch(name=name, body=body, file=f"{name}.json", keys=keys)
+
+
+def _each(name: str, values: list[str] | str) -> Sketch:
+    """A mapped stage that also reads `top`."""
+    return Sketch(
+        name=name,
+        declares='value: str = "a"\ntop: str = ""',
+        body=_EACH,
+        file="each.txt",
+        keys={"foreach": {"value": values}, "inputs": {"top": "top.out"}},
+    )
+
+
+def everything(folder: Path) -> Path:
+    """Every construct that can succeed, in one pipeline."""
+    return write_pipeline(
+        folder,
+        Sketch(name="top"),
+        Sketch(name="left", upstream=("top",)),
+        Sketch(name="right", upstream=("top",)),
+        _json("decide", "yes", after=["left", "right"]),
+        Sketch(name="yes", upstream=("left",), keys={"when": {"decide.out": "yes"}}),
+        Sketch(name="no", upstream=("right",), keys={"when": {"decide.out": ["no", "never"]}}),
+        Sketch(
+            name="join",
+            upstream=("yes", "no"),
+            keys={"trigger": "none_failed_min_one_success"},
+        ),
+        _each("static", ["a", "b"]),
+        _json("list-values", ["x y", "z"]),
+        _each("dynamic", "list-values.out"),
+        Sketch(
+            name="gather",
+            declares="one: list[str] = []\ntwo: list[str] = []",
+            body=_ALL.format(of="[*one, *two]"),
+            keys={"inputs": {"one": "static.out", "two": "dynamic.out"}},
+        ),
+        Sketch(
+            name="flaky",
+            declares='marker: str = ""',
+            body=_ONCE,
+            keys={"retry": {"max_retries": 2, "delay": "100ms", "on": ["ConnectionError"]}},
+        ),
+        Sketch(
+            name="sensing",
+            keys={"wait_for": {"path": "../ready.txt", "every": "1s", "timeout": "2m"}},
+        ),
+        parameters={"marker": ""},
+        schedule="0 2 * * *",
+    )
+
+
+def flaky(folder: Path, max_retries: int = 2) -> Path:
+    """A stage that never succeeds, however often it is tried."""
+    return write_pipeline(
+        folder,
+        Sketch(
+            name="flaky",
+            body="raise TimeoutError('no answer')",
+            keys={"retry": {"max_retries": max_retries, "delay": "100ms"}},
+        ),
+    )
+
+
+def many_failures(folder: Path) -> Path:
+    """A failure that may not be retried, one in time, and stages behind, after and beside them."""
+    policy = {"max_retries": 2, "delay": "100ms", "on": ["ConnectionError"]}
+    return write_pipeline(
+        folder,
+        Sketch(name="bad", body="raise ValueError('wrong for good')", keys={"retry": policy}),
+        Sketch(name="behind", upstream=("bad",)),
+        Sketch(name="late", body="import time\ntime.sleep(600)", keys={"timeout": "3s"}),
+        Sketch(name="aside"),
+        Sketch(name="cleanup", keys={"after": ["bad", "aside"], "trigger": "all_done"}),
+    )
+
+
+def empty_list(folder: Path) -> Path:
+    """A list that turns out to be empty."""
+    return dynamic_map(folder, ())
+
+
+def never_comes(folder: Path) -> Path:
+    """A sensor that finds nothing."""
+    sensor = {"path": "nothing-*.txt", "every": "500ms", "timeout": "2s"}
+    return write_pipeline(
+        folder,
+        Sketch(name="waiting", keys={"wait_for": sensor}),
+        Sketch(name="behind", upstream=("waiting",)),
+    )
+
+
+def not_critical(folder: Path) -> Path:
+    """A stage whose failure the run survives."""
+    return write_pipeline(
+        folder,
+        Sketch(name="main"),
+        Sketch(
+            name="extra",
+            upstream=("main",),
+            body="raise ValueError('a pity')",
+            keys={"critical": False},
+        ),
+        Sketch(name="behind", upstream=("extra",)),
+    )
+
+
+def typed(folder: Path) -> Path:
+    """A stage that writes what it received."""
+    return write_pipeline(
+        folder,
+        Sketch(
+            name="show",
+            declares='text: str = ""\nmany: list = []\nn: int = 1',
+            body=_WRITE_JSON.format(value="[text, many, n]"),
+        ),
+        parameters={"text": "", "many": [], "n": 1},
+    )
+
+
+class Inbox:
+    """A server on this machine that takes Apprise's JSON messages; a context manager."""
+
+    def __init__(self) -> None:
+        inbox = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                """Take a message."""
+                length = int(self.headers.get("Content-Length", 0))
+                inbox.titles.append(json.loads(self.rfile.read(length))["title"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing."""
+
+        self.titles: list[str] = []
+        self.file = Path()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"json://127.0.0.1:{self._server.server_port}/hook"
+
+    def __enter__(self) -> Self:
+        """Start to listen."""
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def told(folder: Path) -> Inbox:
+    """A success and a failure after a retry, and the server that is told of both."""
+    inbox = Inbox()
+    retry = {"max_retries": 1, "delay": "100ms"}
+    inbox.file = write_pipeline(
+        folder,
+        Sketch(name="good", keys={"notify": {"on_success": [inbox.address]}}),
+        Sketch(
+            name="bad",
+            body="raise ConnectionError('no')",
+            keys={"retry": retry, "notify": {"on_failure": [inbox.address]}},
+        ),
+    )
+    return inbox

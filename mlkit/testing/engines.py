@@ -1,0 +1,211 @@
+"""The contract of engines: what every engine must do, run for real.
+
+An engine passes by subclassing: `class TestAirflow(EngineContract): engine = "airflow"`, and
+`own_states`, which asks the engine itself how its tasks ended. Each test writes a small pipeline of
+real notebooks, runs it here and on the engine, and holds the two records against each other:
+states, attempts, and the digest of every artifact.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from mlkit.api import run
+from mlkit.api.engines import run_on
+from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.states import RunStatus, Status
+from mlkit.driver.options import RunOptions
+from mlkit.load.parameters import Layers
+from mlkit.testing.engine_pipelines import (
+    empty_list,
+    everything,
+    flaky,
+    many_failures,
+    never_comes,
+    not_critical,
+    told,
+    typed,
+)
+from mlkit.testing.shapes import branching, chain, diamond, dynamic_map, mapped
+
+__all__ = ["EngineContract", "digests", "statuses"]
+
+
+def digests(record: RunRecord) -> dict[str, dict[str, str]]:
+    """The digest of every artifact of a run, by instance and output."""
+    return {
+        key: {name: artifact.digest for name, artifact in item.artifacts.items()}
+        for key, item in record.stages.items()
+    }
+
+
+def statuses(record: RunRecord) -> dict[str, str]:
+    """How every stage ended; a reused result counts as a success."""
+    return {key: _plain(item) for key, item in record.stages.items()}
+
+
+def _plain(item: StageRecord) -> str:
+    status = Status.SUCCEEDED if item.status is Status.CACHED else item.status
+    return status.value
+
+
+class EngineContract(ABC):
+    """Subclass it, name the engine, and say how to ask the engine for its own states."""
+
+    engine: ClassVar[str]
+
+    @abstractmethod
+    def own_states(self, record: RunRecord) -> Mapping[str, str]:
+        """Ask the engine how a run's tasks ended.
+
+        Parameters
+        ----------
+        record : RunRecord
+            The run; its folder holds what the engine left in `engine/`.
+
+        Returns
+        -------
+        mapping of str to str
+            Instance id to `success`, `failed`, `skipped`, or another word of the engine's.
+        """
+
+    def on_engine(self, file: Path, runs_dir: Path, **parameters: Any) -> RunRecord:
+        """Run a pipeline on the engine."""
+        options = RunOptions(workers=2)
+        layers = Layers(environ={}, values=parameters)
+        return run_on(file, self.engine, layers=layers, runs_dir=runs_dir, options=options)
+
+    def here(self, file: Path, runs_dir: Path, **parameters: Any) -> RunRecord:
+        """Run a pipeline in this process."""
+        return run(file, layers=Layers(environ={}, values=parameters), runs_dir=runs_dir)
+
+    def both(self, file: Path, **parameters: Any) -> tuple[RunRecord, RunRecord]:
+        """Run a pipeline here and on the engine, in a runs folder each; see that they agree."""
+        local = self.here(file, file.parent / "here", **parameters)
+        there = self.on_engine(file, file.parent / "there", **parameters)
+        assert (there.status, statuses(there)) == (local.status, statuses(local)), there.warnings
+        assert digests(there) == digests(local)
+        assert there.engine is not None
+        assert there.engine["name"] == self.engine
+        assert there.engine["run_id"]
+        ran = [item for item in there.stages.values() if item.history]
+        assert all(item.engine_task for item in ran)
+        return local, there
+
+    def test_everything_at_once(self, tmp_path: Path) -> None:
+        """Chain, diamond, branch, join, both kinds of map, retry, sensor; then all is cached."""
+        file = everything(tmp_path / "pipeline")
+        ready = tmp_path / "ready.txt"
+        given = {"marker": str(tmp_path / "marker")}
+        timer = threading.Timer(6.0, lambda: ready.write_text("now"))
+        timer.start()
+        there = self.on_engine(file, tmp_path / "there", **given)
+        timer.join()
+        assert there.ok, (statuses(there), there.warnings)
+        assert statuses(there)["no"] == "skipped"
+        assert there.stages["flaky"].attempts == 2
+        started = there.stages["sensing"].history[0].started
+        assert started >= ready.stat().st_mtime
+        assert {self.own_states(there)[key] for key in ("top", "join")} == {"success"}
+        local = self.here(file, tmp_path / "here", **given)
+        assert (statuses(there), digests(there)) == (statuses(local), digests(local))
+        again = self.on_engine(file, tmp_path / "there", **given)
+        ended = {item.status for item in again.stages.values()}
+        assert (again.ok, ended) == (True, {Status.CACHED, Status.SKIPPED})
+        assert digests(again) == digests(local)
+
+    def test_what_fails_fails_in_the_engines_own_state(self, tmp_path: Path) -> None:
+        """Raised, not retried against the policy, timed out; the rest goes on, or cannot."""
+        file = many_failures(tmp_path / "pipeline")
+        local, there = self.both(file)
+        assert there.status is RunStatus.FAILED
+        assert there.stages["bad"].attempts == local.stages["bad"].attempts == 1
+        error = there.stages["late"].error
+        assert error is not None
+        assert error.type == "StageTimeout"
+        assert there.stages["behind"].status is Status.UPSTREAM_FAILED
+        states = self.own_states(there)
+        assert (states["bad"], states["late"], states["aside"]) == ("failed", "failed", "success")
+
+    def test_an_empty_list_maps_to_nothing(self, tmp_path: Path) -> None:
+        """The mapped stage is skipped, and what reads it receives an empty list."""
+        _, there = self.both(empty_list(tmp_path / "pipeline"))
+        assert there.stages["each"].status is Status.SKIPPED
+        assert Path(there.stages["all"].outputs["out"]).read_text() == ""
+
+    @pytest.mark.slow
+    def test_a_chain(self, tmp_path: Path) -> None:
+        """One after the other."""
+        self.both(chain(tmp_path / "pipeline"))
+
+    @pytest.mark.slow
+    def test_a_diamond(self, tmp_path: Path) -> None:
+        """Two at once, and a stage that reads both."""
+        self.both(diamond(tmp_path / "pipeline"))
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("decision", ["yes", "no"])
+    def test_a_branch_and_its_join(self, tmp_path: Path, decision: str) -> None:
+        """The other branch is skipped in the record and in the engine."""
+        _, there = self.both(branching(tmp_path / "pipeline", decision))
+        other = {"yes": "no", "no": "yes"}[decision]
+        assert there.stages[other].status is Status.SKIPPED
+        assert self.own_states(there).get(other, "skipped") == "skipped"
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("values", [("a", "b"), (1, 2, 10), (0.5, 1.0), (True, False)])
+    def test_a_map_over_a_list_in_the_file(self, tmp_path: Path, values: tuple[Any, ...]) -> None:
+        """One task for each value, whatever its type, in the list's order."""
+        self.both(mapped(tmp_path / "pipeline", values))
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("values", [("a b", "ä'\"$x", "c,d"), (3, 1, 2), (0.5, 2)])
+    def test_a_map_over_a_list_in_an_artifact(
+        self, tmp_path: Path, values: tuple[Any, ...]
+    ) -> None:
+        """Known only when the run is under way; values are taken literally."""
+        self.both(dynamic_map(tmp_path / "pipeline", values))
+
+    @pytest.mark.slow
+    def test_retries_end(self, tmp_path: Path) -> None:
+        """`max_retries` more attempts, then it has failed."""
+        file = flaky(tmp_path / "pipeline", max_retries=2)
+        local, there = self.both(file)
+        assert there.stages["flaky"].attempts == local.stages["flaky"].attempts == 3
+
+    @pytest.mark.slow
+    def test_a_sensor_gives_up(self, tmp_path: Path) -> None:
+        """No file in time: the stage has failed, here and in the engine."""
+        _, there = self.both(never_comes(tmp_path / "pipeline"))
+        error = there.stages["waiting"].error
+        assert error is not None
+        assert error.type == "SensorTimeout"
+
+    @pytest.mark.slow
+    def test_a_stage_that_is_not_critical(self, tmp_path: Path) -> None:
+        """Its failure is told, and does not fail the run."""
+        _, there = self.both(not_critical(tmp_path / "pipeline"))
+        assert (there.ok, statuses(there)["extra"]) == (True, "failed")
+
+    @pytest.mark.slow
+    def test_parameters_arrive_as_they_were_given(self, tmp_path: Path) -> None:
+        """Quotes, braces, dollars, line breaks, dates, lists; for all stages and for one."""
+        given = {"text": 'it\'s "{x}" ${HOME}\n$y %d', "many": [1, 2.5, None, True], "show.n": 7}
+        _, there = self.both(typed(tmp_path / "pipeline"), **given)
+        assert "it's" in Path(there.stages["show"].outputs["out"]).read_text()
+
+    @pytest.mark.slow
+    def test_people_are_told_once(self, tmp_path: Path) -> None:
+        """A failure that was retried is told when it is final, and a success once."""
+        inbox = told(tmp_path / "pipeline")
+        with inbox:
+            there = self.on_engine(inbox.file, tmp_path / "there")
+        assert there.status is RunStatus.FAILED
+        titles = sorted(inbox.titles)
+        assert titles == ["Stage 'bad' failed", "Stage 'good' succeeded"]

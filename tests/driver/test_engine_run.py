@@ -1,0 +1,93 @@
+"""A run whose stages somebody else runs, one by one: opened, joined, settled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mlkit import find_run, load_pipeline
+from mlkit.core.events import EventKind
+from mlkit.core.record import RunRecord
+from mlkit.core.states import RunStatus, Status
+from mlkit.driver.engine_run import EngineRun
+from mlkit.driver.event_log import read_events
+from mlkit.driver.options import RunOptions
+from mlkit.load.parameters import configure
+from mlkit.testing import FakeClock, FakeRunner, Raises, branching, chain, run_fake
+
+
+def _opened(file: Path) -> tuple[EngineRun, RunRecord]:
+    pipeline = load_pipeline(file)
+    runs = file.parent / "runs"
+    run = EngineRun(pipeline, configure(pipeline), RunOptions(), runs, FakeClock())
+    return run, run.open("airflow")
+
+
+def _join(file: Path, opened: RunRecord, stage: str, runner: FakeRunner | None = None) -> None:
+    run_fake(file, only=stage, run_id=opened.run_id, runner=runner)
+
+
+def test_a_run_is_there_before_the_engine_starts(tmp_path: Path) -> None:
+    """It is running, and says on what."""
+    _, opened = _opened(chain(tmp_path, 1))
+    found = find_run(opened.run_id, tmp_path / "runs")
+    assert (found.status, found.engine) == (RunStatus.RUNNING, {"name": "airflow", "run_id": ""})
+
+
+def test_a_run_that_ended_well_is_the_latest(tmp_path: Path) -> None:
+    """What the engine's exit code says matters only where a stage is missing."""
+    file = branching(tmp_path)
+    run, opened = _opened(file)
+    for stage in ("decide", "yes", "finish"):
+        _join(file, opened, stage)
+    record = run.settle(opened.run_id, "it ended with exit code 1", cancelled=False)
+    assert (record.status, record.warnings) == (RunStatus.SUCCEEDED, ())
+    assert record.stages["no"].status is Status.SKIPPED
+    assert (tmp_path / "runs" / "latest").resolve().name == opened.run_id
+
+
+def test_a_stage_that_no_task_ran_fails_the_run(tmp_path: Path) -> None:
+    """The engine's own trouble stands in the record."""
+    file = chain(tmp_path, 2)
+    run, opened = _opened(file)
+    _join(file, opened, "s1")
+    record = run.settle(opened.run_id, "Airflow fell over", cancelled=False)
+    assert (record.status, record.warnings) == (RunStatus.FAILED, ("Airflow fell over",))
+    assert record.stages["s2"].status is Status.CANCELLED
+    assert not (tmp_path / "runs" / "latest").exists()
+    document = json.loads((tmp_path / "runs" / opened.run_id / "run.json").read_text())
+    assert document["stages"]["s2"]["reason"] == "the engine stopped before its end"
+
+
+def test_a_run_that_was_stopped_is_cancelled(tmp_path: Path) -> None:
+    """Without the engine's complaint about it."""
+    run, opened = _opened(chain(tmp_path, 1))
+    record = run.settle(opened.run_id, "ended with exit code -2", cancelled=True)
+    assert (record.status, record.warnings) == (RunStatus.CANCELLED, ())
+
+
+def test_a_failure_is_a_failure(tmp_path: Path) -> None:
+    """What is behind it could not run."""
+    file = chain(tmp_path, 2)
+    run, opened = _opened(file)
+    _join(file, opened, "s1", FakeRunner({"s1": [Raises()]}))
+    record = run.settle(opened.run_id, None, cancelled=False)
+    assert record.status is RunStatus.FAILED
+    assert record.stages["s2"].status is Status.UPSTREAM_FAILED
+
+
+def test_events_are_read_line_by_line(tmp_path: Path) -> None:
+    """A line that is not whole yet is left for the next time."""
+    file = chain(tmp_path, 1)
+    record = run_fake(file)
+    log = tmp_path / "runs" / record.run_id / "events.jsonl"
+    text = log.read_bytes()
+    part = tmp_path / "events.jsonl"
+    part.write_bytes(text[:-5])
+    first, place = read_events(part, 0)
+    part.write_bytes(text)
+    rest, end = read_events(part, place)
+    kinds = [event.kind for event in [*first, *rest]]
+    assert (kinds[0], kinds[-1], len(rest)) == (EventKind.RUN_STARTED, EventKind.RUN_FINISHED, 1)
+    assert end == len(text)
+    assert read_events(tmp_path / "none", 0) == ([], 0)
