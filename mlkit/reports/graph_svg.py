@@ -71,19 +71,27 @@ def draw_dag(dag: Dag, *, styled: bool = True) -> str:
 
 
 def _head() -> str:
-    tip = element("path", d="M0,0 L8,4 L0,8 z", class_="tip")
-    marker = element(
+    return element("defs", *(_tip(tone) for tone in ("", "critical", "cycle")))
+
+
+def _tip(tone: str) -> str:
+    """An arrow's head; its size goes with the width of the line, which is greater with a tone."""
+    kind = f"tip tone-{tone}" if tone else "tip"
+    return element(
         "marker",
-        tip,
-        id="mlkit-tip",
+        element("path", d="M0,0 L8,4 L0,8 z", class_=kind),
+        id=_tip_name(tone),
         viewBox="0 0 8 8",
         refX=7,
         refY=4,
-        markerWidth=7,
-        markerHeight=7,
+        markerWidth=4 if tone else 7,
+        markerHeight=4 if tone else 7,
         orient="auto",
     )
-    return element("defs", marker)
+
+
+def _tip_name(tone: str) -> str:
+    return f"mlkit-tip-{tone}" if tone else "mlkit-tip"
 
 
 def _lines(box: Box) -> list[tuple[str, str]]:
@@ -183,7 +191,7 @@ def _back(link: Link, places: Mapping[str, _Place], lane: float) -> str:
 def _drawn(link: Link, d: str) -> str:
     hint = element("title", text(_words(link)))
     kind = f"arrow {link.kind}" + (f" tone-{link.tone}" if link.tone else "")
-    return element("path", hint, d=d, class_=kind, marker_end="url(#mlkit-tip)")
+    return element("path", hint, d=d, class_=kind, marker_end=f"url(#{_tip_name(link.tone)})")
 
 
 def _words(link: Link) -> str:

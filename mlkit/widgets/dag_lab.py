@@ -29,7 +29,7 @@ class DagLab(Panel):
     def __init__(self, sketch: DagSketch | None = None) -> None:
         self._first = sketch if sketch is not None else example()
         self._past: list[DagSketch] = []
-        self._name = text("stage", hint="a name, such as report", width="240px")
+        self._name = text("stage", hint="a name, such as report", width="320px")
         self._seconds = number("seconds", 1.0, width="150px")
         self._from, self._to = choice("edge from", []), choice("to", [])
         self._said, self._shown = Markup(live=True), Markup()

@@ -51,12 +51,14 @@ class IdempotencyLab(Panel):
         nobody = [("no run", 0)]
         numbered = [(f"run {n}", n) for n in range(1, _MOST_RUNS + 1)]
         self._killed = choice("kill", nobody + numbered, killed_run)
-        self._point = choice("there", [(words, name) for name, words in POINTS.items()], killed_at)
+        self._point = choice(
+            "at the point", [(words, name) for name, words in POINTS.items()], killed_at
+        )
         self._said, self._shown = Markup(live=True), Markup()
         super().__init__(
             row(self._method, self._runs),
             row(self._killed, self._point),
-            button("Run the step", self.conduct, primary=True),
+            row(button("Run the step", self.conduct, primary=True)),
             self._said,
             self._shown,
         )

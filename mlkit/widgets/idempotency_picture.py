@@ -28,7 +28,7 @@ def draw_files(experiments: Sequence[Experiment]) -> str:
         parts.append(_row(found, y))
         y += _height(found)
     runs = max(len(found.looks) for found in experiments)
-    size = (runs * (_WIDTH + _GAP) - _GAP + 2, y)
+    size = (runs * (_WIDTH + _GAP) - _GAP + 4, y)
     words = " ".join(explain(found) for found in experiments)
     return document("".join(parts), size, "The file after each run", words, styled=False)
 
@@ -93,7 +93,7 @@ def _height(found: Experiment) -> float:
 def _row(found: Experiment, y: float) -> str:
     parts = [element("text", text(found.plan.method), x=0.0, y=y + 16, class_="heading")]
     for index, look in enumerate(found.looks):
-        parts.append(_file(found, look, index * (_WIDTH + _GAP), y + _TOP))
+        parts.append(_file(found, look, 1 + index * (_WIDTH + _GAP), y + _TOP))
     return "".join(parts)
 
 

@@ -58,7 +58,7 @@ class Chart:
     @property
     def row(self) -> float:
         """How high a client's row is."""
-        return max(10.0, min(18.0, 220.0 / self.rows))
+        return max(13.0, min(18.0, 220.0 / self.rows))
 
     @property
     def lines_bottom(self) -> float:

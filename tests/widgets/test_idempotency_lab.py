@@ -28,7 +28,7 @@ def test_nothing_runs_before_the_button_is_pressed() -> None:
     control(lab, "the step writes by").value = "remove then write"
     control(lab, "runs").value = 2
     control(lab, "kill").value = 2
-    control(lab, "there").value = "opened"
+    control(lab, "at the point").value = "opened"
     assert [found.plan.method for found in lab.found] == ["append"]
     press(lab, "Run the step")
     (found,) = lab.found
