@@ -93,8 +93,7 @@ class DagLab(Panel):
         for control in (self._from, self._to):
             kept = control.value
             control.options = names
-            if kept in names:
-                control.value = kept
+            control.value = kept if kept in names else next(iter(names), None)
         self._said.markup = explain(self.sketch)
         self._shown.markup = f'<div class="mlkit-scroll">{self.pictures()[0]}</div>'
 
