@@ -177,11 +177,12 @@ def _box(name: str, foreach: Foreach | None, items: Iterable[StageRecord]) -> Bo
     values: tuple[tuple[str, Status | None], ...] = instances
     if not found and foreach is not None and foreach.values is not None:
         values = tuple((label(value), None) for value in foreach.values)
+    status = combined(item.status for item in found)
     return Box(
         name=name,
         note=f"for each {foreach.parameter}" if foreach is not None else "",
-        seconds=_span(found),
-        status=combined(item.status for item in found),
+        seconds=_span(found) if status in FINISHED else None,
+        status=status,
         instances=values,
         mapped=foreach is not None or bool(instances),
     )

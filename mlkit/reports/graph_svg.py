@@ -20,6 +20,8 @@ _GAP, _ROW_GAP, _MARGIN, _PAD = 26.0, 44.0, 14.0, 12.0
 _LINE, _NAME_SIZE, _SMALL_SIZE = 17.0, 13.0, 11.5
 _LABEL_HEIGHT, _STACK, _MOST_INSTANCES = 18.0, 4.0, 8
 _PORT, _LANE = 14.0, 30.0
+_USUAL_STATE = "✓ succeeded · 10.0 s"
+"""Boxes have room for it from the start, so that they stay in place while a run goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,8 @@ def _lines(box: Box) -> list[tuple[str, str]]:
 def _size(box: Box) -> tuple[float, float]:
     lines = _lines(box)
     widest = max(width_of(t, _NAME_SIZE if c == "name" else _SMALL_SIZE) for t, c in lines)
+    if box.status is not None:
+        widest = max(widest, width_of(_USUAL_STATE, _SMALL_SIZE))
     return max(96.0, widest + 2 * _PAD + 4), len(lines) * _LINE + 14.0
 
 
@@ -239,4 +243,4 @@ def _box(box: Box, here: _Place) -> str:
     words = SIGNS[box.status].word if isinstance(box.status, Status) else "stage"
     hint = element("title", text(f"{box.name}: {words}"))
     kind = f"box state-{status}" + (f" tone-{box.tone}" if box.tone else "")
-    return element("g", hint + "".join(parts), class_=kind)
+    return element("g", hint + "".join(parts), class_=kind, data_pick=box.name)

@@ -31,6 +31,8 @@ __all__ = [
     "parameter_rows",
     "retries",
     "stage_folder",
+    "tail_of",
+    "view_failure",
     "view_stages",
 ]
 
@@ -169,7 +171,7 @@ def _stage(
         outputs=tuple(_file(name, artifact) for name, artifact in item.artifacts.items()),
         parameters=tuple((k, cut(_value(v))[0]) for k, v in item.parameters.items()),
         notebook=view_notebook(content, item.id, budget) if content is not None else None,
-        failure=_failure(record, item, command) if failed else None,
+        failure=view_failure(record, item, command) if failed else None,
     )
 
 
@@ -194,7 +196,8 @@ def _notebook(record: RunRecord, item: StageRecord) -> dict[str, object] | None:
     return next((found for path in places if (found := read_notebook(path)) is not None), None)
 
 
-def _failure(record: RunRecord, item: StageRecord, command: str) -> FailureView:
+def view_failure(record: RunRecord, item: StageRecord, command: str = "") -> FailureView:
+    """Prepare why a stage failed: its error, the cell, the traceback, the end of its log."""
     error = item.error or ErrorRecord(type="Failure", message=item.reason)
     log_file = _attempt_folder(record, item) / "log.txt"
     return FailureView(
@@ -203,7 +206,7 @@ def _failure(record: RunRecord, item: StageRecord, command: str) -> FailureView:
         cell=_cell_source(record, item, error.cell),
         cell_number=None if error.cell is None else error.cell + 1,
         traceback=ansi_to_html(cut(error.traceback)[0]),
-        log=ansi_to_html(_tail(log_file)),
+        log=ansi_to_html(tail_of(log_file)),
         log_file=str(log_file),
         command=command,
     )
@@ -217,7 +220,7 @@ def _cell_source(record: RunRecord, item: StageRecord, cell: int | None) -> str:
     return highlight(joined(cells[cell].get("source")).strip("\n"))
 
 
-def _tail(path: Path) -> str:
+def tail_of(path: Path) -> str:
     """The last lines of a log; empty if there is none."""
     try:
         with path.open("rb") as file:

@@ -45,7 +45,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import ipywidgets
 
@@ -65,7 +65,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         From top to bottom.
     """
 
-    title: ClassVar[str] = ""
+    title: str = ""
 
     def __init__(self, *parts: ipywidgets.Widget) -> None:
         style = ipywidgets.HTML(

@@ -22,7 +22,11 @@ function render({ model, el }) {
   function draw() {
     const focused = box.contains(document.activeElement) && document.activeElement.dataset.pick;
     const scrolled = [...box.querySelectorAll(".mlkit-scroll")].map((n) => [n.scrollLeft, n.scrollTop]);
+    const open = new Set([...box.querySelectorAll("details[open] > summary")].map((n) => n.textContent));
     box.innerHTML = model.get("markup");
+    for (const summary of box.querySelectorAll("details > summary")) {
+      if (open.has(summary.textContent)) summary.parentElement.open = true;
+    }
     for (const node of box.querySelectorAll("[data-pick]")) {
       node.setAttribute("role", "button");
       node.setAttribute("tabindex", "0");

@@ -1,0 +1,89 @@
+"""A first look at an artifact: pictures, JSON, Markdown, text, the columns of a Parquet file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mlkit.reports.output_view import cut
+from mlkit.reports.sanitise import markdown_to_html, picture_uri
+from mlkit.reports.svg import text
+
+__all__ = ["preview"]
+
+_MOST_BYTES = 2_000_000
+_PICTURES: Mapping[str, str] = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+}
+_TEXTS = (".txt", ".csv", ".tsv", ".yaml", ".yml", ".log", ".jsonl", ".toml", ".py")
+_MOST_COLUMNS = 40
+
+
+def preview(path: Path, name: str) -> str:
+    """Show the beginning of a file as safe HTML; empty if there is no way to show its kind.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact.
+    name : str
+        Its output name, for the text that stands for a picture.
+    """
+    kind = path.suffix.lower()
+    try:
+        if kind == ".parquet":
+            return _parquet(path)
+        if kind not in {*_PICTURES, *_TEXTS, ".json", ".md"}:
+            return ""
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+    except OSError as error:
+        return f"<p>It cannot be read: {text(error.strerror or str(error))}.</p>"
+    if kind in _PICTURES:
+        return _picture(_PICTURES[kind], content, name)
+    shown: Callable[[str], str] = {".json": _json, ".md": _markdown}.get(kind, _text)
+    return shown(content.decode("utf-8", "replace"))
+
+
+def _picture(kind: str, content: bytes, name: str) -> str:
+    address = picture_uri(kind, content)
+    if address is None:
+        return "<p>The picture is too large to show here.</p>"
+    words = name.replace("_", " ")
+    return f'<img src="{address}" alt="{text(words)}" style="max-width: 100%">'
+
+
+def _json(content: str) -> str:
+    try:
+        return _text(json.dumps(json.loads(content), indent=2, ensure_ascii=False))
+    except ValueError:
+        return _text(content)
+
+
+def _markdown(content: str) -> str:
+    return markdown_to_html(content, top=4) or _text(content)
+
+
+def _text(content: str) -> str:
+    shown, note = cut(content)
+    more = f"<p>{text(note)}</p>" if note else ""
+    return f'<div class="mlkit-scroll tall" tabindex="0"><pre>{text(shown)}</pre></div>{more}'
+
+
+def _parquet(path: Path) -> str:
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, ValueError) as error:
+        return f"<p>It cannot be read: {text(str(error))}.</p>"
+    with file:
+        names, rows = list(file.schema_arrow.names), file.metadata.num_rows
+    shown = ", ".join(names[:_MOST_COLUMNS])
+    more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
+    return f"<p>{rows:,} rows, {len(names)} columns: {text(shown + more)}</p>"
