@@ -41,6 +41,8 @@ class Context:
     machinery : Machinery
         Kernels and workers; started when the first attempt needs them, so that a run in which
         nothing changed starts no kernel and imports no Papermill.
+    waited : bool
+        Whether an engine has waited already for the file of a sensor.
     """
 
     pipeline: Pipeline
@@ -61,6 +63,7 @@ class Context:
     environment: Mapping[str, str]
     record: RunRecord
     previous: Mapping[str, Any] = field(default_factory=dict)
+    waited: bool = False
     warnings: list[str] = field(default_factory=list)
     _written: float = float("-inf")
 

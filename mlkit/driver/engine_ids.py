@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 __all__ = ["EngineIds", "engine_ids"]
 
-NAME, RUN, TASK, NOTIFIES = (
+NAME, RUN, TASK, NOTIFIES, WAITED = (
     "MLKIT_ENGINE",
     "MLKIT_ENGINE_RUN_ID",
     "MLKIT_ENGINE_TASK_ID",
     "MLKIT_ENGINE_NOTIFIES",
+    "MLKIT_ENGINE_WAITED",
 )
 
 
@@ -27,12 +28,16 @@ class EngineIds:
         Empty where the engine did not say.
     notifies : bool
         Whether the engine tells people itself of a stage's end, by `mlkit notify`.
+    waited : bool
+        Whether the engine has waited for the stage's file as long as it may: a sensor then looks
+        once more, and gives up.
     """
 
     name: str
     run_id: str = ""
     task_id: str = ""
     notifies: bool = False
+    waited: bool = False
 
     @property
     def run(self) -> dict[str, str]:
@@ -50,4 +55,5 @@ def engine_ids(environ: Mapping[str, str]) -> EngineIds | None:
         run_id=environ.get(RUN, ""),
         task_id=environ.get(TASK, ""),
         notifies=environ.get(NOTIFIES) == "1",
+        waited=environ.get(WAITED) == "1",
     )

@@ -211,6 +211,7 @@ class _Run:
             environment=environment,
             record=self._record(folder, selection, earlier),
             previous={} if earlier is None else earlier.stages,
+            waited=self.engine is not None and self.engine.waited,
         )
 
     def _state(

@@ -61,7 +61,8 @@ class Work(Endings):
             return
         path: dict[str, Any] = {"for": str(sensor.path)}
         self.context.journal.emit(EventKind.STAGE_WAITING, instance.id, **path)
-        self._sense(instance, self.context.clock.monotonic() + sensor.timeout_s)
+        patience_s = 0.0 if self.context.waited else sensor.timeout_s
+        self._sense(instance, self.context.clock.monotonic() + patience_s)
 
     def _sense(self, instance: Instance, deadline: float) -> None:
         sensor = instance.stage.wait_for

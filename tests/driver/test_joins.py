@@ -337,3 +337,17 @@ def test_the_record_keeps_the_engines_ids(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "runs" / "joined" / "run.json").read_text())
     assert document["engine"] == record.engine
     assert document["stages"]["s1"]["engine_task"] == "s1"
+
+
+def test_a_sensor_gives_up_at_once_where_the_engine_has_waited(tmp_path: Path) -> None:
+    """The record says the same as if mlkit had waited."""
+    sensor = {"path": "nothing.txt", "every": "1s", "timeout": "1h"}
+    file = write_pipeline(tmp_path, Sketch(name="s", keys={"wait_for": sensor}))
+    environ = {"MLKIT_ENGINE": "prefect", "MLKIT_ENGINE_WAITED": "1"}
+    services = replace(fake_services(), environ=environ)
+    options = RunOptions(only="s", run_id="joined")
+    record = run(file, layers=Layers(), options=options, services=services)
+    error = record.stages["s"].error
+    assert error is not None
+    assert (error.type, error.message.endswith(" in 1 h 00 min")) == ("SensorTimeout", True)
+    assert record.seconds < 60
