@@ -54,7 +54,7 @@ class Box:
     mapped : bool
         Whether it is a mapped stage (whose values may not be known yet).
     tone : str
-        `critical` or `cycle` sets it off; a word in `note` says the same.
+        `critical`, `cycle`, `run`, `reuse` or `unknown` sets it off; a word in `note` says so.
     """
 
     name: str

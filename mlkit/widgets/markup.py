@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -25,6 +26,8 @@ class Markup(anywidget.AnyWidget):
         HTML of one's own; whatever comes from users is escaped before.
     live : bool
         Whether a screen reader says each change.
+    pickable : bool
+        Whether elements with `data-pick` can be chosen; `on_pick` sets it.
     picked : str
         The `data-pick` of the element that was clicked, or chosen by Enter or Space.
     picks : int
@@ -34,11 +37,22 @@ class Markup(anywidget.AnyWidget):
     _esm = static_text("markup.js")
     markup = traitlets.Unicode("").tag(sync=True)
     live = traitlets.Bool(False).tag(sync=True)
+    pickable = traitlets.Bool(False).tag(sync=True)
     picked = traitlets.Unicode("").tag(sync=True)
     picks = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, markup: str = "", **traits: Any) -> None:
         super().__init__(markup=markup, **traits)
+
+    def on_pick(self, action: Callable[[str], None]) -> None:
+        """Let elements be picked, and call an action with the `data-pick` of each that is."""
+        self.pickable = True
+        self.observe(lambda _: action(self.picked), "picks")
+
+    def pick(self, name: str) -> None:
+        """Pick an element, as a click on it does."""
+        self.picked = name
+        self.picks += 1
 
 
 class Slider(anywidget.AnyWidget):

@@ -11,7 +11,7 @@ from typing import Any
 from mlkit.api import configure, default_workers, list_runs, load_pipeline, runs_folder
 from mlkit.core.durations import format_duration
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
@@ -25,16 +25,9 @@ from mlkit.widgets.controls import button, row, tick
 from mlkit.widgets.form import ParameterForm
 from mlkit.widgets.live_run import LiveRun, Order
 from mlkit.widgets.markup import Markup
-from mlkit.widgets.run_pictures import run_pictures
-from mlkit.widgets.server_links import find_server
-from mlkit.widgets.stage_detail import instances_html, stage_html
+from mlkit.widgets.run_pane import RunPane
 
-__all__ = ["PipelineView"]
-
-_HINT = (
-    "<p class='mlkit-quiet'>Choose a stage in the picture: click it, or go there with Tab and "
-    "press Enter. Its notebook, log, artifacts, and why it ran, then stand here.</p>"
-)
+__all__ = ["PipelineView", "told"]
 
 
 class PipelineView(Panel):
@@ -76,31 +69,23 @@ class PipelineView(Panel):
         self._workers = workers or default_workers()
         self._layers = Layers(environ=dict(self._services.environ))
         self._live: LiveRun | None = None
-        self._stored: dict[tuple[str, str], StageRecord] = {}
-        self._server = find_server()
         self.title = f"Pipeline {self.pipeline.name}"
         self.form = ParameterForm(self.pipeline, parameters or {}, self._settled())
         self.force = tick("run every stage, even if nothing has changed", False)
         self.run_button = button("▶ Run", self.start, primary=True)
         self.cancel_button = button("■ Cancel", self.cancel)
         self.status, self.clock = Markup(live=True), Markup()
-        self.dag, self.timeline, self.detail = Markup(), Markup(), Markup(_HINT)
-        self.dag.observe(lambda _: self._pick(self.dag.picked), "picks")
-        self.detail.observe(lambda _: self._pick(self.detail.picked), "picks")
-        self._picked = ""
+        self.pane = RunPane(self.pipeline, self.runs_dir)
         self._lock = threading.RLock()
-        for part, width in ((self.dag, "3 1 420px"), (self.detail, "2 1 340px")):
-            part.layout.flex, part.layout.min_width = width, "0"
         super().__init__(
             Markup(f"<p>{text(self.pipeline.description)}</p>"),
             self.form.view(),
             row(self.run_button, self.cancel_button, self.force),
             self.status,
             self.clock,
-            row(self.dag, self.detail),
-            self.timeline,
+            self.pane.view(),
         )
-        self.record = self._last()
+        self.pane.record = self._last()
         self._refresh()
 
     def _settled(self) -> dict[str, Any]:
@@ -183,21 +168,17 @@ class PipelineView(Panel):
         """Bring everything that is shown up to date."""
         live = self._live
         if live is not None and live.progress.board.run_id:
-            self.record = live.snapshot()
+            self.pane.record = live.snapshot()
         running = self.is_running
         self.run_button.disabled, self.cancel_button.disabled = running, not running
         self.form.disable(off=running)
         self.force.disabled = running
         self._tell(live)
-        pictures = self.pictures()
-        self.dag.markup = f'<div class="mlkit-scroll">{pictures[0]}</div>'
-        self.timeline.markup = _timeline(pictures[1:])
-        if self._picked:
-            self._show_stage()
+        self.pane.refresh()
 
     def pictures(self) -> Sequence[str]:
         """The DAG with the states of the run that is shown, and when each stage ran."""
-        return run_pictures(self.pipeline, self.record)
+        return self.pane.pictures()
 
     def _say(self, words: str, kind: str = "") -> None:
         looks = f' class="mlkit-{kind}"' if kind else ""
@@ -206,7 +187,7 @@ class PipelineView(Panel):
     def _tell(self, live: LiveRun | None) -> None:
         """The sentence about the run, and the clock."""
         if live is None:
-            self._say(_past(self.record))
+            self._say(_past(self.pane.record))
             return
         if live.problem is not None:
             problem = live.problem
@@ -215,32 +196,11 @@ class PipelineView(Panel):
             self.clock.markup = ""
             return
         if live.record is not None:
-            self._say(_ended(live.record), "note" if live.record.ok else "problem")
+            self._say(told(live.record), "note" if live.record.ok else "problem")
             self.clock.markup = ""
             return
         self._say(_going(live))
         self.clock.markup = _clock(live)
-
-    def _pick(self, name: str) -> None:
-        self._picked = name
-        self._show_stage()
-
-    def _show_stage(self) -> None:
-        self.detail.markup = self._stage_html(self._picked)
-
-    def _stage_html(self, name: str) -> str:
-        record = self.record
-        stage = self.pipeline.stages[name.partition("[")[0]]
-        source = Path(stage.notebook)
-        items = (
-            [] if record is None else [i for i in record.stages.values() if i.stage == stage.name]
-        )
-        chosen = next((i for i in items if i.id == name), None)
-        if record is not None and chosen is not None:
-            return stage_html(record, chosen, self._server, source)
-        if len(items) > 0:
-            return instances_html(stage.name, items)
-        return f"<h4>{text(name)}</h4><p>It has not run yet.</p>"
 
 
 def _spoken(error: MlkitError) -> str:
@@ -252,18 +212,19 @@ def _spoken(error: MlkitError) -> str:
 def _past(record: RunRecord | None) -> str:
     if record is None:
         return "○ It has not run yet. Press Run."
-    return f"Last run: {_ended(record)}"
+    return f"Last run: {told(record)}"
 
 
-def _ended(record: RunRecord) -> str:
+def told(record: RunRecord) -> str:
+    """Say in a sentence how a run ended, and which stage failed first, and why."""
     sign = RUN_SIGNS[record.status]
-    told = f"{sign} after {format_duration(record.seconds)} (run {record.run_id})."
+    words = f"{sign} after {format_duration(record.seconds)} (run {record.run_id})."
     red = failures(record)
     if not red:
-        return told
+        return words
     first = red[0]
     why = f"{first.error.type}: {first.error.message}" if first.error else first.reason
-    return f"{told} Stage {first.id} failed. {why}"
+    return f"{words} Stage {first.id} failed. {why}"
 
 
 def _going(live: LiveRun) -> str:
@@ -273,8 +234,8 @@ def _going(live: LiveRun) -> str:
         return "■ Stopping what is under way …"
     if not lines:
         return "▶ Starting …"
-    told = f"▶ Running: {live.progress.board.finished} of {len(lines)} have finished"
-    return f"{told}; now {', '.join(now)}." if now else f"{told}."
+    words = f"▶ Running: {live.progress.board.finished} of {len(lines)} have finished"
+    return f"{words}; now {', '.join(now)}." if now else f"{words}."
 
 
 def _clock(live: LiveRun) -> str:
@@ -283,9 +244,3 @@ def _clock(live: LiveRun) -> str:
     amount = f'max="{total}" value="{board.finished}"'
     bar = f'<progress {amount} aria-label="stages that have finished"></progress>'
     return f"<div>{bar} {format_duration(live.seconds)}</div>"
-
-
-def _timeline(pictures: Sequence[str]) -> str:
-    if not pictures:
-        return ""
-    return f"<h4>When each stage ran</h4><div class='mlkit-scroll' tabindex='0'>{pictures[0]}</div>"

@@ -16,14 +16,14 @@ from mlkit.reports.svg import text
 from mlkit.widgets.artifact_preview import preview
 from mlkit.widgets.server_links import Server, link
 
-__all__ = ["instances_html", "stage_html"]
+__all__ = ["instances_html", "pick_button", "stage_html"]
 
 
 def instances_html(stage: str, items: Sequence[StageRecord]) -> str:
     """List the instances of a mapped stage, each to be picked."""
     rows = "".join(
-        f'<tr data-pick="{text(item.id)}" class="state-{item.status.value}">'
-        f'<td>{text(item.id)}</td><td class="mlkit-state">{_state(item)}</td></tr>'
+        f'<tr class="state-{item.status.value}"><td>{pick_button(item.id, item.id)}</td>'
+        f'<td class="mlkit-state">{_state(item)}</td></tr>'
         for item in items
     )
     title = f"<h4>{text(stage)}: {len(items)} instances</h4><p>Choose one to see more of it.</p>"
@@ -31,12 +31,21 @@ def instances_html(stage: str, items: Sequence[StageRecord]) -> str:
     return f'{title}<table class="mlkit-table">{head}<tbody>{rows}</tbody></table>'
 
 
+def pick_button(name: str, words: str) -> str:
+    """Write a button, in the looks of a link, with which something in markup is picked."""
+    return (
+        f'<button type="button" class="mlkit-link" data-pick="{text(name)}">{text(words)}</button>'
+    )
+
+
 def _state(item: StageRecord) -> str:
     took = f" in {format_duration(item.seconds)}" if item.history and item.ended else ""
     return f"{SIGNS[item.status]}{took}"
 
 
-def stage_html(record: RunRecord, item: StageRecord, server: Server | None, source: Path) -> str:
+def stage_html(
+    record: RunRecord, item: StageRecord, server: Server | None, source: Path | None
+) -> str:
     """Tell everything about one stage, or one instance of a mapped stage.
 
     Parameters
@@ -47,14 +56,14 @@ def stage_html(record: RunRecord, item: StageRecord, server: Server | None, sour
         The stage in it.
     server : Server or None
         Where links lead.
-    source : Path
-        The stage's notebook as it stands in the pipeline.
+    source : Path or None
+        The stage's notebook as it stands in the pipeline, if that is known.
     """
     return "".join(_parts(record, item, server, source))
 
 
 def _parts(
-    record: RunRecord, item: StageRecord, server: Server | None, source: Path
+    record: RunRecord, item: StageRecord, server: Server | None, source: Path | None
 ) -> Iterator[str]:
     state = f'<span class="mlkit-state">{_state(item)}</span>'
     yield f'<h4 class="state-{item.status.value}">{text(item.id)} · {state}</h4>'
@@ -103,7 +112,7 @@ def _error(record: RunRecord, item: StageRecord) -> str:
     return "".join(parts)
 
 
-def _files(record: RunRecord, item: StageRecord, server: Server | None, source: Path) -> str:
+def _files(record: RunRecord, item: StageRecord, server: Server | None, source: Path | None) -> str:
     """Links to the executed notebook, the stage's own one and the log, and the log's end."""
     folder = stage_folder(record, item.id)
     last = folder / "attempts" / str(max(1, item.attempts))
@@ -112,7 +121,8 @@ def _files(record: RunRecord, item: StageRecord, server: Server | None, source: 
         places = (last / "notebook.ipynb", folder / "notebook.ipynb")
     executed = next((path for path in places if path.exists()), None)
     links = [link(executed, "executed notebook", server)] if executed else []
-    links.append(link(source, "the stage's notebook", server))
+    if source is not None:
+        links.append(link(source, "the stage's notebook", server))
     log = last / "log.txt"
     tail = tail_of(log)
     fold = ""

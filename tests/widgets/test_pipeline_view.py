@@ -20,9 +20,9 @@ def test_run_gives_the_record_and_the_view_shows_it(make_view: MakeView) -> None
     assert "has not run yet" in view.status.markup
     record = view.run()
     assert record.status is RunStatus.SUCCEEDED
-    assert view.dag.markup.count("✓ succeeded") == 2
+    assert view.pane.dag.markup.count("✓ succeeded") == 2
     assert "✓ succeeded after" in view.status.markup
-    assert "Timeline of run" in view.timeline.markup
+    assert "Timeline of run" in view.pane.timeline.markup
     assert not view.run_button.disabled
 
 
@@ -63,18 +63,18 @@ def test_a_failed_run_says_which_stage_and_why(make_view: MakeView) -> None:
     view = make_view({"second": [Raises(type="ValueError", message="no <rows>")]})
     assert view.run().status is RunStatus.FAILED
     assert "Stage second failed. ValueError: no &lt;rows&gt;" in view.status.markup
-    view.dag.picked, view.dag.picks = "second", 1
-    assert "ValueError: no &lt;rows&gt;" in view.detail.markup
+    view.pane.dag.pick("second")
+    assert "ValueError: no &lt;rows&gt;" in view.pane.detail.markup
 
 
 def test_a_stage_tells_why_it_ran_and_what_it_made(make_view: MakeView) -> None:
     """Picked in the picture; the secret is not among its parameters."""
     view = make_view()
     view.run()
-    view.dag.picked, view.dag.picks = "first", 1
+    view.pane.dag.pick("first")
     for words in ("Why it ran:", "never run", "executed notebook", "first.txt", "Look at out"):
-        assert words in view.detail.markup
-    assert "a-long-secret" not in view.detail.markup
+        assert words in view.pane.detail.markup
+    assert "a-long-secret" not in view.pane.detail.markup
 
 
 def test_the_last_run_is_shown_by_the_next_view(make_view: MakeView) -> None:
@@ -85,7 +85,7 @@ def test_the_last_run_is_shown_by_the_next_view(make_view: MakeView) -> None:
         "0.1 s", "0.0 s"
     )
     again.run()
-    assert "≡ cached" in again.dag.markup
+    assert "≡ cached" in again.pane.dag.markup
 
 
 def test_cancel_ends_a_run_that_goes_on(make_view: MakeView) -> None:

@@ -5,6 +5,7 @@ function render({ model, el }) {
   el.append(box);
 
   function pick(target) {
+    if (!model.get("pickable")) return false;
     const node = target.closest("[data-pick]");
     if (!node || !box.contains(node)) return false;
     model.set("picked", node.dataset.pick);
@@ -14,7 +15,7 @@ function render({ model, el }) {
   }
 
   function mark() {
-    for (const node of box.querySelectorAll("[data-pick]")) {
+    for (const node of model.get("pickable") ? box.querySelectorAll("[data-pick]") : []) {
       node.setAttribute("aria-pressed", String(node.dataset.pick === model.get("picked")));
     }
   }
@@ -27,7 +28,7 @@ function render({ model, el }) {
     for (const summary of box.querySelectorAll("details > summary")) {
       if (open.has(summary.textContent)) summary.parentElement.open = true;
     }
-    for (const node of box.querySelectorAll("[data-pick]")) {
+    for (const node of model.get("pickable") ? box.querySelectorAll("[data-pick]") : []) {
       node.setAttribute("role", "button");
       node.setAttribute("tabindex", "0");
       node.closest("svg")?.setAttribute("role", "group");
@@ -35,6 +36,14 @@ function render({ model, el }) {
     [...box.querySelectorAll(".mlkit-scroll")].forEach((node, i) => {
       if (scrolled[i]) [node.scrollLeft, node.scrollTop] = scrolled[i];
     });
+    requestAnimationFrame(() => {
+      for (const node of box.querySelectorAll(".mlkit-scroll")) {
+        const isLarger = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
+        if (isLarger) node.setAttribute("tabindex", "0");
+        else node.removeAttribute("tabindex");
+      }
+    });
+    box.classList.toggle("pickable", model.get("pickable"));
     mark();
     if (focused) box.querySelector(`[data-pick="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
@@ -53,7 +62,7 @@ function render({ model, el }) {
       event.stopPropagation();
     }
   });
-  model.on("change:markup", draw);
+  model.on("change:markup change:pickable", draw);
   model.on("change:picked", mark);
   announce();
   draw();
