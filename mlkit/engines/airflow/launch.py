@@ -1,0 +1,96 @@
+"""Make Airflow ready for one run, and say how it is started."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from mlkit.engines.launching import Launch, Order
+from mlkit.errors import EngineError
+
+__all__ = ["airflow_environment", "launch", "migrated_database"]
+
+_DATABASE = "airflow.db"
+
+
+def launch(order: Order) -> Launch:
+    """Give each run an Airflow home of its own, and run the DAG with `airflow dags test`.
+
+    Two runs at once do not disturb each other, and Airflow's own record of a run stays beside it.
+    The empty database is made once and copied.
+    """
+    if order.host is not None:
+        raise EngineError(
+            "Airflow runs here: there is no --host for it",
+            remedy="Put the file of 'mlkit export airflow' into the server's folder of DAGs",
+        )
+    home = order.folder / "airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(migrated_database(order.python), home / _DATABASE)
+    name = Path(order.entry).stem
+    conf = json.dumps({"run_id": order.run_id})
+    return Launch(
+        command=(str(order.python), "-m", "airflow", "dags", "test", name, "--conf", conf),
+        environment=airflow_environment(order.python, home=home, dags=order.folder),
+    )
+
+
+def airflow_environment(python: Path, *, home: Path, dags: Path) -> dict[str, str]:
+    """Give the settings of an Airflow that keeps to one folder and one database.
+
+    Parameters
+    ----------
+    python : Path
+        The Python of Airflow's environment.
+    home : Path
+        Its home: settings, logs, database.
+    dags : Path
+        The folder of DAGs.
+    """
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / _DATABASE}",
+        "AIRFLOW_CONN_FS_DEFAULT": json.dumps({"conn_type": "fs", "extra": {"path": "/"}}),
+        "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
+    }
+
+
+def migrated_database(python: Path) -> Path:
+    """Give an empty database with Airflow's tables, made on first use beside its environment.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be made.
+    """
+    template = python.parent.parent / "mlkit-airflow.db"
+    if template.exists():
+        return template
+    with (template.parent / ".mlkit-airflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            _migrate(python, template)
+    return template
+
+
+def _migrate(python: Path, template: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=template.parent) as name:
+        home = Path(name)
+        done = subprocess.run(
+            [python, "-m", "airflow", "db", "migrate"],
+            env={**os.environ, **airflow_environment(python, home=home, dags=home / "dags")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["nothing"]
+            raise EngineError(f"Airflow cannot make its database; it said: {said[0]}")
+        (home / _DATABASE).replace(template)

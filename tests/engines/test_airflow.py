@@ -1,0 +1,30 @@
+"""Airflow keeps the contract of engines."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mlkit.core.record import RunRecord
+from mlkit.testing.engines import EngineContract
+
+pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
+
+
+class TestAirflow(EngineContract):
+    """Every pipeline of the contract, by `airflow dags test`."""
+
+    engine = "airflow"
+
+    def own_states(self, record: RunRecord) -> Mapping[str, str]:
+        """Ask the database that Airflow itself wrote."""
+        home = Path(record.runs_dir) / record.run_id / "engine" / "airflow"
+        names = {item.engine_task: key for key, item in record.stages.items()}
+        with closing(sqlite3.connect(home / "airflow.db")) as database:
+            rows = database.execute("SELECT task_id, map_index, state FROM task_instance")
+            tasks = {t if index < 0 else f"{t}[{index}]": state for t, index, state in rows}
+        return {names.get(task) or task: state for task, state in tasks.items()}
