@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 __all__ = ["EngineIds", "engine_ids"]
 
-NAME, RUN, TASK, NOTIFIES, WAITED = (
+NAME, RUN, TASK, NOTIFIES, WAITED, RETRIES_ALL = (
     "MLKIT_ENGINE",
     "MLKIT_ENGINE_RUN_ID",
     "MLKIT_ENGINE_TASK_ID",
     "MLKIT_ENGINE_NOTIFIES",
     "MLKIT_ENGINE_WAITED",
+    "MLKIT_ENGINE_RETRIES_ALL",
 )
 
 
@@ -31,6 +32,9 @@ class EngineIds:
     waited : bool
         Whether the engine has waited for the stage's file as long as it may: a sensor then looks
         once more, and gives up.
+    retries_all : bool
+        Whether the engine repeats a failed call whatever failed; mlkit then refuses what the
+        stage's policy does not retry.
     """
 
     name: str
@@ -38,6 +42,7 @@ class EngineIds:
     task_id: str = ""
     notifies: bool = False
     waited: bool = False
+    retries_all: bool = False
 
     @property
     def run(self) -> dict[str, str]:
@@ -56,4 +61,5 @@ def engine_ids(environ: Mapping[str, str]) -> EngineIds | None:
         task_id=environ.get(TASK, ""),
         notifies=environ.get(NOTIFIES) == "1",
         waited=environ.get(WAITED) == "1",
+        retries_all=environ.get(RETRIES_ALL) == "1",
     )

@@ -14,6 +14,7 @@ from mlkit.core.policies import Notify, Retry
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus
+from mlkit.driver.answering import answered
 from mlkit.driver.commit import Committer
 from mlkit.driver.context import Context
 from mlkit.driver.engine_ids import engine_ids
@@ -160,7 +161,11 @@ class _Run:
         """Run one stage of a run that others work on, too."""
         run_id = self.options.run_id
         assert run_id is not None
-        given = joined_given(self.pipeline, database.load_run(run_id), selection, run_id)
+        known = database.load_run(run_id)
+        answer = answered(self.pipeline, known, selection, self.engine)
+        if answer is not None:
+            return answer
+        given = joined_given(self.pipeline, known, selection, run_id)
         self._without_retries(selection)
         folder = self.runs.make_run(run_id)
         assert self.options.only is not None
