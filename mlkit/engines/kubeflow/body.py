@@ -94,17 +94,11 @@ class Body:
         """The tasks that a stage waits for without reading from them."""
         names = dict.fromkeys(node.stage for node in nodes_of(stage))
         told = {name for fork in self._spoken(stage) for name in fork.stages}
-        asked = {c.source.node.stage for c in stage.when if self._asks(stage)}
-        over = (
-            {stage.foreach.source.node.stage} if stage.foreach and stage.foreach.source else set()
-        )
+        asked = {c.source.node.stage for c in stage.when if stage.name in self.layout.askers}
+        listed = None if stage.foreach is None else stage.foreach.source
+        over = set() if listed is None else {listed.node.stage}
         skip = linked | told | asked | over
         return [self._task(name) for name in names if name not in skip]
-
-    def _asks(self, stage: Stage) -> bool:
-        """Whether a stage's own `when` opened the branch in which it stands."""
-        path = self.layout.paths[stage.name]
-        return bool(path) and bool(stage.when)
 
     def _value(self, source: StageOutput) -> str:
         """The path of an upstream artifact, or the list of a loop's paths."""
@@ -158,16 +152,13 @@ class Body:
 
     def _fork(self, fork: Fork, indent: str) -> list[str]:
         """`dsl.If`, `dsl.Elif`, and `dsl.Else` where something is told which was taken."""
-        first = self.pipeline.stages[next(iter(fork.stages))]
+        first = self.names.components[next(iter(fork.stages))]
         asking = next(
             self.pipeline.stages[name]
             for name in fork.stages
-            if self._asks(self.pipeline.stages[name])
-            and self.layout.paths[name][-1].fork == fork.name
+            if name in self.layout.askers and self.layout.paths[name][-1].fork == fork.name
         )
-        lines, question = self._question(
-            asking, f"{self.names.components[first.name]}_decision", indent
-        )
+        lines, question = self._question(asking, f"{first}_decision", indent)
         for number, (answer, blocks) in enumerate(fork.branches.items()):
             word = "dsl.Elif" if number else "dsl.If"
             lines.append(f"{indent}with {word}({question} == {quoted(answer or 'yes')}):")

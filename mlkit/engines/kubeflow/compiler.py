@@ -44,16 +44,17 @@ class KubeflowCompiler:
         """
         policies.check(pipeline)
         names = make_names(pipeline.name, pipeline.stages)
-        name = module_name(pipeline.name)
+        module = module_name(pipeline.name)
+        place = {"name": kfp_name(pipeline.name), "module": module, "function": names.function}
         files = {
-            f"{name}.py": _module(pipeline, settings, names),
-            "run_locally.py": launcher(RUN_LOCALLY, name, names.function),
-            "submit.py": launcher(SUBMIT, name, names.function),
+            f"{module}.py": _module(pipeline, settings, names),
+            "run_locally.py": launcher(RUN_LOCALLY, **place),
+            "submit.py": launcher(SUBMIT, **place),
         }
         if pipeline.schedule is not None:
-            document = recurring_run(pipeline, f"{name}.yaml")
+            document = recurring_run(pipeline, f"{module}.yaml")
             files["recurring-run.json"] = json.dumps(document, indent=2) + "\n"
-        return Export(engine="kubeflow", files=files, entry=f"{name}.py")
+        return Export(engine="kubeflow", files=files, entry=f"{module}.py")
 
 
 def _module(pipeline: Pipeline, settings: ExportSettings, names: Names) -> str:

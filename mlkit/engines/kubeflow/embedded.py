@@ -60,12 +60,13 @@ def run_stage(
 READ = {
     "read_value": '''\
 def read_value(path: str) -> str:
-    """The text that a JSON artifact holds; nothing where it was not made."""
+    """The word that a JSON artifact holds; nothing if it was not made or holds no word."""
     import json
     from pathlib import Path
 
     value = json.loads(Path(path).read_text()) if path else ""
-    return value if isinstance(value, str) else json.dumps(value)
+    is_word = isinstance(value, str) and value.replace("-", "_").isidentifier()
+    return value if is_word else ""
 ''',
     "read_instances": '''\
 def read_instances(stage: str, path: str, as_float: bool) -> list:

@@ -15,7 +15,17 @@ from mlkit.core.graph import edges, find_cycle, topological_order
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 
-__all__ = ["Block", "Branch", "Fork", "Layout", "Path", "is_patient", "lay_out"]
+__all__ = [
+    "Block",
+    "Branch",
+    "Fork",
+    "Layout",
+    "Path",
+    "is_patient",
+    "lay_out",
+    "nodes_of",
+    "plain_answer",
+]
 
 _STRICT = (
     TriggerRule.ALL_SUCCESS,
@@ -72,10 +82,21 @@ Block = str | Fork
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """All blocks of a pipeline, and the branch in which each stage stands."""
+    """All blocks of a pipeline, and the branch in which each stage stands.
+
+    Parameters
+    ----------
+    blocks : tuple of Block
+        In an order in which all that a block needs comes before it.
+    paths : mapping of str to Path
+        Stage to the branches around it, the outermost first.
+    askers : frozenset of str
+        The stages whose own `when` opens the branch in which they stand.
+    """
 
     blocks: tuple[Block, ...]
     paths: Mapping[str, Path]
+    askers: frozenset[str]
 
     def sees(self, stage: str, other: str) -> bool:
         """Whether a stage stands in the same branch as another, or further inside."""
@@ -103,33 +124,38 @@ def lay_out(pipeline: Pipeline) -> Layout:
     Returns
     -------
     Layout
-        Its blocks in an order in which all that a block needs comes before it.
+        The layout.
     """
-    for paths in (_gathered(pipeline), _single(pipeline)):
-        layout = _build(pipeline, paths)
-        if layout is not None:
-            return layout
+    for gathered in (True, False):
+        paths, askers = _paths(pipeline, gathered=gathered)
+        blocks = _blocks(pipeline, paths, list(pipeline.stages), 0)
+        if blocks is not None:
+            return Layout(blocks=blocks, paths=paths, askers=frozenset(askers))
     raise AssertionError("branches of one stage each make no circle")
 
 
-def _gathered(pipeline: Pipeline) -> dict[str, Path]:
-    """Put stages that ask the same into one fork, and what depends on a branch into it."""
+def _paths(pipeline: Pipeline, *, gathered: bool) -> tuple[dict[str, Path], set[str]]:
+    """Choose the branches around each stage, and say which stages open one.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    gathered : bool
+        Put stages that ask the same into one fork, and what depends on a branch into it;
+        otherwise each stage that asks has a fork of its own.
+    """
     paths: dict[str, Path] = {}
+    askers: set[str] = set()
     for name in topological_order(edges(pipeline)):
         stage = pipeline.stages[name]
-        around = _around(stage, paths)
-        paths[name] = (*around, _branch(stage)) if _forks(stage, around, paths) else around
-    return paths
-
-
-def _single(pipeline: Pipeline) -> dict[str, Path]:
-    """Give each stage that asks a fork of its own."""
-    paths: dict[str, Path] = {}
-    for name in topological_order(edges(pipeline)):
-        stage = pipeline.stages[name]
-        alone = (Branch(fork=name, answer=""),)
-        paths[name] = alone if _forks(stage, (), paths) else ()
-    return paths
+        around = _around(stage, paths) if gathered else ()
+        if _forks(stage, around, paths):
+            askers.add(name)
+            paths[name] = (*around, _branch(stage, around, gathered=gathered))
+        else:
+            paths[name] = around
+    return paths, askers
 
 
 def _around(stage: Stage, paths: Mapping[str, Path]) -> Path:
@@ -158,11 +184,12 @@ def _forks(stage: Stage, around: Path, paths: Mapping[str, Path]) -> bool:
     return all(around[: len(path)] == path for path in asked)
 
 
-def _branch(stage: Stage) -> Branch:
+def _branch(stage: Stage, around: Path, *, gathered: bool) -> Branch:
     answer = plain_answer(stage)
-    if answer is None:
-        return Branch(fork=stage.name, answer="")
-    return Branch(fork=str(stage.when[0].source), answer=answer)
+    if answer is None or not gathered:
+        return Branch(fork=stage.name, answer=answer or "")
+    within = "".join(f"{branch.fork}={branch.answer}/" for branch in around)
+    return Branch(fork=f"{within}{stage.when[0].source}", answer=answer)
 
 
 def plain_answer(stage: Stage) -> str | None:
@@ -172,11 +199,6 @@ def plain_answer(stage: Stage) -> str | None:
     value = stage.when[0].values[0]
     is_word = isinstance(value, str) and value.isascii() and value.replace("-", "_").isidentifier()
     return value if is_word else None
-
-
-def _build(pipeline: Pipeline, paths: Mapping[str, Path]) -> Layout | None:
-    blocks = _blocks(pipeline, paths, list(pipeline.stages), 0)
-    return None if blocks is None else Layout(blocks=blocks, paths=paths)
 
 
 def _blocks(
