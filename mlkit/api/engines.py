@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +15,19 @@ from mlkit.core.events import Event, EventKind
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.values import decode
-from mlkit.engines.environments import core_executable, engine_python
+from mlkit.engines.environments import core_executable, engine_python, find_python
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.launching import Order
+from mlkit.engines.refusals import refusal
 from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
-from mlkit.errors import UnsupportedByEngineError
+from mlkit.errors import EngineError, UnsupportedByEngineError
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
 
 if TYPE_CHECKING:
     from mlkit.driver.options import RunOptions
     from mlkit.driver.services import Services
 
-__all__ = ["export", "run_on", "write_export"]
+__all__ = ["compile_export", "export", "run_on", "write_export"]
 
 
 def export(
@@ -92,6 +94,59 @@ def write_export(made: Export, folder: Path) -> list[Path]:
     return paths
 
 
+def compile_export(made: Export, folder: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Have the engine itself compile what was written, where it can and is there.
+
+    Parameters
+    ----------
+    made : Export
+        What was written.
+    folder : Path
+        Where it was written to.
+    environ : mapping of str to str
+        Knows where the engine's environment is.
+
+    Returns
+    -------
+    list of Path
+        The files that came of it.
+
+    Raises
+    ------
+    EngineError
+        If the engine refuses the files.
+    """
+    engine = engine_named(made.engine)
+    python = find_python(engine, environ) if engine.compiles_itself else None
+    if python is None:
+        return []
+    done = subprocess.run(
+        [python, "-W", "ignore", str(folder.absolute() / made.entry)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise EngineError(f"{engine.title} does not compile {made.entry}: {last}", folder)
+    compiled = (folder.absolute() / made.entry).with_suffix(".yaml")
+    return [compiled] if compiled.exists() else []
+
+
+def _refuse_without_images(pipeline: Pipeline, engine: Engine) -> None:
+    """Refuse to send stages to a cluster that has no mlkit to run them with."""
+    for stage in pipeline.stages.values():
+        if engine.runs_images and stage.image is None:
+            raise refusal(
+                engine,
+                pipeline,
+                stage,
+                "on a cluster it needs an image that holds mlkit",
+                "Name one, for all stages at once by defaults: {image: …}",
+            )
+
+
 def run_on(
     pipeline: Pipeline | Path | str,
     engine: str,
@@ -137,6 +192,8 @@ def run_on(
     whole = with_values(parameters, layers)
     configuration = configure(pipeline, whole)
     folder = runs_folder(pipeline, runs_dir)
+    if host is not None:
+        _refuse_without_images(pipeline, chosen)
     settings = replace(
         _settings(pipeline, configuration, folder, None),
         options=_option_words(options),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +53,8 @@ def export(
       mlkit export prefect notebooks/flights --to flows -p rows=5000
       mlkit export kubeflow --to compiled --mlkit /opt/mlkit/bin/mlkit
     """
+    from mlkit.api.engines import compile_export, write_export
     from mlkit.api.engines import export as compile_to
-    from mlkit.api.engines import write_export
     from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.output import print_json
 
@@ -66,6 +67,7 @@ def export(
         mlkit=None if mlkit is None else mlkit.expanduser().absolute(),
     )
     paths = write_export(made, to.expanduser())
+    paths += compile_export(made, to.expanduser(), os.environ)
     entry = to.expanduser().absolute() / made.entry
     if as_json:
         print_json({"engine": engine, "entry": str(entry), "files": [str(path) for path in paths]})

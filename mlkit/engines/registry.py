@@ -28,6 +28,11 @@ class Engine:
         The package whose version is the engine's.
     compiler, launcher : str
         `MODULE:NAME` of its `Compiler` and of its `Launcher`.
+    compiles_itself : bool
+        Whether running the entry in the engine's environment compiles it to a YAML file beside it;
+        `mlkit export` does so where the environment is there.
+    runs_images : bool
+        Whether its server runs tasks in the stages' images only.
     """
 
     name: str
@@ -35,6 +40,8 @@ class Engine:
     package: str
     compiler: str
     launcher: str
+    compiles_itself: bool = False
+    runs_images: bool = False
 
     @property
     def python_variable(self) -> str:
@@ -71,6 +78,8 @@ ENGINES = {
             package="kfp",
             compiler="mlkit.engines.kubeflow.compiler:KubeflowCompiler",
             launcher="mlkit.engines.kubeflow.launch:launch",
+            compiles_itself=True,
+            runs_images=True,
         ),
         Engine(
             name="prefect",

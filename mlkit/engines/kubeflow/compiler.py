@@ -61,14 +61,15 @@ def _module(pipeline: Pipeline, settings: ExportSettings, names: Names) -> str:
     layout = lay_out(pipeline)
     body = Body(pipeline=pipeline, layout=layout, names=names, workers=settings.workers)
     told = _told(pipeline)
+    stages = _stages(pipeline, layout, names, body)
     function = _function(pipeline, settings, names, body)
     parts = [
-        _head(pipeline),
+        _head(pipeline, stages),
         _decorators(pipeline, body),
         _filled(embedded.RUN_STAGE, settings, told),
         *small_components(sorted(body.small)),
         *([["@small_component", *_filled(embedded.TELL_PEOPLE, settings, told)]] if told else []),
-        *_stages(pipeline, layout, names, body),
+        *stages,
         function,
         _main(pipeline, names),
     ]
@@ -76,7 +77,8 @@ def _module(pipeline: Pipeline, settings: ExportSettings, names: Names) -> str:
     return "\n\n\n".join([f"{first}\n\n\n{third}", second, *rest]) + "\n"
 
 
-def _head(pipeline: Pipeline) -> list[str]:
+def _head(pipeline: Pipeline, stages: list[list[str]]) -> list[str]:
+    lists = any("List[str]" in line for lines in stages for line in lines)
     lines = [
         f'"""The pipeline {_one_line(pipeline.name)} for Kubeflow Pipelines.',
         "",
@@ -85,7 +87,7 @@ def _head(pipeline: Pipeline) -> list[str]:
         '"""',
         "",
         "from functools import partial",
-        "from typing import List, NamedTuple",
+        f"from typing import {'List, ' if lists else ''}NamedTuple",
         "",
     ]
     kubernetes = ["from kfp import compiler, dsl, kubernetes"]

@@ -91,7 +91,7 @@ def conditions_hold(paths: str, wanted: list) -> str:
     import json
     from pathlib import Path
 
-    for path, values in zip(paths.split("\\n"), wanted):
+    for path, values in zip(paths.split("\\n"), wanted, strict=True):
         value = json.loads(Path(path).read_text()) if path else None
         text = json.dumps(value, sort_keys=True, separators=(",", ":"))
         if not path or text not in values:

@@ -52,9 +52,7 @@ def _check_resources(pipeline: Pipeline, stage: Stage) -> None:
         fact = f"'cpu: {wanted.cpu}': it takes cores or thousandths of them"
         _refuse(pipeline, stage, fact, "Write 2, 0.5 or 500m")
     if wanted.memory is not None and not _MEMORY.fullmatch(wanted.memory):
-        fact = (
-            f"'memory: {wanted.memory}': it takes whole numbers with K, M, G, T, Ki, Mi, Gi or Ti"
-        )
+        fact = f"'memory: {wanted.memory}': it takes a whole number with K, M, G, Ki, Mi or Gi"
         _refuse(pipeline, stage, fact, "Write 512Mi or 4Gi")
 
 

@@ -45,6 +45,7 @@ from kfp import Client, compiler
 
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER / "@MODULE@.yaml"
+FOREVER_S = 10**9
 
 
 def main() -> int:
@@ -70,7 +71,7 @@ def main() -> int:
         enable_caching=False,
     )
     try:
-        ended = client.wait_for_run_completion(run.run_id, sys.maxsize, sleep_duration=2)
+        ended = client.wait_for_run_completion(run.run_id, FOREVER_S, sleep_duration=2)
     except KeyboardInterrupt:
         client.terminate_run(run.run_id)
         raise

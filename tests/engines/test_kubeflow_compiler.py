@@ -1,0 +1,265 @@
+"""What a pipeline becomes for Kubeflow Pipelines: text, checked without kfp."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from mlkit import load_pipeline
+from mlkit.engines.export import Export, ExportSettings
+from mlkit.engines.kubeflow.compiler import KubeflowCompiler
+from mlkit.engines.kubeflow.layout import Branch, Fork, lay_out
+from mlkit.engines.kubeflow.names import kfp_name, make_names
+from mlkit.engines.kubeflow.recurring import cron_with_seconds
+from mlkit.errors import UnsupportedByEngineError
+from mlkit.testing import Sketch, branching, chain, mapped, write_pipeline
+from mlkit.testing.engine_pipelines import everything
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden" / "kubeflow"
+SETTINGS = ExportSettings(
+    mlkit=PurePosixPath("/opt/mlkit/bin/mlkit"),
+    pipeline_file=PurePosixPath("/data/pipeline.yaml"),
+    runs_dir=PurePosixPath("/data/runs"),
+    parameters={"rows": 2000, "months": [1, 2]},
+)
+
+
+def placed(folder: Path) -> Path:
+    """Images, resources, notifications, a stage that is not critical, triggers, one instance."""
+    return write_pipeline(
+        folder,
+        Sketch(
+            name="fit",
+            keys={
+                "resources": {
+                    "cpu": "500m",
+                    "memory": "4Gi",
+                    "gpu": 1,
+                    "node_selector": {"disk": "ssd"},
+                },
+                "retry": {"max_retries": 9, "delay": "1m", "backoff": 3, "max_delay": "2h"},
+                "notify": {"on_failure": ["json://localhost/hook"]},
+            },
+        ),
+        Sketch(name="aside", keys={"critical": False, "image": "registry/other:2"}),
+        Sketch(
+            name="each",
+            declares='value: str = "a"',
+            keys={"foreach": {"value": ["a", "b"]}, "after": ["fit"]},
+        ),
+        Sketch(name="one", declares='part: str = ""', keys={"inputs": {"part": "each[a].out"}}),
+        Sketch(name="last", keys={"after": ["aside", "one"], "trigger": "all_done"}),
+        defaults={"image": "registry/mlkit:1"},
+    )
+
+
+PIPELINES = {
+    "everything": everything,
+    "placed": placed,
+    "flights": lambda _: ROOT / "notebooks" / "flights" / "pipeline.yaml",
+}
+
+
+def compiled(file: Path, **settings: Any) -> Export:
+    """A pipeline's files."""
+    pipeline = load_pipeline(file)
+    return KubeflowCompiler().compile(pipeline, SETTINGS if not settings else settings["settings"])
+
+
+def main_text(file: Path) -> str:
+    """The compiled file, with the pipeline's folder called /data."""
+    made = compiled(file)
+    return made.files[made.entry].replace(str(file.parent.parent), "/data")
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_the_file_is_the_golden_one(tmp_path: Path, name: str) -> None:
+    """Byte for byte, twice; MLKIT_GOLDEN=write writes it anew, to be read before it is kept."""
+    file = PIPELINES[name](tmp_path / "pipeline")
+    text = main_text(file)
+    golden = GOLDEN / f"{name}_pipeline.py.txt"
+    if os.environ.get("MLKIT_GOLDEN") == "write":
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert text == main_text(file)
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_every_file_is_formatted_as_if_by_ruff(tmp_path: Path, name: str) -> None:
+    """At ruff's own line length, and without an unused or undefined name."""
+    made = compiled(PIPELINES[name](tmp_path / "pipeline"))
+    folder = tmp_path / "made"
+    folder.mkdir()
+    for file, text in made.files.items():
+        (folder / file).write_text(text)
+    ruff = [sys.executable, "-m", "ruff"]
+    for words in (["format", "--check", "--diff"], ["check", "--select", "E,F,W,B"]):
+        options = [
+            "--isolated",
+            "--no-cache",
+            *(["--ignore", "E501,B006"] if "check" in words else []),
+        ]
+        done = subprocess.run(
+            [*ruff, *words, *options, str(folder)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_the_file_needs_kfp_and_the_standard_library_only(tmp_path: Path) -> None:
+    """Nothing of mlkit is imported there."""
+    tree = ast.parse(main_text(everything(tmp_path / "pipeline")))
+    names = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert names - set(sys.stdlib_module_names) == {"kfp"}
+
+
+def test_a_branch_holds_what_is_skipped_with_it(tmp_path: Path) -> None:
+    """And the join stands in the open."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="gate", file="gate.json"),
+        Sketch(name="yes", keys={"when": {"gate.out": "yes"}}),
+        Sketch(name="more", upstream=("yes",)),
+        Sketch(name="no", keys={"when": {"gate.out": "no"}}),
+        Sketch(name="join", upstream=("more", "no"), keys={"trigger": "none_failed"}),
+    )
+    layout = lay_out(load_pipeline(file))
+    fork = Fork(name="gate.out", branches={"yes": ("yes", "more"), "no": ("no",)})
+    assert layout.blocks == ("gate", fork, "join")
+    assert layout.paths["more"] == (Branch(fork="gate.out", answer="yes"),)
+    assert (layout.sees("more", "gate"), layout.sees("join", "more")) == (True, False)
+
+
+def test_branches_that_wait_for_each_other_are_taken_apart(tmp_path: Path) -> None:
+    """`no` waits for the join of `yes`, though both ask the same."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="gate", file="gate.json"),
+        Sketch(name="yes", keys={"when": {"gate.out": "yes"}}),
+        Sketch(name="join", upstream=("yes",), keys={"trigger": "none_failed"}),
+        Sketch(name="no", upstream=("join",), keys={"when": {"gate.out": "no"}}),
+    )
+    layout = lay_out(load_pipeline(file))
+    assert [block if isinstance(block, str) else block.name for block in layout.blocks] == [
+        *("gate", "yes", "join", "no")
+    ]
+
+
+def test_a_condition_that_kfp_cannot_ask_is_left_to_mlkit(tmp_path: Path) -> None:
+    """Under a trigger rule that lets the stage start all the same, no branch skips it."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="gate", file="gate.json"),
+        Sketch(name="yes", keys={"when": {"gate.out": "yes"}, "trigger": "none_failed"}),
+    )
+    text = main_text(file)
+    assert "dsl.If" not in text
+    assert "yes_task.after(gate_task)" in text
+
+
+def test_a_branch_that_nothing_joins_needs_no_other(tmp_path: Path) -> None:
+    """`dsl.Else` and `dsl.OneOf` stand only where something follows."""
+    joined = main_text(branching(tmp_path / "a" / "pipeline"))
+    assert ("dsl.OneOf(" in joined, "dsl.Else()" in joined) == (True, True)
+    file = write_pipeline(
+        tmp_path / "b" / "pipeline",
+        Sketch(name="gate", file="gate.json"),
+        Sketch(name="yes", keys={"when": {"gate.out": "yes"}}),
+    )
+    text = main_text(file)
+    assert ("dsl.If(" in text, "dsl.Else()" in text) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "fact"),
+    [
+        ({"retry": {"max_retries": 1, "backoff": 1.5}}, "whole factors"),
+        ({"resources": {"memory": "1.5Gi"}}, "whole number with K, M, G"),
+        ({"resources": {"cpu": "2k"}}, "cores or thousandths"),
+        (
+            {"wait_for": {"path": "x"}, "trigger": "all_done", "after": ["first"]},
+            "'wait_for' under the trigger all_done",
+        ),
+    ],
+)
+def test_what_kfp_cannot_express_is_refused(
+    tmp_path: Path, keys: dict[str, Any], fact: str
+) -> None:
+    """With the stage, its line and what to write instead."""
+    file = write_pipeline(tmp_path, Sketch(name="first"), Sketch(name="odd", keys=keys))
+    with pytest.raises(UnsupportedByEngineError) as caught:
+        compiled(file)
+    assert caught.value.message.startswith("Kubeflow Pipelines cannot express stage 'odd': ")
+    assert fact in caught.value.message
+    assert (caught.value.line, bool(caught.value.remedy)) == (
+        load_pipeline(file).stages["odd"].line,
+        True,
+    )
+
+
+def test_a_loop_over_what_may_be_missing_is_refused(tmp_path: Path) -> None:
+    """Its list is read before the loop, so that it has to be there."""
+    each = Sketch(
+        name="each",
+        declares='value: str = ""',
+        keys={"foreach": {"value": "first.out"}, "trigger": "all_done"},
+    )
+    file = write_pipeline(tmp_path, Sketch(name="first", file="list.json"), each)
+    with pytest.raises(UnsupportedByEngineError, match=r"'foreach' over first\.out"):
+        compiled(file)
+
+
+@pytest.mark.parametrize(
+    ("cron", "six"),
+    [
+        ("0 2 * * *", "0 0 2 * * *"),
+        ("*/5 * * * 7", "0 */5 * * * 0"),
+        ("0 9 * * 1-5", "0 0 9 * * 1-5"),
+        ("0 9 * * 5-7", "0 0 9 * * 5,6,0"),
+        ("0 9 * * mon-7/2", "0 0 9 * * 1,3,5,0"),
+        ("0 9 1,15 * fri", "0 0 9 1,15 * fri"),
+        ("@weekly", "0 0 0 * * 0"),
+    ],
+)
+def test_a_schedule_gets_seconds_and_sunday_is_zero(cron: str, six: str) -> None:
+    """As the cluster's scheduler reads it."""
+    assert cron_with_seconds(cron) == six
+
+
+def test_a_schedule_makes_the_settings_of_a_recurring_run(tmp_path: Path) -> None:
+    """Without a schedule there is no such file."""
+    with_schedule = compiled(chain(tmp_path / "a", schedule="0 2 * * *"))
+    assert '"cron_expression": "0 0 2 * * *"' in with_schedule.files["recurring-run.json"]
+    assert "recurring-run.json" not in compiled(chain(tmp_path / "b")).files
+
+
+def test_names_are_free_of_each_other() -> None:
+    """Stages named like Python's words, like each other's variables, or with dashes."""
+    names = make_names("my-pipe", ["class", "a-b", "a_b", "a", "a_task", "list", "run"])
+    made = [*names.components.values(), *names.tasks.values(), names.function]
+    assert len(set(made)) == len(made)
+    assert all(name.isidentifier() for name in made)
+    assert not {"class", "list", "run"} & set(made)
+    assert (kfp_name("Été 2024!"), kfp_name("***")) == ("t-2024", "pipeline")
+
+
+def test_values_of_every_type_are_named_as_mlkit_names_them(tmp_path: Path) -> None:
+    """The items of a loop are instances, ready for `--only`."""
+    assert '["each[1.0]", "each[2.5]"]' in main_text(mapped(tmp_path / "f", (1.0, 2.5)))
+    assert '["each[true]", "each[false]"]' in main_text(mapped(tmp_path / "b", (True, False)))
