@@ -11,7 +11,7 @@ import pytest
 from mlkit.core.record import RunRecord
 from mlkit.testing.engines import EngineContract
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
 _ENDED = re.compile(r"Task '([^']+)' finished with status (SUCCESS|FAILURE)")
 _COLOUR = re.compile(r"\x1b\[\d+m")

@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -60,7 +61,7 @@ def placed(folder: Path) -> Path:
     )
 
 
-PIPELINES = {
+PIPELINES: dict[str, Callable[[Path], Path]] = {
     "everything": everything,
     "placed": placed,
     "flights": lambda _: ROOT / "notebooks" / "flights" / "pipeline.yaml",
