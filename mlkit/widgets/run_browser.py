@@ -94,7 +94,7 @@ class RunBrowser(Panel):
         self._runs: dict[str, RunRecord] = {}
         for control in (self.words, self.state):
             control.observe(lambda _: self._list(), "value")
-        self.other.observe(lambda _: self._compare(), "value")
+        self.other.observe(lambda _: self._show_pair(), "value")
         super().__init__(
             row(self.words, self.state, button("Read again", self.refresh)),
             self.list,
@@ -135,7 +135,7 @@ class RunBrowser(Panel):
         self.other.options = [(_NONE, _NONE), *others]
         self.other.value = before if before in {value for _, value in others} else _NONE
         self.pane.show(record)
-        self._compare()
+        self._show_pair()
 
     def compare_with(self, run_id: str) -> None:
         """Compare the run that is shown, as B, with another one, as A."""
@@ -153,7 +153,7 @@ class RunBrowser(Panel):
         nothing = "<p>No run passes the filter.</p>"
         self.list.markup = shown.replace("mlkit-scroll", "mlkit-scroll tall") if runs else nothing
 
-    def _compare(self) -> None:
+    def _show_pair(self) -> None:
         record, other = self.pane.record, self._runs.get(self.other.value)
         if record is None or other is None:
             self.compared.markup = ""
