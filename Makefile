@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LAB_SETTINGS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+LAB_SETTINGS := mlkit/widgets/static/lab-settings.json
+SHIPPED := notebooks/*.ipynb notebooks/*/*.ipynb exercises/*.ipynb
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -24,13 +25,15 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@mkdir -p $(VENV)/share/jupyter/lab/settings
-	@echo '$(LAB_SETTINGS)' > $(VENV)/share/jupyter/lab/settings/overrides.json
+	@cp $(LAB_SETTINGS) $(VENV)/share/jupyter/lab/settings/overrides.json
 	@touch $(STAMP)
 
 run: install  ## run the flights pipeline on the real data and write its report
 	$(BIN)/mlkit run notebooks/flights --report
 
 lab: install  ## open JupyterLab on the page to start with
+	@cp $(LAB_SETTINGS) $(VENV)/share/jupyter/lab/settings/overrides.json
+	@$(BIN)/jupyter trust $(SHIPPED) >/dev/null
 	$(BIN)/jupyter lab $(ROOT_OPTION) --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb $(LAB)
 
 engines: .venv-airflow/.installed .venv-kubeflow/.installed .venv-prefect/.installed  ## set up the engines, each in an environment of its own
