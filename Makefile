@@ -12,7 +12,7 @@ ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install run test lab check format test-slow bench bench-peers exercises site clean \
-  engines airflow kubeflow prefect test-engines
+  engines airflow airflow-ui kubeflow prefect test-engines
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -44,6 +44,10 @@ engines: .venv-airflow/.installed .venv-kubeflow/.installed .venv-prefect/.insta
 
 airflow: install .venv-airflow/.installed  ## set up Airflow and run the flights pipeline on it
 	$(BIN)/mlkit run notebooks/flights --on airflow --report
+
+airflow-ui: install .venv-airflow/.installed  ## start a whole Airflow with its web page, the flights DAG in it
+	$(BIN)/mlkit export airflow notebooks/flights --to .airflow/dags
+	$(BIN)/python -m mlkit.engines.airflow.standalone .airflow
 
 kubeflow: install .venv-kubeflow/.installed  ## set up Kubeflow Pipelines and run the flights pipeline on it
 	$(BIN)/mlkit run notebooks/flights --on kubeflow --report
@@ -84,4 +88,4 @@ site: install  ## lessons and exercises as a static site, in site/
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .venv-airflow .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts
+	rm -rf $(VENV) .airflow .venv-airflow .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts

@@ -11,9 +11,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Group", "Text", "assign", "call", "decorate", "listing", "literal", "value", "write"]
+__all__ = [
+    "LINE",
+    "Group",
+    "Text",
+    "assign",
+    "call",
+    "decorate",
+    "listing",
+    "literal",
+    "value",
+    "write",
+]
 
-_WIDTH = 88
+LINE = 88
+"""The width of a line, without its break."""
 _STEP = "    "
 
 
@@ -76,7 +88,7 @@ def write(text: Text, *, before: str = "", after: str = "", indent: int = 0) -> 
         By how many steps it is indented.
     """
     line = f"{_STEP * indent}{before}{_flat(text)}{after}"
-    if len(line) <= _WIDTH or isinstance(text, str) or not text.items:
+    if len(line) <= LINE or isinstance(text, str) or not text.items:
         return line
     inner = [write(t, before=b, after=",", indent=indent + 1) for b, t in text.items]
     head = f"{_STEP * indent}{before}{text.opening}"

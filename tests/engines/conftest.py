@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from mlkit import run
 from mlkit.engines.environments import find_python
 from mlkit.engines.registry import ENGINES
+from mlkit.load.parameters import Layers
+from tests.engines.flights import FLIGHTS
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +20,13 @@ def _engine_is_there(request: pytest.FixtureRequest) -> None:
     name = getattr(request.cls, "engine", None)
     if name is not None and find_python(ENGINES[name], os.environ) is None:
         pytest.fail(f"{ENGINES[name].title} is not there: run 'make engines'")
+
+
+@pytest.fixture(scope="session")
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs folder in whose registry an earlier run of flights has put a model."""
+    folder = tmp_path_factory.mktemp("champion") / "runs"
+    given = {"rows": 1500, "months": [1], "seed": 7, "tune.n_candidates": 2}
+    record = run(FLIGHTS, layers=Layers(environ={}, values=given), runs_dir=folder)
+    assert record.ok
+    return folder

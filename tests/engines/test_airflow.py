@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from mlkit.core.record import RunRecord
-from mlkit.testing.engines import EngineContract
+from tests.engines.flights import FlightsContract
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
 
-class TestAirflow(EngineContract):
-    """Every pipeline of the contract, by `airflow dags test`."""
+class TestAirflow(FlightsContract):
+    """Every pipeline of the contract, and flights, by `airflow dags test`."""
 
     engine = "airflow"
 

@@ -1,7 +1,6 @@
 """The reader of DAG files: each rule by itself, and all of them against a real Airflow.
 
-Airflow lives in an environment of its own. `MLKIT_AIRFLOW_PYTHON` names its interpreter; without
-it the comparison is skipped and the rules stand as they were written down.
+Airflow lives in an environment of its own (`make engines`, or `MLKIT_AIRFLOW_PYTHON`).
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from mlkit.engines.environments import engine_python
+from mlkit.engines.registry import ENGINES
 from mlkit.grading import airflow_names
 from mlkit.grading.dag_file import read_dag
 from mlkit.grading.dag_rules import ADVICE, REFUSED, dag_file, dag_problems
@@ -193,9 +194,7 @@ json.dump({
 @cache
 def _airflow(folder: Path) -> dict[str, Any]:
     """What a real Airflow says of all files and names above."""
-    python = os.environ.get("MLKIT_AIRFLOW_PYTHON", "")
-    if not python:
-        pytest.skip("MLKIT_AIRFLOW_PYTHON names no Python that has Airflow")
+    python = engine_python(ENGINES["airflow"], os.environ)
     homes = [[module, name] for name, module in airflow_names.HOMES.items()]
     homes += [[module, name] for module, names in airflow_names.PRESENT.items() for name in names]
     files = {f"wrong {rule}": text for rule, text in WRONG.items()}
@@ -221,6 +220,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return _airflow(tmp_path_factory.mktemp("airflow"))
 
 
+@pytest.mark.engine
 def test_the_rules_are_those_of_a_real_airflow(airflow: dict[str, Any]) -> None:
     """What the reader calls refused does not load there; advice and right files do."""
     refused = {name for name, about in airflow["loaded"].items() if about["error"]}
@@ -228,12 +228,14 @@ def test_the_rules_are_those_of_a_real_airflow(airflow: dict[str, Any]) -> None:
     assert refused == wanted | {f"refused {name}" for name in MORE_REFUSED}
 
 
+@pytest.mark.engine
 def test_the_edges_are_those_of_a_real_airflow(airflow: dict[str, Any]) -> None:
     """For every right file."""
     theirs = {name: airflow["loaded"][f"good {name}"]["edges"] for name in GOOD}
     assert theirs == {n: sorted(map(list, read_dag(text).edges)) for n, text in GOOD.items()}
 
 
+@pytest.mark.engine
 def test_the_names_are_those_of_a_real_airflow(airflow: dict[str, Any]) -> None:
     """Homes, arguments and trigger rules."""
     assert airflow["absent"] == []

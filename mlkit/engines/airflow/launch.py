@@ -13,9 +13,10 @@ from pathlib import Path
 from mlkit.engines.launching import Launch, Order
 from mlkit.errors import EngineError
 
-__all__ = ["airflow_environment", "launch", "migrated_database"]
+__all__ = ["DATABASE", "airflow_environment", "launch", "migrated_database"]
 
-_DATABASE = "airflow.db"
+DATABASE = "airflow.db"
+"""The name of the database in an Airflow home."""
 
 
 def launch(order: Order) -> Launch:
@@ -31,7 +32,7 @@ def launch(order: Order) -> Launch:
         )
     home = order.folder / "airflow"
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(migrated_database(order.python), home / _DATABASE)
+    shutil.copyfile(migrated_database(order.python), home / DATABASE)
     name = Path(order.entry).stem
     conf = json.dumps({"run_id": order.run_id})
     return Launch(
@@ -56,7 +57,7 @@ def airflow_environment(python: Path, *, home: Path, dags: Path) -> dict[str, st
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / _DATABASE}",
+        "AIRFLOW_DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / DATABASE}",
         "AIRFLOW_CONN_FS_DEFAULT": json.dumps({"conn_type": "fs", "extra": {"path": "/"}}),
         "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
     }
@@ -93,4 +94,4 @@ def _migrate(python: Path, template: Path) -> None:
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["nothing"]
             raise EngineError(f"Airflow cannot make its database; it said: {said[0]}")
-        (home / _DATABASE).replace(template)
+        (home / DATABASE).replace(template)

@@ -1,0 +1,38 @@
+"""The flights pipeline on an engine: every stage, and the artifacts of a local run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mlkit.core.record import RunRecord
+from mlkit.core.states import Status
+from mlkit.testing.engines import EngineContract, digests, statuses
+
+FLIGHTS = Path(__file__).resolve().parents[2] / "notebooks" / "flights"
+SMALL: dict[str, Any] = {"rows": 2000, "tune.n_candidates": 3}
+
+
+class FlightsContract(EngineContract):
+    """What an engine does with the pipeline that everybody starts with."""
+
+    def test_flights(self, tmp_path: Path, champion: Path) -> None:
+        """Same states and digests as here, each from a copy of one registry; then all is cached."""
+        for name in ("here", "there"):
+            shutil.copytree(champion, tmp_path / name, symlinks=True)
+        local = self.here(FLIGHTS, tmp_path / "here", **SMALL)
+        there = self.on_engine(FLIGHTS, tmp_path / "there", **SMALL)
+        assert there.ok, (statuses(there), there.warnings)
+        assert (statuses(there), digests(there)) == (statuses(local), digests(local))
+        again = self.on_engine(FLIGHTS, tmp_path / "there", **SMALL)
+        assert again.ok
+        assert self._reran(again) <= self._never_cached(again)
+
+    def _reran(self, record: RunRecord) -> set[str]:
+        """The stages that were executed."""
+        return {key for key, item in record.stages.items() if item.status is Status.SUCCEEDED}
+
+    def _never_cached(self, record: RunRecord) -> set[str]:
+        """The stages that pipeline.yaml keeps from being reused, and what they changed."""
+        return {"champion", "gate", "register", "deploy", "alert", "finish"} & set(record.stages)

@@ -1,0 +1,219 @@
+"""The DAG file: as one would write it by hand, the same each time, and read by Airflow itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from mlkit import load_pipeline
+from mlkit.engines.airflow.compiler import AirflowCompiler
+from mlkit.engines.airflow.launch import airflow_environment
+from mlkit.engines.airflow.tasks import tasks_of
+from mlkit.engines.environments import engine_python
+from mlkit.engines.export import ExportSettings
+from mlkit.engines.registry import ENGINES
+from mlkit.errors import UnsupportedByEngineError
+from mlkit.testing import Sketch, chain, write_pipeline
+from tests.engines.constructs import SETTINGS, constructs
+from tests.engines.flights import FLIGHTS
+
+GOLDEN = Path(__file__).parent / "golden"
+FLIGHTS_SETTINGS = ExportSettings(
+    mlkit=PurePosixPath("/opt/mlkit/bin/mlkit"),
+    pipeline_file=PurePosixPath("/data/flights/pipeline.yaml"),
+    runs_dir=PurePosixPath("/data/flights/runs"),
+)
+
+
+def _compiled(name: str, folder: Path) -> str:
+    if name == "flights":
+        made = AirflowCompiler().compile(load_pipeline(FLIGHTS), FLIGHTS_SETTINGS)
+    else:
+        made = AirflowCompiler().compile(load_pipeline(constructs(folder)), SETTINGS)
+    return made.files[made.entry]
+
+
+@pytest.mark.parametrize("name", ["flights", "constructs"])
+def test_the_file_is_the_golden_one(name: str, tmp_path: Path) -> None:
+    """To change it on purpose, read the difference, then replace the golden file."""
+    golden = GOLDEN / f"airflow-{name}.py.txt"
+    assert _compiled(name, tmp_path) == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", ["88", "100"])
+@pytest.mark.parametrize("name", ["flights", "constructs"])
+def test_the_file_is_formatted_and_clean(name: str, width: str, tmp_path: Path) -> None:
+    """Ruff would change nothing, and finds no unused import and no unsorted one."""
+    file = tmp_path / "dag.py"
+    file.write_text(_compiled(name, tmp_path), encoding="utf-8")
+    ruff = Path(sys.executable).parent / "ruff"
+    common = ["--isolated", "--line-length", width, str(file)]
+    for words in (["format", "--diff"], ["check", "--select", "F,I,UP,B,N,RET,C4,PTH"]):
+        done = subprocess.run([ruff, *words, *common], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_the_file_needs_airflow_and_the_standard_library_only(tmp_path: Path) -> None:
+    """Pods need Kubernetes' models; pendulum comes with Airflow."""
+    tree = ast.parse(_compiled("constructs", tmp_path))
+    tops = {
+        (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert tops - set(sys.stdlib_module_names) == {"airflow", "pendulum", "kubernetes"}
+
+
+def test_a_secret_stays_in_the_environment(tmp_path: Path) -> None:
+    """Neither its value nor its template stands in the file."""
+    assert "TOKEN" not in _compiled("constructs", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "fact"),
+    [
+        ({"retry": {"max_retries": 2, "jitter": False}}, "'jitter: false' with a growing delay"),
+    ],
+)
+def test_what_airflow_cannot_express_is_refused(
+    keys: dict[str, Any], fact: str, tmp_path: Path
+) -> None:
+    """With the stage and its line."""
+    pipeline = load_pipeline(write_pipeline(tmp_path, Sketch(name="odd", keys=keys)))
+    with pytest.raises(UnsupportedByEngineError) as caught:
+        AirflowCompiler().compile(pipeline, SETTINGS)
+    assert caught.value.message.startswith(f"Airflow cannot express stage 'odd': {fact}")
+    assert caught.value.line == pipeline.stages["odd"].line
+
+
+def test_exact_delays_that_do_not_grow_are_expressed(tmp_path: Path) -> None:
+    """Airflow keeps to a fixed delay to the second."""
+    retry = {"max_retries": 2, "jitter": False, "backoff": 1}
+    pipeline = load_pipeline(write_pipeline(tmp_path, Sketch(name="a", keys={"retry": retry})))
+    text = "".join(AirflowCompiler().compile(pipeline, SETTINGS).files.values())
+    assert "retry_exponential_backoff" not in text
+
+
+def test_only_pipelines_that_need_it_get_a_verdict(tmp_path: Path) -> None:
+    """Where the last tasks tell how the run ended, there is none."""
+    assert [t.id for t in tasks_of(load_pipeline(chain(tmp_path, 2)))] == ["s1", "s2"]
+
+
+_READ = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1])
+told = {"errors": dict(bag.import_errors), "dags": {}}
+for dag in bag.dags.values():
+    tasks = {}
+    for task in dag.tasks:
+        known = getattr(task, "partial_kwargs", {})
+        def of(name):
+            item = getattr(task, name, None)
+            item = known.get(name, item) if known else item
+            return getattr(item, "total_seconds", lambda: item)()
+        pod = (of("executor_config") or {}).get("pod_override")
+        tasks[task.task_id] = {
+            "upstream": sorted(task.upstream_task_ids),
+            "rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
+            "retries": of("retries"),
+            "delay": of("retry_delay"),
+            "backoff": of("retry_exponential_backoff"),
+            "longest": of("max_retry_delay"),
+            "timeout": of("execution_timeout"),
+            "pod": None if pod is None else pod.to_dict(),
+        }
+    told["dags"][dag.dag_id] = {
+        "schedule": str(dag.schedule), "timetable": dag.timetable.__class__.__name__,
+        "catchup": dag.catchup, "tags": sorted(dag.tags), "params": dag.params.dump(),
+        "description": dag.description, "tasks": tasks, "at_once": dag.max_active_tasks,
+    }
+print("told:" + json.dumps(told, default=str))
+"""
+
+
+@cache
+def _read(folder: Path) -> dict[str, Any]:
+    """What Airflow's own parser says of both files."""
+    python = engine_python(ENGINES["airflow"], os.environ)
+    dags = folder / "dags"
+    dags.mkdir()
+    for name in ("flights", "constructs"):
+        text = _compiled(name, folder / name)
+        (dags / f"{name}.py").write_text(text, encoding="utf-8")
+    environ = airflow_environment(python, home=folder / "home", dags=dags)
+    done = subprocess.run(
+        [python, "-c", _READ, str(dags)],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("told:"))
+    told: dict[str, Any] = json.loads(line.removeprefix("told:"))
+    assert told["errors"] == {}
+    found: dict[str, Any] = told["dags"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Airflow's answers, asked once."""
+    return _read(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.mark.engine
+def test_airflow_reads_the_dag_as_it_was_meant(dags: dict[str, Any], tmp_path: Path) -> None:
+    """Schedule, tags, parameters, every task with what it waits for."""
+    flights = dags["flights"]
+    assert (flights["schedule"], flights["catchup"], flights["tags"]) == (
+        "0 2 * * *",
+        False,
+        ["mlkit"],
+    )
+    assert flights["params"]["rows"] == 20000
+    constructed = dags["sketched"]
+    assert constructed["timetable"] == "CronDataIntervalTimetable"
+    assert constructed["params"] == {"rows": 50, "text": 'say "{{ hello }}"', "join.n": 2}
+    for name, pipeline in (("flights", FLIGHTS), ("sketched", constructs(tmp_path))):
+        wanted = {t.id: (sorted(t.upstream), t.rule) for t in tasks_of(load_pipeline(pipeline))}
+        found = {k: (t["upstream"], t["rule"]) for k, t in dags[name]["tasks"].items()}
+        assert found == wanted
+
+
+@pytest.mark.engine
+def test_airflow_reads_the_policies(dags: dict[str, Any]) -> None:
+    """Defaults, a stage's own, and those that a stage does not have."""
+    tasks = dags["sketched"]["tasks"]
+    policy = {
+        name: [tasks[name][k] for k in ("retries", "delay", "backoff", "longest", "timeout")]
+        for name in ("yes", "no", "decide", "static", "wait")
+    }
+    assert policy == {
+        "yes": [2, 1.0, 2, None, 660.0],
+        "no": [2, 1.0, 2, None, 150.0],
+        "decide": [3, 0.5, 0, None, 660.0],
+        "static": [4, 1.0, 3, 60.0, 660.0],
+        "wait": [2, 1.0, 2, None, 3660.0],
+    }
+
+
+@pytest.mark.engine
+def test_airflow_reads_what_a_stage_asks_of_its_machine(dags: dict[str, Any]) -> None:
+    """Image, CPU, memory, GPU and node reach the pod."""
+    spec = dags["sketched"]["tasks"]["get-data"]["pod"]["spec"]
+    container = spec["containers"][0]
+    assert (container["name"], container["image"]) == ("base", "registry.example/mlkit:1")
+    assert container["resources"]["requests"] == {"cpu": "2", "memory": "4Gi"}
+    assert container["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert spec["node_selector"] == {"disk": "ssd"}
