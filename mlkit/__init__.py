@@ -13,6 +13,7 @@ _HOMES = {
     "RunOptions": "mlkit.driver.options",
     "RunRecord": "mlkit.core.record",
     "Secret": "mlkit.inside.secret",
+    "backfill": "mlkit.api.filling",
     "check": "mlkit.inside.checking",
     "compare": "mlkit.api.reading",
     "find_run": "mlkit.api.reading",
@@ -28,6 +29,7 @@ _HOMES = {
 __all__ = [*sorted(_HOMES)]
 
 if TYPE_CHECKING:
+    from mlkit.api.filling import backfill as backfill
     from mlkit.api.reading import compare as compare
     from mlkit.api.reading import find_run as find_run
     from mlkit.api.reading import list_runs as list_runs

@@ -23,6 +23,8 @@ COMMANDS = {
     "report": "Write a run's report.",
     "debug": "Open a stage's notebook of a run in JupyterLab, inputs injected.",
     "sweep": "Run every combination of some parameters, and compare.",
+    "backfill": "Run once for each interval of the schedule that has no run.",
+    "serve": "Run on the pipeline's schedule, until it is stopped.",
     "export": "Compile the pipeline to the files of an engine: airflow, kubeflow or prefect.",
     "notify": "Tell people how a stage of a run ended; an engine's callbacks call it.",
     "clean": "Remove old runs and artifacts that nothing refers to.",

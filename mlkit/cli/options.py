@@ -17,6 +17,7 @@ __all__ = [
     "ParametersOption",
     "PipelineArgument",
     "RunsDirOption",
+    "TimezoneOption",
     "WorkersOption",
     "layers_of",
     "pipeline_path",
@@ -71,6 +72,16 @@ KernelOption = Annotated[
         "--kernel",
         metavar="fork|spawn",
         help="fork: kernels start in a moment; spawn: stock kernels.",
+    ),
+]
+
+TimezoneOption = Annotated[
+    str,
+    typer.Option(
+        "--timezone",
+        metavar="ZONE",
+        help="The zone whose clock the schedule follows, such as Europe/Berlin. Where that clock "
+        "jumps, a named hour still comes once a day, as in cron.",
     ),
 ]
 

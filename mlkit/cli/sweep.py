@@ -136,6 +136,8 @@ def _table(
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], chosen: list[str] | None
 ) -> str:
     """Runs below each other; of the numbers, those asked for or the first that differ."""
+    from mlkit.cli.tables import table
+
     names = list(rows[0][0])
     every = list(dict.fromkeys(name for _, _, found in rows for name in found))
     differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
@@ -147,9 +149,4 @@ def _table(
         + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
         for values, record, found in rows
     ]
-    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
-    lines = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in [head, *body]
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(line.rstrip() for line in lines)
+    return table(head, body)

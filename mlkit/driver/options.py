@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mlkit.core.intervals import Interval
 from mlkit.notebook.kernels import KernelKind
 
 __all__ = ["RunOptions"]
@@ -32,6 +33,8 @@ class RunOptions:
         How kernels are started.
     run_id : str, optional
         With `only`: the run to join, or to open under that id.
+    interval : Interval, optional
+        The interval of the schedule that the run is for.
     """
 
     workers: int = 2
@@ -42,6 +45,7 @@ class RunOptions:
     verify: bool = False
     kernel: KernelKind = "fork"
     run_id: str | None = None
+    interval: Interval | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The options as they stand in the record."""
@@ -53,4 +57,5 @@ class RunOptions:
             "fail_fast": self.fail_fast,
             "verify": self.verify,
             "kernel": self.kernel,
+            **({} if self.interval is None else {"interval": self.interval.to_json()}),
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.configuration import Bound, Configuration
+from mlkit.core.logical_date import LOGICAL_DATE, as_declared
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, fit
 from mlkit.core.values import encode
@@ -227,7 +228,7 @@ class Merger:
     def _fit(self, stage: Stage, name: str, given: Given, value: Any) -> Any:
         spec = stage.configurable[name].spec
         try:
-            return fit(value, spec)
+            return fit(as_declared(value, spec) if name == LOGICAL_DATE else value, spec)
         except ValueMismatchError as error:
             fact = str(error) if value is given.value else "its value does not fit"
             as_text = given.raw is not None and accepts(spec, given.raw)

@@ -8,10 +8,10 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.cron import parse_cron
 from mlkit.core.pipeline import Declaration, Pipeline, Stage
 from mlkit.errors import NotebookError, PipelineError
 from mlkit.load.contract import check_parameter_defaults, fit_to_notebook
-from mlkit.load.cron import check_cron
 from mlkit.load.references import Lines, check_references
 from mlkit.load.section import Section
 from mlkit.load.stage import read_defaults, read_stage
@@ -95,7 +95,7 @@ def _schedule(top: Section) -> str | None:
     cron = top.text("schedule")
     if cron is not None:
         try:
-            check_cron(cron)
+            parse_cron(cron)
         except ValueError as error:
             top.fail(
                 f"'schedule': {error}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Sequence
 from typing import Literal
@@ -18,6 +19,7 @@ __all__ = [
     "check_months",
     "check_rows",
     "choose_flights",
+    "choose_month",
     "collect",
     "conform",
 ]
@@ -218,6 +220,41 @@ def choose_flights(
         kept = np.random.default_rng(seed).choice(len(chosen), size=rows, replace=False)
         chosen = chosen.iloc[np.sort(kept)]
     return chosen.reset_index(drop=True)
+
+
+def choose_month(flights: pd.DataFrame, logical_date: str, rows: int, seed: int) -> pd.DataFrame:
+    """Choose the flights of the month in which an interval of a schedule begins.
+
+    Parameters
+    ----------
+    flights : DataFrame of shape (n_flights, n_columns)
+        The conformed table of flights.
+    logical_date : str
+        The start of the interval, an ISO date or moment such as `2013-01-01T00:00:00+00:00`.
+    rows, seed : int
+        As for `choose_flights`.
+
+    Returns
+    -------
+    DataFrame of shape (min(rows, n_of_the_month), n_columns)
+        Sorted by scheduled departure.
+
+    Raises
+    ------
+    DataError
+        The date is none, or the source has no flights of that month and year.
+    """
+    try:
+        day = dt.datetime.fromisoformat(logical_date)
+    except ValueError:
+        raise DataError(f"logical_date={logical_date!r} is no ISO date") from None
+    held = sorted({*zip(flights["year"], flights["month"], strict=True)})
+    if (day.year, day.month) not in held:
+        first, last = (f"{year:.0f}-{month:02.0f}" for year, month in (held[0], held[-1]))
+        raise DataError(
+            f"the source has no flights of {day:%Y-%m}; it holds months from {first} to {last}"
+        )
+    return choose_flights(flights[flights["year"] == day.year], [day.month], rows, seed)
 
 
 def collect(source: str, table: str) -> pd.DataFrame:

@@ -109,6 +109,15 @@ class Database(Results):
         """Read the records of all runs, oldest first."""
         return [self._record(row) for row in self._query("SELECT * FROM runs ORDER BY run_id", ())]
 
+    def scheduled_runs(self, pipeline: str) -> list[RunRecord]:
+        """Read the runs of a pipeline that were made for an interval, without their stages."""
+        rows = self._query(
+            "SELECT * FROM runs WHERE pipeline = ? AND "
+            "json_extract(document, '$.options.interval') IS NOT NULL ORDER BY run_id",
+            (pipeline,),
+        )
+        return [run_from_row(row, []) for row in rows]
+
     def _record(self, row: sqlite3.Row) -> RunRecord:
         stages = self._query(
             "SELECT * FROM stages WHERE run_id = ? ORDER BY place, id", (row["run_id"],)

@@ -19,6 +19,7 @@ __all__ = ["RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
 _STAGING = ".staging"
 _LOCK = ".lock"
+_CLAIMS = ".claims"
 _MAX_ID_BYTES = 200
 
 RESERVED = frozenset(
@@ -212,6 +213,15 @@ class RunsFolder:
         with readable_os_errors(self.path):
             aside.symlink_to(run_id, target_is_directory=True)
             aside.replace(self.latest)
+
+    @contextlib.contextmanager
+    def claim(self, name: str) -> Iterator[bool]:
+        """Claim a name, such as an interval's, for this process; yields False if it is claimed."""
+        folder = self.path / _CLAIMS
+        with readable_os_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / safe_name(name), shared=False) as mine:
+            yield mine
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool) -> Iterator[bool]:

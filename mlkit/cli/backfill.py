@@ -1,0 +1,270 @@
+"""`mlkit backfill`: one run for each interval of the schedule that has none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlkit.cli.options import (
+    FilesOption,
+    JsonOption,
+    KernelOption,
+    ParametersOption,
+    PipelineArgument,
+    RunsDirOption,
+    TimezoneOption,
+    WorkersOption,
+)
+
+if TYPE_CHECKING:
+    from mlkit.api.filling import Filled, Filling
+    from mlkit.core.backfilling import Planned
+    from mlkit.core.intervals import Schedule
+    from mlkit.driver.services import Services
+    from mlkit.notebook.execution import Cancellation
+
+__all__ = ["backfill"]
+
+SIGNS = {"succeeded": "✓", "kept": "=", "failed": "✗", "cancelled": "⊘", "left_out": "–"}
+
+
+def backfill(
+    pipeline: PipelineArgument = None,
+    *,
+    first: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="Intervals that begin on this day…")
+    ],
+    last: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="…to those that begin on this day.")
+    ],
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--schedule",
+            metavar="CRON",
+            help="Another schedule than pipeline.yaml's, such as '0 0 1 * *'.",
+        ),
+    ] = None,
+    timezone: TimezoneOption = "UTC",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what each interval would do; run nothing.")
+    ] = False,
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun",
+            help="Also intervals that have a successful run; unchanged stages are still reused.",
+        ),
+    ] = False,
+    parallel: Annotated[
+        int, typer.Option("--parallel", min=1, help="How many runs at once (default: 1).")
+    ] = 1,
+    assignments: ParametersOption = None,
+    files: FilesOption = None,
+    workers: WorkersOption = None,
+    kernel: KernelOption = "fork",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="Show this number of each run."),
+    ] = None,
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Run the pipeline once for each interval of its schedule that has no successful run.
+
+    An interval goes from one time of the schedule to the next. Its run receives the interval's
+    START as the parameter 'logical_date', if a notebook declares one. What is done stays done: a
+    second backfill runs only what failed, was stopped, or is new. A failed interval does not keep
+    the others from running. Intervals that are not over yet are left out.
+
+    \b
+    Examples
+      mlkit backfill notebooks/flights/monthly --from 2013-01-01 --to 2013-12-31
+      mlkit backfill --from 2013-01-01 --to 2013-01-31 --dry-run
+      mlkit backfill --from 2013-01-01 --to 2013-12-31 --schedule '0 0 1 * *' --parallel 2
+
+    Exit codes: 0 no run failed, 1 a run failed, 2 a mistake found before anything
+    ran, 130 interrupted.
+    """
+    from mlkit import api
+    from mlkit.api.filling import Filling, plan_backfill
+    from mlkit.api.scheduling import read_schedule, read_span
+    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.driver.options import RunOptions
+
+    check_kernel(kernel)
+    loaded = api.load_pipeline(pipeline_path(pipeline))
+    chosen = read_schedule(loaded, schedule, timezone)
+    kind: Any = kernel
+    filling = Filling(
+        pipeline=loaded,
+        layers=layers_of(assignments, files),
+        options=RunOptions(kernel=kind, workers=workers or api.default_workers()),
+        runs_dir=api.runs_folder(loaded, runs_dir),
+        rerun=rerun,
+    )
+    filling.check()
+    plans, unfinished = plan_backfill(filling, chosen, read_span(first, last, chosen.zone))
+    _tell_plan(filling, chosen, plans, unfinished)
+    filled = [] if dry_run else _fill_all(filling, plans, parallel)
+    _show(filling, chosen, plans, filled, metric=metric, as_json=as_json)
+    raise typer.Exit(_exit_code(filled))
+
+
+def _tell_plan(
+    filling: Filling, schedule: Schedule, plans: Sequence[Planned], unfinished: int
+) -> None:
+    from mlkit.cli.output import say
+    from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
+
+    count = sum(planned.action == "run" for planned in plans)
+    noun = "interval" if len(plans) == 1 else "intervals"
+    say(f"{filling.pipeline.name}: {schedule}: {len(plans)} {noun}, {count} to run")
+    if unfinished:
+        say(f"left out: {unfinished} that is not over yet")
+    if count and not takes_logical_date(filling.pipeline):
+        say(
+            f"warning: no notebook declares '{LOGICAL_DATE}', so every interval's run does the same"
+        )
+
+
+def _fill_all(filling: Filling, plans: Sequence[Planned], parallel: int) -> list[Filled]:
+    """Make the runs, some at once, until all are made or somebody interrupts."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from mlkit.driver.interrupts import interruptible
+    from mlkit.notebook.execution import Cancellation
+
+    cancellation = Cancellation()
+    places = {id(planned): number for number, planned in enumerate(plans, start=1)}
+
+    def one(planned: Planned) -> Filled:
+        place = f"[{places[id(planned)]} of {len(plans)}]"
+        return _fill_one(filling, planned, place, cancellation, quiet=parallel > 1)
+
+    with interruptible(cancellation):
+        if parallel == 1:
+            return [one(planned) for planned in plans]
+        with ThreadPoolExecutor(parallel, "backfill") as pool:
+            return list(pool.map(one, plans))
+
+
+def _fill_one(
+    filling: Filling, planned: Planned, place: str, cancellation: Cancellation, *, quiet: bool
+) -> Filled:
+    from mlkit.api.filling import Filled, fill
+    from mlkit.cli.output import say
+
+    if cancellation.requested:
+        return Filled(planned=planned, note="interrupted before it began")
+    if planned.action == "run":
+        say(f"{place} {planned.interval} ({planned.reason})")
+    with _services(cancellation, quiet=quiet) as services:
+        done = fill(filling, planned, services)
+    if done.status != "kept":
+        say(f"{place} {planned.interval}: {SIGNS[done.status]} {_words(done)}")
+    return done
+
+
+@contextlib.contextmanager
+def _services(cancellation: Cancellation, *, quiet: bool) -> Iterator[Services]:
+    from dataclasses import replace
+
+    from mlkit.cli.running import observed
+    from mlkit.driver.services import Services
+
+    if quiet:
+        yield Services(cancellation=cancellation)
+        return
+    with observed() as services:
+        yield replace(services, cancellation=cancellation)
+
+
+def _words(done: Filled) -> str:
+    from mlkit.core.durations import format_duration
+
+    if done.record is None:
+        return f"left out ({done.note})" if done.note else "kept"
+    return f"{done.status} in {format_duration(done.record.seconds)}"
+
+
+def _exit_code(filled: Sequence[Filled]) -> int:
+    found = {done.status for done in filled}
+    if "cancelled" in found or any(done.note.startswith("interrupted") for done in filled):
+        return 130
+    return 1 if "failed" in found else 0
+
+
+def _show(
+    filling: Filling,
+    schedule: Schedule,
+    plans: Sequence[Planned],
+    filled: Sequence[Filled],
+    *,
+    metric: list[str] | None,
+    as_json: bool,
+) -> None:
+    from mlkit.cli.output import print_json
+
+    if as_json:
+        print_json(
+            {
+                "pipeline": filling.pipeline.name,
+                "schedule": schedule.cron.text,
+                "timezone": str(schedule.zone),
+                "intervals": [done.to_json() for done in filled]
+                or [_planned_json(planned) for planned in plans],
+            }
+        )
+    elif plans:
+        typer.echo(_filled_table(filling, filled, metric or []) if filled else _plan_table(plans))
+
+
+def _planned_json(planned: Planned) -> dict[str, Any]:
+    return {
+        **planned.interval.to_json(),
+        "action": planned.action,
+        "reason": planned.reason,
+        "status": None,
+        "run_id": planned.run_id,
+        "seconds": None,
+    }
+
+
+def _plan_table(plans: Sequence[Planned]) -> str:
+    from mlkit.cli.tables import table
+
+    rows = [[str(p.interval), p.action, p.reason, p.run_id or "–"] for p in plans]
+    return table(["interval", "action", "why", "run"], rows)
+
+
+def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[str]) -> str:
+    from mlkit.cli.tables import table
+
+    rows = [
+        [
+            str(done.planned.interval),
+            f"{SIGNS[done.status]} {_words(done)}",
+            (done.record.run_id if done.record else done.planned.run_id) or "–",
+            *_numbers(filling, done, metrics),
+        ]
+        for done in filled
+    ]
+    return table(["interval", "status", "run", *metrics], rows)
+
+
+def _numbers(filling: Filling, done: Filled, metrics: Sequence[str]) -> list[str]:
+    """The numbers of an interval's run, also of one that was made earlier."""
+    from mlkit.api import find_run
+    from mlkit.reports.metrics import metric_tables
+
+    record = done.record
+    if record is None and metrics and done.status == "kept" and done.planned.run_id:
+        record = find_run(done.planned.run_id, filling.runs_dir)
+    if record is None:
+        return ["–"] * len(metrics)
+    found = {name: n for item in metric_tables(record) for name, n in item.numbers.items()}
+    return [f"{found[name]:.4g}" if name in found else "–" for name in metrics]

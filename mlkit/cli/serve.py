@@ -1,0 +1,119 @@
+"""`mlkit serve`: run on the pipeline's schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlkit.cli.options import (
+    FilesOption,
+    JsonOption,
+    KernelOption,
+    ParametersOption,
+    PipelineArgument,
+    RunsDirOption,
+    TimezoneOption,
+    WorkersOption,
+)
+
+if TYPE_CHECKING:
+    from mlkit.api.server import ScheduleServer
+
+__all__ = ["serve"]
+
+
+def serve(
+    pipeline: PipelineArgument = None,
+    *,
+    timezone: TimezoneOption = "UTC",
+    catch_up: Annotated[
+        bool,
+        typer.Option(
+            "--catch-up",
+            help="Also run the intervals missed since the last one that was run, oldest first.",
+        ),
+    ] = False,
+    stop_after: Annotated[
+        int | None,
+        typer.Option("--stop-after", min=1, metavar="RUNS", help="End after so many runs."),
+    ] = None,
+    assignments: ParametersOption = None,
+    files: FilesOption = None,
+    workers: WorkersOption = None,
+    kernel: KernelOption = "fork",
+    runs_dir: RunsDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Run the pipeline at every time of its schedule, until Ctrl-C or SIGTERM.
+
+    At each time the interval that has just ended is run; its START is the parameter
+    'logical_date'. One run at a time: a time that comes while a run goes on is left out, and
+    several that were missed, say while the machine slept, count as one. --catch-up makes up what
+    was left out. pipeline.yaml is read again before each run; a broken edit is told and the
+    serving goes on, as it does after a run that failed.
+
+    A cron expression means what it means to cron: 0 and 7 are Sunday, and where both kinds of day
+    are named, one is enough.
+
+    \b
+    Examples
+      mlkit serve                                  the schedule in pipeline.yaml, in UTC
+      mlkit serve --timezone Europe/Berlin         on Berlin's clock, summer time included
+      mlkit serve -p rows=5000 --catch-up          parameters for every run; nothing is missed
+
+    Exit codes: 0 stopped while no run was going on, 130 a run was interrupted, 2 a mistake found
+    before the first run. With --json one document at the end lists the runs.
+    """
+    from pathlib import Path
+
+    from mlkit import api
+    from mlkit.api.server import ScheduleServer, Settings
+    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.running import observed
+    from mlkit.driver.options import RunOptions
+
+    check_kernel(kernel)
+    kind: Any = kernel
+    settings = Settings(
+        path=Path(pipeline_path(pipeline)),
+        layers=layers_of(assignments, files),
+        options=RunOptions(kernel=kind, workers=workers or api.default_workers()),
+        runs_dir=runs_dir,
+        timezone=timezone,
+        catch_up=catch_up,
+        stop_after=stop_after,
+    )
+    server = ScheduleServer(settings, _say, observed)
+    server.serve()
+    _end(server, as_json=as_json)
+
+
+def _say(text: str) -> None:
+    """Tell people something, with the time."""
+    import datetime as dt
+
+    from mlkit.cli.output import say
+
+    say(f"[{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}Z] {text}")
+
+
+def _end(server: ScheduleServer, *, as_json: bool) -> None:
+    from mlkit.cli.output import print_json
+
+    made = [done for done in server.filled if done.record is not None]
+    counts = {done.status: 0 for done in made}
+    for done in made:
+        counts[done.status] += 1
+    told = ", ".join(f"{number} {status}" for status, number in counts.items()) or "none"
+    _say(f"stopped; runs made: {told}")
+    if as_json:
+        print_json(
+            {
+                "pipeline": server.filling.pipeline.name,
+                "schedule": server.schedule.cron.text,
+                "timezone": str(server.schedule.zone),
+                "intervals": [done.to_json() for done in server.filled],
+            }
+        )
+    raise typer.Exit(130 if server.interrupted else 0)

@@ -1,0 +1,139 @@
+"""A pipeline on its schedule, with the clock in the test's hand."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlkit.api.filling import scheduled_runs
+from mlkit.api.server import ScheduleServer, Settings
+from mlkit.driver.options import RunOptions
+from mlkit.driver.services import Services
+from mlkit.errors import MlkitError, UsageError
+from mlkit.load.parameters import Layers
+from mlkit.load.pipeline import load_pipeline
+from mlkit.store.folder import RunsFolder
+from mlkit.testing import Sketch, chain, write_pipeline
+from mlkit.testing.running import fake_services
+
+DECLARES = "import datetime\nlogical_date: datetime.date | None = None"
+WRITES = "from pathlib import Path\nPath(out).write_text(str(logical_date))"
+
+
+def _at(day: int, hour: int = 2, minute: int = 0) -> dt.datetime:
+    return dt.datetime(2013, 1, day, hour, minute, 1, tzinfo=dt.UTC)
+
+
+def _write(folder: Path, body: str = WRITES, schedule: str = "0 2 * * *") -> Path:
+    sketch = Sketch(name="night", body=body, declares=DECLARES)
+    return write_pipeline(folder, sketch, schedule=schedule)
+
+
+@contextlib.contextmanager
+def _services() -> Iterator[Services]:
+    yield fake_services()
+
+
+def _server(file: Path, told: list[str], *, catch_up: bool = False) -> ScheduleServer:
+    settings = Settings(path=file, layers=Layers(), options=RunOptions(), catch_up=catch_up)
+    return ScheduleServer(settings, told.append, _services)
+
+
+def _fire(server: ScheduleServer, now: dt.datetime) -> list[str]:
+    return [f"{done.planned.interval}: {done.status}" for done in server.fire(now)]
+
+
+def test_the_interval_that_has_just_ended_is_run(tmp_path: Path) -> None:
+    """At two in the night of the fifth: from the fourth to the fifth."""
+    told: list[str] = []
+    server = _server(_write(tmp_path), told)
+    assert _fire(server, _at(5)) == ["2013-01-04 02:00 → 2013-01-05 02:00: succeeded"]
+    (run,) = scheduled_runs(server.filling.pipeline, tmp_path / "runs")
+    assert run.parameters["logical_date"] == "2013-01-04T02:00:00+00:00"
+    assert told[-1].endswith(f"succeeded (run {run.run_id})")
+
+
+def test_an_interval_is_not_run_twice(tmp_path: Path) -> None:
+    """Neither by a server that is started again."""
+    file = _write(tmp_path)
+    _fire(_server(file, []), _at(5))
+    assert _fire(_server(file, []), _at(5, minute=30)) == []
+
+
+def test_missed_intervals_are_left_out_and_told(tmp_path: Path) -> None:
+    """With the command that makes them up."""
+    told: list[str] = []
+    server = _server(_write(tmp_path), told)
+    _fire(server, _at(5))
+    assert len(_fire(server, _at(8))) == 1
+    assert (
+        "2 earlier intervals have no run; make them up with --catch-up, or 'mlkit backfill "
+        in (told[-3])
+    )
+    assert told[-3].endswith("--from 2013-01-05 --to 2013-01-06'")
+
+
+def test_catch_up_runs_what_was_missed(tmp_path: Path) -> None:
+    """Oldest first, each once."""
+    server = _server(_write(tmp_path), [], catch_up=True)
+    _fire(server, _at(5))
+    assert _fire(server, _at(8)) == [
+        f"2013-01-0{day} 02:00 → 2013-01-0{day + 1} 02:00: succeeded" for day in (5, 6, 7)
+    ]
+
+
+def test_catch_up_without_a_beginning_is_told(tmp_path: Path) -> None:
+    """Nobody says where it would begin, so the newest interval alone is run."""
+    told: list[str] = []
+    assert len(_fire(_server(_write(tmp_path), told, catch_up=True), _at(5))) == 1
+    assert told[0] == "nothing to catch up: no run of this schedule is recorded yet"
+
+
+def test_a_failing_run_is_survived(tmp_path: Path) -> None:
+    """The next night is run as well."""
+    server = _server(_write(tmp_path, "raise ValueError('no')"), [])
+    assert [_fire(server, _at(day))[0][-6:] for day in (5, 6)] == ["failed", "failed"]
+
+
+def test_an_edit_counts_from_the_next_run_on(tmp_path: Path) -> None:
+    """A broken one is a sentence; mended, the schedule goes on."""
+    file = _write(tmp_path)
+    server = _server(file, [])
+    good = file.read_text()
+    file.write_text(good + "  broken: [")
+    with pytest.raises(MlkitError, match="not valid YAML"):
+        server.fire(_at(5))
+    file.write_text(good.replace("0 2 * * *", "0 3 * * *"))
+    assert _fire(server, _at(6, 3)) == ["2013-01-05 03:00 → 2013-01-06 03:00: succeeded"]
+
+
+def test_a_pipeline_is_served_once(tmp_path: Path) -> None:
+    """A second server of the same pipeline on the same runs folder is refused."""
+    server = _server(_write(tmp_path), [])
+    with (
+        RunsFolder(tmp_path / "runs").claim("serve sketched"),
+        pytest.raises(UsageError, match="'sketched' is served already"),
+    ):
+        server.serve()
+
+
+def test_a_pipeline_without_a_schedule_is_refused(tmp_path: Path) -> None:
+    """Before anything is run."""
+    with pytest.raises(UsageError, match="the pipeline has no schedule"):
+        _server(chain(tmp_path, 1), [])
+
+
+def test_the_clock_of_a_zone_is_followed(tmp_path: Path) -> None:
+    """Two in the night in New York is seven in UTC; the date is New York's."""
+    file = _write(tmp_path, schedule="0 21 * * *")
+    settings = Settings(
+        path=file, layers=Layers(), options=RunOptions(), timezone="America/New_York"
+    )
+    server = ScheduleServer(settings, lambda text: None, _services)
+    server.fire(_at(6, 3))
+    (run,) = scheduled_runs(load_pipeline(file), tmp_path / "runs")
+    assert run.parameters["logical_date"] == "2013-01-04T21:00:00-05:00"

@@ -1,0 +1,116 @@
+"""`mlkit serve`, as a process of its own on the machine's clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mlkit.testing import Sketch, write_pipeline
+
+MAIN = "from mlkit.cli.main import main; main()"
+BODY = """import time
+from pathlib import Path
+Path(began).touch()
+time.sleep(300)
+Path(out).write_text(logical_date)"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A pipeline that is due every minute, and takes longer."""
+    declares = f'logical_date: str = ""\nbegan: str = {str(tmp_path / "began")!r}'
+    sketch = Sketch(name="slow", body=BODY, declares=declares)
+    return write_pipeline(tmp_path, sketch, schedule="* * * * *")
+
+
+@pytest.fixture
+def served(file: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The server; what it tells stands in `told.txt`."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLKIT_")}
+    with (tmp_path / "told.txt").open("w") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, "serve", str(file), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=told,
+            text=True,
+            env=environment,
+        )
+    yield process
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def _until(told: Path, words: str, seconds: float) -> str:
+    """Wait until a text has been told."""
+    deadline = time.monotonic() + seconds
+    while words not in (text := told.read_text()):
+        assert time.monotonic() < deadline, text
+        time.sleep(0.1)
+    return text
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(200)
+def test_it_runs_survives_and_ends_in_order(
+    file: Path, served: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """Next times; a broken edit; a run at the full minute; SIGTERM cuts it short, exit code 130."""
+    told = tmp_path / "told.txt"
+    _until(told, "runs on the schedule * * * * * (UTC). Next runs:", 40)
+    good = file.read_text()
+    file.write_text(good + "  broken: [")
+    _until(told, f"pipeline.yaml cannot be used as it is now: {file}:", 30)
+    file.write_text(good)
+    _until(told, "pipeline.yaml has changed", 30)
+    while not (tmp_path / "began").exists():
+        time.sleep(0.2)
+    children = psutil.Process(served.pid).children(recursive=True)
+    served.send_signal(signal.SIGTERM)
+    out, _ = served.communicate(timeout=90)
+    assert served.returncode == 130, told.read_text()
+    document = json.loads(out)
+    assert list(document) == ["pipeline", "schedule", "timezone", "intervals"]
+    assert [item["status"] for item in document["intervals"]] == ["cancelled"]
+    assert "Traceback" not in told.read_text()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def test_an_idle_server_ends_with_0(file: Path, tmp_path: Path) -> None:
+    """Ctrl-C while no run goes on: nothing was interrupted."""
+    yearly = file.read_text().replace("* * * * *", "0 0 1 1 *")
+    file.write_text(yearly)
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "serve", str(file)], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "runs on the schedule 0 0 1 1 *" in process.stderr.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "stopped; runs made: none" in err
+
+
+def test_what_cannot_be_served_is_a_sentence(tmp_path: Path) -> None:
+    """Exit code 2, before anything is run."""
+    file = write_pipeline(tmp_path, Sketch(name="s"))
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "serve", str(file), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["message"] == "the pipeline has no schedule"
