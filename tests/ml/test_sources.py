@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 
 from mlkit.ml.errors import DataError
-from mlkit.ml.sources import COLUMNS, check_months, check_rows, choose_flights, conform
+from mlkit.ml.sources import (
+    COLUMNS,
+    check_months,
+    check_rows,
+    choose_flights,
+    choose_month,
+    conform,
+)
 
 
 def _flights(**changes: object) -> pd.DataFrame:
@@ -124,3 +131,24 @@ def test_months_without_flights_are_named() -> None:
     """With the months that the source holds."""
     with pytest.raises(DataError, match=r"no flights in months \[7\]; it holds \[1, 2\]"):
         choose_flights(conform(_flights(), "flights"), [7], 0, 42)
+
+
+@pytest.mark.parametrize("date", ["2013-01-01", "2013-01-31", "2013-01-01T00:00:00-05:00"])
+def test_the_month_of_a_date_is_chosen(date: str) -> None:
+    """Whichever day of it the interval begins on."""
+    chosen = choose_month(conform(_flights(), "flights"), date, 0, 42)
+    assert list(chosen["flight"]) == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("date", "message"),
+    [
+        ("2014-01-01", "no flights of 2014-01; it holds months from 2013-01 to 2013-02"),
+        ("2013-03-01", "no flights of 2013-03; it holds months from 2013-01 to 2013-02"),
+        ("January", "logical_date='January' is no ISO date"),
+    ],
+)
+def test_a_month_that_is_not_there_is_named(date: str, message: str) -> None:
+    """Another year's month of the same number does not stand for it."""
+    with pytest.raises(DataError, match=message):
+        choose_month(conform(_flights(), "flights"), date, 0, 42)

@@ -1,0 +1,79 @@
+"""The flights pipeline month by month: its notebooks, and two months that are really made up."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from mlkit.core.logical_date import takes_logical_date
+from mlkit.load.pipeline import load_pipeline
+from tests.notebooks.conftest import NOTEBOOKS, command, environment
+
+MONTHLY = NOTEBOOKS / "flights" / "monthly"
+FILES = sorted(MONTHLY.glob("*.ipynb"))
+every_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def _cells(file: Path) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    return cells
+
+
+def test_the_pipeline_takes_the_logical_date_and_registers_nothing() -> None:
+    """Making up for past months must not change which model is in use."""
+    pipeline = load_pipeline(MONTHLY)
+    assert takes_logical_date(pipeline)
+    assert not {"register", "deploy", "champion"} & set(pipeline.stages)
+
+
+@every_notebook
+def test_a_notebook_is_valid_clean_and_framed(file: Path) -> None:
+    """Nbformat 4.5, no outputs, one title first and a recap last, links that lead somewhere."""
+    nbformat.validate(json.loads(file.read_text(encoding="utf-8")))
+    cells = _cells(file)
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
+    prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    assert prose[0].startswith("# ")
+    assert prose[-1].startswith("## Recap\n")
+    links = re.findall(r"\]\(([^)]+)\)", " ".join(prose))
+    assert links
+    assert [link for link in links if not (file.parent / link).is_file()] == []
+
+
+def _backfill(runs: Path, *more: str) -> dict[str, Any]:
+    span = ["--from", "2013-01-01", "--to", "2013-02-28"]
+    words = [command("mlkit"), "backfill", str(MONTHLY), *span, "--runs-dir", str(runs), "--json"]
+    done = subprocess.run(
+        [*words, "-p", "rows=1500", *more],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@pytest.mark.kernel
+def test_two_months_are_made_up_once(tmp_path: Path) -> None:
+    """Each with its own flights; the second time nothing is left to do."""
+    first = _backfill(tmp_path)
+    assert [item["status"] for item in first["intervals"]] == ["succeeded"] * 2
+    facts = [
+        json.loads((tmp_path / item["run_id"] / "report" / "month.json").read_text())
+        for item in first["intervals"]
+    ]
+    assert [fact["month"] for fact in facts] == ["2013-01", "2013-02"]
+    assert facts[0]["late_share"] != facts[1]["late_share"]
+    assert all(0.5 < fact["roc_auc"] < 1 for fact in facts)
+    again = _backfill(tmp_path)
+    assert [item["status"] for item in again["intervals"]] == ["kept"] * 2
