@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
 from typing import Any
 
-import typer
-from typer.core import TyperGroup
+gc.set_threshold(50_000, 20, 20)  # a command is short, and importing leaves no garbage: 0.1 s less
+
+import typer  # noqa: E402 - see above
+from typer.core import TyperGroup  # noqa: E402 - see above
 
 __all__ = ["COMMANDS", "app", "main"]
 

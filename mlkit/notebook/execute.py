@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import logging
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 from mlkit.notebook.execution import (
@@ -36,9 +38,16 @@ FAREWELL = "KeyboardInterrupt caught in kernel"
 MARKER_TAG = "papermill-error-cell-tag"
 
 
-NOT_NEEDED = ("rfc3987_syntax", "rfc3986_validator", "isoduration", "pyarrow.fs")
+NOT_NEEDED = (
+    *("rfc3987_syntax", "rfc3986_validator", "isoduration"),
+    *("boto3", "azure", "gcsfs", "pyarrow.fs", "github"),
+)
 """Optional dependencies of jsonschema and Papermill that take a second to import: checks of formats
-that no notebook uses (`iri`, `uri`, `duration`), and Papermill's access to Hadoop."""
+that no notebook uses (`iri`, `uri`, `duration`), and Papermill's own access to notebooks on S3,
+Azure, Google Cloud, Hadoop and GitHub (mlkit hands it notebooks that are read already)."""
+
+LATER = "requests"
+"""What Papermill fetches notebooks from URLs with, imported if that should ever happen."""
 
 
 def warm_up() -> None:
@@ -46,7 +55,7 @@ def warm_up() -> None:
 
     Call it before anything else imports nbformat, which imports jsonschema.
     """
-    with _missing(*NOT_NEEDED):
+    with _missing(*NOT_NEEDED), _postponed(LATER):
         from papermill.engines import Engine, papermill_engines
 
     if ENGINE in papermill_engines._engines:
@@ -73,6 +82,28 @@ def _missing(*names: str) -> Iterator[None]:
         yield
     finally:
         for name in hidden:
+            sys.modules.pop(name, None)
+
+
+class _Postponed(ModuleType):
+    """Stands for a module until something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Import the module, and give what it has."""
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _postponed(name: str) -> Iterator[None]:
+    """Have what is imported meanwhile import a module when it uses it; all others do so as ever."""
+    if name in sys.modules:
+        yield
+        return
+    stand_in = sys.modules[name] = _Postponed(name)
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is stand_in:
             del sys.modules[name]
 
 
