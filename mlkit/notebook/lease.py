@@ -36,8 +36,15 @@ class KernelLease:
         self.manager: Any = None
         self.client: CellClient | None = None
 
-    async def start(self, request: KernelRequest) -> tuple[CellClient, Any]:
+    async def start(self, request: KernelRequest, opening: str) -> tuple[CellClient, Any]:
         """Start a kernel; one that does not answer is thrown away and replaced by a stock one.
+
+        Parameters
+        ----------
+        request : KernelRequest
+            What the kernel is to be like.
+        opening : str
+            Code to execute before anything else; it is under way when the kernel counts as ready.
 
         Returns
         -------
@@ -57,8 +64,9 @@ class KernelLease:
             self.client = CellClient(self._notebook, self.manager, self._log)
             try:
                 async with asyncio.timeout(limit_s):
+                    channels = self.client.connect()  # a spare kernel listens already
                     await self.manager.start_kernel()
-                    channels = self.client.connect()
+                    channels.execute(opening, silent=True, store_history=False, stop_on_error=False)
                     await channels.wait_for_ready(timeout=limit_s)
             except (TimeoutError, RuntimeError) as error:
                 failure = str(error) or f"no answer in {limit_s:.0f} s"

@@ -188,7 +188,8 @@ class Session:
 
     async def _work(self) -> None:
         """Everything that needs the kernel."""
-        client, kernel = await self.lease.start(self._kernel_request())
+        opening = f"{_ATTEMPT}.begin({str(self.request.folder)!r})"
+        client, kernel = await self.lease.start(self._kernel_request(), opening)
         death = asyncio.ensure_future(wait_dead(self.lease.manager))
         cells = asyncio.ensure_future(self._cells(client, kernel))
         try:
@@ -206,7 +207,6 @@ class Session:
 
     async def _cells(self, client: CellClient, kernel: KernelClient) -> None:
         """Run the cells in order, until one fails."""
-        await ask(kernel, f"{_ATTEMPT}.begin({str(self.request.folder)!r})")
         code = [
             i for i, c in enumerate(self.nb.cells) if c.cell_type == "code" and c.source.strip()
         ]

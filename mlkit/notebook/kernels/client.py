@@ -5,12 +5,29 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.manager import KernelManager
+from traitlets import Type
 
 __all__ = ["ReadyClient"]
 
 ASK_AGAIN_S = 0.5
+
+
+class AttentiveChannel(AsyncZMQSocketChannel):
+    """A channel that does not miss what arrives while it sends.
+
+    ZeroMQ tells once that something has arrived. jupyter_client sends past the socket's own event
+    loop; if that sending is what takes the notice in, whoever waits for the message is never woken,
+    neither by this message nor by any later one, and the kernel seems not to answer.
+    """
+
+    def send(self, msg: dict[str, Any]) -> None:
+        """Send a message, then look whether anything has come."""
+        super().send(msg)
+        self.socket.get(zmq.EVENTS)
 
 
 class ReadyClient(AsyncKernelClient):
@@ -19,6 +36,10 @@ class ReadyClient(AsyncKernelClient):
     A kernel made by one of mlkit's managers is known to live by its process; others are asked as
     jupyter_client's own client asks them.
     """
+
+    shell_channel_class = Type(AttentiveChannel)  # type: ignore[assignment] # as its own class does
+    control_channel_class = Type(AttentiveChannel)  # type: ignore[assignment] # see above
+    stdin_channel_class = Type(AttentiveChannel)  # type: ignore[assignment] # see above
 
     def start_channels(
         self,

@@ -70,6 +70,30 @@ def test_a_kernel_that_does_not_answer_times_out(lab: Lab) -> None:
         asyncio.run(wait())
 
 
+def test_a_reply_that_comes_while_something_is_sent_is_not_missed(forked: Lab) -> None:
+    """ZeroMQ tells of it once, and the sending takes that notice in."""
+
+    async def reply() -> str:
+        manager = forked.manager()
+        await execute(manager, "1")
+        client = manager.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=10)
+            waiting = asyncio.ensure_future(client.shell_channel.get_msg(timeout=None))
+            await asyncio.sleep(0)
+            client.execute("1")
+            time.sleep(1)
+            client.execute("2")
+            message = await asyncio.wait_for(waiting, timeout=5)
+            return str(message["msg_type"])
+        finally:
+            client.stop_channels()
+            await end_kernel(manager, grace_s=0)
+
+    assert asyncio.run(reply()) == "execute_reply"
+
+
 class Deaf(ReadyClient):
     """A client whose first requests do not reach the kernel."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
+from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
 __all__ = ["ForkedKernelApp", "usual_config"]
@@ -31,18 +34,56 @@ class ForkedKernelApp(IPKernelApp):
         self.cli_config = config
         self.update_config(config)
 
+    @property
+    def is_spare(self) -> bool:
+        """Whether it has not been ordered to do anything yet."""
+        return self.orders is not None and not self.orders.taken
+
     def init_path(self) -> None:
-        """Take up the orders; what follows (extensions, startup files) sees the right world."""
-        if self.orders is not None:
+        """Put the working directory on the path, once it is known."""
+        if not self.is_spare:
+            super().init_path()  # type: ignore[no-untyped-call] # ipykernel has no types here
+
+    def init_gui_pylab(self) -> None:
+        """Choose how plots are shown, once the environment is known."""
+        if not self.is_spare:
+            super().init_gui_pylab()  # type: ignore[no-untyped-call] # see above
+
+    def init_extensions(self) -> None:
+        """Load extensions, once environment and working directory are known."""
+        if not self.is_spare:
+            super().init_extensions()  # type: ignore[no-untyped-call] # see above
+
+    def init_code(self) -> None:
+        """Run startup files, once environment and working directory are known."""
+        if not self.is_spare:
+            super().init_code()  # type: ignore[no-untyped-call] # see above
+
+    def obey(self, *_: Any) -> None:
+        """Take up the orders, which have come, and do what had to wait for them."""
+        IOLoop.current().remove_handler(self.orders.link)
+        try:
             self.orders.take_up(self)
-        super().init_path()  # type: ignore[no-untyped-call] # ipykernel has no types here
+        except Exception:  # noqa: BLE001 - whatever it is, there is no kernel to be had here
+            traceback.print_exc(file=sys.__stderr__)
+            os._exit(1)
+        self.init_path()
+        self.init_gui_pylab()
+        self.init_extensions()
+        self.init_code()
+        sys.stdout.flush()
+        sys.stderr.flush()
 
     def start(self) -> None:
         """Run until the shutdown, and let the control thread finish before anything is closed.
 
+        A spare kernel is up and running by then, but for what depends on its orders.
+
         It flushes once more after a shutdown request; if the output thread has been ended by then,
         as stock kernels may do it, it waits for ever, and the kernel with it.
         """
+        if self.is_spare:
+            IOLoop.current().add_handler(self.orders.link, self.obey, IOLoop.READ)
         look = self.kernel._process_children
         self.kernel._process_children = lambda: look() if has_children() else []
         super().start()  # type: ignore[no-untyped-call] # ipykernel has no types here

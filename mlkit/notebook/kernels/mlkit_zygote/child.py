@@ -34,9 +34,7 @@ class Orders:
         self.path = os.environ.get("PYTHONPATH", "")
 
     def take_up(self, app: ForkedKernelApp | None = None) -> None:
-        """Wait for the orders and obey them; the second time there is nothing to do."""
-        if self.taken:
-            return
+        """Wait for the orders and obey them."""
         orders = receive(self.link)
         if orders is None:
             os._exit(1)  # the driver has no use for this kernel any more
