@@ -55,6 +55,8 @@ class Job:
         Output name to file name.
     inputs : tuple of ArtifactRecord
         The artifacts of other stages that it is handed.
+    imports : frozenset of str, optional
+        The top-level modules that the notebook imports, if that is known.
     verify : bool
         Check the inputs afterwards by digest, not at a glance.
     """
@@ -71,6 +73,7 @@ class Job:
     metadata: Mapping[str, Any]
     declared: Mapping[str, Any]
     timeout_s: float | None
+    imports: frozenset[str] | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
     verify: bool = False
 
@@ -223,6 +226,7 @@ def _request(job: Job) -> ExecutionRequest:
         log=job.attempt_folder / "log.txt",
         facts=job.work_folder / "facts.json",
         timeout_s=job.timeout_s,
+        imports=job.imports,
         scrubber=job.scrubber,
     )
 

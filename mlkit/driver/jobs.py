@@ -12,6 +12,7 @@ from mlkit.driver.context import Context
 from mlkit.driver.submission import Submission
 from mlkit.driver.surroundings import attempt_environment
 from mlkit.notebook.injection import Assignment
+from mlkit.planner.preload import needs_of_notebook
 
 __all__ = ["make_job", "shown_parameters"]
 
@@ -19,6 +20,7 @@ __all__ = ["make_job", "shown_parameters"]
 def make_job(context: Context, submission: Submission, number: int) -> Job:
     """Gather everything that the next attempt of an instance needs."""
     instance = submission.instance
+    notebook = context.planner.notebook(instance)
     assignments = _assignments(context, submission)
     facts = {
         "MLKIT_RUNS_DIR": str(context.runs.path),
@@ -29,7 +31,7 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
     return Job(
         instance_id=instance.id,
         number=number,
-        notebook=context.planner.notebook(instance),
+        notebook=notebook,
         staging=submission.staging,
         pipeline_folder=Path(context.pipeline.folder),
         env=attempt_environment(context.environment, facts, assignments),
@@ -39,6 +41,7 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         metadata={"run_id": context.record.run_id, "stage": instance.id, "attempt": number},
         declared=instance.stage.declared,
         timeout_s=instance.stage.timeout_s,
+        imports=needs_of_notebook(notebook),
         scrubber=context.scrubber,
         verify=context.options.verify,
     )

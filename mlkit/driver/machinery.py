@@ -13,9 +13,12 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.notebook.execution import NotebookRunner
 from mlkit.notebook.kernels import Kernels, open_kernels
-from mlkit.planner.preload import modules_to_preload
+from mlkit.planner.preload import modules_to_preload, needs_of_stages
 
 __all__ = ["Machinery"]
+
+FIRST = 3
+"""For so many stages a kernel waits as soon as its own imports are there; afterwards all are."""
 
 
 class Machinery:
@@ -50,8 +53,14 @@ class Machinery:
         self._runner = services.runner
         self._executor: Executor | None = None
 
-    def runner(self) -> NotebookRunner:
-        """Give the notebook runner; the first call starts the kernels' helpers."""
+    def runner(self, stage: str) -> NotebookRunner:
+        """Give the notebook runner; the first call starts the kernels' helpers.
+
+        Parameters
+        ----------
+        stage : str
+            The stage that is going to run; kernels for it and for the next ones come first.
+        """
         with self._lock:
             if self._runner is None:
                 self._kernels = open_kernels(
@@ -60,7 +69,8 @@ class Machinery:
                     env=self._environment,
                     say=self.said.append,
                 )
-                self._kernels.prepare()
+                first = needs_of_stages(self._pipeline, stage, FIRST)
+                self._kernels.prepare(first=first)
                 from mlkit.notebook.execute import PapermillRunner
 
                 self._runner = PapermillRunner(self._kernels)

@@ -61,7 +61,7 @@ class Submission:
         def attempt() -> None:
             started = context.clock.now()
             try:
-                runner = context.machinery.runner()
+                runner = context.machinery.runner(self.instance.stage.name)
                 outcome = perform(
                     job, runner, context.store, on_cell, context.cancellation, context.clock.now
                 )

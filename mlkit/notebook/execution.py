@@ -47,6 +47,9 @@ class ExecutionRequest:
         A scratch file for what the kernel tells about itself.
     timeout_s : float, optional
         The deadline for everything, the kernel's start included.
+    imports : frozenset of str, optional
+        The top-level modules that the notebook imports, if that is known; by default as far as its
+        own code tells.
     scrubber : Scrubber
         What must appear in neither file.
     """
@@ -62,6 +65,7 @@ class ExecutionRequest:
     title: str = "Parameters"
     metadata: Mapping[str, Any] = field(default_factory=dict)
     timeout_s: float | None = None
+    imports: frozenset[str] | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
 
 

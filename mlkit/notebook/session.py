@@ -145,7 +145,7 @@ class Session:
             env=self.request.env,
             log=self.kernel_log,
             preload_ok=not sets_environment_before_importing(code),
-            imports=needs_of(code),
+            imports=needs_of(code) if self.request.imports is None else self.request.imports,
         )
 
     async def _stop(self, why: str, work: asyncio.Future[None]) -> None:

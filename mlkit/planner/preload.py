@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
+import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
+from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import NotebookError
-from mlkit.notebook.cells import read_notebook
+from mlkit.notebook.cells import NotebookSource, read_notebook
 from mlkit.planner.observed import syntax_tree
 
-__all__ = ["modules_to_preload"]
+__all__ = ["modules_to_preload", "needs_of_notebook", "needs_of_stages"]
 
 _PARQUET = ("pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat")
 _LATE = {"read_parquet": _PARQUET, "to_parquet": _PARQUET}
@@ -33,17 +37,51 @@ def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
         Dotted names, sorted.
     """
     found: set[str] = set()
-    seen: set[Path] = set()
     for notebook in sorted({Path(stage.notebook) for stage in pipeline.stages.values()}):
-        try:
-            cells = read_notebook(notebook).code_cells
-        except NotebookError:
-            continue
-        text = "\n".join(cell.source for cell in cells)
-        _follow(_modules(text, None), notebook.parent, found, seen)
+        with contextlib.suppress(NotebookError):
+            found |= _imports(read_notebook(notebook))
     return tuple(sorted(name for name in found if _is_installed(name.partition(".")[0])))
 
 
+def needs_of_notebook(notebook: NotebookSource) -> frozenset[str]:
+    """Give the top-level modules, not of the standard library, that a notebook imports.
+
+    As with `modules_to_preload`, project modules are followed. What is imported by a computed name
+    is not seen; a kernel that was forked without it imports it itself.
+    """
+    tops = {name.partition(".")[0] for name in _imports(notebook)}
+    return frozenset(top for top in tops - sys.stdlib_module_names if _is_installed(top))
+
+
+def needs_of_stages(pipeline: Pipeline, start: str, count: int) -> tuple[frozenset[str], ...]:
+    """Give what the notebooks of a stage and of those that come after it import.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    start : str
+        The stage to begin with.
+    count : int
+        How many stages to look at, at the most.
+    """
+    order = topological_order(edges(pipeline))
+    found = []
+    for name in order[order.index(start) :][:count]:
+        with contextlib.suppress(NotebookError):
+            found.append(needs_of_notebook(read_notebook(Path(pipeline.stages[name].notebook))))
+    return tuple(found)
+
+
+def _imports(notebook: NotebookSource) -> set[str]:
+    """The modules outside the project that a notebook imports, also by its project's modules."""
+    found: set[str] = set()
+    text = "\n".join(cell.source for cell in notebook.code_cells)
+    _follow(_modules(text, None), notebook.path.parent, found, set())
+    return found
+
+
+@lru_cache(maxsize=1024)
 def _is_installed(module: str) -> bool:
     """Whether a top-level module is there; looking does not import it."""
     try:
@@ -75,7 +113,8 @@ def _project_file(name: str, folder: Path) -> Path | None:
     return None
 
 
-def _modules(source: str, package: str | None) -> set[str]:
+@lru_cache(maxsize=256)
+def _modules(source: str, package: str | None) -> frozenset[str]:
     """The modules that a text imports, as dotted names; `from a import b` gives a and a.b."""
     tree = syntax_tree(source)
     names: set[str] = set()
@@ -93,4 +132,4 @@ def _modules(source: str, package: str | None) -> set[str]:
                 names.add(base)
                 if base.startswith("mlkit"):
                     names.update(f"{base}.{alias.name}" for alias in node.names)
-    return {name for name in names if not name.startswith("__future__")}
+    return frozenset(name for name in names if not name.startswith("__future__"))

@@ -28,10 +28,30 @@ DEBUGGER = ("debugpy",)
 
 @dataclass(frozen=True, kw_only=True)
 class Spare:
-    """A kernel that was forked and booted ahead of need."""
+    """A kernel that was forked and booted ahead of need.
+
+    Parameters
+    ----------
+    address : Address
+        Where it listens.
+    process : ForkedProcess
+        Its process, which may not have been forked yet.
+    needs : frozenset of str, optional
+        What had to be imported before it was forked; None if that was everything.
+    """
 
     address: Address
     process: ForkedProcess
+    needs: frozenset[str] | None = None
+
+    def suits(self, imports: frozenset[str] | None) -> bool:
+        """Whether a notebook that imports these modules finds them imported.
+
+        One that is still to be forked suits only where a new one would have to wait as long.
+        """
+        if not self.process.pid:
+            return self.needs == imports
+        return self.needs is None or (imports is not None and imports <= self.needs)
 
 
 class ForkKernels(SpawnKernels):
@@ -77,9 +97,12 @@ class ForkKernels(SpawnKernels):
         provisioner.after_start = self._refill
         return manager
 
-    def prepare(self, count: int = 1) -> None:
+    def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
         """Keep `count` kernels ready from now on; with 0 none is added."""
         self._wanted = count
+        with self._lock:
+            for needs in first:
+                self._add_spare(needs)
         self._refill()
 
     def close(self) -> None:
@@ -103,13 +126,13 @@ class ForkKernels(SpawnKernels):
         return not fixed
 
     def _take_spare(self, request: KernelRequest) -> Spare | None:
-        """A spare kernel that suits the request, is alive and has been forked already."""
+        """A spare kernel that is alive and suits the request."""
         if any(fixed_at_boot(name) for name in differing(request.env, self._zygote.env)):
             return None
         with self._lock:
             for spare in list(self._spares):
                 alive = spare.process.poll() is None
-                if alive and not spare.process.pid:
+                if alive and not spare.suits(request.imports):
                     continue
                 self._spares.remove(spare)
                 if alive:
@@ -117,15 +140,19 @@ class ForkKernels(SpawnKernels):
         return None
 
     def _refill(self) -> None:
-        """Fork spares until there are as many as wanted."""
+        """Fork spares in which everything is imported, until there are as many as wanted."""
         with self._lock:
-            while len(self._spares) < self._wanted:
-                address = self._address()
-                address.write()
-                arguments = ["-f", str(address.file), *USUAL_ARGUMENTS]
-                try:
-                    process = self._zygote.fork(arguments, spare=True)
-                except ForkError:
-                    self._wanted = 0  # the zygote has said, or will say, why
-                    return
-                self._spares.append(Spare(address=address, process=process))
+            while sum(spare.needs is None for spare in self._spares) < self._wanted:
+                self._add_spare(None)
+
+    def _add_spare(self, needs: frozenset[str] | None) -> None:
+        """Ask for one spare; it comes when what it needs is imported."""
+        address = self._address()
+        address.write()
+        arguments = ["-f", str(address.file), *USUAL_ARGUMENTS]
+        try:
+            process = self._zygote.fork(arguments, spare=True, needs=needs)
+        except ForkError:
+            self._wanted = 0  # the zygote has said, or will say, why
+            return
+        self._spares.append(Spare(address=address, process=process, needs=needs))

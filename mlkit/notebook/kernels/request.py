@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,8 +58,17 @@ class Kernels(Protocol):
         """Make a manager whose kernel is not yet started."""
         ...
 
-    def prepare(self, count: int = 1) -> None:
-        """Get `count` kernels ready ahead of need, where that is cheap; returns at once."""
+    def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
+        """Get kernels ready ahead of need, where that is cheap; returns at once.
+
+        Parameters
+        ----------
+        count : int
+            How many are kept ready in which everything is imported ahead.
+        first : sequence of frozenset of str, or None
+            What the first requests will say that they import, in this order: for each of them one
+            kernel is made ready besides, as soon as that much is imported.
+        """
         ...
 
     def close(self) -> None:

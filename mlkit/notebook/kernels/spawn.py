@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -38,7 +39,7 @@ class SpawnKernels:
 
         return make_manager(SpawnProvisioner, request, self._leash, self._address(), self.context())
 
-    def prepare(self, count: int = 1) -> None:
+    def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
         """Nothing: a stock kernel started ahead of need costs as much as one started later."""
 
     def close(self) -> None:

@@ -282,6 +282,23 @@ def test_a_kernel_does_not_wait_for_imports_that_it_does_not_need(
         assert lab.run(f"{probe};{STOCK}").split() == ["True", "fork"]
 
 
+def test_the_first_requests_have_kernels_as_soon_as_their_own_imports_are_there(
+    tmp_path: Path, package: Callable[[str], str]
+) -> None:
+    """They are used for requests that import no more than that; others get a complete kernel."""
+    slow = package("import time; time.sleep(2)")
+    probe = f"import os, sys; print({slow!r} in sys.modules, os.getpid())"
+    with open_kernels("fork", preload=[slow], env=start_environment()) as kernels:
+        assert isinstance(kernels, ForkKernels)
+        lab = Lab(kernels=kernels, folder=tmp_path)
+        kernels.prepare(first=[frozenset(), frozenset()])
+        early, other, complete = (spare.process for spare in kernels._spares)
+        assert lab.run(probe, imports=frozenset()).split() == ["False", str(early.pid)]
+        assert lab.run(probe, imports=frozenset({slow})).split()[0] == "True"
+        assert lab.run(probe).split() == ["True", str(complete.pid)]
+        assert lab.run(probe, imports=frozenset()).split() == ["False", str(other.pid)]
+
+
 def test_a_module_that_fails_is_left_out_and_said(forked: Lab) -> None:
     """The others are preloaded all the same."""
     forked.run("1")
