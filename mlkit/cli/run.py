@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -107,15 +109,12 @@ def run(
     Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,
     130 interrupted.
     """
-    from dataclasses import replace
-
     from mlkit import api
     from mlkit.cli.options import check_kernel, layers_of, pipeline_path
-    from mlkit.cli.running import exit_code, observed, show_end
+    from mlkit.cli.running import early_kernels, exit_code, observed, show_end
 
     check_kernel(kernel)
     path = pipeline_path(pipeline)
-    loaded = api.load_pipeline(path)
     options = _options(
         until=until,
         only=only,
@@ -127,7 +126,9 @@ def run(
     )
     if on is not None or host is not None:
         _check_engine_options(on, options)
-    with observed() as services:
+    early = early_kernels(path, runs_dir, options) if on is None else nullcontext()
+    with early as ahead, observed() as services:
+        loaded = api.load_pipeline(path)
         if on is not None:
             from mlkit.api.engines import run_on
 
@@ -147,7 +148,7 @@ def run(
                 options=options,
                 workers=workers or api.default_workers(),
                 runs_dir=runs_dir,
-                services=services,
+                services=replace(services, ahead=ahead),
             )
     task = only if run_id is not None else None
     show_end(record, loaded, report=report, verbose=verbose, as_json=as_json, joined=task)

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from mlkit.core.events import Observer
     from mlkit.core.pipeline import Pipeline
     from mlkit.core.record import RunRecord
+    from mlkit.driver.ahead import KernelsAhead
+    from mlkit.driver.options import RunOptions
     from mlkit.driver.services import Services
 
-__all__ = ["exit_code", "observed", "show_end"]
+__all__ = ["early_kernels", "exit_code", "observed", "show_end"]
 
 FAILED, SKIPPED, INTERRUPTED = 1, 99, 130
 
@@ -35,6 +37,23 @@ def observed() -> Iterator[Services]:
             spans = telemetry_from_environment(os.environ)
             observers += [] if spans is None else [spans]
         yield Services(observers=observers)
+
+
+@contextlib.contextmanager
+def early_kernels(
+    pipeline: Path, runs_dir: Path | None, options: RunOptions
+) -> Iterator[KernelsAhead | None]:
+    """Start the kernels' helpers before anything else is done, if something is sure to run."""
+    from mlkit.api.reading import runs_folder
+    from mlkit.driver.ahead import is_sure_to_run, kernels_ahead
+
+    folder = pipeline if pipeline.is_dir() else pipeline.parent
+    sure = bool(options.force) or is_sure_to_run(folder, runs_folder(pipeline, runs_dir))
+    if not sure or options.kernel != "fork":
+        yield None
+        return
+    with kernels_ahead() as ahead:
+        yield ahead
 
 
 def show_end(

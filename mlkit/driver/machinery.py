@@ -63,18 +63,24 @@ class Machinery:
         """
         with self._lock:
             if self._runner is None:
-                self._kernels = open_kernels(
-                    self._options.kernel,
-                    preload=modules_to_preload(self._pipeline),
-                    env=self._environment,
-                    say=self.said.append,
-                )
+                self._kernels = self._open()
                 first = needs_of_stages(self._pipeline, stage, FIRST)
                 self._kernels.prepare(first=first)
                 from mlkit.notebook.execute import PapermillRunner
 
                 self._runner = PapermillRunner(self._kernels)
             return self._runner
+
+    def _open(self) -> Kernels:
+        """Take the kernels that were opened early, or open some."""
+        names = modules_to_preload(self._pipeline)
+        kind, ahead = self._options.kernel, self._services.ahead
+        kernels = ahead.take(self._environment) if ahead is not None and kind == "fork" else None
+        if ahead is not None and kernels is not None:
+            self.said = ahead.said
+            kernels.preload(names)
+            return kernels
+        return open_kernels(kind, preload=names, env=self._environment, say=self.said.append)
 
     def executor(self) -> Executor:
         """Give the executor of attempts."""

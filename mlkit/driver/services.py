@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from mlkit.core.events import Observer
+from mlkit.driver.ahead import KernelsAhead
 from mlkit.driver.clock import Clock, SystemClock
 from mlkit.driver.notify import AppriseNotifier, Notifier
 from mlkit.notebook.execution import Cancellation, NotebookRunner
@@ -35,6 +36,8 @@ class Services:
         Ends the run when it is asked for.
     environ : mapping of str to str
         The environment.
+    ahead : KernelsAhead, optional
+        Kernels that were opened before the pipeline was read.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -44,3 +47,4 @@ class Services:
     executor: Callable[[int], Executor] | None = None
     cancellation: Cancellation = field(default_factory=Cancellation)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    ahead: KernelsAhead | None = None

@@ -58,7 +58,7 @@ class ForkKernels(SpawnKernels):
     """Gives out forked kernels, and stock ones where a request cannot be met by forking."""
 
     def __init__(
-        self, *, preload: Sequence[str], env: Mapping[str, str], say: Callable[[str], None]
+        self, *, preload: Sequence[str] | None, env: Mapping[str, str], say: Callable[[str], None]
     ) -> None:
         super().__init__()
         self._say = say
@@ -96,6 +96,10 @@ class ForkKernels(SpawnKernels):
         provisioner.spare = spare.process if spare else None
         provisioner.after_start = self._refill
         return manager
+
+    def preload(self, names: Sequence[str]) -> None:
+        """Say what to import ahead, where that was not known when the kernels were opened."""
+        self._zygote.preload(names)
 
     def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
         """Keep `count` kernels ready from now on; with 0 none is added."""

@@ -36,8 +36,8 @@ class Zygote:
     ----------
     leash : Leash
         Ends it when the driver dies.
-    preload : sequence of str
-        Modules to import ahead.
+    preload : sequence of str, optional
+        Modules to import ahead; None if `preload` is going to be called.
     env : Mapping of str to str
         The environment in which it starts.
     say : callable
@@ -52,7 +52,7 @@ class Zygote:
         self,
         leash: Leash,
         *,
-        preload: Sequence[str],
+        preload: Sequence[str] | None,
         env: Mapping[str, str],
         say: Callable[[str], None],
         trusted: Sequence[str] = (),
@@ -71,7 +71,9 @@ class Zygote:
                 [
                     *(sys.executable, "-Xfrozen_modules=off", "-c", PROGRAM),
                     *(str(Path(__file__).absolute().parent), str(theirs.fileno())),
-                    json.dumps([list(preload), list(trusted), list(hidden)]),
+                    json.dumps(
+                        [None if preload is None else list(preload), list(trusted), list(hidden)]
+                    ),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -82,6 +84,14 @@ class Zygote:
                 start_new_session=True,
             )
         leash.watch(self._popen.pid)
+
+    def preload(self, names: Sequence[str]) -> None:
+        """Say what to import ahead, where that was not known at the start.
+
+        A zygote that has ended is none to talk to; the next request for a kernel finds that out.
+        """
+        with self._lock, contextlib.suppress(OSError):
+            wire.send(self._control, {"preload": list(names)})
 
     def fork(
         self, arguments: Sequence[str], *, spare: bool, needs: Collection[str] | None = None

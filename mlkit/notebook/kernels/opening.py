@@ -20,7 +20,7 @@ def _silent(line: str) -> None:
 def open_kernels(
     kind: KernelKind,
     *,
-    preload: Sequence[str] = (),
+    preload: Sequence[str] | None = (),
     env: Mapping[str, str] | None = None,
     say: Callable[[str], None] = _silent,
 ) -> Kernels:
@@ -31,8 +31,9 @@ def open_kernels(
     kind : {"fork", "spawn"}
         Forked kernels fall back to stock ones, and say why, where forking is not safe or not to be
         had.
-    preload : sequence of str
-        Modules to import ahead for forked kernels; those outside site-packages are left out.
+    preload : sequence of str, optional
+        Modules to import ahead for forked kernels; those outside site-packages are left out. None
+        if that is not known yet: no kernel starts before `Kernels.preload` has said it.
     env : Mapping of str to str, optional
         The environment in which they are imported; default: this process's, `PYTHONHASHSEED=0`.
     say : callable

@@ -58,6 +58,10 @@ class Kernels(Protocol):
         """Make a manager whose kernel is not yet started."""
         ...
 
+    def preload(self, names: Sequence[str]) -> None:
+        """Say what to import ahead, where that was not known when the kernels were opened."""
+        ...
+
     def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
         """Get kernels ready ahead of need, where that is cheap; returns at once.
 

@@ -39,6 +39,9 @@ class SpawnKernels:
 
         return make_manager(SpawnProvisioner, request, self._leash, self._address(), self.context())
 
+    def preload(self, names: Sequence[str]) -> None:
+        """Nothing: a stock kernel imports everything itself."""
+
     def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
         """Nothing: a stock kernel started ahead of need costs as much as one started later."""
 

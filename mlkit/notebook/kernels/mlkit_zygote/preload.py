@@ -68,8 +68,8 @@ class Imports:
 
     Parameters
     ----------
-    names : sequence of str
-        Modules; those that are not installed packages (a project's own modules) are left out.
+    names : sequence of str, optional
+        Modules, see `want`; None if they are not known yet.
     trusted : sequence of str
         Modules to import wherever they stand.
     hidden : sequence of str
@@ -82,30 +82,54 @@ class Imports:
     """
 
     def __init__(
-        self, names: Sequence[str], trusted: Sequence[str] = (), hidden: Sequence[str] = ()
+        self,
+        names: Sequence[str] | None,
+        trusted: Sequence[str] = (),
+        hidden: Sequence[str] = (),
     ) -> None:
         self._hidden = [name for name in hidden if name not in sys.modules]
         sys.modules.update(dict.fromkeys(self._hidden))  # type: ignore[arg-type] # None: not there
         self.skipped: dict[str, str] = {}
-        self._asked = frozenset(names)
+        self._asked: frozenset[str] = frozenset()
         self._first = [*KERNEL_MODULES, *trusted]
-        wanted = [name for name in names if _may_import(name)]
-        self._todo = [part for name in wanted for part in (*_parts(name), name)]
+        self._todo: list[str] = []
         self._settled = False
         self._unsafe = ""
+        self._known = False
         gc.disable()
+        if names is not None:
+            self.want(names)
+
+    def want(self, names: Sequence[str]) -> None:
+        """Say what else is to be imported.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Modules; those that are not installed packages (a project's own modules) are left out.
+        """
+        self._known = True
+        self._asked = frozenset(names)
+        wanted = [name for name in names if _may_import(name)]
+        self._todo = [part for name in wanted for part in (*_parts(name), name)]
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to import for the time being."""
+        return not self._first and not self._todo
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to import."""
-        return not self._first and not self._todo
+        """Whether nothing is left to import, and nothing more will come."""
+        return self._known and self.idle
 
     def cover(self, needs: Sequence[str] | None) -> bool:
         """Whether a kernel that imports these top-level modules would gain nothing by waiting.
 
         None stands for needs that are not known: then everything has to be there.
         """
-        return not self._first and not any(_is_needed(name, needs) for name in self._todo)
+        missing = any(_is_needed(name, needs) for name in self._todo)
+        return self._known and not self._first and not missing
 
     def advance(self, needs: Sequence[str] | None) -> None:
         """Import one more module, at best one that is needed."""

@@ -46,7 +46,7 @@ class Server:
         """
         while True:
             ends: list[Any] = [self.control, self.woken]
-            ready, _, _ = select.select(ends, [], [], None if self.told else 0)
+            ready, _, _ = select.select(ends, [], [], 0 if self.has_work() else None)
             if self.woken in ready:
                 self.reap()
             if self.control in ready and not self.listen():
@@ -54,18 +54,25 @@ class Server:
             link = self.meet()
             if link is not None:
                 return link
-            if not self.imports.done:
+            if not self.imports.idle:
                 self.imports.advance(self.waiting[0][0] if self.waiting else None)
-            else:
+            elif self.imports.done:
                 self.tell()
 
+    def has_work(self) -> bool:
+        """Whether there is something to do before anything new arrives."""
+        return not self.imports.idle or (self.imports.done and not self.told)
+
     def listen(self) -> bool:
-        """Take in a request for a kernel; False when the driver has hung up."""
+        """Take in a request for a kernel, or what to import; False when the driver has hung up."""
         request = receive(self.control)
         if request is None:
             return False
-        message, (link,) = request
-        self.waiting.append((message["needs"], socket.socket(fileno=link)))
+        message, links = request
+        if "preload" in message:
+            self.imports.want(message["preload"])
+        for link in links:
+            self.waiting.append((message["needs"], socket.socket(fileno=link)))
         return True
 
     def meet(self) -> socket.socket | None:
