@@ -27,6 +27,12 @@ def test_what_the_next_stages_need_is_told_in_the_order_in_which_they_run(tmp_pa
         Sketch(name="middle", body="import yaml", upstream=("first",)),
     )
     pipeline = load_pipeline(file)
-    assert needs_of_stages(pipeline, "first", 2) == ({"numpy"}, {"yaml"})
-    assert needs_of_stages(pipeline, "middle", 9) == ({"yaml"}, {"joblib"})
+    assert needs_of_stages(pipeline, "first", 2) == (
+        frozenset({"numpy"}),
+        frozenset({"yaml"}),
+    )
+    assert needs_of_stages(pipeline, "middle", 9) == (
+        frozenset({"yaml"}),
+        frozenset({"joblib"}),
+    )
     assert {"joblib", "numpy", "yaml"} <= set(modules_to_preload(pipeline))

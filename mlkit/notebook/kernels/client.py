@@ -37,9 +37,9 @@ class ReadyClient(AsyncKernelClient):
     jupyter_client's own client asks them.
     """
 
-    shell_channel_class = Type(AttentiveChannel)  # type: ignore[assignment] # as its own class does
-    control_channel_class = Type(AttentiveChannel)  # type: ignore[assignment] # see above
-    stdin_channel_class = Type(AttentiveChannel)  # type: ignore[assignment] # see above
+    shell_channel_class = Type(AttentiveChannel)
+    control_channel_class = Type(AttentiveChannel)
+    stdin_channel_class = Type(AttentiveChannel)
 
     def start_channels(
         self,
