@@ -116,6 +116,8 @@ def _check(
     there = {record.id: record.status for record in _at(node, given)}
     if node.value is None and there != {node.stage: Status.SKIPPED}:
         wanted = expected_ids(pipeline.stages[node.stage], given) or wanted
+    if node.value is not None and _is_unlisted(pipeline, node, given):
+        return
     missing = sorted(wanted - there.keys())
     unfit = [key for key, status in there.items() if not _is_fit(status, starts=starts)]
     if not missing and not unfit:
@@ -126,6 +128,12 @@ def _check(
         f"{reads}, but in run {run_id} stage '{which}' {state}",
         remedy=f"Run it first: --only '{which}' --run-id {run_id}",
     )
+
+
+def _is_unlisted(pipeline: Pipeline, node: Node, given: Mapping[str, StageRecord]) -> bool:
+    """Whether the list that a stage is mapped over does not have a value; its reader then fails."""
+    known = expected_ids(pipeline.stages[node.stage], given)
+    return known is not None and known != {node.stage} and str(node) not in known
 
 
 def _is_fit(status: Status, *, starts: bool) -> bool:

@@ -167,6 +167,7 @@ class _Run:
             return answer
         given = joined_given(self.pipeline, known, selection, run_id)
         self._without_retries(selection)
+        self._with_one_kernel(selection)
         folder = self.runs.make_run(run_id)
         assert self.options.only is not None
         with folder.lock(shared=True) as mine, folder.stage_lock(self.options.only):
@@ -183,6 +184,12 @@ class _Run:
         for name in selection.stages:
             stages[name] = replace(stages[name], retry=Retry())
         self.pipeline = replace(self.pipeline, stages=stages)
+
+    def _with_one_kernel(self, selection: Selection) -> None:
+        """A single attempt does not pay for a process that others could be forked from."""
+        mapped = any(self.pipeline.stages[name].foreach for name in selection.stages)
+        if selection.wanted is not None or not mapped:
+            self.options = replace(self.options, kernel="spawn")
 
     def _context(
         self,

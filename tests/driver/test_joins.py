@@ -351,3 +351,26 @@ def test_a_sensor_gives_up_at_once_where_the_engine_has_waited(tmp_path: Path) -
     assert error is not None
     assert (error.type, error.message.endswith(" in 1 h 00 min")) == ("SensorTimeout", True)
     assert record.seconds < 60
+
+
+def test_a_value_that_the_list_does_not_have_fails_its_reader(tmp_path: Path) -> None:
+    """As in a run of its own: it is no artifact that could still be made."""
+    one = Sketch(name="one", declares="x: str = ''", keys={"inputs": {"x": "each[z].out"}})
+    choose = Sketch(
+        name="choose",
+        body="from pathlib import Path\nPath(out).write_text('[\"a\"]')",
+        file="values.json",
+    )
+    each = Sketch(name="each", declares="v: str = ''", keys={"foreach": {"v": "choose.out"}})
+    file = write_pipeline(tmp_path, choose, each, one)
+    for stage in ("choose", "each[a]"):
+        _join(file, stage)
+    record = _join(file, "one").stages["one"]
+    assert record.error is not None
+    assert record.error == run_fake(file).stages["one"].error
+
+
+def test_one_stage_of_a_run_gets_a_kernel_of_its_own(tmp_path: Path) -> None:
+    """A process to fork others from would be started for nothing."""
+    record = _join(chain(tmp_path, 1), "s1")
+    assert record.options["kernel"] == "spawn"

@@ -1,0 +1,148 @@
+"""Compile a pipeline to a Prefect flow, with its deployment beside it."""
+
+from __future__ import annotations
+
+import ast
+from importlib import resources
+
+from mlkit.core.pipeline import Pipeline
+from mlkit.engines.commands import parameter_words
+from mlkit.engines.export import Export, ExportSettings
+from mlkit.engines.prefect.deployment import deployment_files
+from mlkit.engines.prefect.flow import OWN_PARAMETERS, flow_text
+from mlkit.engines.prefect.names import FlowNames, flow_names, flow_order, parameter_specs
+from mlkit.engines.prefect.refusing import check
+from mlkit.engines.prefect.tasks import retry_policies, task_texts
+from mlkit.engines.prefect.python_code import LINE_WIDTH, Group, call, keyword_argument, literal, write
+
+__all__ = ["PrefectCompiler"]
+
+SUPPORT = {
+    "mlkit_stages": ("Pipeline", "Run", "is_retryable", "main", "outcome", "tell"),
+    "mlkit_upstream": (
+        *("artifact", "early", "given", "held_back", "labels", "picked", "same", "skipped"),
+    ),
+}
+"""The modules that stand beside the flow, and what it may import from them."""
+
+
+class PrefectCompiler:
+    """Writes a flow, what its tasks have in common, and `prefect.yaml`."""
+
+    def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
+        """Compile a pipeline.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+            The pipeline.
+        settings : ExportSettings
+            Where mlkit and the runs are, and the parameters given.
+
+        Raises
+        ------
+        UnsupportedByEngineError
+            If Prefect cannot express it.
+        """
+        check(pipeline)
+        specs = parameter_specs(pipeline, settings.parameters)
+        names = flow_names(pipeline, specs)
+        entry = f"{names.flow}_flow.py"
+        here = resources.files("mlkit.engines.prefect")
+        beside = [f"{module}.py" for module in SUPPORT]
+        files = {
+            entry: _flow_file(pipeline, settings, names),
+            **{name: here.joinpath(name).read_text(encoding="utf-8") for name in beside},
+            **deployment_files(pipeline, names),
+        }
+        return Export(engine="prefect", files=files, entry=entry)
+
+
+def _flow_file(pipeline: Pipeline, settings: ExportSettings, names: FlowNames) -> str:
+    specs = parameter_specs(pipeline, settings.parameters)
+    tasks = [text for stage in flow_order(pipeline) for text in task_texts(pipeline, stage, names)]
+    body = [
+        _constants(pipeline, settings, set(specs)),
+        *tasks,
+        flow_text(pipeline, names, specs, settings.parameters),
+        f'if __name__ == "__main__":\n    main({names.flow}, PIPELINE)',
+    ]
+    code = "\n\n\n".join(body)
+    return f"{_head(pipeline, names)}\n\n{_imports(code)}\n\n{code}\n"
+
+
+def _head(pipeline: Pipeline, names: FlowNames) -> str:
+    file = f"{names.flow}_flow.py"
+    usage = {
+        f"python {file}": "run it once",
+        f"python {file} serve": "run it on its schedule, until you stop it",
+        "prefect deploy --all": "hand it to a work pool, as prefect.yaml says",
+    }
+    width = max(map(len, usage)) + 4
+    lines = "\n".join(f"    {command:{width}}{what}" for command, what in usage.items())
+    about = literal(f"The pipeline '{pipeline.name}' as a Prefect flow.").strip("\"'")
+    return f'''"""{about}
+
+Made from pipeline.yaml by `mlkit export prefect`: make it again instead of editing it.
+
+{lines}
+"""'''
+
+
+def _imports(code: str) -> str:
+    found = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    dates = [name for name in ("date", "datetime") if name in found]
+    prefect = ["flow", "task", *(["unmapped"] if "unmapped" in found else [])]
+    lines = [f"from datetime import {', '.join(dates)}", ""] if dates else []
+    for module, names in SUPPORT.items():
+        lines += _import(module, [name for name in names if name in found])
+    lines += [f"from prefect import {', '.join(prefect)}"]
+    return "\n".join([*lines, "from prefect.cache_policies import NO_CACHE"])
+
+
+def _import(module: str, names: list[str]) -> list[str]:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= LINE_WIDTH:
+        return [line]
+    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
+
+
+def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str]) -> str:
+    rest = {k: v for k, v in settings.parameters.items() if k not in parameters}
+    arguments = [
+        f"mlkit={literal(settings.mlkit)}",
+        f"file={literal(settings.pipeline_file)}",
+        f"runs_dir={literal(settings.runs_dir)}",
+        f"workers={settings.workers}",
+    ]
+    if pipeline.schedule is not None:
+        arguments.append(f"schedule={literal(pipeline.schedule)}")
+    dated = _dated(pipeline)
+    if dated is not None:
+        arguments.append(f"logical_date={literal(dated)}")
+    words = (*settings.options, *parameter_words(rest))
+    options = keyword_argument("options", Group("[", tuple(map(literal, words)), "]"))
+    common = Group(
+        "COMMON = {", (f'"tags": [{literal(pipeline.name)}]', '"cache_policy": NO_CACHE'), "}"
+    )
+    lines = [
+        write(call("PIPELINE = Pipeline", *arguments, *([options] if words else []))),
+        "# Prefect remembers no results: mlkit knows which ones are still good.",
+        write(common),
+    ]
+    for policy, name in retry_policies(pipeline).items():
+        pairs = [argument.split("=", 1) for argument in policy]
+        items = tuple(f'"{key}": {value}' for key, value in pairs)
+        lines.append(write(Group(f"{name} = {{", items, "}")))
+    return "\n".join(lines)
+
+
+def _dated(pipeline: Pipeline) -> str | None:
+    """How stages want the start of the scheduled interval; None if none wants it."""
+    name = OWN_PARAMETERS[1]
+    kinds = {
+        stage.configurable[name].spec.kind
+        for stage in pipeline.stages.values()
+        if name in stage.configurable
+    }
+    return None if not kinds else ("date" if "date" in kinds else "datetime")

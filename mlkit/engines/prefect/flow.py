@@ -1,0 +1,163 @@
+"""The text of a flow: its parameters, and how it submits the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlkit.core.pipeline import Node, Pipeline, Stage
+from mlkit.core.triggers import TriggerRule
+from mlkit.core.types import TypeSpec
+from mlkit.engines.prefect.names import FlowNames, flow_order, static_labels
+from mlkit.engines.prefect.python_code import Group, call, keyword_argument, literal, write
+
+__all__ = ["OWN_PARAMETERS", "flow_text"]
+
+OWN_PARAMETERS = ("run_id", "logical_date")
+_EARLY = {TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED}
+
+
+def flow_text(
+    pipeline: Pipeline,
+    names: FlowNames,
+    specs: Mapping[str, TypeSpec | None],
+    given: Mapping[str, Any],
+) -> str:
+    """Write the flow's function.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    names : FlowNames
+        What everything is called.
+    specs : mapping of str to TypeSpec
+        The flow's parameters and their types.
+    given : mapping of str to object
+        Defaults in place of the pipeline's own.
+    """
+    defaults = {name: given.get(name, pipeline.parameters[name]) for name in specs}
+    signature = [_parameter(name, specs[name], value) for name, value in defaults.items()]
+    signature += [f"{n}: str | None = None" for n in OWN_PARAMETERS if n not in specs]
+    head = Group(f"def {names.flow}(", tuple(signature))
+    arguments = [f"name={literal(pipeline.name)}"]
+    if pipeline.description:
+        arguments.append(f"description={literal(pipeline.description)}")
+    passed = [name for name in defaults if name not in OWN_PARAMETERS]
+    parameters = Group("{", tuple(f"{literal(name)}: {name}" for name in passed), "}")
+    lines = [
+        write(call("@flow", *arguments)),
+        write(head, tail=":"),
+        write(_opening(parameters), indent=1),
+    ]
+    for stage in flow_order(pipeline):
+        lines += _submission(pipeline, stage, names)
+    return "\n".join([*lines, write(_outcome(pipeline, names), indent=1)])
+
+
+def _opening(parameters: Group) -> Group:
+    return call(
+        "run = Run",
+        "PIPELINE",
+        "run_id=run_id",
+        "logical_date=logical_date",
+        keyword_argument("parameters", parameters),
+    )
+
+
+def _parameter(name: str, spec: TypeSpec | None, value: Any) -> str:
+    kind = annotation(spec)
+    if kind is None:
+        return f"{name}={literal(value)}"
+    if value is None and "None" not in kind:
+        kind += " | None"
+    return f"{name}: {kind} = {literal(value)}"
+
+
+def annotation(spec: TypeSpec | None) -> str | None:
+    """Write a type as Prefect can check it; None if anything goes."""
+    if spec is None or spec.kind in ("any", "Secret"):
+        return None
+    if spec.kind == "Path":
+        return "str"
+    if spec.kind == "literal":
+        return "str" if all(isinstance(choice, str) for choice in spec.choices) else None
+    members = [annotation(member) for member in spec.members]
+    if None in members:
+        return None if spec.kind == "union" else spec.kind
+    named = [member for member in members if member is not None]
+    if spec.kind == "union":
+        return " | ".join(dict.fromkeys(named))
+    return f"{spec.kind}[{', '.join(named)}]" if named else spec.kind
+
+
+def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]:
+    own = names.stages[stage.name]
+    upstream = _given(pipeline, stage, names)
+    lines = []
+    if stage.wait_for is not None:
+        wait = call(f"{own.arrival} = {own.waiting}.submit", "run", upstream)
+        lines.append(write(wait, indent=1))
+        upstream = call("given", f"file={own.arrival}")
+    if stage.foreach is None:
+        submit = call(f"{own.future} = {own.task}.submit", "run", upstream)
+        return [*lines, write(submit, indent=1)]
+    known = static_labels(stage)
+    values: str | Group = own.values
+    if known is not None:
+        values = Group("[", tuple(map(literal, known)), "]")
+    else:
+        lines.append(write(_labels(pipeline, stage, names), indent=1))
+    mapped = call(
+        f"{own.future} = {own.task}.map", "unmapped(run)", values, call("unmapped", upstream)
+    )
+    return [*lines, write(mapped, indent=1)]
+
+
+def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
+    foreach = stage.foreach
+    assert foreach is not None
+    assert foreach.source is not None
+    source = foreach.source
+    kind = stage.declared[foreach.parameter].spec.kind
+    convert = {"float": "float", "date": "date.fromisoformat", "datetime": "datetime.fromisoformat"}
+    arguments = [_future(pipeline, source.node, names), literal(source.output)]
+    arguments += [convert[kind]] if kind in convert else []
+    return call(f"{names.stages[stage.name].values} = labels", *arguments)
+
+
+def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
+    """The futures that a task waits for and looks at."""
+    items = []
+    for node in stage.upstream:
+        future = _future(pipeline, node, names)
+        if node not in stage.data_upstream:
+            if stage.trigger is TriggerRule.ALWAYS:
+                continue
+            future = f"early({future})" if stage.trigger in _EARLY else future
+        items.append(keyword_argument(names.key(node), future))
+    return call("given", *items)
+
+
+def _future(pipeline: Pipeline, node: Node, names: FlowNames) -> str:
+    own = names.stages[node.stage]
+    if node.value is None:
+        return own.future
+    known = static_labels(pipeline.stages[node.stage])
+    if known is not None:
+        return f"{own.future}[{known.index(node.value)}]"
+    return f"picked({own.future}, {own.values}, {literal(node.value)})"
+
+
+def _outcome(pipeline: Pipeline, names: FlowNames) -> Group:
+    def listed(*, critical: bool) -> Group:
+        chosen = []
+        for stage in pipeline.stages.values():
+            own = names.stages[stage.name]
+            if stage.critical is critical:
+                chosen += [own.future] if stage.wait_for is None else [own.arrival, own.future]
+        return Group("[", tuple(chosen), "]")
+
+    arguments = [listed(critical=True)]
+    others = listed(critical=False)
+    return call("return outcome", *arguments, *([others] if others.items else []))

@@ -1,0 +1,133 @@
+"""The text of a flow's tasks: one for each stage, and one for each file that is waited for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlkit.core.pipeline import Condition, Pipeline, Stage
+from mlkit.core.policies import Retry
+from mlkit.engines.prefect.names import FlowNames
+from mlkit.engines.prefect.python_code import Group, call, literal, write
+
+__all__ = ["retry_policies", "task_texts"]
+
+_MAX_DELAYS = 50  # Prefect takes no longer list; it repeats the last delay
+_JITTER = 0.5
+
+
+def number(value: float) -> str:
+    """Write a number without a needless fraction."""
+    return repr(int(value)) if float(value).is_integer() else repr(value)
+
+
+def _delay(retry: Retry, place: int) -> float:
+    delay = retry.delay_s * retry.backoff**place
+    return delay if retry.max_delay_s is None else min(delay, retry.max_delay_s)
+
+
+def retry_arguments(retry: Retry) -> list[str]:
+    """Write a retry policy as the arguments of `@task`; empty if nothing is tried again."""
+    if retry.max_retries == 0:
+        return []
+    delays = [_delay(retry, place) for place in range(min(retry.max_retries, _MAX_DELAYS))]
+    arguments = [
+        f"retries={retry.max_retries}",
+        f"retry_delay_seconds=[{', '.join(map(number, delays))}]",
+    ]
+    if retry.jitter and any(delays):
+        arguments.append(f"retry_jitter_factor={_JITTER}")
+    return [*arguments, "retry_condition_fn=is_retryable"]
+
+
+def retry_policies(pipeline: Pipeline) -> dict[tuple[str, ...], str]:
+    """Name each retry policy of a pipeline: `RETRY`, or `RETRY_1`, `RETRY_2`, …."""
+    found = dict.fromkeys(tuple(retry_arguments(stage.retry)) for stage in pipeline.stages.values())
+    policies = [policy for policy in found if policy]
+    if len(policies) == 1:
+        return {policies[0]: "RETRY"}
+    return {policy: f"RETRY_{place}" for place, policy in enumerate(policies, 1)}
+
+
+def task_texts(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]:
+    """Write the tasks of one stage."""
+    own = names.stages[stage.name]
+    guards = _guards(stage, names)
+    texts = []
+    if stage.wait_for is not None:
+        wait = call(
+            "return run.wait_for_file",
+            literal(stage.name),
+            literal(stage.wait_for.path),
+            f"every_s={number(stage.wait_for.every_s)}",
+            f"timeout_s={number(stage.wait_for.timeout_s)}",
+        )
+        told = ["on_failure=[tell]"] if stage.notify.on_failure else []
+        head = call("@task", f"name={literal(f'wait for {stage.name}')}", "**COMMON", *told)
+        doc = f"Wait until a file is there for {stage.name}."
+        body = [*guards, write(wait, indent=1)]
+        texts.append(_function(head, own.waiting, ["run", "upstream"], doc, body))
+        guards = ['    if ended := held_back("all_success", upstream):', "        return ended"]
+    mapped = stage.foreach is not None
+    given = ["run", "value", "upstream"] if mapped else ["run", "upstream"]
+    run = call("return run.stage", literal(stage.name), *(["value"] if mapped else []))
+    body = [*guards, write(run, indent=1)]
+    texts.append(_function(_decorator(pipeline, stage), own.task, given, _doc(stage), body))
+    return texts
+
+
+def _function(head: Group, name: str, given: list[str], doc: str, body: list[str]) -> str:
+    lines = [
+        write(head),
+        f"def {name}({', '.join(f'{n}: Run' if n == 'run' else n for n in given)}):",
+        f'    """{doc}"""',
+        *body,
+    ]
+    return "\n".join(lines)
+
+
+def _doc(stage: Stage) -> str:
+    text = f"Run {stage.notebook.name}"
+    if stage.timeout_s is not None:
+        text += f"; mlkit ends it after {number(stage.timeout_s)} s"
+    return f"{text}.".replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _decorator(pipeline: Pipeline, stage: Stage) -> Group:
+    arguments = [f"name={literal(stage.name)}"]
+    if stage.foreach is not None:
+        run_name = stage.name.replace("{", "{{").replace("}", "}}") + "[{value}]"
+        arguments.append(f"task_run_name={literal(run_name)}")
+    arguments.append("**COMMON")
+    policy = retry_policies(pipeline).get(tuple(retry_arguments(stage.retry)))
+    arguments += [] if policy is None else [f"**{policy}"]
+    arguments += ["on_failure=[tell]"] if stage.notify.on_failure else []
+    arguments += ["on_completion=[tell]"] if stage.notify.on_success else []
+    return call("@task", *arguments)
+
+
+def _guards(stage: Stage, names: FlowNames) -> list[str]:
+    """What keeps a stage from being run: its trigger rule, then its conditions."""
+    rule = literal(stage.trigger.value)
+    lines = [f"    if ended := held_back({rule}, upstream):", "        return ended"]
+    for condition in stage.when:
+        lines += _condition(condition, names)
+    return lines
+
+
+def _condition(condition: Condition, names: FlowNames) -> list[str]:
+    source = condition.source
+    key = literal(names.key(source.node))
+    read = call("found = artifact", f"upstream[{key}]", literal(source.output))
+    return [
+        write(read, indent=1),
+        f"    if {_unmet(condition.values)}:",
+        f'        return skipped(f"{source} is {{found!r}}")',
+    ]
+
+
+def _unmet(values: tuple[Any, ...]) -> str:
+    if all(isinstance(value, str) for value in values):
+        if len(values) == 1:
+            return f"found != {literal(values[0])}"
+        return f"found not in ({', '.join(map(literal, values))})"
+    return f"not same(found, {', '.join(map(literal, values))})"
