@@ -15,7 +15,7 @@ import pytest
 from mlkit.core.record import RunRecord
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
-from mlkit.testing.engines import EngineContract
+from tests.engines.flights import FlightsContract
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
@@ -62,7 +62,7 @@ def by_instance(tasks: Mapping[str, list[Any]]) -> dict[str, str]:
     }
 
 
-class TestPrefect(EngineContract):
+class TestPrefect(FlightsContract):
     """Prefect, with the server that it starts for one run."""
 
     engine = "prefect"

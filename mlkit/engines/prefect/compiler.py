@@ -13,7 +13,14 @@ from mlkit.engines.prefect.flow import OWN_PARAMETERS, flow_text
 from mlkit.engines.prefect.names import FlowNames, flow_names, flow_order, parameter_specs
 from mlkit.engines.prefect.refusing import check
 from mlkit.engines.prefect.tasks import retry_policies, task_texts
-from mlkit.engines.prefect.python_code import LINE_WIDTH, Group, call, keyword_argument, literal, write
+from mlkit.engines.prefect.python_code import (
+    LINE_WIDTH,
+    Group,
+    call,
+    keyword_argument,
+    literal,
+    write,
+)
 
 __all__ = ["PrefectCompiler"]
 
