@@ -83,7 +83,7 @@ def test_the_same_pipeline_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_formatter_leaves_the_flow_as_it_is(tmp_path: Path, width: int) -> None:
     """With Ruff's own width, and with a wider one."""
     for text in (flow_of(every_construct(tmp_path)), flow_of(ROOT / "notebooks" / "flights")):
-        ruff = [Path(sys.executable).parent / "ruff", "format", "--isolated"]
+        ruff = [str(Path(sys.executable).parent / "ruff"), "format", "--isolated"]
         done = subprocess.run(
             [*ruff, "--line-length", str(width), "-"],
             input=text,
@@ -97,7 +97,7 @@ def test_a_formatter_leaves_the_flow_as_it_is(tmp_path: Path, width: int) -> Non
 def shipped_judge() -> Callable[[str, Sequence[str]], str]:
     """`judge` of the module that stands beside every flow, without importing Prefect."""
     source = (ROOT / "mlkit" / "engines" / "prefect" / "mlkit_upstream.py").read_text()
-    wanted = [
+    wanted: list[ast.stmt] = [
         node
         for node in ast.parse(source).body
         if isinstance(node, ast.FunctionDef) and node.name == "judge"

@@ -11,8 +11,6 @@ from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.prefect.deployment import deployment_files
 from mlkit.engines.prefect.flow import OWN_PARAMETERS, flow_text
 from mlkit.engines.prefect.names import FlowNames, flow_names, flow_order, parameter_specs
-from mlkit.engines.prefect.refusing import check
-from mlkit.engines.prefect.tasks import retry_policies, task_texts
 from mlkit.engines.prefect.python_code import (
     LINE_WIDTH,
     Group,
@@ -21,6 +19,8 @@ from mlkit.engines.prefect.python_code import (
     literal,
     write,
 )
+from mlkit.engines.prefect.refusing import check
+from mlkit.engines.prefect.tasks import retry_policies, task_texts
 
 __all__ = ["PrefectCompiler"]
 
