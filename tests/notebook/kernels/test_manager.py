@@ -91,6 +91,14 @@ def test_raw_output_is_appended_to_the_log(lab: Lab) -> None:
     assert "and an error\n" in log
 
 
+def test_raw_output_just_before_the_end_is_not_lost(forked: Lab) -> None:
+    """It goes through a pipe, which is emptied before the process leaves."""
+    for _ in range(5):
+        (forked.folder / "log.txt").write_text("")
+        forked.run("import os\nfor _ in range(2000): os.write(1, b'from below\\n')\n")
+        assert (forked.folder / "log.txt").read_text() == "from below\n" * 2000
+
+
 def test_an_undisturbed_kernel_leaves_an_empty_log(lab: Lab) -> None:
     """No debugger's warning, no word about transports."""
     lab.run("import sys; print(sys.version)")

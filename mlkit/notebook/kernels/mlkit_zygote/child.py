@@ -22,6 +22,8 @@ __all__ = ["become_kernel", "leave_quickly"]
 PACKAGE = __name__.partition(".")[0]
 _links: dict[int, socket.socket] = {}
 """The link to the driver, under the process id of the kernel that it belongs to."""
+_streams: list[Any] = []
+"""The kernel's own stdout and stderr, whatever a notebook puts in their places."""
 
 
 class Orders:
@@ -104,6 +106,7 @@ def run(arguments: list[str], orders: Orders) -> None:
     app = ForkedKernelApp.instance(parent_handle=1)  # the zygote's death is watched for already
     app.orders = orders
     app.initialize(arguments)  # type: ignore[no-untyped-call] # ipykernel has no types here
+    _streams.extend((sys.stdout, sys.stderr))
     app.start()
 
 
@@ -118,6 +121,9 @@ def leave_quickly() -> None:
     if link is None:
         return
     gc.collect()
+    for stream in _streams:  # what has been written past Python is on its way through a pipe
+        with contextlib.suppress(OSError):
+            stream.close()
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         if stream is not None and not stream.closed:
             stream.flush()
