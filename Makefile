@@ -79,7 +79,7 @@ exercises: install  ## make the exercises from the solutions
 	$(BIN)/python -m mlkit.grading.generate
 
 bench: install  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 bench-peers: install  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers

@@ -41,6 +41,8 @@ class Contender:
         Added to the environment.
     reset : callable
         Called before each measurement, outside of it.
+    once : bool
+        Whether the first round is enough: it takes many times as long as the first contender.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Contender:
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
     reset: Callable[[], None] = _nothing
+    once: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,14 +108,15 @@ def run_once(contender: Contender, *, memory: bool) -> Measurement:
 def measure_rounds(
     contenders: Sequence[Contender], rounds: int, say: Callable[[str], None]
 ) -> list[Summary]:
-    """Measure all contenders once in each round, beginning with another one each time.
+    """Measure the contenders once in each round, beginning with another one each time.
 
     Parameters
     ----------
     contenders : sequence of Contender
         Who takes part.
     rounds : int
-        How many rounds there are; memory is sampled in the first.
+        How many rounds there are; memory is sampled in the first, and those who take long are
+        measured in the first only.
     say : callable
         Receives a line for each measurement.
 
@@ -125,8 +129,11 @@ def measure_rounds(
     for number in range(rounds):
         shift = number % len(contenders)
         for contender in [*contenders[shift:], *contenders[:shift]]:
+            if contender.once and number > 0:
+                continue
             measurement = run_once(contender, memory=number == 0)
-            say(f"{contender.name}: {measurement.wall_s:.2f} s, CPU {measurement.cpu_s:.2f} s")
+            took = f"{measurement.wall_s:.2f} s, CPU {measurement.cpu_s:.2f} s"
+            say(f"round {number + 1} of {rounds}, {contender.name}: {took}")
             found[contender.name].append(measurement)
     return [
         Summary(
@@ -135,7 +142,7 @@ def measure_rounds(
             cpu_s=statistics.median(each.cpu_s for each in runs),
             peak_bytes=runs[0].peak_bytes,
             written_bytes=int(statistics.median(each.written_bytes for each in runs)),
-            rounds=rounds,
+            rounds=len(runs),
         )
         for name, runs in found.items()
     ]

@@ -15,10 +15,11 @@ INTRODUCTION = """# Benchmarks
 
 `make bench` measures everything on this page and writes it. Contenders take turns in interleaved
 rounds of one session; each figure is the median of the rounds, as a multiple of the first line of
-its table. Wall is the whole command from start to end. CPU counts the command and everything that
-it has started. Memory is the peak of the whole family of processes, with shared pages counted in
-shares, sampled in the first round. `make bench-peers` installs other tools, each into an
-environment of its own; they join where they are installed.
+its table. Those who take many times as long are measured in the first round only. Wall is the whole
+command from start to end. CPU counts the command and everything that it has started. Memory is the
+peak of the whole family of processes, with shared pages counted in shares, sampled in the first
+round. `make bench BENCH='--rounds 5'` measures more rounds than three. `make bench-peers` installs
+other tools, each into an environment of its own; they join where they are installed.
 """
 
 
@@ -47,7 +48,8 @@ def section(workload: Workload, summaries: Sequence[Summary]) -> tuple[str, bool
             ratio(getattr(each, quantity), getattr(first, quantity))
             for quantity in ("wall_s", "cpu_s", "peak_bytes")
         )
-        lines.append(f"| {each.name} | {cells} |")
+        rounds = " (1 round)" if each.rounds == 1 < first.rounds else ""
+        lines.append(f"| {each.name}{rounds} | {cells} |")
     results = {each.name: each for each in summaries}
     verdicts = [goal.reached(results) for goal in workload.goals]
     if verdicts:

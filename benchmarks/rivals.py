@@ -46,7 +46,14 @@ def rivals(folder: Path, steps: Steps) -> list[Contender]:
         line = WRITERS[peer](place, steps)
         env = {**QUIET, "HOME": str(place), "PREFECT_HOME": str(place), "DAGSTER_HOME": str(place)}
         found.append(
-            Contender(name=peer, command=line, cwd=place, env=env, reset=_forget(place, steps))
+            Contender(
+                name=peer,
+                command=line,
+                cwd=place,
+                env=env,
+                reset=_forget(place, steps),
+                once=True,
+            )
         )
     return found
 

@@ -150,6 +150,12 @@ def without_mlkit(folder: Path, steps: Path, workers: int) -> list[Contender]:
         PLAIN: (str(here / "plain.py"), str(steps)),
     }
     return [
-        Contender(name=title, command=(sys.executable, *line), cwd=folder, reset=reset)
+        Contender(
+            name=title,
+            command=(sys.executable, *line),
+            cwd=folder,
+            reset=reset,
+            once=title != PLAIN,
+        )
         for title, line in lines.items()
     ]

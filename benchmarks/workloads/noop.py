@@ -50,4 +50,4 @@ def _done(rival: Contender) -> Contender:
     rival.reset()
     env = {**os.environ, **rival.env}
     subprocess.run(rival.command, cwd=rival.cwd, env=env, check=True, capture_output=True)
-    return replace(rival, reset=lambda: None)
+    return replace(rival, reset=lambda: None, once=False)
