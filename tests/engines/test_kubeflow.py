@@ -1,27 +1,42 @@
-"""Kubeflow Pipelines: the contract of engines, run for real by kfp's local runner."""
+"""Kubeflow Pipelines keeps the contract of engines, compiles what it is given, and submits it."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from ruamel.yaml import YAML
 
+from mlkit.api.engines import compile_export, export, run_on, write_export
 from mlkit.core.record import RunRecord
-from mlkit.testing.engines import EngineContract
+from mlkit.core.states import Status
+from mlkit.driver.options import RunOptions
+from mlkit.engines.environments import engine_python
+from mlkit.engines.registry import ENGINES
+from mlkit.errors import UnsupportedByEngineError
+from mlkit.load.parameters import Layers
+from mlkit.testing import Sketch, chain, write_pipeline
+from mlkit.testing.engines import EngineContract, digests, statuses
+from tests.engines.kubeflow_cluster import Cluster
+from tests.engines.test_kubeflow_compiler import PIPELINES
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
+FLIGHTS = Path(__file__).parents[2] / "notebooks" / "flights"
 _ENDED = re.compile(r"Task '([^']+)' finished with status (SUCCESS|FAILURE)")
 _COLOUR = re.compile(r"\x1b\[\d+m")
 _WORDS = {"SUCCESS": "success", "FAILURE": "failed"}
 
 
 class TestKubeflow(EngineContract):
-    """Every construct, on kfp."""
+    """Every pipeline of the contract, by kfp's local runner."""
 
-    engine = "kubeflow"
+    engine: ClassVar[str] = "kubeflow"
 
     def own_states(self, record: RunRecord) -> Mapping[str, str]:
         """What kfp's runner says of each task; of a retried one, the last."""
@@ -32,3 +47,153 @@ class TestKubeflow(EngineContract):
             for name in {item.stage for item in record.stages.values()}
             if name.replace("_", "-") in ended
         }
+
+    def test_the_flights_pipeline(self, tmp_path: Path) -> None:
+        """Every stage, with the digests of a local run; then all that can be reused is."""
+        given = {"rows": 2000}
+        local = self.here(FLIGHTS, tmp_path / "here", **given)
+        there = self.on_engine(FLIGHTS, tmp_path / "there", **given)
+        assert (there.ok, statuses(there)) == (True, statuses(local)), there.warnings
+        assert digests(there) == digests(local)
+        again = self.on_engine(FLIGHTS, tmp_path / "there", **given)
+        ran = {key for key, item in again.stages.items() if item.status is Status.SUCCEEDED}
+        assert (again.ok, ran) == (True, _never_reused(there))
+
+    @pytest.mark.slow
+    def test_one_instance_and_a_patient_stage(self, tmp_path: Path) -> None:
+        """A stage goes on when the one instance that it needs is there, whatever of the others."""
+        body = "assert value == 'a'\nfrom pathlib import Path\nPath(out).write_text(value)"
+        declares = 'value: str = "a"'
+        keys = {"foreach": {"value": ["a", "b"]}}
+        file = write_pipeline(
+            tmp_path / "pipeline",
+            Sketch(name="each", declares=declares, body=body, keys=keys),
+            Sketch(name="one", declares='p: str = ""', keys={"inputs": {"p": "each[a].out"}}),
+            Sketch(name="other", declares='p: str = ""', keys={"inputs": {"p": "each[b].out"}}),
+            Sketch(name="some", keys={"after": ["each"], "trigger": "one_failed"}),
+        )
+        _, there = self.both(file)
+        assert [there.stages[n].status.value for n in ("one", "other", "some")] == [
+            *("succeeded", "upstream_failed", "succeeded")
+        ]
+
+    @pytest.mark.slow
+    def test_branches_within_branches(self, tmp_path: Path) -> None:
+        """With a map and a condition on two values inside, and a join outside."""
+        write = "import json\nfrom pathlib import Path\nPath(out).write_text(json.dumps('{}'))"
+        file = write_pipeline(
+            tmp_path / "pipeline",
+            Sketch(name="a", body=write.format("go"), file="a.json"),
+            Sketch(name="b", body=write.format("it's"), file="b.json"),
+            Sketch(name="outer", keys={"when": {"a.out": "go"}}),
+            Sketch(
+                name="inner",
+                upstream=("outer",),
+                keys={"when": {"a.out": ["go", "on"], "b.out": "it's"}},
+            ),
+            Sketch(
+                name="each",
+                declares='value: str = ""\ninner: str = ""',
+                keys={"foreach": {"value": ["x", "y"]}, "inputs": {"inner": "inner.out"}},
+            ),
+            Sketch(name="never", keys={"when": {"b.out": "other"}}),
+            Sketch(name="join", keys={"after": ["each", "never"], "trigger": "none_failed"}),
+        )
+        _, there = self.both(file)
+        assert (there.ok, there.stages["never"].status) == (True, Status.SKIPPED)
+
+    @pytest.mark.parametrize("name", sorted(PIPELINES))
+    def test_kfp_compiles_what_is_exported(self, tmp_path: Path, name: str) -> None:
+        """By its own compiler, to a file that its own parser takes."""
+        made = export(PIPELINES[name](tmp_path / "pipeline"), "kubeflow", layers=Layers(environ={}))
+        write_export(made, tmp_path / "made")
+        (compiled,) = compile_export(made, tmp_path / "made", os.environ)
+        documents = list(YAML(typ="safe", pure=True).load_all(compiled.read_text()))
+        assert _tasks(documents[0])
+        cached = [t for t in _tasks(documents[0]) if t["cachingOptions"].get("enableCache")]
+        assert cached == []
+        _parse(compiled)
+        if name == "placed":
+            _check_placement(*documents)
+
+    def test_a_cluster_receives_the_pipeline_and_runs_it(self, tmp_path: Path) -> None:
+        """Through kfp's client; the record is that of any run."""
+        file = chain(tmp_path / "pipeline", 2, defaults={"image": "registry/mlkit:1"})
+        with Cluster(engine_python(ENGINES["kubeflow"], os.environ), tmp_path) as cluster:
+            record = run_on(
+                file,
+                "kubeflow",
+                layers=Layers(environ={}),
+                runs_dir=tmp_path / "runs",
+                options=RunOptions(workers=2),
+                host=cluster.url,
+            )
+        assert record.ok, record.warnings
+        (experiment,), (run,) = cluster.bodies("/experiments"), cluster.bodies("/runs")
+        assert (experiment["display_name"], run["experiment_id"]) == ("sketched", "e1")
+        assert run["runtime_config"]["parameters"] == {"run_id": record.run_id}
+        executors = run["pipeline_spec"]["deploymentSpec"]["executors"].values()
+        assert {item["container"]["image"] for item in executors} == {"registry/mlkit:1"}
+
+    def test_a_cluster_receives_the_schedule(self, tmp_path: Path) -> None:
+        """As a recurring run that catches up on nothing and caches nothing."""
+        made = export(chain(tmp_path / "p", schedule="0 2 * * 7"), "kubeflow", layers=Layers())
+        folder = tmp_path / "made"
+        write_export(made, folder)
+        python = engine_python(ENGINES["kubeflow"], os.environ)
+        with Cluster(python, tmp_path) as cluster:
+            words = [python, "-W", "ignore", folder / "submit.py", cluster.url, "--recurring"]
+            subprocess.run(words, check=True, capture_output=True)
+        (sent,) = cluster.bodies("/recurringruns")
+        assert sent["trigger"] == {"cron_schedule": {"cron": "0 0 2 * * 0"}}
+        assert (sent["no_catchup"], sent["max_concurrency"], sent["mode"]) == (True, 1, "ENABLE")
+
+    def test_a_cluster_needs_images(self, tmp_path: Path) -> None:
+        """Refused before anything runs; a cluster has no mlkit of its own."""
+        with pytest.raises(UnsupportedByEngineError, match=r"'s1': on a cluster it needs an image"):
+            run_on(chain(tmp_path), "kubeflow", host="http://127.0.0.1:9")
+        assert not (tmp_path / "runs").exists()
+
+
+def _never_reused(record: RunRecord) -> set[str]:
+    """The stages of the flights pipeline with `cache: false` that ran."""
+    names = {"champion", "register", "alert"}
+    return {key for key in names if record.stages[key].status is not Status.SKIPPED}
+
+
+def _tasks(document: Any) -> list[Any]:
+    """Every task that runs something, of the pipeline and of its loops and branches."""
+    dags = [document["root"], *document["components"].values()]
+    tasks = [task for dag in dags for task in dag.get("dag", {}).get("tasks", {}).values()]
+    plain = {key for key, item in document["components"].items() if "executorLabel" in item}
+    return [task for task in tasks if task["componentRef"]["name"] in plain]
+
+
+def _parse(compiled: Path) -> None:
+    code = (
+        "import sys; from kfp import components; components.load_component_from_file(sys.argv[1])"
+    )
+    python = engine_python(ENGINES["kubeflow"], os.environ)
+    subprocess.run([python, "-W", "ignore", "-c", code, compiled], check=True, capture_output=True)
+
+
+def _check_placement(pipeline: Any, platform: Any) -> None:
+    """Resources, image, retry, exit handler and node selector stand where the cluster looks."""
+    executors = pipeline["deploymentSpec"]["executors"]
+    fit = executors["exec-fit"]["container"]
+    assert fit["image"] == "registry/mlkit:1"
+    assert executors["exec-aside"]["container"]["image"] == "registry/other:2"
+    wanted = fit["resources"]
+    assert (wanted["resourceCpuLimit"], wanted["resourceMemoryLimit"]) == ("500m", "4Gi")
+    assert wanted["accelerator"]["resourceType"] == "nvidia.com/gpu"
+    assert wanted["accelerator"]["resourceCount"] == "1"
+    tasks = {task["taskInfo"]["name"]: task for task in _tasks(pipeline)}
+    assert tasks["fit"]["retryPolicy"] == {
+        "maxRetryCount": 9,
+        "backoffDuration": "60s",
+        "backoffFactor": 3.0,
+        "backoffMaxDuration": "7200s",
+    }
+    assert tasks["tell-people"]["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-fit"]
+    assert kubernetes["nodeSelector"]["labels"] == {"disk": "ssd"}
