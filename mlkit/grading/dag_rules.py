@@ -18,7 +18,7 @@ from mlkit.grading.dag_names import Problem
 from mlkit.grading.dag_values import LONGEST_TEXT
 from mlkit.inside.check_facts import same
 
-__all__ = ["ADVICE", "REFUSED", "dag_file", "dag_problems"]
+__all__ = ["ADVICE", "REFUSED", "dag_file", "dag_problems", "has_settings"]
 
 REFUSED = ("syntax", "import", "name", "argument", "task_id", "trigger_rule", "edge", "cycle")
 ADVICE = ("dag", "moved", "unreadable", "join", "start_date", "catchup", "path")
@@ -59,19 +59,20 @@ def dag_file(value: Any, rule: Mapping[str, Any]) -> bool:
         not broken & set(rule.get("free_of", ()))
         and ("tasks" not in rule or set(rule["tasks"]) == set(found.tasks))
         and (edges is None or {(up, down) for up, down in edges} == set(found.edges))
-        and _has(found.settings, rule.get("settings", {}))
+        and has_settings(found.settings, rule.get("settings", {}))
         and all(
             found.tasks.get(task, {}).get("operator") in BRANCHING
             for task in rule.get("branches", ())
         )
         and all(
-            _has(found.tasks.get(task, {}), wanted)
+            has_settings(found.tasks.get(task, {}), wanted)
             for task, wanted in rule.get("task_settings", {}).items()
         )
     )
 
 
-def _has(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def has_settings(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether settings have the values wanted; others do not matter."""
     missing = object()
     return all(same(settings.get(name, missing), value) for name, value in wanted.items())
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from mlkit.grading.dag_rules import dag_file
+from mlkit.grading.dag_rules import dag_file, has_settings
+from mlkit.grading.kfp_file import read_pipeline
 from mlkit.inside.check_facts import same
 
 __all__ = ["RULES"]
@@ -103,6 +104,32 @@ def _longest(graph: Graph, seconds: Mapping[str, float]) -> float:
     return max(map(finish, graph), default=0)
 
 
+def pipeline_file(value: Any, rule: Rule) -> bool:
+    """The text of a kfp pipeline that is as `rule` wants it.
+
+    `free_of` lists rules that must not be broken; `tasks` and `edges` are what must be there, no
+    more and no less; `settings` are arguments of the pipeline, `task_settings` what is said of
+    tasks; `kinds` says of components how they are made.
+    """
+    if not isinstance(value, str):
+        return False
+    found = read_pipeline(value)
+    broken = {problem.rule for problem in found.problems}
+    edges = rule.get("edges")
+    kinds = {name: component.kind for name, component in found.components.items()}
+    return (
+        not broken & set(rule.get("free_of", ()))
+        and ("tasks" not in rule or set(rule["tasks"]) == set(found.tasks))
+        and (edges is None or {(up, down) for up, down in edges} == set(found.edges))
+        and has_settings(found.settings, rule.get("settings", {}))
+        and has_settings(kinds, rule.get("kinds", {}))
+        and all(
+            has_settings(found.tasks.get(task, {}), wanted)
+            for task, wanted in rule.get("task_settings", {}).items()
+        )
+    )
+
+
 RULES: Mapping[str, Callable[[Any, Rule], bool]] = {
     rule.__name__: rule
     for rule in (
@@ -114,5 +141,6 @@ RULES: Mapping[str, Callable[[Any, Rule], bool]] = {
         cycle,
         critical_path,
         dag_file,
+        pipeline_file,
     )
 }

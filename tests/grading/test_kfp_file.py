@@ -1,0 +1,61 @@
+"""The reader of kfp pipelines: each rule by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlkit.grading.kfp_file import KFP_ADVICE, KFP_REFUSED, pipeline_problems, read_pipeline
+from mlkit.grading.rules import pipeline_file
+from mlkit.testing.kfp_listings import GOOD, WRONG, pipeline
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_right_file_has_no_problems(name: str) -> None:
+    """Whichever way it is written."""
+    assert pipeline_problems(GOOD[name]) == []
+
+
+@pytest.mark.parametrize("rule", [*KFP_REFUSED, *KFP_ADVICE])
+def test_each_rule_finds_its_mistake_and_no_other(rule: str) -> None:
+    """A file with one mistake breaks one rule."""
+    assert {problem.rule for problem in pipeline_problems(WRONG[rule])} == {rule}
+
+
+def test_tasks_edges_and_settings_are_read() -> None:
+    """Chains of methods, loops, conditions, the same component twice."""
+    found = read_pipeline(GOOD["groups"])
+    assert set(found.tasks) == {"make", "use", "use-2"}
+    assert found.edges == {("make", "use"), ("make", "use-2"), ("use", "use-2")}
+    assert found.tasks["use"]["inside"] == ["If", "ParallelFor"]
+    assert found.settings == {"name": "p"}
+    settings = read_pipeline(GOOD["settings"]).tasks["make"]
+    assert (settings["retry"], settings["accelerator_limit"], settings["node_selector"]) == (
+        {"num_retries": 2, "backoff_duration": "1s"},
+        1,
+        {"disk": "ssd"},
+    )
+
+
+def test_what_is_hostile_is_told_and_harms_nothing() -> None:
+    """Too long, nested too deeply, too many tasks."""
+    assert [p.rule for p in pipeline_problems("#" * 30_000)] == ["unreadable"]
+    assert [p.rule for p in pipeline_problems("(" * 5_000)] in (["syntax"], ["unreadable"])
+    many = pipeline("    make()\n" * 300)
+    assert {p.rule for p in pipeline_problems(many)} == {"unreadable"}
+
+
+def test_a_pipeline_is_graded_by_its_text() -> None:
+    """Tasks, edges, settings and kinds as wanted; anything else is wrong."""
+    rule = {
+        "free_of": ["import"],
+        "tasks": ["make"],
+        "edges": [],
+        "settings": {"name": "p"},
+        "kinds": {"make": "component", "use": "component"},
+        "task_settings": {"make": {"inside": []}},
+    }
+    assert pipeline_file(GOOD["plain"], rule)
+    assert not pipeline_file(GOOD["groups"], rule)
+    assert not pipeline_file(GOOD["plain"], {**rule, "kinds": {"make": "container_component"}})
+    assert not pipeline_file(WRONG["import"], {"free_of": ["import"]})
+    assert not pipeline_file(7, rule)
