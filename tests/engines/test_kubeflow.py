@@ -50,7 +50,7 @@ class TestKubeflow(EngineContract):
 
     def test_the_flights_pipeline(self, tmp_path: Path) -> None:
         """Every stage, with the digests of a local run; then all that can be reused is."""
-        given = {"rows": 2000}
+        given = {"rows": 2000, "months": [1], "tune.n_candidates": 2}
         local = self.here(FLIGHTS, tmp_path / "here", **given)
         there = self.on_engine(FLIGHTS, tmp_path / "there", **given)
         assert (there.ok, statuses(there)) == (True, statuses(local)), there.warnings
