@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlkit.api.engine_calls import scheduled_values
 from mlkit.api.reading import runs_folder
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
@@ -89,8 +90,12 @@ def run(
     from mlkit.driver.start import start_run
 
     pipeline = loaded(pipeline)
-    configuration = configure(pipeline, with_values(parameters, layers))
     chosen = options or RunOptions(workers=default_workers())
+    whole = with_values(parameters, layers)
+    if chosen.run_id is not None:
+        given = {**scheduled_values(pipeline, whole.environ), **whole.values}
+        whole = replace(whole, values=given)
+    configuration = configure(pipeline, whole)
     if workers is not None:
         chosen = replace(chosen, workers=workers)
     _check_workers(chosen.workers)

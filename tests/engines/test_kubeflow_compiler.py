@@ -250,6 +250,16 @@ def test_a_schedule_makes_the_settings_of_a_recurring_run(tmp_path: Path) -> Non
     assert "recurring-run.json" not in compiled(chain(tmp_path / "b")).files
 
 
+def test_a_scheduled_run_tells_stages_that_ask_for_which_interval(tmp_path: Path) -> None:
+    """Kfp names the time at which the schedule fired; mlkit works out the interval."""
+    dated = Sketch(name="dated", declares='logical_date: str = ""')
+    with_schedule = main_text(write_pipeline(tmp_path / "a" / "p", dated, schedule="@daily"))
+    assert '"scheduled_at": dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER,' in with_schedule
+    assert '"MLKIT_ENGINE_SCHEDULED": "" if run_id else scheduled_at,' in with_schedule
+    without = main_text(write_pipeline(tmp_path / "b" / "p", dated))
+    assert "scheduled_at" not in without
+
+
 def test_names_are_free_of_each_other() -> None:
     """Stages named like Python's words, like each other's variables, or with dashes."""
     names = make_names("my-pipe", ["class", "a-b", "a_b", "a", "a_task", "list", "run"])

@@ -12,6 +12,7 @@ from mlkit.engines.kubeflow.body import Body
 from mlkit.engines.kubeflow.components import (
     first_image,
     handed,
+    is_dated,
     small_components,
     stage_component,
 )
@@ -66,9 +67,13 @@ def _module(pipeline: Pipeline, settings: ExportSettings, names: Names) -> str:
     parts = [
         _head(pipeline, stages),
         _decorators(pipeline, body),
-        _filled(embedded.RUN_STAGE, settings, told),
+        _filled(embedded.RUN_STAGE, pipeline, settings),
         *small_components(sorted(body.small)),
-        *([["@small_component", *_filled(embedded.TELL_PEOPLE, settings, told)]] if told else []),
+        *(
+            [["@small_component", *_filled(embedded.TELL_PEOPLE, pipeline, settings)]]
+            if told
+            else []
+        ),
         *stages,
         function,
         _main(pipeline, names),
@@ -106,16 +111,21 @@ def _decorators(pipeline: Pipeline, body: Body) -> list[str]:
     return [*lines, *call("component = partial", [*common, "additional_funcs=[run_stage]"])]
 
 
-def _filled(text: str, settings: ExportSettings, told: tuple[str, ...]) -> list[str]:
+def _filled(text: str, pipeline: Pipeline, settings: ExportSettings) -> list[str]:
     """An embedded function with the places of this export."""
+    dated = is_dated(pipeline)
+    # a run that was started under an id of its own is not the schedule's
+    scheduled = f'{INDENT * 2}"MLKIT_ENGINE_SCHEDULED": "" if run_id else scheduled_at,\n'
     options = f"{INDENT}command += {literal(list(settings.options))}\n" if settings.options else ""
-    notifies = f'{INDENT * 2}"MLKIT_ENGINE_NOTIFIES": "1",\n' if told else ""
+    notifies = f'{INDENT * 2}"MLKIT_ENGINE_NOTIFIES": "1",\n' if _told(pipeline) else ""
     values = {
         "@MLKIT@": quoted(str(settings.mlkit)),
         "@PIPELINE@": quoted(str(settings.pipeline_file)),
         "@RUNS_DIR@": quoted(str(settings.runs_dir)),
         "@OPTIONS@": options,
         "@NOTIFIES@": notifies,
+        "@SCHEDULED_ARGUMENT@": f'{INDENT}scheduled_at: str = "",\n' if dated else "",
+        "@SCHEDULED@": scheduled if dated else "",
     }
     for mark, value in values.items():
         text = text.replace(mark, value)
@@ -152,6 +162,7 @@ def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: 
         f'{INDENT * 2}"parameters": parameters,',
         f'{INDENT * 2}"job_id": dsl.PIPELINE_JOB_ID_PLACEHOLDER,',
         f'{INDENT * 2}"task_id": dsl.PIPELINE_TASK_ID_PLACEHOLDER,',
+        *_scheduled_at(pipeline),
         f"{INDENT}}}",
         "",
     ]
@@ -165,6 +176,11 @@ def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: 
     lines.append("")
     lines += _loop_head(["tell_task", *body.tasks] if told else body.tasks)
     return [*lines, f"{INDENT * 2}task.set_caching_options(False)  # mlkit knows what is unchanged"]
+
+
+def _scheduled_at(pipeline: Pipeline) -> list[str]:
+    line = f'{INDENT * 2}"scheduled_at": dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER,'
+    return [line] if is_dated(pipeline) else []
 
 
 def _loop_head(tasks: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline, Stage, StageOutput
 from mlkit.engines.kubeflow import embedded
 from mlkit.engines.kubeflow.layout import Fork, Layout, is_patient, nodes_of
@@ -16,6 +17,7 @@ __all__ = [
     "first_image",
     "forks_before",
     "handed",
+    "is_dated",
     "small_components",
     "speaker",
     "stage_component",
@@ -76,6 +78,7 @@ def stage_component(
     mapped = stage.foreach is not None
     parameters = ["instance: str"] if mapped else []
     parameters += _RUN
+    parameters += ["scheduled_at: str"] if is_dated(pipeline) else []
     for name, source in inputs.items():
         many = pipeline.stages[source.node.stage].foreach is not None
         parameters.append(f"{argument(name)}: {'List[str]' if many else 'str'}")
@@ -89,9 +92,16 @@ def stage_component(
     lines.append(f'{INDENT}"""Run the notebook {_plain(stage.notebook.name)}."""')
     target = "instance" if mapped else quoted(stage.name)
     arguments = [target, literal(list(stage.outputs)), "run_id", "parameters", "job_id", "task_id"]
+    if is_dated(pipeline):
+        arguments.append("scheduled_at=scheduled_at")
     if not stage.critical:
         arguments.append("critical=False")
     return [*lines, *call(f"{INDENT}return run_stage", arguments)]
+
+
+def is_dated(pipeline: Pipeline) -> bool:
+    """Whether a schedule starts runs whose stages want to know for which interval."""
+    return pipeline.schedule is not None and takes_logical_date(pipeline)
 
 
 def branch_argument(number: int) -> str:

@@ -17,7 +17,7 @@ def run_stage(
     job_id: str,
     task_id: str,
     critical: bool = True,
-) -> tuple:
+@SCHEDULED_ARGUMENT@) -> tuple:
     """Run a stage through mlkit: its state, and the paths of its outputs.
 
     A failed stage fails the task; a skipped one does not, and what follows is told.
@@ -42,7 +42,7 @@ def run_stage(
         "MLKIT_ENGINE_TASK_ID": task_id,
         "MLKIT_ENGINE_RETRIES_ALL": "1",
         "MLKIT_ENGINE_WAITED": "1",
-@NOTIFIES@    }
+@NOTIFIES@@SCHEDULED@    }
     done = subprocess.run(
         command, env={**os.environ, **engine}, stdout=subprocess.PIPE, text=True
     )

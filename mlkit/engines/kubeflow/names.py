@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 __all__ = ["OWN_ARGUMENTS", "Names", "argument", "kfp_name", "make_names", "module_name"]
 
-OWN_ARGUMENTS = ("instance", "run_id", "parameters", "job_id", "task_id", "branch", "state")
+OWN_ARGUMENTS = (
+    *("instance", "run_id", "parameters", "job_id", "task_id", "scheduled_at"),
+    *("branch", "state"),
+)
 """What every component takes or gives beside the stage's own inputs and outputs."""
 
 _TAKEN = frozenset(

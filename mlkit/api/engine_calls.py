@@ -1,0 +1,40 @@
+"""What a task's call of mlkit is given by the engine, beside its command line."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from mlkit.core.cron import parse_cron
+from mlkit.core.intervals import Schedule, last_interval
+from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
+from mlkit.core.pipeline import Pipeline
+
+__all__ = ["SCHEDULED", "scheduled_values"]
+
+SCHEDULED = "MLKIT_ENGINE_SCHEDULED"
+"""The time at which the engine's own schedule has started the run, in ISO 8601."""
+
+
+def scheduled_values(pipeline: Pipeline, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Give `logical_date`, the start of the interval that ended when the schedule started the run.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline; its schedule counts in UTC, as the engine's does.
+    environ : mapping of str to str
+        The environment of the task's call.
+
+    Returns
+    -------
+    dict of str to object
+        Empty if the engine names no time, or no stage declares the parameter.
+    """
+    moment = environ.get(SCHEDULED)
+    if not moment or pipeline.schedule is None or not takes_logical_date(pipeline):
+        return {}
+    schedule = Schedule(cron=parse_cron(pipeline.schedule))
+    interval = last_interval(schedule, dt.datetime.fromisoformat(moment))
+    return {LOGICAL_DATE: interval.start.isoformat()}
