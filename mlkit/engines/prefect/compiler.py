@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from importlib import resources
 
+from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline
 from mlkit.engines.commands import parameter_words
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.prefect.deployment import deployment_files
-from mlkit.engines.prefect.flow import OWN_PARAMETERS, flow_text
+from mlkit.engines.prefect.flow import flow_text
 from mlkit.engines.prefect.names import FlowNames, flow_names, flow_order, parameter_specs
 from mlkit.engines.prefect.python_code import (
     LINE_WIDTH,
@@ -124,9 +125,8 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str
     ]
     if pipeline.schedule is not None:
         arguments.append(f"schedule={literal(pipeline.schedule)}")
-    dated = _dated(pipeline)
-    if dated is not None:
-        arguments.append(f"logical_date={literal(dated)}")
+    if takes_logical_date(pipeline):
+        arguments.append("takes_logical_date=True")
     words = (*settings.options, *parameter_words(rest))
     options = keyword_argument("options", Group("[", tuple(map(literal, words)), "]"))
     common = Group(
@@ -142,14 +142,3 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str
         items = tuple(f'"{key}": {value}' for key, value in pairs)
         lines.append(write(Group(f"{name} = {{", items, "}")))
     return "\n".join(lines)
-
-
-def _dated(pipeline: Pipeline) -> str | None:
-    """How stages want the start of the scheduled interval; None if none wants it."""
-    name = OWN_PARAMETERS[1]
-    kinds = {
-        stage.configurable[name].spec.kind
-        for stage in pipeline.stages.values()
-        if name in stage.configurable
-    }
-    return None if not kinds else ("date" if "date" in kinds else "datetime")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlkit.core.logical_date import LOGICAL_DATE
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
 from mlkit.engines.prefect.names import FlowNames, flow_order, static_labels
 from mlkit.engines.prefect.python_code import Group, call, keyword_argument, literal, write
 
-__all__ = ["OWN_PARAMETERS", "flow_text"]
+__all__ = ["flow_text"]
 
-OWN_PARAMETERS = ("run_id", "logical_date")
+_OWN = ("run_id", LOGICAL_DATE)
 _EARLY = {TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED}
 
 
@@ -38,12 +39,12 @@ def flow_text(
     """
     defaults = {name: given.get(name, pipeline.parameters[name]) for name in specs}
     signature = [_parameter(name, specs[name], value) for name, value in defaults.items()]
-    signature += [f"{n}: str | None = None" for n in OWN_PARAMETERS if n not in specs]
+    signature += [f"{n}: str | None = None" for n in _OWN if n not in specs]
     head = Group(f"def {names.flow}(", tuple(signature))
     arguments = [f"name={literal(pipeline.name)}"]
     if pipeline.description:
         arguments.append(f"description={literal(pipeline.description)}")
-    passed = [name for name in defaults if name not in OWN_PARAMETERS]
+    passed = [name for name in defaults if name not in _OWN]
     parameters = Group("{", tuple(f"{literal(name)}: {name}" for name in passed), "}")
     lines = [
         write(call("@flow", *arguments)),

@@ -36,7 +36,7 @@ class Pipeline:
     """Where mlkit and the pipeline are, and how the stages are called.
 
     `workers` stages are run at once; `options` are further words of every call of mlkit;
-    `logical_date` is `date` or `datetime`, if stages want the start of the scheduled interval.
+    `takes_logical_date` says whether stages want the start of the scheduled interval.
     """
 
     mlkit: str
@@ -44,7 +44,7 @@ class Pipeline:
     runs_dir: str
     workers: int
     schedule: str | None = None
-    logical_date: str | None = None
+    takes_logical_date: bool = False
     options: Sequence[str] = ()
 
 
@@ -68,8 +68,8 @@ class Run:
         self._where = [pipeline.file, "--runs-dir", pipeline.runs_dir]
         given = dict(parameters)
         date = logical_date or interval_start(pipeline)
-        if date is not None and pipeline.logical_date:
-            given["logical_date"] = date[:10] if pipeline.logical_date == "date" else date
+        if date is not None and pipeline.takes_logical_date:
+            given["logical_date"] = date
         for name, value in given.items():
             self._where += ["-p", f"{name}={_yaml(value)}"]
         _RUNS[str(flow_run.id)] = self

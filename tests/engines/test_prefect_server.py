@@ -1,0 +1,150 @@
+"""A Prefect server of its own: runs are reported to it, deployments and schedules live in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit import list_runs
+from mlkit.api.engines import export, run_on, write_export
+from mlkit.driver.options import RunOptions
+from mlkit.driver.services import Services
+from mlkit.load.parameters import Layers
+from mlkit.testing import Sketch, write_pipeline
+from tests.engines.prefect_environment import (
+    SETTINGS,
+    asked,
+    by_instance,
+    in_prefect,
+    python,
+    server,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
+
+
+def _pipeline(folder: Path) -> Path:
+    """A branch not taken, a failure and what is behind it, a map, and a logical date."""
+    dated = "from pathlib import Path\nPath(out).write_text(logical_date)"
+    decide = "from pathlib import Path\nPath(out).write_text('\"yes\"')"
+    return write_pipeline(
+        folder,
+        Sketch(name="decide", body=decide, file="decision.json"),
+        Sketch(name="no", keys={"when": {"decide.out": "no"}}),
+        Sketch(name="bad", body="raise ValueError('wrong')", keys={"critical": False}),
+        Sketch(name="behind", upstream=("bad",)),
+        Sketch(name="each", declares="n: int = 1", keys={"foreach": {"n": [1, 2]}}),
+        Sketch(name="dated", declares='logical_date: str = "none"', body=dated),
+        parameters={"n_rows": 3},
+        schedule="0 2 * * *",
+        name="served",
+    )
+
+
+def test_a_run_is_reported_to_a_server(tmp_path: Path) -> None:
+    """Its API says how the flow and each task ended; a failed stage has failed there, too."""
+    with server(tmp_path / "home") as api:
+        services = Services()
+        services = replace(services, environ={**services.environ, "PREFECT_API_URL": api})
+        record = run_on(
+            _pipeline(tmp_path / "pipeline"),
+            "prefect",
+            layers=Layers(),
+            runs_dir=tmp_path / "runs",
+            options=RunOptions(workers=2),
+            services=services,
+        )
+        assert record.engine is not None
+        told = asked(record.engine["run_id"], home=tmp_path / "asking", api=api)
+    assert record.ok, record.warnings
+    assert told["flow"] == ["COMPLETED", "Completed"]
+    assert told["parameters"] == {"n_rows": 3, "run_id": record.run_id, "logical_date": None}
+    assert told["tags"] == ["served"]
+    assert by_instance(told["tasks"]) == {
+        "decide": "success",
+        "no": "skipped",
+        "bad": "failed",
+        "behind": "upstream_failed",
+        "each[1]": "success",
+        "each[2]": "success",
+        "dated": "success",
+    }
+
+
+def _prefect(folder: Path, api: str, *words: str) -> str:
+    home = str(folder / "cli-home")
+    return in_prefect(
+        "-m", "prefect", *words, folder=folder, PREFECT_API_URL=api, PREFECT_HOME=home
+    )
+
+
+def _api(api: str, path: str, body: Any = None) -> Any:
+    import urllib.request
+
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(api + path, data=data)
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.slow
+def test_a_deployment_runs_on_a_worker_by_its_schedule(tmp_path: Path) -> None:
+    """As prefect.yaml says; mlkit's run has an id of its own and the start of the interval."""
+    flows = tmp_path / "flows"
+    made = export(_pipeline(tmp_path / "p"), "prefect", layers=Layers(), runs_dir=tmp_path / "runs")
+    write_export(made, flows)
+    with server(tmp_path / "home") as api:
+        _prefect(flows, api, "work-pool", "create", "mlkit", "--type", "process")
+        _prefect(flows, api, "--no-prompt", "deploy", "--all")
+        deployment = _api(api, "/deployments/name/served/served")
+        assert [item["schedule"]["cron"] for item in deployment["schedules"]] == ["0 2 * * *"]
+        body = {
+            "state": {
+                "type": "SCHEDULED",
+                "state_details": {"scheduled_time": "2013-01-03T02:00:00+00:00"},
+            },
+            "tags": ["auto-scheduled"],
+        }
+        made_run = _api(api, f"/deployments/{deployment['id']}/create_flow_run", body)
+        subprocess.run(
+            [python(), "-m", "prefect", "worker", "start", "--pool", "mlkit", "--run-once"],
+            env={
+                **os.environ,
+                **SETTINGS,
+                "PREFECT_API_URL": api,
+                "PREFECT_HOME": str(tmp_path / "worker"),
+            },
+            cwd=flows,
+            check=True,
+            timeout=600,
+        )
+        ended = _api(api, f"/flow_runs/{made_run['id']}")
+    assert ended["state"]["type"] == "COMPLETED", ended["state"]
+    (run,) = list_runs(tmp_path / "runs")
+    assert run.run_id == f"20130103-020000-{made_run['id'][-12:]}"
+    assert run.engine == {"name": "prefect", "run_id": made_run["id"]}
+    text = Path(run.stages["dated"].outputs["out"]).read_text()
+    assert text == "2013-01-02T02:00:00+00:00"
+
+
+@pytest.mark.slow
+def test_a_server_takes_the_job_variables(tmp_path: Path) -> None:
+    """Into a work pool made from the template; they are checked against it."""
+    resources = {"cpu": "2", "memory": "4Gi", "gpu": 1, "node_selector": {"disk": "ssd"}}
+    keys = {"resources": resources, "image": "registry/ml:1"}
+    file = write_pipeline(tmp_path / "p", Sketch(name="s", keys=keys), name="placed")
+    write_export(export(file, "prefect", layers=Layers()), tmp_path / "flows")
+    with server(tmp_path / "home") as api:
+        template = json.loads((tmp_path / "flows" / "kubernetes-job-template.json").read_text())
+        pool = {"name": "mlkit", "type": "kubernetes", "base_job_template": template}
+        _api(api, "/work_pools/", pool)
+        _prefect(tmp_path / "flows", api, "--no-prompt", "deploy", "--all")
+        deployment = _api(api, "/deployments/name/placed/placed")
+    assert deployment["job_variables"] == {**resources, "image": "registry/ml:1"}
