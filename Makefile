@@ -12,7 +12,7 @@ ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install run test lab check format test-slow bench bench-peers exercises site clean \
-  engines airflow airflow-ui kubeflow prefect test-engines
+  engines airflow airflow-ui kubeflow prefect prefect-ui test-engines
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ airflow-ui: install .venv-airflow/.installed  ## start a whole Airflow with its 
 
 kubeflow: install .venv-kubeflow/.installed  ## set up Kubeflow Pipelines and run the flights pipeline on it
 	$(BIN)/mlkit run notebooks/flights --on kubeflow --report
+
+prefect-ui: install .venv-prefect/.installed  ## a Prefect server with its web page, until Ctrl-C
+	$(BIN)/python -m mlkit.engines.prefect.server .prefect
 
 prefect: install .venv-prefect/.installed  ## set up Prefect and run the flights pipeline on it
 	$(BIN)/mlkit run notebooks/flights --on prefect --report

@@ -38,7 +38,7 @@ class TestPrefect(FlightsContract):
             "print(json.dumps([f.flights.parameters.model_dump(), f.flights.name, task.retries, "
             "task.retry_delay_seconds, task.retry_jitter_factor, sorted(task.tags)]))"
         )
-        text = in_prefect("-c", code, folder=tmp_path, PREFECT_HOME=str(tmp_path / "home"))
+        text = in_prefect("-c", code, folder=tmp_path, home=tmp_path / "home")
         schema, *rest = json.loads(text)
         found = {name: item.get("type") for name, item in schema["properties"].items()}
         defaults = {name: item["default"] for name, item in schema["properties"].items()}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,10 @@ from mlkit import list_runs
 from mlkit.api.engines import export, run_on, write_export
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
+from mlkit.engines.prefect.server import server
 from mlkit.load.parameters import Layers
 from mlkit.testing import Sketch, write_pipeline
-from tests.engines.prefect_environment import (
-    SETTINGS,
-    asked,
-    by_instance,
-    in_prefect,
-    python,
-    server,
-)
+from tests.engines.prefect_environment import asked, by_instance, in_prefect
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
@@ -49,7 +42,8 @@ def _pipeline(folder: Path) -> Path:
 
 def test_a_run_is_reported_to_a_server(tmp_path: Path) -> None:
     """Its API says how the flow and each task ended; a failed stage has failed there, too."""
-    with server(tmp_path / "home") as api:
+    with server(tmp_path / "home") as prefect:
+        api = prefect.wait().api
         services = Services()
         services = replace(services, environ={**services.environ, "PREFECT_API_URL": api})
         record = run_on(
@@ -78,15 +72,11 @@ def test_a_run_is_reported_to_a_server(tmp_path: Path) -> None:
 
 
 def _prefect(folder: Path, api: str, *words: str) -> str:
-    home = str(folder / "cli-home")
-    return in_prefect(
-        "-m", "prefect", *words, folder=folder, PREFECT_API_URL=api, PREFECT_HOME=home
-    )
+    home = folder / "cli-home"
+    return in_prefect("-m", "prefect", *words, folder=folder, api=api, home=home)
 
 
 def _api(api: str, path: str, body: Any = None) -> Any:
-    import urllib.request
-
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(api + path, data=data)
     request.add_header("Content-Type", "application/json")
@@ -100,7 +90,8 @@ def test_a_deployment_runs_on_a_worker_by_its_schedule(tmp_path: Path) -> None:
     flows = tmp_path / "flows"
     made = export(_pipeline(tmp_path / "p"), "prefect", layers=Layers(), runs_dir=tmp_path / "runs")
     write_export(made, flows)
-    with server(tmp_path / "home") as api:
+    with server(tmp_path / "home") as prefect:
+        api = prefect.wait().api
         _prefect(flows, api, "work-pool", "create", "mlkit", "--type", "process")
         _prefect(flows, api, "--no-prompt", "deploy", "--all")
         deployment = _api(api, "/deployments/name/served/served")
@@ -113,18 +104,7 @@ def test_a_deployment_runs_on_a_worker_by_its_schedule(tmp_path: Path) -> None:
             "tags": ["auto-scheduled"],
         }
         made_run = _api(api, f"/deployments/{deployment['id']}/create_flow_run", body)
-        subprocess.run(
-            [python(), "-m", "prefect", "worker", "start", "--pool", "mlkit", "--run-once"],
-            env={
-                **os.environ,
-                **SETTINGS,
-                "PREFECT_API_URL": api,
-                "PREFECT_HOME": str(tmp_path / "worker"),
-            },
-            cwd=flows,
-            check=True,
-            timeout=600,
-        )
+        _prefect(flows, api, "worker", "start", "--pool", "mlkit", "--run-once")
         ended = _api(api, f"/flow_runs/{made_run['id']}")
     assert ended["state"]["type"] == "COMPLETED", ended["state"]
     (run,) = list_runs(tmp_path / "runs")
@@ -141,7 +121,8 @@ def test_a_server_takes_the_job_variables(tmp_path: Path) -> None:
     keys = {"resources": resources, "image": "registry/ml:1"}
     file = write_pipeline(tmp_path / "p", Sketch(name="s", keys=keys), name="placed")
     write_export(export(file, "prefect", layers=Layers()), tmp_path / "flows")
-    with server(tmp_path / "home") as api:
+    with server(tmp_path / "home") as prefect:
+        api = prefect.wait().api
         template = json.loads((tmp_path / "flows" / "kubernetes-job-template.json").read_text())
         pool = {"name": "mlkit", "type": "kubernetes", "base_job_template": template}
         _api(api, "/work_pools/", pool)

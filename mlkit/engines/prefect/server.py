@@ -1,0 +1,145 @@
+"""`python -m mlkit.engines.prefect.server FOLDER`: a Prefect server with its web page.
+
+Its database and its log stay in the folder. `mlkit run --on prefect` reports to it when
+`PREFECT_API_URL` names it. Ctrl-C ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlkit.engines.environments import engine_python
+from mlkit.engines.prefect.launch import prefect_settings
+from mlkit.engines.registry import ENGINES
+from mlkit.errors import EngineError, MlkitError
+
+__all__ = ["Server", "main", "server"]
+
+_PATIENCE_S = 20.0
+_LOOK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A Prefect server that runs.
+
+    Parameters
+    ----------
+    url : str
+        Its web page.
+    process : subprocess.Popen
+        Its first process, which leads the group of all.
+    log : Path
+        Receives what it says.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def api(self) -> str:
+        """The address for `PREFECT_API_URL`."""
+        return f"{self.url}/api"
+
+    def wait(self) -> Server:
+        """Wait until it answers.
+
+        Raises
+        ------
+        EngineError
+            If it has ended instead.
+        """
+        while self.process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.api}/health", timeout=10).close()
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(_LOOK_EVERY_S)
+            else:
+                return self
+        raise EngineError(
+            f"Prefect's server ended with exit code {self.process.returncode}",
+            self.log,
+            remedy="Read its log",
+        )
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[Server]:
+    """Start `prefect server` on a free port, and end it with all its children.
+
+    It answers some seconds later: see `Server.wait`.
+
+    Parameters
+    ----------
+    folder : Path
+        Its home, which is made.
+    """
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    python = str(engine_python(ENGINES["prefect"], os.environ))
+    port = _free_port()
+    log = folder / "server.log"
+    command = [python, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)],
+            env={**os.environ, **prefect_settings(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+        try:
+            yield Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the whole group, politely at first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def main(folder: Path) -> int:
+    """Run it until Ctrl-C; gives the exit code."""
+    try:
+        with server(folder) as prefect:
+            prefect.wait()
+            print(  # noqa: T201 - it is a command
+                f"Prefect is at {prefect.url}; what it says: {prefect.log}\n"
+                f"To report to it: export PREFECT_API_URL={prefect.api}\nCtrl-C ends it.",
+                flush=True,
+            )
+            return prefect.process.wait()
+    except KeyboardInterrupt:
+        return 130
+    except MlkitError as error:
+        print(f"mlkit: {error}", file=sys.stderr)  # noqa: T201 - it is a command
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
