@@ -19,6 +19,7 @@ __all__ = [
     "NotebookError",
     "PipelineError",
     "RunsFolderError",
+    "StoreError",
     "UnknownRunError",
     "UnsupportedByEngineError",
     "UsageError",
@@ -123,6 +124,10 @@ class RunsFolderError(MlkitError):
     """The runs folder cannot be read or written."""
 
     exit_code = 1
+
+
+class StoreError(RunsFolderError):
+    """A store or runs folder behind a URL cannot be reached, read or written."""
 
 
 class ExecutionError(MlkitError):

@@ -1,6 +1,12 @@
 """What mlkit exports: load, plan, run, resume, and look at pipelines of notebooks."""
 
-from mlkit.api.reading import RUNS_DIR_VARIABLE, find_run, list_runs, runs_folder
+from mlkit.api.reading import (
+    RUNS_DIR_VARIABLE,
+    find_run,
+    list_runs,
+    runs_folder,
+    send_report,
+)
 from mlkit.api.resuming import resume
 from mlkit.api.running import configure_with, default_workers, forecast, plan, run
 from mlkit.api.upkeep import clean, debug_notebook
@@ -23,4 +29,5 @@ __all__ = [
     "resume",
     "run",
     "runs_folder",
+    "send_report",
 ]

@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.errors import UnknownRunError
+from mlkit.store.urls import as_typed, is_url, remotes_of, working_copy
 
 if TYPE_CHECKING:
     from mlkit.reports.comparison import Comparison
+    from mlkit.store.folder import RunsFolder
+    from mlkit.store.sharing import Sharing
 
-__all__ = ["RUNS_DIR_VARIABLE", "compare", "find_run", "list_runs", "runs_folder"]
+__all__ = [
+    "RUNS_DIR_VARIABLE",
+    "compare",
+    "find_run",
+    "list_runs",
+    "runs_folder",
+    "send_report",
+]
 
 RUNS_DIR_VARIABLE = "MLKIT_RUNS_DIR"
 
@@ -28,23 +38,24 @@ def runs_folder(pipeline: Pipeline | Path | str, runs_dir: Path | str | None = N
     pipeline : Pipeline, Path or str
         The pipeline, its pipeline.yaml, or its folder.
     runs_dir : Path or str, optional
-        A folder that was asked for.
+        A folder that was asked for, or a URL.
 
     Returns
     -------
     Path
-        Absolute.
+        Absolute; of a runs folder behind a URL, the working copy on this machine.
     """
     chosen = runs_dir or os.environ.get(RUNS_DIR_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        typed = as_typed(chosen)
+        return working_copy(typed) if is_url(typed) else Path(chosen).expanduser().absolute()
     if isinstance(pipeline, Pipeline):
         return Path(pipeline.folder) / "runs"
     place = Path(pipeline).expanduser().absolute()
     return (place if place.is_dir() else place.parent) / "runs"
 
 
-def find_run(run_id: str, runs_dir: Path | str) -> RunRecord:
+def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRecord:
     """Read the record of a run.
 
     Parameters
@@ -53,6 +64,9 @@ def find_run(run_id: str, runs_dir: Path | str) -> RunRecord:
         The run's id, its only beginning that fits, or `latest`.
     runs_dir : Path or str
         The runs folder.
+    files : bool
+        Whether its notebooks, logs and artifacts are to be read as well: those of a run that
+        another machine has made are fetched then.
 
     Raises
     ------
@@ -60,12 +74,13 @@ def find_run(run_id: str, runs_dir: Path | str) -> RunRecord:
         If there is no such run, or several fit.
     """
     from mlkit.store.database import Database
-    from mlkit.store.folder import RunsFolder
 
-    folder = RunsFolder(Path(runs_dir))
+    folder, sharing = _up_to_date(runs_dir)
     found = folder.find(run_id)
     with contextlib.closing(Database(folder.database)) as database:
         record = database.load_run(found.path.name)
+    if record is not None and sharing is not None and files:
+        sharing.fetch(record)
     if record is None:
         raise UnknownRunError(f"the database knows no run '{found.path.name}'", folder.database)
     return record
@@ -74,9 +89,8 @@ def find_run(run_id: str, runs_dir: Path | str) -> RunRecord:
 def list_runs(runs_dir: Path | str) -> Sequence[RunRecord]:
     """Read the records of all runs, oldest first; none if there is no runs folder yet."""
     from mlkit.store.database import Database
-    from mlkit.store.folder import RunsFolder
 
-    folder = RunsFolder(Path(runs_dir))
+    folder, _ = _up_to_date(runs_dir)
     if not folder.database.exists():
         return []
     with contextlib.closing(Database(folder.database)) as database:
@@ -100,4 +114,33 @@ def compare(one: str, other: str, runs_dir: Path | str) -> Comparison:
     """
     from mlkit.reports.comparison import compare_runs
 
-    return compare_runs(find_run(one, runs_dir), find_run(other, runs_dir))
+    return compare_runs(find_run(one, runs_dir, files=True), find_run(other, runs_dir, files=True))
+
+
+def _up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
+    """Open a runs folder; where it stands behind a URL, take in what others have made."""
+    from mlkit.store.database import Database
+    from mlkit.store.folder import RunsFolder
+
+    folder = RunsFolder(runs_folder(Path.cwd(), runs_dir))
+    remotes = remotes_of(folder.path)
+    if remotes.runs is None:
+        return folder, None
+    from mlkit.store.sharing import open_sharing
+
+    folder.make()
+    with contextlib.closing(Database(folder.database)) as database:
+        sharing = open_sharing(folder, database, remotes)
+        if sharing is not None:
+            sharing.take_in()
+    return folder, sharing
+
+
+def send_report(record: RunRecord, file: Path) -> None:
+    """Send a report that was written into a run's folder to where that folder is mirrored."""
+    remotes = remotes_of(Path(record.runs_dir))
+    if remotes.runs is None or file != Path(record.runs_dir) / record.run_id / file.name:
+        return
+    from mlkit.store.remote import Remote
+
+    Remote(remotes.runs).upload(file, f"{record.run_id}/{file.name}")

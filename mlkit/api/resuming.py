@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ def resume(
     workers: int | None = None,
     services: Services | None = None,
     kernel: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> RunRecord:
     """Finish a run that was killed or has failed, with its own parameters and today's code.
 
@@ -50,6 +52,8 @@ def resume(
         The driver's surroundings.
     kernel : {"fork", "spawn"}, optional
         How kernels are started.
+    options : mapping, optional
+        Further fields of `mlkit.RunOptions` that are to differ: `store`, `executor`.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def resume(
     """
     from mlkit.driver.start import resume_run
 
-    record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir))
+    record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir), files=True)
     current = loaded(pipeline or record.file)
     if current.name != record.pipeline:
         raise UsageError(
@@ -73,14 +77,15 @@ def resume(
             remedy="Name its pipeline: mlkit resume RUN PIPELINE",
         )
     configuration = configure(current, own_layers(record, current, parameters or {}))
-    options = _own_options(record, workers, kernel)
-    return resume_run(record, current, configuration, options, services)
+    chosen = replace(_own_options(record, workers, kernel), **(options or {}))
+    return resume_run(record, current, configuration, chosen, services)
 
 
 def _own_options(record: RunRecord, workers: int | None, kernel: str | None) -> RunOptions:
     from mlkit.driver.options import RunOptions
 
     kept = {key: record.options[key] for key in ("until", "only", "fail_fast", "verify")}
+    kept |= {key: record.options[key] for key in ("store", "executor") if key in record.options}
     chosen: Any = kernel or record.options["kernel"]
     return RunOptions(**kept, kernel=chosen, workers=workers or record.options["workers"])
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mlkit.driver.options import RunOptions
     from mlkit.driver.services import Services
     from mlkit.planner.forecast import Forecast
+    from mlkit.store.artifacts import ArtifactStore
+    from mlkit.store.database import Database
+    from mlkit.store.folder import RunsFolder
+    from mlkit.store.urls import Remotes
 
 __all__ = ["configure_with", "default_workers", "forecast", "loaded", "plan", "run", "with_values"]
 
@@ -114,8 +118,18 @@ def _with_progress(services: Services | None) -> Services:
     return replace(services, observers=[*services.observers, PlainConsole(sys.stdout)])
 
 
-def default_workers() -> int:
-    """As many as there are cores that this process may use."""
+def default_workers(executor: str = "threads") -> int:
+    """As many as there are cores that this process may use; as a cluster has threads.
+
+    Parameters
+    ----------
+    executor : str
+        Where attempts run, as for a run.
+    """
+    if executor != "threads":
+        from mlkit.driver.executors import cluster_size
+
+        return cluster_size(executor)
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 
 
@@ -168,13 +182,17 @@ def forecast(
     from mlkit.store.artifacts import ArtifactStore
     from mlkit.store.database import Database
     from mlkit.store.folder import RunsFolder
+    from mlkit.store.urls import remotes_of
 
     options = options or RunOptions()
     selection = select(pipeline, options)
     folder = RunsFolder(runs_dir)
+    remotes = remotes_of(folder.path, options.store)
     path = folder.database if folder.database.exists() else Path(":memory:")
     with contextlib.closing(Database(path)) as database:
         store = ArtifactStore(folder.store)
+        if remotes.store is not None:
+            store = _shared_store(folder, database, remotes, pipeline.name)
         planner = Planner(
             pipeline, configuration, database, store, verify=options.verify, only_looks=True
         )
@@ -186,3 +204,15 @@ def forecast(
         if item.id.partition("[")[0] in selection.stages
         and (selection.wanted is None or item.id == selection.wanted)
     }
+
+
+def _shared_store(
+    folder: RunsFolder, database: Database, remotes: Remotes, pipeline: str
+) -> ArtifactStore:
+    """Open a store behind a URL in order to look at it; the results in it are taken in."""
+    from mlkit.store.sharing import open_sharing
+
+    sharing = open_sharing(folder, database, remotes, only_looks=True)
+    assert sharing is not None
+    sharing.index.take_in(pipeline)
+    return sharing.store

@@ -27,6 +27,7 @@ def clean(
     keep: int | None = None,
     older_than_s: float | None = None,
     dry_run: bool = True,
+    store: str | None = None,
 ) -> Cleaning:
     """Remove runs by age or count, and artifacts that nothing refers to.
 
@@ -40,6 +41,8 @@ def clean(
         Remove only runs that started longer ago, in seconds.
     dry_run : bool
         Say what would go, and remove nothing.
+    store : str, optional
+        The URL of a shared store that is cleaned as well.
 
     Raises
     ------
@@ -50,9 +53,14 @@ def clean(
     from mlkit.store.cleaning import clean as remove
     from mlkit.store.database import Database
     from mlkit.store.folder import RunsFolder
+    from mlkit.store.remote_cleaning import cleanable
+    from mlkit.store.urls import remotes_of
 
     folder = RunsFolder(Path(runs_dir))
-    if not folder.database.exists():
+    remotes = remotes_of(folder.path, store)
+    if remotes.store is not None:
+        folder.make()
+    elif not folder.database.exists():
         return Cleaning(runs=(), artifacts=(), size_bytes=0)
     with folder.lock(shared=False) as alone:
         if not alone:
@@ -61,7 +69,10 @@ def clean(
                 folder.path,
                 remedy="Clean when it has ended",
             )
-        with contextlib.closing(Database(folder.database)) as database:
+        with (
+            contextlib.closing(Database(folder.database)) as database,
+            cleanable(folder, database, remotes) as sharing,
+        ):
             latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
             chosen = choose_runs(
                 database.load_runs(),
@@ -70,7 +81,7 @@ def clean(
                 now=time.time(),
                 spared=frozenset(latest),
             )
-            return remove(folder, database, chosen, dry_run=dry_run)
+            return remove(folder, database, chosen, dry_run=dry_run, sharing=sharing)
 
 
 def debug_notebook(
@@ -104,6 +115,6 @@ def debug_notebook(
     from mlkit.driver.debugging import write_debug_notebook
 
     current = loaded(pipeline)
-    record = find_run(run_id, runs_folder(current, runs_dir))
+    record = find_run(run_id, runs_folder(current, runs_dir), files=True)
     configuration = configure(current, own_layers(record, current, parameters or {}))
     return write_debug_notebook(current, configuration, record, stage)

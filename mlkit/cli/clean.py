@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, StoreOption
 
 if TYPE_CHECKING:
     from mlkit.store.cleaning import Cleaning
@@ -29,6 +29,7 @@ def clean(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     runs_dir: RunsDirOption = None,
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Remove runs by age or count, and artifacts that no run or result refers to.
@@ -55,13 +56,13 @@ def clean(
     except ValueError as error:
         raise UsageError(f"--older-than: {error}", remedy="Write 30d, 12h or 10m") from None
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
-    found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=True)
+    found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=True, store=store)
     empty = not found.runs and not found.artifacts
     say(_text(found, "would go" if not empty else ""))
     asked = sys.stdin.isatty() and not as_json
     go = not dry_run and not empty and (yes or (asked and typer.confirm("Remove them?", err=True)))
     if go:
-        found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=False)
+        found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=False, store=store)
         say(_text(found, "removed"))
     elif not dry_run and not empty:
         say("Nothing was removed. Give --yes to remove.")

@@ -37,7 +37,9 @@ def compare(
     from mlkit.reports.comparison import compare_runs
 
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
-    comparison = compare_runs(api.find_run(left, folder), api.find_run(right, folder))
+    comparison = compare_runs(
+        api.find_run(left, folder, files=True), api.find_run(right, folder, files=True)
+    )
     if as_json:
         print_json(comparison.to_json())
     else:

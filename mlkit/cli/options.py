@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from mlkit.load.parameters import Layers
 
 __all__ = [
+    "ExecutorOption",
     "FilesOption",
     "JsonOption",
     "KernelOption",
     "ParametersOption",
     "PipelineArgument",
     "RunsDirOption",
+    "StoreOption",
     "TimezoneOption",
     "WorkersOption",
     "layers_of",
@@ -33,10 +35,32 @@ PipelineArgument = Annotated[
     ),
 ]
 RunsDirOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--runs-dir",
-        help="The runs folder (default: runs/ beside pipeline.yaml, or MLKIT_RUNS_DIR).",
+        metavar="DIR|URL",
+        help="The runs folder (default: runs/ beside pipeline.yaml, or MLKIT_RUNS_DIR). A URL "
+        "(s3://BUCKET/RUNS, gs://, file://) shares runs and results with other machines.",
+        show_default=False,
+    ),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="Share artifacts and results through this URL (default: MLKIT_STORE, or store/ below "
+        "a runs folder that is a URL).",
+        show_default=False,
+    ),
+]
+ExecutorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="WHERE",
+        help="Where notebooks run: threads (here; the default) or dask://HOST:PORT (the workers "
+        "of a Dask cluster).",
         show_default=False,
     ),
 ]

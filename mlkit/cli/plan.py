@@ -12,6 +12,7 @@ from mlkit.cli.options import (
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    StoreOption,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def plan(
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="As for run.")] = False,
     runs_dir: RunsDirOption = None,
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Say for each stage what a run would do and why, and where each parameter comes from.
@@ -57,7 +59,7 @@ def plan(
     loaded = api.load_pipeline(pipeline_path(pipeline))
     configuration = api.configure(loaded, layers_of(assignments, files))
     chosen: Any = bool(force) if not force or ALL_STAGES in force else frozenset(force)
-    options = RunOptions(until=until, only=only, force=chosen, verify=verify)
+    options = RunOptions(until=until, only=only, force=chosen, verify=verify, store=store)
     found = api.forecast(loaded, configuration, api.runs_folder(loaded, runs_dir), options)
     if as_json:
         print_json(_document(loaded, configuration, found))

@@ -61,9 +61,10 @@ def report(
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json, say
 
-    record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir))
+    record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir), files=True)
     default = Path(record.runs_dir) / record.run_id / f"report.{to.value}"
     file = _write(record, to, out if out is not None else default).absolute()
+    api.send_report(record, file)
     if as_json:
         print_json({"run_id": record.run_id, "format": to.value, "file": str(file)})
     else:

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.options import (
+    ExecutorOption,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    StoreOption,
     WorkersOption,
 )
 
@@ -29,6 +31,8 @@ def resume(
     report: Annotated[bool, typer.Option("--report", help="Write the run's report.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
     runs_dir: RunsDirOption = None,
+    store: StoreOption = None,
+    executor: ExecutorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Finish a run with its own parameters and today's code; finished stages are not repeated.
@@ -57,6 +61,7 @@ def resume(
             workers=workers,
             services=services,
             kernel=kernel,
+            options={k: v for k, v in (("store", store), ("executor", executor)) if v},
         )
     show_end(record, loaded, report=report, verbose=verbose, as_json=as_json)
     raise typer.Exit(exit_code(record))

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlkit.cli.options import (
+    ExecutorOption,
     FilesOption,
     JsonOption,
     KernelOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    StoreOption,
     WorkersOption,
 )
 
@@ -64,6 +66,8 @@ def run(
     ] = False,
     kernel: KernelOption = "fork",
     runs_dir: RunsDirOption = None,
+    store: StoreOption = None,
+    executor: ExecutorOption = None,
     run_id: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +109,8 @@ def run(
       mlkit run --until features             one stage and its upstream
       mlkit run --force train                one stage again, though unchanged
       mlkit run --on airflow                 the same notebooks, run by Airflow
+      mlkit run --runs-dir s3://bucket/runs  runs and results shared with other machines
+      mlkit run --executor dask://host:8786  on the workers of a Dask cluster
 
     Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,
     130 interrupted.
@@ -123,6 +129,8 @@ def run(
         verify=verify,
         kernel=kernel,
         run_id=run_id,
+        store=store,
+        executor=executor or "threads",
     )
     if on is not None or host is not None:
         _check_engine_options(on, options)
@@ -146,7 +154,7 @@ def run(
                 loaded,
                 layers=layers_of(assignments, files),
                 options=options,
-                workers=workers or api.default_workers(),
+                workers=workers or api.default_workers(options.executor),
                 runs_dir=runs_dir,
                 services=replace(services, ahead=ahead),
             )
@@ -179,3 +187,13 @@ def _check_engine_options(on: str | None, options: RunOptions) -> None:
                 "pipeline",
                 remedy="Leave it out, or run here without --on",
             )
+    if options.executor != "threads":
+        raise UsageError(
+            "--executor does not go with --on: the engine places the work",
+            remedy="Leave one of them out",
+        )
+    if options.store is not None:
+        raise UsageError(
+            "--store does not go with --on: the engine's tasks read their own environment",
+            remedy="Set MLKIT_STORE instead",
+        )

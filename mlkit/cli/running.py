@@ -86,10 +86,12 @@ def show_end(
 
     page = None
     if report:
+        from mlkit import api
         from mlkit.reports.html import write_report
 
         page = Path(record.runs_dir) / record.run_id / "report.html"
         write_report(record, page, pipeline=pipeline)
+        api.send_report(record, page)
     if verbose:
         for stage in record.stages.values():
             if stage.error is not None and stage.error.traceback:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlkit.cli.options import (
+    ExecutorOption,
     FilesOption,
     JsonOption,
     KernelOption,
     PipelineArgument,
     RunsDirOption,
+    StoreOption,
     WorkersOption,
 )
 
@@ -42,6 +44,8 @@ def sweep(
         typer.Option("--metric", metavar="NAME", help="Compare these numbers (default: a few)."),
     ] = None,
     runs_dir: RunsDirOption = None,
+    store: StoreOption = None,
+    executor: ExecutorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Run the pipeline once for each combination of parameters, one after the other, and compare.
@@ -68,6 +72,7 @@ def sweep(
     for values in combinations:
         api.configure_with(loaded, layers, values)
     kind: AnyType = kernel
+    options = RunOptions(kernel=kind, store=store, executor=executor or "threads")
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]] = []
     for number, values in enumerate(combinations, start=1):
         say(f"[{number} of {len(combinations)}] {_words(values)}")
@@ -76,8 +81,8 @@ def sweep(
                 loaded,
                 parameters=values,
                 layers=layers,
-                workers=workers or api.default_workers(),
-                options=RunOptions(kernel=kind),
+                workers=workers or api.default_workers(options.executor),
+                options=options,
                 runs_dir=runs_dir,
                 services=services,
             )

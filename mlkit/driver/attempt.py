@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
+from mlkit.driver.outputs import check_outputs, share_outputs, take_outputs
 from mlkit.errors import MlkitError
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.execution import (
@@ -183,10 +183,11 @@ def _perform(
         status, error = Status.FAILED, _changed_input(damaged)
     artifacts: dict[str, tuple[str, Marks]] = {}
     if status is Status.SUCCEEDED:
-        error = _check_outputs(job)
+        error = check_outputs(job.outputs, job.work_folder / OUT)
         status = Status.SUCCEEDED if error is None else Status.FAILED
         if error is None:
-            artifacts = _take_outputs(job, store)
+            artifacts = take_outputs(job.outputs, job.work_folder / OUT, job.staging, store)
+    trouble = share_outputs(artifacts, store)
     observed: Mapping[str, Any] = {}
     if status in (Status.SUCCEEDED, Status.SKIPPED):
         observed = observe(result, job.notebook, job.pipeline_folder, started)
@@ -202,6 +203,7 @@ def _perform(
         cpu_s=result.cpu_s,
         peak_memory_bytes=result.peak_memory_bytes,
         damaged=damaged,
+        trouble=trouble,
     )
 
 
@@ -249,50 +251,6 @@ def _changed_input(damaged: tuple[ArtifactRecord, ...]) -> ErrorRecord:
         "not used. Write to a declared output instead",
         bases=("mlkit.InputChanged",),
     )
-
-
-def _check_outputs(job: Job) -> ErrorRecord | None:
-    """Every declared output must be a file of its own."""
-    for name, file in job.outputs.items():
-        path = job.work_folder / OUT / file
-        try:
-            mode = path.lstat().st_mode
-        except OSError:
-            return _missing(name, file, "was not written")
-        if stat.S_ISLNK(mode) and path.is_file():
-            _materialize(path)
-        elif not stat.S_ISREG(mode):
-            return _missing(name, file, "is not a file")
-    return None
-
-
-def _materialize(path: Path) -> None:
-    """Replace a link by the file it leads to."""
-    aside = path.with_name(f".{path.name}.part")
-    shutil.copyfile(path, aside)
-    aside.replace(path)
-
-
-def _missing(name: str, file: str, state: str) -> ErrorRecord:
-    return ErrorRecord(
-        type="MissingOutput",
-        message=f"the declared output '{name}' ({file}) {state}",
-        bases=("mlkit.MissingOutput",),
-    )
-
-
-def _take_outputs(job: Job, store: ArtifactStore) -> dict[str, tuple[str, Marks]]:
-    """Move the outputs into the store, and their copies into the staging folder."""
-    taken = {}
-    for name, file in job.outputs.items():
-        path = job.work_folder / OUT / file
-        if path.stat().st_nlink > 1:
-            _materialize(path)
-        taken[name] = store.take(path)
-        target = job.staging / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
-    return taken
 
 
 def _scrubbed(error: ErrorRecord | None, scrubber: Scrubber) -> ErrorRecord | None:

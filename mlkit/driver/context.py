@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from mlkit.core.configuration import Configuration
@@ -16,16 +13,19 @@ from mlkit.core.record import RunRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus
 from mlkit.driver.clock import Clock
+from mlkit.driver.executors import AttemptExecutor
 from mlkit.driver.journal import Journal
 from mlkit.driver.machinery import Machinery
 from mlkit.driver.notify import Notifier
 from mlkit.driver.options import RunOptions
+from mlkit.driver.publishing import Publisher
 from mlkit.driver.state import RunState
 from mlkit.notebook.execution import Cancellation
 from mlkit.planner.deciding import Planner
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
-from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
+from mlkit.store.folder import RunFolder, RunsFolder
+from mlkit.store.writing import write_json
 
 __all__ = ["Context"]
 
@@ -43,6 +43,10 @@ class Context:
         nothing changed starts no kernel and imports no Papermill.
     waited : bool
         Whether an engine has waited already for the file of a sensor.
+    attempts : AttemptExecutor
+        Where attempts run.
+    publisher : Publisher, optional
+        Sends what ends to where other machines find it.
     """
 
     pipeline: Pipeline
@@ -60,10 +64,12 @@ class Context:
     notifier: Notifier
     cancellation: Cancellation
     machinery: Machinery
+    attempts: AttemptExecutor
     environment: Mapping[str, str]
     record: RunRecord
     previous: Mapping[str, Any] = field(default_factory=dict)
     waited: bool = False
+    publisher: Publisher | None = None
     warnings: list[str] = field(default_factory=list)
     _written: float = float("-inf")
 
@@ -102,18 +108,3 @@ class Context:
         self._written = now
         document = self.scrubber.value((record or self.snapshot()).to_full_json())
         write_json(document, self.folder.record)
-
-
-def write_json(document: Any, path: Path) -> None:
-    """Write a JSON document in one piece: aside, then renamed."""
-    aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
-    with readable_os_errors(path.parent):
-        try:
-            aside.write_text(
-                json.dumps(document, ensure_ascii=False, indent=1) + "\n",
-                encoding="utf-8",
-                errors="backslashreplace",
-            )
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)

@@ -91,6 +91,8 @@ class Endings:
         if not kept:
             self._notify(instance_id)
         self.context.write_record()
+        if self.context.publisher is not None:
+            self.context.publisher.ended(record, self.context)
         failed = record.status is Status.FAILED and record.critical
         if failed and self.context.options.fail_fast and self.loop.stopping is None:
             self.loop.stop(f"stage '{instance_id}' failed (--fail-fast)", Status.FAILED)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from mlkit.core.graph import ancestors
 from mlkit.core.pipeline import ExternalFile, Node, Pipeline, Stage, StageOutput
-from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.core.triggers import Verdict, judge
 from mlkit.driver.commit import Committer
@@ -17,7 +17,7 @@ from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast, Forecaster
 
-__all__ = ["check_wanted", "forecast_given", "joined_given", "place_given"]
+__all__ = ["artifacts_read", "check_wanted", "forecast_given", "joined_given", "place_given"]
 
 
 def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast]:
@@ -89,6 +89,20 @@ def joined_given(
             _check(pipeline, source, given, f"stage '{name}' reads {source}", run_id, starts=starts)
     check_wanted(pipeline, selection, given)
     return given
+
+
+def artifacts_read(
+    pipeline: Pipeline, record: RunRecord, selection: Selection
+) -> Iterator[ArtifactRecord]:
+    """The artifacts of a run that a part of it reads: its inputs, and every list of values."""
+    sources = {source for name in selection.stages for source in _sources(pipeline.stages[name])}
+    for stage in pipeline.stages.values():
+        if stage.foreach is not None and stage.foreach.source is not None:
+            sources.add(stage.foreach.source)
+    for source in sources:
+        for item in _at(source.node, record.stages):
+            if source.output in item.artifacts:
+                yield item.artifacts[source.output]
 
 
 def _sources(stage: Stage) -> Iterator[StageOutput]:

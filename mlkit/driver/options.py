@@ -35,6 +35,10 @@ class RunOptions:
         With `only`: the run to join, or to open under that id.
     interval : Interval, optional
         The interval of the schedule that the run is for.
+    store : str, optional
+        The URL of a store that shares artifacts with other machines.
+    executor : str
+        Where attempts run: `threads`, or `dask://HOST:PORT`.
     """
 
     workers: int = 2
@@ -46,6 +50,8 @@ class RunOptions:
     kernel: KernelKind = "fork"
     run_id: str | None = None
     interval: Interval | None = None
+    store: str | None = None
+    executor: str = "threads"
 
     def to_json(self) -> dict[str, Any]:
         """The options as they stand in the record."""
@@ -58,4 +64,6 @@ class RunOptions:
             "verify": self.verify,
             "kernel": self.kernel,
             **({} if self.interval is None else {"interval": self.interval.to_json()}),
+            "store": self.store,
+            "executor": self.executor,
         }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlkit.core.graph import ancestors, edges
 from mlkit.core.pipeline import Pipeline
+from mlkit.core.policies import Retry
 from mlkit.core.values import label
 from mlkit.driver.options import RunOptions
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 
-__all__ = ["Selection", "select", "split_id"]
+__all__ = ["Selection", "select", "split_id", "without_retries"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +91,11 @@ def _check(pipeline: Pipeline, text: str) -> str:
             f"stage '{name}' has no value '{value}'", remedy=did_you_mean(value, labels)
         )
     return name
+
+
+def without_retries(pipeline: Pipeline, selection: Selection) -> Pipeline:
+    """Leave the retries of selected stages to the orchestrator that calls."""
+    stages = dict(pipeline.stages)
+    for name in selection.stages:
+        stages[name] = replace(stages[name], retry=Retry())
+    return replace(pipeline, stages=stages)

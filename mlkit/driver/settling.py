@@ -50,6 +50,8 @@ def _begin(context: Context, *, is_new: bool) -> None:
             context.write_record(context.snapshot())
         elif not context.folder.record.exists():
             context.write_record(context.record)
+    if context.publisher is not None:
+        context.publisher.begin(context)
     context.journal.emit(
         EventKind.RUN_STARTED if is_new else EventKind.RUN_RESUMED,
         pipeline=context.pipeline.name,
@@ -82,16 +84,7 @@ def _finish(context: Context, status: RunStatus) -> RunRecord:
                 ended=context.clock.now(),
             )
             context.database.save_stage(run_id, ended, state.place(item.id))
-    with _alone(context):
-        record = context.snapshot(status, context.clock.now())
-        if context.joins:
-            record = _joined(context, record)
-        else:
-            context.database.keep_stages(run_id, record.stages)
-        context.database.save_run(record)
-        context.write_record(record)
-        if record.complete and record.ok:
-            point_latest(context.runs, context.database, record)
+    record = _write_end(context, status)
     counts: dict[str, int] = {}
     for stage in record.stages.values():
         counts[stage.status.value] = counts.get(stage.status.value, 0) + 1
@@ -101,6 +94,26 @@ def _finish(context: Context, status: RunStatus) -> RunRecord:
         seconds=round(record.seconds, 3),
         counts=counts,
     )
+    if context.publisher is not None:
+        context.publisher.finish(context, record)
+        while context.joins and context.publisher.take_in(context):
+            record = _write_end(context, status)
+            context.publisher.finish(context, record)
+    return record
+
+
+def _write_end(context: Context, status: RunStatus) -> RunRecord:
+    """Write down that the run, or this part of it, has ended."""
+    with _alone(context):
+        record = context.snapshot(status, context.clock.now())
+        if context.joins:
+            record = _joined(context, record)
+        else:
+            context.database.keep_stages(record.run_id, record.stages)
+        context.database.save_run(record)
+        context.write_record(record)
+        if record.complete and record.ok:
+            point_latest(context.runs, context.database, record)
     return record
 
 

@@ -6,23 +6,27 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.graph import edges
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.policies import Notify, Retry
+from mlkit.core.policies import Notify
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus
 from mlkit.driver.answering import answered
 from mlkit.driver.commit import Committer
+from mlkit.driver.connecting import connect, executor_for, refuse_alive, take_in_others
 from mlkit.driver.context import Context
 from mlkit.driver.engine_ids import engine_ids
+from mlkit.driver.executors import AttemptExecutor
 from mlkit.driver.given import check_wanted, forecast_given, joined_given, place_given
 from mlkit.driver.journal import Journal
 from mlkit.driver.machinery import Machinery
 from mlkit.driver.options import RunOptions
-from mlkit.driver.selecting import Selection, select
+from mlkit.driver.publishing import published
+from mlkit.driver.selecting import Selection, select, without_retries
 from mlkit.driver.services import Services
 from mlkit.driver.settling import settle
 from mlkit.driver.state import RunState
@@ -32,6 +36,9 @@ from mlkit.planner.deciding import Planner
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
+
+if TYPE_CHECKING:
+    from mlkit.store.sharing import Sharing
 
 __all__ = ["resume_run", "start_run"]
 
@@ -115,6 +122,8 @@ class _Run:
         if self.engine is not None and self.engine.notifies:
             silent = dict.fromkeys(configuration.notify, Notify())
             self.configuration = replace(configuration, notify=silent)
+        self.sharing: Sharing | None = None
+        self.attempts: AttemptExecutor
 
     @property
     def joins(self) -> bool:
@@ -131,7 +140,15 @@ class _Run:
                     remedy="Try again when 'mlkit clean' has ended",
                 )
             with contextlib.closing(Database(self.runs.database)) as database:
-                return self._locked(selection, earlier, database)
+                self.sharing = connect(self.runs, database, self.options, self.services)
+                if self.sharing is not None:
+                    self.store = take_in_others(
+                        self.sharing, self.pipeline, selection, self.options
+                    )
+                with contextlib.closing(
+                    executor_for(self.runs, self.pipeline, self.options, self.sharing)
+                ) as self.attempts:
+                    return self._locked(selection, earlier, database)
 
     def _locked(
         self, selection: Selection, earlier: RunRecord | None, database: Database
@@ -144,11 +161,11 @@ class _Run:
         forecasts = forecast_given(planner, selection) if selection.upstream else {}
         folder = self.runs.make_run(None if earlier is None else earlier.run_id)
         with folder.lock(shared=False) as mine:
-            _refuse_alive(folder, free=mine)
+            refuse_alive(folder, free=mine)
             if earlier is not None:
                 earlier = database.load_run(earlier.run_id)
             context = self._context(selection, earlier, database, planner, folder)
-            with _opened(context):
+            with self._opened(context):
                 if earlier is not None:
                     Committer(context).sweep()
                 placed = place_given(self.pipeline, forecasts, Committer(context))
@@ -166,24 +183,17 @@ class _Run:
         if answer is not None:
             return answer
         given = joined_given(self.pipeline, known, selection, run_id)
-        self._without_retries(selection)
+        self.pipeline = without_retries(self.pipeline, selection)
         self._with_one_kernel(selection)
         folder = self.runs.make_run(run_id)
         assert self.options.only is not None
         with folder.lock(shared=True) as mine, folder.stage_lock(self.options.only):
-            _refuse_alive(folder, free=mine)
+            refuse_alive(folder, free=mine)
             earlier = database.load_run(run_id)
             given = joined_given(self.pipeline, earlier, selection, run_id)
             context = self._context(selection, earlier, database, planner, folder, given)
-            with _opened(context):
+            with self._opened(context):
                 return settle(context, is_new=earlier is None)
-
-    def _without_retries(self, selection: Selection) -> None:
-        """Leave retries to the orchestrator that calls."""
-        stages = dict(self.pipeline.stages)
-        for name in selection.stages:
-            stages[name] = replace(stages[name], retry=Retry())
-        self.pipeline = replace(self.pipeline, stages=stages)
 
     def _with_one_kernel(self, selection: Selection) -> None:
         """A single attempt does not pay for a process that others could be forked from."""
@@ -220,6 +230,7 @@ class _Run:
             notifier=self.services.notifier,
             cancellation=self.services.cancellation,
             machinery=Machinery(self.pipeline, self.options, self.services, environment),
+            attempts=self.attempts,
             environment=environment,
             record=self._record(folder, selection, earlier),
             previous={} if earlier is None else earlier.stages,
@@ -241,6 +252,19 @@ class _Run:
             {key: item.history for key, item in stages.items()},
             None if self.engine is None else self.engine.task_id or None,
         )
+
+    @contextlib.contextmanager
+    def _opened(self, context: Context) -> Iterator[None]:
+        """End workers and kernels, give back the lease and close the log, whatever happens."""
+        deep, shared = self.options.verify, self.joins
+        with (
+            contextlib.closing(context.journal),
+            context.machinery,
+            published(self.sharing, context.folder, deep=deep, shared=shared) as publisher,
+        ):
+            context.publisher = publisher
+            self.attempts.attach(context)
+            yield
 
     def _record(
         self, folder: RunFolder, selection: Selection, earlier: RunRecord | None
@@ -274,18 +298,3 @@ class _Run:
             complete=complete,
             engine=None if self.engine is None else self.engine.run,
         )
-
-
-def _refuse_alive(folder: RunFolder, *, free: bool) -> None:
-    if not free:
-        raise UsageError(
-            f"run {folder.path.name} is alive",
-            remedy="Wait until it has ended, or stop it first",
-        )
-
-
-@contextlib.contextmanager
-def _opened(context: Context) -> Iterator[None]:
-    """End workers and kernels, and close the log, whatever happens."""
-    with contextlib.closing(context.journal), context.machinery:
-        yield

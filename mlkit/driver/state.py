@@ -10,10 +10,9 @@ from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Instance, Node, Pipeline
 from mlkit.core.record import ArtifactRecord, AttemptRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
+from mlkit.store.database import INSTANCES_PER_STAGE
 
 __all__ = ["INSTANCES_PER_STAGE", "RunState"]
-
-INSTANCES_PER_STAGE = 1_000_000
 
 
 class RunState:

@@ -9,9 +9,7 @@ from typing import Any
 
 from mlkit.core.events import EventKind
 from mlkit.core.pipeline import Instance
-from mlkit.core.record import ErrorRecord
-from mlkit.core.states import Status
-from mlkit.driver.attempt import Job, Outcome, perform
+from mlkit.driver.attempt import Job
 from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision, Planner
 from mlkit.planner.inputs import ResolvedInputs
@@ -58,25 +56,4 @@ class Submission:
                 )
             )
 
-        def attempt() -> None:
-            started = context.clock.now()
-            try:
-                runner = context.machinery.runner(self.instance.stage.name)
-                outcome = perform(
-                    job, runner, context.store, on_cell, context.cancellation, context.clock.now
-                )
-            except BaseException as error:  # noqa: BLE001 - whatever happens, the loop must hear of it
-                outcome = Outcome(
-                    job=job,
-                    status=Status.FAILED,
-                    started=started,
-                    ended=context.clock.now(),
-                    error=ErrorRecord(
-                        type=type(error).__name__,
-                        message=context.scrubber.text(str(error)),
-                        bases=("mlkit.Internal",),
-                    ),
-                )
-            inbox.put(outcome)
-
-        context.machinery.executor().submit(attempt)
+        context.attempts.submit(job, on_cell, inbox.put)

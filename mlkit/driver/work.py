@@ -181,6 +181,8 @@ class Work(Endings):
             )
             parts = submission.decision.parts
             self.state.put(self.committer.succeed(outcome, ended, parts))
+            if outcome.trouble is not None:
+                raise outcome.trouble
             self.end(instance_id, saved=True)
         elif status is Status.CANCELLED:
             self.committer.fail(submission.staging, instance_id)

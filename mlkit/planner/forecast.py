@@ -136,7 +136,7 @@ class Forecaster:
     def _master(self, node: Node, output: str) -> Path | None:
         for item in self._at(node):
             if output in item.outputs:
-                return self.planner.store.master(item.outputs[output])
+                return self.planner.store.readable(item.outputs[output])
         return None
 
     def _instances(self, stage: Stage) -> list[Instance] | None:

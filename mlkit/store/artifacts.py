@@ -12,7 +12,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -75,6 +75,13 @@ class ArtifactStore:
     def master(self, digest: str) -> Path:
         """Where an artifact's master stands."""
         return self.path / digest[:2] / digest[2:]
+
+    def readable(self, digest: str) -> Path:
+        """The master of an artifact, for those who read it without changing anything."""
+        return self.master(digest)
+
+    def share(self, digests: Iterable[str], *, deep: bool = False) -> None:
+        """Send artifacts to other machines; this store is for one machine alone."""
 
     def take(self, file: Path) -> tuple[str, Marks]:
         """Keep a file's bytes under their digest; the file itself becomes a read-only copy.

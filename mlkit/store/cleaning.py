@@ -11,6 +11,7 @@ from mlkit.core.record import RunRecord
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder, readable_os_errors
+from mlkit.store.remote_cleaning import RemoteCleaning
 
 __all__ = ["Cleaning", "choose_runs", "clean", "size_of"]
 
@@ -75,7 +76,12 @@ def choose_runs(
 
 
 def clean(
-    folder: RunsFolder, database: Database, runs: Sequence[str], *, dry_run: bool
+    folder: RunsFolder,
+    database: Database,
+    runs: Sequence[str],
+    *,
+    dry_run: bool,
+    sharing: RemoteCleaning | None = None,
 ) -> Cleaning:
     """Remove runs, the results that only they used, and artifacts that nothing refers to.
 
@@ -89,26 +95,40 @@ def clean(
         The runs to remove.
     dry_run : bool
         Say what would go, and remove nothing.
+    sharing : RemoteCleaning, optional
+        What stands behind the folder's URLs, and goes too.
     """
     store = ArtifactStore(folder.store)
     doomed = set(runs)
     left = database.digests_without(doomed)
-    artifacts = tuple(digest for digest in store.digests() if digest not in left)
-    size = sum(store.master(digest).stat().st_size for digest in artifacts)
+    sizes = {
+        digest: store.master(digest).stat().st_size
+        for digest in store.digests()
+        if digest not in left
+    }
+    shared = {} if sharing is None else sharing.artifacts(left)
+    size = sum(sizes.values()) + sum(shared.values())
     size += sum(size_of(folder.run(run_id).path) for run_id in runs)
+    artifacts = tuple(sorted({**sizes, **shared}))
     cleaning = Cleaning(runs=tuple(runs), artifacts=artifacts, size_bytes=size)
     if not dry_run:
-        _remove(folder, database, store, cleaning)
+        _remove(folder, database, cleaning, sharing)
     return cleaning
 
 
 def _remove(
-    folder: RunsFolder, database: Database, store: ArtifactStore, cleaning: Cleaning
+    folder: RunsFolder,
+    database: Database,
+    cleaning: Cleaning,
+    sharing: RemoteCleaning | None,
 ) -> None:
     """Records go first: what no record names is never used, whatever happens next."""
+    store = ArtifactStore(folder.store)
     for run_id in cleaning.runs:
         database.delete_run(run_id)
         database.delete_results_of(run_id)
+    if sharing is not None:
+        sharing.remove(cleaning.runs, cleaning.artifacts)
     database.forget_artifacts(cleaning.artifacts)
     with readable_os_errors(folder.path):
         for digest in cleaning.artifacts:

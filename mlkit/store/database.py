@@ -10,13 +10,17 @@ from typing import Any
 
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.store.artifacts import Marks
-from mlkit.store.results import Finding, Result, Results, artifact_row
+from mlkit.store.results import Finding, Result, artifact_row
 from mlkit.store.rows import attempt_rows, run_from_row, run_row, stage_from_row, stage_row
+from mlkit.store.shared_results import SharedResults
 
-__all__ = ["Database", "Finding", "Result"]
+__all__ = ["INSTANCES_PER_STAGE", "Database", "Finding", "Result"]
+
+INSTANCES_PER_STAGE = 1_000_000
+"""The places in a record that belong to one stage."""
 
 
-class Database(Results):
+class Database(SharedResults):
     """The whole file: results, and the records of runs with their stages and attempts."""
 
     def save_run(self, record: RunRecord) -> None:

@@ -1,0 +1,98 @@
+"""Read a run's record back from the document that stands in run.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mlkit.core.record import (
+    ArtifactRecord,
+    AttemptRecord,
+    ErrorRecord,
+    RunRecord,
+    StageRecord,
+)
+from mlkit.core.states import RunStatus, Status
+from mlkit.core.values import decode
+
+__all__ = ["last_moment", "moved", "moved_stage", "read_record", "read_stage", "stage_moment"]
+
+
+def read_record(document: Mapping[str, Any]) -> RunRecord:
+    """Undo `RunRecord.to_full_json`; the numbers of results are not in it."""
+    return RunRecord(
+        run_id=document["run_id"],
+        pipeline=document["pipeline"],
+        file=document["file"],
+        runs_dir=document["runs_dir"],
+        status=RunStatus(document["status"]),
+        started=document["started"],
+        ended=document["ended"],
+        parameters=decode(document["parameters"]),
+        options=decode(document["options"]),
+        edges={name: tuple(upstream) for name, upstream in document["edges"].items()},
+        warnings=tuple(document["warnings"]),
+        complete=document["complete"],
+        engine=document.get("engine"),
+        stages={name: read_stage(name, item) for name, item in document["stages"].items()},
+    )
+
+
+def read_stage(name: str, document: Mapping[str, Any]) -> StageRecord:
+    """Undo `StageRecord.to_json`; the number of its result is not in it."""
+    error = document["error"]
+    return StageRecord(
+        id=name,
+        stage=document["stage"],
+        status=Status(document["status"]),
+        reason=document["reason"],
+        started=document["started"],
+        ended=document["ended"],
+        history=tuple(AttemptRecord.from_json(item) for item in document["history"]),
+        artifacts={key: ArtifactRecord(**item) for key, item in document["artifacts"].items()},
+        parameters=decode(document["parameters"]),
+        inputs=decode(document["inputs"]),
+        error=None if error is None else ErrorRecord.from_json(error),
+        critical=document["critical"],
+        source_run=document["source_run"],
+        engine_task=document.get("engine_task"),
+    )
+
+
+def moved(record: RunRecord, runs_dir: str) -> RunRecord:
+    """The record as it reads in another runs folder: the paths in it lead there."""
+    stages = {
+        name: moved_stage(stage, record.runs_dir, runs_dir) for name, stage in record.stages.items()
+    }
+    return replace(record, runs_dir=runs_dir, stages=stages)
+
+
+def moved_stage(stage: StageRecord, old_dir: str, runs_dir: str) -> StageRecord:
+    """The record of a stage as it reads in another runs folder."""
+    if old_dir == runs_dir:
+        return stage
+    old = old_dir.rstrip("/") + "/"
+
+    def move(value: Any) -> Any:
+        if isinstance(value, str):
+            return f"{runs_dir}/{value[len(old) :]}" if value.startswith(old) else value
+        return [move(item) for item in value] if isinstance(value, list) else value
+
+    return replace(
+        stage,
+        artifacts={k: replace(a, path=move(a.path)) for k, a in stage.artifacts.items()},
+        inputs={key: move(value) for key, value in stage.inputs.items()},
+    )
+
+
+def last_moment(record: RunRecord) -> float:
+    """When something of a run changed last, in seconds since 1970."""
+    stages = [stage_moment(stage) for stage in record.stages.values()]
+    return max([record.started, record.ended or 0.0, *stages])
+
+
+def stage_moment(stage: StageRecord) -> float:
+    """When something of a stage changed last; 0 if it has not begun."""
+    moments = [stage.started, stage.ended, *(attempt.ended for attempt in stage.history)]
+    return max((moment for moment in moments if moment is not None), default=0.0)

@@ -1,0 +1,106 @@
+"""Where attempts run: a registry of executors, each imported when it is asked for.
+
+An executor is a class in a module of its own. It is made before anything runs, so that what is
+missing (a library, a cluster, a folder that its workers see) is a mistake found in time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from mlkit.errors import UsageError
+from mlkit.load.section import did_you_mean
+
+if TYPE_CHECKING:
+    from mlkit.driver.attempt import Job, Outcome
+    from mlkit.driver.context import Context
+    from mlkit.notebook.execution import OnCell
+
+__all__ = ["EXECUTORS", "AttemptExecutor", "Site", "cluster_size", "open_executor"]
+
+EXECUTORS = {
+    "threads": "mlkit.driver.executors.threads:ThreadsExecutor",
+    "dask": "mlkit.driver.executors.dask:DaskExecutor",
+}
+"""Each kind with its class: `threads`, or `KIND://ADDRESS`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What an executor may want to know before there is a run.
+
+    Parameters
+    ----------
+    runs_dir : Path
+        The runs folder of this machine.
+    pipeline_folder : Path
+        The folder of pipeline.yaml.
+    store_url : str, optional
+        The shared store.
+    """
+
+    runs_dir: Path
+    pipeline_folder: Path
+    store_url: str | None = None
+
+
+class AttemptExecutor(Protocol):
+    """Executes attempts somewhere."""
+
+    def __init__(self, address: str, site: Site) -> None:
+        """Connect; raises a `UsageError` where that cannot be done."""
+        ...
+
+    def attach(self, context: Context) -> None:
+        """Begin to work for a run."""
+        ...
+
+    def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
+        """Have an attempt made; `done` is called with its outcome, come what may."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; attempts under way have ended, or are given up."""
+        ...
+
+
+def open_executor(text: str, site: Site) -> AttemptExecutor:
+    """Make the executor that `--executor` names.
+
+    Parameters
+    ----------
+    text : str
+        `threads`, or `dask://HOST:PORT`.
+    site : Site
+        Where the run works.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind, or it cannot be reached.
+    """
+    kind, _, address = text.partition("://")
+    if kind not in EXECUTORS:
+        raise UsageError(f"there is no executor '{text}'", remedy=did_you_mean(kind, EXECUTORS))
+    module, _, name = EXECUTORS[kind].partition(":")
+    made: AttemptExecutor = getattr(importlib.import_module(module), name)(address, site)
+    return made
+
+
+def cluster_size(text: str) -> int:
+    """How many attempts a cluster can work on at once.
+
+    Raises
+    ------
+    UsageError
+        If there is no such executor, or it cannot be reached.
+    """
+    if not text.startswith("dask://"):
+        raise UsageError(f"there is no executor '{text}'", remedy=did_you_mean(text, EXECUTORS))
+    from mlkit.driver.executors.dask import count_threads
+
+    return count_threads(text.partition("://")[2])

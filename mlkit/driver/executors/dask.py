@@ -1,0 +1,250 @@
+"""Attempts on the workers of a Dask cluster, through its `concurrent.futures` interface."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlkit.core.record import ErrorRecord
+from mlkit.core.states import Status
+from mlkit.driver.attempt import Job, Outcome
+from mlkit.driver.context import Context
+from mlkit.driver.executors import Site
+from mlkit.driver.executors.dask_cluster import connected, inspected
+from mlkit.driver.executors.dask_task import Reply, Task, cancel, carry_out
+from mlkit.driver.executors.receiving import received
+from mlkit.errors import ExecutionError, MlkitError
+from mlkit.notebook.execution import OnCell
+from mlkit.planner.preload import modules_to_preload
+
+__all__ = ["DaskExecutor", "count_threads"]
+
+ALONE_FOR_S = 30.0
+"""How long a cluster may be without any worker before a run gives up."""
+
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(kw_only=True)
+class _Flight:
+    """An attempt under way."""
+
+    job: Job
+    on_cell: OnCell
+    done: Callable[[Outcome], None]
+    started: float
+    future: Future[Reply] | None = None
+    worker: str | None = None
+
+
+class DaskExecutor:
+    """Executes attempts on a cluster.
+
+    Parameters
+    ----------
+    address : str
+        `HOST:PORT` of the scheduler.
+    site : Site
+        Where the run works.
+
+    Raises
+    ------
+    UsageError
+        If the cluster cannot be reached, has no worker, or its workers see neither the runs folder
+        nor a store.
+    """
+
+    context: Context
+
+    def __init__(self, address: str, site: Site) -> None:
+        self.site = site
+        self._client = connected(address)
+        try:
+            self._is_shared = inspected(self._client, site)
+        except BaseException:
+            self._client.close()
+            raise
+        self._executor = self._client.get_executor(pure=False, retries=0)
+        self._topic = f"mlkit-{secrets.token_hex(8)}"
+        self._flights: dict[str, _Flight] = {}
+        self._lock = threading.Lock()
+        self._receiver = ThreadPoolExecutor(2, thread_name_prefix="mlkit-dask")
+        self._ended = threading.Event()
+
+    def attach(self, context: Context) -> None:
+        """Begin to work for a run: hear what workers tell, and see that there are any."""
+        self.context = context
+        self._preload = tuple(modules_to_preload(context.pipeline))
+        self._client.subscribe_topic(self._topic, self._hear)
+        self._unsubscribe = context.cancellation.subscribe(self._cancel_soon)
+        threading.Thread(target=self._look, name="mlkit-dask-look", daemon=True).start()
+
+    def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
+        """Hand an attempt to the cluster."""
+        token = secrets.token_hex(8)
+        flight = _Flight(job=job, on_cell=on_cell, done=done, started=self.context.clock.now())
+        with self._lock:
+            self._flights[token] = flight
+        try:
+            if not self._is_shared:
+                self.context.store.share(artifact.digest for artifact in job.inputs)
+            flight.future = self._executor.submit(carry_out, self._task(token, job))
+        except MlkitError as error:
+            self._settle(token, Status.FAILED, trouble=error)
+            return
+        flight.future.add_done_callback(lambda future: self._receiver.submit(
+            self._receive, token, future
+        ))  # fmt: skip
+
+    def _task(self, token: str, job: Job) -> Task:
+        own = {name: value for name, value in job.env.items() if name.startswith("MLKIT_")}
+        return Task(
+            token=token,
+            topic=self._topic,
+            job=replace(job, env=own),
+            kernel=self.context.options.kernel,
+            preload=self._preload,
+            store=str(self.context.runs.store),
+            store_url=self.site.store_url,
+            is_shared=self._is_shared,
+        )
+
+    def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Take in what a worker tells of an attempt."""
+        told = event[1]
+        flight = self._flights.get(told["token"])
+        if flight is None:
+            return
+        if "worker" in told:
+            flight.worker = told["worker"]
+        else:
+            flight.on_cell(told["cell"], told["cells"])
+
+    def _receive(self, token: str, future: Future[Reply]) -> None:
+        """Take in the end of an attempt."""
+        with self._lock:
+            flight = self._flights.get(token)
+        if flight is None:
+            return
+        if future.cancelled():
+            self._lost(token)
+            return
+        error = future.exception()
+        if error is not None:
+            self._failed(token, error)
+            return
+        try:
+            outcome = received(future.result(), flight.job, self.context.store)
+        except MlkitError as trouble:
+            self._settle(token, Status.FAILED, trouble=trouble)
+            return
+        self._deliver(token, outcome)
+
+    def _lost(self, token: str) -> None:
+        if self.context.cancellation.requested:
+            self._settle(token, Status.CANCELLED)
+            return
+        self._settle(token, Status.FAILED, trouble=_gone("the Dask cluster has lost an attempt"))
+
+    def _failed(self, token: str, error: BaseException) -> None:
+        """Of Dask's own errors, a worker that died is the notebook's bad luck; others are ours."""
+        name = type(error).__name__
+        kind = "DeadKernel" if name == "KilledWorker" else name
+        message = self.context.scrubber.text(str(error))
+        if isinstance(error, MlkitError):
+            self._settle(token, Status.FAILED, trouble=error)
+            return
+        bases = (f"mlkit.{kind if kind == 'DeadKernel' else 'Internal'}",)
+        record = ErrorRecord(type=kind, message=message, bases=bases)
+        self._settle(token, Status.FAILED, error=record)
+
+    def _settle(
+        self,
+        token: str,
+        status: Status,
+        error: ErrorRecord | None = None,
+        trouble: MlkitError | None = None,
+    ) -> None:
+        flight = self._flights.get(token)
+        if flight is None:
+            return
+        if trouble is not None:
+            error = ErrorRecord(type=type(trouble).__name__, message=str(trouble))
+        self._deliver(
+            token,
+            Outcome(
+                job=flight.job,
+                status=status,
+                started=flight.started,
+                ended=self.context.clock.now(),
+                error=error,
+                trouble=trouble,
+            ),
+        )
+
+    def _deliver(self, token: str, outcome: Outcome) -> None:
+        with self._lock:
+            flight = self._flights.pop(token, None)
+        if flight is not None:
+            flight.done(outcome)
+
+    def _cancel_soon(self) -> None:
+        threading.Thread(target=self._cancel, name="mlkit-dask-cancel", daemon=True).start()
+
+    def _cancel(self) -> None:
+        """Have workers end what they carry out, and take back what none has begun."""
+        with self._lock:
+            flights = dict(self._flights)
+        for flight in flights.values():
+            if flight.worker is None and flight.future is not None:
+                flight.future.cancel()
+        begun = [token for token, flight in flights.items() if flight.worker is not None]
+        if begun:
+            self._client.run(cancel, begun, on_error="ignore")
+
+    def _look(self) -> None:
+        """Give up when the cluster has gone, or has been without workers for long."""
+        alone_since: float | None = None
+        while not self._ended.wait(LOOK_EVERY_S):
+            reached = self._client.status == "running"
+            workers = self._client.scheduler_info(n_workers=-1)["workers"] if reached else {}
+            if workers:
+                alone_since = None
+                continue
+            alone_since = alone_since or time.monotonic()
+            if time.monotonic() - alone_since > ALONE_FOR_S and self._flights:
+                fact = "has no worker left" if reached else "does not answer any more"
+                for token in list(self._flights):
+                    trouble = _gone(f"the Dask cluster {fact}")
+                    self._settle(token, Status.FAILED, trouble=trouble)
+
+    def close(self) -> None:
+        """Take back what was not begun, and leave the cluster."""
+        self._ended.set()
+        if hasattr(self, "context"):
+            self._unsubscribe()
+        self._receiver.shutdown(wait=False)
+        self._client.close()
+
+
+def _gone(fact: str) -> ExecutionError:
+    return ExecutionError(
+        fact,
+        remedy="What was finished is kept: 'mlkit resume RUN' goes on when the cluster is there, "
+        "or with --executor threads",
+    )
+
+
+def count_threads(address: str) -> int:
+    """How many threads the workers of a cluster have together."""
+    client = connected(address)
+    try:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        return max(1, sum(int(worker["nthreads"]) for worker in workers.values()))
+    finally:
+        client.close()

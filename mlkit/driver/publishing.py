@@ -1,0 +1,162 @@
+"""Send what a run ends to where other machines find it: results to the store, the folder after."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.scrubbing import Scrubber
+from mlkit.errors import MlkitError
+from mlkit.store.folder import RunFolder
+from mlkit.store.leases import held
+from mlkit.store.mirror import Mirror
+from mlkit.store.writing import json_text
+
+if TYPE_CHECKING:
+    from mlkit.store.sharing import Sharing
+
+__all__ = ["Publisher", "published"]
+
+_RECORD_EVERY_S = 2.0
+
+
+class Run(Protocol):
+    """What a publisher wants to know of a run under way."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether other processes work on the same run."""
+        ...
+
+    def snapshot(self) -> RunRecord:
+        """The run's record as it stands."""
+        ...
+
+    @property
+    def record(self) -> RunRecord:
+        """The run's record as it began."""
+        ...
+
+    @property
+    def scrubber(self) -> Scrubber:
+        """What must not appear."""
+        ...
+
+
+class Publisher:
+    """Sends the ends of one run's stages; used by the driver's own thread.
+
+    What is committed here is sent afterwards, so a store that breaks away loses nothing that has
+    ended: whoever resumes the run sends the rest.
+
+    Parameters
+    ----------
+    sharing : Sharing
+        The shared side of the runs folder.
+    folder : RunFolder
+        The run's folder.
+    deep : bool
+        Read what stands in the store already, and replace it where it is damaged.
+    """
+
+    def __init__(self, sharing: Sharing, folder: RunFolder, *, deep: bool = False) -> None:
+        self.sharing = sharing
+        self.folder = folder
+        self.deep = deep
+        self._broken = False
+        self._written = float("-inf")
+        self._mirror = None if sharing.runs is None else Mirror(folder, sharing.runs)
+
+    def begin(self, run: Run) -> None:
+        """Send the record of a run that begins, or goes on."""
+        with self._watched():
+            if self._mirror is not None and not run.joins:
+                self._mirror.send((), frozenset(), _document(run, run.snapshot()))
+
+    def ended(self, stage: StageRecord, run: Run) -> None:
+        """Send the end of a stage: artifacts, the result's record, then its part of the folder.
+
+        Parameters
+        ----------
+        stage : StageRecord
+            The stage or instance.
+        run : Run
+            Gives the run as it stands; its record is sent every few seconds. Of a run that others
+            work on too, the record is sent at the end only, and the stage's own at once.
+        """
+        with self._watched():
+            if stage.result is not None:
+                self.sharing.index.share(stage.result, deep=self.deep)
+            if self._mirror is None:
+                return
+            record = None
+            if run.joins:
+                told = {"id": stage.id, "runs_dir": run.record.runs_dir, "record": stage.to_json()}
+                self._mirror.send_stage(stage.id, _bytes(run.scrubber.value(told)))
+            elif time.monotonic() - self._written >= _RECORD_EVERY_S:
+                self._written, record = time.monotonic(), _document(run, run.snapshot())
+            self._mirror.send((self.folder.stage(stage.id),), _artifacts([stage]), record)
+
+    def finish(self, run: Run, record: RunRecord) -> None:
+        """Send whatever was not sent, the record last; nothing where the store has broken away."""
+        if self._mirror is not None and not self._broken:
+            self._mirror.finish(_artifacts(record.stages.values()), _document(run, record))
+
+    def take_in(self, run: Run) -> bool:
+        """Take in what others have ended in the same run meanwhile; whether there was any."""
+        return not self._broken and self.sharing.take_in_stages(run.record.run_id)
+
+    def close(self) -> None:
+        """End what works in the background."""
+        if self._mirror is not None:
+            self._mirror.close()
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except MlkitError:
+            self._broken = True
+            raise
+
+
+def _artifacts(stages: Iterable[StageRecord]) -> frozenset[Path]:
+    return frozenset(Path(item.path) for stage in stages for item in stage.artifacts.values())
+
+
+def _document(run: Run, record: RunRecord) -> bytes:
+    return _bytes(run.scrubber.value(record.to_full_json()))
+
+
+def _bytes(document: Any) -> bytes:
+    return json_text(document).encode("utf-8", "backslashreplace")
+
+
+@contextlib.contextmanager
+def published(
+    sharing: Sharing | None, folder: RunFolder, *, deep: bool, shared: bool
+) -> Iterator[Publisher | None]:
+    """Hold a run's lease, and give who sends what it ends; None where there is no URL.
+
+    Parameters
+    ----------
+    sharing : Sharing, optional
+        The shared side of the runs folder.
+    folder : RunFolder
+        The run's folder.
+    deep : bool
+        As for `Publisher`.
+    shared : bool
+        Whether others work on the same run.
+    """
+    if sharing is None:
+        yield None
+        return
+    with held(sharing.store.remote, folder.path.name, sharing.folder.path, shared=shared):
+        publisher = Publisher(sharing, folder, deep=deep)
+        with contextlib.closing(publisher):
+            yield publisher

@@ -1,0 +1,209 @@
+"""Runs that other machines have made: their records into the database, their files when wanted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
+from mlkit.core.record_reading import (
+    last_moment,
+    moved,
+    moved_stage,
+    read_record,
+    read_stage,
+    stage_moment,
+)
+from mlkit.store.database import INSTANCES_PER_STAGE, Database
+from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
+from mlkit.store.mirror import INDEX, STAGES
+from mlkit.store.remote import Entry, Remote
+from mlkit.store.shared import SharedStore
+from mlkit.store.writing import write_json
+
+__all__ = ["fetch_artifacts", "fetch_files", "take_in_runs", "take_in_stages"]
+
+_SEEN = ".seen.json"
+
+
+def take_in_runs(
+    folder: RunsFolder, database: Database, remote: Remote, only: str | None = None
+) -> None:
+    """Bring the records of runs up to date that were made, or went on, elsewhere.
+
+    Parameters
+    ----------
+    folder : RunsFolder
+        The working copy.
+    database : Database
+        Its database; it knows the results that the store has.
+    remote : Remote
+        The runs folder behind the URL.
+    only : str, optional
+        The one run that matters.
+    """
+    seen = _Seen(folder.path / _SEEN)
+    entries = [e for e in remote.entries(INDEX) if only in (None, e.name.partition("/")[2])]
+    changed = [entry.name.partition("/")[2] for entry in seen.news(entries)]
+    found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
+    for name, data in found.items():
+        run_id = name.partition("/")[0]
+        record = moved(read_record(json.loads(data)), str(folder.path))
+        if record.run_id == run_id:
+            _take_in(folder, database, record)
+            take_in_stages(folder, database, remote, run_id, anew=True)
+    seen.keep(entries)
+
+
+class _Seen:
+    """Which versions of files were taken in already."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.marks: dict[str, str] = {}
+        if path.is_file():
+            self.marks = json.loads(path.read_text(encoding="utf-8"))
+
+    def news(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those that were written since."""
+        return [entry for entry in entries if self.marks.get(entry.name) != entry.mark]
+
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Remember these versions."""
+        marks = {**self.marks, **{entry.name: entry.mark for entry in entries}}
+        if marks != self.marks:
+            self.marks = marks
+            write_json(marks, self.path)
+
+
+def _take_in(folder: RunsFolder, database: Database, record: RunRecord) -> None:
+    """Keep a record, unless what is here is as new or a process of this machine works on it."""
+    own = database.load_run(record.run_id)
+    place = folder.run(record.run_id)
+    if own is not None and (last_moment(own) >= last_moment(record) or place.is_alive()):
+        return
+    for rank, stage in enumerate(record.stages.values()):
+        _save_stage(database, record, stage, rank)
+    database.keep_stages(record.run_id, record.stages)
+    database.save_run(record)
+    with readable_os_errors(place.path):
+        place.path.mkdir(parents=True, exist_ok=True)
+    write_json(record.to_full_json(), place.record)
+    _point_latest(folder, database, record)
+
+
+def _save_stage(database: Database, run: RunRecord, stage: StageRecord, rank: int) -> None:
+    order = {name: number for number, name in enumerate(run.edges)}
+    place = order.get(stage.stage, 0) * INSTANCES_PER_STAGE + rank
+    database.save_stage(run.run_id, _with_result(database, run, stage), place)
+
+
+def take_in_stages(
+    folder: RunsFolder, database: Database, remote: Remote, run_id: str, *, anew: bool = False
+) -> bool:
+    """Take in the stages that other machines have ended in a run that several work on.
+
+    Parameters
+    ----------
+    folder : RunsFolder
+        The working copy.
+    database : Database
+        Its database, which knows the run.
+    remote : Remote
+        The runs folder behind the URL.
+    run_id : str
+        The run.
+    anew : bool
+        Read also what was read before.
+
+    Returns
+    -------
+    bool
+        Whether there was anything new.
+    """
+    entries = remote.entries(f"{run_id}/{STAGES}")
+    if not entries:
+        return False
+    seen = _Seen(folder.path / _SEEN)
+    run = database.load_run(run_id)
+    assert run is not None
+    wanted = entries if anew else seen.news(entries)
+    news = False
+    for data in remote.read_all(entry.name for entry in wanted).values():
+        told = json.loads(data)
+        stage = read_stage(told["id"], told["record"])
+        own = run.stages.get(stage.id)
+        if own is None or stage_moment(own) < stage_moment(stage):
+            moved_here = moved_stage(stage, told["runs_dir"], str(folder.path))
+            _save_stage(database, run, moved_here, len(run.stages))
+            news = True
+    seen.keep(entries)
+    return news
+
+
+def _with_result(database: Database, run: RunRecord, stage: StageRecord) -> StageRecord:
+    outputs = {name: artifact.digest for name, artifact in stage.artifacts.items()}
+    source = stage.source_run or run.run_id
+    return replace(stage, result=database.result_of(run.pipeline, stage.id, source, outputs))
+
+
+def _point_latest(folder: RunsFolder, database: Database, record: RunRecord) -> None:
+    if not (record.complete and record.ok):
+        return
+    newest = folder.latest_id()
+    shown = None if newest is None else database.load_run(newest)
+    if shown is None or shown.started <= record.started:
+        folder.set_latest(record.run_id)
+
+
+def fetch_files(folder: RunsFolder, remote: Remote, store: SharedStore, record: RunRecord) -> None:
+    """Fetch a run's notebooks, logs and artifacts, as far as they are not here.
+
+    A damaged or lost artifact stays absent; whoever needs it will say so.
+    """
+    place = folder.run(record.run_id)
+    with readable_os_errors(place.path):
+        for entry in remote.entries(record.run_id):
+            target = place.path / Path(entry.name).relative_to(record.run_id)
+            wanted = _is_within(target, place.path) and target != place.record
+            if wanted and not _is_here(target, entry.size_bytes):
+                _fetch(remote, entry.name, target)
+    fetch_artifacts(
+        place, store, (a for stage in record.stages.values() for a in stage.artifacts.values())
+    )
+
+
+def fetch_artifacts(
+    place: RunFolder, store: SharedStore, artifacts: Iterable[ArtifactRecord]
+) -> None:
+    """Fetch artifacts to where a run's records say that they stand, unless they are there."""
+    with readable_os_errors(place.path):
+        for artifact in artifacts:
+            copy = Path(artifact.path)
+            absent = _is_within(copy, place.path) and not copy.exists()
+            if absent and store.is_whole(artifact.digest, None, deep=False):
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                store.place(artifact.digest, copy)
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether a path that somebody else wrote down leads into a folder, and nowhere else."""
+    return path.is_relative_to(folder) and ".." not in path.parts
+
+
+def _is_here(target: Path, size_bytes: int) -> bool:
+    return target.is_file() and target.stat().st_size == size_bytes
+
+
+def _fetch(remote: Remote, name: str, target: Path) -> None:
+    """Fetch one file, in one piece."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".part-{target.name[-80:]}")
+    try:
+        if remote.download(name, aside):
+            shutil.move(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,172 @@
+"""Who works on a store now: a file for each run that is alive, renewed while it lives.
+
+Locks of this machine's file system reach no other machine. A lease that was not renewed for a
+while belongs to a run that is dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlkit.errors import StoreError, UsageError
+from mlkit.store.remote import Remote
+
+__all__ = ["CLEANING", "Holder", "held", "holders"]
+
+FOLDER = ".leases"
+CLEANING = "cleaning"
+EVERY_S = 20.0
+DEAD_AFTER_S = 90.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who holds a lease.
+
+    Parameters
+    ----------
+    name : str
+        The run, or `cleaning`.
+    token : str
+        Which of its holders.
+    host, folder : str
+        The machine, and the runs folder there.
+    shared : bool
+        Whether it works on the run together with others.
+    age_s : float
+        How long ago it was renewed.
+    """
+
+    name: str
+    token: str
+    host: str
+    folder: str
+    shared: bool
+    age_s: float
+
+    def is_here(self, folder: Path) -> bool:
+        """Whether it is this runs folder, whose own locks know better."""
+        return (self.host, self.folder) == (socket.gethostname(), str(folder))
+
+
+def holders(remote: Remote) -> list[Holder]:
+    """Everybody whose lease was renewed of late."""
+    names = [entry.name for entry in remote.entries(FOLDER)]
+    found = []
+    for path, data in remote.read_all(names).items():
+        name, _, token = path.removeprefix(FOLDER + "/").rpartition("/")
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            told = json.loads(data)
+            holder = Holder(
+                name=name,
+                token=token,
+                host=told["host"],
+                folder=told["folder"],
+                shared=told["shared"],
+                age_s=max(0.0, time.time() - float(told["time"])),
+            )
+            if holder.age_s < DEAD_AFTER_S:
+                found.append(holder)
+    return found
+
+
+@contextlib.contextmanager
+def held(remote: Remote, name: str, folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lease, and renew it until the end.
+
+    Parameters
+    ----------
+    remote : Remote
+        The store.
+    name : str
+        The run, or `cleaning`.
+    folder : Path
+        The runs folder of this machine.
+    shared : bool
+        Whether others may work on the same run.
+
+    Raises
+    ------
+    UsageError
+        If another machine works on that run, or the store is being cleaned from there.
+    """
+    lease = _Lease(remote, name, folder, shared=shared)
+    lease.write()
+    try:
+        lease.refuse_others()
+        lease.start()
+        yield
+    finally:
+        lease.end()
+
+
+class _Lease:
+    """One lease, renewed by a thread."""
+
+    def __init__(self, remote: Remote, name: str, folder: Path, *, shared: bool) -> None:
+        self.remote = remote
+        self.name = name
+        self.folder = folder
+        self.shared = shared
+        self.token = secrets.token_hex(6)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="mlkit-lease", daemon=True)
+
+    def write(self) -> None:
+        told = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "folder": str(self.folder),
+            "shared": self.shared,
+            "time": time.time(),
+        }
+        self.remote.write(f"{FOLDER}/{self.name}/{self.token}", json.dumps(told).encode())
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _renew(self) -> None:
+        while not self._ended.wait(EVERY_S):
+            with contextlib.suppress(StoreError):  # the run itself will say that the store is gone
+                self.write()
+
+    def end(self) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with contextlib.suppress(StoreError):  # it ages away where the store is gone
+            self.remote.remove([f"{FOLDER}/{self.name}/{self.token}"])
+
+    def refuse_others(self) -> None:
+        """Written first and asked then, of two who begin at once at least one sees the other."""
+        for holder in holders(self.remote):
+            if holder.token == self.token:
+                continue
+            if holder.name == CLEANING:
+                raise UsageError(
+                    f"the store is being cleaned from {holder.host}",
+                    self.remote.url,
+                    remedy="Try again when 'mlkit clean' has ended there",
+                )
+            if self.name == CLEANING:
+                raise UsageError(
+                    f"run {holder.name} is alive on {holder.host}",
+                    self.remote.url,
+                    remedy="Clean when it has ended",
+                )
+            together = self.shared and holder.shared
+            if holder.name == self.name and not together and not holder.is_here(self.folder):
+                raise UsageError(
+                    f"run {self.name} is alive on {holder.host}: its last sign came "
+                    f"{holder.age_s:.0f} s ago",
+                    remedy="Wait until it has ended, or stop it there first",
+                )

@@ -1,0 +1,190 @@
+"""A folder behind a URL, by fsspec: whole files in, whole files out, never half of one.
+
+On an object store a file appears when all of its bytes are there. Elsewhere it is written aside and
+renamed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import StoreError, UsageError
+from mlkit.store.remote_errors import readable_store_errors
+
+__all__ = ["Entry", "Remote"]
+
+WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "memory"})
+"""Stores in which a file is visible only once it is complete."""
+
+_AT_ONCE = 8
+_PART = ".part-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A file behind the URL.
+
+    Parameters
+    ----------
+    name : str
+        Its path below the URL.
+    size_bytes : int
+        Its size.
+    mark : str
+        Another one whenever the file was written anew.
+    """
+
+    name: str
+    size_bytes: int
+    mark: str
+
+
+class Remote:
+    """A folder behind a URL; usable from several threads.
+
+    Parameters
+    ----------
+    url : str
+        Such as `s3://bucket/prefix`; credentials and endpoint come from the environment, as the
+        store's own tools take them.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.protocol = url.partition("://")[0].lower()
+        with readable_store_errors(url):
+            from fsspec.core import url_to_fs
+
+            self._fs, root = url_to_fs(url, **_settings(self.protocol))
+        self._root = str(root).rstrip("/")
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def check(self, *, writes: bool) -> None:
+        """See that the place can be used, before anything depends on it.
+
+        Raises
+        ------
+        UsageError
+            If it cannot.
+        """
+        try:
+            with readable_store_errors(self.url):
+                if writes:
+                    name = f".probe-{secrets.token_hex(6)}"
+                    self.write(name, b"probe")
+                    self.remove([name])
+                else:
+                    self._fs.find(self._path(".leases"))
+                    self._see_bucket()
+        except StoreError as error:
+            raise UsageError(error.message, error.file, remedy=error.remedy) from error
+
+    def _see_bucket(self) -> None:
+        """An object store lists nothing in a bucket that is not there, and does not say so."""
+        if self.protocol in WHOLE and self.protocol != "memory":
+            self._fs.ls(self._root.partition("/")[0])
+
+    def size(self, name: str) -> int | None:
+        """The size of a file in bytes; None if there is none."""
+        with readable_store_errors(self.url):
+            try:
+                info: Mapping[str, Any] = self._fs.info(self._path(name))
+            except FileNotFoundError:
+                return None
+            return int(info["size"]) if info["type"] == "file" else None
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file; None if there is none."""
+        with readable_store_errors(self.url):
+            try:
+                return bytes(self._fs.cat_file(self._path(name)))
+            except FileNotFoundError:
+                return None
+
+    def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of many files, several at once; those that are gone are absent."""
+        wanted = list(names)
+        if not wanted:
+            return {}
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mlkit-store") as pool:
+            found = dict(zip(wanted, pool.map(self.read, wanted), strict=True))
+        return {name: data for name, data in found.items() if data is not None}
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file in one piece."""
+        with readable_store_errors(self.url):
+            if self.protocol in WHOLE:
+                self._fs.pipe_file(self._path(name), data)
+                return
+            aside = self._path(f"{_PART}{secrets.token_hex(8)}")
+            self._fs.pipe_file(aside, data)
+            self._fs.mv(aside, self._path(name))
+
+    def upload(self, file: Path, name: str) -> None:
+        """Put a local file there, in one piece."""
+        with readable_store_errors(self.url):
+            if self.protocol in WHOLE:
+                self._fs.put_file(str(file), self._path(name))
+                return
+            aside = self._path(f"{_PART}{secrets.token_hex(8)}")
+            self._fs.put_file(str(file), aside)
+            self._fs.mv(aside, self._path(name))
+
+    def download(self, name: str, to: Path) -> bool:
+        """Fetch a file to a new local one; whether it was there."""
+        with readable_store_errors(self.url):
+            try:
+                self._fs.get_file(self._path(name), str(to))
+            except FileNotFoundError:
+                return False
+            return True
+
+    def entries(self, folder: str = "") -> list[Entry]:
+        """Every file below a folder, in order; parts that writers left behind are none."""
+        with readable_store_errors(self.url):
+            base = self._path(folder).rstrip("/")
+            found: Mapping[str, Mapping[str, Any]] = self._fs.find(base, detail=True)
+        cut = len(self._root) + 1
+        entries = [
+            Entry(name=path[cut:], size_bytes=int(info["size"]), mark=_mark(info))
+            for path, info in sorted(found.items())
+            if path.startswith(base + "/") and info["type"] == "file"
+        ]
+        return [entry for entry in entries if not entry.name.startswith(_PART)]
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files; those that are gone already are no error."""
+        with readable_store_errors(self.url):
+            for name in names:
+                try:
+                    self._fs.rm_file(self._path(name))
+                except FileNotFoundError:
+                    continue
+
+
+def _settings(protocol: str) -> dict[str, Any]:
+    """What the file systems are told: no stale listings, and no waiting for minutes."""
+    if protocol in ("file", "local"):
+        return {"auto_mkdir": True}
+    shared: dict[str, Any] = {"use_listings_cache": False}
+    if protocol in ("s3", "s3a"):
+        shared["config_kwargs"] = {
+            "connect_timeout": 10,
+            "read_timeout": 60,
+            "retries": {"max_attempts": 2, "mode": "standard"},
+        }
+    return shared
+
+
+def _mark(info: Mapping[str, Any]) -> str:
+    for key in ("ETag", "etag", "generation", "mtime", "LastModified", "updated", "created"):
+        if key in info:
+            return f"{info['size']}:{info[key]}"
+    return str(info["size"])

@@ -1,0 +1,102 @@
+"""A Dask cluster on this machine: a scheduler and workers, each a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.remote import free_port
+
+__all__ = ["Cluster", "cluster"]
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """A scheduler with its workers.
+
+    Parameters
+    ----------
+    address : str
+        `HOST:PORT` of the scheduler.
+    folder : Path
+        Where workers keep their files.
+    """
+
+    address: str
+    folder: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def executor(self) -> str:
+        """What `--executor` is given."""
+        return f"dask://{self.address}"
+
+    @property
+    def workers(self) -> list[subprocess.Popen[bytes]]:
+        """The workers, oldest first."""
+        return self.processes[1:]
+
+    def start(self, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+        """Start the scheduler or a worker."""
+        self.processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
+                env={**os.environ, **(environ or {})},
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=(self.folder / f"{len(self.processes)}.log").open("wb"),
+                start_new_session=True,
+            )
+        )
+
+    def add_worker(self, environ: Mapping[str, str] | None = None) -> None:
+        """Start a worker with one thread."""
+        options = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--memory-limit", "0")
+        place = ("--local-directory", str(self.folder / f"w{len(self.processes)}"))
+        self.start("worker", f"tcp://{self.address}", *options, *place, environ=environ)
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until so many workers are there."""
+        from distributed import Client
+
+        with Client(f"tcp://{self.address}", timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=60)
+
+    def kill_worker(self, number: int) -> None:
+        """End a worker without warning."""
+        os.kill(self.workers[number].pid, signal.SIGKILL)
+        self.workers[number].wait()
+
+
+@contextlib.contextmanager
+def cluster(
+    folder: Path, workers: int = 2, environ: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
+    """Start a scheduler and workers; they are ended with the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    made = Cluster(address=f"127.0.0.1:{port}", folder=folder)
+    try:
+        made.start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+        for _ in range(workers):
+            made.add_worker(environ)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                made.wait_for_workers(workers)
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the cluster did not start"
+        yield made
+    finally:
+        for process in made.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
