@@ -66,7 +66,9 @@ class Cluster:
         """Wait until so many workers are there."""
         from distributed import Client
 
-        with Client(f"tcp://{self.address}", timeout=60, set_as_default=False) as client:
+        with Client(  # type: ignore[no-untyped-call] # Dask is partly untyped
+            f"tcp://{self.address}", timeout=60, set_as_default=False
+        ) as client:
             client.wait_for_workers(count, timeout=60)
 
     def kill_worker(self, number: int) -> None:

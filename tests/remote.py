@@ -44,9 +44,9 @@ class S3:
 
     def client(self) -> Any:
         """A plain client, which shares no code with what is tested."""
-        import botocore.session
+        import importlib
 
-        session = botocore.session.get_session()
+        session = importlib.import_module("botocore.session").get_session()
         return session.create_client(
             "s3",
             endpoint_url=self.endpoint,

@@ -12,11 +12,10 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.errors import MlkitError
 from mlkit.store.folder import RunFolder
-from mlkit.store.leases import held
-from mlkit.store.mirror import Mirror
 from mlkit.store.writing import json_text
 
 if TYPE_CHECKING:
+    from mlkit.store.mirror import Mirror
     from mlkit.store.sharing import Sharing
 
 __all__ = ["Publisher", "published"]
@@ -69,7 +68,11 @@ class Publisher:
         self.deep = deep
         self._broken = False
         self._written = float("-inf")
-        self._mirror = None if sharing.runs is None else Mirror(folder, sharing.runs)
+        self._mirror: Mirror | None = None
+        if sharing.runs is not None:
+            from mlkit.store.mirror import Mirror
+
+            self._mirror = Mirror(folder, sharing.runs)
 
     def begin(self, run: Run) -> None:
         """Send the record of a run that begins, or goes on."""
@@ -156,6 +159,8 @@ def published(
     if sharing is None:
         yield None
         return
+    from mlkit.store.leases import held
+
     with held(sharing.store.remote, folder.path.name, sharing.folder.path, shared=shared):
         publisher = Publisher(sharing, folder, deep=deep)
         with contextlib.closing(publisher):

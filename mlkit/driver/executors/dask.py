@@ -120,9 +120,8 @@ class DaskExecutor:
         flight = self._flights.get(told["token"])
         if flight is None:
             return
-        if "worker" in told:
-            flight.worker = told["worker"]
-        else:
+        flight.worker = told["worker"]
+        if "cell" in told:
             flight.on_cell(told["cell"], told["cells"])
 
     def _receive(self, token: str, future: Future[Reply]) -> None:

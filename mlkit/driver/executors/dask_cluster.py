@@ -34,7 +34,7 @@ def connected(address: str) -> Any:
             f"--executor dask:// needs Dask ({error})", remedy="pip install 'mlkit[dask]'"
         ) from error
     try:
-        return Client(
+        return Client(  # type: ignore[no-untyped-call] # Dask is partly untyped
             f"tcp://{address}", timeout=ANSWER_WITHIN_S, name="mlkit", set_as_default=False
         )
     except (OSError, ValueError) as error:

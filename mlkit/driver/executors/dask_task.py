@@ -113,10 +113,10 @@ def cancel(tokens: Iterable[str]) -> None:
 
 def carry_out(task: Task) -> Reply:
     """Carry out an attempt, unless another worker had begun it and died over it."""
-    from distributed import Event, get_client, get_worker
+    from distributed import get_worker
 
     worker, started = get_worker(), time.time()
-    begun = Event(f"mlkit-{task.token}", client=get_client(timeout=30))
+    begun = _event(task.token)
     if begun.is_set():
         return Reply(outcome=_died(task.job, started))
     begun.set()
@@ -138,10 +138,18 @@ def carry_out(task: Task) -> Reply:
         _running.pop(task.token, None)
 
 
-def _key() -> str:
-    from distributed.worker import thread_state
+def _event(token: str) -> Any:
+    """What the whole cluster knows of an attempt: whether it was begun."""
+    from distributed import Event, get_client
 
-    return str(thread_state.key)
+    return Event(f"mlkit-{token}", client=get_client(timeout=30))  # type: ignore[no-untyped-call] # Dask is partly untyped
+
+
+def _key() -> str:
+    """The name of the task that this thread carries out."""
+    import distributed.worker
+
+    return str(distributed.worker.thread_state.key)  # type: ignore[attr-defined] # Dask is partly typed
 
 
 def _died(job: Job, started: float) -> Outcome:

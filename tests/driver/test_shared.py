@@ -1,0 +1,299 @@
+"""Runs folders behind a URL, seen from several machines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit import find_run, list_runs, plan, resume
+from mlkit.api import clean
+from mlkit.errors import StoreError, UsageError
+from mlkit.store import leases
+from mlkit.store.remote import Remote
+from mlkit.store.urls import working_copy
+from mlkit.testing import (
+    FakeRunner,
+    Raises,
+    Sketch,
+    chain,
+    diamond,
+    dynamic_map,
+    run_fake,
+    write_pipeline,
+)
+from mlkit.testing.running import fake_services
+from tests.driver.conftest import Machine
+
+WHOLE = "bottom(left(top()),right(top()))"
+
+
+def _ran(file: Path, url: str, **options: Any) -> list[str]:
+    runner = FakeRunner()
+    assert run_fake(file, runs_dir=url, runner=runner, **options).status == "succeeded"
+    return runner.stages
+
+
+def test_another_machine_reuses_everything(url: str, on: Machine, tmp_path: Path) -> None:
+    """With nothing but the URL: results, artifacts under their names, and the run's files."""
+    file = diamond(tmp_path / "p")
+    first = run_fake(file, runs_dir=url)
+    assert _ran(file, url) == []
+    on("two")
+    assert {f.action for f in plan(file, runs_dir=url).values()} == {"reuse"}
+    assert not list(working_copy(url).glob("store/??/*"))
+    assert _ran(file, url) == []
+    assert list_runs(url)[0].run_id == first.run_id
+    there = find_run(first.run_id, url, files=True)
+    assert there.runs_dir == str(working_copy(url))
+    assert Path(there.stages["bottom"].outputs["out"]).read_text() == WHOLE
+    assert (working_copy(url) / first.run_id / "bottom" / "notebook.ipynb").is_file()
+    assert find_run("latest", url).run_id == list_runs(url)[-1].run_id
+
+
+def test_a_change_runs_what_it_reaches_and_going_back_reuses(
+    place: str, on: Machine, tmp_path: Path
+) -> None:
+    """Fingerprints mean the same on every machine."""
+    file = chain(tmp_path / "p", 3)
+    run_fake(file, runs_dir=place)
+    on("two")
+    notebook = tmp_path / "p" / "s2.ipynb"
+    before = notebook.read_text()
+    notebook.write_text(before.replace('"source": "', '"source": "# changed\\n'))
+    assert _ran(file, place) == ["s2"]
+    notebook.write_text(before)
+    on("one")
+    assert _ran(file, place) == []
+
+
+def test_a_store_alone_shares_results_between_runs_folders(place: str, tmp_path: Path) -> None:
+    """The runs stay where they are; only artifacts and results travel."""
+    file = diamond(tmp_path / "p")
+    run_fake(file, runs_dir=tmp_path / "a", store=place)
+    runner = FakeRunner()
+    again = run_fake(file, runs_dir=tmp_path / "b", store=place, runner=runner)
+    assert runner.stages == []
+    assert Path(again.stages["bottom"].outputs["out"]).read_text() == WHOLE
+    alone = FakeRunner()
+    run_fake(file, runs_dir=tmp_path / "c", runner=alone)
+    assert len(alone.stages) == 4
+    assert not (tmp_path / "a" / ".remote.json").exists()
+
+
+def test_earlier_results_of_a_folder_are_sent_when_they_are_reused(
+    place: str, tmp_path: Path
+) -> None:
+    """A store that comes later is filled as runs need it."""
+    file = chain(tmp_path / "p", 2)
+    run_fake(file, runs_dir=tmp_path / "a")
+    run_fake(file, runs_dir=tmp_path / "a", store=place)
+    runner = FakeRunner()
+    run_fake(file, runs_dir=tmp_path / "b", store=place, runner=runner)
+    assert runner.stages == []
+
+
+def _artifacts(url: str) -> list[str]:
+    entries = Remote(url).entries()
+    return [e.name for e in entries if "/store/" in f"/{e.name}" and "results" not in e.name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [("place", "cut"), ("place", "same size"), ("place", "gone"), ("bucket", "same size")],
+)
+def test_damage_behind_the_url_is_found_and_rebuilt(
+    request: pytest.FixtureRequest, on: Machine, tmp_path: Path, kind: str, damage: str
+) -> None:
+    """What arrives is checked by digest; the machine that has it whole sends it with --verify."""
+    url: str = request.getfixturevalue(kind)
+    file = chain(tmp_path / "p", 2)
+    run_fake(file, runs_dir=url)
+    remote = Remote(url)
+    (name, *_) = _artifacts(url)
+    whole = remote.read(name)
+    assert whole is not None
+    if damage == "gone":
+        remote.remove([name])
+    else:
+        remote.write(name, whole[:-1] if damage == "cut" else whole[:-1] + b"?")
+    on("two")
+    runner = FakeRunner()
+    record = run_fake(file, runs_dir=url, runner=runner)
+    assert len(runner.stages) == 1
+    assert "in the store and is rebuilt" in " ".join(record.warnings)
+    assert remote.read(name) == whole
+    remote.write(name, whole[:-1] + b"?")
+    assert _ran(file, url, verify=True) == []
+    assert remote.read(name) == whole
+
+
+def test_a_record_without_its_artifact_is_no_result(
+    place: str, on: Machine, tmp_path: Path
+) -> None:
+    """Records that are broken or of another format are none at all."""
+    file = chain(tmp_path / "p", 1)
+    run_fake(file, runs_dir=place)
+    remote = Remote(f"{place}/store")
+    (entry,) = remote.entries("results")
+    text = remote.read(entry.name)
+    assert text is not None
+    for broken in (text[: len(text) // 2], b"[]", json.dumps({"format": 99}).encode()):
+        remote.write(entry.name, broken)
+        on(f"machine {len(broken)}")
+        assert {f.action for f in plan(file, runs_dir=place).values()} == {"run"}
+
+
+def test_the_database_can_be_made_anew(place: str, on: Machine, tmp_path: Path) -> None:
+    """It is a copy of what the records say."""
+    file = diamond(tmp_path / "p")
+    first = run_fake(file, runs_dir=place)
+    shutil.rmtree(working_copy(place))
+    assert _ran(file, place) == []
+    again = find_run(first.run_id, place)
+    assert (again.status, list(again.stages)) == (first.status, list(first.stages))
+    assert again.stages["top"].history == first.stages["top"].history
+
+
+def test_a_run_is_resumed_on_another_machine(url: str, on: Machine, tmp_path: Path) -> None:
+    """What it had finished is not repeated, not even a stage that is never reused."""
+    file = write_pipeline(
+        tmp_path / "p",
+        Sketch(name="a", keys={"cache": False}),
+        Sketch(name="b", upstream=("a",)),
+    )
+    failed = run_fake(file, runs_dir=url, runner=FakeRunner({"b": [Raises()]}))
+    assert failed.status == "failed"
+    on("two")
+    services = fake_services(runner=(runner := FakeRunner()))
+    done = resume(failed.run_id, file, runs_dir=url, services=services)
+    assert (done.status, runner.stages) == ("succeeded", ["b"])
+    assert [a.number for a in done.stages["b"].history] == [1, 2]
+    on("one")
+    assert find_run(failed.run_id, url).status == "succeeded"
+    assert Path(find_run("latest", url, files=True).stages["b"].outputs["out"]).is_file()
+
+
+def test_a_run_that_is_alive_elsewhere_is_refused(
+    url: str, on: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither resumed nor cleaned away; a lease that was not renewed holds nobody up."""
+    file = chain(tmp_path / "p", 2)
+    failed = run_fake(file, runs_dir=url, runner=FakeRunner({"s2": [Raises()]}))
+    store = Remote(f"{url}/store")
+    with leases.held(store, failed.run_id, working_copy(url)):
+        on("two")
+        with pytest.raises(UsageError, match=f"run {failed.run_id} is alive on "):
+            resume(failed.run_id, file, runs_dir=url, services=fake_services())
+        with pytest.raises(UsageError, match=r"is alive on .* Clean when it has ended"):
+            clean(working_copy(url), keep=0)
+        monkeypatch.setattr(leases, "DEAD_AFTER_S", 0.0)
+        assert (
+            resume(failed.run_id, file, runs_dir=url, services=fake_services()).status
+            == "succeeded"
+        )
+    assert store.entries(leases.FOLDER) == []
+
+
+def test_no_run_begins_while_the_store_is_cleaned(place: str, on: Machine, tmp_path: Path) -> None:
+    """It says where from."""
+    with (
+        leases.held(Remote(f"{place}/store"), leases.CLEANING, tmp_path),
+        pytest.raises(UsageError, match="the store is being cleaned from "),
+    ):
+        run_fake(chain(tmp_path / "p", 1), runs_dir=place)
+
+
+def test_cleaning_removes_behind_the_url_too(url: str, on: Machine, tmp_path: Path) -> None:
+    """Runs, results and artifacts that nothing refers to; what is left is reused elsewhere."""
+    file = chain(tmp_path / "p", 2)
+    old = run_fake(file, runs_dir=url)
+    notebook = tmp_path / "p" / "s1.ipynb"
+    notebook.write_text(notebook.read_text().replace("s1(", "new("))
+    new = run_fake(file, runs_dir=url)
+    on("two")
+    told = clean(working_copy(url), keep=1)
+    assert told.runs == (old.run_id,)
+    assert len(told.artifacts) == 2
+    assert len(_artifacts(url)) == 4
+    clean(working_copy(url), keep=1, dry_run=False)
+    assert len(_artifacts(url)) == 2
+    assert Remote(url).entries(old.run_id) == []
+    on("three")
+    assert [r.run_id for r in list_runs(url)] == [new.run_id]
+    assert _ran(file, url) == []
+
+
+def test_stages_of_one_run_on_several_machines(url: str, on: Machine, tmp_path: Path) -> None:
+    """What an orchestrator's tasks do whose machines share nothing but the URL."""
+    file = dynamic_map(tmp_path / "p")
+    parts = ["choose", "each[a]", "each[b]", "each[c]", "all"]
+    for number, part in enumerate(parts):
+        on(f"machine {number}")
+        record = run_fake(file, runs_dir=url, only=part, run_id="nightly")
+        assert record.stages[part].status == "succeeded"
+    assert record.status == "succeeded"
+    assert Path(record.stages["all"].outputs["out"]).read_text().count(",") == 2
+    on("watcher")
+    seen = find_run("nightly", url)
+    assert (seen.status, set(seen.stages)) == ("succeeded", set(parts))
+
+
+def test_a_missing_upstream_on_another_machine_is_named(
+    place: str, on: Machine, tmp_path: Path
+) -> None:
+    """As on one machine."""
+    file = chain(tmp_path / "p", 2)
+    with pytest.raises(UsageError, match="stage 's1' has not run"):
+        run_fake(file, runs_dir=place, only="s2", run_id="nightly")
+
+
+class _Breaks:
+    """A stage during which the store goes away."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __call__(self, request: object) -> None:
+        """Put a file where the store's folder was."""
+        self.place.rename(self.place.with_name("away"))
+        self.place.write_text("no folder")
+
+
+def test_a_store_that_breaks_away_loses_nothing(on: Machine, tmp_path: Path) -> None:
+    """The stage that had ended is committed here; the resumed run sends it and goes on."""
+    disk = tmp_path / "remote"
+    place = f"file://{disk}"
+    file = chain(tmp_path / "p", 3)
+    with pytest.raises(StoreError) as caught:
+        run_fake(file, runs_dir=place, runner=FakeRunner({"s2": [_Breaks(disk)]}))
+    assert caught.value.exit_code == 1
+    assert caught.value.remedy
+    disk.unlink()
+    disk.with_name("away").rename(disk)
+    (record,) = list_runs(place)
+    assert record.stages["s2"].status == "succeeded"
+    services = fake_services(runner=(runner := FakeRunner()))
+    assert resume(record.run_id, file, runs_dir=place, services=services).status == "succeeded"
+    assert runner.stages == ["s3"]
+    on("two")
+    assert _ran(file, place) == []
+
+
+def test_local_runs_import_nothing_of_it(tmp_path: Path) -> None:
+    """A run on this machine's disk knows no fsspec, no Dask, and writes no further table."""
+    import subprocess
+    import sys
+
+    file = chain(tmp_path, 2)
+    program = (
+        "import sys\nfrom mlkit.testing import run_fake\nrun_fake(sys.argv[1])\n"
+        "bad = [m for m in ('fsspec', 's3fs', 'distributed', 'mlkit.store.remote', "
+        "'mlkit.driver.executors.dask') if m in sys.modules]\nsys.exit(str(bad) if bad else 0)\n"
+    )
+    command = [sys.executable, "-c", program, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
