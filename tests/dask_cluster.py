@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,10 +27,13 @@ class Cluster:
         `HOST:PORT` of the scheduler.
     folder : Path
         Where workers keep their files.
+    python : str
+        What the workers are started with.
     """
 
     address: str
     folder: Path
+    python: str = sys.executable
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -43,12 +46,14 @@ class Cluster:
         """The workers, oldest first."""
         return self.processes[1:]
 
-    def start(self, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+    def start(self, *arguments: str) -> None:
         """Start the scheduler or a worker."""
         self.processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
-                env={**os.environ, **(environ or {})},
+                [
+                    self.python if arguments[0] == "worker" else sys.executable,
+                    *("-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]),
+                ],
                 cwd=self.folder,
                 stdout=subprocess.DEVNULL,
                 stderr=(self.folder / f"{len(self.processes)}.log").open("wb"),
@@ -56,11 +61,11 @@ class Cluster:
             )
         )
 
-    def add_worker(self, environ: Mapping[str, str] | None = None) -> None:
+    def add_worker(self) -> None:
         """Start a worker with one thread."""
         options = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--memory-limit", "0")
         place = ("--local-directory", str(self.folder / f"w{len(self.processes)}"))
-        self.start("worker", f"tcp://{self.address}", *options, *place, environ=environ)
+        self.start("worker", f"tcp://{self.address}", *options, *place)
 
     def wait_for_workers(self, count: int) -> None:
         """Wait until so many workers are there."""
@@ -78,17 +83,15 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(
-    folder: Path, workers: int = 2, environ: Mapping[str, str] | None = None
-) -> Iterator[Cluster]:
+def cluster(folder: Path, workers: int = 2, python: str = sys.executable) -> Iterator[Cluster]:
     """Start a scheduler and workers; they are ended with the block."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    made = Cluster(address=f"127.0.0.1:{port}", folder=folder)
+    made = Cluster(address=f"127.0.0.1:{port}", folder=folder, python=python)
     try:
         made.start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
         for _ in range(workers):
-            made.add_worker(environ)
+            made.add_worker()
         deadline = time.monotonic() + 60
         while True:
             try:

@@ -23,6 +23,8 @@ __all__ = ["Finding", "all_checks"]
 LEAST_FREE_BYTES = 1_000_000_000
 EXTRAS = {
     "catboost": ("catboost", "the model family CatBoost in the flights pipeline"),
+    "dask": ("distributed", "mlkit run --executor dask://HOST:PORT"),
+    "remote": ("s3fs", "stores and runs folders at s3:// and gs://"),
     "telemetry": ("opentelemetry.sdk", "OpenTelemetry spans of runs"),
 }
 

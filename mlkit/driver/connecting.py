@@ -51,8 +51,9 @@ def take_in_others(
     ArtifactStore
         The store of the run.
     """
-    sharing.take_in(pipeline.name, options.run_id)
+    sharing.index.take_in(pipeline.name)
     if options.run_id is not None:
+        sharing.take_in_runs(options.run_id)
         record = sharing.database.load_run(options.run_id)
         if record is not None:
             artifacts = artifacts_read(pipeline, record, selection)

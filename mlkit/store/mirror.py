@@ -8,11 +8,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlkit.core.values import safe_name
 from mlkit.errors import MlkitError, StoreError
+from mlkit.store.artifacts import Marks, marks_of
 from mlkit.store.folder import RunFolder
 from mlkit.store.remote import Remote
 
@@ -21,6 +23,8 @@ __all__ = ["INDEX", "STAGES", "Mirror"]
 INDEX = ".runs"
 """A file for each run, written after its run.json: one listing shows which runs have changed."""
 
+
+_AT_ONCE = 4
 
 STAGES = ".stages"
 """In a run that several machines work on: each stage's own record, which nobody else writes."""
@@ -51,6 +55,7 @@ class Mirror:
         self.folder = folder
         self.remote = remote
         self.trouble: MlkitError | None = None
+        self._sent: dict[Path, Marks] = {}
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="mlkit-mirror", daemon=True)
         self._thread.start()
@@ -107,17 +112,23 @@ class Mirror:
 
     def _send(self, order: _Order) -> None:
         run_id = self.folder.path.name
-        for folder in order.folders:
-            for file in _files(folder, order.skipped):
-                if file != self.folder.record:
-                    name = file.relative_to(self.folder.path).as_posix()
-                    self.remote.upload(file, f"{run_id}/{name}")
+        files = [f for folder in order.folders for f in _files(folder, order.skipped)]
+        files += [self.folder.events] if order.record is not None else []
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mlkit-mirror") as pool:
+            list(pool.map(self._upload, dict.fromkeys(files)))
         if order.record is None:
             return
-        if self.folder.events.is_file():
-            self.remote.upload(self.folder.events, f"{run_id}/{self.folder.events.name}")
         self.remote.write(f"{run_id}/run.json", order.record)
         self.remote.write(f"{INDEX}/{run_id}", b"run.json has changed\n")
+
+    def _upload(self, file: Path) -> None:
+        """Send a file, unless it was sent as it is."""
+        marks = marks_of(file)
+        if marks is None or file == self.folder.record or self._sent.get(file) == marks:
+            return
+        name = file.relative_to(self.folder.path).as_posix()
+        self.remote.upload(file, f"{self.folder.path.name}/{name}")
+        self._sent[file] = marks
 
 
 def _files(folder: Path, skipped: frozenset[Path]) -> Iterator[Path]:

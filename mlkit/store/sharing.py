@@ -41,17 +41,13 @@ class Sharing:
     index: ResultIndex
     runs: Remote | None
 
-    def take_in(self, pipeline: str | None = None, run_id: str | None = None) -> None:
-        """Take in what other machines have made: results, and the records of runs.
+    def take_in(self) -> None:
+        """Take in what other machines have made: results, and the records of runs."""
+        self.index.take_in()
+        self.take_in_runs()
 
-        Parameters
-        ----------
-        pipeline : str, optional
-            Only the results of one pipeline.
-        run_id : str, optional
-            Only the record of one run.
-        """
-        self.index.take_in(pipeline)
+    def take_in_runs(self, run_id: str | None = None) -> None:
+        """Take in the records of runs, or of one."""
         if self.runs is not None:
             take_in_runs(self.folder, self.database, self.runs, run_id)
 

@@ -1,0 +1,232 @@
+"""Attempts on a Dask cluster of real processes: a scheduler and two workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mlkit import RunOptions, resume, run
+from mlkit.core.events import EventKind
+from mlkit.core.record import RunRecord
+from mlkit.driver.services import Services
+from mlkit.errors import ExecutionError
+from mlkit.load.parameters import Layers
+from mlkit.notebook.execution import Cancellation
+from mlkit.testing import RecordingObserver, Sketch, diamond, write_pipeline
+from tests.dask_cluster import Cluster, cluster
+from tests.remote import S3
+
+pytestmark = pytest.mark.kernel
+
+MAIN = "from mlkit.cli.main import main; main()"
+SAY_PID = "import os, time\nopen({pid!r}, 'w').write(str(os.getpid()))\n"
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster whose workers see the same disk."""
+    with cluster(tmp_path_factory.mktemp("dask")) as made:
+        yield made
+
+
+def _run(file: Path, executor: str, services: Services | None = None, **more: Any) -> RunRecord:
+    options = RunOptions(executor=executor, **more)
+    return run(file, layers=Layers(), options=options, services=services)
+
+
+def _digests(record: RunRecord) -> dict[str, str]:
+    return {
+        f"{stage.id}.{name}": artifact.digest
+        for stage in record.stages.values()
+        for name, artifact in stage.artifacts.items()
+    }
+
+
+def _wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+
+
+def test_the_same_artifacts_events_and_records_as_here(dask: Cluster, tmp_path: Path) -> None:
+    """Digests are equal, cells are told as they start, a deadline and a failure are named."""
+    (tmp_path / "a b{c}").mkdir()
+    extra = [
+        Sketch(name="late", body="import time\ntime.sleep(60)", keys={"timeout": "2s"}),
+        Sketch(name="bad", body="class Mine(ConnectionError): pass\nraise Mine('no')"),
+        Sketch(name="who", body="import os\nopen(out, 'w').write(os.environ['MLKIT_STAGE'])"),
+        Sketch(name="reads", upstream=("who",)),
+    ]
+    file = write_pipeline(tmp_path / "a b{c}", *extra)
+    observer = RecordingObserver()
+    there = _run(file, dask.executor, Services(observers=[observer]))
+    shutil.move(file.parent / "runs", tmp_path / "aside")
+    here = _run(file, "threads")
+    assert _digests(there) == _digests(here) != {}
+    assert [(s.id, s.status) for s in there.stages.values()] == [
+        (s.id, s.status) for s in here.stages.values()
+    ]
+    errors = {name: stage.error for name, stage in there.stages.items() if stage.error}
+    assert {name: error.type for name, error in errors.items()} == {
+        "late": "StageTimeout",
+        "bad": "Mine",
+    }
+    told = [e for e in observer.events if e.kind is EventKind.CELL_STARTED and e.stage == "reads"]
+    assert len(told) >= 2
+    assert all(stage.history[0].cpu_s for stage in there.stages.values() if stage.id == "who")
+
+
+def test_a_second_run_reuses_whoever_executed_the_first(dask: Cluster, tmp_path: Path) -> None:
+    """Results are the same results."""
+    file = diamond(tmp_path)
+    assert _run(file, dask.executor).status == "succeeded"
+    assert {s.status for s in _run(file, "threads").stages.values()} == {"cached"}
+
+
+def _worker_of(dask: Cluster, kernel: int) -> int:
+    ancestors = {process.pid for process in psutil.Process(kernel).parents()}
+    return next(i for i, worker in enumerate(dask.workers) if worker.pid in ancestors)
+
+
+def test_a_killed_worker_is_a_dead_kernel_and_is_retried(dask: Cluster, tmp_path: Path) -> None:
+    """The kernel dies with its worker; the attempt is carried out once and retried by policy."""
+    pid = tmp_path / "pid"
+    body = SAY_PID.format(pid=str(pid)) + "time.sleep(6)\nopen(out, 'w').write('x')"
+    retry = {"max_retries": 1, "delay": 0}
+    file = write_pipeline(tmp_path / "p", Sketch(name="slow", body=body, keys={"retry": retry}))
+    kernels: list[int] = []
+
+    def kill() -> None:
+        _wait(lambda: pid.is_file() and pid.read_text().isdigit())
+        kernels.append(int(pid.read_text()))
+        dask.kill_worker(_worker_of(dask, kernels[0]))
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    record = _run(file, dask.executor)
+    killer.join()
+    dask.add_worker()
+    dask.wait_for_workers(2)
+    assert record.status == "succeeded"
+    first, second = record.stages["slow"].history
+    assert (first.status, second.status) == ("failed", "succeeded")
+    assert first.error is not None
+    assert (first.error.type, "worker" in first.error.message) == ("DeadKernel", True)
+    _wait(lambda: not psutil.pid_exists(kernels[0]))
+
+
+def test_a_cancelled_run_ends_what_workers_carry_out(dask: Cluster, tmp_path: Path) -> None:
+    """And takes back what none has begun; nobody waits for the notebook's end."""
+    pid = tmp_path / "pid"
+    body = SAY_PID.format(pid=str(pid)) + "time.sleep(120)"
+    sketches = [Sketch(name=f"s{n}", body=body, file="") for n in range(4)]
+    file = write_pipeline(tmp_path / "p", *sketches)
+    cancellation = Cancellation()
+
+    def cancel() -> None:
+        _wait(pid.is_file)
+        cancellation.request()
+
+    threading.Thread(target=cancel).start()
+    began = time.monotonic()
+    record = _run(file, dask.executor, Services(cancellation=cancellation), workers=4)
+    assert record.status == "cancelled"
+    assert {stage.status for stage in record.stages.values()} == {"cancelled"}
+    assert time.monotonic() - began < 60
+    _wait(lambda: not psutil.pid_exists(int(pid.read_text())))
+
+
+def test_no_kernel_outlives_a_killed_driver(dask: Cluster, tmp_path: Path) -> None:
+    """Its worker notices that nobody waits any longer, and is free for others."""
+    pid = tmp_path / "pid"
+    body = SAY_PID.format(pid=str(pid)) + "time.sleep(120)"
+    file = write_pipeline(tmp_path / "p", Sketch(name="slow", body=body, file=""))
+    command = [sys.executable, "-c", MAIN, "run", str(file), "--executor", dask.executor]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _wait(lambda: pid.is_file() and pid.read_text().isdigit())
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    _wait(lambda: not psutil.pid_exists(int(pid.read_text())), 30)
+    assert [worker.poll() for worker in dask.workers].count(None) == 2
+
+
+def test_the_command_line_and_resume(dask: Cluster, tmp_path: Path) -> None:
+    """`--executor` stands in the record, and a resumed run goes on there."""
+    flag = tmp_path / "flag"
+    body = f"import os\nassert os.path.exists({str(flag)!r})\nopen(out, 'w').write('x')"
+    file = write_pipeline(tmp_path / "p", Sketch(name="a"), Sketch(name="b", body=body))
+    command = [sys.executable, "-c", MAIN, "run", str(file), "--executor", dask.executor]
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("MLKIT_")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env=environ
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    flag.touch()
+    (run_id,) = [p.parent.name for p in (tmp_path / "p" / "runs").glob("2*/run.json")]
+    again = resume(run_id, file)
+    assert again.options["executor"] == dask.executor
+    assert (again.status, again.stages["a"].attempts) == ("succeeded", 1)
+
+
+def test_a_cluster_that_goes_away_ends_the_run_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1, with a way on; what had ended is kept."""
+    from mlkit.driver.executors import dask as dask_executor
+
+    monkeypatch.setattr(dask_executor, "ALONE_FOR_S", 2.0)
+    pid = tmp_path / "pid"
+    body = SAY_PID.format(pid=str(pid)) + "time.sleep(120)"
+    file = write_pipeline(
+        tmp_path / "p", Sketch(name="a"), Sketch(name="b", upstream=("a",), body=body)
+    )
+    with cluster(tmp_path / "c", workers=1) as alone:
+
+        def end() -> None:
+            _wait(pid.is_file)
+            alone.kill_worker(0)
+
+        threading.Thread(target=end).start()
+        with pytest.raises(ExecutionError, match="has no worker left") as caught:
+            _run(file, alone.executor)
+    assert caught.value.exit_code == 1
+    assert "mlkit resume" in str(caught.value.remedy)
+
+
+@pytest.mark.sandbox
+def test_workers_without_the_runs_folder_go_through_the_store(
+    s3: S3, bucket: str, tmp_path: Path
+) -> None:
+    """Inputs and outputs travel by digest; artifacts, notebooks and logs stand here as ever."""
+    runs = tmp_path / "hidden" / "runs"
+    runs.mkdir(parents=True)
+    file = diamond(tmp_path / "p")
+    wrapper = tmp_path / "apart"
+    wrapper.write_text(
+        f'#!/bin/sh\nexec bwrap --dev-bind / / --tmpfs {runs.parent} {sys.executable} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    with cluster(tmp_path / "c", workers=2, python=str(wrapper)) as apart:
+        options = RunOptions(executor=apart.executor, store=bucket)
+        record = run(file, layers=Layers(), options=options, runs_dir=runs)
+    assert record.status == "succeeded", record.stages
+    bottom = Path(record.stages["bottom"].outputs["out"])
+    assert bottom.is_relative_to(runs)
+    assert bottom.read_text() == "bottom(left(top()),right(top()))"
+    assert (bottom.parent / "attempts" / "1" / "notebook.ipynb").is_file()
+    here = run(file, layers=Layers(), options=RunOptions(), runs_dir=tmp_path / "here")
+    assert _digests(here) == _digests(record)
+    assert s3.process.poll() is None
