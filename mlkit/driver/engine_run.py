@@ -15,13 +15,14 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.driver.clock import Clock
-from mlkit.driver.context import write_json
 from mlkit.driver.joined import joined_status
 from mlkit.driver.options import RunOptions
+from mlkit.driver.publishing import send_record
 from mlkit.driver.settling import point_latest, write_uncalled
 from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
+from mlkit.store.writing import write_json
 
 __all__ = ["EngineRun"]
 
@@ -126,6 +127,7 @@ class EngineRun:
             self._write(record)
             if record.ok:
                 point_latest(self.runs, database, record)
+        send_record(record)
         return record
 
     def event(self, record: RunRecord, kind: EventKind) -> Event:

@@ -12,13 +12,14 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.errors import MlkitError
 from mlkit.store.folder import RunFolder
+from mlkit.store.urls import remotes_of
 from mlkit.store.writing import json_text
 
 if TYPE_CHECKING:
     from mlkit.store.mirror import Mirror
     from mlkit.store.sharing import Sharing
 
-__all__ = ["Publisher", "published"]
+__all__ = ["Publisher", "published", "send_record"]
 
 _RECORD_EVERY_S = 2.0
 
@@ -165,3 +166,17 @@ def published(
         publisher = Publisher(sharing, folder, deep=deep)
         with contextlib.closing(publisher):
             yield publisher
+
+
+def send_record(record: RunRecord) -> None:
+    """Send the record of a run whose stages other processes have sent, where it is mirrored."""
+    remotes = remotes_of(Path(record.runs_dir))
+    if remotes.runs is None:
+        return
+    from mlkit.store.mirror import Mirror
+    from mlkit.store.remote import Remote
+
+    folder = RunFolder(Path(record.runs_dir) / record.run_id)
+    mirror = Mirror(folder, Remote(remotes.runs))
+    with contextlib.closing(mirror):
+        mirror.finish(_artifacts(record.stages.values()), folder.record.read_bytes())
