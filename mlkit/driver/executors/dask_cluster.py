@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import secrets
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 from mlkit.driver.executors import Site
@@ -80,8 +81,6 @@ def verdict(sights: Mapping[str, Any], site: Site) -> bool:
     UsageError
         If one of them cannot do the work.
     """
-    from mlkit import __version__
-
     if not sights:
         raise UsageError(
             "the Dask cluster has no worker", remedy="Start some: dask worker HOST:PORT"
@@ -92,7 +91,7 @@ def verdict(sights: Mapping[str, Any], site: Site) -> bool:
                 f"worker {worker} cannot work for mlkit: {type(sight).__name__}: {sight}",
                 remedy="Install the same mlkit in the workers' environment",
             )
-        here = f"mlkit {__version__} on Python {platform.python_version()}"
+        here = f"mlkit {metadata.version('mlkit')} on Python {platform.python_version()}"
         there = f"mlkit {sight.mlkit} on Python {sight.python}"
         if here != there:
             raise UsageError(

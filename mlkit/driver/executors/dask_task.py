@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,10 @@ class Sight:
 
 def look_around(probe: str, token: str, pipeline_folder: str) -> Sight:
     """Say what the worker sees: the file that the driver has just written, the pipeline."""
-    from mlkit import __version__
-
     path = Path(probe)
     return Sight(
         python=platform.python_version(),
-        mlkit=__version__,
+        mlkit=metadata.version("mlkit"),
         sees_runs=path.is_file() and path.read_text(encoding="utf-8") == token,
         sees_pipeline=Path(pipeline_folder).is_dir(),
     )
