@@ -45,7 +45,7 @@ class Settings:
         Parameters of every run.
     options : RunOptions
         What is asked of every run.
-    runs_dir : Path, optional
+    runs_dir : Path or str, optional
         The runs folder.
     timezone : str
         The zone whose clock the schedule follows.
@@ -58,7 +58,7 @@ class Settings:
     path: Path
     layers: Layers
     options: RunOptions
-    runs_dir: Path | None = None
+    runs_dir: Path | str | None = None
     timezone: str = "UTC"
     catch_up: bool = False
     stop_after: int | None = None

@@ -41,7 +41,7 @@ def observed() -> Iterator[Services]:
 
 @contextlib.contextmanager
 def early_kernels(
-    pipeline: Path, runs_dir: Path | None, options: RunOptions
+    pipeline: Path, runs_dir: str | None, options: RunOptions
 ) -> Iterator[KernelsAhead | None]:
     """Start the kernels' helpers before anything else is done, if something is sure to run."""
     from mlkit.api.reading import runs_folder

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,32 @@ def test_a_missing_upstream_on_another_machine_is_named(
     file = chain(tmp_path / "p", 2)
     with pytest.raises(UsageError, match="stage 's1' has not run"):
         run_fake(file, runs_dir=place, only="s2", run_id="nightly")
+
+
+def _whole_run(file: str, url: str, machine: str) -> None:
+    os.environ["MLKIT_CACHE_DIR"] = machine
+    assert run_fake(file, runs_dir=url).status == "succeeded"
+
+
+def test_runs_at_once_on_one_url_all_end_right(place: str, on: Machine, tmp_path: Path) -> None:
+    """Two on one machine, one on another; from an empty place on."""
+    file = diamond(tmp_path / "p")
+    context = multiprocessing.get_context("spawn")
+    machines = [str(tmp_path / "machines" / name) for name in ("one", "one", "two")]
+    workers = [
+        context.Process(target=_whole_run, args=(str(file), place, machine)) for machine in machines
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    on("three")
+    records = list_runs(place)
+    assert [record.status for record in records] == ["succeeded"] * 3
+    newest = find_run("latest", place, files=True)
+    assert Path(newest.stages["bottom"].outputs["out"]).read_text() == WHOLE
+    assert _ran(file, place) == []
 
 
 class _Breaks:
