@@ -7,6 +7,7 @@ a trailing comma. Such text is also stable under wider line lengths, because of 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +61,9 @@ def value(item: Any) -> Text:
     if isinstance(item, Mapping):
         items = tuple((f"{literal(str(k))}: ", value(v)) for k, v in item.items())
         return Group(opening="{", items=items, closing="}")
-    return repr(item)
+    if isinstance(item, float) and not math.isfinite(item):
+        return f'float("{item}")'
+    return repr(item).replace("e+", "e")
 
 
 def listing(items: Iterable[Text]) -> Group:

@@ -15,6 +15,7 @@ from mlkit.testing.sketches import Sketch, write_pipeline
 __all__ = [
     "Inbox",
     "empty_list",
+    "endless",
     "everything",
     "flaky",
     "many_failures",
@@ -118,6 +119,11 @@ def many_failures(folder: Path) -> Path:
 def empty_list(folder: Path) -> Path:
     """A list that turns out to be empty."""
     return dynamic_map(folder, ())
+
+
+def endless(folder: Path) -> Path:
+    """A stage that goes on for ten minutes."""
+    return write_pipeline(folder, Sketch(name="endless", body="import time\ntime.sleep(600)"))
 
 
 def never_comes(folder: Path) -> Path:

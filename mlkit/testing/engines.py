@@ -8,7 +8,13 @@ states, attempts, and the digest of every artifact.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
+import subprocess
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +27,11 @@ from mlkit.api.engines import run_on
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.options import RunOptions
+from mlkit.engines.environments import core_executable
 from mlkit.load.parameters import Layers
 from mlkit.testing.engine_pipelines import (
     empty_list,
+    endless,
     everything,
     flaky,
     many_failures,
@@ -196,7 +204,7 @@ class EngineContract(ABC):
     @pytest.mark.slow
     def test_parameters_arrive_as_they_were_given(self, tmp_path: Path) -> None:
         """Quotes, braces, dollars, line breaks, dates, lists; for all stages and for one."""
-        given = {"text": 'it\'s "{x}" ${HOME}\n$y %d', "many": [1, 2.5, None, True], "show.n": 7}
+        given = {"text": 'it\'s "{x}" $HOME\n{{ y }} %d', "many": [1, 2.5, None, True], "show.n": 7}
         _, there = self.both(typed(tmp_path / "pipeline"), **given)
         assert "it's" in Path(there.stages["show"].outputs["out"]).read_text()
 
@@ -209,3 +217,35 @@ class EngineContract(ABC):
         assert there.status is RunStatus.FAILED
         titles = sorted(inbox.titles)
         assert titles == ["Stage 'bad' failed", "Stage 'good' succeeded"]
+
+    @pytest.mark.slow
+    def test_an_interrupted_run_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        """Ctrl-C ends the engine, its task and the notebook; the record says `cancelled`."""
+        file = endless(tmp_path / "pipeline")
+        runs = tmp_path / "there"
+        words = ["run", str(file), "--on", self.engine, "--runs-dir", str(runs), "--json"]
+        command = [str(core_executable()), *words]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            while not any("cell_started" in log.read_text() for log in runs.glob("*/events.jsonl")):
+                assert process.poll() is None
+                time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate()
+        assert process.returncode == 130
+        document = json.loads(printed)
+        assert document["status"] == "cancelled"
+        assert document["stages"]["endless"]["status"] == "cancelled"
+        assert _processes_about(str(tmp_path)) == []
+
+
+def _processes_about(text: str) -> list[str]:
+    """The commands of other processes that name something."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            if text in line and process.pid != os.getpid():
+                found.append(line)
+    return found

@@ -10,7 +10,7 @@ from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import encode, label, safe_name
 from mlkit.engines.airflow import functions
 from mlkit.engines.airflow.plan import Plan
-from mlkit.engines.airflow.policies import own_policy, placement
+from mlkit.engines.airflow.policies import number, own_policy, placement
 from mlkit.engines.airflow.tasks import Task
 from mlkit.engines.python_text import (
     Group,
@@ -74,14 +74,11 @@ class Body:
         if place is not None:
             named["executor_config"] = place
         lines = [f'    """{stage.notebook.name.replace(chr(34), chr(39))}."""']
-        options = []
-        if stage.name in self.plan.dated:
-            options.append(f"*interval_of({literal(stage.name)})")
         name = literal(stage.name)
         if stage.foreach is not None:
             lines.append('    get_current_context()["item"] = item  # what the UI calls it')
             name = f'f"{stage.name}[{{item}}]"'
-        lines.append(write(call("run_stage", name, *options), indent=1))
+        lines.append(write(call("run_stage", name), indent=1))
         head = (
             "def run_{name}(item: str) -> None:" if stage.foreach else "def run_{name}() -> None:"
         )
@@ -165,21 +162,20 @@ class Body:
         if plan.dated and plan.pipeline.schedule:
             zone = literal("UTC")
             schedule = call("CronDataIntervalTimetable", str(schedule), timezone=zone)
-        named: dict[str, Text] = {
-            "dag_id": literal(plan.dag_id),
-            "description": value(" ".join(plan.pipeline.description.split()) or None),
+        named: dict[str, Text] = {"dag_id": literal(plan.dag_id)}
+        if plan.pipeline.description.strip():
+            named["description"] = literal(" ".join(plan.pipeline.description.split()))
+        named |= {
             "schedule": schedule,
             "start_date": call("pendulum.datetime", "2013", "1", "1", tz=literal("UTC")),
             "catchup": "False",
             "tags": value(["mlkit"]),
             "params": "PARAMETERS",
             "max_active_tasks": str(plan.workers),
-            "default_args": Group(
-                opening="{",
-                items=tuple((f"{literal(k)}: ", v) for k, v in plan.common.items()),
-                closing="}",
-            ),
         }
+        if plan.common:
+            items = tuple((f"{literal(key)}: ", text) for key, text in plan.common.items())
+            named["default_args"] = Group(opening="{", items=items, closing="}")
         name = "pipeline"
         lines = [
             decorate(call("dag", **named)),
@@ -220,8 +216,8 @@ class Body:
             task_id=literal(task.id),
             filepath=literal(str(wait.path)),
             recursive="True",
-            poke_interval=f"{wait.every_s:g}",
-            timeout=f"{wait.timeout_s:g}",
+            poke_interval=number(wait.every_s),
+            timeout=number(wait.timeout_s),
             mode=literal("reschedule"),
             retries="0",
             on_failure_callback="record_timeout",

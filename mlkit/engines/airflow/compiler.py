@@ -103,17 +103,16 @@ def _constants(plan: Plan, settings: ExportSettings) -> str:
         assign("PARAMETERS", value(plan.parameters)),
         assign("OPTIONS", value(words)),
     ]
-    if plan.dated:
-        lines.append(assign("DATED", value(plan.dated)))
     return "\n".join(lines)
 
 
 def _functions(plan: Plan) -> list[str]:
     """The functions beside the tasks, each only if something calls it."""
-    parts = [functions.RUN_ID, functions.CALL_MLKIT, functions.PARAMETERS_OF]
+    options = functions.PARAMETERS_OF
     if plan.dated:
-        parts.append(functions.INTERVAL_OF)
-    parts.append(functions.RUN_STAGE)
+        end = "    return words\n"
+        options = options.replace(end, functions.INTERVAL.lstrip("\n") + end)
+    parts = [functions.RUN_ID, functions.CALL_MLKIT, options, functions.RUN_STAGE]
     if plan.has("branch") or plan.has("values"):
         parts.append(functions.READ_ARTIFACT)
     if plan.has("branch"):

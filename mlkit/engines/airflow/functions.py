@@ -6,7 +6,7 @@ __all__ = [
     "CALL_MLKIT",
     "ESCAPED",
     "HOLDS",
-    "INTERVAL_OF",
+    "INTERVAL",
     "PARAMETERS_OF",
     "POD",
     "READ_ARTIFACT",
@@ -60,22 +60,18 @@ def parameters_of(context: Context) -> list[str]:
     return words
 '''
 
-INTERVAL_OF = '''
-def interval_of(stage: str) -> list[str]:
-    """Hand the start of the scheduled interval to a stage that declares logical_date."""
-    context = get_current_context()
-    if context["dag_run"].run_type not in ("scheduled", "backfill"):
-        return []
-    start = context["data_interval_start"].strftime(DATED[stage])
-    return ["-p", f"{stage}.logical_date={json.dumps(start)}"]
+INTERVAL = '''
+    if context["dag_run"].run_type in ("scheduled", "backfill"):
+        start = context["data_interval_start"].isoformat()
+        words += ["-p", f"logical_date={json.dumps(start)}"]
 '''
 
 RUN_STAGE = '''
-def run_stage(stage: str, *options: str) -> None:
+def run_stage(stage: str) -> None:
     """Let mlkit run one stage, or one instance of it, in the run of this DAG run."""
     context = get_current_context()
     words = ["--only", stage, "--run-id", run_id_of(context), *parameters_of(context)]
-    code, document = call_mlkit(context, "run", PIPELINE, *words, *options)
+    code, document = call_mlkit(context, "run", PIPELINE, *words)
     if code == 0:
         return
     if code == 99:

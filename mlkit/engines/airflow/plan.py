@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.values import encode
 from mlkit.engines.airflow.policies import Policy, common_policy, placement, policy_of
@@ -17,12 +18,11 @@ from mlkit.engines.export import ExportSettings
 
 __all__ = ["Plan", "plan_of"]
 
-LOGICAL_DATE = "logical_date"
 _RESERVED = {
     *("json", "os", "re", "subprocess", "timedelta", "Path", "Any", "pendulum", "k8s", "pod"),
     *("EmptyOperator", "FileSensor", "Context", "dag", "task", "get_current_context", "tell"),
     *("AirflowFailException", "AirflowSkipException", "CronDataIntervalTimetable", "label"),
-    *("run_id_of", "call_mlkit", "run_stage", "parameters_of", "interval_of", "read_artifact"),
+    *("run_id_of", "call_mlkit", "run_stage", "parameters_of", "read_artifact"),
     "pipeline",
     *("is_one_of", "record_timeout", "getattr", "str", "int", "list", "dict", "isinstance"),
 }
@@ -47,6 +47,8 @@ class Plan:
         By the stage's name.
     parameters : mapping of str to object
         What Airflow shows as the DAG's parameters.
+    dated : bool
+        Whether the start of the scheduled interval is handed on.
     """
 
     pipeline: Pipeline
@@ -55,6 +57,7 @@ class Plan:
     branches: Mapping[str, Branch]
     policies: Mapping[str, Policy]
     parameters: Mapping[str, Any]
+    dated: bool
 
     @property
     def dag_id(self) -> str:
@@ -78,15 +81,6 @@ class Plan:
             taken |= {name, f"run_{name}"}
             found[task.id] = name
         return found
-
-    @cached_property
-    def dated(self) -> dict[str, str]:
-        """The stages that declare `logical_date`, and how it is written for them."""
-        return {
-            stage.name: "%Y-%m-%dT%H:%M:%S%z" if _wants_time(stage) else "%Y-%m-%d"
-            for stage in self.pipeline.stages.values()
-            if LOGICAL_DATE in stage.configurable
-        }
 
     @property
     def tells(self) -> bool:
@@ -123,6 +117,7 @@ def plan_of(pipeline: Pipeline, settings: ExportSettings) -> Plan:
         branches=branches_of(pipeline),
         policies={name: policy_of(pipeline, stage) for name, stage in pipeline.stages.items()},
         parameters=_parameters(pipeline, settings),
+        dated=takes_logical_date(pipeline) and LOGICAL_DATE not in settings.parameters,
     )
 
 
@@ -143,9 +138,3 @@ def _parameters(pipeline: Pipeline, settings: ExportSettings) -> dict[str, Any]:
 
 def _is_shown(item: Any) -> bool:
     return encode(item) == item and "${" not in str(item)
-
-
-def _wants_time(stage: Stage) -> bool:
-    spec = stage.configurable[LOGICAL_DATE].spec
-    kinds = {spec.kind, *(member.kind for member in spec.members)}
-    return "datetime" in kinds and "date" not in kinds

@@ -10,7 +10,15 @@ from mlkit.engines.python_text import Text, call, literal, value
 from mlkit.engines.refusals import refusal
 from mlkit.engines.registry import ENGINES
 
-__all__ = ["Policy", "common_policy", "duration", "own_policy", "policy_of"]
+__all__ = [
+    "Policy",
+    "common_policy",
+    "duration",
+    "number",
+    "own_policy",
+    "placement",
+    "policy_of",
+]
 
 AIRFLOW = ENGINES["airflow"]
 GRACE_S = 60.0
@@ -40,7 +48,7 @@ def policy_of(pipeline: Pipeline, stage: Stage) -> Policy:
                 "'jitter: false' with a growing delay, for Airflow always spreads delays that grow",
                 "Leave out 'jitter', or write 'backoff: 1'",
             )
-        found["retry_exponential_backoff"] = f"{retry.backoff:g}"
+        found["retry_exponential_backoff"] = number(retry.backoff)
         if retry.max_delay_s is not None:
             found["max_retry_delay"] = duration(retry.max_delay_s)
     if stage.timeout_s is not None:
@@ -83,8 +91,12 @@ def duration(seconds: float) -> Text:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= size and seconds % size == 0:
             return call("timedelta", **{unit: f"{int(seconds // size)}"})
-    number = int(seconds) if seconds == int(seconds) else seconds
-    return call("timedelta", seconds=repr(number))
+    return call("timedelta", seconds=number(seconds))
+
+
+def number(item: float) -> str:
+    """Write a number, a whole one without a point."""
+    return repr(int(item) if item == int(item) else item)
 
 
 def placement(stage: Stage) -> Text | None:

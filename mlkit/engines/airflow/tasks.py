@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 
@@ -112,8 +113,6 @@ def tasks_of(pipeline: Pipeline) -> tuple[Task, ...]:
 
 
 def _ordered(pipeline: Pipeline) -> Iterator[Stage]:
-    from mlkit.core.graph import edges, topological_order
-
     for name in topological_order(edges(pipeline)):
         yield pipeline.stages[name]
 
@@ -155,8 +154,3 @@ def _before(stage: Stage) -> Iterator[tuple[Kind, str]]:
 def _needs_verdict(pipeline: Pipeline) -> bool:
     """Whether the states of the last tasks do not tell how the run ended."""
     return any(not s.critical or s.trigger in _TOLERANT for s in pipeline.stages.values())
-
-
-def first_task(stage: str, tasks: Mapping[str, Task], branch: Branch) -> str:
-    """The task that a branch follows for a stage: the first one behind the branch."""
-    return next(t.id for t in tasks.values() if t.stage == stage and branch.id in t.upstream)
