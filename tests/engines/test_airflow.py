@@ -12,7 +12,7 @@ import pytest
 from mlkit.core.record import RunRecord
 from tests.engines.flights import FlightsContract
 
-pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(1800)]
 
 
 class TestAirflow(FlightsContract):

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.kernel,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
 ]
 
 

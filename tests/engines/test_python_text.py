@@ -49,7 +49,7 @@ def test_what_fits_stays_on_its_line() -> None:
 def test_ruff_would_change_nothing(items: list[object]) -> None:
     """At its usual width and at this project's."""
     text = assign("x", value(items)) + "\n"
-    ruff = Path(sys.executable).parent / "ruff"
+    ruff = str(Path(sys.executable).parent / "ruff")
     for width in ("88", "100"):
         command = [ruff, "format", "--isolated", "--line-length", width, "-"]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
