@@ -60,11 +60,11 @@ def parameters_of(context: Context) -> list[str]:
     return words
 '''
 
-INTERVAL = '''
+INTERVAL = """
     if context["dag_run"].run_type in ("scheduled", "backfill"):
         start = context["data_interval_start"].isoformat()
         words += ["-p", f"logical_date={json.dumps(start)}"]
-'''
+"""
 
 RUN_STAGE = '''
 def run_stage(stage: str) -> None:
