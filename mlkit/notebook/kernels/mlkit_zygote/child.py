@@ -20,6 +20,7 @@ from .wire import receive, send
 __all__ = ["become_kernel", "leave_quickly"]
 
 PACKAGE = __name__.partition(".")[0]
+OWN = ("application", "child", "preload", "server", "system", "wire")
 _links: dict[int, socket.socket] = {}
 """The link to the driver, under the process id of the kernel that it belongs to."""
 _streams: list[Any] = []
@@ -101,8 +102,8 @@ def run(arguments: list[str], orders: Orders) -> None:
     """Run IPython's kernel application as its launcher does."""
     launcher = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [str(launcher.origin if launcher else ""), *arguments]
-    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        del sys.modules[name]
+    for name in (PACKAGE, *(f"{PACKAGE}.{module}" for module in OWN)):
+        sys.modules.pop(name, None)  # looking at the names of all modules would copy their pages
     app = ForkedKernelApp.instance(parent_handle=1)  # the zygote's death is watched for already
     app.orders = orders
     app.initialize(arguments)  # type: ignore[no-untyped-call] # ipykernel has no types here

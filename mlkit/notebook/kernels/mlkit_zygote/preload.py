@@ -30,7 +30,26 @@ PARTS = {
     "pandas": ("numpy", "pyarrow"),
     "sklearn": ("scipy.sparse", "scipy.linalg", "scipy.special", "scipy.optimize", "scipy.stats"),
 }
-ALONG = {"pandas": ("numpy", "pyarrow"), "sklearn": ("numpy", "scipy", "joblib", "threadpoolctl")}
+ALONG = {
+    "pandas": ("numpy", "pyarrow"),
+    "sklearn": ("numpy", "scipy", "joblib", "threadpoolctl", "narwhals"),
+}
+
+# What a package imports not with itself, but when a notebook does the usual things with it: shows a
+# table, reads Parquet, fits a model on a table. What is not there (any more) is passed over.
+AT_FIRST_USE = {
+    "pandas": (
+        *("pandas.io.formats.html", "pandas.io.formats.string"),
+        *("pandas.core.arrays.arrow.extension_types", "pyarrow.pandas_compat"),
+        "pyarrow.vendored.version",
+    ),
+    "sklearn": (
+        *("narwhals._pandas_like.dataframe", "narwhals._pandas_like.group_by"),
+        *("narwhals._pandas_like.namespace", "narwhals._pandas_like.selectors"),
+        "narwhals._interchange.dataframe",
+        *("narwhals.stable.v2._namespace", "sklearn.utils._pprint"),
+    ),
+}
 
 # Packages that register themselves with the running kernel, or choose how to show things by it,
 # when they are imported: each kernel has to import them itself.
@@ -111,7 +130,11 @@ class Imports:
         self._known = True
         self._asked = frozenset(names)
         wanted = [name for name in names if _may_import(name)]
-        self._todo = [part for name in wanted for part in (*_parts(name), name)]
+        tops = dict.fromkeys(name.partition(".")[0] for name in wanted)
+        self._todo = [
+            *(part for name in wanted for part in (*_parts(name), name)),
+            *(late for top in tops for late in AT_FIRST_USE.get(top, ())),
+        ]
 
     @property
     def idle(self) -> bool:
