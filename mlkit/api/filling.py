@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlkit.api.reading import runs_folder
+from mlkit.api.reading import runs_folder, up_to_date
 from mlkit.api.running import default_workers, loaded, run, with_values
 from mlkit.api.scheduling import read_schedule, read_span
 from mlkit.core.backfilling import MOST_INTERVALS, Planned, plan_intervals
@@ -112,9 +112,8 @@ class Filling:
 def scheduled_runs(pipeline: Pipeline, runs_dir: Path) -> list[RunRecord]:
     """Read the runs of a pipeline that were made for intervals, without their stages."""
     from mlkit.store.database import Database
-    from mlkit.store.folder import RunsFolder
 
-    folder = RunsFolder(runs_dir)
+    folder, _ = up_to_date(runs_dir)
     if not folder.database.exists():
         return []
     with contextlib.closing(Database(folder.database)) as database:

@@ -25,6 +25,7 @@ __all__ = [
     "list_runs",
     "runs_folder",
     "send_report",
+    "up_to_date",
 ]
 
 RUNS_DIR_VARIABLE = "MLKIT_RUNS_DIR"
@@ -75,7 +76,7 @@ def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRe
     """
     from mlkit.store.database import Database
 
-    folder, sharing = _up_to_date(runs_dir)
+    folder, sharing = up_to_date(runs_dir)
     found = folder.find(run_id)
     with contextlib.closing(Database(folder.database)) as database:
         record = database.load_run(found.path.name)
@@ -90,7 +91,7 @@ def list_runs(runs_dir: Path | str) -> Sequence[RunRecord]:
     """Read the records of all runs, oldest first; none if there is no runs folder yet."""
     from mlkit.store.database import Database
 
-    folder, _ = _up_to_date(runs_dir)
+    folder, _ = up_to_date(runs_dir)
     if not folder.database.exists():
         return []
     with contextlib.closing(Database(folder.database)) as database:
@@ -117,7 +118,7 @@ def compare(one: str, other: str, runs_dir: Path | str) -> Comparison:
     return compare_runs(find_run(one, runs_dir, files=True), find_run(other, runs_dir, files=True))
 
 
-def _up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
+def up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
     """Open a runs folder; where it stands behind a URL, take in what others have made."""
     from mlkit.store.database import Database
     from mlkit.store.folder import RunsFolder

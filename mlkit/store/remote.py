@@ -6,8 +6,9 @@ renamed.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,9 +124,8 @@ class Remote:
             if self.protocol in WHOLE:
                 self._fs.pipe_file(self._path(name), data)
                 return
-            aside = self._path(f"{_PART}{secrets.token_hex(8)}")
-            self._fs.pipe_file(aside, data)
-            self._fs.mv(aside, self._path(name))
+            with self._aside(name) as aside:
+                self._fs.pipe_file(aside, data)
 
     def upload(self, file: Path, name: str) -> None:
         """Put a local file there, in one piece."""
@@ -133,9 +133,20 @@ class Remote:
             if self.protocol in WHOLE:
                 self._fs.put_file(str(file), self._path(name))
                 return
-            aside = self._path(f"{_PART}{secrets.token_hex(8)}")
-            self._fs.put_file(str(file), aside)
+            with self._aside(name) as aside:
+                self._fs.put_file(str(file), aside)
+
+    @contextlib.contextmanager
+    def _aside(self, name: str) -> Iterator[str]:
+        """Give another path to write to, which gets the name when it is written."""
+        aside = self._path(f"{_PART}{secrets.token_hex(8)}")
+        try:
+            yield aside
             self._fs.mv(aside, self._path(name))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._fs.rm_file(aside)
+            raise
 
     def download(self, name: str, to: Path) -> bool:
         """Fetch a file to a new local one; whether it was there."""
@@ -158,6 +169,13 @@ class Remote:
             if path.startswith(base + "/") and info["type"] == "file"
         ]
         return [entry for entry in entries if not entry.name.startswith(_PART)]
+
+    def sweep(self) -> None:
+        """Remove what writers that died have left; nobody may be writing."""
+        with readable_store_errors(self.url):
+            for path in self._fs.find(self._root):
+                if path.startswith(self._path(_PART)):
+                    self._fs.rm_file(path)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files; those that are gone already are no error."""

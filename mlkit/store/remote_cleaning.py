@@ -52,6 +52,9 @@ class RemoteCleaning:
             remote.remove(entry.name for entry in remote.entries(run_id))
         self.sharing.index.remove_orphans()
         self.sharing.store.remote.remove(artifact_name(digest) for digest in artifacts)
+        for place in (self.sharing.store.remote, remote):
+            if place is not None:
+                place.sweep()
 
 
 @contextlib.contextmanager

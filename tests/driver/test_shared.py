@@ -149,6 +149,24 @@ def test_a_record_without_its_artifact_is_no_result(
         assert {f.action for f in plan(file, runs_dir=place).values()} == {"run"}
 
 
+def test_a_secret_is_sent_nowhere(place: str, on: Machine, tmp_path: Path) -> None:
+    """Neither in records nor in notebooks, logs and events."""
+    secret = "a-secret-of-some-length"
+    file = write_pipeline(
+        tmp_path / "p",
+        Sketch(
+            name="a",
+            body="print(str(token))\nopen(out, 'w').write('x')",
+            declares='import mlkit\ntoken: mlkit.Secret = ""',
+        ),
+    )
+    assert run_fake(file, runs_dir=place, parameters={"token": secret}).status == "succeeded"
+    remote = Remote(place)
+    sent = remote.read_all(entry.name for entry in remote.entries())
+    assert len(sent) > 5
+    assert [name for name, data in sent.items() if secret.encode() in data] == []
+
+
 def test_the_database_can_be_made_anew(place: str, on: Machine, tmp_path: Path) -> None:
     """It is a copy of what the records say."""
     file = diamond(tmp_path / "p")

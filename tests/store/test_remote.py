@@ -54,6 +54,10 @@ def test_a_part_that_a_writer_left_is_nothing(tmp_path: Path) -> None:
     remote.write("whole", b"x")
     (tmp_path / "place" / ".part-0123").write_bytes(b"half")
     assert [entry.name for entry in remote.entries()] == ["whole"]
+    with pytest.raises(StoreError):
+        remote.upload(tmp_path / "nothing", "new")
+    remote.sweep()
+    assert [path.name for path in (tmp_path / "place").iterdir()] == ["whole"]
 
 
 def _refusal(url: str, *, writes: bool = True) -> UsageError:
