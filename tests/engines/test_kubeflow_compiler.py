@@ -14,8 +14,9 @@ import pytest
 
 from mlkit import load_pipeline
 from mlkit.engines.export import Export, ExportSettings
+from mlkit.engines.kubeflow.branches import Branch
 from mlkit.engines.kubeflow.compiler import KubeflowCompiler
-from mlkit.engines.kubeflow.layout import Branch, Fork, lay_out
+from mlkit.engines.kubeflow.layout import Fork, lay_out
 from mlkit.engines.kubeflow.names import kfp_name, make_names
 from mlkit.engines.kubeflow.recurring import cron_with_seconds
 from mlkit.errors import UnsupportedByEngineError
@@ -147,6 +148,22 @@ def test_a_branch_holds_what_is_skipped_with_it(tmp_path: Path) -> None:
     assert (layout.sees("more", "gate"), layout.sees("join", "more")) == (True, False)
 
 
+def test_a_branch_waits_for_no_more_than_it_asks(tmp_path: Path) -> None:
+    """Kfp would hold back the whole branch for what one stage in it needs."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="slow"),
+        Sketch(name="gate", file="gate.json"),
+        Sketch(name="yes", keys={"when": {"gate.out": "yes"}}),
+        Sketch(name="more", upstream=("yes", "slow")),
+        Sketch(name="also", upstream=("slow",), keys={"when": {"gate.out": "yes"}}),
+    )
+    layout = lay_out(load_pipeline(file))
+    alone = (Branch(fork="also", answer="yes"),)
+    assert (layout.paths["more"], layout.paths["also"]) == ((), alone)
+    assert layout.paths["yes"] == (Branch(fork="gate.out", answer="yes"),)
+
+
 def test_branches_that_wait_for_each_other_are_taken_apart(tmp_path: Path) -> None:
     """`no` waits for the join of `yes`, though both ask the same."""
     file = write_pipeline(
@@ -158,7 +175,7 @@ def test_branches_that_wait_for_each_other_are_taken_apart(tmp_path: Path) -> No
     )
     layout = lay_out(load_pipeline(file))
     assert [block if isinstance(block, str) else block.name for block in layout.blocks] == [
-        *("gate", "yes", "join", "no")
+        *("gate", "gate.out", "join", "no")
     ]
 
 

@@ -8,13 +8,14 @@ from mlkit.core.pipeline import Condition, Pipeline, Stage, StageOutput
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import canonical, label
 from mlkit.engines.kubeflow import policies
+from mlkit.engines.kubeflow.branches import is_patient, nodes_of, plain_answer
 from mlkit.engines.kubeflow.components import (
     branch_argument,
     forks_before,
     handed,
     speaker,
 )
-from mlkit.engines.kubeflow.layout import Block, Fork, Layout, is_patient, nodes_of, plain_answer
+from mlkit.engines.kubeflow.layout import Block, Fork, Layout
 from mlkit.engines.kubeflow.names import Names, argument
 from mlkit.engines.kubeflow.writing import INDENT, call, literal, quoted
 

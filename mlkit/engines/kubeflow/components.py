@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline, Stage, StageOutput
 from mlkit.engines.kubeflow import embedded
-from mlkit.engines.kubeflow.layout import Fork, Layout, is_patient, nodes_of
+from mlkit.engines.kubeflow.branches import is_patient, nodes_of
+from mlkit.engines.kubeflow.layout import Fork, Layout
 from mlkit.engines.kubeflow.names import Names, argument
 from mlkit.engines.kubeflow.writing import INDENT, call, literal, quoted, signature
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.policies import Retry
-from mlkit.engines.kubeflow.layout import is_patient
+from mlkit.engines.kubeflow.branches import is_patient
 from mlkit.engines.kubeflow.writing import call, quoted
 from mlkit.engines.refusals import refusal
 from mlkit.engines.registry import ENGINES
