@@ -49,7 +49,7 @@ class TestKubeflow(EngineContract):
         }
 
     def test_the_flights_pipeline(self, tmp_path: Path) -> None:
-        """Every stage, with the digests of a local run; then all is reused that is not to look anew.
+        """Every stage, with the digests of a local run; then what is unchanged is reused.
 
         The first run registered a champion, so the second looks at the registry and at what follows
         from it, here and there.
