@@ -6,6 +6,7 @@ a trailing comma. Such text is also stable under wider line lengths, because of 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ __all__ = [
     "assign",
     "call",
     "decorate",
+    "flat",
     "listing",
     "literal",
     "value",
@@ -53,9 +55,13 @@ def literal(text: str) -> str:
 
 
 def value(item: Any) -> Text:
-    """Write a plain value: None, bool, number, str, list or mapping with str keys."""
+    """Write a plain value: None, bool, number, date, str, list or mapping with str keys."""
     if isinstance(item, str):
         return literal(item)
+    if isinstance(item, dt.date):
+        return repr(item).removeprefix("datetime.")
+    if isinstance(item, float) and not math.isfinite(item):
+        return f'float("{item}")'
     if isinstance(item, list | tuple):
         return listing(value(part) for part in item)
     if isinstance(item, Mapping):
@@ -90,7 +96,7 @@ def write(text: Text, *, before: str = "", after: str = "", indent: int = 0) -> 
     indent : int
         By how many steps it is indented.
     """
-    line = f"{_STEP * indent}{before}{_flat(text)}{after}"
+    line = f"{_STEP * indent}{before}{flat(text)}{after}"
     if len(line) <= LINE or isinstance(text, str) or not text.items:
         return line
     inner = [write(t, before=b, after=",", indent=indent + 1) for b, t in text.items]
@@ -108,7 +114,8 @@ def decorate(text: Text) -> str:
     return write(text, before="@")
 
 
-def _flat(text: Text) -> str:
+def flat(text: Text) -> str:
+    """Write an expression on one line, however long."""
     if isinstance(text, str):
         return text
-    return text.opening + ", ".join(b + _flat(t) for b, t in text.items) + text.closing
+    return text.opening + ", ".join(b + flat(t) for b, t in text.items) + text.closing

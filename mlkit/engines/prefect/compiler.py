@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from importlib import resources
 
 from mlkit.core.logical_date import takes_logical_date
@@ -12,16 +13,9 @@ from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.prefect.deployment import deployment_files
 from mlkit.engines.prefect.flow import flow_text
 from mlkit.engines.prefect.names import FlowNames, flow_names, flow_order, parameter_specs
-from mlkit.engines.prefect.python_code import (
-    LINE_WIDTH,
-    Group,
-    call,
-    keyword_argument,
-    literal,
-    write,
-)
 from mlkit.engines.prefect.refusing import check
 from mlkit.engines.prefect.tasks import retry_policies, task_texts
+from mlkit.engines.python_text import LINE, Group, Text, assign, call, listing, literal
 
 __all__ = ["PrefectCompiler"]
 
@@ -110,7 +104,7 @@ def _imports(code: str) -> str:
 
 def _import(module: str, names: list[str]) -> list[str]:
     line = f"from {module} import {', '.join(names)}"
-    if len(line) <= LINE_WIDTH:
+    if len(line) <= LINE:
         return [line]
     return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
 
@@ -118,9 +112,9 @@ def _import(module: str, names: list[str]) -> list[str]:
 def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str]) -> str:
     rest = {k: v for k, v in settings.parameters.items() if k not in parameters}
     arguments = [
-        f"mlkit={literal(settings.mlkit)}",
-        f"file={literal(settings.pipeline_file)}",
-        f"runs_dir={literal(settings.runs_dir)}",
+        f"mlkit={literal(str(settings.mlkit))}",
+        f"file={literal(str(settings.pipeline_file))}",
+        f"runs_dir={literal(str(settings.runs_dir))}",
         f"workers={settings.workers}",
     ]
     if pipeline.schedule is not None:
@@ -128,17 +122,22 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str
     if takes_logical_date(pipeline):
         arguments.append("takes_logical_date=True")
     words = (*settings.options, *parameter_words(rest))
-    options = keyword_argument("options", Group("[", tuple(map(literal, words)), "]"))
-    common = Group(
-        "COMMON = {", (f'"tags": [{literal(pipeline.name)}]', '"cache_policy": NO_CACHE'), "}"
-    )
+    named = {"options": listing(map(literal, words))} if words else {}
+    common: dict[str, Text] = {
+        "tags": listing([literal(pipeline.name)]),
+        "cache_policy": "NO_CACHE",
+    }
     lines = [
-        write(call("PIPELINE = Pipeline", *arguments, *([options] if words else []))),
+        assign("PIPELINE", call("Pipeline", *arguments, **named)),
         "# Prefect remembers no results: mlkit knows which ones are still good.",
-        write(common),
+        assign("COMMON", _mapping(common)),
     ]
     for policy, name in retry_policies(pipeline).items():
-        pairs = [argument.split("=", 1) for argument in policy]
-        items = tuple(f'"{key}": {value}' for key, value in pairs)
-        lines.append(write(Group(f"{name} = {{", items, "}")))
+        pairs = dict(argument.split("=", 1) for argument in policy)
+        lines.append(assign(name, _mapping(pairs)))
     return "\n".join(lines)
+
+
+def _mapping(items: Mapping[str, Text]) -> Group:
+    pairs = tuple((f"{literal(key)}: ", item) for key, item in items.items())
+    return Group(opening="{", items=pairs, closing="}")

@@ -10,7 +10,18 @@ from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
 from mlkit.engines.prefect.names import FlowNames, flow_order, static_labels
-from mlkit.engines.prefect.python_code import Group, call, keyword_argument, literal, write
+from mlkit.engines.python_text import (
+    Group,
+    Text,
+    assign,
+    call,
+    decorate,
+    flat,
+    listing,
+    literal,
+    value,
+    write,
+)
 
 __all__ = ["flow_text"]
 
@@ -40,39 +51,34 @@ def flow_text(
     defaults = {name: given.get(name, pipeline.parameters[name]) for name in specs}
     signature = [_parameter(name, specs[name], value) for name, value in defaults.items()]
     signature += [f"{n}: str | None = None" for n in _OWN if n not in specs]
-    head = Group(f"def {names.flow}(", tuple(signature))
+    head = call(names.flow, *signature)
     arguments = [f"name={literal(pipeline.name)}"]
     if pipeline.description:
         arguments.append(f"description={literal(pipeline.description)}")
     passed = [name for name in defaults if name not in _OWN]
-    parameters = Group("{", tuple(f"{literal(name)}: {name}" for name in passed), "}")
+    pairs = tuple((f"{literal(name)}: ", name) for name in passed)
     lines = [
-        write(call("@flow", *arguments)),
-        write(head, tail=":"),
-        write(_opening(parameters), indent=1),
+        decorate(call("flow", *arguments)),
+        write(head, before="def ", after=":"),
+        _opening(Group(opening="{", items=pairs, closing="}")),
     ]
     for stage in flow_order(pipeline):
         lines += _submission(pipeline, stage, names)
-    return "\n".join([*lines, write(_outcome(pipeline, names), indent=1)])
+    return "\n".join([*lines, write(_outcome(pipeline, names), before="return ", indent=1)])
 
 
-def _opening(parameters: Group) -> Group:
-    return call(
-        "run = Run",
-        "PIPELINE",
-        "run_id=run_id",
-        "logical_date=logical_date",
-        keyword_argument("parameters", parameters),
-    )
+def _opening(parameters: Group) -> str:
+    own = {"run_id": "run_id", "logical_date": "logical_date"}
+    return assign("run", call("Run", "PIPELINE", **own, parameters=parameters), indent=1)
 
 
-def _parameter(name: str, spec: TypeSpec | None, value: Any) -> str:
+def _parameter(name: str, spec: TypeSpec | None, default: Any) -> str:
     kind = annotation(spec)
     if kind is None:
-        return f"{name}={literal(value)}"
-    if value is None and "None" not in kind:
+        return f"{name}={flat(value(default))}"
+    if default is None and "None" not in kind:
         kind += " | None"
-    return f"{name}: {kind} = {literal(value)}"
+    return f"{name}: {kind} = {flat(value(default))}"
 
 
 def annotation(spec: TypeSpec | None) -> str | None:
@@ -97,22 +103,18 @@ def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]
     upstream = _given(pipeline, stage, names)
     lines = []
     if stage.wait_for is not None:
-        wait = call(f"{own.arrival} = {own.waiting}.submit", "run", upstream)
-        lines.append(write(wait, indent=1))
-        upstream = call("given", f"file={own.arrival}")
+        lines.append(assign(own.arrival, call(f"{own.waiting}.submit", "run", upstream), indent=1))
+        upstream = call("given", file=own.arrival)
     if stage.foreach is None:
-        submit = call(f"{own.future} = {own.task}.submit", "run", upstream)
-        return [*lines, write(submit, indent=1)]
+        return [*lines, assign(own.future, call(f"{own.task}.submit", "run", upstream), indent=1)]
     known = static_labels(stage)
-    values: str | Group = own.values
+    values: Text = own.values
     if known is not None:
-        values = Group("[", tuple(map(literal, known)), "]")
+        values = listing(map(literal, known))
     else:
-        lines.append(write(_labels(pipeline, stage, names), indent=1))
-    mapped = call(
-        f"{own.future} = {own.task}.map", "unmapped(run)", values, call("unmapped", upstream)
-    )
-    return [*lines, write(mapped, indent=1)]
+        lines.append(assign(own.values, _labels(pipeline, stage, names), indent=1))
+    mapped = call(f"{own.task}.map", "unmapped(run)", values, call("unmapped", upstream))
+    return [*lines, assign(own.future, mapped, indent=1)]
 
 
 def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
@@ -124,20 +126,20 @@ def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
     convert = {"float": "float", "date": "date.fromisoformat", "datetime": "datetime.fromisoformat"}
     arguments = [_future(pipeline, source.node, names), literal(source.output)]
     arguments += [convert[kind]] if kind in convert else []
-    return call(f"{names.stages[stage.name].values} = labels", *arguments)
+    return call("labels", *arguments)
 
 
 def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
     """The futures that a task waits for and looks at."""
-    items = []
+    futures = {}
     for node in stage.upstream:
         future = _future(pipeline, node, names)
         if node not in stage.data_upstream:
             if stage.trigger is TriggerRule.ALWAYS:
                 continue
             future = f"early({future})" if stage.trigger in _EARLY else future
-        items.append(keyword_argument(names.key(node), future))
-    return call("given", *items)
+        futures[names.key(node)] = future
+    return call("given", **futures)
 
 
 def _future(pipeline: Pipeline, node: Node, names: FlowNames) -> str:
@@ -157,8 +159,8 @@ def _outcome(pipeline: Pipeline, names: FlowNames) -> Group:
             own = names.stages[stage.name]
             if stage.critical is critical:
                 chosen += [own.future] if stage.wait_for is None else [own.arrival, own.future]
-        return Group("[", tuple(chosen), "]")
+        return listing(chosen)
 
     arguments = [listed(critical=True)]
     others = listed(critical=False)
-    return call("return outcome", *arguments, *([others] if others.items else []))
+    return call("outcome", *arguments, *([others] if others.items else []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,7 +13,6 @@ from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.types import TypeSpec
 from mlkit.core.values import label
-from mlkit.engines.prefect.python_code import Names
 
 __all__ = [
     "FlowNames",
@@ -28,6 +28,28 @@ skipped task tell unmapped Pipeline Run NO_CACHE date datetime"""
 _LOCAL = "PIPELINE COMMON ended found logical_date run run_id upstream value"
 _BUILTIN = "bool float int list dict str"
 RESERVED = frozenset(f"{_IMPORTED} {_LOCAL} {_BUILTIN}".split())
+
+
+class Names:
+    """Hands out Python names, each once.
+
+    Parameters
+    ----------
+    taken : iterable of str
+        Names that mean something already.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+
+    def new(self, wish: str) -> str:
+        """Give a name as close to a wish as Python and the names already given allow."""
+        name = re.sub(r"\W", "_", wish.lower()) or "_"
+        name = f"_{name}" if name[0].isdigit() else name
+        while keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 from mlkit.core.pipeline import Condition, Pipeline, Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.prefect.names import FlowNames
-from mlkit.engines.prefect.python_code import Group, call, literal, write
+from mlkit.engines.python_text import Group, assign, call, decorate, flat, literal, value, write
 
 __all__ = ["retry_policies", "task_texts"]
 
@@ -55,29 +55,29 @@ def task_texts(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]:
     texts = []
     if stage.wait_for is not None:
         wait = call(
-            "return run.wait_for_file",
+            "run.wait_for_file",
             literal(stage.name),
-            literal(stage.wait_for.path),
+            literal(str(stage.wait_for.path)),
             f"every_s={number(stage.wait_for.every_s)}",
             f"timeout_s={number(stage.wait_for.timeout_s)}",
         )
         told = ["on_failure=[tell]"] if stage.notify.on_failure else []
-        head = call("@task", f"name={literal(f'wait for {stage.name}')}", "**COMMON", *told)
+        head = call("task", f"name={literal(f'wait for {stage.name}')}", "**COMMON", *told)
         doc = f"Wait until a file is there for {stage.name}."
-        body = [*guards, write(wait, indent=1)]
+        body = [*guards, write(wait, before="return ", indent=1)]
         texts.append(_function(head, own.waiting, ["run", "upstream"], doc, body))
         guards = ['    if ended := held_back("all_success", upstream):', "        return ended"]
     mapped = stage.foreach is not None
     given = ["run", "value", "upstream"] if mapped else ["run", "upstream"]
-    run = call("return run.stage", literal(stage.name), *(["value"] if mapped else []))
-    body = [*guards, write(run, indent=1)]
+    run = call("run.stage", literal(stage.name), *(["value"] if mapped else []))
+    body = [*guards, write(run, before="return ", indent=1)]
     texts.append(_function(_decorator(pipeline, stage), own.task, given, _doc(stage), body))
     return texts
 
 
 def _function(head: Group, name: str, given: list[str], doc: str, body: list[str]) -> str:
     lines = [
-        write(head),
+        decorate(head),
         f"def {name}({', '.join(f'{n}: Run' if n == 'run' else n for n in given)}):",
         f'    """{doc}"""',
         *body,
@@ -102,7 +102,7 @@ def _decorator(pipeline: Pipeline, stage: Stage) -> Group:
     arguments += [] if policy is None else [f"**{policy}"]
     arguments += ["on_failure=[tell]"] if stage.notify.on_failure else []
     arguments += ["on_completion=[tell]"] if stage.notify.on_success else []
-    return call("@task", *arguments)
+    return call("task", *arguments)
 
 
 def _guards(stage: Stage, names: FlowNames) -> list[str]:
@@ -117,17 +117,17 @@ def _guards(stage: Stage, names: FlowNames) -> list[str]:
 def _condition(condition: Condition, names: FlowNames) -> list[str]:
     source = condition.source
     key = literal(names.key(source.node))
-    read = call("found = artifact", f"upstream[{key}]", literal(source.output))
+    read = call("artifact", f"upstream[{key}]", literal(source.output))
     return [
-        write(read, indent=1),
+        assign("found", read, indent=1),
         f"    if {_unmet(condition.values)}:",
         f'        return skipped(f"{source} is {{found!r}}")',
     ]
 
 
 def _unmet(values: tuple[Any, ...]) -> str:
-    if all(isinstance(value, str) for value in values):
+    if all(isinstance(item, str) for item in values):
         if len(values) == 1:
-            return f"found != {literal(values[0])}"
-        return f"found not in ({', '.join(map(literal, values))})"
-    return f"not same(found, {', '.join(map(literal, values))})"
+            return f"found != {flat(value(values[0]))}"
+        return f"found not in ({', '.join(flat(value(item)) for item in values)})"
+    return f"not same(found, {', '.join(flat(value(item)) for item in values)})"
