@@ -37,10 +37,14 @@ def comparison_html(found: Comparison) -> str:
         table("Parameters", ("name", "A", "B"), _parameters(found)),
         *_code(found),
         table("Artifacts", ("artifact", "A", "B"), _artifacts(found)),
-        f"<p>{found.equal_artifacts} artifacts are equal in both runs.</p>",
+        f"<p>{_many(found.equal_artifacts)} equal in both runs.</p>",
         table("Metrics", ("metric", "A", "B", "B − A"), _metrics(found)),
     ]
     return "".join(parts)
+
+
+def _many(count: int) -> str:
+    return "1 artifact is" if count == 1 else f"{count} artifacts are"
 
 
 def _parameters(found: Comparison) -> Iterator[list[str]]:

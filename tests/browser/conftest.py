@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import Lab, copy_checkout, jupyterlab
+from tests.browser.lab import Lab, copy_checkout, jupyterlab, shot
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +42,19 @@ def address(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield found
 
 
-@pytest.fixture
-def lab(browser: Browser, address: str) -> Iterator[Lab]:
-    """A page in a fresh profile."""
+@pytest.fixture(scope="session")
+def window(browser: Browser, address: str) -> Iterator[Lab]:
+    """JupyterLab in a fresh profile, once loaded."""
     context = browser.new_context(viewport={"width": 1360, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     yield Lab(context.new_page(), address)
     context.close()
+
+
+@pytest.fixture
+def lab(window: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The window without open notebooks; how it looked at the end of the test is kept."""
+    window.errors.clear()
+    yield window
+    window.page.screenshot(path=str(shot(f"end-of-{request.node.name}")))
+    window.close_all()

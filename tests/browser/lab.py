@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +28,50 @@ NOISE = (
 )
 """What may stand in the console as an error: nothing of it comes from the kit."""
 
-_OPEN = "() => window.jupyterapp?.shell?.currentWidget?.content?.widgets"
-_IDLE = """() => {
-  const panel = window.jupyterapp.shell.currentWidget;
-  const kernel = panel?.sessionContext?.session?.kernel;
-  return kernel?.status === 'idle' && kernel?.connectionStatus === 'connected';
+_OPEN = "(path) => { window.jupyterapp.commands.execute('docmanager:open', { path }); }"
+_CLOSE = """async () => {
+  for (const widget of [...window.jupyterapp.shell.widgets('main')]) {
+    await widget.sessionContext?.shutdown();
+    widget.dispose();
+  }
+}"""
+_IDLE = """(path) => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  if (panel?.context?.path !== path || panel.content.widgets.length === 0) return false;
+  const kernel = panel.sessionContext.session?.kernel;
+  return kernel?.status === 'idle' && kernel.connectionStatus === 'connected';
 }"""
 _DONE = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
   const cells = panel.content.widgets.filter((cell) => cell.model.type === 'code');
+  const outputs = cells.flatMap((c) => c.model.outputs.toJSON());
+  const error = outputs.find((output) => output.output_type === 'error');
+  if (error) throw new Error(`a cell raised ${error.ename}: ${error.evalue}`);
   return cells.every((c) => c.model.executionState === 'idle' && c.model.executionCount !== null);
 }"""
+
+_FIND = """
+  const panel = window.jupyterapp.shell.currentWidget;
+  const index = panel.content.widgets.findIndex((cell) => cell.model.id === id);
+  const cell = panel.content.widgets[index];
+"""
+_SELECT_AFTER = f"(id) => {{ {_FIND} panel.content.activeCellIndex = index + 1; }}"
+_SCROLL_TO = f"(id) => {{ {_FIND} return panel.content.scrollToItem(index, 'start'); }}"
+_EDIT = f"""async (id) => {{ {_FIND}
+  await panel.content.scrollToItem(index, 'start');
+  panel.content.activeCellIndex = index;
+  panel.content.mode = 'edit';
+  cell.editor.focus();
+}}"""
+_CELL_DONE = f"""(id) => {{ {_FIND}
+  return cell.model.executionState === 'idle' && cell.model.executionCount !== null;
+}}"""
+
+
+def shot(name: str) -> Path:
+    """Where a picture of the page is kept."""
+    SHOTS.mkdir(exist_ok=True)
+    return SHOTS / f"{name}.png"
 
 
 def free_port() -> int:
@@ -125,18 +159,53 @@ class Lab:
 
     def open(self, path: str) -> None:
         """Open a notebook and wait until its kernel is ready."""
-        self.page.goto(self.address.format(path=f"/tree/{path}"), wait_until="domcontentloaded")
-        self.page.wait_for_function(_OPEN)
-        self.page.wait_for_function(_IDLE, timeout=60_000)
+        if self.page.url == "about:blank":
+            self.page.goto(self.address.format(path=f"/tree/{path}"), wait_until="domcontentloaded")
+        else:
+            self.page.evaluate(_OPEN, path)
+        self.page.wait_for_function(_IDLE, arg=path, timeout=120_000)
+
+    def close_all(self) -> None:
+        """Close every notebook with its kernel, unsaved, and go back to the light theme."""
+        self.page.evaluate(_CLOSE)
+        self.theme("JupyterLab Light")
 
     def command(self, name: str) -> None:
         """Run one of JupyterLab's commands, without waiting for its end."""
         self.page.evaluate("(name) => { window.jupyterapp.commands.execute(name); }", name)
 
-    def run_all(self, timeout_s: float = 90) -> None:
+    def run_all(self, timeout_s: float = 120) -> None:
         """Run every cell and wait for the last one."""
         self.command("notebook:run-all-cells")
         self.page.wait_for_function(_DONE, timeout=timeout_s * 1000)
+
+    def run_until(self, cell_id: str, timeout_s: float = 120) -> None:
+        """Run the cells from the first to this one, and wait for it."""
+        self.page.evaluate(_SELECT_AFTER, cell_id)
+        self.command("notebook:run-all-above")
+        self.page.wait_for_function(_CELL_DONE, arg=cell_id, timeout=timeout_s * 1000)
+
+    def show(self, cell_id: str) -> None:
+        """Scroll to a cell, so that it is drawn."""
+        self.page.evaluate(_SCROLL_TO, cell_id)
+
+    def type_into(self, cell_id: str, content: str) -> None:
+        """Replace a cell's source by typing into its editor."""
+        self.page.evaluate(_EDIT, cell_id)
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.press("Delete")
+        self.page.keyboard.insert_text(content)
+
+    def violations(self, selector: str) -> list[str]:
+        """What axe finds seriously wrong in a part of the page."""
+        self.page.wait_for_selector(selector)
+        found = Axe().run(self.page, context=selector).response["violations"]
+        return [
+            f"{item['id']}: {node['html'][:160]}"
+            for item in found
+            if item["impact"] in ("serious", "critical")
+            for node in item["nodes"]
+        ]
 
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme."""
@@ -150,5 +219,4 @@ class Lab:
 
     def shoot(self, name: str, selector: str = ".jp-NotebookPanel:not(.lm-mod-hidden)") -> None:
         """Keep a picture of a part of the page."""
-        SHOTS.mkdir(exist_ok=True)
-        self.page.locator(selector).first.screenshot(path=str(SHOTS / f"{name}.png"))
+        self.page.locator(selector).first.screenshot(path=str(shot(name)))
