@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from mlkit.inside.check_notebook import cell_text, check_from_cell, find_noteboo
 
 __all__ = ["Feedback", "check"]
 
+COLOURS = {"passed": "#0b7a4b", "not_attempted": "#5f6670", "unknown": "#5f6670"}
 MARKS = {"passed": "✓ passed", "not_attempted": "· not attempted", "unknown": "? not found"}
 
 
@@ -39,6 +41,14 @@ class Feedback:
         """The heading, the sentence, and what was asked for besides."""
         heading = f"{MARKS.get(self.status, '✗ not yet')}: {self.title}"
         return "\n".join(part for part in (heading, self.message, self.more) if part)
+
+    def _repr_html_(self) -> str:
+        """The same with a colour beside the glyph, legible on light and dark."""
+        colour = COLOURS.get(self.status, "#b3261e")
+        lines = repr(self).split("\n", 1)
+        rest = f'<div style="white-space: pre-wrap">{escape(lines[1])}</div>' if lines[1:] else ""
+        style = f"border-left: 5px solid {colour}; background-color: {colour}22; padding: 6px 12px"
+        return f'<div style="{style}"><b>{escape(lines[0])}</b>{rest}</div>'
 
 
 def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:

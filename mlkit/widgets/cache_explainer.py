@@ -10,10 +10,12 @@ from mlkit.api import load_pipeline, plan, runs_folder
 from mlkit.core.durations import format_duration
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
+from mlkit.core.states import Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError
 from mlkit.load.parameters import Layers
+from mlkit.observe.signs import SIGNS
 from mlkit.planner.forecast import Forecast
 from mlkit.reports.dag import Box, Dag, dag_of_pipeline
 from mlkit.reports.graph_svg import draw_dag
@@ -154,8 +156,8 @@ class CacheExplainer(Panel):
         if live.problem is not None:
             self._say(f"✗ {live.problem}")
         elif live.record is not None:
-            states = [item.status.value for item in live.record.stages.values()]
-            counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
+            states = [item.status for item in live.record.stages.values()]
+            counts = ", ".join(f"{states.count(s)} {SIGNS[s].word}" for s in Status if s in states)
             took = format_duration(live.record.seconds)
             self._say(f"It ran in {took}: {counts}. Now tick an edit, and predict first.")
 

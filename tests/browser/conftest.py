@@ -45,7 +45,7 @@ def address(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def window(browser: Browser, address: str) -> Iterator[Lab]:
     """JupyterLab in a fresh profile, once loaded."""
-    context = browser.new_context(viewport={"width": 1360, "height": 900})
+    context = browser.new_context(viewport={"width": 1360, "height": 1300})
     context.set_default_timeout(60_000)
     yield Lab(context.new_page(), address)
     context.close()

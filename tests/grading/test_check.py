@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import mlkit
 from mlkit.grading.source import Exercise
 from mlkit.inside.check_history import is_untouched, stub_digest
+from mlkit.inside.checking import Feedback
 
 NAME = "03-idempotency"
 CHECK = "check-process-data"
@@ -104,3 +105,14 @@ def test_an_answer_run_after_the_stub_counts_as_touched() -> None:
     assert not is_untouched([stub, "def f():\n    return 1"], stub_digest(stub))
     assert not is_untouched(["f = max", stub.replace("f", "g")], stub_digest(stub))
     assert not is_untouched([stub, "(f", "f: int = 3"], stub_digest(stub))
+
+
+def test_feedback_turns_green_in_a_notebook_and_keeps_its_words() -> None:
+    """The colour comes beside the glyph; what an answer raised is escaped."""
+    passed = Feedback(title="order", status="passed")
+    assert "✓ passed: order" in passed._repr_html_()
+    assert "#0b7a4b" in passed._repr_html_()
+    wrong = Feedback(title="order", status="failed", message="a <b>")
+    assert "✗ not yet: order" in wrong._repr_html_()
+    assert "a &lt;b&gt;" in wrong._repr_html_()
+    assert "#0b7a4b" not in wrong._repr_html_()

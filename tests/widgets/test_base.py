@@ -6,9 +6,11 @@ import base64
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+import mlkit.widgets
 from mlkit.reports.svg import document, element
 from mlkit.widgets.base import Panel
 from mlkit.widgets.controls import slider
@@ -83,3 +85,11 @@ def test_a_slider_keeps_its_bounds(asked: float, got: float) -> None:
     control = slider("n", 5, (0, 10))
     control.value = asked
     assert control.value == got
+
+
+def test_every_view_is_there_and_documented() -> None:
+    """Each exported name can be imported, and stands in the page on views."""
+    page = (Path(__file__).parents[2] / "docs" / "widgets.md").read_text()
+    for name in mlkit.widgets.__all__:
+        assert issubclass(getattr(mlkit.widgets, name), Panel)
+        assert f"`{name}(" in page
