@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import expect
 
 from mlkit.grading.source import load_exercise
+from mlkit.testing import write_notebook
 from mlkit.widgets.cache_world import write_world
 from tests.browser.lab import Lab
 
@@ -21,11 +20,8 @@ SLOW = 60_000
 
 def write(path: Path, *cells: str) -> None:
     """Write a notebook whose cells are called cell-0, cell-1, …"""
-    made = [nbformat.v4.new_code_cell(code, id=f"cell-{n}") for n, code in enumerate(cells)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
     path.parent.mkdir(exist_ok=True)
-    nbformat.write(notebook, path)
+    write_notebook(path, *cells)
 
 
 def test_an_edit_shows_what_would_run(lab: Lab, checkout: Path) -> None:
@@ -107,14 +103,8 @@ def test_a_field_says_what_is_wrong_and_cancel_stops(lab: Lab, checkout: Path) -
         "name: slow\nparameters: {months: [1], seconds: 60}\n"
         "stages: {wait: {notebook: wait.ipynb, outputs: {done: done.txt}}}\n"
     )
-    write(
-        folder / "wait.ipynb",
-        'months: list[int] = [1]\nseconds: int = 1\ndone: str = "scratch/done.txt"',
-        "import time\ntime.sleep(seconds)",
-    )
-    notebook = json.loads((folder / "wait.ipynb").read_text())
-    notebook["cells"][0]["metadata"]["tags"] = ["parameters"]
-    (folder / "wait.ipynb").write_text(json.dumps(notebook))
+    declared = 'months: list[int] = [1]\nseconds: int = 1\ndone: str = "scratch/done.txt"'
+    write_notebook(folder / "wait.ipynb", "import time\ntime.sleep(seconds)", parameters=declared)
     write(
         checkout / "try" / "slow.ipynb",
         "from mlkit.widgets import PipelineView\nview = PipelineView('slow')\nview",
