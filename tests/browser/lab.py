@@ -98,7 +98,11 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
     own = files("mlkit.widgets").joinpath("static/lab-settings.json").read_text()
     (settings / "overrides.json").write_text(own)
     folders = {f"JUPYTER_{n}_DIR": str(home / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
-    environment = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
+    kept = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
+    environment = {**kept, **folders, "IPYTHONDIR": str(home / "ipython")}
+    shipped = [str(path) for path in root.rglob("*.ipynb")]
+    trust = [sys.executable, "-m", "jupyter", "trust", *shipped]
+    subprocess.run(trust, env=environment, check=True, capture_output=True, timeout=120)
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
         *(f"--ServerApp.root_dir={root}", f"--port={port}", f"--IdentityProvider.token={token}"),
@@ -111,7 +115,7 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        env={**environment, **folders, "IPYTHONDIR": str(home / "ipython")},
+        env=environment,
     )
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server)
@@ -167,6 +171,8 @@ class Lab:
 
     def close_all(self) -> None:
         """Close every notebook with its kernel, unsaved, and go back to the light theme."""
+        if self.page.locator(".jp-Dialog").count():
+            self.page.keyboard.press("Escape")
         self.page.evaluate(_CLOSE)
         self.theme("JupyterLab Light")
 
