@@ -24,6 +24,7 @@ from mlkit.errors import EngineError, UnsupportedByEngineError
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
 
 if TYPE_CHECKING:
+    from mlkit.driver.engine_run import EngineRun
     from mlkit.driver.options import RunOptions
     from mlkit.driver.services import Services
 
@@ -218,7 +219,7 @@ def run_on(
 
 
 def _follow(
-    run: Any,
+    run: EngineRun,
     opened: RunRecord,
     order: Order,
     engine: Engine,
@@ -245,7 +246,7 @@ def _follow(
             trouble = f"{engine.title} ended with exit code {code}; what it said is in {log}"
     finally:
         cancelled = services.cancellation.requested
-        record: RunRecord = run.settle(opened.run_id, trouble, cancelled=cancelled)
+        record = run.settle(opened.run_id, trouble, cancelled=cancelled)
     tell(run.event(record, EventKind.RUN_FINISHED))
     return record
 

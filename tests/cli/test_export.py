@@ -1,0 +1,53 @@
+"""`mlkit export`: files for an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlkit.testing import Sketch, write_pipeline
+from tests.cli.conftest import Call
+
+
+def test_an_export_says_which_files_it_wrote(call: Call, words: Path, tmp_path: Path) -> None:
+    """The entry is the one that the engine is given; a second export writes the same bytes."""
+    command = ("export", "airflow", words, "--to", tmp_path / "dags", "-p", "many=3", "--json")
+    document = call(*command).json()
+    entry = tmp_path / "dags" / "words.py"
+    assert document == {"engine": "airflow", "entry": str(entry), "files": [str(entry)]}
+    text = entry.read_text(encoding="utf-8")
+    assert f'PIPELINE = "{words}/pipeline.yaml"' in text
+    assert '"many": 3' in text
+    call(*command)
+    assert entry.read_text(encoding="utf-8") == text
+
+
+def test_the_tasks_call_the_mlkit_that_is_named(call: Call, words: Path, tmp_path: Path) -> None:
+    """Where the tasks run, it may stand elsewhere."""
+    spoken = call("export", "airflow", words, "--to", tmp_path, "--mlkit", "/opt/mlkit/bin/mlkit")
+    assert spoken.out.strip() == str(tmp_path / "words.py")
+    assert 'MLKIT = "/opt/mlkit/bin/mlkit"' in (tmp_path / "words.py").read_text()
+
+
+def test_a_secret_is_not_written_into_files(call: Call, tmp_path: Path) -> None:
+    """It is refused, and the variable is named that hands it over."""
+    secret = Sketch(name="a", declares='token: mlkit.Secret = ""')
+    file = write_pipeline(tmp_path / "p", secret)
+    spoken = call("export", "airflow", file, "--to", tmp_path, "-p", "token=hunter22", "--json")
+    assert spoken.code == 2
+    error = spoken.json()["error"]
+    assert error["message"] == "the secret 'token' would stand in the files for airflow"
+    assert "MLKIT_PARAM_TOKEN" in error["remedy"]
+    assert "hunter22" not in spoken.out + spoken.err
+
+
+def test_an_engine_that_is_not_there_says_how_to_get_it(
+    call: Call, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything ran: there is no run."""
+    monkeypatch.setenv("MLKIT_AIRFLOW_PYTHON", "/nowhere/python")
+    spoken = call("run", words, "--on", "airflow", "--runs-dir", tmp_path / "runs", "--json")
+    assert spoken.code == 2
+    assert "make airflow" in spoken.json()["error"]["remedy"]
+    assert not (tmp_path / "runs").exists()
