@@ -76,6 +76,11 @@ class Cluster:
         ) as client:
             client.wait_for_workers(count, timeout=60)
 
+    def kill_scheduler(self) -> None:
+        """End the scheduler without warning."""
+        os.kill(self.processes[0].pid, signal.SIGKILL)
+        self.processes[0].wait()
+
     def kill_worker(self, number: int) -> None:
         """End a worker without warning."""
         os.kill(self.workers[number].pid, signal.SIGKILL)

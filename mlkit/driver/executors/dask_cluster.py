@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import secrets
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ def connected(address: str) -> Any:
         raise MissingExtraError(
             f"--executor dask:// needs Dask ({error})", remedy="pip install 'mlkit[dask]'"
         ) from error
+    for name in ("distributed", "distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is said once, below
     try:
         return Client(  # type: ignore[no-untyped-call] # Dask is partly untyped
             f"tcp://{address}", timeout=ANSWER_WITHIN_S, name="mlkit", set_as_default=False

@@ -181,10 +181,17 @@ def test_the_command_line_and_resume(dask: Cluster, tmp_path: Path) -> None:
     assert (again.status, again.stages["a"].attempts) == ("succeeded", 1)
 
 
+@pytest.mark.parametrize(
+    ("lost", "fact"),
+    [
+        ("scheduler", "has lost an attempt"),
+        pytest.param("workers", "has no worker left", marks=pytest.mark.slow),
+    ],
+)
 def test_a_cluster_that_goes_away_ends_the_run_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, fact: str
 ) -> None:
-    """Exit code 1, with a way on; what had ended is kept."""
+    """Exit code 1, with a way on; what had ended is kept, and no kernel stays behind."""
     from mlkit.driver.executors import dask as dask_executor
 
     monkeypatch.setattr(dask_executor, "ALONE_FOR_S", 2.0)
@@ -196,12 +203,13 @@ def test_a_cluster_that_goes_away_ends_the_run_in_order(
     with cluster(tmp_path / "c", workers=1) as alone:
 
         def end() -> None:
-            _wait(pid.is_file)
-            alone.kill_worker(0)
+            _wait(lambda: pid.is_file() and pid.read_text().isdigit())
+            alone.kill_worker(0) if lost == "workers" else alone.kill_scheduler()
 
         threading.Thread(target=end).start()
-        with pytest.raises(ExecutionError, match="has no worker left") as caught:
+        with pytest.raises(ExecutionError, match=fact) as caught:
             _run(file, alone.executor)
+        _wait(lambda: not psutil.pid_exists(int(pid.read_text())))
     assert caught.value.exit_code == 1
     assert "mlkit resume" in str(caught.value.remedy)
 
