@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlkit.api import server_words as words
 from mlkit.api.filling import Filled, Filling, fill, scheduled_runs
 from mlkit.api.reading import runs_folder
 from mlkit.api.scheduling import read_schedule
-from mlkit.core.backfilling import MOST_INTERVALS, due, left_out, plan_intervals
+from mlkit.core.backfilling import due, left_out, plan_intervals
 from mlkit.core.intervals import Interval, Schedule, last_interval, next_tick
 from mlkit.driver.interrupts import interruptible
 from mlkit.errors import MlkitError, UsageError
@@ -174,9 +175,11 @@ class ScheduleServer:
         try:
             self.fire(self._now())
         except MlkitError as error:
-            self._tell(f"no run was made: {_sentence(error)}")
+            self._tell(f"no run was made: {words.sentence(error)}")
         if not self._stopped.is_set():
-            self._tell(f"next run: {_moment(next_tick(self.schedule, self._now()), self._now())}")
+            self._tell(
+                f"next run: {words.moment(next_tick(self.schedule, self._now()), self._now())}"
+            )
 
     def fire(self, now: dt.datetime) -> list[Filled]:
         """Run the interval that has just ended; with catch-up, also those missed before it.
@@ -250,7 +253,7 @@ class ScheduleServer:
             _, self.schedule = self._read()
         except MlkitError as error:
             self._tell(
-                f"pipeline.yaml cannot be used as it is now: {_sentence(error)}\n"
+                f"pipeline.yaml cannot be used as it is now: {words.sentence(error)}\n"
                 f"The schedule stays {before}; no run is made until it is corrected."
             )
             return
@@ -259,21 +262,11 @@ class ScheduleServer:
         self._tell(f"pipeline.yaml has changed. {self._greeting()}")
 
     def _greeting(self) -> str:
-        now, moment = self._now(), self._now()
-        lines = [f"{self.filling.pipeline.name} runs on the schedule {self.schedule}. Next runs:"]
-        for _ in range(3):
-            moment = next_tick(self.schedule, moment)
-            lines.append(f"  {_moment(moment, now)}")
-        return "\n".join(lines)
+        return words.greeting(self.filling.pipeline.name, self.schedule, self._now())
 
     def _tell_left_out(self, missed: list[Interval]) -> None:
         if missed:
-            first, last = missed[0].start.date(), missed[-1].start.date()
-            many = f"{len(missed)}{'+' if len(missed) == MOST_INTERVALS else ''}"
-            self._tell(
-                f"{many} earlier intervals have no run; make them up with --catch-up, or "
-                f"'mlkit backfill --from {first} --to {last}'"
-            )
+            self._tell(words.left_out(missed, str(self.settings.path)))
 
     def _tell_busy(self, event: object) -> None:
         if getattr(event, "job_id", None) == "run":
@@ -282,15 +275,3 @@ class ScheduleServer:
     def _tell_fault(self, event: object) -> None:
         fault = getattr(event, "exception", None)
         self._tell(f"something went wrong inside mlkit: {type(fault).__name__}: {fault}")
-
-
-def _sentence(error: MlkitError) -> str:
-    return str(error).replace("\n", " ").rstrip(".") + "."
-
-
-def _moment(moment: dt.datetime, now: dt.datetime) -> str:
-    minutes = round((moment - now).total_seconds() / 60)
-    days, hours = minutes // 1440, minutes % 1440 // 60
-    parts = [(days, "d"), (hours, "h"), (minutes % 60, "min")]
-    words = " ".join(f"{number} {unit}" for number, unit in parts if number) or "less than 1 min"
-    return f"{moment:%a %Y-%m-%d %H:%M %z} (in {words})"
