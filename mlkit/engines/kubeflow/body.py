@@ -17,7 +17,15 @@ from mlkit.engines.kubeflow.components import (
 )
 from mlkit.engines.kubeflow.layout import Block, Fork, Layout
 from mlkit.engines.kubeflow.names import Names, argument
-from mlkit.engines.kubeflow.writing import INDENT, call, literal, quoted
+from mlkit.engines.kubeflow.writing import (
+    INDENT,
+    Argument,
+    call,
+    expression,
+    literal,
+    quoted,
+)
+from mlkit.engines.python_text import Text
 
 __all__ = ["Body"]
 
@@ -68,18 +76,18 @@ class Body:
         if stage.foreach is None:
             return [*waits, *self._call(stage, indent, [])]
         items, before = self._items(stage, indent)
-        loop = [items] if self.workers < 1 else [items, f"parallelism={self.workers}"]
+        loop: list[Argument] = [items, f"parallelism={self.workers}"]
         head = call(f"{indent}with dsl.ParallelFor", loop, " as instance:")
         inner = self._call(stage, indent + INDENT, ["instance=instance"])
         return [*waits, *before, *head, *inner]
 
-    def _call(self, stage: Stage, indent: str, first: list[str]) -> list[str]:
+    def _call(self, stage: Stage, indent: str, first: list[Argument]) -> list[str]:
         task = self._new(self._task(stage.name))
         inputs = handed(self.pipeline, self.layout, stage)
         arguments = list(first)
-        arguments += [f"{argument(n)}={self._value(source)}" for n, source in inputs.items()]
+        arguments += [(f"{argument(n)}=", self._value(source)) for n, source in inputs.items()]
         branches = self.taken(stage)
-        arguments += [f"{branch_argument(n)}={text}" for n, text in enumerate(branches)]
+        arguments += [(f"{branch_argument(n)}=", text) for n, text in enumerate(branches)]
         head = f"{indent}{task} = {self.names.components[stage.name]}"
         lines = call(head, [*arguments, "**run"])
         linked = {source.node.stage for source in inputs.values()}
@@ -101,11 +109,15 @@ class Body:
         skip = linked | told | asked | over
         return [self._task(name) for name in names if name not in skip]
 
-    def _value(self, source: StageOutput) -> str:
+    def _path(self, source: StageOutput) -> str:
+        """The path of an upstream artifact."""
+        return f'{self._task(source.node.stage)}.outputs["{argument(source.output)}"]'
+
+    def _value(self, source: StageOutput) -> Text:
         """The path of an upstream artifact, or the list of a loop's paths."""
-        text = f'{self._task(source.node.stage)}.outputs["{argument(source.output)}"]'
         mapped = self.pipeline.stages[source.node.stage].foreach is not None
-        return f"dsl.Collected({text})" if mapped else text
+        path = self._path(source)
+        return expression("dsl.Collected", [path]) if mapped else path
 
     # branches
 
@@ -132,13 +144,13 @@ class Body:
         ]
         return [fork for fork in forks if speaker(self.pipeline, fork) is not None]
 
-    def taken(self, stage: Stage) -> list[str]:
+    def taken(self, stage: Stage) -> list[Text]:
         """For each fork before a stage, the expression that gives the taken branch's state."""
-        found = []
+        found: list[Text] = []
         for fork in self._spoken(stage):
             speakers = speaker(self.pipeline, fork) or {}
             states = [f'{self._task(name)}.outputs["state"]' for name in speakers.values()]
-            found.append(f"dsl.OneOf({', '.join([*states, f'{self._else(fork)}.output'])})")
+            found.append(expression("dsl.OneOf", [*states, f"{self._else(fork)}.output"]))
         return found
 
     def _else(self, fork: Fork) -> str:
@@ -175,15 +187,15 @@ class Body:
         self._new(task)
         if plain_answer(stage) is not None:
             self.small.add("read_value")
-            path = f"path={self._value(stage.when[0].source)}"
+            path = f"path={self._path(stage.when[0].source)}"
             return call(f"{indent}{task} = read_value", [path]), f"{task}.output"
         self.small.add("conditions_hold")
         wanted = [[canonical(value) for value in c.values] for c in stage.when]
-        arguments = [f"paths={self._paths(stage.when)}", f"wanted={literal(wanted)}"]
+        arguments = (f"paths={self._paths(stage.when)}", ("wanted=", literal(wanted)))
         return call(f"{indent}{task} = conditions_hold", arguments), f"{task}.output"
 
     def _paths(self, conditions: tuple[Condition, ...]) -> str:
-        values = [self._value(condition.source) for condition in conditions]
+        values = [self._path(condition.source) for condition in conditions]
         if len(values) == 1:
             return values[0]
         inner = "\\n".join("{" + value.replace('"', "'") + "}" for value in values)
@@ -191,7 +203,7 @@ class Body:
 
     # loops and sensors
 
-    def _items(self, stage: Stage, indent: str) -> tuple[str, list[str]]:
+    def _items(self, stage: Stage, indent: str) -> tuple[Text, list[str]]:
         """What a loop runs over: the instances as mlkit names them."""
         foreach = stage.foreach
         assert foreach is not None
@@ -203,7 +215,7 @@ class Body:
         as_float = stage.declared[foreach.parameter].spec.kind == "float"
         arguments = [
             f"stage={quoted(stage.name)}",
-            f"path={self._value(foreach.source)}",
+            f"path={self._path(foreach.source)}",
             f"as_float={as_float}",
         ]
         return f"{task}.output", call(f"{indent}{task} = read_instances", arguments)
@@ -216,8 +228,8 @@ class Body:
         self.small.add("wait_for_file")
         task = self._new(f"{self._task(stage.name)}_wait")
         upstream, after = self._states(stage)
-        arguments = [
-            f"pattern={quoted(str(sensor.path))}",
+        arguments: list[Argument] = [
+            ("pattern=", quoted(str(sensor.path))),
             f"every_s={sensor.every_s!r}",
             f"timeout_s={sensor.timeout_s!r}",
             f"upstream={upstream}",

@@ -20,7 +20,8 @@ from mlkit.engines.kubeflow.layout import Layout, lay_out
 from mlkit.engines.kubeflow.names import Names, kfp_name, make_names, module_name
 from mlkit.engines.kubeflow.programs import RUN_LOCALLY, SUBMIT, launcher
 from mlkit.engines.kubeflow.recurring import recurring_run
-from mlkit.engines.kubeflow.writing import INDENT, call, literal, quoted
+from mlkit.engines.kubeflow.writing import INDENT, Argument, call, literal, quoted
+from mlkit.engines.python_text import write
 
 __all__ = ["KubeflowCompiler"]
 
@@ -116,13 +117,14 @@ def _filled(text: str, pipeline: Pipeline, settings: ExportSettings) -> list[str
     dated = is_dated(pipeline)
     # a run that was started under an id of its own is not the schedule's
     scheduled = f'{INDENT * 2}"MLKIT_ENGINE_SCHEDULED": "" if run_id else scheduled_at,\n'
-    options = f"{INDENT}command += {literal(list(settings.options))}\n" if settings.options else ""
+    words = literal(list(settings.options))
+    given = write(words, before="command += ", indent=1) + "\n" if settings.options else ""
     notifies = f'{INDENT * 2}"MLKIT_ENGINE_NOTIFIES": "1",\n' if _told(pipeline) else ""
     values = {
         "@MLKIT@": quoted(str(settings.mlkit)),
         "@PIPELINE@": quoted(str(settings.pipeline_file)),
         "@RUNS_DIR@": quoted(str(settings.runs_dir)),
-        "@OPTIONS@": options,
+        "@OPTIONS@": given,
         "@NOTIFIES@": notifies,
         "@SCHEDULED_ARGUMENT@": f'{INDENT}scheduled_at: str = "",\n' if dated else "",
         "@SCHEDULED@": scheduled if dated else "",
@@ -154,7 +156,8 @@ def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: 
     given = [f"name={quoted(kfp_name(pipeline.name))}"]
     if pipeline.description:
         given.append(f"description={quoted(_one_line(pipeline.description))}")
-    arguments = ['run_id: str = ""', f"parameters: list = {literal(_assignments(settings))}"]
+    parameters = ("parameters: list = ", literal(_assignments(settings)))
+    arguments: list[Argument] = ['run_id: str = ""', parameters]
     lines = [*call("@dsl.pipeline", given), *call(f"def {names.function}", arguments, ":")]
     lines += [
         f"{INDENT}run = {{",
@@ -168,7 +171,7 @@ def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: 
     ]
     told = _told(pipeline)
     if told:
-        arguments = [f"stages={literal(told)}", "run_id=run_id", "parameters=parameters"]
+        arguments = [("stages=", literal(told)), "run_id=run_id", "parameters=parameters"]
         arguments.append("job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER")
         lines += call(f"{INDENT}tell_task = tell_people", arguments)
         lines.append(f"{INDENT}with dsl.ExitHandler(tell_task):")

@@ -10,7 +10,16 @@ from mlkit.engines.kubeflow import embedded
 from mlkit.engines.kubeflow.branches import is_patient, nodes_of
 from mlkit.engines.kubeflow.layout import Fork, Layout
 from mlkit.engines.kubeflow.names import Names, argument
-from mlkit.engines.kubeflow.writing import INDENT, call, literal, quoted, signature
+from mlkit.engines.kubeflow.writing import (
+    INDENT,
+    Argument,
+    call,
+    expression,
+    literal,
+    quoted,
+    signature,
+)
+from mlkit.engines.python_text import listing
 
 __all__ = [
     "PLAIN_IMAGE",
@@ -85,14 +94,13 @@ def stage_component(
         parameters.append(f"{argument(name)}: {'List[str]' if many else 'str'}")
     parameters += [f"{branch_argument(n)}: str" for n in range(branches)]
     fields = ["state", *map(argument, stage.outputs)]
-    returns = (
-        f"NamedTuple({quoted('Outputs')}, [{', '.join(f'({quoted(f)}, str)' for f in fields)}])"
-    )
+    typed = listing(f"({quoted(name)}, str)" for name in fields)
+    returns = expression("NamedTuple", ['"Outputs"', typed])
     lines = decorated(stage.image, pipeline)
     lines += signature(names.components[stage.name], parameters, returns)
     lines.append(f'{INDENT}"""Run the notebook {_plain(stage.notebook.name)}."""')
-    target = "instance" if mapped else quoted(stage.name)
-    arguments = [target, literal(list(stage.outputs)), "run_id", "parameters", "job_id", "task_id"]
+    arguments: list[Argument] = ["instance" if mapped else quoted(stage.name)]
+    arguments += [literal(list(stage.outputs)), "run_id", "parameters", "job_id", "task_id"]
     if is_dated(pipeline):
         arguments.append("scheduled_at=scheduled_at")
     if not stage.critical:

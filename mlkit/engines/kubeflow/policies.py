@@ -98,7 +98,7 @@ def statements(stage: Stage, task: str) -> list[str]:
         lines.append(f"{task}.set_accelerator_type({quoted(GPU)})")
         lines.append(f"{task}.set_accelerator_limit({wanted.gpu})")
     for key, value in sorted(wanted.node_selector.items()):
-        label = [task, f"label_key={quoted(key)}", f"label_value={quoted(value)}"]
+        label = (task, ("label_key=", quoted(key)), ("label_value=", quoted(value)))
         lines += call("kubernetes.add_node_selector", label)
     return lines
 
