@@ -159,7 +159,9 @@ def _yaml(value: Any) -> str:
     if isinstance(value, dict):
         pairs = [f"{_yaml(key)}: {_yaml(item)}" for key, item in value.items()]
         return f"{{{', '.join(pairs)}}}"
-    return value.isoformat() if hasattr(value, "isoformat") else json.dumps(value)
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _end(name: str, code: int, document: Mapping[str, Any]) -> Any:
