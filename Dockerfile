@@ -24,11 +24,13 @@ COPY requirements-${ENGINE}.lock ./requirements.lock
 RUN /opt/engine/bin/pip install --no-cache-dir -r requirements.lock
 
 FROM python:${PYTHON}-slim AS run
+ARG ENGINE
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --create-home mlkit \
-    && install --directory --owner mlkit /data
+    && install --directory --owner mlkit /data \
+    && ln -s /opt/engine /opt/.venv-${ENGINE}
 COPY --from=core /opt/mlkit /opt/mlkit
 COPY --from=engine /opt/engine /opt/engine
 COPY notebooks/flights /opt/notebooks/flights

@@ -120,6 +120,16 @@ def test_the_command_is_a_script_of_the_project_and_on_the_path() -> None:
     assert path == "PATH=/opt/engine/bin:/opt/mlkit/bin:$PATH"
 
 
+def test_mlkit_finds_the_engine_in_the_image() -> None:
+    """The engine's environment also stands where `mlkit run --on` looks: beside mlkit's own."""
+    (made,) = _of("RUN", "run")
+    beside = [f"/opt/{engine.environment}" for engine in ENGINES.values()]
+    linked = [f"/opt/.venv-{name}" for name in ENGINES]
+    assert linked == beside
+    assert "ln -s /opt/engine /opt/.venv-${ENGINE}" in made.rest
+    assert [step.rest for step in _of("ARG", "run")] == ["ENGINE"]
+
+
 def test_locks_are_usable_as_constraints() -> None:
     """Pip refuses a constraint that names extras."""
     lines = (ROOT / "requirements.lock").read_text().splitlines()
