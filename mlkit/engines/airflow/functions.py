@@ -39,15 +39,14 @@ def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
         "MLKIT_ENGINE_WAITED": "1",  # by sensors
     }
     command = [MLKIT, *words, "--runs-dir", str(RUNS), "--json"]
-    with subprocess.Popen(
-        command, env={**os.environ, **ids}, stdout=subprocess.PIPE, text=True
-    ) as process:
+    environ = {**os.environ, **ids}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as process:
         try:
             printed, _ = process.communicate()
         except BaseException:
             process.terminate()  # mlkit then ends the notebook, and writes that down
             raise
-    return process.returncode, json.loads(printed or "{}")
+    return process.returncode, json.loads(printed or b"{}")
 '''
 
 PARAMETERS_OF = '''
