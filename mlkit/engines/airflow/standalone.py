@@ -25,6 +25,8 @@ from mlkit.errors import MlkitError
 __all__ = ["Standalone", "main", "standalone"]
 
 _PATIENCE_S = 20.0
+_ANSWER_WITHIN_S = "60"
+"""The first answer to a worker takes the web server long, on a busy machine longer than usual."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,9 @@ def standalone(folder: Path) -> Iterator[Standalone]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": _ANSWER_WITHIN_S,
     }
     with log.open("wb") as stream:
         process = subprocess.Popen(
