@@ -18,7 +18,7 @@ class FlightsContract(EngineContract):
     """What an engine does with the pipeline that everybody starts with."""
 
     def test_flights(self, tmp_path: Path, champion: Path) -> None:
-        """Same states and digests as here, each from a copy of one registry; then what is unchanged is cached."""
+        """Same states and digests as here, from copies of one registry; a rerun is cached."""
         for name in ("here", "there"):
             shutil.copytree(champion, tmp_path / name, symlinks=True)
         local = self.here(FLIGHTS, tmp_path / "here", **SMALL)
