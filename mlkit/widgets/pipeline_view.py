@@ -145,7 +145,8 @@ class PipelineView(Panel):
         MlkitError
             If the form holds an invalid value, or the run cannot begin.
         """
-        if self._live is None:
+        if self._live is None or self._live.problem is not None:
+            self._live = None
             self.start()
         live = self._live
         if live is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.lab import Lab, copy_checkout, jupyterlab, shot
 
@@ -22,6 +22,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
         started = playwright.chromium.launch(executable_path=path, args=flags)
