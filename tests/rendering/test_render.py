@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.rendering.conftest import cell, make_checkout, notebook, write
 
+ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 
@@ -111,6 +113,18 @@ def test_a_folder_with_other_things_is_not_replaced(checkout: Path) -> None:
     assert (checkout / "site/thesis.txt").read_text() == "mine"
 
 
+def serious_in(page: Any) -> list[str]:
+    """What axe finds on a page that people would stumble over."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{v['id']}: {v['nodes'][0]['html'][:120]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """A web server on loopback."""
@@ -128,9 +142,28 @@ def served(folder: Path) -> Iterator[str]:
 
 @pytest.mark.browser
 @pytest.mark.kernel
+def test_a_lesson_with_a_live_view_reads_well_without_a_kernel(tmp_path: Path) -> None:
+    """Its view is a picture with a text, and axe finds no serious violation in light and dark."""
+    from playwright.sync_api import sync_playwright
+
+    done = render(ROOT, "--only", "02-dags", "--to", str(tmp_path / "site"))
+    assert done.returncode == 0, done.stderr
+    with served(tmp_path / "site") as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for scheme in ("light", "dark"):
+            page = browser.new_page(color_scheme=scheme)
+            page.goto(f"{address}/notebooks/lessons/02-dags.html")
+            assert page.locator("h1").inner_text() == "Lesson 2: DAGs"
+            picture = page.locator("figure img[alt*='Build a DAG']").first
+            assert picture.is_visible()
+            assert serious_in(page) == []
+        browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.kernel
 def test_pages_are_accessible_in_light_and_dark(built: Built) -> None:
     """Axe finds no serious violation; the console stays empty; the search finds."""
-    from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 
     checkout, _ = built
@@ -144,12 +177,7 @@ def test_pages_are_accessible_in_light_and_dark(built: Built) -> None:
             for name in ("index", "notebooks/lessons/01-picture", "exercises/01-add"):
                 page.goto(f"{address}/{name}.html")
                 assert page.locator("h1").first.is_visible()
-                found = Axe().run(page).response["violations"]
-                serious += [
-                    f"{scheme} {name} {v['id']}: {v['nodes'][0]['html'][:120]}"
-                    for v in found
-                    if v["impact"] in ("serious", "critical")
-                ]
+                serious += [f"{scheme} {name} {fault}" for fault in serious_in(page)]
         page.goto(f"{address}/search.html?q=picture")
         page.locator("#search-results li a").first.wait_for()
         assert "Lesson 1" in page.locator("#search-results").inner_text()
