@@ -164,10 +164,9 @@ def exit_code(record: RunRecord, joined: str | None = None) -> int:
     """Give the exit code of a run; of one stage of it, if it joined a run."""
     from mlkit.core.states import RunStatus, Status
 
-    if record.status is RunStatus.CANCELLED:
-        return INTERRUPTED
     if joined is None:
-        return 0 if record.ok else FAILED
+        ended_otherwise = INTERRUPTED if record.status is RunStatus.CANCELLED else FAILED
+        return 0 if record.ok else ended_otherwise
     stages = [r for r in record.stages.values() if joined in (r.id, r.stage)]
     mapped_away = [r for r in record.stages.values() if r.id == joined.partition("[")[0]]
     statuses = {item.status for item in stages or mapped_away}

@@ -112,13 +112,16 @@ class EngineRun:
             stages = write_uncalled(self.pipeline, record, database)
             status = joined_status(self.pipeline, stages)
             warnings = record.warnings
-            if status is RunStatus.RUNNING:
-                status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+            if status is not RunStatus.SUCCEEDED and cancelled:
+                status = RunStatus.CANCELLED
+            elif status in (RunStatus.RUNNING, RunStatus.CANCELLED):
+                status = RunStatus.FAILED
+                warnings = (*warnings, trouble) if trouble else warnings
+            if status is not RunStatus.SUCCEEDED:
                 for name in self._missing(stages):
                     item = StageRecord(id=name, stage=name, status=Status.WAITING)
                     stages[name] = self._stopped(item)
                     self._put(database, run_id, stages[name])
-                warnings = warnings if cancelled or not trouble else (*warnings, trouble)
             record = replace(
                 record, stages=stages, status=status, ended=self.clock.now(), warnings=warnings
             )

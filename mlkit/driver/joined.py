@@ -146,8 +146,10 @@ def joined_status(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> RunS
     whole = with_uncalled(pipeline, stages)
     found = {n: [r for r in whole.values() if r.stage == n] for n in pipeline.stages}
     complete = all(_is_complete(stage, found) for stage in pipeline.stages.values())
-    ended = FINISHED.issuperset(item.status for item in whole.values())
-    return RunStatus.SUCCEEDED if complete and ended else RunStatus.RUNNING
+    statuses = {item.status for item in whole.values()}
+    if not complete or not statuses <= FINISHED:
+        return RunStatus.RUNNING
+    return RunStatus.CANCELLED if Status.CANCELLED in statuses else RunStatus.SUCCEEDED
 
 
 def expected_ids(stage: Stage, given: Mapping[str, StageRecord]) -> set[str] | None:

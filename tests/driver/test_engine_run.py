@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from mlkit import find_run, load_pipeline
@@ -13,6 +15,7 @@ from mlkit.driver.engine_run import EngineRun
 from mlkit.driver.event_log import read_events
 from mlkit.driver.options import RunOptions
 from mlkit.load.parameters import configure
+from mlkit.store.database import Database
 from mlkit.testing import FakeClock, FakeRunner, Raises, branching, chain, run_fake
 
 
@@ -64,6 +67,20 @@ def test_a_run_that_was_stopped_is_cancelled(tmp_path: Path) -> None:
     run, opened = _opened(chain(tmp_path, 1))
     record = run.settle(opened.run_id, "ended with exit code -2", cancelled=True)
     assert (record.status, record.warnings) == (RunStatus.CANCELLED, ())
+
+
+def test_a_stage_that_was_interrupted_cancels_the_run(tmp_path: Path) -> None:
+    """Although every stage has ended."""
+    file = chain(tmp_path, 1)
+    run, opened = _opened(file)
+    _join(file, opened, "s1")
+    with closing(Database(tmp_path / "runs" / "mlkit.db")) as database:
+        known = database.load_run(opened.run_id)
+        assert known is not None
+        item = replace(known.stages["s1"], status=Status.CANCELLED)
+        database.save_stage(opened.run_id, item, 0)
+    record = run.settle(opened.run_id, "ended with exit code -2", cancelled=True)
+    assert (record.status, record.stages["s1"].status) == (RunStatus.CANCELLED, Status.CANCELLED)
 
 
 def test_a_failure_is_a_failure(tmp_path: Path) -> None:
