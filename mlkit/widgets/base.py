@@ -51,7 +51,7 @@ import ipywidgets
 
 from mlkit.reports.svg import picture_style, text
 from mlkit.widgets.markup import Markup, static_text
-from mlkit.widgets.raster import describe, png_of
+from mlkit.widgets.raster import describe, png_of, width_of_all
 
 __all__ = ["Panel"]
 
@@ -95,11 +95,12 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return bundle
         png = png_of(pictures)
         address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-        image = f'<img src="{address}" alt="{text(words)}" style="max-width: 100%; height: auto">'
+        width = f'width="{width_of_all(pictures):.0f}" style="max-width: 100%; height: auto"'
+        image = f'<img src="{address}" alt="{text(words)}" {width}>'
         bundle["text/html"] = f"<figure>{image}{self._caption()}</figure>{self.static_html()}"
         bundle["image/png"] = base64.b64encode(png).decode()
         return bundle, {"image/png": {"alt": words}}
 
     def _caption(self) -> str:
-        how = "Run this notebook's cells to use it."
-        return f"<figcaption>{text(self.title)}: a picture of a live view. {how}</figcaption>"
+        words = f"“{self.title}” is a live view, and this a picture of it."
+        return f"<figcaption>{text(words)} Run this notebook's cells to use it.</figcaption>"

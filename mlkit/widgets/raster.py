@@ -17,7 +17,7 @@ from mlkit.widgets.raster_style import Style, StyleSheet, shared_style_sheet
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["describe", "png_of"]
+__all__ = ["describe", "png_of", "width_of_all"]
 
 _PIXELS_PER_INCH = 100
 _SCALE = 1.5
@@ -67,6 +67,11 @@ def png_of(pictures: Sequence[str]) -> bytes:
     to = io.BytesIO()
     figure.savefig(to, format="png", dpi=_PIXELS_PER_INCH * _SCALE, metadata={"Software": None})
     return to.getvalue()
+
+
+def width_of_all(pictures: Sequence[str]) -> float:
+    """The width that pictures below each other have in a page, in pixels."""
+    return max(_size(ElementTree.fromstring(picture))[0] for picture in pictures)
 
 
 def _size(root: ElementTree.Element) -> tuple[float, float]:
