@@ -41,7 +41,12 @@ def with_reference_outputs(path: Path) -> dict[str, Any]:
     text = notebook_text(read_notebook_file(path))
     notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # untyped library
     with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}})
+        client = NotebookClient(
+            notebook,
+            timeout=120,
+            coalesce_streams=True,  # a loaded machine may deliver what a cell prints in pieces
+            resources={"metadata": {"path": folder}},
+        )
         client.km = AsyncKernelManager(
             kernel_name="python3", transport="ipc", connection_file=f"{folder}/.kernel.json"
         )

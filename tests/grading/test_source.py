@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading.generate import drifted, main
+from mlkit.grading.generate import drifted, main, with_reference_outputs
 from mlkit.grading.source import (
     Exercise,
     exercise_notebook,
@@ -159,3 +159,16 @@ def test_generating_runs_the_solution_and_stores_what_its_checks_print(tmp_path:
     assert main(folders) == 0
     assert load_exercise(path).checks[0].expected == {"f": 3}
     assert main([*folders, "--check"]) == 0
+
+
+@pytest.mark.kernel
+def test_what_arrives_in_pieces_is_one_reference_output(tmp_path: Path) -> None:
+    """However the kernel happens to deliver what a check prints."""
+    pieces = (
+        "import time\n"
+        "for n in range(3):\n    print(n, end=' ', flush=True)\n    time.sleep(0.3)\nprint()"
+    )
+    path = _write(tmp_path / "x.ipynb", **{"check-g": {"source": pieces}})
+    checks = {cell["id"]: cell for cell in with_reference_outputs(path)["cells"]}
+    outputs = checks["check-g"]["outputs"]
+    assert [(o["name"], "".join(o["text"])) for o in outputs] == [("stdout", "0 1 2 \n")]
