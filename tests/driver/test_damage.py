@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from mlkit.driver.services import Services
 from mlkit.load.parameters import Layers
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_pipeline
 
+PATIENCE_S = 60.0
 ATTACKS = {
     "overwritten": "import os\nos.chmod(a, 0o644)\nopen(a, 'w').write('DAMAGED')",
     "same length": "import os\nos.chmod(a, 0o644)\nopen(a, 'w').write('A()')",
@@ -92,27 +95,29 @@ def test_a_link_to_an_input_is_an_artifact_of_its_own(tmp_path: Path) -> None:
     assert len({path.stat().st_ino for path in paths}) == 3
 
 
-def _racing(tmp_path: Path, file: Path, runs: Path) -> tuple[FakeRunner, threading.Event]:
+def _racing() -> FakeRunner:
     """The reader reads while the damager has written; it ends after the file was made good."""
-    read, mended = threading.Event(), threading.Event()
+    read = threading.Event()
 
     def damage(request: Any) -> None:
         path = Path(next(i.value for i in request.assignments if i.name == "a"))
         path.chmod(0o644)
         path.write_text("DAMAGED")
-        assert read.wait(20)
+        assert read.wait(PATIENCE_S)
 
     def look(request: Any) -> None:
         path = Path(next(i.value for i in request.assignments if i.name == "a"))
-        while path.read_text() != "DAMAGED":
-            mended.wait(0.005)
-        seen.append(path.read_text())
+        wait_until(lambda: path.read_text() == "DAMAGED")
         read.set()
-        while path.read_text() == "DAMAGED":
-            mended.wait(0.005)
+        wait_until(lambda: path.read_text() != "DAMAGED")
 
-    seen: list[str] = []
-    return FakeRunner({"damager": [damage], "reader": [look]}), mended
+    def wait_until(holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < deadline, "the other stage did not come"
+            time.sleep(0.005)
+
+    return FakeRunner({"damager": [damage], "reader": [look]})
 
 
 @pytest.mark.parametrize("where", ["one run", "two runs"])
@@ -125,8 +130,7 @@ def test_who_read_the_damage_is_not_believed(tmp_path: Path, where: str) -> None
         Sketch(name="reader", upstream=("a",)),
     )
     run_fake(file, until="a")
-    runner, _ = _racing(tmp_path, file, tmp_path / "runs")
-    services = Services(runner=runner)
+    services = Services(runner=_racing())
 
     def go(until: str | None) -> RunRecord:
         options = RunOptions(workers=2, until=until)
