@@ -86,13 +86,16 @@ class TestKubeflow(EngineContract):
         ]
 
     @pytest.mark.slow
-    def test_branches_within_branches(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_branches_within_branches(self, tmp_path: Path, *, fails: bool) -> None:
         """With a map and a condition on two values inside, and a join outside."""
         write = "import json\nfrom pathlib import Path\nPath(out).write_text(json.dumps({!r}))"
         file = write_pipeline(
             tmp_path / "pipeline",
             Sketch(name="a", body=write.format("go"), file="a.json"),
-            Sketch(name="b", body=write.format("it's"), file="b.json"),
+            Sketch(
+                name="b", body="raise ValueError" if fails else write.format("it's"), file="b.json"
+            ),
             Sketch(name="outer", keys={"when": {"a.out": "go"}}),
             Sketch(
                 name="inner",
@@ -108,7 +111,7 @@ class TestKubeflow(EngineContract):
             Sketch(name="join", keys={"after": ["each", "never"], "trigger": "none_failed"}),
         )
         _, there = self.both(file)
-        assert (there.ok, there.stages["never"].status) == (True, Status.SKIPPED)
+        assert (there.ok, there.stages["outer"].status) == (not fails, Status.SUCCEEDED)
 
     @pytest.mark.parametrize("name", sorted(PIPELINES))
     def test_kfp_compiles_what_is_exported(self, tmp_path: Path, name: str) -> None:

@@ -159,6 +159,7 @@ def test_a_branch_waits_for_no_more_than_it_asks(tmp_path: Path) -> None:
         Sketch(name="also", upstream=("slow",), keys={"when": {"gate.out": "yes"}}),
     )
     layout = lay_out(load_pipeline(file))
+    assert "dsl.Else()" in main_text(file), "kfp allows waiting for a fork with all its ways only"
     alone = (Branch(fork="also", answer="yes"),)
     assert (layout.paths["more"], layout.paths["also"]) == ((), alone)
     assert layout.paths["yes"] == (Branch(fork="gate.out", answer="yes"),)
@@ -240,6 +241,19 @@ def test_a_loop_over_what_may_be_missing_is_refused(tmp_path: Path) -> None:
     )
     file = write_pipeline(tmp_path, Sketch(name="first", file="list.json"), each)
     with pytest.raises(UnsupportedByEngineError, match=r"'foreach' over first\.out"):
+        compiled(file)
+
+
+def test_a_loop_over_a_list_of_another_branch_is_refused(tmp_path: Path) -> None:
+    """Kfp hands values out of a branch by `dsl.OneOf` only."""
+    each = Sketch(
+        name="each",
+        declares='value: str = ""',
+        keys={"foreach": {"value": "yes.out"}, "trigger": "none_failed"},
+    )
+    yes = Sketch(name="yes", file="list.json", keys={"when": {"gate.out": "yes"}})
+    file = write_pipeline(tmp_path, Sketch(name="gate", file="gate.json"), yes, each)
+    with pytest.raises(UnsupportedByEngineError, match="in a branch that 'each' is not in"):
         compiled(file)
 
 

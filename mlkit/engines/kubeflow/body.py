@@ -158,13 +158,17 @@ class Body:
         return f"{self.names.components[first]}_not_taken"
 
     def _is_joined(self, fork: Fork) -> bool:
+        """Whether something outside waits for it: kfp then wants all its ways to be there."""
+        inside = set(fork.stages)
         return any(
-            fork.name in [other.name for other in self._spoken(stage)]
-            for stage in self.pipeline.stages.values()
+            node.stage in inside
+            for name, stage in self.pipeline.stages.items()
+            if name not in inside
+            for node in nodes_of(stage)
         )
 
     def _fork(self, fork: Fork, indent: str) -> list[str]:
-        """`dsl.If`, `dsl.Elif`, and `dsl.Else` where something is told which was taken."""
+        """`dsl.If`, `dsl.Elif`, and `dsl.Else` where something waits for the fork."""
         first = self.names.components[next(iter(fork.stages))]
         asking = next(
             self.pipeline.stages[name]

@@ -44,12 +44,13 @@ class KubeflowCompiler:
         UnsupportedByEngineError
             If kfp cannot do what a stage asks for.
         """
-        policies.check(pipeline)
+        layout = lay_out(pipeline)
+        policies.check(pipeline, layout)
         names = make_names(pipeline.name, pipeline.stages)
         module = module_name(pipeline.name)
         place = {"name": kfp_name(pipeline.name), "module": module, "function": names.function}
         files = {
-            f"{module}.py": _module(pipeline, settings, names),
+            f"{module}.py": _module(pipeline, settings, names, layout),
             "run_locally.py": launcher(RUN_LOCALLY, **place),
             "submit.py": launcher(SUBMIT, **place),
         }
@@ -59,8 +60,7 @@ class KubeflowCompiler:
         return Export(engine="kubeflow", files=files, entry=f"{module}.py")
 
 
-def _module(pipeline: Pipeline, settings: ExportSettings, names: Names) -> str:
-    layout = lay_out(pipeline)
+def _module(pipeline: Pipeline, settings: ExportSettings, names: Names, layout: Layout) -> str:
     body = Body(pipeline=pipeline, layout=layout, names=names, workers=settings.workers)
     told = _told(pipeline)
     stages = _stages(pipeline, layout, names, body)

@@ -9,6 +9,7 @@ from typing import NoReturn
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.kubeflow.branches import is_patient
+from mlkit.engines.kubeflow.layout import Layout
 from mlkit.engines.kubeflow.writing import call, quoted
 from mlkit.engines.refusals import refusal
 from mlkit.engines.registry import ENGINES
@@ -21,8 +22,15 @@ _CPU = re.compile(r"\d+(\.\d+)?m?")
 _MEMORY = re.compile(r"\d+([EPTGMK]i?)?")
 
 
-def check(pipeline: Pipeline) -> None:
+def check(pipeline: Pipeline, layout: Layout) -> None:
     """Refuse what Kubeflow Pipelines cannot do.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    layout : Layout
+        Where its stages stand.
 
     Raises
     ------
@@ -33,6 +41,7 @@ def check(pipeline: Pipeline) -> None:
         _check_retry(pipeline, stage)
         _check_resources(pipeline, stage)
         _check_sources(pipeline, stage)
+        _check_branch(pipeline, layout, stage)
 
 
 def _refuse(pipeline: Pipeline, stage: Stage, fact: str, remedy: str) -> NoReturn:
@@ -69,6 +78,17 @@ def _check_sources(pipeline: Pipeline, stage: Stage) -> None:
     if stage.wait_for is not None and is_patient(stage):
         fact = f"'wait_for' under the trigger {stage.trigger.value}"
         _refuse(pipeline, stage, fact, "Wait in a stage of its own, and depend on it")
+
+
+def _check_branch(pipeline: Pipeline, layout: Layout, stage: Stage) -> None:
+    """A list that is written in a branch can be read in that branch only."""
+    source = None if stage.foreach is None else stage.foreach.source
+    if source is not None and not layout.sees(stage.name, source.node.stage):
+        fact = (
+            f"'foreach' over {source}, which is written in a branch that '{stage.name}' is not in"
+        )
+        remedy = "Write the list in a stage without 'when', or need nothing beside that branch"
+        _refuse(pipeline, stage, fact, remedy)
 
 
 def needs_kubernetes(pipeline: Pipeline) -> bool:
