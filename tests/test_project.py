@@ -46,12 +46,13 @@ def test_the_lock_pins_every_direct_dependency() -> None:
     assert wanted - pinned == set()
 
 
-def test_the_lock_names_no_index() -> None:
-    """No address of a package index stands in the lock."""
-    text = (ROOT / "requirements.lock").read_text()
-    assert "://" not in text
-    assert "--index" not in text
-    assert "--find-links" not in text
+def test_no_lock_names_an_index() -> None:
+    """No address of a package index stands in any of the locks."""
+    locks = sorted(ROOT.glob("requirements*.lock"))
+    assert len(locks) == 4
+    for lock in locks:
+        text = lock.read_text()
+        assert not re.search(r"://|--index|--find-links", text), lock.name
 
 
 def test_the_top_level_is_the_fixed_one() -> None:
