@@ -87,7 +87,7 @@ bench: install  ## measure mlkit against Papermill, side by side, and write docs
 bench-peers: install  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers
 
-site: install  ## lessons and exercises as a static site, in site/
+site: install engines  ## lessons and exercises as a static site, in site/
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made
