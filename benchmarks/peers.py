@@ -13,6 +13,9 @@ from pathlib import Path
 __all__ = ["HOME", "PEERS", "executable", "installed", "main"]
 
 HOME = Path(__file__).with_name(".peers")
+STAMP = ".installed"
+"""Stands in an environment that is whole."""
+
 PEERS: Mapping[str, tuple[str, ...]] = {
     "ploomber": ("ploomber>=0.23", "setuptools<81"),
     "dvc": ("dvc>=3.60",),
@@ -29,7 +32,7 @@ def executable(peer: str, name: str) -> Path:
 
 def installed() -> list[str]:
     """The peers that are installed, in the order of `PEERS`."""
-    return [peer for peer in PEERS if executable(peer, "python").exists()]
+    return [peer for peer in PEERS if (HOME / peer / STAMP).exists()]
 
 
 def install(peer: str) -> None:
@@ -39,6 +42,7 @@ def install(peer: str) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(HOME / peer)], check=True)
     pip = [str(executable(peer, "python")), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, *PEERS[peer]], check=True)
+    (HOME / peer / STAMP).touch()
 
 
 def main() -> None:

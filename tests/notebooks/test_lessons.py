@@ -27,6 +27,11 @@ every_lesson = pytest.mark.parametrize(
 )
 
 
+def test_there_are_eighteen_lessons() -> None:
+    """Numbered from 1 on, none left out."""
+    assert [Lesson(file).number for file in LESSONS] == list(range(1, 19))
+
+
 @every_lesson
 def test_a_lesson_is_valid_clean_and_quiet(lesson: Lesson) -> None:
     """Nbformat 4.5, unique speaking cell ids, the stock kernel, and no outputs."""
