@@ -44,7 +44,7 @@ def test_exit_codes() -> None:
     """A mistake of the user exits with 2, what breaks while running with 1."""
     codes = {name: getattr(errors, name).exit_code for name in errors.__all__}
     assert {name for name, code in codes.items() if code == 1} == {
-        *("ExecutionError", "RunsFolderError")
+        *("ExecutionError", "RunsFolderError", "StoreError")
     }
     assert set(codes.values()) == {1, 2}
     assert PipelineError("x").exit_code == 2

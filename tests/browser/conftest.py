@@ -1,8 +1,7 @@
-"""One JupyterLab and one browser for the session; a page of its own for each test."""
+"""One JupyterLab for the session, one browser for each module of tests."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +12,16 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser.lab import Lab, copy_checkout, jupyterlab, shot
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, driven by Playwright."""
+    """Debian's Chromium, driven by Playwright.
+
+    Playwright keeps an event loop in this thread as long as it lives: it ends with the module, so
+    that no other test finds one.
+    """
     path = shutil.which("chromium")
     if path is None:
-        missing = "Chromium is not installed (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        pytest.fail("Chromium is not installed (Debian: apt-get install chromium)")
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
@@ -43,7 +43,7 @@ def address(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window(browser: Browser, address: str) -> Iterator[Lab]:
     """JupyterLab in a fresh profile, once loaded."""
     context = browser.new_context(viewport={"width": 1360, "height": 1300})

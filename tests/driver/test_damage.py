@@ -97,16 +97,18 @@ def test_a_link_to_an_input_is_an_artifact_of_its_own(tmp_path: Path) -> None:
 
 def _racing() -> FakeRunner:
     """The reader reads while the damager has written; it ends after the file was made good."""
-    read = threading.Event()
+    reading, read = threading.Event(), threading.Event()
 
     def damage(request: Any) -> None:
         path = Path(next(i.value for i in request.assignments if i.name == "a"))
+        assert reading.wait(PATIENCE_S)
         path.chmod(0o644)
         path.write_text("DAMAGED")
         assert read.wait(PATIENCE_S)
 
     def look(request: Any) -> None:
         path = Path(next(i.value for i in request.assignments if i.name == "a"))
+        reading.set()
         wait_until(lambda: path.read_text() == "DAMAGED")
         read.set()
         wait_until(lambda: path.read_text() != "DAMAGED")
