@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,12 +17,12 @@ from pathlib import Path
 
 from mlkit.engines.airflow.launch import DATABASE, airflow_environment, migrated_database
 from mlkit.engines.environments import engine_python
+from mlkit.engines.local_server import free_port, running_group
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import MlkitError
 
 __all__ = ["Standalone", "main", "standalone"]
 
-_PATIENCE_S = 20.0
 _ANSWER_WITHIN_S = "60"
 """The first answer to a worker takes the web server long, on a busy machine longer than usual."""
 
@@ -62,7 +60,7 @@ def standalone(folder: Path) -> Iterator[Standalone]:
     python = engine_python(ENGINES["airflow"], os.environ)
     if not (folder / DATABASE).exists():
         shutil.copyfile(migrated_database(python), folder / DATABASE)
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / "standalone.log"
     environ = {
@@ -75,39 +73,13 @@ def standalone(folder: Path) -> Iterator[Standalone]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__PARALLELISM": "2",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": _ANSWER_WITHIN_S,
     }
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [python, "-m", "airflow", "standalone"],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-        )
-        try:
-            yield Standalone(url=url, process=process, log=log)
-        finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the whole group: its first process alone would leave the others behind."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    command = [str(python), "-m", "airflow", "standalone"]
+    with running_group(command, environ, log) as process:
+        yield Standalone(url=url, process=process, log=log)
 
 
 def main(folder: Path) -> int:

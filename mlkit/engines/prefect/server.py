@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.engines.environments import engine_python
+from mlkit.engines.local_server import free_port, running_group
 from mlkit.engines.prefect.launch import prefect_settings
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import EngineError, MlkitError
 
 __all__ = ["Server", "main", "server"]
 
-_PATIENCE_S = 20.0
 _LOOK_EVERY_S = 0.25
 
 
@@ -89,38 +87,12 @@ def server(folder: Path) -> Iterator[Server]:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     python = str(engine_python(ENGINES["prefect"], os.environ))
-    port = _free_port()
+    port = free_port()
     log = folder / "server.log"
     command = [python, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            env={**os.environ, **prefect_settings(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-        )
-        try:
-            yield Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
-        finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the whole group, politely at first."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    environ = {**os.environ, **prefect_settings(folder)}
+    with running_group([*command, "--port", str(port)], environ, log) as process:
+        yield Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
 
 
 def main(folder: Path) -> int:
