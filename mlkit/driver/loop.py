@@ -76,19 +76,24 @@ class Loop:
     def _turn(self) -> None:
         """Work until nothing is running, ready or timed."""
         while True:
-            if self.context.cancellation.requested and self.stopping is None:
-                self.stop("the run was interrupted")
+            self._notice_cancellation()
             self._consider_fresh()
             self._pump()
             if not self.running and not self.timers:
                 return
             item = self.context.clock.wait(self.inbox, self._until_timer())
+            self._notice_cancellation()
             if isinstance(item, Outcome):
                 self.running -= 1
                 self.work.take(item)
             elif item is not None and item is not _WAKE:
                 item()
             self._fire()
+
+    def _notice_cancellation(self) -> None:
+        """Stop if that was asked for, before taking in an outcome that may come of it."""
+        if self.context.cancellation.requested and self.stopping is None:
+            self.stop("the run was interrupted")
 
     def _until_timer(self) -> float | None:
         if not self.timers:

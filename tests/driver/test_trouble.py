@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,9 +161,20 @@ class Hanging:
         return ExecutionResult(status=Status.CANCELLED)
 
 
-def test_a_cancelled_run_can_be_resumed(tmp_path: Path) -> None:
+class LoopLast(Cancellation):
+    """It reaches whoever subscribed first, the run itself, after a stage's end has arrived."""
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Keep the first to subscribe waiting."""
+        if self._callbacks:
+            return super().subscribe(callback)
+        return super().subscribe(lambda: threading.Timer(0.5, callback).start())
+
+
+@pytest.mark.parametrize("kind", [Cancellation, LoopLast])
+def test_a_cancelled_run_can_be_resumed(tmp_path: Path, kind: type[Cancellation]) -> None:
     """What runs and what waits is cancelled, what had finished is kept."""
-    file, runner, cancellation = chain(tmp_path), Hanging(), Cancellation()
+    file, runner, cancellation = chain(tmp_path), Hanging(), kind()
 
     def cancel() -> None:
         assert runner.started.wait(30)

@@ -100,6 +100,8 @@ class DaskExecutor:
         flight.future.add_done_callback(lambda future: self._receiver.submit(
             self._receive, token, future
         ))  # fmt: skip
+        if self.context.cancellation.requested:
+            self._cancel_soon()
 
     def _task(self, token: str, job: Job) -> Task:
         own = {name: value for name, value in job.env.items() if name.startswith("MLKIT_")}

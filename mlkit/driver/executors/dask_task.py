@@ -119,9 +119,9 @@ def carry_out(task: Task) -> Reply:
     if begun.is_set():
         return Reply(outcome=_died(task.job, started))
     begun.set()
-    worker.log_event(task.topic, {"token": task.token, "worker": worker.address})
     cancellation = Cancellation()
     _running[task.token] = cancellation
+    worker.log_event(task.topic, {"token": task.token, "worker": worker.address})
     ended = threading.Event()
     watch = threading.Thread(target=_watch, args=(worker, _key(), cancellation, ended), daemon=True)
     watch.start()

@@ -60,6 +60,12 @@ def _wait(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+def _told(pid: Path) -> int | None:
+    """The process that a stage has named in a file."""
+    text = pid.read_text() if pid.is_file() else ""
+    return int(text) if text else None
+
+
 def test_the_same_artifacts_events_and_records_as_here(dask: Cluster, tmp_path: Path) -> None:
     """Digests are equal, cells are told as they start, a deadline and a failure are named."""
     (tmp_path / "a b{c}").mkdir()
@@ -109,7 +115,7 @@ def test_a_killed_worker_is_a_dead_kernel_and_is_retried(dask: Cluster, tmp_path
     kernels: list[int] = []
 
     def kill() -> None:
-        _wait(lambda: pid.is_file() and pid.read_text().isdigit())
+        _wait(lambda: _told(pid) is not None)
         kernels.append(int(pid.read_text()))
         dask.kill_worker(_worker_of(dask, kernels[0]))
 
@@ -129,14 +135,18 @@ def test_a_killed_worker_is_a_dead_kernel_and_is_retried(dask: Cluster, tmp_path
 
 def test_a_cancelled_run_ends_what_workers_carry_out(dask: Cluster, tmp_path: Path) -> None:
     """And takes back what none has begun; nobody waits for the notebook's end."""
-    pid = tmp_path / "pid"
-    body = SAY_PID.format(pid=str(pid)) + "time.sleep(120)"
-    sketches = [Sketch(name=f"s{n}", body=body, file="") for n in range(4)]
-    file = write_pipeline(tmp_path / "p", *sketches)
+    pids = [tmp_path / f"pid{n}" for n in range(4)]
+    file = write_pipeline(
+        tmp_path / "p",
+        *(
+            Sketch(name=f"s{n}", body=SAY_PID.format(pid=str(pid)) + "time.sleep(120)", file="")
+            for n, pid in enumerate(pids)
+        ),
+    )
     cancellation = Cancellation()
 
     def cancel() -> None:
-        _wait(pid.is_file)
+        _wait(lambda: any(_told(pid) for pid in pids))
         cancellation.request()
 
     threading.Thread(target=cancel).start()
@@ -145,7 +155,7 @@ def test_a_cancelled_run_ends_what_workers_carry_out(dask: Cluster, tmp_path: Pa
     assert record.status == "cancelled"
     assert {stage.status for stage in record.stages.values()} == {"cancelled"}
     assert time.monotonic() - began < 60
-    _wait(lambda: not psutil.pid_exists(int(pid.read_text())))
+    _wait(lambda: not any(psutil.pid_exists(told) for told in map(_told, pids) if told))
 
 
 def test_no_kernel_outlives_a_killed_driver(dask: Cluster, tmp_path: Path) -> None:
@@ -155,7 +165,7 @@ def test_no_kernel_outlives_a_killed_driver(dask: Cluster, tmp_path: Path) -> No
     file = write_pipeline(tmp_path / "p", Sketch(name="slow", body=body, file=""))
     command = [sys.executable, "-c", MAIN, "run", str(file), "--executor", dask.executor]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _wait(lambda: pid.is_file() and pid.read_text().isdigit())
+    _wait(lambda: _told(pid) is not None)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     _wait(lambda: not psutil.pid_exists(int(pid.read_text())), 30)
@@ -203,7 +213,7 @@ def test_a_cluster_that_goes_away_ends_the_run_in_order(
     with cluster(tmp_path / "c", workers=1) as alone:
 
         def end() -> None:
-            _wait(lambda: pid.is_file() and pid.read_text().isdigit())
+            _wait(lambda: _told(pid) is not None)
             alone.kill_worker(0) if lost == "workers" else alone.kill_scheduler()
 
         threading.Thread(target=end).start()
