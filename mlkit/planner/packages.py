@@ -59,11 +59,12 @@ def _modules_by_package() -> Mapping[str, frozenset[str]]:
 
 @lru_cache(maxsize=4096)
 def _requirements(package: str) -> tuple[str, ...]:
+    """What a package requires or can make use of, as pandas does of pyarrow."""
     try:
         lines = metadata.requires(package) or []
     except metadata.PackageNotFoundError:
         return ()
-    matches = (_REQUIREMENT.match(line) for line in lines if "extra ==" not in line)
+    matches = map(_REQUIREMENT.match, lines)
     return tuple(_normal(match[0]) for match in matches if match is not None)
 
 
@@ -72,15 +73,19 @@ def _normal(name: str) -> str:
 
 
 def packages_of(named: Iterable[str], imported: Iterable[str]) -> dict[str, str]:
-    """Give the packages behind some modules, with those that these require and that were imported.
+    """Give the packages behind some modules, with those that these can use and that were imported.
+
+    Where a kernel was forked from a process that had more imported than this notebook needs, a
+    package that is only optional to another one counts, too, although perhaps nobody used it:
+    better a rerun too many after an upgrade than a stale result.
 
     Parameters
     ----------
     named : iterable of str
         Top-level modules that the notebook and its project modules import.
     imported : iterable of str
-        All top-level modules that the kernel knew at the end; a requirement counts only if one of
-        its modules is among them.
+        All top-level modules that the kernel knew at the end; a requirement, also an optional one,
+        counts only if one of its modules is among them.
 
     Returns
     -------
