@@ -19,6 +19,7 @@ _BOOLS = {"true": True, "false": False}
 _PREFIX = "tag:yaml.org,2002:"
 _MAX_DEPTH = 60
 _MAX_ENTRIES = 500_000
+_QUOTES = 'Put quotes around a text that holds a colon: {data: "file:data.csv"}'
 _SUSPICIOUS_BRACKETS = 10_000
 """More opening brackets than this are counted before libyaml, which recurses in C, sees them."""
 
@@ -82,7 +83,8 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
         mark = broken.problem_mark or broken.context_mark
         line = None if mark is None else mark.line + 1
         fact = " ".join(str(part) for part in (broken.context, broken.problem) if part)
-        raise error(f"this is not valid YAML: {fact}", file, line) from None
+        remedy = _QUOTES if "unexpected ':'" in fact else None
+        raise error(f"this is not valid YAML: {fact}", file, line, remedy=remedy) from None
     except (YAMLError, ValueError) as broken:
         fact = str(broken).partition("\n")[0]
         raise error(f"this is not valid YAML: {fact}", file) from None

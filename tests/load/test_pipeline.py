@@ -676,6 +676,11 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
         "pipeline.yaml:3: this is not valid YAML: while scanning for the next token found "
         "character that cannot start any token",
     ),
+    "a colon in braces": (
+        HEAD + "  a: {notebook: end.ipynb, inputs: {x: file:data.csv}}\n",
+        "pipeline.yaml:3: this is not valid YAML: while scanning a plain scalar found unexpected "
+        "':'. Put quotes around a text that holds a colon: {data: \"file:data.csv\"}",
+    ),
     "two documents": (
         "name: p\n---\nname: q\n",
         "pipeline.yaml:2: this is not valid YAML: expected a single document in the stream but "
