@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.remote import free_port
+from mlkit.engines.local_server import free_port
 
 __all__ = ["Cluster", "cluster"]
 

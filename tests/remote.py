@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["S3", "free_port", "s3_server"]
+from mlkit.engines.local_server import free_port
+
+__all__ = ["S3", "s3_server"]
 
 _SERVER = "import sys; from moto.server import main; main(sys.argv[1:])"
 
@@ -67,13 +69,6 @@ class S3:
             body = client.get_object(Bucket=bucket, Key=entry["Key"])["Body"]
             found[entry["Key"]] = body.read()
         return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

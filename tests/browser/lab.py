@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page
+
+from mlkit.engines.local_server import free_port
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "test-artifacts"
@@ -72,13 +73,6 @@ def shot(name: str) -> Path:
     """Where a picture of the page is kept."""
     SHOTS.mkdir(exist_ok=True)
     return SHOTS / f"{name}.png"
-
-
-def free_port() -> int:
-    """A port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def copy_checkout(to: Path) -> Path:

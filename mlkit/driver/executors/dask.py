@@ -28,6 +28,8 @@ ALONE_FOR_S = 30.0
 """How long a cluster may be without any worker before a run gives up."""
 
 LOOK_EVERY_S = 1.0
+_PATIENCE_S = 5.0
+"""How long the threads that speak to the cluster may take to end."""
 
 
 @dataclass(kw_only=True)
@@ -75,6 +77,7 @@ class DaskExecutor:
         self._lock = threading.Lock()
         self._receiver = ThreadPoolExecutor(2, thread_name_prefix="mlkit-dask")
         self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     def attach(self, context: Context) -> None:
         """Begin to work for a run: hear what workers tell, and see that there are any."""
@@ -82,7 +85,12 @@ class DaskExecutor:
         self._preload = tuple(modules_to_preload(context.pipeline))
         self._client.subscribe_topic(self._topic, self._hear)
         self._unsubscribe = context.cancellation.subscribe(self._cancel_soon)
-        threading.Thread(target=self._look, name="mlkit-dask-look", daemon=True).start()
+        self._start(self._look)
+
+    def _start(self, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=f"mlkit-dask{target.__name__}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
         """Hand an attempt to the cluster."""
@@ -195,7 +203,7 @@ class DaskExecutor:
             flight.done(outcome)
 
     def _cancel_soon(self) -> None:
-        threading.Thread(target=self._cancel, name="mlkit-dask-cancel", daemon=True).start()
+        self._start(self._cancel)
 
     def _cancel(self) -> None:
         """Have workers end what they carry out, and take back what none has begun."""
@@ -213,8 +221,8 @@ class DaskExecutor:
         alone_since: float | None = None
         while not self._ended.wait(LOOK_EVERY_S):
             reached = self._client.status == "running"
-            workers = self._client.scheduler_info(n_workers=-1)["workers"] if reached else {}
-            if workers:
+            info = self._client.scheduler_info(n_workers=-1) if reached else {}
+            if info.get("workers"):
                 alone_since = None
                 continue
             alone_since = alone_since or time.monotonic()
@@ -230,6 +238,8 @@ class DaskExecutor:
         if hasattr(self, "context"):
             self._unsubscribe()
         self._receiver.shutdown(wait=False)
+        for thread in self._threads:
+            thread.join(_PATIENCE_S)
         self._client.close()
 
 

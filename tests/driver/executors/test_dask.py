@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from mlkit import RunOptions, resume, run
-from mlkit.core.events import EventKind
+from mlkit.core.events import Event, EventKind
 from mlkit.core.record import RunRecord
 from mlkit.driver.services import Services
 from mlkit.errors import ExecutionError
@@ -156,6 +156,24 @@ def test_a_cancelled_run_ends_what_workers_carry_out(dask: Cluster, tmp_path: Pa
     assert {stage.status for stage in record.stages.values()} == {"cancelled"}
     assert time.monotonic() - began < 60
     _wait(lambda: not any(psutil.pid_exists(told) for told in map(_told, pids) if told))
+
+
+def test_an_attempt_handed_over_while_the_run_is_cancelled_is_taken_back(
+    dask: Cluster, tmp_path: Path
+) -> None:
+    """The executor has been told to cancel before it is given the attempt."""
+    file = write_pipeline(
+        tmp_path / "p", Sketch(name="late", body="import time\ntime.sleep(20)", file="")
+    )
+    cancellation = Cancellation()
+
+    def cancel(event: Event) -> None:
+        if event.kind is EventKind.ATTEMPT_STARTED:
+            cancellation.request()
+            time.sleep(1)
+
+    record = _run(file, dask.executor, Services(cancellation=cancellation, observers=[cancel]))
+    assert {stage.status for stage in record.stages.values()} == {"cancelled"}
 
 
 def test_no_kernel_outlives_a_killed_driver(dask: Cluster, tmp_path: Path) -> None:

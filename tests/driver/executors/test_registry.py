@@ -14,9 +14,9 @@ from mlkit.driver.executors import Site, open_executor
 from mlkit.driver.executors.dask_cluster import verdict
 from mlkit.driver.executors.dask_task import Sight
 from mlkit.driver.executors.threads import ThreadsExecutor
+from mlkit.engines.local_server import free_port
 from mlkit.errors import UsageError
 from mlkit.testing import chain, run_fake
-from tests.remote import free_port
 
 SIGHT = Sight(
     python=platform.python_version(), mlkit=__version__, sees_runs=True, sees_pipeline=True
