@@ -113,13 +113,3 @@ def test_tracked_files_name_no_machine_and_no_registry() -> None:
         check=False,
     )
     assert found.stdout == ""
-
-
-def test_no_module_is_longer_than_300_lines() -> None:
-    """A longer module wants to be two."""
-    long = {
-        str(path.relative_to(ROOT)): count
-        for path in (ROOT / "mlkit").rglob("*.py")
-        if (count := len(path.read_text().splitlines())) > 300
-    }
-    assert long == {}
