@@ -3,6 +3,7 @@
 from mlkit.api.reading import (
     RUNS_DIR_VARIABLE,
     find_run,
+    find_trace,
     list_runs,
     runs_folder,
     send_report,
@@ -22,6 +23,7 @@ __all__ = [
     "debug_notebook",
     "default_workers",
     "find_run",
+    "find_trace",
     "forecast",
     "list_runs",
     "load_pipeline",

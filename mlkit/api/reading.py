@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
-from mlkit.errors import UnknownRunError
+from mlkit.core.suggesting import did_you_mean
+from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.urls import as_typed, is_url, remotes_of, working_copy
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "RUNS_DIR_VARIABLE",
     "compare",
     "find_run",
+    "find_trace",
     "list_runs",
     "runs_folder",
     "send_report",
@@ -54,6 +56,42 @@ def runs_folder(pipeline: Pipeline | Path | str, runs_dir: Path | str | None = N
         return Path(pipeline.folder) / "runs"
     place = Path(pipeline).expanduser().absolute()
     return (place if place.is_dir() else place.parent) / "runs"
+
+
+def find_trace(record: RunRecord, stage: str, runs_dir: Path | str) -> Mapping[str, Any]:
+    """Read what the result of a stage of a run was seen to depend on.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    stage : str
+        The stage, or `STAGE[VALUE]`.
+    runs_dir : Path or str
+        The runs folder.
+
+    Raises
+    ------
+    UsageError
+        If the run has no such stage, or the stage has no result.
+    """
+    from mlkit.store.database import Database
+
+    if stage not in record.stages:
+        raise UsageError(
+            f"run {record.run_id} has no stage '{stage}'",
+            remedy=did_you_mean(stage, record.stages) or f"See 'mlkit show {record.run_id}'",
+        )
+    result_id = record.stages[stage].result
+    folder, _ = up_to_date(runs_dir)
+    with contextlib.closing(Database(folder.database)) as database:
+        result = None if result_id is None else database.result(result_id)
+    if result is None:
+        raise UsageError(
+            f"stage '{stage}' of run {record.run_id} has no result that could be reused",
+            remedy="A trace belongs to a stage that has succeeded, or was reused",
+        )
+    return result.observed
 
 
 def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRecord:

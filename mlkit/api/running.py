@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mlkit.driver.options import RunOptions
     from mlkit.driver.services import Services
     from mlkit.planner.forecast import Forecast
-    from mlkit.store.artifacts import ArtifactStore
     from mlkit.store.database import Database
     from mlkit.store.folder import RunsFolder
+    from mlkit.store.sharing import Sharing
     from mlkit.store.urls import Remotes
 
 __all__ = ["configure_with", "default_workers", "forecast", "loaded", "plan", "run", "with_values"]
@@ -177,8 +177,10 @@ def forecast(
     """Forecast a run whose parameters are settled already; see `plan`."""
     from mlkit.driver.options import RunOptions
     from mlkit.driver.selecting import select
+    from mlkit.driver.surroundings import kernel_environment
     from mlkit.planner.deciding import Planner
     from mlkit.planner.forecast import Forecaster
+    from mlkit.planner.trace import Circumstances
     from mlkit.store.artifacts import ArtifactStore
     from mlkit.store.database import Database
     from mlkit.store.folder import RunsFolder
@@ -190,11 +192,18 @@ def forecast(
     remotes = remotes_of(folder.path, options.store)
     path = folder.database if folder.database.exists() else Path(":memory:")
     with contextlib.closing(Database(path)) as database:
-        store = ArtifactStore(folder.store)
+        store, key = ArtifactStore(folder.store), folder.trace_key(makes=False)
         if remotes.store is not None:
-            store = _shared_store(folder, database, remotes, pipeline.name)
+            sharing = _shared(folder, database, remotes, pipeline.name)
+            store, key = sharing.store, sharing.trace_key(makes=False)
         planner = Planner(
-            pipeline, configuration, database, store, verify=options.verify, only_looks=True
+            pipeline,
+            configuration,
+            database,
+            store,
+            verify=options.verify,
+            only_looks=True,
+            circumstances=Circumstances(environ=kernel_environment(os.environ), key=key),
         )
         forecaster = Forecaster(planner, options.force)
         found = forecaster.forecast(sorted(selection.stages | selection.upstream))
@@ -206,13 +215,11 @@ def forecast(
     }
 
 
-def _shared_store(
-    folder: RunsFolder, database: Database, remotes: Remotes, pipeline: str
-) -> ArtifactStore:
+def _shared(folder: RunsFolder, database: Database, remotes: Remotes, pipeline: str) -> Sharing:
     """Open a store behind a URL in order to look at it; the results in it are taken in."""
     from mlkit.store.sharing import open_sharing
 
     sharing = open_sharing(folder, database, remotes, only_looks=True)
     assert sharing is not None
     sharing.index.take_in(pipeline)
-    return sharing.store
+    return sharing

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import JsonOption, RunsDirOption
 
 __all__ = ["show"]
 
@@ -16,8 +16,19 @@ def show(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
     ],
-    pipeline: PipelineArgument = None,
+    first: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STAGE] [PIPELINE]",
+            help="With --trace a stage, or STAGE[VALUE]; then a pipeline.yaml or its folder.",
+            show_default=False,
+        ),
+    ] = None,
+    second: Annotated[Path | None, typer.Argument(hidden=True)] = None,
     *,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="List what the stage's result depends on.")
+    ] = False,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -26,18 +37,35 @@ def show(
     Status, attempts, CPU seconds and the highest memory of each stage, the reason why it ran or was
     reused, and each artifact with its digest and its path. --json prints the whole record.
 
+    With --trace and a stage: everything that its result depends on beside its code, parameters and
+    inputs: files, names looked for in vain, listings, environment variables and packages.
+
     \b
     Examples
       mlkit show latest
+      mlkit show latest train --trace
       mlkit show 20260101-12 --json
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json
+    from mlkit.errors import UsageError
     from mlkit.reports.listing import show_text
+    from mlkit.reports.trace_listing import trace_text
 
-    record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir))
-    if as_json:
+    stage = first if trace else None
+    named = second if trace else None if first is None else Path(first)
+    if trace != (stage is not None) or (second is not None and not trace):
+        raise UsageError(
+            "--trace goes with a stage, and a stage with --trace",
+            remedy="For example 'mlkit show latest train --trace'",
+        )
+    folder = api.runs_folder(pipeline_path(named), runs_dir)
+    record = api.find_run(run, folder)
+    if stage is not None:
+        found = api.find_trace(record, stage, folder)
+        print_json(dict(found)) if as_json else typer.echo(trace_text(stage, found))
+    elif as_json:
         print_json(record.to_full_json())
     else:
         typer.echo(show_text(record, folder=Path.cwd()))

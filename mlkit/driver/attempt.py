@@ -21,7 +21,8 @@ from mlkit.notebook.execution import (
     OnCell,
 )
 from mlkit.notebook.injection import Assignment
-from mlkit.planner.observed import observe
+from mlkit.planner.checkout import Checkout
+from mlkit.planner.trace import Circumstances, observe, untold
 from mlkit.store.artifacts import ArtifactStore, Marks
 from mlkit.store.folder import readable_os_errors
 
@@ -45,8 +46,10 @@ class Job:
         The notebook as it was when the choice to run was made.
     staging : Path
         The stage's staging folder; the attempt writes below it only.
-    pipeline_folder : Path
-        The folder of pipeline.yaml.
+    checkout : Checkout
+        Where the stage's project stands.
+    trace_key : bytes
+        With what digests of environment variables are keyed.
     env : mapping
         The kernel's environment.
     assignments : tuple of Assignment
@@ -65,7 +68,7 @@ class Job:
     number: int
     notebook: NotebookSource
     staging: Path
-    pipeline_folder: Path
+    checkout: Checkout
     env: Mapping[str, str]
     assignments: tuple[Assignment, ...]
     outputs: Mapping[str, str]
@@ -76,6 +79,7 @@ class Job:
     imports: frozenset[str] | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
     verify: bool = False
+    trace_key: bytes = field(default=b"", repr=False)
 
     @property
     def attempt_folder(self) -> Path:
@@ -190,7 +194,10 @@ def _perform(
     trouble = share_outputs(artifacts, store)
     observed: Mapping[str, Any] = {}
     if status in (Status.SUCCEEDED, Status.SKIPPED):
-        observed = observe(result, job.notebook, job.pipeline_folder, started)
+        circumstances = Circumstances(environ=job.env, key=job.trace_key)
+        observed = observe(result, job.notebook, job.checkout, circumstances, started)
+        if job.scrubber.value([observed]) != [observed]:
+            observed = untold("a path that it read holds a secret")
     return Outcome(
         job=job,
         status=status,
@@ -227,6 +234,8 @@ def _request(job: Job) -> ExecutionRequest:
         notebook=job.attempt_folder / "notebook.ipynb",
         log=job.attempt_folder / "log.txt",
         facts=job.work_folder / "facts.json",
+        roots=tuple(root for _, root in job.checkout.roots),
+        never=(*job.checkout.never, str(job.work_folder)),
         timeout_s=job.timeout_s,
         imports=job.imports,
         scrubber=job.scrubber,

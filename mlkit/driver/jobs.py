@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from mlkit.core.configuration import HIDDEN
@@ -12,6 +12,7 @@ from mlkit.driver.context import Context
 from mlkit.driver.submission import Submission
 from mlkit.driver.surroundings import attempt_environment
 from mlkit.notebook.injection import Assignment
+from mlkit.planner.checkout import Checkout
 from mlkit.planner.preload import needs_of_notebook
 
 __all__ = ["make_job", "shown_parameters"]
@@ -33,7 +34,8 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         number=number,
         notebook=notebook,
         staging=submission.staging,
-        pipeline_folder=Path(context.pipeline.folder),
+        checkout=_checkout(context, submission),
+        trace_key=context.planner.circumstances.key,
         env=attempt_environment(context.environment, facts, assignments),
         assignments=assignments,
         outputs=instance.stage.outputs,
@@ -45,6 +47,13 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         scrubber=context.scrubber,
         verify=context.options.verify,
     )
+
+
+def _checkout(context: Context, submission: Submission) -> Checkout:
+    """Where the project stands; declared inputs count by their digests alone."""
+    checkout = context.planner.checkout(submission.instance)
+    inputs = tuple(item.path for item in submission.inputs.files)
+    return replace(checkout, never=(*checkout.never, *inputs))
 
 
 def _assignments(context: Context, submission: Submission) -> tuple[Assignment, ...]:

@@ -33,6 +33,7 @@ from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.errors import UsageError
 from mlkit.planner.deciding import Planner
+from mlkit.planner.trace import Circumstances
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
@@ -154,7 +155,15 @@ class _Run:
         self, selection: Selection, earlier: RunRecord | None, database: Database
     ) -> RunRecord:
         planner = Planner(
-            self.pipeline, self.configuration, database, self.store, verify=self.options.verify
+            self.pipeline,
+            self.configuration,
+            database,
+            self.store,
+            verify=self.options.verify,
+            circumstances=Circumstances(
+                environ=kernel_environment(self.services.environ),
+                key=self._trace_key(),
+            ),
         )
         if self.joins:
             return self._join(selection, database, planner)
@@ -173,6 +182,10 @@ class _Run:
                     check_wanted(self.pipeline, selection, placed)
                     context.state = self._state(selection, placed, earlier)
                 return settle(context, is_new=earlier is None)
+
+    def _trace_key(self) -> bytes:
+        """With what digests of environment variables are keyed: one for all who share results."""
+        return self.runs.trace_key() if self.sharing is None else self.sharing.trace_key()
 
     def _join(self, selection: Selection, database: Database, planner: Planner) -> RunRecord:
         """Run one stage of a run that others work on, too."""

@@ -132,9 +132,9 @@ class RunState:
         """Whether everything behind some references has finished."""
         return all(status in FINISHED for status in self.statuses(nodes))
 
-    def made(self, node: Node, output: str) -> list[ArtifactRecord | None]:
-        """The artifacts of an output, one for each instance."""
-        return [record.artifacts.get(output) for record in self.at(node)]
+    def made(self, node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
+        """The artifacts of an output, one for each instance, after the instance's id."""
+        return [(record.id, record.artifacts.get(output)) for record in self.at(node)]
 
     def is_mapped(self, name: str) -> bool:
         """Whether a stage is mapped."""

@@ -17,6 +17,10 @@ FIXED = {
 }
 """The hash seed orders sets, and with it the bytes of what is written."""
 
+DROPPED = frozenset({"MPLBACKEND", "MLKIT_TRACE"})
+"""How plots are shown is the kernel's choice; the recorder of a stage that starts a run itself is
+none of that run's."""
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """One thread for each kernel unless the user says otherwise: workers share the cores, and sums
 split over another number of threads end in other last digits."""
@@ -33,7 +37,7 @@ def kernel_environment(own: Mapping[str, str]) -> dict[str, str]:
     shared = {
         name: value
         for name, value in own.items()
-        if not name.startswith((ENVIRONMENT_PREFIX, INJECTED_PREFIX)) and name != "MPLBACKEND"
+        if not name.startswith((ENVIRONMENT_PREFIX, INJECTED_PREFIX)) and name not in DROPPED
     }
     for name in THREADS:
         shared.setdefault(name, "1")

@@ -48,7 +48,7 @@ class Work(Endings):
 
     def find(self, node: Node, output: str) -> Path | None:
         """The file of an upstream output; None if it was not made."""
-        made = [item for item in self.state.made(node, output) if item is not None]
+        made = [item for _, item in self.state.made(node, output) if item is not None]
         return Path(made[0].path) if made else None
 
     def begin(self, instance: Instance) -> None:
@@ -161,6 +161,7 @@ class Work(Endings):
         """Take in the end of an attempt."""
         instance_id = outcome.job.instance_id
         submission = self.executing.pop(instance_id)
+        self.context.planner.today.forget()  # the attempt may have changed what others read
         mend_inputs(self.context, outcome)
         error = outcome.error
         status = outcome.status

@@ -8,49 +8,27 @@ import sys
 import sysconfig
 from typing import Any
 
+from mlkit.inside import recorder
+
 __all__ = ["begin", "end"]
 
-_baseline: set[str] = set()
 
+def begin(notebook_folder: str, settings: str | None = None) -> None:
+    """Put the notebook's own folder first on `sys.path`, and record from here on what is read.
 
-def begin(notebook_folder: str) -> None:
-    """Put the notebook's own folder first on `sys.path`, and note what is imported already."""
+    Parameters
+    ----------
+    notebook_folder : str
+        The folder.
+    settings : str, optional
+        The file with the recorder's settings; without it nothing is recorded.
+    """
     if notebook_folder in sys.path:
         sys.path.remove(notebook_folder)
     sys.path.insert(0, notebook_folder)
-    _import_project_modules_from_source()
-    _baseline.clear()
-    _baseline.update(sys.modules)
-
-
-def _import_project_modules_from_source() -> None:
-    """Neither take nor leave compiled copies of project modules.
-
-    Python takes a compiled copy for valid if the second of the last change and the size agree, so
-    that a module edited twice within a second would run as it was before; and a run writes nothing
-    beside the sources.
-    """
-    from importlib.machinery import SourceFileLoader
-
-    loader: Any = SourceFileLoader
-    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - no pathlib
-    spared = (*_foreign_folders(), own + os.sep)
-    read, write = loader.get_data, loader.set_data
-
-    def is_project(path: str) -> bool:
-        return not path.startswith(spared) and "/site-packages/" not in path.replace(os.sep, "/")
-
-    def get_data(self: Any, path: str) -> bytes:
-        if path.endswith(".pyc") and is_project(path):
-            raise FileNotFoundError(path)
-        data: bytes = read(self, path)
-        return data
-
-    def set_data(self: Any, path: str, data: bytes, **options: Any) -> None:
-        if not is_project(path):
-            write(self, path, data, **options)
-
-    loader.get_data, loader.set_data = get_data, set_data
+    recorder.import_project_modules_from_source()
+    if settings is not None:
+        recorder.start(settings, notebook_folder)
 
 
 def end(path: str) -> None:
@@ -59,17 +37,16 @@ def end(path: str) -> None:
     Parameters
     ----------
     path : str
-        The file to write: `{"modules": {NAME: FILE}, "imported": [NAME], "fresh": [NAME],
-        "bases": [CLASS], "cpu_s": SECONDS, "peak_memory_bytes": BYTES}`.
+        The file to write: `{"modules": {NAME: FILE}, "imported": [NAME], "bases": [CLASS],
+        "cpu_s": SECONDS, "peak_memory_bytes": BYTES}`.
     """
     found = {
         "modules": _project_modules(),
         "imported": sorted({name.partition(".")[0] for name in _names()}),
-        "fresh": sorted({n.partition(".")[0] for n in _names() if n not in _baseline}),
         "bases": _raised_classes(),
         **_usage(),
     }
-    with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is not imported here
+    with open(path, "w", encoding="utf-8") as file:
         json.dump(found, file)
 
 
@@ -88,13 +65,13 @@ def _project_modules() -> dict[str, str]:
             continue
         if name == "mlkit" or name.startswith("mlkit."):
             if name == "mlkit.ml" or name.startswith("mlkit.ml."):
-                found[name] = os.path.abspath(file)  # noqa: PTH100 - links stay as they are imported
+                found[name] = os.path.abspath(file)
             continue
         if file.startswith(foreign):
             continue  # most of them, and the disk need not be asked about links
         place = os.path.realpath(file)
         if not place.startswith(foreign) and "/site-packages/" not in place.replace(os.sep, "/"):
-            found[name] = os.path.abspath(file)  # noqa: PTH100 - links stay as they are imported
+            found[name] = os.path.abspath(file)
     return found
 
 
@@ -110,7 +87,7 @@ def _file_of(module: Any) -> str | None:
 def _foreign_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {os.path.dirname(os.__file__)}  # noqa: PTH120 - pathlib is not imported here
+    folders |= {os.path.dirname(os.__file__)}
     folders |= {os.path.realpath(folder) for folder in folders}
     return tuple(folder + os.sep for folder in folders)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,7 +44,12 @@ class ExecutionRequest:
     log : Path
         Where what it prints is written.
     facts : Path
-        A scratch file for what the kernel tells about itself.
+        A scratch file for what the kernel tells about itself; beside it stands what it and its
+        children read.
+    roots : tuple of str
+        The folders whose files count by whatever way they are read.
+    never : tuple of str
+        Folders and files that count never.
     timeout_s : float, optional
         The deadline for everything, the kernel's start included.
     imports : frozenset of str, optional
@@ -64,6 +69,8 @@ class ExecutionRequest:
     assignments: tuple[Assignment, ...] = ()
     title: str = "Parameters"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
     timeout_s: float | None = None
     imports: frozenset[str] | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
@@ -85,12 +92,14 @@ class ExecutionResult:
         The project modules that were imported, with their files.
     imported : tuple of str
         All top-level modules that the kernel knew at the end.
-    fresh : tuple of str
-        Those of them that were not there before the first cell.
+    records : tuple of list
+        What was read, as `mlkit.inside.recorder` wrote it down.
+    unstable : tuple of str
+        Why the result must not be reused, if anything stands against it.
     cpu_s, peak_memory_bytes : optional
         What the kernel used; None where it died.
     told : bool
-        Whether the kernel told what it had imported; a result that hides it is never reused.
+        Whether the kernel told what it had read; a result that hides it is never reused.
     """
 
     status: Status
@@ -98,7 +107,8 @@ class ExecutionResult:
     error: ErrorRecord | None = None
     modules: Mapping[str, str] = field(default_factory=dict)
     imported: tuple[str, ...] = ()
-    fresh: tuple[str, ...] = ()
+    records: tuple[Sequence[Any], ...] = ()
+    unstable: tuple[str, ...] = ()
     cpu_s: float | None = None
     peak_memory_bytes: int | None = None
     told: bool = True

@@ -94,11 +94,42 @@ class Session:
             error=self.error,
             modules=facts.get("modules", {}),
             imported=tuple(facts.get("imported", ())),
-            fresh=tuple(facts.get("fresh", ())),
+            records=self._records(),
             cpu_s=facts.get("cpu_s"),
             peak_memory_bytes=facts.get("peak_memory_bytes"),
             told="modules" in facts,
         )
+
+    def _recorder_settings(self) -> str:
+        """Write down for the recorder what it needs to know; gives the file."""
+        request = self.request
+        settings = request.facts.with_name("trace.json")
+        document = {
+            "record": str(request.facts.with_name("trace.jsonl")),
+            "roots": request.roots or [str(request.folder)],
+            "never": [*request.never, str(request.cwd), str(settings), str(request.facts)],
+        }
+        settings.write_text(json.dumps(document), encoding="utf-8")
+        return str(settings)
+
+    def _records(self) -> tuple[list[Any], ...]:
+        """What was read; a line that somebody tore says that not all of it is known."""
+        path = self.request.facts.with_name("trace.jsonl")
+        records: list[list[Any]] = []
+        try:
+            lines = path.read_bytes().splitlines()
+        except FileNotFoundError:
+            lines = []
+        for scratch in (path, path.with_suffix(".json")):
+            scratch.unlink(missing_ok=True)
+        for line in lines:
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                records.append(["fault", "record", "a line of the record is torn"])
+        if "modules" in self.facts and not any(record[0] == "begin" for record in records):
+            records.append(["fault", "begin", "nothing was recorded"])
+        return tuple(records)
 
     async def _supervise(self) -> None:
         """Run the cells against the deadline and the cancellation."""
@@ -188,7 +219,7 @@ class Session:
 
     async def _work(self) -> None:
         """Everything that needs the kernel."""
-        opening = f"{_ATTEMPT}.begin({str(self.request.folder)!r})"
+        opening = f"{_ATTEMPT}.begin({str(self.request.folder)!r}, {self._recorder_settings()!r})"
         client, kernel = await self.lease.start(self._kernel_request(), opening)
         death = asyncio.ensure_future(wait_dead(self.lease.manager))
         cells = asyncio.ensure_future(self._cells(client, kernel))

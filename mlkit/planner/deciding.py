@@ -10,9 +10,10 @@ from typing import Literal
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Instance, Pipeline
 from mlkit.notebook.cells import NotebookSource, read_notebook
+from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
-from mlkit.planner.observed import changes_since
 from mlkit.planner.reasons import differences
+from mlkit.planner.trace import Circumstances, Today, file_marks
 from mlkit.store.artifacts import ArtifactStore, digest_file, marks_of
 from mlkit.store.database import Database, Result
 
@@ -68,6 +69,8 @@ class Planner:
         Check artifacts by digest, not at a glance.
     only_looks : bool
         Change nothing: damage is told, and left for the run to deal with.
+    circumstances : Circumstances, optional
+        The environment of kernels, and the key of its digests.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Planner:
         *,
         verify: bool = False,
         only_looks: bool = False,
+        circumstances: Circumstances | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.configuration = configuration
@@ -86,7 +90,10 @@ class Planner:
         self.store = store
         self.verify = verify
         self.only_looks = only_looks
+        self.circumstances = circumstances or Circumstances()
+        self.today = Today(self.circumstances, verify=verify)
         self._notebooks: dict[Path, NotebookSource] = {}
+        self._checkouts: dict[str, Checkout] = {}
         self._whole: set[str] = set()
 
     def notebook(self, instance: Instance) -> NotebookSource:
@@ -149,8 +156,15 @@ class Planner:
 
     def changes(self, instance: Instance, result: Result) -> tuple[str, ...]:
         """What a result observed that is no longer so."""
-        folder = Path(self.pipeline.folder)
-        return changes_since(result.observed, folder, Path(instance.stage.notebook).parent)
+        return self.today.changes(result.observed, self.checkout(instance))
+
+    def checkout(self, instance: Instance) -> Checkout:
+        """Where the project of a stage stands."""
+        folder = str(Path(instance.stage.notebook).parent)
+        if folder not in self._checkouts:
+            never = (str(self.store.path.parent),)
+            self._checkouts[folder] = Checkout(folder, str(self.pipeline.folder), never)
+        return self._checkouts[folder]
 
     def _damage(self, result: Result) -> list[str]:
         """Check a result's artifacts; damaged ones leave the store."""
@@ -178,13 +192,13 @@ class Planner:
 
     def file_digest(self, path: Path) -> str | None:
         """The digest of a file from outside; None if there is none."""
-        marks = marks_of(path)
-        if marks is None or not path.is_file():
+        marks = file_marks(str(path))
+        if marks is None:
             return None
         known = self.database.known_digest(str(path), marks)
         if known is not None and not self.verify:
             return known
         digest = digest_file(path)
-        if marks_of(path) == marks and not self.only_looks:
+        if file_marks(str(path)) == marks and not self.only_looks:
             self.database.remember_digest(str(path), marks, digest)
         return digest

@@ -1,13 +1,13 @@
 """The fingerprint of a stage: everything its result depends on.
 
 The *parts* are known before a stage runs: code cells, parameters, input digests, output names, the
-version of Python. What it *observed* shows only when it has run: the project modules and packages
-that the notebook really imported. A result is found by the parts' key and holds while what it
-observed is unchanged.
+version of Python. Its *trace* shows only when it has run: what the notebook really read
+(`mlkit.planner.trace`). A result is found by the parts' key and holds while its trace does.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,18 @@ from typing import Any
 
 from mlkit.core.configuration import Bound
 from mlkit.core.pipeline import Stage
-from mlkit.core.values import canonical
-from mlkit.notebook.cells import NotebookSource
+from mlkit.core.values import canonical, encode
+from mlkit.notebook.cells import Cell, NotebookSource
 
-__all__ = ["Digests", "Parts", "parts_of", "python_version"]
+__all__ = ["PARTS_VERSION", "Digests", "Parts", "parts_of", "python_version"]
+
+PARTS_VERSION = 2
+"""Counted up whenever a part comes, goes or is written otherwise: results of another version are
+told from those of today, and their stages run again, once."""
+
+EXECUTION_TAGS = frozenset({"parameters", "raises-exception", "skip-execution"})
+"""Tags of a cell that change how it is executed: where values are injected, whether an error ends
+the notebook, whether nbclient leaves the cell out."""
 
 Digests = Mapping[str, str | Sequence[str] | None]
 """Input name to digest; a list of them from a mapped stage; None where the input was not made."""
@@ -37,9 +45,11 @@ class Parts:
     Parameters
     ----------
     cells : tuple of (str, str)
-        Digest and title of each code cell, in order.
+        Digest and title of each code cell, in order; a tag that changes its execution is part of
+        both.
     parameters : mapping of str to str
-        Each bound parameter's value in canonical form; secrets are left out.
+        Each bound parameter's value as JSON, with the order of its mappings, which the notebook
+        sees; secrets are left out.
     inputs : mapping
         Input name to digest or list of digests.
     outputs : mapping of str to str
@@ -58,6 +68,7 @@ class Parts:
     def key(self) -> str:
         """The digest of all parts; prose, titles and cell ids are none of them."""
         document = {
+            "version": PARTS_VERSION,
             "cells": [digest for digest, _ in self.cells],
             "parameters": dict(self.parameters),
             "inputs": dict(self.inputs),
@@ -69,6 +80,7 @@ class Parts:
     def to_json(self) -> dict[str, Any]:
         """The parts as JSON."""
         return {
+            "version": PARTS_VERSION,
             "cells": [list(cell) for cell in self.cells],
             "parameters": dict(self.parameters),
             "inputs": dict(self.inputs),
@@ -94,9 +106,9 @@ def parts_of(
         The digests of its inputs.
     """
     return Parts(
-        cells=tuple((cell.digest, cell.title) for cell in notebook.code_cells),
+        cells=tuple(map(_cell, notebook.code_cells)),
         parameters={
-            name: canonical(item.public)
+            name: json.dumps(encode(item.public), separators=(",", ":"))
             for name, item in sorted(bound.items())
             if not stage.declared[name].spec.is_secret
         },
@@ -107,3 +119,13 @@ def parts_of(
         outputs=dict(sorted(stage.outputs.items())),
         python=python_version(),
     )
+
+
+def _cell(cell: Cell) -> tuple[str, str]:
+    """What a cell does, and how to name it."""
+    tags = sorted(cell.tags & EXECUTION_TAGS)
+    if not tags:
+        return cell.digest, cell.title
+    digest = sha256(" ".join([cell.digest, *tags]).encode()).hexdigest()
+    shown = [tag for tag in tags if tag != "parameters"]
+    return digest, " ".join([cell.title, *(f"[{tag}]" for tag in shown)])

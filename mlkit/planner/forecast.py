@@ -186,11 +186,14 @@ class Forecaster:
     def _is_mapped(self, name: str) -> bool:
         return self.pipeline.stages[name].foreach is not None
 
-    def _made(self, node: Node, output: str) -> list[ArtifactRecord | None]:
+    def _made(self, node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
         return [
-            ArtifactRecord(path="", digest=item.outputs[output], size_bytes=0)
-            if output in item.outputs
-            else None
+            (
+                item.id,
+                ArtifactRecord(path="", digest=item.outputs[output], size_bytes=0)
+                if output in item.outputs
+                else None,
+            )
             for item in self._at(node)
         ]
 

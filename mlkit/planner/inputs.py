@@ -11,8 +11,8 @@ from mlkit.core.record import ArtifactRecord
 
 __all__ = ["ResolvedInputs", "resolve_inputs"]
 
-Made = Callable[[Node, str], Sequence[ArtifactRecord | None]]
-"""Gives the artifacts of a node's output: one for each instance, None where it was not made."""
+Made = Callable[[Node, str], Sequence[tuple[str, ArtifactRecord | None]]]
+"""Gives id and artifact of each instance of a node, for one output; None if it made none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,8 @@ class ResolvedInputs:
     paths : mapping
         Input name to absolute path, list of paths from a mapped stage, or None.
     digests : mapping
-        The same with digests.
+        The same with digests; in a list each after the instance that made it, whose name the
+        notebook sees in the path.
     artifacts : tuple of ArtifactRecord
         Every artifact of another stage that it is handed.
     files : tuple of ArtifactRecord
@@ -67,17 +68,17 @@ def resolve_inputs(
     for name, source in instance.stage.inputs.items():
         found = _found(name, source, made, external)
         handed = files if isinstance(source, ExternalFile) else artifacts
-        handed += [item for item in found if item is not None]
+        handed += [item for _, item in found if item is not None]
         if (
             isinstance(source, StageOutput)
             and source.node.value is None
             and is_mapped(source.node.stage)
         ):
-            present = [item for item in found if item is not None]
-            paths[name] = [item.path for item in present]
-            digests[name] = [item.digest for item in present]
+            present = [(key, item) for key, item in found if item is not None]
+            paths[name] = [item.path for _, item in present]
+            digests[name] = [f"{key} {item.digest}" for key, item in present]
             continue
-        one = found[0] if found else None
+        one = found[0][1] if found else None
         paths[name] = None if one is None else one.path
         digests[name] = None if one is None else one.digest
         if one is None:
@@ -96,7 +97,7 @@ def _found(
     source: StageOutput | ExternalFile,
     made: Made,
     external: Mapping[str, ArtifactRecord | None],
-) -> Sequence[ArtifactRecord | None]:
+) -> Sequence[tuple[str, ArtifactRecord | None]]:
     if isinstance(source, ExternalFile):
-        return [external.get(name)]
+        return [(name, external.get(name))]
     return made(source.node, source.output)

@@ -1,41 +1,181 @@
-"""From the names of imported modules to the installed packages and their versions."""
+"""The installed packages, their versions, and which of them bring which modules."""
 
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-__all__ = ["installed_version", "packages_of"]
+from mlkit.planner.checkout import is_installed
+
+__all__ = ["Packages"]
 
 _TOP_LEVEL = re.compile(r'^"?([A-Za-z_]\w*)(?:/|(?:\.[\w-]+)*\.(?:py|so|pyd),)', re.MULTILINE)
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@lru_cache(maxsize=4096)
-def installed_version(package: str) -> str | None:
-    """The version of an installed package; None if it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
+class Packages:
+    """What is installed in some folders; made by `Packages.of`.
+
+    The first package of a name on the path wins, as it does in an import.
+    """
+
+    @classmethod
+    def of(cls, folders: Iterable[str]) -> Packages:
+        """Give the packages of some folders as they are now.
+
+        Versions are read anew for each object, and everything else as soon as something was
+        installed or removed, which changes the time of a folder: also a process that lives for days
+        sees today's packages.
+        """
+        marks = []
+        for folder in dict.fromkeys(folders):
+            try:
+                marks.append((folder, os.stat(folder).st_mtime_ns))
+            except OSError:
+                continue
+        return cls(_read(tuple(marks)))
+
+    def __init__(self, contents: _Contents) -> None:
+        self._contents = contents
+        self._versions: dict[str, str | None] = {}
+
+    def version(self, package: str) -> str | None:
+        """The version of an installed package; None if it is not installed."""
+        name = _normal(package)
+        if name not in self._versions:
+            info = self._contents.infos.get(name)
+            self._versions[name] = None if info is None else _version(info)
+        return self._versions[name]
+
+    def changed_ns(self, package: str) -> int:
+        """When a package was installed, in nanoseconds since 1970; 0 if that is not known."""
+        info = self._contents.infos.get(_normal(package))
+        try:
+            return 0 if info is None else info.stat().st_ctime_ns
+        except OSError:
+            return 0
+
+    def behind(self, named: Iterable[str], imported: Iterable[str]) -> dict[str, str]:
+        """Give the packages behind some modules, with those that these use and that were imported.
+
+        Where a kernel was forked from a process that had more imported than this notebook needs, a
+        package that is only optional to another one counts, too, although perhaps nobody used it:
+        better a rerun too many after an upgrade than a stale result.
+
+        Parameters
+        ----------
+        named : iterable of str
+            Top-level modules that the notebook and its project modules import.
+        imported : iterable of str
+            All top-level modules that the kernel knew at the end; a requirement, also an optional
+            one, counts only if one of its modules is among them.
+
+        Returns
+        -------
+        dict of str to str
+            Package name to version.
+        """
+        loaded = set(imported)
+        todo = [
+            p
+            for module in named
+            if module in loaded
+            for p in self._contents.by_module.get(module, ())
+        ]
+        found: dict[str, str] = {}
+        while todo:
+            package = todo.pop()
+            version = self.version(package)
+            if package in found or version is None:
+                continue
+            found[package] = version
+            needs = self._contents.requirements(package)
+            modules = self._contents.modules
+            todo += [name for name in needs if modules.get(name, frozenset()) & loaded]
+        return dict(sorted(found.items()))
+
+    def unowned(self, top: str) -> Path | None:
+        """A module of site-packages that no package brings: a folder copied there by hand."""
+        if top in self._contents.by_module or top in sys.stdlib_module_names:
+            return None
+        for folder in self._contents.folders:
+            if not is_installed(str(folder)) or "-packages" not in folder.name:
+                continue
+            for place in (folder / top, folder / f"{top}.py"):
+                if place.exists():
+                    return place
         return None
 
 
-@cache
-def _by_module() -> Mapping[str, frozenset[str]]:
-    """Top-level modules and the packages that bring them, from the packages' lists of files.
+class _Contents:
+    """What stands in some folders: the packages, their modules and what they require."""
 
-    `metadata.packages_distributions` says the same, but parses all metadata for it: 0.1 s.
-    """
-    found: dict[str, set[str]] = {}
-    for folder in dict.fromkeys(Path(entry) for entry in sys.path if entry):
-        for info in (*folder.glob("*.dist-info"), *folder.glob("*.egg-info")):
+    def __init__(self, folders: Sequence[str]) -> None:
+        self.folders = [Path(folder) for folder in folders]
+        self._needs: dict[str, tuple[str, ...]] = {}
+
+    @cached_property
+    def infos(self) -> dict[str, Path]:
+        """Each package's folder of metadata; the first one on the path wins, as in an import."""
+        found: dict[str, Path] = {}
+        for folder in self.folders:
+            for info in (*folder.glob("*.dist-info"), *folder.glob("*.egg-info")):
+                found.setdefault(_normal(info.name.partition("-")[0].removesuffix(".egg")), info)
+        return found
+
+    @cached_property
+    def by_module(self) -> dict[str, frozenset[str]]:
+        """Top-level modules and the packages that bring them, from the packages' lists of files.
+
+        `metadata.packages_distributions` says the same, but parses all metadata for it: 0.1 s.
+        """
+        found: dict[str, set[str]] = {}
+        for package, info in self.infos.items():
             for module in _top_level(info):
-                found.setdefault(module, set()).add(_normal(info.name.partition("-")[0]))
-    return {module: frozenset(packages) for module, packages in found.items()}
+                found.setdefault(module, set()).add(package)
+        return {module: frozenset(packages) for module, packages in found.items()}
+
+    @cached_property
+    def modules(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for module, packages in self.by_module.items():
+            for package in packages:
+                found.setdefault(package, set()).add(module)
+        return {package: frozenset(modules) for package, modules in found.items()}
+
+    def requirements(self, package: str) -> tuple[str, ...]:
+        """What a package requires or can make use of, as pandas does of pyarrow."""
+        if package not in self._needs:
+            info = self.infos.get(package)
+            lines = (None if info is None else metadata.Distribution.at(info).requires) or []
+            matches = map(_REQUIREMENT.match, lines)
+            self._needs[package] = tuple(_normal(match[0]) for match in matches if match)
+        return self._needs[package]
+
+
+@lru_cache(maxsize=4)
+def _read(marks: tuple[tuple[str, int], ...]) -> _Contents:
+    return _Contents([folder for folder, _ in marks])
+
+
+def _version(info: Path) -> str | None:
+    """The version in a package's metadata; the first lines are enough."""
+    for name in ("METADATA", "PKG-INFO"):
+        try:
+            with (info / name).open(encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    if line.startswith("Version:"):
+                        return line.removeprefix("Version:").strip()
+                    if not line.strip():
+                        break
+        except OSError:
+            continue
+    return None
 
 
 def _top_level(info: Path) -> set[str]:
@@ -48,59 +188,5 @@ def _top_level(info: Path) -> set[str]:
     return set(_TOP_LEVEL.findall(record.read_text(errors="replace"))) - {"__pycache__"}
 
 
-@cache
-def _modules_by_package() -> Mapping[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for module, packages in _by_module().items():
-        for package in packages:
-            found.setdefault(package, set()).add(module)
-    return {package: frozenset(modules) for package, modules in found.items()}
-
-
-@lru_cache(maxsize=4096)
-def _requirements(package: str) -> tuple[str, ...]:
-    """What a package requires or can make use of, as pandas does of pyarrow."""
-    try:
-        lines = metadata.requires(package) or []
-    except metadata.PackageNotFoundError:
-        return ()
-    matches = map(_REQUIREMENT.match, lines)
-    return tuple(_normal(match[0]) for match in matches if match is not None)
-
-
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def packages_of(named: Iterable[str], imported: Iterable[str]) -> dict[str, str]:
-    """Give the packages behind some modules, with those that these can use and that were imported.
-
-    Where a kernel was forked from a process that had more imported than this notebook needs, a
-    package that is only optional to another one counts, too, although perhaps nobody used it:
-    better a rerun too many after an upgrade than a stale result.
-
-    Parameters
-    ----------
-    named : iterable of str
-        Top-level modules that the notebook and its project modules import.
-    imported : iterable of str
-        All top-level modules that the kernel knew at the end; a requirement, also an optional one,
-        counts only if one of its modules is among them.
-
-    Returns
-    -------
-    dict of str to str
-        Package name to version.
-    """
-    loaded = set(imported)
-    todo = [p for module in named if module in loaded for p in _by_module().get(module, ())]
-    found: dict[str, str] = {}
-    while todo:
-        package = todo.pop()
-        version = installed_version(package)
-        if package in found or version is None:
-            continue
-        found[package] = version
-        modules = _modules_by_package()
-        todo += [name for name in _requirements(package) if modules.get(name, frozenset()) & loaded]
-    return dict(sorted(found.items()))

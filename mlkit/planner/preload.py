@@ -14,7 +14,7 @@ from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import NotebookError
 from mlkit.notebook.cells import NotebookSource, read_notebook
-from mlkit.planner.observed import syntax_tree
+from mlkit.planner.imports import syntax_tree
 
 __all__ = ["modules_to_preload", "needs_of_notebook", "needs_of_stages"]
 

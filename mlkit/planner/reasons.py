@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mlkit.planner.fingerprint import Parts
+from mlkit.planner.fingerprint import PARTS_VERSION, Parts
 
-__all__ = ["differences"]
+__all__ = ["OLDER", "differences"]
+
+OLDER = "recorded by an older mlkit, which did not see all that a stage depends on"
+"""Why a stage runs whose last result was kept in another form."""
 
 _LONGEST = 60
 
@@ -29,6 +32,8 @@ def differences(before: Mapping[str, Any], now: Parts) -> tuple[str, ...]:
     tuple of str
         One sentence for each cell, parameter, input or version; empty if nothing changed.
     """
+    if before.get("version") != PARTS_VERSION:
+        return (OLDER,)
     return (
         *_cells(before["cells"], now.cells),
         *_values("parameter", before["parameters"], now.parameters),

@@ -19,6 +19,7 @@ __all__ = ["RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
 _STAGING = ".staging"
 _LOCK = ".lock"
+_TRACE_KEY = ".trace-key"
 _CLAIMS = ".claims"
 _MAX_ID_BYTES = 200
 
@@ -144,6 +145,28 @@ class RunsFolder:
             probe = self.path / f".probe-{secrets.token_hex(4)}"
             probe.write_bytes(b"probe")
             probe.unlink()
+
+    def trace_key(self, *, makes: bool = True) -> bytes:
+        """With what digests of environment variables are keyed in this folder's records.
+
+        It stands in a file of its own that only the owner can read, or the group where the folder
+        belongs to a group; without `makes` it is empty where there is none.
+        """
+        file = self.path / _TRACE_KEY
+        try:
+            return file.read_bytes()
+        except FileNotFoundError:
+            if not makes:
+                return b""
+        aside = self.path / f"{_TRACE_KEY}-{secrets.token_hex(4)}"
+        with readable_os_errors(self.path):
+            is_of_group = bool(self.path.stat().st_mode & 0o020)
+            aside.touch(mode=0o640 if is_of_group else 0o600)
+            aside.write_bytes(secrets.token_bytes(32))
+            with contextlib.suppress(FileExistsError):  # another process was quicker: its key holds
+                os.link(aside, file)
+            aside.unlink()
+        return file.read_bytes()
 
     def run(self, run_id: str) -> RunFolder:
         """The folder of a run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ class Finding:
 
 
 class Results(Connection):
-    """The tables `fingerprints`, `artifacts` and `files`."""
+    """The tables `fingerprints`, `artifacts` and `digests`."""
 
     def results(self, pipeline: str, stage: str, *, limit: int = 1) -> list[Result]:
         """The newest results of one stage or instance that can be reused, newest first."""
@@ -93,28 +93,19 @@ class Results(Connection):
         )
         return [row["run_id"] for row in rows]
 
-    def known_digest(self, path: str, marks: Marks) -> str | None:
-        """The digest of a file that was read before and is unchanged at a glance."""
+    def known_digest(self, path: str, marks: Sequence[int]) -> str | None:
+        """The digest of a file that was read before and has the same size, times and inode."""
         rows = self._query(
-            "SELECT digest FROM files WHERE path = ? AND size_bytes = ? AND mtime_ns = ? "
-            "AND inode = ?",
-            (path, marks.size_bytes, marks.mtime_ns, marks.inode),
+            "SELECT digest FROM digests WHERE path = ? AND marks = ?",
+            (path, json.dumps(list(marks))),
         )
         return str(rows[0]["digest"]) if rows else None
 
-    def remember_digest(self, path: str, marks: Marks, digest: str) -> None:
+    def remember_digest(self, path: str, marks: Sequence[int], digest: str) -> None:
         """Keep the digest of a file that was read."""
         with self._transaction():
-            self._put(
-                "files",
-                {
-                    "path": path,
-                    "size_bytes": marks.size_bytes,
-                    "mtime_ns": marks.mtime_ns,
-                    "inode": marks.inode,
-                    "digest": digest,
-                },
-            )
+            row = {"path": path, "marks": json.dumps(list(marks)), "digest": digest}
+            self._put("digests", row)
 
     def marks(self, digests: Iterable[str]) -> dict[str, Marks]:
         """The recorded marks of artifacts' masters."""

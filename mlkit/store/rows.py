@@ -27,7 +27,7 @@ __all__ = [
     "stage_row",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS runs(run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, "
@@ -50,8 +50,9 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS stages_by_result ON stages(result)",
     "CREATE TABLE IF NOT EXISTS repairs(digest TEXT NOT NULL, time REAL NOT NULL)",
     "CREATE INDEX IF NOT EXISTS repairs_by_digest ON repairs(digest, time)",
-    "CREATE TABLE IF NOT EXISTS files(path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, "
-    "mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS digests(path TEXT PRIMARY KEY, marks TEXT NOT NULL, "
+    "digest TEXT NOT NULL) WITHOUT ROWID",
+    "DROP TABLE IF EXISTS files",
 )
 
 

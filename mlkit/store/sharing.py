@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from mlkit.store.shared import SharedStore
 from mlkit.store.urls import Remotes
 
 __all__ = ["Sharing", "open_sharing"]
+
+_TRACE_KEY = "trace.key"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,15 @@ class Sharing:
     store: SharedStore
     index: ResultIndex
     runs: Remote | None
+
+    def trace_key(self, *, makes: bool = True) -> bytes:
+        """With what digests of environment variables are keyed: one for all who share results."""
+        remote = self.store.remote
+        key = remote.read(_TRACE_KEY)
+        if key is None and makes:
+            remote.write(_TRACE_KEY, secrets.token_bytes(32))
+            key = remote.read(_TRACE_KEY)  # another machine may have written at the same time
+        return key or b""
 
     def take_in(self) -> None:
         """Take in what other machines have made: results, and the records of runs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from mlkit.inside.secret import Secret
 from mlkit.inside.skipping import StageSkipped
 from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.notebook.injection import INJECTED_TAG, injection_source
+from mlkit.planner.trace import file_marks
 
 __all__ = ["Behaviour", "FakeRunner", "Raises", "Returns", "Skips"]
 
@@ -127,7 +129,11 @@ class FakeRunner:
                 error=result.error,
                 modules=behaviour.modules,
                 imported=behaviour.imported,
-                fresh=behaviour.imported,
+                records=(
+                    ["begin", 0, str(request.folder), [str(request.folder), *sys.path]],
+                    *(["import", 0, name] for name in behaviour.imported),
+                    *(["read", f, None, file_marks(f)] for f in behaviour.modules.values()),
+                ),
             )
         _write(request, "".join(printed))
         return result

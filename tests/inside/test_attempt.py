@@ -37,7 +37,7 @@ def test_an_object_that_refuses_questions_does_not_stop_the_telling(
     attempt.end(str(tmp_path / "facts.json"))
     facts = json.loads((tmp_path / "facts.json").read_text(encoding="utf-8"))
     assert facts["modules"]["own_module"] == str(own)
-    assert "own_module" in facts["fresh"]
+    assert "own_module" in facts["imported"]
     assert facts["cpu_s"] > 0
 
 

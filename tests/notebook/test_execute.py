@@ -85,8 +85,9 @@ def test_success(bench: Bench) -> None:
     assert outcome.cells_told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert outcome.states == [*["completed"] * 3, None, "completed"]
     assert result.modules == {"own_module": str(bench.folder / "own_module.py")}
-    assert "own_module" in result.fresh
-    assert set(result.fresh) <= set(result.imported)
+    read = [record[1] for record in result.records if record[0] == "read"]
+    assert read == [str(bench.folder / "own_module.py")]
+    assert {"own_module", "wave"} <= set(result.imported)
     assert result.cpu_s is not None
     assert result.peak_memory_bytes is not None
     assert outputs(outcome, 4)[0]["data"] == {"text/plain": "42"}

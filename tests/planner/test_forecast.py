@@ -124,7 +124,7 @@ def test_a_plan_writes_nothing(tmp_path: Path) -> None:
     def state() -> tuple[list[str], list[tuple[object, ...]]]:
         names = sorted(str(p) for p in (tmp_path / "runs").rglob("*") if "mlkit.db" not in p.name)
         database = Database(tmp_path / "runs" / "mlkit.db")
-        rows = [tuple(r) for t in ("fingerprints", "artifacts", "files", "stages")
+        rows = [tuple(r) for t in ("fingerprints", "artifacts", "digests", "stages")
                 for r in database._query(f"SELECT * FROM {t}", ())]  # fmt: skip
         database.close()
         return names, rows

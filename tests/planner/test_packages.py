@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
-from mlkit.planner.packages import installed_version, packages_of
+import sys
+from pathlib import Path
+
+from mlkit.planner.packages import Packages
 
 
 def test_what_a_package_requires_counts() -> None:
     """With their versions, and only if they were imported."""
-    found = packages_of(["pandas"], ["pandas", "numpy", "joblib"])
-    assert found == {name: installed_version(name) for name in ("numpy", "pandas")}
+    packages = Packages.of(sys.path)
+    found = packages.behind(["pandas"], ["pandas", "numpy", "joblib"])
+    assert found == {name: packages.version(name) for name in ("numpy", "pandas")}
+    assert None not in found.values()
 
 
 def test_what_a_package_can_make_use_of_counts_where_it_was_imported() -> None:
     """A forked kernel finds pyarrow imported with pandas, and pandas reads Parquet with it."""
-    assert "pyarrow" in packages_of(["pandas"], ["pandas", "pyarrow"])
-    assert "pyarrow" not in packages_of(["pandas"], ["pandas"])
+    packages = Packages.of(sys.path)
+    assert "pyarrow" in packages.behind(["pandas"], ["pandas", "pyarrow"])
+    assert "pyarrow" not in packages.behind(["pandas"], ["pandas"])
+
+
+def install(folder: Path, name: str, version: str) -> None:
+    """Put a package there, as an installer does; another version of it goes."""
+    for old in folder.glob(f"{name}-*.dist-info"):
+        for file in old.iterdir():
+            file.unlink()
+        old.rmdir()
+    info = folder / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "top_level.txt").write_text(f"{name}\n")
+
+
+def test_versions_are_read_afresh_within_one_process(tmp_path: Path) -> None:
+    """After an upgrade, and after somebody has edited the metadata in place."""
+    install(tmp_path, "house", "1.0")
+    assert Packages.of([str(tmp_path)]).behind(["house"], ["house"]) == {"house": "1.0"}
+    install(tmp_path, "house", "2.0")
+    assert Packages.of([str(tmp_path)]).behind(["house"], ["house"]) == {"house": "2.0"}
+    metadata = tmp_path / "house-2.0.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("2.0", "2.1"))
+    assert Packages.of([str(tmp_path)]).version("house") == "2.1"
+
+
+def test_the_first_package_on_the_path_wins(tmp_path: Path) -> None:
+    """As it does in an import."""
+    install(tmp_path / "a", "house", "1.0")
+    install(tmp_path / "b", "house", "2.0")
+    folders = [str(tmp_path / "b"), str(tmp_path / "a")]
+    assert Packages.of(folders).version("house") == "2.0"

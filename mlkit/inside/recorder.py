@@ -1,0 +1,746 @@
+"""What an attempt reads, written down by the interpreter itself while it happens.
+
+The kernel of an attempt, the worker processes that it forks and the Python processes that it starts
+each append what they read to one file, a JSON list a line, at the moment of reading: workers end by
+`os._exit` or SIGKILL, so nothing may wait for their end. What the lines mean for the result (which
+of these files count, whether they are still the same) is the planner's business; the recorder
+leaves out only what can never count, since it stands in the way of everything that a notebook does.
+
+Four sources tell of everything that Python code reads:
+
+* audit events (PEP 578) tell of files opened, folders listed, variables set and processes started;
+* the first finder on `sys.meta_path` is asked for every module that is not loaded yet, by whatever
+  way it is imported or looked for; it knows none;
+* `os.stat`, `os.lstat` and `os.access` have no events and are wrapped: they answer whether
+  something exists;
+* reads of `os.environ` have none either, and go through methods of its class.
+
+Readers in compiled code (pyarrow, polars, DuckDB) and programs that are no Python are not seen; of
+a program that is started, the files named in its arguments count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import sysconfig
+from _thread import get_ident
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from types import FrameType
+from typing import Any
+
+__all__ = ["SETTINGS", "Recorder", "start", "start_child"]
+
+SETTINGS = "MLKIT_TRACE"
+"""The variable by which processes that an attempt starts find the settings of its recorder."""
+
+DIGESTED_AT_ONCE_BYTES = 1 << 20
+"""A file up to this size is digested when it is opened; a larger one is known by its marks, and
+digested when the attempt has ended, if they are still the same."""
+
+ELSEWHERE = ("/proc/", "/sys/", "/dev/", "/tmp/", "/var/tmp/", "/run/", "/usr/share/zoneinfo/")
+"""Where nothing counts that is no project's: temporary files, what the system says of itself."""
+
+IMPORT_SYSTEM = ("<frozen importlib._bootstrap", "<frozen zipimport", "<frozen runpy")
+OF_KERNELS = ("/ipykernel/", "/IPython/", "/zmq/", "/tornado/", "/jupyter_client/", "/traitlets/")
+CELL = re.compile(r"/ipykernel_\d+/")
+SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$")
+OF_SYSTEM = re.compile(
+    r"/(zoneinfo|platform|locale|gettext|mimetypes|ssl|netrc|uuid|multiprocessing|subprocess|ctypes"
+    r"|linecache|traceback|inspect|webbrowser|getpass|sysconfig|site|_sitebuiltins)\b[^/]*(/\w+\.py|\.py)?$"
+)
+READ_ONLY = os.O_RDONLY
+ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
+
+_recorder: Recorder | None = None
+
+
+def start(settings: str, folder: str) -> None:
+    """Record in a kernel, from its first cell on.
+
+    Parameters
+    ----------
+    settings : str
+        The file with the settings, see `Recorder`.
+    folder : str
+        The notebook's folder, which stands first on `sys.path` already.
+    """
+    os.environ[SETTINGS] = settings
+    _start(settings, in_kernel=True)
+    _active().write("begin", os.getpid(), folder, list(sys.path))
+
+
+def start_child() -> None:
+    """Record in a Python process that an attempt has started; called while it starts."""
+    settings = os.environ.get(SETTINGS, "")
+    if _recorder is None and os.path.isfile(settings):
+        _start(settings, in_kernel=False)
+        import_project_modules_from_source()
+
+
+def _start(settings: str, *, in_kernel: bool) -> None:
+    global _recorder  # audit hooks cannot be taken back, so there is one a process
+    with open(settings, encoding="utf-8") as file:
+        document = json.load(file)
+    if _recorder is None:
+        _recorder = Recorder(document, in_kernel=in_kernel)
+        _watch(_recorder)
+    else:
+        _recorder.set_up(document, in_kernel=in_kernel)
+
+
+def _active() -> Recorder:
+    assert _recorder is not None
+    return _recorder
+
+
+class Recorder:
+    """Writes down what this process reads.
+
+    Parameters
+    ----------
+    settings : dict
+        `record`: the file to append to; `roots`: the folders whose files count by whatever way they
+        are read; `never`: folders and files that count never, such as the runs folder and inputs.
+    in_kernel : bool
+        Whether this process is the attempt's kernel, or was forked by it.
+    """
+
+    def __init__(self, settings: dict[str, Any], *, in_kernel: bool) -> None:
+        self._busy: set[int] = set()
+        self._look: Callable[..., os.stat_result] = os.stat
+        self._inst = _installation()
+        self._handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
+            "open": self._opened,
+            "os.listdir": self._listed,
+            "os.scandir": self._listed,
+            "glob.glob/2": self._globbed,
+            "pathlib.Path.glob": self._globbed_by_path,
+            "pathlib.Path.rglob": self._globbed_deeply,
+            "os.rename": lambda args: self._made(args[1]),
+            "os.link": lambda args: self._made(args[1]),
+            "os.symlink": lambda args: self._made(args[1]),
+            "os.mkdir": lambda args: self._made(args[0]),
+            "os.truncate": lambda args: self._touched(args[0]),
+            "os.putenv": lambda args: self._set.add(_text(args[0])),
+            "os.unsetenv": lambda args: self._set.add(_text(args[0])),
+            "sqlite3.connect": self._connected,
+            "subprocess.Popen": lambda args: self._started(args[0], args[1], args[2]),
+            "os.posix_spawn": lambda args: self._started(args[0], args[1], None),
+            "os.spawn": lambda args: self._started(args[1], args[2], None),
+            "os.exec": lambda args: self._started(args[0], args[1], None),
+            "os.system": lambda args: self._started(None, args[0], None),
+        }
+        self.set_up(settings, in_kernel=in_kernel)
+
+    def set_up(self, settings: dict[str, Any], *, in_kernel: bool) -> None:
+        """Begin anew, with other settings."""
+        self.in_kernel = in_kernel
+        self.record: str = settings["record"]
+        roots = [root for root in settings["roots"] if root]
+        self._roots = _with_real(roots)
+        self._never = _with_real(settings["never"])
+        self._own = _folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        self._seen: set[Any] = set()
+        self._marks: dict[str, Any] = {}
+        self._set: set[str] = set()
+        self._places: dict[str, str | None] = {}
+        self._frames: dict[str, str] = {}
+        self._path: list[str] = []
+        self._path_folders: tuple[str, ...] = ()
+
+    def forked(self) -> None:
+        """Begin the search path anew in a child, which is told from its parent by its number."""
+        self._path = []
+        self._busy.clear()
+
+    # What happens, as the interpreter tells it
+
+    def hear(self, event: str, args: tuple[Any, ...]) -> None:
+        """Take in an audit event; whatever goes wrong here is no fault of the notebook."""
+        handler = self._handlers.get(event)
+        if handler is None:
+            return
+        me = get_ident()
+        if me in self._busy:
+            return
+        self._busy.add(me)
+        try:
+            handler(args)
+        except Exception as error:  # noqa: BLE001 - the notebook's own call must go on as it would
+            self._fault(event, error)
+        finally:
+            self._busy.discard(me)
+
+    def _fault(self, event: str, error: Exception) -> None:
+        """Say that something could not be recorded: then the result is not to be reused."""
+        if ("fault", event) not in self._seen:
+            self._seen.add(("fault", event))
+            self.write("fault", event, f"{type(error).__name__}: {error}")
+
+    def write(self, *record: Any) -> None:
+        """Append one record, in one piece; the file is opened for it.
+
+        A number of an open file would not do: programs close numbers that are not theirs, and
+        another file may then have it.
+        """
+        line = json.dumps(record, ensure_ascii=True) + "\n"
+        number = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(number, line.encode())
+        finally:
+            os.close(number)
+
+    def _once(self, *record: Any) -> None:
+        key = json.dumps(record)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.write(*record)
+
+    def _opened(self, args: tuple[Any, ...]) -> None:
+        path, _, flags = args
+        if not isinstance(path, str | bytes | os.PathLike):
+            return
+        place = self.place(_text(path))
+        if place is None:
+            return
+        if isinstance(flags, int) and flags & ACCESS != READ_ONLY:
+            if flags & ACCESS == os.O_RDWR and not flags & os.O_TRUNC:
+                self._reads(place)
+            self._writes(place, is_new=bool(flags & os.O_TRUNC))
+        else:
+            self._reads(place)
+
+    def _reads(self, place: str) -> None:
+        """Record a file as it is now; by whom it is read matters only outside the project."""
+        if place.endswith(".pyc"):
+            place = _source_of(place)
+        if not self._is_project(place) and not self._asks_itself(place):
+            return
+        try:
+            stat = self._look(place)
+        except (OSError, ValueError):
+            self._once("absent", place)
+            return
+        if stat.st_mode & 0o170000 != 0o100000:  # folders, pipes and devices are no files to digest
+            return
+        marks = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        if self._marks.get(place) != marks:
+            self._marks[place] = marks
+            small = stat.st_size <= DIGESTED_AT_ONCE_BYTES
+            self.write("read", place, _digest(place) if small else None, marks)
+
+    def _writes(self, place: str, *, is_new: bool) -> None:
+        exists = self._exists(place)
+        self._once("made" if is_new or not exists else "touched", place)
+
+    def _exists(self, place: str) -> bool:
+        try:
+            self._look(place)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _made(self, path: Any) -> None:
+        place = self.place(_text(path)) if isinstance(path, str | bytes | os.PathLike) else None
+        if place is not None:
+            self._once("made", place)
+
+    def _touched(self, path: Any) -> None:
+        place = self.place(_text(path)) if isinstance(path, str | bytes | os.PathLike) else None
+        if place is not None:
+            self._once("touched", place)
+
+    def looked_for(self, name: str) -> None:
+        """Take in that a module is looked for that is not loaded yet."""
+        me = get_ident()
+        if me in self._busy:
+            return
+        self._busy.add(me)
+        try:
+            self._look_for(name)
+        except Exception as error:  # noqa: BLE001 - see `hear`
+            self._fault("import", error)
+        finally:
+            self._busy.discard(me)
+
+    def _look_for(self, name: str) -> None:
+        if self.in_kernel and not self._is_in_cell():
+            return
+        top, dot, _ = name.partition(".")
+        if dot and not self._may_be_project(top):
+            return
+        entries = [entry for entry in sys.path if isinstance(entry, str)]
+        if entries != self._path:
+            self._path = entries
+            self.write("path", os.getpid(), entries)
+        self._once("import", os.getpid(), name)
+
+    def _may_be_project(self, top: str) -> bool:
+        """Whether a package's modules may stand outside the installation."""
+        package = sys.modules.get(top)
+        try:
+            places = list(package.__path__)  # type: ignore[union-attr] # whatever it is
+        except Exception:  # noqa: BLE001 - what stands in sys.modules may be anything
+            return False
+        return not all(str(place).startswith(self._inst) for place in places)
+
+    def _is_in_cell(self) -> bool:
+        """Whether the notebook is behind what happens, and not the kernel on its own account."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if self._kind(frame) == "own":
+                return True
+            frame = frame.f_back
+        return not self._is_main_thread()
+
+    def _listed(self, args: tuple[Any, ...]) -> None:
+        path = args[0]
+        if path is None:
+            path = "."
+        if not isinstance(path, str | bytes | os.PathLike):
+            return
+        place = self.place(_text(path))
+        if place is None or not self._is_project(place) or not self._is_asked_for(lists=True):
+            return
+        try:
+            names = sorted(os.listdir(place))
+        except OSError:
+            self._once("absent", place)
+            return
+        self._once("list", place, names)
+
+    def _globbed(self, args: tuple[Any, ...]) -> None:
+        pattern, recursive, root = _text(args[0]), bool(args[1]), args[2]
+        base = os.path.abspath(_text(root) if root is not None else ".")
+        self._glob(base, pattern, recursive=recursive)
+
+    def _globbed_by_path(self, args: tuple[Any, ...]) -> None:
+        self._glob(os.path.abspath(str(args[0])), str(args[1]), recursive=True)
+
+    def _globbed_deeply(self, args: tuple[Any, ...]) -> None:
+        pattern = os.path.join("**", str(args[1]))
+        self._glob(os.path.abspath(str(args[0])), pattern, recursive=True)
+
+    def _glob(self, base: str, pattern: str, *, recursive: bool) -> None:
+        """Record which names a pattern matches, rather than all that stand beside them."""
+        from glob import escape, glob
+
+        whole = pattern if os.path.isabs(pattern) else os.path.join(escape(base), pattern)
+        fixed = self.place(_fixed_part(whole))
+        if fixed is None or not self._is_project(fixed) or not self._is_asked_for():
+            return
+        found = sorted(glob(whole, recursive=recursive))
+        self._once("glob", fixed, whole, recursive, found)
+
+    def _connected(self, args: tuple[Any, ...]) -> None:
+        name = _text(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else ""
+        if name.startswith("file:"):
+            from urllib.parse import unquote, urlsplit
+
+            name = unquote(urlsplit(name).path)
+        place = self.place(name) if name and name != ":memory:" else None
+        if place is not None and self._exists(place):
+            self._reads(place)
+        elif place is not None:
+            self._once("made", place)
+
+    def _started(self, program: Any, arguments: Any, cwd: Any) -> None:
+        """Record what a process that is started is told to read: files named in its arguments."""
+        words = [program] if isinstance(program, str | bytes | os.PathLike) else []
+        if isinstance(arguments, str | bytes | os.PathLike):
+            words += _words(_text(arguments))
+        else:
+            words += [w for w in arguments or () if isinstance(w, str | bytes | os.PathLike)]
+        texts = [_text(word) for word in words]
+        if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
+            texts[-1:] = _words(texts[-1])
+        folder = _text(cwd) if cwd is not None else None
+        for text in texts:
+            for part in (text, text.partition("=")[2]):
+                self._named(part, folder)
+        if texts:
+            self._once("program", os.path.basename(texts[0]))
+
+    def _named(self, text: str, folder: str | None) -> None:
+        """Record a file that an argument names, if it names one of the project's."""
+        if not text or text.startswith("-") or "\n" in text or "\0" in text or len(text) > 4096:
+            return
+        place = self.place(os.path.join(folder, text) if folder else text)
+        if place is not None and self._is_project(place):
+            if self._exists(place):
+                self._reads(place)
+            elif os.sep in text:
+                self._once("absent", place)
+
+    # What has no event
+
+    def asked(self, path: Any, *, exists: bool) -> None:
+        """Take in that somebody asked whether something exists."""
+        me = get_ident()
+        if me in self._busy or not isinstance(path, str | bytes | os.PathLike):
+            return
+        self._busy.add(me)
+        try:
+            place = self.place(_text(path))
+            if place is None or not self._is_project(place):
+                return
+            kind = "present" if exists else "absent"
+            if (kind, place) not in self._seen and self._is_asked_for():
+                self._seen.add((kind, place))
+                self.write(kind, place)
+        except Exception as error:  # noqa: BLE001 - see `hear`
+            self._fault("stat", error)
+        finally:
+            self._busy.discard(me)
+
+    def read_variable(self, name: Any) -> None:
+        """Take in that a variable of the environment was read; None stands for all of them."""
+        me = get_ident()
+        if me in self._busy:
+            return
+        self._busy.add(me)
+        try:
+            key = "*" if name is None else _text(name)
+            if key in self._set or ("env", "*", "own") in self._seen:
+                return  # made by the stage itself; or all of them count already
+            asker = self._asker()
+            counts = asker == "own" or (asker == "package" and name is not None)
+            if counts and ("env", key, asker) not in self._seen:
+                self._seen.add(("env", key, asker))
+                self.write("env", key, asker, sorted(self._set) if name is None else [])
+        except Exception as error:  # noqa: BLE001 - see `hear`
+            self._fault("environ", error)
+        finally:
+            self._busy.discard(me)
+
+    # Where something stands, and who asks
+
+    def place(self, path: str) -> str | None:
+        """The absolute path of something that may count; None for what never does."""
+        if path not in self._places or not path.startswith(os.sep):
+            self._places[path] = self._find(path)
+        return self._places[path]
+
+    def _find(self, path: str) -> str | None:
+        if "\0" in path:
+            return None
+        place = os.path.abspath(path)
+        if place.startswith(self._inst) or self._is_under(place, self._never):
+            return None
+        if place.startswith(self._own):
+            return place if place.startswith((self._own + "ml/",)) else None
+        for root in self._roots:
+            if place.startswith(root):
+                return None if _is_hidden(place[len(root) :]) else place
+            if place + os.sep == root:
+                return place
+        real = os.path.realpath(place)
+        if real != place and (real.startswith(self._inst) or self._is_under(real, self._never)):
+            return None
+        return place
+
+    def _is_under(self, place: str, folders: Iterable[str]) -> bool:
+        return any(place.startswith(each) or place + os.sep == each for each in folders)
+
+    def _is_project(self, place: str) -> bool:
+        """Whether something counts by whatever way it is read."""
+        if place.startswith((*self._roots, self._own)) or self._is_under(place, self._roots):
+            return True
+        if sys.path != self._path_of_folders:
+            self._path_of_folders = list(sys.path)
+            entries = [e for e in sys.path if isinstance(e, str) and e and os.path.isabs(e)]
+            self._path_folders = tuple(
+                _folder(entry)
+                for entry in entries
+                if not _folder(entry).startswith(self._inst)
+                and not self._is_under(entry, self._never)
+            )
+        return any(
+            place.startswith(folder) and not _is_hidden(place[len(folder) :])
+            for folder in self._path_folders
+        )
+
+    _path_of_folders: list[Any] = []  # noqa: RUF012 - replaced, never changed
+
+    def _asks_itself(self, place: str) -> bool:
+        """Whether the notebook's own code, or the import system, opens a file outside the project.
+
+        What packages keep elsewhere for themselves (caches of fonts, zones, settings) is nothing
+        that the notebook reads.
+        """
+        if place.startswith(ELSEWHERE):
+            return False
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            kind = self._kind(frame)
+            if kind == "import":
+                return place.endswith(".py")
+            if kind in ("own", "package"):
+                return kind == "own"
+            if kind == "stdlib" and OF_SYSTEM.search(frame.f_code.co_filename):
+                return False  # it looks up what the system says, on nobody's behalf
+            frame = frame.f_back
+        return False
+
+    def _is_asked_for(self, *, lists: bool = False) -> bool:
+        """Whether the notebook's code asks, by itself or through a package that it calls.
+
+        A search by a pattern, of which the matching names are recorded, is no question for all
+        names.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        if lists:
+            while frame is not None and self._kind(frame) in ("stdlib", "recorder"):
+                code = frame.f_code
+                if code.co_name != "iterdir" and SEARCHES.search(code.co_filename):
+                    return False
+                frame = frame.f_back
+        return self._asker() in ("own", "package")
+
+    def _asker(self) -> str:
+        """Who is behind a call: the project's own code, a package that it calls, or neither.
+
+        Walks outwards: what a module does while it is imported is not done by who imports it,
+        unless the module is the project's own.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        nearest = ""
+        of_kernel = False
+        while frame is not None:
+            kind = self._kind(frame)
+            if kind == "own":
+                return nearest or "own"
+            if kind == "import":
+                return "import"
+            if kind == "package":
+                nearest = "package"
+                of_kernel = of_kernel or any(k in frame.f_code.co_filename for k in OF_KERNELS)
+            frame = frame.f_back
+        return "kernel" if of_kernel or self._is_main_thread() else nearest or "kernel"
+
+    def _is_main_thread(self) -> bool:
+        threading = sys.modules.get("threading")
+        return threading is None or threading.main_thread().ident == get_ident()
+
+    def _kind(self, frame: FrameType) -> str:
+        """What kind of code a frame runs: own, package, import, stdlib or recorder."""
+        file = frame.f_code.co_filename
+        kind = self._frames.get(file)
+        if kind is None:
+            kind = self._frames[file] = self._kind_of_file(file)
+        if kind == "text":
+            is_main = not self.in_kernel and frame.f_globals.get("__name__") == "__main__"
+            return "own" if is_main else "stdlib"
+        return kind
+
+    def _kind_of_file(self, file: str) -> str:
+        if file == __file__:
+            return "recorder"
+        if file.startswith(IMPORT_SYSTEM):
+            return "stdlib" if file.startswith("<frozen runpy") else "import"
+        if file.startswith("<ipython-input") or CELL.search(file):
+            return "own"
+        if file.startswith("<"):
+            return "text"
+        place = os.path.abspath(file)
+        if place.startswith(self._inst):
+            is_package = "site-packages" in place or "dist-packages" in place
+            return "package" if is_package else "stdlib"
+        if place.startswith(self._own) and not place.startswith(self._own + "ml/"):
+            return "package"
+        return "own"
+
+
+class ImportWatch:
+    """A finder of modules that finds none and tells which ones are looked for."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Take the name in, and leave the search to the other finders."""
+        self._recorder.looked_for(name)
+
+
+def _watch(recorder: Recorder) -> None:
+    """Have the interpreter tell, and wrap what it does not tell of."""
+    stat, lstat, access = os.stat, os.lstat, os.access
+    recorder._look = stat
+
+    def asked_stat(path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True) -> Any:
+        try:
+            found = stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        except OSError:
+            if dir_fd is None:
+                recorder.asked(path, exists=False)
+            raise
+        if dir_fd is None:
+            recorder.asked(path, exists=True)
+        return found
+
+    def asked_lstat(path: Any, *, dir_fd: Any = None) -> Any:
+        try:
+            found = lstat(path, dir_fd=dir_fd)
+        except OSError:
+            if dir_fd is None:
+                recorder.asked(path, exists=False)
+            raise
+        if dir_fd is None:
+            recorder.asked(path, exists=True)
+        return found
+
+    def asked_access(path: Any, mode: int, **how: Any) -> bool:
+        answer: bool = access(path, mode, **how)
+        if how.get("dir_fd") is None:
+            recorder.asked(path, exists=answer)
+        return answer
+
+    os.register_at_fork(after_in_child=recorder.forked)
+    for name, wrapped in (("stat", asked_stat), ("lstat", asked_lstat), ("access", asked_access)):
+        _replace_in_os(name, wrapped)
+    _watch_environment(recorder)
+    sys.meta_path.insert(0, ImportWatch(recorder))
+    sys.addaudithook(recorder.hear)
+
+
+def _replace_in_os(name: str, function: Any) -> None:
+    """Put a function in the place of one of `os`, also where `os` says what that can do."""
+    original = getattr(os, name)
+    for attribute in ("__name__", "__qualname__", "__doc__", "__module__", "__text_signature__"):
+        if hasattr(original, attribute) and attribute != "__text_signature__":
+            setattr(function, attribute, getattr(original, attribute))
+    for what in (
+        "supports_dir_fd",
+        "supports_fd",
+        "supports_follow_symlinks",
+        "supports_effective_ids",
+    ):
+        able: set[Any] = getattr(os, what, set())
+        if original in able:
+            able.add(function)
+    setattr(os, name, function)
+
+
+def _watch_environment(recorder: Recorder) -> None:
+    environ: Any = type(os.environ)
+    get, walk, count = environ.__getitem__, environ.__iter__, environ.__len__
+
+    def getitem(self: Any, key: Any) -> Any:
+        recorder.read_variable(key)
+        return get(self, key)
+
+    def iterate(self: Any) -> Iterator[Any]:
+        recorder.read_variable(None)
+        found: Iterator[Any] = walk(self)
+        return found
+
+    def length(self: Any) -> int:
+        recorder.read_variable(None)
+        found: int = count(self)
+        return found
+
+    environ.__getitem__, environ.__iter__, environ.__len__ = getitem, iterate, length
+
+
+def import_project_modules_from_source() -> None:
+    """Neither take nor leave compiled copies of project modules.
+
+    Python takes a compiled copy for valid if the second of the last change and the size agree, so
+    that a module edited twice within a second would run as it was before; and a run writes nothing
+    beside the sources.
+    """
+    from importlib.machinery import SourceFileLoader
+
+    loader: Any = SourceFileLoader
+    own = _folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    spared = (*_installation(), own)
+    read, write = loader.get_data, loader.set_data
+
+    def is_project(path: str) -> bool:
+        return not path.startswith(spared) and "/site-packages/" not in path.replace(os.sep, "/")
+
+    def get_data(self: Any, path: str) -> bytes:
+        if path.endswith(".pyc") and is_project(path):
+            raise FileNotFoundError(path)
+        data: bytes = read(self, path)
+        return data
+
+    def set_data(self: Any, path: str, data: bytes, **options: Any) -> None:
+        if not is_project(path):
+            write(self, path, data, **options)
+
+    loader.get_data, loader.set_data = get_data, set_data
+
+
+def _installation() -> tuple[str, ...]:
+    """The folders of the standard library and of installed packages."""
+    paths = sysconfig.get_paths()
+    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders |= {os.path.dirname(os.__file__)}
+    folders |= {sys.prefix} if sys.prefix != sys.base_prefix else set()
+    site = sys.modules.get("site")
+    for name in ("getsitepackages", "getusersitepackages"):
+        found: Any = getattr(site, name, list)()
+        folders |= {found} if isinstance(found, str) else set(found)
+    folders |= {entry for entry in sys.path if entry.endswith((".zip", "dist-packages"))}
+    return tuple(_with_real(sorted(folders)))
+
+
+def _with_real(folders: Iterable[str]) -> tuple[str, ...]:
+    """Folders as they are named and with their links resolved, longest first, each with a slash."""
+    found = {_folder(os.path.abspath(each)) for each in folders}
+    found |= {_folder(os.path.realpath(each)) for each in folders}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _folder(path: str) -> str:
+    return path if path.endswith(os.sep) else path + os.sep
+
+
+def _is_hidden(relative: str) -> bool:
+    """Whether something below a root never counts; a compiled copy stands for its source."""
+    parts = relative.split(os.sep)
+    if any(part.startswith(".") for part in parts) or "scratch" in parts:
+        return True
+    return "__pycache__" in parts and not relative.endswith(".pyc")
+
+
+def _source_of(path: str) -> str:
+    from importlib.util import source_from_cache
+
+    try:
+        return source_from_cache(path)
+    except ValueError:
+        return path
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folder in which a pattern begins to leave a choice."""
+    from glob import has_magic
+
+    folder = pattern
+    while has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return sha256(file.read()).hexdigest()
+
+
+def _words(command: str) -> list[str]:
+    import shlex
+
+    try:
+        return [word for word in shlex.split(command) if word]
+    except ValueError:
+        return command.split()
+
+
+def _text(value: Any) -> str:
+    return os.fsdecode(value)

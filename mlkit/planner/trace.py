@@ -1,0 +1,692 @@
+"""What a result was seen to depend on when it was computed, and whether that is still so.
+
+`observe` turns what the recorder in the kernel wrote down (`mlkit.inside.recorder`) into a *trace*:
+files by digest, names that were looked for in vain, listings, imports, environment variables and
+package versions. `Today.changes` holds a trace against the present: everything is *resolved anew*,
+in today's folders and environment, so that an equal checkout reuses a result and an unequal one
+does not.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from glob import escape, glob
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from mlkit.notebook.cells import NotebookSource
+from mlkit.notebook.execution import ExecutionResult
+from mlkit.planner.checkout import Checkout
+from mlkit.planner.imports import SearchPath, imported_names
+from mlkit.planner.packages import Packages
+from mlkit.planner.reasons import OLDER
+from mlkit.store.artifacts import digest_file
+
+__all__ = [
+    "SESSION_VARIABLES",
+    "TRACE_VERSION",
+    "Circumstances",
+    "Today",
+    "file_marks",
+    "is_secret",
+    "observe",
+]
+
+TRACE_VERSION = 2
+"""Traces of another version are not understood: their stages run again, once."""
+
+FACTS = (
+    *("MLKIT_RUN_ID", "MLKIT_RUNS_DIR", "MLKIT_STAGE", "MLKIT_ATTEMPT", "MLKIT_LEASH"),
+    *(
+        "MLKIT_TRACE",
+        "MLKIT_PRELOAD",
+        "JPY_PARENT_PID",
+        "JPY_SESSION_NAME",
+        "PYDEVD_USE_FRAME_EVAL",
+    ),
+)
+"""What mlkit and Jupyter say to each kernel: it differs in each and is part of nothing."""
+
+SESSION_VARIABLES = frozenset(
+    {
+        *("_", "SHLVL", "PWD", "OLDPWD", "HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "MAIL"),
+        *("PATH", "MANPATH", "INFOPATH", "TMPDIR", "TEMP", "TMP", "HOSTNAME", "HOST", "HOSTTYPE"),
+        *("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TERMINFO", "COLORTERM", "COLUMNS"),
+        *("LINES", "PS1", "PS2", "PROMPT_COMMAND", "LS_COLORS", "LSCOLORS", "CLICOLOR", "LESS"),
+        *("LESSOPEN", "LESSCLOSE", "PAGER", "GIT_PAGER", "EDITOR", "VISUAL", "BROWSER", "HISTFILE"),
+        *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "WINDOWID", "DESKTOP_SESSION", "GDMSESSION"),
+        *(
+            "DBUS_SESSION_BUS_ADDRESS",
+            "INVOCATION_ID",
+            "JOURNAL_STREAM",
+            "STY",
+            "WINDOW",
+            "GPG_TTY",
+        ),
+        *("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID", "VIRTUAL_ENV"),
+        *("VIRTUAL_ENV_PROMPT", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL", "CONDA_DEFAULT_ENV"),
+        *("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR", "FORCE_COLOR"),
+        *("NO_COLOR", "BUILD_ID", "BUILD_NUMBER", "BUILD_TAG", "BUILD_URL", "JOB_NAME", "JOB_URL"),
+    }
+)
+SESSION_PREFIXES = (
+    *("XDG_", "SSH_", "TMUX", "VTE_", "VSCODE_", "KITTY_", "ITERM_", "WEZTERM_", "GNOME_", "KDE_"),
+    *("GITHUB_", "RUNNER_", "CI_", "SLURM_", "PBS_", "LSB_", "AIRFLOW_CTX_", "PREFECT__", "JPY_"),
+)
+"""Variables of a login, a terminal or a job: a stage that reads the whole environment, as in
+`subprocess.run(…, env={**os.environ, "X": "1"})`, does not depend on them."""
+
+SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTIALS"})
+
+SHOWN_NAMES = 500
+"""Names of a listing that are kept one by one, to say later which came and went."""
+
+RACY_NS = 20_000_000
+"""A file that changed so shortly before it was read may change again without another time."""
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable's name says that it holds a secret."""
+    upper = name.upper()
+    return bool(SECRET_WORDS & set(upper.split("_"))) or upper.endswith("API_KEY")
+
+
+def is_of_session(name: str) -> bool:
+    """Whether a variable belongs to a login, a terminal or a job, or to the kernel itself."""
+    return name in SESSION_VARIABLES or name in FACTS or name.startswith(SESSION_PREFIXES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """In what surroundings kernels start, beside the files.
+
+    Parameters
+    ----------
+    environ : mapping of str to str
+        The environment of kernels.
+    key : bytes
+        With what the digests of environment variables are keyed: it belongs to a runs folder or a
+        store, and stands in no record. Empty where nothing was ever recorded.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    key: bytes = b""
+
+    @property
+    def key_id(self) -> str:
+        """What tells one key from another."""
+        return sha256(b"id:" + self.key).hexdigest()[:12]
+
+    def digest(self, name: str) -> str | None:
+        """The keyed digest of a variable's value; None if it is not set."""
+        value = self.environ.get(name)
+        if value is None:
+            return None
+        text = f"{name}={value}".encode("utf-8", "surrogateescape")
+        return hmac.new(self.key, text, "sha256").hexdigest()[:32]
+
+
+def observe(
+    result: ExecutionResult,
+    notebook: NotebookSource,
+    checkout: Checkout,
+    circumstances: Circumstances,
+    since: float,
+) -> dict[str, Any]:
+    """Say what a finished execution depended on.
+
+    Parameters
+    ----------
+    result : ExecutionResult
+        What the kernel and its children told.
+    notebook : NotebookSource
+        The notebook that was executed.
+    checkout : Checkout
+        Where its project stands.
+    circumstances : Circumstances
+        The environment that its kernel got.
+    since : float
+        When the execution began, in seconds since 1970 (UTC).
+
+    Returns
+    -------
+    dict
+        The trace, as JSON.
+    """
+    return _Reading(result, notebook, checkout, circumstances, since).trace()
+
+
+def untold(reason: str) -> dict[str, Any]:
+    """The trace of a result that is not to be reused, and nothing else."""
+    return {"version": TRACE_VERSION, "unstable": [reason]}
+
+
+class _Reading:
+    """One pass over the records of an execution, in their order."""
+
+    def __init__(
+        self,
+        result: ExecutionResult,
+        notebook: NotebookSource,
+        checkout: Checkout,
+        circumstances: Circumstances,
+        since: float,
+    ) -> None:
+        self.result = result
+        self.notebook = notebook
+        self.checkout = checkout
+        self.circumstances = circumstances
+        self.since_ns = int(since * 1e9)
+        self.reads: dict[str, list[tuple[str | None, list[int]]]] = {}
+        self.made: dict[str, None] = {}
+        self.touched: set[str] = set()
+        self.doubted: set[str] = set()
+        self.absent: dict[str, None] = {}
+        self.present: dict[str, None] = {}
+        self.lists: dict[str, list[str]] = {}
+        self.globs: list[dict[str, Any]] = []
+        self.variables: set[str] = set()
+        self.reads_all = False
+        self.programs: dict[str, None] = {}
+        self.unstable: dict[str, None] = dict.fromkeys(result.unstable)
+        self.begin: list[str] = []
+        self.paths: dict[int, list[str]] = {}
+        self.imports: dict[tuple[str, ...], dict[str, None]] = {}
+        for record in result.records:
+            getattr(self, f"_take_{record[0]}")(*record[1:])
+
+    def _take_begin(self, pid: int, folder: str, path: list[str]) -> None:
+        self.begin = [entry for entry in path if entry]
+        self.paths[pid] = self.begin
+
+    def _take_path(self, pid: int, path: list[str]) -> None:
+        self.paths[pid] = path
+
+    def _take_import(self, pid: int, name: str) -> None:
+        path = tuple(self.paths.get(pid, self.begin))
+        self.imports.setdefault(path, {})[name] = None
+
+    def _take_read(self, place: str, digest: str | None, marks: list[int]) -> None:
+        if place in self.made:
+            return
+        if place in self.touched:
+            self._doubt(place, "was changed by the stage itself, and read")
+        self.reads.setdefault(place, []).append((digest, marks))
+
+    def _take_made(self, place: str) -> None:
+        if place in self.reads:
+            self._doubt(place, "was read by the stage and then written by it")
+        self.made[place] = None
+        self.absent.pop(place, None)
+
+    def _take_touched(self, place: str) -> None:
+        if place in self.reads:
+            self._doubt(place, "was read by the stage and then written by it")
+        elif place not in self.made:
+            self.touched.add(place)
+
+    def _take_absent(self, place: str) -> None:
+        self.absent[place] = None
+
+    def _take_present(self, place: str) -> None:
+        if place not in self.made:
+            self.present[place] = None
+
+    def _take_list(self, place: str, names: list[str]) -> None:
+        self.lists[place] = names
+
+    def _take_glob(self, base: str, pattern: str, recursive: bool, found: list[str]) -> None:  # noqa: FBT001 - a record's field
+        self.globs.append(
+            {"base": base, "pattern": pattern, "recursive": recursive, "found": found}
+        )
+
+    def _take_env(self, name: str, asker: str, already_set: list[str]) -> None:
+        if name == "*":
+            self.reads_all = True
+            names = self.circumstances.environ.keys() - set(already_set)
+            self.variables |= {each for each in names if not is_of_session(each)}
+        elif name not in FACTS and (asker == "own" or not is_of_session(name)):
+            self.variables.add(name)
+
+    def _take_program(self, name: str) -> None:
+        self.programs[name] = None
+
+    def _take_fault(self, event: str, text: str) -> None:
+        self.unstable[f"what it read could not be recorded ({event}: {text})"] = None
+
+    def _doubt(self, place: str, what: str) -> None:
+        """Say once of a file why the result must not be reused."""
+        if place not in self.doubted:
+            self.doubted.add(place)
+            self.unstable[f"{self.checkout.shown(place)} {what}"] = None
+
+    def trace(self) -> dict[str, Any]:
+        """Put the trace together."""
+        if not self.result.told:
+            self.unstable["its kernel did not tell what it had read"] = None
+        search = {path: SearchPath(path, self.checkout) for path in self.imports}
+        imports = [self._located(search[path], names) for path, names in self.imports.items()]
+        files = self._files(imports)
+        named = {n for group in imports for n in group["installed"]}
+        packages = Packages.of(self._entries() or sys.path)
+        secret = sorted(name for name in self.variables if is_secret(name))
+        return {
+            "version": TRACE_VERSION,
+            "files": files,
+            "absent": self._names(p for p in self.absent if p not in self.reads),
+            "present": self._names(p for p in self.present if p not in self.reads),
+            "lists": {
+                self.checkout.name(place): _kept_names(self._visible(place, names))
+                for place, names in sorted(self.lists.items())
+            },
+            "globs": [self._glob(item) for item in self.globs],
+            "begin": self.checkout.path_names(self.begin),
+            "imports": imports,
+            "environment": {
+                "key": self.circumstances.key_id,
+                "all": self.reads_all,
+                "read": {
+                    name: self.circumstances.digest(name)
+                    for name in sorted(self.variables)
+                    if not is_secret(name)
+                },
+                "secret": secret,
+            },
+            "packages": self._packages(packages, named),
+            "unowned": self._unowned(packages, named),
+            "startup": start_up_files(self.circumstances.environ),
+            "programs": sorted(self.programs),
+            "made": self._names(self.made),
+            "unstable": list(self.unstable),
+        }
+
+    def _entries(self) -> list[str]:
+        seen = dict.fromkeys(entry for path in self.paths.values() for entry in path if entry)
+        return list(seen)
+
+    def _names(self, places: Iterable[str]) -> list[str]:
+        return sorted({self.checkout.name(place) for place in places})
+
+    def _visible(self, place: str, names: Iterable[str]) -> list[str]:
+        return [
+            name
+            for name in names
+            if self.checkout.counts(os.path.join(place, name))
+            and os.path.join(place, name) not in self.made
+        ]
+
+    def _glob(self, item: dict[str, Any]) -> dict[str, Any]:
+        base = item["base"]
+        found = [
+            os.path.relpath(place, base)
+            for place in item["found"]
+            if self.checkout.counts(place) and place not in self.made
+        ]
+        return {
+            "base": self.checkout.name(base),
+            "pattern": os.path.relpath(item["pattern"], base),
+            "recursive": item["recursive"],
+            "found": _kept_names(found),
+        }
+
+    def _located(self, search: SearchPath, names: Iterable[str]) -> dict[str, Any]:
+        """Where each import leads; what leads to the installation is known by its version."""
+        found: dict[str, str | None] = {}
+        installed = []
+        for name in sorted(names):
+            place = search.locate(name)
+            if place == SearchPath.INSTALLED:
+                installed.append(name)
+            elif place != SearchPath.BUILT_IN:
+                found[name] = place if place is None else self.checkout.name(place)
+        return {"path": search.names, "found": found, "installed": installed}
+
+    def _files(self, imports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Every file by its digest as it was read, if it is still the same."""
+        modules = {
+            place: name for group in imports for name, place in group["found"].items() if place
+        }
+        at_end = dict(self.result.modules)
+        for group in imports:
+            at_end |= {
+                name: str(self.checkout.place(place))
+                for name, place in group["found"].items()
+                if place and not place.endswith(os.sep)
+            }
+        files: dict[str, Any] = {}
+        for place, readings in self.reads.items():
+            name = self.checkout.name(place)
+            files[name] = {**self._file(place, readings), "module": modules.get(name)}
+        for module, place in at_end.items():
+            name = self.checkout.name(place)
+            if name in files:
+                files[name]["module"] = module
+                continue
+            if place in self.made or not self.checkout.counts(place) or not os.path.isfile(place):
+                continue
+            marks = file_marks(place)
+            if marks is not None and max(marks[1], marks[2]) > self.since_ns - RACY_NS:
+                self._doubt(place, "changed while the stage ran")
+            files[name] = {"digest": digest_file(Path(place)), "marks": marks, "module": module}
+        return dict(sorted(files.items()))
+
+    def _file(self, place: str, readings: list[tuple[str | None, list[int]]]) -> dict[str, Any]:
+        digests = {digest for digest, _ in readings if digest is not None}
+        now = file_marks(place)
+        if now is None:
+            self._doubt(place, "vanished while the stage ran")
+            return {"digest": readings[-1][0] or "", "marks": readings[-1][1]}
+        same = all(marks == now for _, marks in readings)
+        digest = next(iter(digests)) if len(digests) == 1 and same else digest_file(Path(place))
+        if digests - {digest} or (not digests and not same):
+            self._doubt(place, "changed while the stage ran")
+        return {"digest": digest, "marks": now}
+
+    def _packages(self, packages: Packages, named: Iterable[str]) -> dict[str, str]:
+        """The packages behind imports that were seen, or that stand in a cell or project module.
+
+        A package that came along with the process that a kernel was forked from may have been
+        imported without an event; what a text imports counts if it was there at the end.
+        """
+        texts = [cell.source for cell in self.notebook.code_cells]
+        texts += [
+            Path(place).read_text(encoding="utf-8", errors="replace")
+            for place in self.reads
+            if place.endswith(".py") and os.path.isfile(place)
+        ]
+        tops = {name.partition(".")[0] for name in named}
+        loaded = {*self.result.imported, *tops}
+        static = {name for text in texts for name in imported_names(text)}
+        found = packages.behind(sorted(tops | (static & loaded)), loaded)
+        for name in found:
+            if packages.changed_ns(name) > self.since_ns:
+                self.unstable[f"package {name} was changed while the stage ran"] = None
+        return found
+
+    def _unowned(self, packages: Packages, named: Iterable[str]) -> dict[str, Any]:
+        """Modules of the installation that belong to no package: they count by source."""
+        found = {}
+        for top in sorted({name.partition(".")[0] for name in named}):
+            place = packages.unowned(top)
+            if place is not None:
+                found[top] = {"marks": tree_marks(place), "digest": tree_digest(place)}
+        return found
+
+
+class Today:
+    """What is so at present, looked at once for each thing that several results depend on.
+
+    Parameters
+    ----------
+    circumstances : Circumstances
+        The environment of kernels.
+    verify : bool
+        Read every file, also where it is unchanged at a glance.
+    """
+
+    def __init__(self, circumstances: Circumstances, *, verify: bool = False) -> None:
+        self.circumstances = circumstances
+        self.verify = verify
+        self.forget()
+
+    def forget(self) -> None:
+        """Look at everything anew from here on: a stage may have changed it."""
+        self._marks: dict[str, list[int] | None] = {}
+        self._digests: dict[str, str] = {}
+        self._listings: dict[str, list[str]] = {}
+        self._searches: dict[Any, SearchPath] = {}
+        self._startup: Any = None
+        self._packages: dict[tuple[str, ...], Packages] = {}
+
+    def changes(self, trace: Mapping[str, Any], checkout: Checkout) -> tuple[str, ...]:
+        """Say what has changed since a result was computed; empty if all of it still holds.
+
+        Parameters
+        ----------
+        trace : mapping
+            What `observe` gave.
+        checkout : Checkout
+            Where the stage's project stands today.
+        """
+        if trace.get("version") != TRACE_VERSION:
+            return (OLDER,)
+        if trace["unstable"]:
+            return tuple(f"not reusable: {reason}" for reason in trace["unstable"])
+        moved = dict(self._of_imports(trace, checkout))
+        return (
+            *moved.values(),
+            *self._of_files(trace["files"], checkout, moved),
+            *self._of_existence(trace, checkout),
+            *self._of_listings(trace, checkout),
+            *self._of_environment(trace["environment"]),
+            *self._of_packages(trace, checkout),
+            *self._of_start_up(trace["startup"]),
+        )
+
+    def _of_imports(
+        self, trace: Mapping[str, Any], checkout: Checkout
+    ) -> Iterable[tuple[str, str]]:
+        """The modules that come from elsewhere today, and what to say of them."""
+        for group in trace["imports"]:
+            search = self._search(trace["begin"], group["path"], checkout)
+            for name, was in group["found"].items():
+                place = search.locate(name)
+                now = place if place in SearchPath.MARKS else checkout.name(str(place))
+                if now != was:
+                    yield name, _moved(name, was, now)
+            for name in search.shadowing(group["installed"]):
+                place = search.locate(name)
+                if place != SearchPath.INSTALLED:
+                    now = place if place in SearchPath.MARKS else checkout.name(str(place))
+                    yield name, _moved(name, SearchPath.INSTALLED, now)
+
+    def _search(self, begin: Sequence[str], path: Sequence[str], checkout: Checkout) -> SearchPath:
+        key = (tuple(begin), tuple(path), checkout)
+        if key not in self._searches:
+            base = checkout.base_path(self.circumstances.environ)
+            self._searches[key] = SearchPath.today(begin, path, base, checkout)
+        return self._searches[key]
+
+    def _of_files(
+        self, files: Mapping[str, Any], checkout: Checkout, moved: Iterable[str]
+    ) -> Iterable[str]:
+        told = set(moved)
+        for name, item in files.items():
+            module, relative = item.get("module"), name.partition(":")[2]
+            if module in told:
+                continue
+            shown = f"module {module}" if module else f"file {relative}"
+            where = f" ({relative})" if module else ""
+            place = checkout.place(name, self.circumstances.environ)
+            marks = self._marks_of(place)
+            if marks is None:
+                yield f"{shown} is gone{where}"
+            elif (self.verify or marks != item["marks"]) and self._digest(place) != item["digest"]:
+                yield f"{shown} changed{where}"
+
+    def _of_existence(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
+        environ = self.circumstances.environ
+        for name in trace["absent"]:
+            if os.path.lexists(checkout.place(name, environ)):
+                yield f"{name.partition(':')[2]} exists now"
+        for name in trace["present"]:
+            if not os.path.lexists(checkout.place(name, environ)):
+                yield f"{name.partition(':')[2]} is gone"
+
+    def _of_listings(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
+        environ = self.circumstances.environ
+        made = {checkout.place(name, environ) for name in trace["made"]}
+        for name, was in trace["lists"].items():
+            folder = checkout.place(name, environ)
+            now = self._visible(folder, checkout, made)
+            yield from _different_names(f"the names in {_folder_shown(name)}", was, now)
+        for item in trace["globs"]:
+            base = checkout.place(item["base"], environ)
+            pattern = os.path.join(escape(base), item["pattern"])
+            places = sorted(glob(pattern, recursive=item["recursive"]))
+            now = [
+                os.path.relpath(place, base)
+                for place in places
+                if checkout.counts(place) and place not in made
+            ]
+            yield from _different_names(
+                f"the names that match {item['pattern']}", item["found"], now
+            )
+
+    def _visible(self, folder: str, checkout: Checkout, made: set[str]) -> list[str]:
+        if folder not in self._listings:
+            try:
+                self._listings[folder] = sorted(os.listdir(folder))
+            except OSError:
+                self._listings[folder] = []
+        places = ((name, os.path.join(folder, name)) for name in self._listings[folder])
+        return [name for name, place in places if checkout.counts(place) and place not in made]
+
+    def _of_environment(self, recorded: Mapping[str, Any]) -> Iterable[str]:
+        if not recorded["read"] and not recorded["all"]:
+            return
+        if recorded["key"] != self.circumstances.key_id:
+            yield "environment variables cannot be compared: they were recorded with another key"
+            return
+        for name, was in recorded["read"].items():
+            now = self.circumstances.digest(name)
+            if now != was:
+                how = "was set" if was is None else "is no longer set" if now is None else "changed"
+                yield f"environment variable {name} {how}"
+        if recorded["all"]:
+            known = {*recorded["read"], *recorded["secret"]}
+            fresh = self.circumstances.environ.keys() - known
+            for name in sorted(fresh):
+                if not is_of_session(name) and not is_secret(name):
+                    yield f"environment variable {name} was set"
+
+    def _of_packages(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
+        entries = tuple(checkout.base_path(self.circumstances.environ))
+        if entries not in self._packages:
+            self._packages[entries] = Packages.of(entries)
+        packages = self._packages[entries]
+        for name, was in trace["packages"].items():
+            now = packages.version(name)
+            if now != was:
+                yield f"package {name}: {was} → {now or 'not installed'}"
+        for top, item in trace["unowned"].items():
+            place = packages.unowned(top)
+            if place is None:
+                yield f"module {top} is no longer a package without metadata"
+            elif (self.verify or tree_marks(place) != item["marks"]) and tree_digest(place) != item[
+                "digest"
+            ]:
+                yield f"module {top} changed (a package without metadata)"
+
+    def _of_start_up(self, was: Mapping[str, str]) -> Iterable[str]:
+        if self._startup is None:
+            self._startup = start_up_files(self.circumstances.environ)
+        for name in sorted({*was, *self._startup}):
+            if was.get(name) != self._startup.get(name):
+                yield f"IPython's start-up file {name} changed"
+
+    def _marks_of(self, place: str) -> list[int] | None:
+        if place not in self._marks:
+            self._marks[place] = file_marks(place)
+        return self._marks[place]
+
+    def _digest(self, place: str) -> str:
+        if place not in self._digests:
+            try:
+                self._digests[place] = digest_file(Path(place))
+            except OSError:
+                self._digests[place] = ""
+        return self._digests[place]
+
+
+def _moved(name: str, was: str | None, now: str | None) -> str:
+    """Say where an import leads now; the two differ."""
+    before = "" if was is None or was in SearchPath.MARKS else was.partition(":")[2]
+    if now is None:
+        return f"module {name} is gone ({before or 'it was installed'})"
+    place = "the installation" if now in SearchPath.MARKS else now.partition(":")[2]
+    return f"module {name} now comes from {place}" + (f" (was {before})" if before else "")
+
+
+def _folder_shown(name: str) -> str:
+    root, _, relative = name.partition(":")
+    return relative or f"the {root}'s folder"
+
+
+def _kept_names(names: Sequence[str]) -> dict[str, Any]:
+    """Names as they are recorded: by digest, and one by one if they are not too many."""
+    ordered = sorted(names)
+    text = "\0".join(ordered).encode("utf-8", "surrogatepass")
+    return {
+        "digest": sha256(text).hexdigest(),
+        "names": ordered if len(ordered) <= SHOWN_NAMES else None,
+    }
+
+
+def _different_names(what: str, was: Mapping[str, Any], now: Sequence[str]) -> Iterable[str]:
+    kept = _kept_names(now)
+    if kept["digest"] == was["digest"]:
+        return
+    if was["names"] is None or kept["names"] is None:
+        yield f"{what} changed"
+        return
+    came = [f"+{name}" for name in kept["names"] if name not in set(was["names"])]
+    went = [f"−{name}" for name in was["names"] if name not in set(kept["names"])]
+    shown = [*came, *went]
+    more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
+    yield f"{what} changed ({', '.join(shown[:4])}{more})"
+
+
+def file_marks(place: str) -> list[int] | None:
+    """Size, times and inode of a regular file; None if there is none."""
+    try:
+        stat = os.stat(place)
+    except (OSError, ValueError):
+        return None
+    if stat.st_mode & 0o170000 != 0o100000:
+        return None
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+
+def _sources(place: Path) -> list[Path]:
+    """The files of a module or package that belongs to nobody, compiled copies left out."""
+    if place.is_file():
+        return [place]
+    return sorted(
+        file for file in place.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    )
+
+
+def tree_marks(place: Path) -> str:
+    """What tells at a glance that a module's files are unchanged."""
+    rows = [
+        [file.relative_to(place.parent).as_posix(), file_marks(str(file))]
+        for file in _sources(place)
+    ]
+    return sha256(repr(rows).encode()).hexdigest()
+
+
+def tree_digest(place: Path) -> str:
+    """The digest of a module's files, by name and content."""
+    whole = sha256()
+    for file in _sources(place):
+        whole.update(file.relative_to(place.parent).as_posix().encode() + b"\0")
+        whole.update(digest_file(file).encode())
+    return whole.hexdigest()
+
+
+def start_up_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The user's files that IPython runs in every kernel, by name and digest."""
+    home = environ.get("IPYTHONDIR") or os.path.join(environ.get("HOME", ""), ".ipython")
+    profile = Path(home, "profile_default")
+    files = [profile / name for name in ("ipython_config.py", "ipython_kernel_config.py")]
+    try:
+        files += [f for f in sorted((profile / "startup").iterdir()) if f.suffix in (".py", ".ipy")]
+        return {file.name: digest_file(file) for file in files if file.is_file()}
+    except OSError:
+        return {file.name: digest_file(file) for file in files[:2] if file.is_file()}

@@ -1,0 +1,83 @@
+"""A trace as text: what a stage's result depends on beside its code, parameters and inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["trace_text"]
+
+BOUNDARY = (
+    "Not seen: what compiled readers (pyarrow, polars, DuckDB) open, and programs but Python's own."
+)
+
+
+def trace_text(stage: str, trace: Mapping[str, Any]) -> str:
+    """List a trace for a terminal, a heading for each kind of thing, then the boundary.
+
+    Parameters
+    ----------
+    stage : str
+        The stage, or `STAGE[VALUE]`.
+    trace : mapping
+        What `mlkit.planner.trace.observe` gave, of any version.
+    """
+    if "files" not in trace:
+        reasons = trace.get("unstable") or ["it was recorded by an older mlkit"]
+        return "\n".join([f"The result of {stage} is not reused:", *(f"  {r}" for r in reasons)])
+    parts = [f"The result of {stage} depends on its code, its parameters and inputs, and on"]
+    for title, lines in _groups(trace):
+        if lines:
+            parts.append("\n".join([title, *(f"  {line}" for line in lines)]))
+    if len(parts) == 1:
+        parts[0] = f"The result of {stage} depends on its code, its parameters and its inputs only."
+    parts.append(BOUNDARY)
+    if trace["programs"]:
+        parts[-1] += "\nPrograms that it started: " + ", ".join(trace["programs"])
+    return "\n\n".join(parts)
+
+
+def _groups(trace: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    environment = trace["environment"]
+    yield "Not reusable", list(trace["unstable"])
+    yield (
+        "Files",
+        [
+            f"{_place(name)}  {item['digest'][:10]}"
+            + (f"  (module {item['module']})" if item.get("module") else "")
+            for name, item in trace["files"].items()
+        ],
+    )
+    missing = [n for g in trace["imports"] for n, place in g["found"].items() if place is None]
+    yield "Modules that were looked for in vain", sorted(set(missing))
+    yield "What was there", [_place(name) for name in trace["present"] if _place(name)]
+    yield "What was not there", [_place(name) for name in trace["absent"]]
+    yield (
+        "Names in folders",
+        [
+            *(f"{_place(name)}/  {_count(item)}" for name, item in trace["lists"].items()),
+            *(f"{item['pattern']}  {_count(item['found'])}" for item in trace["globs"]),
+        ],
+    )
+    yield (
+        "Environment variables",
+        [
+            *(["all of them, but for those of the session"] if environment["all"] else []),
+            *(f"{n}{'' if d else '  (not set)'}" for n, d in environment["read"].items()),
+            *(f"{name}  (a secret: it never counts)" for name in environment["secret"]),
+        ],
+    )
+    yield "Packages", [f"{name} {version}" for name, version in trace["packages"].items()]
+    yield "Modules of no package, by source", list(trace["unowned"])
+    yield "IPython's start-up files", list(trace["startup"])
+
+
+def _place(name: str) -> str:
+    """A file by its path; where it is not beside the notebook, with the root it is relative to."""
+    root, _, relative = name.partition(":")
+    return relative if root in ("notebook", "path") else f"{relative} ({root})" if relative else ""
+
+
+def _count(names: Mapping[str, Any]) -> str:
+    found = names["names"]
+    return "many names" if found is None else f"{len(found)} name" + "s" * (len(found) != 1)
