@@ -19,6 +19,7 @@ import pytest
 from mlkit import RunOptions, plan, run
 from mlkit.core.record import RunRecord
 from mlkit.load.parameters import Layers
+from mlkit.notebook.kernels import KernelKind
 from mlkit.testing import Sketch, write_pipeline
 
 pytestmark = pytest.mark.kernel
@@ -228,7 +229,7 @@ def one(folder: Path, body: str, **keys: object) -> Path:
 
 def value(file: Path, **how: object) -> str:
     """Run it and give what it wrote."""
-    record = run(file, layers=Layers(), options=RunOptions(workers=1), **how)  # type: ignore[arg-type] # runs_dir
+    record = run(file, **{"layers": Layers(), "options": RunOptions(workers=1), **how})  # type: ignore[arg-type] # any
     stage = record.stages["s"]
     assert stage.error is None, stage.error
     return Path(stage.outputs["out"]).read_text()
@@ -270,15 +271,19 @@ def test_a_module_that_appears_further_in_front_is_imported(tmp_path: Path) -> N
     assert value(file) == "1"
 
 
+@pytest.mark.parametrize("start", ["spawn"])
 @pytest.mark.parametrize("module", ["colorsys", "pandas", "typing_extensions"])
-def test_a_module_that_takes_an_installed_ones_place(tmp_path: Path, module: str) -> None:
+def test_a_module_that_takes_an_installed_ones_place(
+    tmp_path: Path, module: str, start: KernelKind
+) -> None:
     """A name of the standard library, or of a package, that appears beside the notebook."""
     file = one(tmp_path, f"import {module}; v = getattr({module}, 'V', 1)")
-    assert value(file) == "1"
+    options = RunOptions(workers=1, kernel=start)
+    assert value(file, options=options) == "1"
     assert reasons(file) == UNCHANGED
     (tmp_path / f"{module}.py").write_text("V = 2\n")
     assert reasons(file) == (f"module {module} now comes from {module}.py",)
-    assert value(file) == "2"
+    assert value(file, options=options) == "2"
 
 
 def test_a_module_that_was_missing_appears(tmp_path: Path) -> None:

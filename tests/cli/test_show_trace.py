@@ -1,0 +1,53 @@
+"""`mlkit show RUN STAGE --trace`: what a result depends on, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mlkit.cli.main import app
+from mlkit.testing import FakeRunner, Returns, chain, run_fake
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A pipeline whose first stage has imported a helper."""
+    (tmp_path / "own.py").write_text("x = 1\n")
+    file = chain(tmp_path, 1)
+    told = Returns(modules={"own": str(tmp_path / "own.py")}, imported=("own", "numpy", "nowhere"))
+    run_fake(file, runner=FakeRunner({"s1": [told]}))
+    return file
+
+
+def shown(*words: str) -> tuple[int, str]:
+    """Exit code and output of `mlkit show`."""
+    result = CliRunner().invoke(app, ["show", *words])
+    return result.exit_code, result.output
+
+
+def test_a_trace_is_listed(file: Path) -> None:
+    """Files with their modules, packages, what was looked for in vain, and the boundary."""
+    code, text = shown("latest", "s1", str(file), "--trace")
+    assert code == 0
+    assert "own.py" in text
+    assert "(module own)" in text
+    assert "numpy" in text
+    assert text.index("looked for in vain") < text.index("nowhere")
+    assert "Not seen:" in text
+
+
+def test_a_trace_as_json_is_the_recorded_one(file: Path) -> None:
+    """One document."""
+    code, text = shown("latest", "s1", str(file), "--trace", "--json")
+    assert code == 0
+    assert list(json.loads(text)["files"]) == ["notebook:own.py"]
+
+
+@pytest.mark.parametrize("words", [("--trace",), ("s1", "{file}", "extra")])
+def test_a_trace_needs_a_stage(file: Path, words: tuple[str, ...]) -> None:
+    """And a stage needs --trace."""
+    code, _ = shown("latest", *(word.format(file=file) for word in words))
+    assert code != 0
