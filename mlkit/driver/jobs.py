@@ -53,7 +53,7 @@ def _checkout(context: Context, submission: Submission) -> Checkout:
     """Where the project stands; declared inputs count by their digests alone."""
     checkout = context.planner.checkout(submission.instance)
     inputs = tuple(item.path for item in submission.inputs.files)
-    return replace(checkout, never=(*checkout.never, *inputs))
+    return replace(checkout, never=(*checkout.never, str(context.folder.path), *inputs))
 
 
 def _assignments(context: Context, submission: Submission) -> tuple[Assignment, ...]:

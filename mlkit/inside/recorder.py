@@ -610,9 +610,9 @@ def _watch(recorder: Recorder) -> None:
 def _replace_in_os(name: str, function: Any) -> None:
     """Put a function in the place of one of `os`, also where `os` says what that can do."""
     original = getattr(os, name)
-    for attribute in ("__name__", "__qualname__", "__doc__", "__module__", "__text_signature__"):
-        if hasattr(original, attribute) and attribute != "__text_signature__":
-            setattr(function, attribute, getattr(original, attribute))
+    for attribute in ("__name__", "__qualname__", "__doc__"):
+        setattr(function, attribute, getattr(original, attribute))
+    function.__module__ = "os"  # where it is to be found, by pickle for one
     for what in (
         "supports_dir_fd",
         "supports_fd",

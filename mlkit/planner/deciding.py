@@ -159,10 +159,15 @@ class Planner:
         return self.today.changes(result.observed, self.checkout(instance))
 
     def checkout(self, instance: Instance) -> Checkout:
-        """Where the project of a stage stands."""
+        """Where the project of a stage stands.
+
+        A runs folder never counts; of one that holds the project, only the store does not.
+        """
         folder = str(Path(instance.stage.notebook).parent)
         if folder not in self._checkouts:
-            never = (str(self.store.path.parent),)
+            runs = self.store.path.parent
+            holds = any(Path(root).is_relative_to(runs) for root in (folder, self.pipeline.folder))
+            never = (str(self.store.path if holds else runs),)
             self._checkouts[folder] = Checkout(folder, str(self.pipeline.folder), never)
         return self._checkouts[folder]
 

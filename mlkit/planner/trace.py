@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.execution import ExecutionResult
 from mlkit.planner.checkout import Checkout
@@ -98,7 +99,13 @@ def is_secret(name: str) -> bool:
 
 def is_of_session(name: str) -> bool:
     """Whether a variable belongs to a login, a terminal or a job, or to the kernel itself."""
-    return name in SESSION_VARIABLES or name in FACTS or name.startswith(SESSION_PREFIXES)
+    is_own = name in SESSION_VARIABLES or name.startswith(SESSION_PREFIXES)
+    return is_own or is_of_kernel(name)
+
+
+def is_of_kernel(name: str) -> bool:
+    """Whether a variable is one of those by which mlkit and Jupyter speak to a kernel."""
+    return name in FACTS or name.startswith(INJECTED_PREFIX)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +257,7 @@ class _Reading:
             self.reads_all = True
             names = self.circumstances.environ.keys() - set(already_set)
             self.variables |= {each for each in names if not is_of_session(each)}
-        elif name not in FACTS and (asker == "own" or not is_of_session(name)):
+        elif not is_of_kernel(name) and (asker == "own" or not is_of_session(name)):
             self.variables.add(name)
 
     def _take_program(self, name: str) -> None:

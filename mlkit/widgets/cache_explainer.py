@@ -105,7 +105,7 @@ class CacheExplainer(Panel):
         Parameters
         ----------
         *keys : str
-            `prose`, `code`, `parameter`, `data`, `helper`.
+            `prose`, `code`, `parameter`, `data`, `helper`, `shadow`.
 
         Returns
         -------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -101,7 +102,7 @@ class Edit:
     file : str
         Where.
     old, new : str
-        The text there, and what it becomes.
+        The text there, and what it becomes; an empty old text stands for a file that is made.
     """
 
     key: str
@@ -146,6 +147,13 @@ EDITS = (
         file="cleaning.py",
         old='return row["departures"] != ""',
         new='return row["departures"].isdigit()',
+    ),
+    Edit(
+        key="shadow",
+        label="Package: a folder cleaning/ beside cleaning.py, which Python prefers",
+        file="cleaning/__init__.py",
+        old="",
+        new='def keep(row):\n    return row["departures"] > "900"\n',
     ),
 )
 
@@ -196,12 +204,14 @@ def files_with(chosen: Collection[str] = ()) -> dict[str, str]:
     }
     for edit in EDITS:
         if edit.key in chosen:
-            files[edit.file] = files[edit.file].replace(edit.old, edit.new)
+            files[edit.file] = files.get(edit.file, "").replace(edit.old, edit.new)
     return files
 
 
 def write_world(folder: Path, chosen: Collection[str] = ()) -> Path:
     """Write the pipeline into a folder; a file that is as it should be is left alone.
+
+    Files that no chosen edit makes are removed.
 
     Returns
     -------
@@ -210,8 +220,12 @@ def write_world(folder: Path, chosen: Collection[str] = ()) -> Path:
     """
     for name, content in files_with(chosen).items():
         path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             path.write_text(content, encoding="utf-8")
+    for edit in EDITS:
+        if not edit.old and edit.key not in chosen and (folder / edit.file).exists():
+            shutil.rmtree((folder / edit.file).parent)
     return folder / "pipeline.yaml"
 
 

@@ -664,3 +664,28 @@ def test_traces_of_another_version_are_no_error(tmp_path: Path) -> None:
     assert reasons(file)[0].startswith("recorded by an older mlkit")
     assert value(file) == "1"
     assert reasons(file) == UNCHANGED
+
+
+def test_a_runs_folder_that_holds_the_project_hides_nothing_of_it(tmp_path: Path) -> None:
+    """Only what mlkit itself has put there never counts."""
+    project = tmp_path / "project"
+    file = one(project, "import h; v = h.V")
+    (project / "h.py").write_text("V = 1\n")
+    assert value(file, runs_dir=tmp_path) == "1"
+    assert plan(file, runs_dir=tmp_path)["s"].reasons == UNCHANGED
+    (project / "h.py").write_text("V = 2\n")
+    assert value(file, runs_dir=tmp_path) == "2"
+
+
+def test_secrets_that_are_handed_over_are_no_variables(tmp_path: Path) -> None:
+    """They reach the kernel by its environment, and count neither by name nor by value."""
+    sketch = Sketch(
+        name="s",
+        body="import os\nopen(out, 'w').write(str(len(token)))",
+        declares='import mlkit\ntoken: mlkit.Secret = ""',
+    )
+    file = write_pipeline(tmp_path, sketch)
+    options = RunOptions(workers=1)
+    for secret in ("first-secret", "second-secret"):
+        record = run(file, layers=Layers(), options=options, parameters={"token": secret})
+    assert record.stages["s"].status == "cached"
