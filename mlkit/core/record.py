@@ -25,7 +25,7 @@ class ErrorRecord:
     bases : tuple of str
         The class and all its bases, with their modules, the class itself first.
     cell : int, optional
-        The index of the cell in the executed notebook, from 0.
+        The index of the cell in the stage's own notebook, from 0.
     traceback : str
         As the notebook showed it, without terminal colours.
     """

@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from typing import Any
 
+from mlkit.inside.echo import echo_again, tell_once
+
 __all__ = ["begin", "end"]
 
 _baseline: set[str] = set()
@@ -19,6 +21,7 @@ def begin(notebook_folder: str) -> None:
         sys.path.remove(notebook_folder)
     sys.path.insert(0, notebook_folder)
     _import_project_modules_from_source()
+    tell_once()
     _baseline.clear()
     _baseline.update(sys.modules)
 
@@ -62,6 +65,7 @@ def end(path: str) -> None:
         The file to write: `{"modules": {NAME: FILE}, "imported": [NAME], "fresh": [NAME],
         "bases": [CLASS], "cpu_s": SECONDS, "peak_memory_bytes": BYTES}`.
     """
+    echo_again()
     found = {
         "modules": _project_modules(),
         "imported": sorted({name.partition(".")[0] for name in _names()}),
