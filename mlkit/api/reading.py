@@ -87,15 +87,34 @@ def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRe
     return record
 
 
-def list_runs(runs_dir: Path | str) -> Sequence[RunRecord]:
-    """Read the records of all runs, oldest first; none if there is no runs folder yet."""
+def list_runs(
+    pipeline: Pipeline | Path | str = ".", *, runs_dir: Path | str | None = None
+) -> Sequence[RunRecord]:
+    """Read the records of all runs, oldest first; none if there is no runs folder yet.
+
+    Parameters
+    ----------
+    pipeline : Pipeline, Path or str
+        The pipeline, its pipeline.yaml, or its folder, as for `run` and `plan`; or a runs folder.
+    runs_dir : Path or str, optional
+        The runs folder, if it is not the pipeline's own.
+    """
     from mlkit.store.database import Database
 
-    folder, _ = up_to_date(runs_dir)
+    folder, _ = up_to_date(runs_dir or _runs_of(pipeline))
     if not folder.database.exists():
         return []
     with contextlib.closing(Database(folder.database)) as database:
         return database.load_runs()
+
+
+def _runs_of(place: Pipeline | Path | str) -> Path | str:
+    """The runs folder of a pipeline, or the one that is named itself."""
+    if not isinstance(place, Pipeline):
+        named = as_typed(place)
+        if is_url(named) or (Path(place).expanduser() / "mlkit.db").is_file():
+            return place
+    return runs_folder(place)
 
 
 def compare(one: str, other: str, runs_dir: Path | str) -> Comparison:

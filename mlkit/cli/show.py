@@ -38,6 +38,6 @@ def show(
 
     record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir))
     if as_json:
-        print_json(record.to_full_json())
+        print_json(record.to_full_json(exact=False))
     else:
         typer.echo(show_text(record, folder=Path.cwd()))

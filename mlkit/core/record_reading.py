@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlkit.core.record import (
+    FORMAT,
     ArtifactRecord,
     AttemptRecord,
     ErrorRecord,
@@ -16,7 +17,15 @@ from mlkit.core.record import (
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import decode
 
-__all__ = ["last_moment", "moved", "moved_stage", "read_record", "read_stage", "stage_moment"]
+__all__ = [
+    "last_moment",
+    "moved",
+    "moved_stage",
+    "read_parameters",
+    "read_record",
+    "read_stage",
+    "stage_moment",
+]
 
 
 def read_record(document: Mapping[str, Any]) -> RunRecord:
@@ -29,7 +38,7 @@ def read_record(document: Mapping[str, Any]) -> RunRecord:
         status=RunStatus(document["status"]),
         started=document["started"],
         ended=document["ended"],
-        parameters=decode(document["parameters"]),
+        parameters=read_parameters(document),
         options=decode(document["options"]),
         edges={name: tuple(upstream) for name, upstream in document["edges"].items()},
         warnings=tuple(document["warnings"]),
@@ -37,6 +46,12 @@ def read_record(document: Mapping[str, Any]) -> RunRecord:
         engine=document.get("engine"),
         stages={name: read_stage(name, item) for name, item in document["stages"].items()},
     )
+
+
+def read_parameters(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a run; in the first format they were encoded twice."""
+    parameters: dict[str, Any] = decode(document["parameters"])
+    return parameters if document.get("format", 1) >= FORMAT else decode(parameters)
 
 
 def read_stage(name: str, document: Mapping[str, Any]) -> StageRecord:

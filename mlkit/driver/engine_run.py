@@ -57,6 +57,7 @@ class EngineRun:
         self.options = options
         self.runs = RunsFolder(runs_dir)
         self.clock = clock
+        self.scrubber = Scrubber(configuration.secrets)
         self.folder: RunFolder
 
     def open(self, engine: str) -> RunRecord:
@@ -169,10 +170,10 @@ class EngineRun:
         database.save_stage(run_id, item, place)
 
     def _write(self, record: RunRecord) -> None:
-        document = Scrubber(self.configuration.secrets).value(record.to_full_json())
-        write_json(document, self.folder.record)
+        write_json(self.scrubber.record(record).to_full_json(), self.folder.record)
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[Database]:
         with contextlib.closing(Database(self.runs.database)) as database:
+            database.scrubber = self.scrubber
             yield database

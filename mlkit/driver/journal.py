@@ -16,6 +16,9 @@ from mlkit.store.folder import readable_os_errors
 
 __all__ = ["Journal"]
 
+_SAID = frozenset({"error", "message", "reason"})
+"""The fields of events in which anything may stand."""
+
 
 class Journal:
     """Writes events.jsonl, one event a line, and hands each event to the observers.
@@ -62,13 +65,19 @@ class Journal:
             run_id=self.run_id,
             stage=stage,
             attempt=attempt,
-            data=self.scrubber.value(data),
+            data={key: self._scrubbed(key, value) for key, value in data.items()},
         )
         line = json.dumps(event.to_json(), ensure_ascii=False, default=str) + "\n"
         with readable_os_errors(self._path):
             os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
         for observer in list(self.observers):
             self._tell(observer, event)
+
+    def _scrubbed(self, key: str, value: Any) -> Any:
+        """What notebooks and people have said; states, ids and paths are mlkit's own."""
+        if key == "parameters":
+            return {name: self.scrubber.value(item, keys=True) for name, item in value.items()}
+        return self.scrubber.value(value) if key in _SAID else value
 
     def _tell(self, observer: Observer, event: Event) -> None:
         try:

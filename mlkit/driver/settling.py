@@ -10,6 +10,7 @@ from mlkit.core.events import EventKind
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
+from mlkit.core.values import encode
 from mlkit.driver.context import Context
 from mlkit.driver.interrupts import interruptible
 from mlkit.driver.joined import is_inferred, joined_status, with_uncalled
@@ -56,7 +57,7 @@ def _begin(context: Context, *, is_new: bool) -> None:
         EventKind.RUN_STARTED if is_new else EventKind.RUN_RESUMED,
         pipeline=context.pipeline.name,
         file=str(context.pipeline.file),
-        parameters=dict(context.record.parameters),
+        parameters=encode(context.record.parameters),
         stages=list(context.state.own_records()),
         workers=context.options.workers,
         kernel=context.options.kernel,

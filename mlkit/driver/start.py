@@ -117,6 +117,7 @@ class _Run:
         self.options = options
         self.services = services
         self.runs = RunsFolder(runs_dir)
+        self.scrubber = Scrubber(configuration.secrets)
         self.store = ArtifactStore(self.runs.store)
         self.engine = engine_ids(self.services.environ) if self.joins else None
         if self.engine is not None and self.engine.notifies:
@@ -140,6 +141,7 @@ class _Run:
                     remedy="Try again when 'mlkit clean' has ended",
                 )
             with contextlib.closing(Database(self.runs.database)) as database:
+                database.scrubber = self.scrubber
                 self.sharing = connect(self.runs, database, self.options, self.services)
                 if self.sharing is not None:
                     self.store = take_in_others(
@@ -210,9 +212,8 @@ class _Run:
         folder: RunFolder,
         given: Mapping[str, StageRecord] | None = None,
     ) -> Context:
-        scrubber = Scrubber(self.configuration.secrets)
         clock, observers = self.services.clock, self.services.observers
-        journal = Journal(folder.path.name, folder.events, clock, scrubber, observers)
+        journal = Journal(folder.path.name, folder.events, clock, self.scrubber, observers)
         environment = kernel_environment(self.services.environ)
         return Context(
             pipeline=self.pipeline,
@@ -225,7 +226,7 @@ class _Run:
             planner=planner,
             journal=journal,
             clock=clock,
-            scrubber=scrubber,
+            scrubber=self.scrubber,
             state=self._state(selection, given, earlier),
             notifier=self.services.notifier,
             cancellation=self.services.cancellation,

@@ -275,7 +275,7 @@ class Session:
 
     def save(self) -> None:
         """Write the notebook as it stands, in one piece: aside, then renamed."""
-        write_notebook(self.request.scrubber.value(self.nb), self.request.notebook)
+        write_notebook(self.request.scrubber.notebook(self.nb), self.request.notebook)
 
 
 def write_notebook(document: Mapping[str, Any], path: Path) -> None:

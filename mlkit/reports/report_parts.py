@@ -11,7 +11,7 @@ from typing import Any
 from mlkit.core.durations import format_duration
 from mlkit.core.record import ArtifactRecord, AttemptRecord, ErrorRecord, RunRecord, StageRecord
 from mlkit.core.states import Status
-from mlkit.core.values import canonical, safe_name
+from mlkit.core.values import safe_name, shown
 from mlkit.observe.signs import SIGNS, Sign
 from mlkit.reports.ansi import ansi_to_html
 from mlkit.reports.notebook_view import (
@@ -119,7 +119,7 @@ def stage_folder(record: RunRecord, stage_id: str) -> Path:
 
 
 def _value(value: object) -> str:
-    return value if isinstance(value, str) else canonical(value)
+    return value if isinstance(value, str) else shown(value)
 
 
 def parameter_rows(record: RunRecord) -> tuple[tuple[str, str, str], ...]:

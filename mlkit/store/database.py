@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.scrubbing import Scrubber
 from mlkit.store.artifacts import Marks
 from mlkit.store.results import Finding, Result, artifact_row
 from mlkit.store.rows import attempt_rows, run_from_row, run_row, stage_from_row, stage_row
@@ -21,12 +22,21 @@ INSTANCES_PER_STAGE = 1_000_000
 
 
 class Database(SharedResults):
-    """The whole file: results, and the records of runs with their stages and attempts."""
+    """The whole file: results, and the records of runs with their stages and attempts.
+
+    Attributes
+    ----------
+    scrubber : Scrubber
+        Takes the secrets of the present run out of everything that is written.
+    """
+
+    scrubber = Scrubber()
 
     def save_run(self, record: RunRecord) -> None:
         """Write what is known of a run itself; its stages are saved one by one."""
+        kept = self.scrubber.record(replace(record, stages={}))
         with self._transaction():
-            self._put("runs", run_row(record))
+            self._put("runs", run_row(kept))
 
     def save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
         """Write the state of one stage with its attempts."""
@@ -34,8 +44,9 @@ class Database(SharedResults):
             self._save_stage(run_id, stage, place)
 
     def _save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
-        self._put("stages", stage_row(run_id, stage, place))
-        for row in attempt_rows(run_id, stage):
+        kept = self.scrubber.stage(stage)
+        self._put("stages", stage_row(run_id, kept, place))
+        for row in attempt_rows(run_id, kept):
             self._put("attempts", row)
 
     def keep_stages(self, run_id: str, ids: Iterable[str]) -> None:
@@ -94,7 +105,7 @@ class Database(SharedResults):
                 "stage": stage.id,
                 "status": stage.status.value,
                 "key": finding.key,
-                "parts": json.dumps(finding.parts),
+                "parts": json.dumps(self.scrubber.value(finding.parts)),
                 "observed": json.dumps(finding.observed),
                 "outputs": json.dumps(outputs),
                 "run_id": finding.run_id,

@@ -205,7 +205,7 @@ def _write(request: ExecutionRequest, log: str) -> None:
     document["cells"] = [*document["cells"]]
     document["cells"].insert(place + 1, cell)
     document["metadata"] = {**document.get("metadata", {}), "mlkit": dict(request.metadata)}
-    text = json.dumps(request.scrubber.value(document), ensure_ascii=False, indent=1)
+    text = json.dumps(request.scrubber.notebook(document), ensure_ascii=False, indent=1)
     request.notebook.write_text(text, encoding="utf-8", errors="backslashreplace")
     shown = request.scrubber.text(log)
     request.log.write_text(shown, encoding="utf-8", errors="backslashreplace")

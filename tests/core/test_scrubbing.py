@@ -79,12 +79,15 @@ def test_without_secrets_nothing_is_touched() -> None:
         assert scrubber.text("hunter22") == "hunter22"
 
 
-def test_values_are_scrubbed_down_to_their_keys() -> None:
-    """In a copy; numbers and the like stay."""
+def test_only_values_are_scrubbed() -> None:
+    """In a copy; numbers and the like stay, and keys where they are mlkit's own."""
     value = {"a": ["x hunter22", {"hunter22": 1.5}], "b": None, "c": ("hunter22",)}
-    assert Scrubber(["hunter22"]).value(value) == {
+    scrubber = Scrubber(["hunter22"])
+    assert scrubber.value(value) == {"a": ["x ***", {"hunter22": 1.5}], "b": None, "c": ["***"]}
+    assert scrubber.value(value, keys=True) == {
         "a": ["x ***", {"***": 1.5}],
-        **{"b": None, "c": ["***"]},
+        "b": None,
+        "c": ["***"],
     }
     assert value["a"][0] == "x hunter22"  # type: ignore[index] # a list stands under "a"
 
