@@ -248,7 +248,7 @@ class RunRecord:
     runs_dir : str
         The absolute path of the runs folder.
     status : RunStatus
-        Its state; `running` in the record of a process that is gone means that it was killed.
+        Its state; `killed` if its process is gone and could not write down how it ended.
     stages : mapping of str to StageRecord
         By instance id, in the order in which the pipeline lists them.
     engine : mapping, optional

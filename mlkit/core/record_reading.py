@@ -14,10 +14,13 @@ from mlkit.core.record import (
     RunRecord,
     StageRecord,
 )
-from mlkit.core.states import RunStatus, Status
+from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.core.values import decode
 
 __all__ = [
+    "UNFINISHED_FOR_S",
+    "is_half_done",
+    "killed",
     "last_moment",
     "moved",
     "moved_stage",
@@ -99,6 +102,31 @@ def moved_stage(stage: StageRecord, old_dir: str, runs_dir: str) -> StageRecord:
         artifacts={k: replace(a, path=move(a.path)) for k, a in stage.artifacts.items()},
         inputs={key: move(value) for key, value in stage.inputs.items()},
     )
+
+
+UNFINISHED_FOR_S = 7 * 86_400.0
+"""How long a run whose stages an orchestrator calls one by one counts as going on."""
+
+
+def is_half_done(record: RunRecord, now: float, limit_s: float = UNFINISHED_FOR_S) -> bool:
+    """Whether an orchestrator may still call stages of a run.
+
+    Until the run has ended, or nothing has happened for some days. A run from the future (of a
+    clock that was wrong) is as far away as one from the past.
+    """
+    orchestrated = bool(record.options.get("joined")) or record.engine is not None
+    return orchestrated and record.ended is None and abs(now - last_moment(record)) < limit_s
+
+
+def killed(record: RunRecord) -> RunRecord:
+    """A run whose process is gone: what had not ended by then never will."""
+    gone = {
+        name: stage
+        if stage.status in FINISHED
+        else replace(stage, status=Status.CANCELLED, reason="its process was killed")
+        for name, stage in record.stages.items()
+    }
+    return replace(record, status=RunStatus.KILLED, stages=gone)
 
 
 def last_moment(record: RunRecord) -> float:

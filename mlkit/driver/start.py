@@ -281,7 +281,8 @@ class _Run:
             )
         complete = self.joins or selection.is_complete(self.pipeline)
         options = self.options.to_json()
-        options["only"] = None if self.joins else options["only"]
+        if self.joins:
+            options |= {"only": None, "joined": True}
         return RunRecord(
             run_id=folder.path.name,
             pipeline=self.pipeline.name,

@@ -16,7 +16,8 @@ class AttemptLog:
     """Writes what a notebook prints, as it prints it.
 
     A line that rewrites itself (a progress bar) is kept as its last state. A secret that runs over
-    several lines holds everything back until the log is closed; if there is any secret, lines that look like base64 wait for the line that ends it.
+    several lines holds everything back until the log is closed; if there is any secret, lines that
+    look like base64 wait for the line that ends it.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ def take_in_runs(
     entries = [e for e in remote.entries(INDEX) if only in (None, e.name.partition("/")[2])]
     changed = [entry.name.partition("/")[2] for entry in seen.news(entries)]
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
-    for name, data in found.items():
+    for name, data in sorted(found.items()):
         run_id = name.partition("/")[0]
         record = moved(read_record(json.loads(data)), str(folder.path))
         if record.run_id == run_id:

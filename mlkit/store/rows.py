@@ -57,10 +57,11 @@ SCHEMA = (
 )
 
 
-def run_row(record: RunRecord) -> dict[str, Any]:
-    """The row of a run."""
+def run_row(record: RunRecord, turn: int | None = None) -> dict[str, Any]:
+    """The row of a run; its turn says where it stands in the order in which runs began."""
     document = {
         "format": FORMAT,
+        "turn": turn,
         "file": record.file,
         "runs_dir": record.runs_dir,
         "parameters": encode(record.parameters),
