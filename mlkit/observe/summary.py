@@ -101,8 +101,7 @@ def judge_run(record: RunRecord, folder: Path) -> Verdict:
     elif record.status is RunStatus.KILLED:
         sentence = f"{name} was killed: its process is gone, and {_counts(record)}."
     else:
-        sentence = f"{name} is still running: {_counts(record)}."
-        return Verdict(sentence=sentence, brief=sentence, steps=())
+        sentence = f"{name} is not finished: {_counts(record)}."
     return Verdict(sentence=sentence, brief=sentence, steps=(resume,))
 
 
