@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
+from queue import Empty
 from typing import Any
 
 from jupyter_client.client import KernelClient
@@ -132,9 +134,10 @@ async def ask(client: CellClient, kernel: KernelClient, code: str) -> None:
         reply = await kernel.shell_channel.get_msg(timeout=left)
         if reply["parent_header"].get("msg_id") == sent:
             break
-    while (left := deadline - asyncio.get_running_loop().time()) > 0:
-        message = await kernel.iopub_channel.get_msg(timeout=left)
-        if message["parent_header"].get("msg_id") != sent:
-            client.log_late(message)
-        elif message["content"].get("execution_state") == "idle":
-            return
+    with contextlib.suppress(Empty):  # the answer is there; what else is printed comes or does not
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            message = await kernel.iopub_channel.get_msg(timeout=left)
+            if message["parent_header"].get("msg_id") != sent:
+                client.log_late(message)
+            elif message["content"].get("execution_state") == "idle":
+                return

@@ -88,7 +88,7 @@ def _take_in(folder: RunsFolder, database: Database, record: RunRecord) -> None:
     for rank, stage in enumerate(record.stages.values()):
         _save_stage(database, record, stage, rank)
     database.keep_stages(record.run_id, record.stages)
-    database.save_run(record)
+    database.save_run(record, arrived=True)
     with readable_os_errors(place.path):
         place.path.mkdir(parents=True, exist_ok=True)
     write_json(record.to_full_json(), place.record)
@@ -155,7 +155,7 @@ def _point_latest(folder: RunsFolder, database: Database, record: RunRecord) -> 
         return
     newest = folder.latest_id()
     shown = None if newest is None else database.load_run(newest)
-    if shown is None or shown.started <= record.started:
+    if shown is None or database.is_later(record.run_id, shown.run_id):
         folder.set_latest(record.run_id)
 
 

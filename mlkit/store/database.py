@@ -36,21 +36,28 @@ class Database(SharedResults):
 
     scrubber = Scrubber()
 
-    def save_run(self, record: RunRecord) -> None:
-        """Write what is known of a run itself; its stages are saved one by one."""
+    def save_run(self, record: RunRecord, *, arrived: bool = False) -> None:
+        """Write what is known of a run itself; its stages are saved one by one.
+
+        Parameters
+        ----------
+        record : RunRecord
+            The run.
+        arrived : bool
+            Whether another machine has made it: then it takes its place by its clock.
+        """
         kept = self.scrubber.record(replace(record, stages={}))
         with self._transaction():
-            self._put("runs", run_row(kept, self._turn(record.run_id)))
+            self._put("runs", run_row(kept, self._turn(record, arrived=arrived)))
 
-    def _turn(self, run_id: str) -> int | None:
+    def _turn(self, record: RunRecord, *, arrived: bool) -> int | None:
         """The number that says which run began before which, whatever their clocks said."""
-        known = self._connection.execute(
-            f"SELECT {_TURN} FROM runs WHERE run_id = ?", (run_id,)
-        ).fetchone()
-        if known is not None:
-            return None if known[0] is None else int(known[0])
-        last = self._connection.execute(f"SELECT MAX({_TURN}) FROM runs").fetchone()[0]
-        return int(last or 0) + 1
+        rows = self._query(f"SELECT {_TURN} FROM runs WHERE run_id = ?", (record.run_id,))
+        if rows:
+            return None if rows[0][0] is None else int(rows[0][0])
+        before = ("WHERE started <= ?", (record.started,)) if arrived else ("", ())
+        last = self._query(f"SELECT MAX({_TURN}) FROM runs {before[0]}", before[1])[0][0]
+        return int(last or 0) + (0 if arrived else 1)
 
     def is_later(self, one: str, other: str) -> bool:
         """Whether a run began after another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -270,6 +271,22 @@ def test_runs_of_an_older_mlkit_come_first(tmp_path: Path) -> None:
     assert database.is_later(new.run_id, old[0].run_id)
     assert not database.is_later(old[0].run_id, new.run_id)
     database.close()
+
+
+def test_a_run_of_another_machine_takes_its_place_by_its_clock(tmp_path: Path) -> None:
+    """It may arrive after later ones; what begins here afterwards comes after it all the same."""
+    file = chain(tmp_path, 1)
+    first = run_fake(file, clock=FakeClock(1_700_000_000))
+    third = run_fake(file, clock=FakeClock(1_700_000_200))
+    second = replace(first, run_id="20991231-second", started=1_700_000_100.0)
+    ahead = replace(first, run_id="20991231-wrong", started=1_900_000_000.0)
+    with contextlib.closing(Database(tmp_path / "runs" / "mlkit.db")) as database:
+        database.save_run(ahead, arrived=True)
+        database.save_run(second, arrived=True)
+        fourth = run_fake(file, clock=FakeClock(1_700_000_300))
+        order = [record.run_id for record in database.load_runs()]
+    ids = [run.run_id for run in (first, second, third, ahead, fourth)]
+    assert order == ids
 
 
 def test_a_terminal_that_is_gone_fails_no_run(

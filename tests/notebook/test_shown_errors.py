@@ -53,6 +53,7 @@ def _scripts(bench: Bench) -> None:
     for folder in (bench.folder, bench.folder / "cwd"):
         (folder / "bad.py").write_text("raise ConnectionError('no net')\n")
         (folder / "leaves.py").write_text("import sys\nsys.exit(3)\n")
+        (folder / "skips.py").write_text("import mlkit\nmlkit.skip('why')\n")
         (folder / "ends.py").write_text("import sys\nsys.exit(0)\n")
 
 
@@ -112,10 +113,12 @@ def test_what_shows_no_error_is_none(forked: Bench, cell: str) -> None:
         {"source": "import mlkit\nmlkit.skip('why')", "metadata": {"tags": ["raises-exception"]}},
         "get_ipython().run_cell(\"import mlkit; mlkit.skip('why')\")",
         "%%capture\nimport mlkit\nmlkit.skip('why')",
+        "%run skips.py",
     ],
 )
 def test_a_skip_is_a_skip_wherever_it_is_raised(forked: Bench, cell: str | dict[str, Any]) -> None:
     """It is no error, and a tag that allows errors does not keep it from ending the stage."""
+    _scripts(forked)
     outcome = forked.run(cell, NEVER)
     assert (outcome.result.status, outcome.result.reason) == (Status.SKIPPED, "why")
 
