@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
+from mlkit.core.record_reading import is_half_done, killed
+from mlkit.core.states import RunStatus
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.urls import as_typed, is_url, remotes_of, working_copy
@@ -122,18 +126,70 @@ def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRe
         sharing.fetch(record)
     if record is None:
         raise UnknownRunError(f"the database knows no run '{found.path.name}'", folder.database)
-    return record
+    return _as_it_stands([record], folder, sharing)[0]
 
 
-def list_runs(runs_dir: Path | str) -> Sequence[RunRecord]:
-    """Read the records of all runs, oldest first; none if there is no runs folder yet."""
+def list_runs(
+    pipeline: Pipeline | Path | str = ".", *, runs_dir: Path | str | None = None
+) -> Sequence[RunRecord]:
+    """Read the records of all runs, oldest first; none if there is no runs folder yet.
+
+    Parameters
+    ----------
+    pipeline : Pipeline, Path or str
+        The pipeline, its pipeline.yaml, or its folder, as for `run` and `plan`; or a runs folder.
+    runs_dir : Path or str, optional
+        The runs folder, if it is not the pipeline's own.
+    """
     from mlkit.store.database import Database
 
-    folder, _ = up_to_date(runs_dir)
+    folder, sharing = up_to_date(runs_dir or _runs_of(pipeline))
     if not folder.database.exists():
         return []
     with contextlib.closing(Database(folder.database)) as database:
-        return database.load_runs()
+        records = database.load_runs()
+    return _as_it_stands(records, folder, sharing)
+
+
+def _as_it_stands(
+    records: Sequence[RunRecord], folder: RunsFolder, sharing: Sharing | None
+) -> list[RunRecord]:
+    """Say of runs whose process is gone that they were killed; locks and leases tell."""
+    elsewhere: set[str] | None = None
+    told = []
+    for record in records:
+        stands = record
+        if record.status is RunStatus.RUNNING and not folder.run(record.run_id).is_alive():
+            if elsewhere is None:
+                elsewhere = _alive_elsewhere(sharing)
+            if record.run_id not in elsewhere:
+                stands = _without_process(record)
+        told.append(stands)
+    return told
+
+
+def _without_process(record: RunRecord) -> RunRecord:
+    """A run that nobody works on now: an orchestrator may go on with it, or it was killed."""
+    called = bool(record.options.get("joined")) and is_half_done(record, time.time())
+    return replace(killed(record), status=RunStatus.RUNNING) if called else killed(record)
+
+
+def _alive_elsewhere(sharing: Sharing | None) -> set[str]:
+    """The runs that other machines work on; none where nothing is shared."""
+    if sharing is None:
+        return set()
+    from mlkit.store.leases import holders
+
+    return {holder.name for holder in holders(sharing.store.remote)}
+
+
+def _runs_of(place: Pipeline | Path | str) -> Path | str:
+    """The runs folder of a pipeline, or the one that is named itself."""
+    if not isinstance(place, Pipeline):
+        path = Path(place).expanduser()
+        if is_url(as_typed(place)) or (path / "mlkit.db").is_file() or not path.exists():
+            return place
+    return runs_folder(place)
 
 
 def compare(one: str, other: str, runs_dir: Path | str) -> Comparison:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.api.reading import find_run, runs_folder
 from mlkit.api.running import loaded
+from mlkit.core.configuration import HIDDEN
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.values import decode
 from mlkit.errors import UsageError
+from mlkit.load.contract import holds_variable
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
 
 if TYPE_CHECKING:
@@ -93,15 +95,10 @@ def _own_options(record: RunRecord, workers: int | None, kernel: str | None) -> 
 def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]) -> Layers:
     """The parameters of a run as layers: what it was given, and the defaults of its own day."""
     overrides = decode(record.options.get("overrides", {}))
-    tainted = {
-        name
-        for name, value in pipeline.parameters.items()
-        if isinstance(value, str | list | dict) and "${" in str(value)
-    }
     known = {
         name: value
         for name, value in record.parameters.items()
-        if name in pipeline.parameters and name not in tainted and value != "***"
+        if name in pipeline.parameters and value != HIDDEN and not holds_variable(value)
     }
     still = {name: value for name, value in overrides.items() if _is_known(name, pipeline)}
     environ = {

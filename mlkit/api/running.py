@@ -130,7 +130,9 @@ def default_workers(executor: str = "threads") -> int:
         from mlkit.driver.executors import cluster_size
 
         return cluster_size(executor)
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+    from mlkit.driver.options import available_cores
+
+    return available_cores()
 
 
 def _check_workers(workers: int) -> None:

@@ -12,6 +12,7 @@ from mlkit.api.reading import find_run, runs_folder
 from mlkit.api.resuming import own_layers
 from mlkit.api.running import loaded
 from mlkit.core.pipeline import Pipeline
+from mlkit.core.record_reading import UNFINISHED_FOR_S, is_half_done
 from mlkit.errors import UsageError
 from mlkit.load.parameters import configure
 
@@ -28,6 +29,7 @@ def clean(
     older_than_s: float | None = None,
     dry_run: bool = True,
     store: str | None = None,
+    unfinished_for_s: float = UNFINISHED_FOR_S,
 ) -> Cleaning:
     """Remove runs by age or count, and artifacts that nothing refers to.
 
@@ -43,6 +45,9 @@ def clean(
         Say what would go, and remove nothing.
     store : str, optional
         The URL of a shared store that is cleaned as well.
+    unfinished_for_s : float
+        Spare a run that an orchestrator has not ended, if something has happened in it for so many
+        seconds.
 
     Raises
     ------
@@ -74,12 +79,14 @@ def clean(
             cleanable(folder, database, remotes) as sharing,
         ):
             latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
+            records, now = database.load_runs(), time.time()
+            half_done = {r.run_id for r in records if is_half_done(r, now, unfinished_for_s)}
             chosen = choose_runs(
-                database.load_runs(),
+                records,
                 keep=keep,
                 older_than_s=older_than_s,
-                now=time.time(),
-                spared=frozenset(latest),
+                now=now,
+                spared=frozenset(latest | half_done),
             )
             return remove(folder, database, chosen, dry_run=dry_run, sharing=sharing)
 

@@ -24,6 +24,14 @@ def clean(
         str | None,
         typer.Option("--older-than", metavar="DURATION", help="Only runs older than 30d, 12h, …"),
     ] = None,
+    unfinished: Annotated[
+        str,
+        typer.Option(
+            "--unfinished",
+            metavar="DURATION",
+            help="How long a run that an orchestrator has not ended stays after its last sign.",
+        ),
+    ] = "7d",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
     ] = False,
@@ -35,7 +43,8 @@ def clean(
     r"""Remove runs by age or count, and artifacts that no run or result refers to.
 
     Shows first what would go, then asks; where nobody can answer, nothing is removed without
-    --yes. The latest successful run and runs that are alive always stay.
+    --yes. The latest successful run and runs that are alive always stay. One whose stages an
+    orchestrator calls is alive until it has ended, or nothing has happened in it for 7 days.
 
     \b
     Examples
@@ -44,6 +53,7 @@ def clean(
       mlkit clean --older-than 30d --yes
     """
     import sys
+    from functools import partial
 
     from mlkit import api
     from mlkit.cli.options import pipeline_path
@@ -52,17 +62,28 @@ def clean(
     from mlkit.errors import UsageError
 
     try:
+        option = "--older-than"
         older_than_s = None if older_than is None else parse_duration(older_than)
+        option = "--unfinished"
+        unfinished_s = parse_duration(unfinished)
     except ValueError as error:
-        raise UsageError(f"--older-than: {error}", remedy="Write 30d, 12h or 10m") from None
+        raise UsageError(f"{option}: {error}", remedy="Write 30d, 12h or 10m") from None
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
-    found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=True, store=store)
+    clean_up = partial(
+        api.clean,
+        folder,
+        keep=keep,
+        older_than_s=older_than_s,
+        store=store,
+        unfinished_for_s=unfinished_s,
+    )
+    found = clean_up(dry_run=True)
     empty = not found.runs and not found.artifacts
     say(_text(found, "would go" if not empty else ""))
     asked = sys.stdin.isatty() and not as_json
     go = not dry_run and not empty and (yes or (asked and typer.confirm("Remove them?", err=True)))
     if go:
-        found = api.clean(folder, keep=keep, older_than_s=older_than_s, dry_run=False, store=store)
+        found = clean_up(dry_run=False)
         say(_text(found, "removed"))
     elif not dry_run and not empty:
         say("Nothing was removed. Give --yes to remove.")

@@ -11,8 +11,10 @@ __all__ = ["fail", "print_json", "say"]
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """Print one JSON document on stdout, with nan and the like in their plain form."""
+    from mlkit.core.values import plain
+
+    typer.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, allow_nan=False))
 
 
 def say(text: str) -> None:

@@ -71,7 +71,7 @@ def _document(
     pipeline: Pipeline, configuration: Configuration, found: dict[str, Forecast]
 ) -> dict[str, Any]:
     from mlkit.core.graph import edges, levels
-    from mlkit.core.values import encode
+    from mlkit.core.values import plain
 
     return {
         "pipeline": pipeline.name,
@@ -81,12 +81,12 @@ def _document(
         },
         "levels": [list(level) for level in levels(edges(pipeline))],
         "parameters": {
-            name: {"value": encode(bound.public), "origin": bound.origin}
+            name: {"value": plain(bound.public), "origin": bound.origin}
             for name, bound in configuration.pipeline.items()
         },
         "stage_parameters": {
             stage: {
-                name: {"value": encode(bound.public), "origin": bound.origin}
+                name: {"value": plain(bound.public), "origin": bound.origin}
                 for name, bound in values.items()
             }
             for stage, values in configuration.stages.items()

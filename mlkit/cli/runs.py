@@ -33,7 +33,7 @@ def runs(
     from mlkit.reports.listing import run_json, runs_text
 
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
-    found = sorted(api.list_runs(folder), key=lambda record: record.run_id, reverse=True)
+    found = list(reversed(api.list_runs(runs_dir=folder)))
     shown = found[:limit]
     if as_json:
         print_json({"runs_dir": str(folder), "runs": [run_json(record) for record in shown]})

@@ -66,6 +66,6 @@ def show(
         found = api.find_trace(record, stage, folder)
         print_json(dict(found)) if as_json else typer.echo(trace_text(stage, found))
     elif as_json:
-        print_json(record.to_full_json())
+        print_json(record.to_full_json(exact=False))
     else:
         typer.echo(show_text(record, folder=Path.cwd()))

@@ -10,7 +10,6 @@ from typing import Any
 from mlkit.core.pipeline import Instance
 from mlkit.core.policies import Notify
 from mlkit.core.types import fit
-from mlkit.core.values import encode
 
 __all__ = ["HIDDEN", "Bound", "Configuration"]
 
@@ -30,14 +29,11 @@ class Bound:
         Where it came from: `pipeline.yaml:7`, `environment variable MLKIT_PARAM_ROWS`, ….
     secret : bool
         Whether the value must appear nowhere.
-    shown : object
-        What records show in its place: a template such as `${NAME}`, or `***`.
     """
 
     value: Any
     origin: str
     secret: bool = False
-    shown: Any = HIDDEN
 
     def __repr__(self) -> str:
         """The fields, a secret's value hidden."""
@@ -45,8 +41,8 @@ class Bound:
 
     @property
     def public(self) -> Any:
-        """The value for records and fingerprints; a secret's is its template."""
-        return self.shown if self.secret else self.value
+        """The value for records and fingerprints; asterisks for a secret's."""
+        return HIDDEN if self.secret else self.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +75,7 @@ class Configuration:
 
     def shown(self) -> dict[str, Any]:
         """The pipeline's parameters for records, secrets hidden."""
-        return {name: encode(bound.public) for name, bound in self.pipeline.items()}
+        return {name: bound.public for name, bound in self.pipeline.items()}
 
     def sources(self) -> dict[str, str]:
         """Where each of the pipeline's parameters came from."""

@@ -7,9 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlkit.core.states import RunStatus, Status
-from mlkit.core.values import encode
+from mlkit.core.values import encode, plain
 
-__all__ = ["ArtifactRecord", "AttemptRecord", "ErrorRecord", "RunRecord", "StageRecord"]
+__all__ = [
+    "FORMAT",
+    "ArtifactRecord",
+    "AttemptRecord",
+    "ErrorRecord",
+    "RunRecord",
+    "StageRecord",
+]
+
+FORMAT = 2
+"""The form of run.json; in the first one, a run's parameters were encoded twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +35,7 @@ class ErrorRecord:
     bases : tuple of str
         The class and all its bases, with their modules, the class itself first.
     cell : int, optional
-        The index of the cell in the executed notebook, from 0.
+        The index of the cell in the stage's own notebook, from 0.
     traceback : str
         As the notebook showed it, without terminal colours.
     """
@@ -204,8 +214,9 @@ class StageRecord:
             "reason": self.reason,
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """The whole record as JSON."""
+    def to_json(self, *, exact: bool = True) -> dict[str, Any]:
+        """The whole record as JSON; see `RunRecord.to_full_json`."""
+        form = encode if exact else plain
         return {
             **self.summary(),
             "stage": self.stage,
@@ -215,8 +226,8 @@ class StageRecord:
             "critical": self.critical,
             "history": [attempt.to_json() for attempt in self.history],
             "artifacts": {name: item.to_json() for name, item in self.artifacts.items()},
-            "parameters": encode(self.parameters),
-            "inputs": encode(self.inputs),
+            "parameters": form(self.parameters),
+            "inputs": form(self.inputs),
             "source_run": self.source_run,
             "engine_task": self.engine_task,
         }
@@ -237,7 +248,7 @@ class RunRecord:
     runs_dir : str
         The absolute path of the runs folder.
     status : RunStatus
-        Its state; `running` in the record of a process that is gone means that it was killed.
+        Its state; `killed` if its process is gone and could not write down how it ended.
     stages : mapping of str to StageRecord
         By instance id, in the order in which the pipeline lists them.
     engine : mapping, optional
@@ -276,22 +287,32 @@ class RunRecord:
             "pipeline": self.pipeline,
             "status": self.status.value,
             "seconds": round(self.seconds, 3),
-            "parameters": encode(self.parameters),
+            "parameters": plain(self.parameters),
             "stages": {name: stage.summary() for name, stage in self.stages.items()},
         }
 
-    def to_full_json(self) -> dict[str, Any]:
-        """The document in run.json: everything."""
+    def to_full_json(self, *, exact: bool = True) -> dict[str, Any]:
+        """The document in run.json: everything.
+
+        Parameters
+        ----------
+        exact : bool
+            Write values so that `read_record` makes the same ones again; otherwise in the plain
+            form that commands print.
+        """
+        form = encode if exact else plain
         return {
+            **({"format": FORMAT} if exact else {}),
             **self.to_json(),
+            "parameters": form(self.parameters),
             "file": self.file,
             "runs_dir": self.runs_dir,
             "started": self.started,
             "ended": self.ended,
             "complete": self.complete,
             "engine": None if self.engine is None else dict(self.engine),
-            "options": encode(self.options),
+            "options": form(self.options),
             "edges": {name: list(upstream) for name, upstream in self.edges.items()},
             "warnings": list(self.warnings),
-            "stages": {name: stage.to_json() for name, stage in self.stages.items()},
+            "stages": {n: stage.to_json(exact=exact) for n, stage in self.stages.items()},
         }

@@ -7,16 +7,28 @@ from dataclasses import replace
 from typing import Any
 
 from mlkit.core.record import (
+    FORMAT,
     ArtifactRecord,
     AttemptRecord,
     ErrorRecord,
     RunRecord,
     StageRecord,
 )
-from mlkit.core.states import RunStatus, Status
+from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.core.values import decode
 
-__all__ = ["last_moment", "moved", "moved_stage", "read_record", "read_stage", "stage_moment"]
+__all__ = [
+    "UNFINISHED_FOR_S",
+    "is_half_done",
+    "killed",
+    "last_moment",
+    "moved",
+    "moved_stage",
+    "read_parameters",
+    "read_record",
+    "read_stage",
+    "stage_moment",
+]
 
 
 def read_record(document: Mapping[str, Any]) -> RunRecord:
@@ -29,7 +41,7 @@ def read_record(document: Mapping[str, Any]) -> RunRecord:
         status=RunStatus(document["status"]),
         started=document["started"],
         ended=document["ended"],
-        parameters=decode(document["parameters"]),
+        parameters=read_parameters(document),
         options=decode(document["options"]),
         edges={name: tuple(upstream) for name, upstream in document["edges"].items()},
         warnings=tuple(document["warnings"]),
@@ -37,6 +49,12 @@ def read_record(document: Mapping[str, Any]) -> RunRecord:
         engine=document.get("engine"),
         stages={name: read_stage(name, item) for name, item in document["stages"].items()},
     )
+
+
+def read_parameters(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a run; in the first format they were encoded twice."""
+    parameters: dict[str, Any] = decode(document["parameters"])
+    return parameters if document.get("format", 1) >= FORMAT else decode(parameters)
 
 
 def read_stage(name: str, document: Mapping[str, Any]) -> StageRecord:
@@ -84,6 +102,31 @@ def moved_stage(stage: StageRecord, old_dir: str, runs_dir: str) -> StageRecord:
         artifacts={k: replace(a, path=move(a.path)) for k, a in stage.artifacts.items()},
         inputs={key: move(value) for key, value in stage.inputs.items()},
     )
+
+
+UNFINISHED_FOR_S = 7 * 86_400.0
+"""How long a run whose stages an orchestrator calls one by one counts as going on."""
+
+
+def is_half_done(record: RunRecord, now: float, limit_s: float = UNFINISHED_FOR_S) -> bool:
+    """Whether an orchestrator may still call stages of a run.
+
+    Until the run has ended, or nothing has happened for some days. A run from the future (of a
+    clock that was wrong) is as far away as one from the past.
+    """
+    orchestrated = bool(record.options.get("joined")) or record.engine is not None
+    return orchestrated and record.ended is None and abs(now - last_moment(record)) < limit_s
+
+
+def killed(record: RunRecord) -> RunRecord:
+    """A run whose process is gone: what had not ended by then never will."""
+    gone = {
+        name: stage
+        if stage.status in FINISHED
+        else replace(stage, status=Status.CANCELLED, reason="its process was killed")
+        for name, stage in record.stages.items()
+    }
+    return replace(record, status=RunStatus.KILLED, stages=gone)
 
 
 def last_moment(record: RunRecord) -> float:

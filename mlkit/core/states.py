@@ -21,12 +21,17 @@ class Status(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """The state of a whole run; `running` in a record of a dead process means it was killed."""
+    """The state of a whole run.
+
+    `killed` stands in no file: whoever reads a record that says `running` asks whether its process
+    is there.
+    """
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    KILLED = "killed"
 
 
 SUCCESSFUL = frozenset({Status.SUCCEEDED, Status.CACHED})

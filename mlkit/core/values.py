@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-__all__ = ["canonical", "decode", "encode", "label", "safe_name"]
+__all__ = ["canonical", "decode", "encode", "label", "plain", "safe_name", "shown"]
 
 _UNSAFE = frozenset('/\\:*?"<>|%\0')
 _MAX_NAME_BYTES = 200
@@ -61,6 +61,35 @@ def decode(value: Any) -> Any:
             case "$dict":
                 return {decode(key): decode(item) for key, item in content}
     return {key: decode(item) for key, item in value.items()}
+
+
+def plain(value: Any) -> Any:
+    """Turn a value into the plain JSON that commands print: for reading, not for taking it back.
+
+    `nan`, `inf` and `-inf` become the texts `"nan"`, `"inf"` and `"-inf"`; dates their ISO form;
+    paths their text.
+    """
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, str | PurePath):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {
+            key if isinstance(key, str) else label(plain(key)): plain(item)
+            for key, item in value.items()
+        }
+    return value
+
+
+def shown(value: Any) -> str:
+    """Write a value for people: as JSON, with what JSON lacks in its plain form."""
+    if isinstance(value, float | dt.date | PurePath):
+        return str(plain(value))
+    return json.dumps(plain(value), ensure_ascii=True, separators=(",", ":"))
 
 
 def canonical(value: Any) -> str:

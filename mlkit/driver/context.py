@@ -106,5 +106,5 @@ class Context:
         if record is None and now - self._written < _WRITE_EVERY_S:
             return
         self._written = now
-        document = self.scrubber.value((record or self.snapshot()).to_full_json())
-        write_json(document, self.folder.record)
+        kept = self.scrubber.record(record or self.snapshot())
+        write_json(kept.to_full_json(), self.folder.record)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +17,14 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.driver.clock import Clock
+from mlkit.driver.event_log import append_line, has_finished, open_log
 from mlkit.driver.joined import joined_status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.publishing import send_record
-from mlkit.driver.settling import point_latest, write_uncalled
+from mlkit.driver.settling import ending, point_latest, write_uncalled
 from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
-from mlkit.store.folder import RunFolder, RunsFolder
+from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
 from mlkit.store.writing import write_json
 
 __all__ = ["EngineRun"]
@@ -57,12 +60,15 @@ class EngineRun:
         self.options = options
         self.runs = RunsFolder(runs_dir)
         self.clock = clock
+        self.scrubber = Scrubber(configuration.secrets)
+        self._alive = contextlib.ExitStack()
         self.folder: RunFolder
 
     def open(self, engine: str) -> RunRecord:
         """Make the run's folder and its record, which the tasks will join."""
         self.runs.make()
         self.folder = self.runs.make_run()
+        self._alive.enter_context(self.folder.lock(shared=True))
         record = RunRecord(
             run_id=self.folder.path.name,
             pipeline=self.pipeline.name,
@@ -101,7 +107,7 @@ class EngineRun:
         RunRecord
             The whole record.
         """
-        with self._database() as database, self.folder.settling():
+        with self._alive, self._database() as database, self.folder.settling():
             record = database.load_run(run_id)
             assert record is not None
             for item in record.stages.values():
@@ -130,20 +136,26 @@ class EngineRun:
             self._write(record)
             if record.ok:
                 point_latest(self.runs, database, record)
+            self._log_end(record)
         send_record(record)
         return record
 
+    def _log_end(self, record: RunRecord) -> None:
+        """Add the end to the log, unless the last task has done so."""
+        if has_finished(self.folder.events):
+            return
+        line = json.dumps(self.event(record, EventKind.RUN_FINISHED).to_json()) + "\n"
+        with readable_os_errors(self.folder.events):
+            descriptor = open_log(self.folder.events)
+            try:
+                append_line(descriptor, line.encode())
+            finally:
+                os.close(descriptor)
+
     def event(self, record: RunRecord, kind: EventKind) -> Event:
         """The first or the last event of the run as a whole, for observers."""
-        counts: dict[str, int] = {}
-        for item in record.stages.values():
-            counts[item.status.value] = counts.get(item.status.value, 0) + 1
         first = {"pipeline": record.pipeline, "stages": list(self.pipeline.stages)}
-        last = {
-            "status": record.status.value,
-            "seconds": round(record.seconds, 3),
-            "counts": counts,
-        }
+        last = ending(record, record.status)
         return Event(
             kind=kind,
             time=self.clock.now(),
@@ -169,10 +181,10 @@ class EngineRun:
         database.save_stage(run_id, item, place)
 
     def _write(self, record: RunRecord) -> None:
-        document = Scrubber(self.configuration.secrets).value(record.to_full_json())
-        write_json(document, self.folder.record)
+        write_json(self.scrubber.record(record).to_full_json(), self.folder.record)
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[Database]:
         with contextlib.closing(Database(self.runs.database)) as database:
+            database.scrubber = self.scrubber
             yield database

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run in order."""
+"""Ctrl-C, SIGTERM and a terminal that closes end a run in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ __all__ = ["interruptible"]
 
 @contextlib.contextmanager
 def interruptible(cancellation: Cancellation) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM ask for the end; only the main thread can be told of them.
+    """Let Ctrl-C, SIGTERM and SIGHUP ask for the end; only the main thread can be told of them.
+
+    A SIGHUP that is ignored (`nohup`) stays ignored.
 
     Parameters
     ----------
@@ -30,7 +32,10 @@ def interruptible(cancellation: Cancellation) -> Iterator[None]:
     def stop(signum: int, frame: object) -> None:
         _thread.start_new_thread(cancellation.request, ())
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -14,7 +14,14 @@ from mlkit.core.triggers import Verdict, judge
 from mlkit.planner.conditions import ConditionError, unmet_condition
 from mlkit.planner.mapping import MappingError, instances_of
 
-__all__ = ["expected_ids", "is_inferred", "joined_status", "may_retry", "with_uncalled"]
+__all__ = [
+    "expected_ids",
+    "is_inferred",
+    "joined_status",
+    "may_retry",
+    "nothing_to_come",
+    "with_uncalled",
+]
 
 _Found = Mapping[str, list[StageRecord]]
 
@@ -143,13 +150,18 @@ def joined_status(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> RunS
     """
     if any(item.status is Status.FAILED and item.critical for item in stages.values()):
         return RunStatus.FAILED
+    if not nothing_to_come(pipeline, stages):
+        return RunStatus.RUNNING
+    cancelled = any(item.status is Status.CANCELLED for item in stages.values())
+    return RunStatus.CANCELLED if cancelled else RunStatus.SUCCEEDED
+
+
+def nothing_to_come(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> bool:
+    """Whether every stage has ended, or is not to run."""
     whole = with_uncalled(pipeline, stages)
     found = {n: [r for r in whole.values() if r.stage == n] for n in pipeline.stages}
     complete = all(_is_complete(stage, found) for stage in pipeline.stages.values())
-    statuses = {item.status for item in whole.values()}
-    if not complete or not statuses <= FINISHED:
-        return RunStatus.RUNNING
-    return RunStatus.CANCELLED if Status.CANCELLED in statuses else RunStatus.SUCCEEDED
+    return complete and all(item.status in FINISHED for item in whole.values())
 
 
 def expected_ids(stage: Stage, given: Mapping[str, StageRecord]) -> set[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -12,9 +13,13 @@ from typing import Any
 from mlkit.core.events import Event, EventKind, Observer
 from mlkit.core.scrubbing import Scrubber
 from mlkit.driver.clock import Clock
+from mlkit.driver.event_log import append_line, open_log
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["Journal"]
+
+_SAID = frozenset({"error", "message", "reason"})
+"""The fields of events in which anything may stand."""
 
 
 class Journal:
@@ -47,37 +52,49 @@ class Journal:
         self.scrubber = scrubber
         self.observers = list(observers)
         with readable_os_errors(path.parent):
-            self._descriptor = os.open(
-                path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
-            )
-        self._path = path
+            self._descriptor = open_log(path)
+        self.path = path
 
     def emit(
-        self, kind: EventKind, stage: str | None = None, attempt: int | None = None, **data: Any
+        self,
+        kind: EventKind,
+        stage: str | None = None,
+        attempt: int | None = None,
+        *,
+        kept: bool = True,
+        **data: Any,
     ) -> None:
-        """Write an event and tell it."""
+        """Write an event and tell it; one that is not kept is told only."""
         event = Event(
             kind=kind,
             time=self.clock.now(),
             run_id=self.run_id,
             stage=stage,
             attempt=attempt,
-            data=self.scrubber.value(data),
+            data={key: self._scrubbed(key, value) for key, value in data.items()},
         )
         line = json.dumps(event.to_json(), ensure_ascii=False, default=str) + "\n"
-        with readable_os_errors(self._path):
-            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
+        if kept:
+            with readable_os_errors(self.path):
+                append_line(self._descriptor, line.encode("utf-8", "backslashreplace"))
         for observer in list(self.observers):
             self._tell(observer, event)
+
+    def _scrubbed(self, key: str, value: Any) -> Any:
+        """What notebooks and people have said; states, ids and paths are mlkit's own."""
+        if key == "parameters":
+            return {name: self.scrubber.value(item, keys=True) for name, item in value.items()}
+        return self.scrubber.value(value) if key in _SAID else value
 
     def _tell(self, observer: Observer, event: Event) -> None:
         try:
             observer(event)
         except Exception as error:  # noqa: BLE001 - an observer never steers, so it cannot fail a run
             self.observers.remove(observer)
-            print(  # noqa: T201 - the only way left to say it
-                f"mlkit: an observer failed and is told no more: {error!r}", file=sys.stderr
-            )
+            with contextlib.suppress(OSError, ValueError):  # nor does a terminal that is gone
+                print(  # noqa: T201 - the only way left to say it
+                    f"mlkit: an observer failed and is told no more: {error!r}", file=sys.stderr
+                )
 
     def close(self) -> None:
         """Close the file."""

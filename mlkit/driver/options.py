@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlkit.core.intervals import Interval
 from mlkit.notebook.kernels import KernelKind
 
-__all__ = ["RunOptions"]
+__all__ = ["RunOptions", "available_cores"]
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +24,7 @@ class RunOptions:
     Parameters
     ----------
     workers : int
-        How many attempts run at once.
+        How many attempts run at once; by default as many as there are cores.
     until : str, optional
         Run this stage and what is upstream of it, nothing else.
     only : str, optional
@@ -41,7 +47,7 @@ class RunOptions:
         Where attempts run: `threads`, or `dask://HOST:PORT`.
     """
 
-    workers: int = 2
+    workers: int = field(default_factory=available_cores)
     until: str | None = None
     only: str | None = None
     force: bool | frozenset[str] = False

@@ -99,8 +99,9 @@ class Publisher:
                 return
             record = None
             if run.joins:
-                told = {"id": stage.id, "runs_dir": run.record.runs_dir, "record": stage.to_json()}
-                self._mirror.send_stage(stage.id, _bytes(run.scrubber.value(told)))
+                kept = run.scrubber.stage(stage).to_json()
+                told = {"id": stage.id, "runs_dir": run.record.runs_dir, "record": kept}
+                self._mirror.send_stage(stage.id, _bytes(told))
             elif time.monotonic() - self._written >= _RECORD_EVERY_S:
                 self._written, record = time.monotonic(), _document(run, run.snapshot())
             self._mirror.send((self.folder.stage(stage.id),), _artifacts([stage]), record)
@@ -133,7 +134,7 @@ def _artifacts(stages: Iterable[StageRecord]) -> frozenset[Path]:
 
 
 def _document(run: Run, record: RunRecord) -> bytes:
-    return _bytes(run.scrubber.value(record.to_full_json()))
+    return _bytes(run.scrubber.record(record).to_full_json())
 
 
 def _bytes(document: Any) -> bytes:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from mlkit.core.events import EventKind
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
+from mlkit.core.values import encode
 from mlkit.driver.context import Context
+from mlkit.driver.event_log import has_finished
 from mlkit.driver.interrupts import interruptible
-from mlkit.driver.joined import is_inferred, joined_status, with_uncalled
+from mlkit.driver.joined import is_inferred, joined_status, nothing_to_come, with_uncalled
 from mlkit.driver.loop import Loop
 from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 
-__all__ = ["point_latest", "settle", "write_uncalled"]
+__all__ = ["ending", "point_latest", "settle", "write_uncalled"]
 
 
 def settle(context: Context, *, is_new: bool) -> RunRecord:
@@ -56,7 +60,7 @@ def _begin(context: Context, *, is_new: bool) -> None:
         EventKind.RUN_STARTED if is_new else EventKind.RUN_RESUMED,
         pipeline=context.pipeline.name,
         file=str(context.pipeline.file),
-        parameters=dict(context.record.parameters),
+        parameters=encode(context.record.parameters),
         stages=list(context.state.own_records()),
         workers=context.options.workers,
         kernel=context.options.kernel,
@@ -84,46 +88,65 @@ def _finish(context: Context, status: RunStatus) -> RunRecord:
                 ended=context.clock.now(),
             )
             context.database.save_stage(run_id, ended, state.place(item.id))
-    record = _write_end(context, status)
-    counts: dict[str, int] = {}
-    for stage in record.stages.values():
-        counts[stage.status.value] = counts.get(stage.status.value, 0) + 1
-    context.journal.emit(
-        EventKind.RUN_FINISHED,
-        status=record.status.value,
-        seconds=round(record.seconds, 3),
-        counts=counts,
-    )
+    record = _write_end(context, status, told=False)
     if context.publisher is not None:
         context.publisher.finish(context, record)
         while context.joins and context.publisher.take_in(context):
-            record = _write_end(context, status)
+            record = _write_end(context, status, told=True)
             context.publisher.finish(context, record)
-    return record
+    return context.scrubber.record(record)
 
 
-def _write_end(context: Context, status: RunStatus) -> RunRecord:
-    """Write down that the run, or this part of it, has ended."""
+def _tell_end(context: Context, record: RunRecord, own: RunStatus) -> None:
+    """Tell the end: in the log once, by the process that ends the run; to observers in each."""
+    last = not context.joins or (
+        record.ended is not None and not has_finished(context.journal.path)
+    )
+    context.journal.emit(
+        EventKind.RUN_FINISHED, kept=last, **ending(record, record.status if last else own)
+    )
+
+
+def ending(record: RunRecord, status: RunStatus) -> dict[str, Any]:
+    """The fields of the event `run_finished`."""
+    counts: dict[str, int] = {}
+    for stage in record.stages.values():
+        counts[stage.status.value] = counts.get(stage.status.value, 0) + 1
+    return {"status": status.value, "seconds": round(record.seconds, 3), "counts": counts}
+
+
+def _write_end(context: Context, status: RunStatus, *, told: bool) -> RunRecord:
+    """Write down that the run, or this part of it, has ended; and tell it, unless it was told."""
     with _alone(context):
         record = context.snapshot(status, context.clock.now())
         if context.joins:
             record = _joined(context, record)
         else:
-            context.database.keep_stages(record.run_id, record.stages)
+            _drop_others(context, record)
         context.database.save_run(record)
         context.write_record(record)
         if record.complete and record.ok:
             point_latest(context.runs, context.database, record)
+        if not told:
+            _tell_end(context, record, status)
     return record
 
 
+def _drop_others(context: Context, record: RunRecord) -> None:
+    """Take away what a resumed run has of instances that are no longer in its list of values."""
+    for instance_id in context.database.keep_stages(record.run_id, record.stages):
+        folder = context.folder.stage(instance_id)
+        if folder.is_dir() and folder not in map(context.folder.stage, record.stages):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _joined(context: Context, record: RunRecord) -> RunRecord:
-    """The whole run as the database knows it, others' stages included; ended when all are."""
+    """The whole run as the database knows it, others' stages included; ended when all have."""
     whole = context.database.load_run(record.run_id)
     assert whole is not None
     stages = write_uncalled(context.pipeline, whole, context.database)
     status = joined_status(context.pipeline, stages)
-    ended = None if status is RunStatus.RUNNING else record.ended
+    ended = record.ended if nothing_to_come(context.pipeline, stages) else None
     return replace(record, stages=stages, status=status, ended=ended)
 
 
@@ -142,10 +165,13 @@ def write_uncalled(
 
 
 def point_latest(runs: RunsFolder, database: Database, record: RunRecord) -> None:
-    """Point `latest` at a run, unless it shows a newer one that has succeeded already."""
+    """Point `latest` at a run, unless it shows one that began later and has succeeded already.
+
+    Which began later is told by the database, where clocks do not matter.
+    """
     newest = runs.latest_id()
     shown = None if newest in (None, record.run_id) else database.load_run(str(newest))
-    if shown is None or not shown.ok or shown.started <= record.started:
+    if shown is None or not shown.ok or database.is_later(record.run_id, shown.run_id):
         runs.set_latest(record.run_id)
 
 

@@ -118,6 +118,7 @@ class _Run:
         self.options = options
         self.services = services
         self.runs = RunsFolder(runs_dir)
+        self.scrubber = Scrubber(configuration.secrets)
         self.store = ArtifactStore(self.runs.store)
         self.engine = engine_ids(self.services.environ) if self.joins else None
         if self.engine is not None and self.engine.notifies:
@@ -141,6 +142,7 @@ class _Run:
                     remedy="Try again when 'mlkit clean' has ended",
                 )
             with contextlib.closing(Database(self.runs.database)) as database:
+                database.scrubber = self.scrubber
                 self.sharing = connect(self.runs, database, self.options, self.services)
                 if self.sharing is not None:
                     self.store = take_in_others(
@@ -223,9 +225,8 @@ class _Run:
         folder: RunFolder,
         given: Mapping[str, StageRecord] | None = None,
     ) -> Context:
-        scrubber = Scrubber(self.configuration.secrets)
         clock, observers = self.services.clock, self.services.observers
-        journal = Journal(folder.path.name, folder.events, clock, scrubber, observers)
+        journal = Journal(folder.path.name, folder.events, clock, self.scrubber, observers)
         environment = kernel_environment(self.services.environ)
         return Context(
             pipeline=self.pipeline,
@@ -238,7 +239,7 @@ class _Run:
             planner=planner,
             journal=journal,
             clock=clock,
-            scrubber=scrubber,
+            scrubber=self.scrubber,
             state=self._state(selection, given, earlier),
             notifier=self.services.notifier,
             cancellation=self.services.cancellation,
@@ -293,7 +294,8 @@ class _Run:
             )
         complete = self.joins or selection.is_complete(self.pipeline)
         options = self.options.to_json()
-        options["only"] = None if self.joins else options["only"]
+        if self.joins:
+            options |= {"only": None, "joined": True}
         return RunRecord(
             run_id=folder.path.name,
             pipeline=self.pipeline.name,

@@ -9,6 +9,7 @@ import sysconfig
 from typing import Any
 
 from mlkit.inside import recorder
+from mlkit.inside.echo import echo_again, tell_once
 
 __all__ = ["begin", "end"]
 
@@ -27,6 +28,7 @@ def begin(notebook_folder: str, settings: str | None = None) -> None:
         sys.path.remove(notebook_folder)
     sys.path.insert(0, notebook_folder)
     recorder.import_project_modules_from_source()
+    tell_once()
     if settings is not None:
         recorder.start(settings, notebook_folder)
 
@@ -40,6 +42,7 @@ def end(path: str) -> None:
         The file to write: `{"modules": {NAME: FILE}, "imported": [NAME], "bases": [CLASS],
         "cpu_s": SECONDS, "peak_memory_bytes": BYTES}`.
     """
+    echo_again()
     found = {
         "modules": _project_modules(),
         "imported": sorted({name.partition(".")[0] for name in _names()}),

@@ -167,9 +167,10 @@ def _check_foreach(stage: Stage, section: Section, declared: Mapping[str, Declar
     seen: set[str] = set()
     for value in foreach.values or ():
         try:
-            fitted = canonical(fit(value, declared[foreach.parameter].spec))
+            own = fit(value, declared[foreach.parameter].spec)
         except ValueMismatchError as error:
             section.fail(f"'foreach': {error} (as {stage.notebook.name} declares)", line)
+        fitted = canonical(own + 0.0 if isinstance(own, float) else own)  # -0.0 equals 0.0
         if fitted in seen:
             section.fail(f"'foreach': the value {value!r} stands twice", line)
         seen.add(fitted)

@@ -1,27 +1,37 @@
-"""Fill `${NAME}` from the environment, and keep what must not be shown."""
+"""Fill `${NAME}` from the environment, and keep what must not be shown.
+
+A variable is plain, and appears in records like any other value, unless it reaches a place that is
+secret (a parameter annotated `mlkit.Secret`, an address of `notify`) or its name says so.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from mlkit.core.pipeline import ExternalFile, Stage
 from mlkit.core.policies import Notify
+from mlkit.core.scrubbing import SHORTEST_SECRET
 from mlkit.errors import ConfigurationError
 
-__all__ = ["SHORTEST_SECRET", "Environment"]
+__all__ = ["VARIABLE", "Environment", "names_a_secret"]
 
-SHORTEST_SECRET = 6
-"""A shorter secret would hide half of every text that is scrubbed for it."""
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTIALS"})
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether the name of an environment variable says that its value is secret."""
+    upper = name.upper()
+    return upper.endswith("API_KEY") or not _SECRET_WORDS.isdisjoint(upper.split("_"))
 
 
 class Environment:
-    """The environment's variables, and the secrets taken from them.
+    """The environment's variables, where each was used, and the secrets taken from them.
 
     Parameters
     ----------
@@ -32,25 +42,85 @@ class Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
         self.secrets: set[str] = set()
+        self._plain: dict[str, str] = {}
+        self._secret: dict[str, str] = {}
 
     def keep_secret(self, value: str, what: str) -> None:
         """Remember a value that must appear nowhere; refuse one too short to be scrubbed."""
-        if len(value) < SHORTEST_SECRET:
+        length = len(value.strip())
+        if length < SHORTEST_SECRET:
             raise ConfigurationError(
-                f"{what}: a secret of {len(value)} characters is too short to be hidden",
+                f"{what}: a secret of {length} characters is too short to be hidden",
                 remedy=f"Use one of at least {SHORTEST_SECRET} characters",
             )
         self.secrets.add(value)
 
-    def fill(self, value: Any, origin: str) -> Any:
-        """Replace every `${NAME}` in a value by its variable."""
-        if isinstance(value, str):
-            return _VARIABLE.sub(lambda match: self._variable(match[1], origin), value)
-        if isinstance(value, Mapping):
-            return {key: self.fill(item, origin) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.fill(item, origin) for item in value]
-        return value
+    def plain(self, value: Any, origin: str, what: str, remedy: str) -> Any:
+        """Replace every `${NAME}` in a value that records show.
+
+        Parameters
+        ----------
+        value : object
+            A text, or a list or mapping of such.
+        origin : str
+            Where it was written.
+        what : str
+            The place, as people call it: `parameter 'url'`, `the path of input 'raw'`.
+        remedy : str
+            What to do where a variable's name says that it is a secret.
+
+        Raises
+        ------
+        ConfigurationError
+            If a variable is not set, or is a secret.
+        """
+
+        def find(name: str) -> str:
+            if names_a_secret(name):
+                raise ConfigurationError(
+                    f"{origin}: the environment variable {name} is a secret by its name, and "
+                    f"{what} appears in records",
+                    remedy=remedy,
+                )
+            self._plain.setdefault(name, f"{what}, {origin}")
+            return self._variable(name, origin)
+
+        return _filled(value, find)
+
+    def secret(self, value: Any, origin: str, what: str) -> Any:
+        """Replace every `${NAME}` in a value that must appear nowhere; see `plain`."""
+
+        def find(name: str) -> str:
+            self._secret.setdefault(name, f"{what}, {origin}")
+            text = self._variable(name, origin)
+            self.keep_secret(text, f"{origin}: environment variable {name}")
+            return text
+
+        return _filled(value, find)
+
+    def settled(self, value: Any) -> Any:
+        """Replace `${NAME}` as `plain` does, where every variable is set; else leave the value."""
+        missing = False
+
+        def find(name: str) -> str:
+            nonlocal missing
+            missing = missing or name not in self.variables or names_a_secret(name)
+            return self.variables.get(name, "")
+
+        filled = _filled(value, find)
+        return value if missing else filled
+
+    def check(self) -> None:
+        """Refuse a variable that stands in a plain and in a secret place.
+
+        It would be told in the one and hidden in the other.
+        """
+        for name in sorted(self._plain.keys() & self._secret.keys()):
+            raise ConfigurationError(
+                f"the environment variable {name} stands in a secret place "
+                f"({self._secret[name]}) and in one that records show ({self._plain[name]})",
+                remedy="Give each a variable of its own",
+            )
 
     def _variable(self, name: str, origin: str) -> str:
         value = self.variables.get(name)
@@ -59,13 +129,14 @@ class Environment:
                 f"{origin}: the environment variable {name} is not set",
                 remedy=f"Set it: export {name}=…",
             )
-        self.keep_secret(value, f"{origin}: environment variable {name}")
         return value
 
     def files(self, stage: Stage, folder: PurePath, origin: str) -> dict[str, PurePath]:
         """Fill in the paths of the files that a stage reads from outside, by `STAGE.INPUT`."""
+        remedy = "Take a variable with another name; a secret has no place in a path"
         return {
-            f"{stage.name}.{name}": Path(folder) / self.fill(str(source.path), origin)
+            f"{stage.name}.{name}": Path(folder)
+            / self.plain(str(source.path), origin, f"the path of input '{name}'", remedy)
             for name, source in stage.inputs.items()
             if isinstance(source, ExternalFile)
         }
@@ -74,6 +145,16 @@ class Environment:
         """Fill in the addresses of notifications."""
         return replace(
             notify,
-            on_failure=tuple(self.fill(list(notify.on_failure), origin)),
-            on_success=tuple(self.fill(list(notify.on_success), origin)),
+            on_failure=tuple(self.secret(list(notify.on_failure), origin, "notify")),
+            on_success=tuple(self.secret(list(notify.on_success), origin, "notify")),
         )
+
+
+def _filled(value: Any, find: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return VARIABLE.sub(lambda match: find(match[1]), value)
+    if isinstance(value, Mapping):
+        return {key: _filled(item, find) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, find) for item in value]
+    return value

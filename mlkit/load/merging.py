@@ -13,7 +13,7 @@ from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, fit
 from mlkit.core.values import encode
 from mlkit.errors import ConfigurationError
 from mlkit.load.contract import holds_variable
-from mlkit.load.environment import Environment
+from mlkit.load.environment import VARIABLE, Environment
 from mlkit.load.section import did_you_mean
 
 __all__ = ["Given", "Merger", "is_secret", "known_names"]
@@ -122,6 +122,8 @@ class Merger:
             place = f"pipeline.yaml:{stage.line}, stage '{stage.name}'"
             files.update(self.environment.files(stage, self.pipeline.folder, place))
             notify[stage.name] = self.environment.notify(stage.notify, place)
+        self.environment.check()
+        settled = self.environment.settled
         secrets = sorted(self.environment.secrets, key=lambda text: (-len(text), text))
         return Configuration(
             pipeline=own,
@@ -129,7 +131,10 @@ class Merger:
             files=files,
             notify=notify,
             secrets=tuple(secrets),
-            overrides=self.overrides,
+            overrides={
+                name: encode(value if is_secret(self.pipeline, name) else settled(value))
+                for name, value in self.overrides.items()
+            },
         )
 
     def _give(self, given: Given) -> None:
@@ -141,8 +146,9 @@ class Merger:
             self._spread(given)
             for key in [key for key in self.overrides if key.endswith(f".{name}")]:
                 del self.overrides[key]
-        if not is_secret(self.pipeline, given.name):
-            self.overrides[given.name] = encode(given.value)
+        names_it_only = isinstance(given.value, str) and VARIABLE.fullmatch(given.value)
+        if names_it_only or not is_secret(self.pipeline, given.name):
+            self.overrides[given.name] = given.value
 
     def _check_known(self, given: Given) -> None:
         if given.name in self.known:
@@ -190,14 +196,11 @@ class Merger:
         given = layers[-1]
         if spec.is_secret or is_secret(self.pipeline, given.name):
             return self._bind_secret(stage, name, given, spec)
-        value = self._fill(given.value, given.origin)
-        fitted = self._fit(stage, name, given, value)
-        if value is not given.value:
-            return Bound(value=fitted, origin=given.origin, secret=True, shown=given.value)
-        return Bound(value=fitted, origin=given.origin)
+        value = self._plain(given, name)
+        return Bound(value=self._fit(stage, name, given, value), origin=given.origin)
 
     def _bind_secret(self, stage: Stage, name: str, given: Given, spec: TypeSpec) -> Bound:
-        value = self._fill(given.value if given.raw is None else given.raw, given.origin)
+        value = self._secret(given, name)
         if value is not None and not isinstance(value, str):
             raise ConfigurationError(
                 f"parameter '{name}' of stage '{stage.name}' is a secret: its value must be a "
@@ -218,30 +221,34 @@ class Merger:
     def _bind_own(self, given: Given) -> Bound:
         """What the record says of a pipeline parameter."""
         if is_secret(self.pipeline, given.name):
-            value = given.value if given.raw is None else given.raw
-            return Bound(value=self._fill(value, given.origin), origin=given.origin, secret=True)
-        value = self._fill(given.value, given.origin)
-        if value is not given.value:
-            return Bound(value=value, origin=given.origin, secret=True, shown=given.value)
-        return Bound(value=value, origin=given.origin)
+            value = self._secret(given, given.name)
+            return Bound(value=value, origin=given.origin, secret=True)
+        return Bound(value=self._plain(given, given.name), origin=given.origin)
 
     def _fit(self, stage: Stage, name: str, given: Given, value: Any) -> Any:
         spec = stage.configurable[name].spec
         try:
             return fit(as_declared(value, spec) if name == LOGICAL_DATE else value, spec)
         except ValueMismatchError as error:
-            fact = str(error) if value is given.value else "its value does not fit"
             as_text = given.raw is not None and accepts(spec, given.raw)
             raise ConfigurationError(
-                f"parameter '{name}' of stage '{stage.name}': {fact} ({given.origin}); "
+                f"parameter '{name}' of stage '{stage.name}': {error} ({given.origin}); "
                 f"{stage.notebook.name} declares {spec}",
                 remedy=f"Put quotes inside: '\"{given.raw}\"'"
                 if as_text
                 else "Give a value of that type",
             ) from None
 
-    def _fill(self, value: Any, origin: str) -> Any:
-        return self.environment.fill(value, origin) if holds_variable(value) else value
+    def _plain(self, given: Given, name: str) -> Any:
+        """A value that records show, its environment variables filled in."""
+        remedy = f"Declare it '{name}: mlkit.Secret', or take a variable with another name"
+        what = f"parameter '{name}'"
+        return self.environment.plain(given.value, given.origin, what, remedy)
+
+    def _secret(self, given: Given, name: str) -> Any:
+        """A value that appears nowhere, its environment variables filled in."""
+        value = given.value if given.raw is None else given.raw
+        return self.environment.secret(value, given.origin, f"parameter '{name}'")
 
 
 def _refuse_mapped(given: Given, stage: Stage, name: str) -> None:

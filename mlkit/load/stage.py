@@ -40,6 +40,8 @@ STAGE_KEYS = (
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LONGEST_NAME_BYTES = 200
 _RESERVED = frozenset({"notebook.ipynb", "attempts"})
+_ASIDE = re.compile(r"\..*\.part", re.DOTALL)
+"""What a file is called while it is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +148,15 @@ def _outputs(section: Section) -> dict[str, str]:
                 f"output '{name}' leaves the stage's folder: '{file}'",
                 entry.line,
                 "Name a file inside the stage's own folder",
+            )
+        own = path.parts and (
+            path.parts[0].startswith(".work-") or any(map(_ASIDE.fullmatch, path.parts))
+        )
+        if own:
+            section.fail(
+                f"output '{name}' would lie where mlkit works itself: '{file}'",
+                entry.line,
+                "Choose a name that begins neither with '.work-' nor with '.' and ends in '.part'",
             )
         too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in path.parts)
         if not path.parts or path.parts[0] in _RESERVED or too_long:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
+from queue import Empty
 from typing import Any
 
 from jupyter_client.client import KernelClient
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError
+from nbclient.util import ensure_async
 
 from mlkit.notebook import failures
 from mlkit.notebook.log import AttemptLog
@@ -16,6 +20,12 @@ from mlkit.notebook.streams import merge_streams
 __all__ = ["CellClient", "ask"]
 
 QUESTION_TIMEOUT_S = 30.0
+
+SKIPPED = "StageSkipped"
+"""What `mlkit.skip` raises; it ends the stage wherever it is raised."""
+
+TOLERATING_TAG = "raises-exception"
+"""A cell with this tag may show errors, as nbclient and Papermill have it."""
 
 
 class CellClient(NotebookClient):
@@ -38,6 +48,7 @@ class CellClient(NotebookClient):
         self.attempt_log = log
         self.failure: dict[str, Any] = {}
         self.wants_exit = False
+        self._shown_in_widgets: list[dict[str, Any]] = []
         self.on_cell_executed = self._look_at_reply
 
     def connect(self) -> Any:
@@ -65,10 +76,42 @@ class CellClient(NotebookClient):
     async def _check_raise_for_error(
         self, cell: Any, cell_index: int, exec_reply: dict[str, Any] | None
     ) -> None:
-        """Settle what the cell printed, then raise if it failed; nbclient calls this at its end."""
+        """Settle what the cell printed, then raise if it failed; nbclient calls this at its end.
+
+        A kernel replies "ok" also where a script of `%run`, a cell of `%%capture`, a nested
+        `run_cell` or a hook after the cell has raised; what the cell shows tells.
+        """
         if cell.outputs:
             cell.outputs = merge_streams(cell.outputs)
-        await super()._check_raise_for_error(cell, cell_index, exec_reply)
+        shown = [dict(item) for item in cell.outputs if item["output_type"] == "error"]
+        shown += self._shown_in_widgets
+        self._shown_in_widgets = []
+        skipped = next((item for item in shown if item.get("ename") == SKIPPED), None)
+        if skipped is None:
+            await super()._check_raise_for_error(cell, cell_index, exec_reply)
+        tolerated = TOLERATING_TAG in cell.metadata.get("tags", ())
+        if skipped is not None or (shown and not tolerated):
+            # the last one: it is the one whose class the kernel can still tell
+            self.failure = skipped or shown[-1]
+            raise CellExecutionError.from_cell_and_msg(cell, self.failure)
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+        """As nbclient does it; what an earlier cell's processes print late goes into the log."""
+        assert self.kc is not None
+        while True:
+            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            if message["parent_header"].get("msg_id") == parent_msg_id:
+                try:
+                    self.process_message(message, cell, cell_index)
+                except CellExecutionComplete:
+                    return
+            else:
+                self.log_late(message)
+
+    def log_late(self, message: Mapping[str, Any]) -> None:
+        """Write text that belongs to no cell under way into the log."""
+        if message["msg_type"] == "stream":
+            self.attempt_log.write(message["content"]["text"])
 
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
         """Keep an output, and write what is text into the log."""
@@ -78,14 +121,23 @@ class CellClient(NotebookClient):
         elif msg["msg_type"] == "error":
             text = "\n".join(content.get("traceback", ()))
             self.attempt_log.write(f"\n{failures.plain_text(text)}\n")
+            if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+                self._shown_in_widgets.append(dict(content))
         return super().output(outs, msg, display_id, cell_index)
 
 
-async def ask(kernel: KernelClient, code: str) -> None:
-    """Execute a line that leaves no trace in the notebook."""
+async def ask(client: CellClient, kernel: KernelClient, code: str) -> None:
+    """Execute a line that leaves no trace in the notebook; what is printed late is logged."""
     sent = kernel.execute(code, silent=True, store_history=False, stop_on_error=False)
     deadline = asyncio.get_running_loop().time() + QUESTION_TIMEOUT_S
     while (left := deadline - asyncio.get_running_loop().time()) > 0:
         reply = await kernel.shell_channel.get_msg(timeout=left)
         if reply["parent_header"].get("msg_id") == sent:
-            return
+            break
+    with contextlib.suppress(Empty):  # the answer is there; what else is printed comes or does not
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            message = await kernel.iopub_channel.get_msg(timeout=left)
+            if message["parent_header"].get("msg_id") != sent:
+                client.log_late(message)
+            elif message["content"].get("execution_state") == "idle":
+                return

@@ -25,7 +25,7 @@ from mlkit.notebook.execution import (
     ExecutionResult,
     OnCell,
 )
-from mlkit.notebook.injection import INJECTED_TAG, injection_source
+from mlkit.notebook.injection import INJECTED_TAG, injection_source, is_injected
 from mlkit.notebook.kernels import Kernels
 from mlkit.notebook.log import AttemptLog
 
@@ -175,11 +175,7 @@ def _take_over(raw: IO[bytes], log: AttemptLog) -> None:
 def _prepared(request: ExecutionRequest) -> dict[str, Any]:
     """The notebook with its injected cell, without outputs of earlier executions."""
     document = copy.deepcopy(dict(request.document))
-    cells = [
-        cell
-        for cell in document["cells"]
-        if INJECTED_TAG not in cell.get("metadata", {}).get("tags", [])
-    ]
+    cells = [cell for cell in document["cells"] if not is_injected(cell)]
     for cell in cells:
         cell.setdefault("metadata", {})
         cell["source"] = "".join(cell.get("source", ""))

@@ -21,7 +21,9 @@ def plain_text(text: str) -> str:
     return _ANSI.sub("", text)
 
 
-def notebook_error(output: Mapping[str, Any], bases: Iterable[str], cell: int) -> ErrorRecord:
+def notebook_error(
+    output: Mapping[str, Any], bases: Iterable[str], cell: int | None
+) -> ErrorRecord:
     """Record the exception that a cell raised.
 
     Parameters
@@ -30,8 +32,8 @@ def notebook_error(output: Mapping[str, Any], bases: Iterable[str], cell: int) -
         The cell's error output: ename, evalue, traceback.
     bases : iterable of str
         The class and its bases as the kernel told them; may be empty.
-    cell : int
-        The cell's index in the executed notebook.
+    cell : int, optional
+        The cell's index in the source notebook; None for the injected one.
     """
     name = str(output.get("ename", "Exception"))
     known = tuple(bases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -13,7 +13,14 @@ from typing import Any
 from mlkit.core.pipeline import Declaration
 from mlkit.core.types import ANY, TypeSpec
 
-__all__ = ["INJECTED_TAG", "Assignment", "injection_source", "python_literal"]
+__all__ = [
+    "INJECTED_TAG",
+    "Assignment",
+    "injection_source",
+    "is_injected",
+    "python_literal",
+    "source_place",
+]
 
 INJECTED_TAG = "injected-parameters"
 _INJECTED = '__import__("mlkit.inside.injected", fromlist=["injected"]).injected'
@@ -45,6 +52,34 @@ class Assignment:
         """The value as the kernel's environment carries it."""
         value = self.value.isoformat() if isinstance(self.value, dt.date) else self.value
         return json.dumps(value, default=str)
+
+
+def is_injected(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell was injected by mlkit or Papermill."""
+    return INJECTED_TAG in cell.get("metadata", {}).get("tags", ())
+
+
+def source_place(
+    source: Sequence[Mapping[str, Any]], executed: Sequence[Mapping[str, Any]], index: int
+) -> int | None:
+    """Find the cell of the source notebook that a cell of the executed one was made from.
+
+    Parameters
+    ----------
+    source, executed : sequence of mapping
+        The cells of both notebooks.
+    index : int
+        The place in the executed one, from 0.
+
+    Returns
+    -------
+    int or None
+        The place in the source, from 0; None for a cell that was injected.
+    """
+    if is_injected(executed[index]):
+        return None
+    own = [place for place, cell in enumerate(source) if not is_injected(cell)]
+    return own[sum(not is_injected(cell) for cell in executed[:index])]
 
 
 def injection_source(assignments: tuple[Assignment, ...], title: str) -> str:

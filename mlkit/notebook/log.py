@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TextIO
 
@@ -15,7 +16,8 @@ class AttemptLog:
     """Writes what a notebook prints, as it prints it.
 
     A line that rewrites itself (a progress bar) is kept as its last state. A secret that runs over
-    several lines holds everything back until the log is closed.
+    several lines holds everything back until the log is closed; if there is any secret, lines that
+    look like base64 wait for the line that ends it.
 
     Parameters
     ----------
@@ -39,7 +41,11 @@ class AttemptLog:
         shown = rest.rstrip("\r")
         self._pending = shown.rpartition("\r")[2] + ("\r" if shown != rest else "")
         if newline:
-            self._put(whole + newline)
+            text = whole + newline
+            end = _end_of_whole(text) if self._scrubber else len(text)
+            self._pending = text[end:] + self._pending
+            if end:
+                self._put(text[:end])
 
     def close(self) -> None:
         """Write what is left and close the file."""
@@ -52,3 +58,23 @@ class AttemptLog:
         shown = as_shown(self._scrubber.text(text))
         self._file.write(self._scrubber.text(shown))
         self._file.flush()
+
+
+_ENCODED = re.compile("[A-Za-z0-9+/=_-]{16,}")
+_MOST_HELD = 200
+
+
+def _end_of_whole(text: str) -> int:
+    """Where lines at the end begin that may be base64 which goes on in the next line.
+
+    A secret in it is found in the whole only. More lines than a secret can fill are not held back.
+    """
+    end = len(text)
+    for _ in range(_MOST_HELD):
+        start = text.rfind("\n", 0, max(0, end - 1)) + 1
+        if not _ENCODED.fullmatch(text[start:end].rstrip("\r\n")):
+            return end
+        end = start
+        if end == 0:
+            return 0
+    return len(text)

@@ -15,8 +15,9 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.notebook import failures
-from mlkit.notebook.cell_client import CellClient, ask
+from mlkit.notebook.cell_client import SKIPPED, CellClient, ask
 from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
+from mlkit.notebook.injection import source_place
 from mlkit.notebook.kernels import (
     KernelRequest,
     Kernels,
@@ -131,6 +132,13 @@ class Session:
             records.append(["fault", "begin", "nothing was recorded"])
         return tuple(records)
 
+    @property
+    def place(self) -> int | None:
+        """The index of the present cell in the source notebook; None for the injected one."""
+        if self.cell is None:
+            return None
+        return source_place(self.request.document["cells"], self.nb.cells, self.cell)
+
     async def _supervise(self) -> None:
         """Run the cells against the deadline and the cancellation."""
         loop = asyncio.get_running_loop()
@@ -199,7 +207,7 @@ class Session:
             return
         if self.stopped == "timeout":
             timeout_s = self.request.timeout_s or 0.0
-            self._fail(failures.stage_timeout(timeout_s, self.cell))
+            self._fail(failures.stage_timeout(timeout_s, self.place))
             return
         try:
             await work
@@ -207,7 +215,7 @@ class Session:
             status = None
             with contextlib.suppress(asyncio.TimeoutError):
                 status = await asyncio.wait_for(wait_dead(self.lease.manager), timeout=GRACE_S)
-            self._fail(failures.dead_kernel(status, self.cell))
+            self._fail(failures.dead_kernel(status, self.place))
         except RuntimeError as error:
             self._fail(
                 ErrorRecord(
@@ -251,27 +259,27 @@ class Session:
             try:
                 await client.async_execute_cell(self.nb.cells[index], index)
             except CellExecutionError:
-                await self._failed(client, kernel, index)
+                await self._failed(client, kernel)
                 return
             if client.wants_exit:
-                self._fail(failures.system_exit(index))
+                self._fail(failures.system_exit(self.place))
                 return
             self._mark("completed")
-        await self._learn(kernel)
+        await self._learn(client, kernel)
         client.set_widgets_metadata()
         if self.stopped is None:
             self.status = Status.SUCCEEDED
 
-    async def _failed(self, client: CellClient, kernel: KernelClient, index: int) -> None:
+    async def _failed(self, client: CellClient, kernel: KernelClient) -> None:
         """Record the error of a cell; `mlkit.skip` is none."""
-        await self._learn(kernel)
+        await self._learn(client, kernel)
         output = client.failure
-        if output.get("ename") == "StageSkipped":
+        if output.get("ename") == SKIPPED:
             self.status = Status.SKIPPED
             self.reason = str(output.get("evalue", ""))
             self._mark("skipped")
             return
-        self._fail(failures.notebook_error(output, self.facts.get("bases", ()), index))
+        self._fail(failures.notebook_error(output, self.facts.get("bases", ()), self.place))
 
     def _fail(self, error: ErrorRecord) -> None:
         self.status = Status.FAILED
@@ -283,10 +291,10 @@ class Session:
         if self.cell is not None:
             self.nb.cells[self.cell].metadata["mlkit"] = {"status": state}
 
-    async def _learn(self, kernel: KernelClient) -> None:
+    async def _learn(self, client: CellClient, kernel: KernelClient) -> None:
         """Ask the kernel what was imported and raised."""
         path = self.request.facts
-        await ask(kernel, f"{_ATTEMPT}.end({str(path)!r})")
+        await ask(client, kernel, f"{_ATTEMPT}.end({str(path)!r})")
         if path.is_file():
             self.facts = json.loads(path.read_text(encoding="utf-8"))
             path.unlink()
@@ -298,7 +306,7 @@ class Session:
 
     def save(self) -> None:
         """Write the notebook as it stands, in one piece: aside, then renamed."""
-        write_notebook(self.request.scrubber.value(self.nb), self.request.notebook)
+        write_notebook(self.request.scrubber.notebook(self.nb), self.request.notebook)
 
 
 def write_notebook(document: Mapping[str, Any], path: Path) -> None:

@@ -12,26 +12,29 @@ __all__ = ["as_shown", "merge_streams"]
 
 
 def merge_streams(outputs: list[Any]) -> list[Any]:
-    """Give a cell's outputs with one stream for each name, where its first piece stood.
+    """Put pieces of one stream together that follow each other; everything keeps its order.
 
     Parameters
     ----------
     outputs : list of NotebookNode
         As they arrived.
     """
-    pieces: dict[str, list[str]] = {}
-    merged = []
+    merged: list[Any] = []
+    pieces: list[str] = []
+
+    def end() -> None:
+        if pieces:
+            merged[-1]["text"] = as_shown("".join(pieces))
+            pieces.clear()
+
     for output in outputs:
-        if output["output_type"] != "stream":
+        is_stream = output["output_type"] == "stream"
+        if not (is_stream and pieces and merged[-1]["name"] == output["name"]):
+            end()
             merged.append(output)
-            continue
-        name = output["name"]
-        if name not in pieces:
-            merged.append(output)
-        pieces.setdefault(name, []).append(output["text"])
-    for output in merged:
-        if output["output_type"] == "stream":
-            output["text"] = as_shown("".join(pieces[output["name"]]))
+        if is_stream:
+            pieces.append(output["text"])
+    end()
     return merged
 
 

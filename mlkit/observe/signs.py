@@ -49,4 +49,5 @@ RUN_SIGNS: Mapping[RunStatus, Sign] = {
     RunStatus.SUCCEEDED: SIGNS[Status.SUCCEEDED],
     RunStatus.FAILED: SIGNS[Status.FAILED],
     RunStatus.CANCELLED: SIGNS[Status.CANCELLED],
+    RunStatus.KILLED: Sign(glyph="■", word="killed", style="bold magenta"),
 }

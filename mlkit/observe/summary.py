@@ -98,8 +98,10 @@ def judge_run(record: RunRecord, folder: Path) -> Verdict:
         )
     if record.status is RunStatus.CANCELLED:
         sentence = f"{name} was cancelled after {took}: {_counts(record)}."
+    elif record.status is RunStatus.KILLED:
+        sentence = f"{name} was killed: its process is gone, and {_counts(record)}."
     else:
-        sentence = f"{name} is not finished: it is still running, or it was killed."
+        sentence = f"{name} is not finished: {_counts(record)}."
     return Verdict(sentence=sentence, brief=sentence, steps=(resume,))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mlkit.core.pipeline import Instance, Node, Stage
 from mlkit.core.types import ValueMismatchError, fit, is_scalar
@@ -52,6 +53,17 @@ def instances_of(stage: Stage, find: Callable[[Node, str], Path | None]) -> list
         raise MappingError(f"{foreach.source} holds a value twice")
     spec = stage.declared[foreach.parameter].spec
     try:
-        return [Instance(stage=stage, value=fit(value, spec)) for value in values]
+        fitted = [fit(value, spec) for value in values]
     except ValueMismatchError as error:
         raise MappingError(f"{foreach.source}: {error}") from None
+    seen: dict[str, Any] = {}
+    for given, value in zip(values, fitted, strict=True):
+        # 0.0 and -0.0 are equal, too
+        key = label(value + 0.0 if isinstance(value, float) else value)
+        if key in seen:
+            raise MappingError(
+                f"{foreach.source} holds {seen[key]!r} and {given!r}, which are one value for "
+                f"'{foreach.parameter}: {spec}'"
+            )
+        seen[key] = given
+    return [Instance(stage=stage, value=value) for value in fitted]

@@ -8,12 +8,10 @@ from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
 from typing import Any
 
-from mlkit.reports.notebook_view import cell_tags, own_cells
+from mlkit.reports.notebook_view import numbered, own_cells
 from mlkit.reports.output_view import joined
 
 __all__ = ["CellDifference", "CodeCell", "code_cells", "diff_cells"]
-
-_INJECTED = "injected-parameters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +42,9 @@ class CellDifference:
 def code_cells(notebook: Mapping[str, Any]) -> tuple[CodeCell, ...]:
     """Give the code cells that the author wrote, without those that Papermill added."""
     found = []
-    for number, cell in enumerate(own_cells(notebook), start=1):
+    for cell, number in numbered(own_cells(notebook)):
         source = joined(cell.get("source")).strip()
-        if cell.get("cell_type") == "code" and source and _INJECTED not in cell_tags(cell):
+        if cell.get("cell_type") == "code" and source and number is not None:
             found.append(CodeCell(number=number, source=source))
     return tuple(found)
 

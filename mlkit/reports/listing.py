@@ -9,7 +9,7 @@ from pathlib import Path
 from mlkit.core.durations import format_duration
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import Status
-from mlkit.core.values import canonical
+from mlkit.core.values import shown
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.observe.summary import judge_run
 from mlkit.reports.report_parts import format_size
@@ -78,7 +78,7 @@ def show_text(record: RunRecord, *, folder: Path) -> str:
     if record.engine:
         parts.append(f"engine: {record.engine['name']}, its run {record.engine['run_id'] or '?'}")
     if record.parameters:
-        values = [(name, canonical(value)) for name, value in record.parameters.items()]
+        values = [(name, shown(value)) for name, value in record.parameters.items()]
         parts.append(f"\nParameters\n{columns(values, indent='  ')}")
     heading = ("STAGE", "STATE", "ATTEMPTS", "TOOK", "CPU", "MEMORY", "TASK", "WHY")
     rows = list(map(_stage_row, record.stages.values()))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from mlkit.notebook.injection import INJECTED_TAG
 from mlkit.reports.output_view import Budget, OutputView, cut, joined, view_outputs
 from mlkit.reports.sanitise import markdown_to_html, picture_uri
 
@@ -17,6 +18,7 @@ __all__ = [
     "NotebookView",
     "cell_tags",
     "highlight",
+    "numbered",
     "own_cells",
     "read_notebook",
     "view_notebook",
@@ -34,8 +36,9 @@ class CellView:
 
     Parameters
     ----------
-    number : int
-        Its place in the notebook, from 1, cells of every kind counted, Papermill's markers not.
+    number : int, optional
+        Its place in the stage's own notebook, from 1, cells of every kind counted; the injected one
+        has none.
     kind : str
         `markdown` or `code`.
     html : str
@@ -48,7 +51,7 @@ class CellView:
         Whether it raised.
     """
 
-    number: int
+    number: int | None
     kind: str
     html: str
     outputs: tuple[OutputView, ...] = ()
@@ -86,6 +89,17 @@ def own_cells(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def numbered(
+    cells: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping[str, Any], int | None]]:
+    """Give each cell its number in the stage's own notebook, from 1; the injected one has none."""
+    number = 0
+    for cell in cells:
+        injected = INJECTED_TAG in cell_tags(cell)
+        number += not injected
+        yield cell, None if injected else number
+
+
 def cell_tags(cell: Mapping[str, Any]) -> tuple[str, ...]:
     """Give a cell's tags; odd metadata has none."""
     metadata = cell.get("metadata")
@@ -121,7 +135,7 @@ def view_notebook(content: Mapping[str, Any], name: str, budget: Budget) -> Note
     cells = own_cells(content)
     views = [
         view
-        for number, cell in enumerate(cells[:_MOST_CELLS], start=1)
+        for cell, number in numbered(cells[:_MOST_CELLS])
         if (view := _cell(cell, number, name, budget)) is not None
     ]
     left_out = len(cells) - _MOST_CELLS
@@ -129,7 +143,9 @@ def view_notebook(content: Mapping[str, Any], name: str, budget: Budget) -> Note
     return NotebookView(cells=tuple(views), note=note)
 
 
-def _cell(cell: Mapping[str, Any], number: int, name: str, budget: Budget) -> CellView | None:
+def _cell(
+    cell: Mapping[str, Any], number: int | None, name: str, budget: Budget
+) -> CellView | None:
     source = joined(cell.get("source"))
     if cell.get("cell_type") == "markdown":
         html = markdown_to_html(source, _attachments(cell))
@@ -140,7 +156,8 @@ def _cell(cell: Mapping[str, Any], number: int, name: str, budget: Budget) -> Ce
     raw = cell.get("outputs")
     outputs = [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []
     failed = any(item.get("output_type") == "error" for item in outputs)
-    where = f"Plot in cell {number} of {name}"
+    place = "the injected cell" if number is None else f"cell {number}"
+    where = f"Plot in {place} of {name}"
     return CellView(
         number=number,
         kind="code",
@@ -152,14 +169,14 @@ def _cell(cell: Mapping[str, Any], number: int, name: str, budget: Budget) -> Ce
 
 
 def _label(
-    cell: Mapping[str, Any], number: int, outputs: list[dict[str, Any]], *, failed: bool
+    cell: Mapping[str, Any], number: int | None, outputs: list[dict[str, Any]], *, failed: bool
 ) -> str:
     tags = cell_tags(cell)
     what = "Parameters" if "parameters" in tags else "Code"
-    what = "Injected parameters" if "injected-parameters" in tags else what
+    what = "Injected parameters" if number is None else f"{what}, cell {number}"
     ran = cell.get("execution_count") is not None or outputs
     end = ", raised an error" if failed else "" if ran else ", did not run"
-    return f"{what}, cell {number}{end}"
+    return f"{what}{end}"
 
 
 def _attachments(cell: Mapping[str, Any]) -> dict[str, str]:

@@ -6,16 +6,18 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.record import ArtifactRecord, AttemptRecord, ErrorRecord, RunRecord, StageRecord
 from mlkit.core.states import Status
-from mlkit.core.values import canonical, safe_name
+from mlkit.core.values import safe_name, shown
 from mlkit.observe.signs import SIGNS, Sign
 from mlkit.reports.ansi import ansi_to_html
 from mlkit.reports.notebook_view import (
     NotebookView,
     highlight,
+    numbered,
     own_cells,
     read_notebook,
     view_notebook,
@@ -117,7 +119,7 @@ def stage_folder(record: RunRecord, stage_id: str) -> Path:
 
 
 def _value(value: object) -> str:
-    return value if isinstance(value, str) else canonical(value)
+    return value if isinstance(value, str) else shown(value)
 
 
 def parameter_rows(record: RunRecord) -> tuple[tuple[str, str, str], ...]:
@@ -203,7 +205,7 @@ def view_failure(record: RunRecord, item: StageRecord, command: str = "") -> Fai
     return FailureView(
         error=error.type,
         message=cut(error.message)[0],
-        cell=_cell_source(record, item, error.cell),
+        cell=_failed_cell(record, item, error.cell),
         cell_number=None if error.cell is None else error.cell + 1,
         traceback=ansi_to_html(cut(error.traceback)[0]),
         log=ansi_to_html(tail_of(log_file)),
@@ -212,12 +214,20 @@ def view_failure(record: RunRecord, item: StageRecord, command: str = "") -> Fai
     )
 
 
-def _cell_source(record: RunRecord, item: StageRecord, cell: int | None) -> str:
+def _failed_cell(record: RunRecord, item: StageRecord, place: int | None) -> str:
+    """The cell that raised, as the executed notebook shows it."""
     content = read_notebook(_attempt_folder(record, item) / "notebook.ipynb")
-    cells = own_cells(content) if content is not None else []
-    if cell is None or not 0 <= cell < len(cells):
-        return ""
-    return highlight(joined(cells[cell].get("source")).strip("\n"))
+    cells = list(numbered(own_cells(content))) if content is not None else []
+    marked = [cell for cell, _ in cells if _status(cell) == "failed"]
+    marked += [cell for cell, number in cells if place is not None and number == place + 1]
+    return highlight(joined(marked[0].get("source")).strip("\n")) if marked else ""
+
+
+def _status(cell: Mapping[str, Any]) -> object:
+    """What the executed notebook says of a cell."""
+    metadata = cell.get("metadata")
+    said = metadata.get("mlkit") if isinstance(metadata, dict) else None
+    return said.get("status") if isinstance(said, dict) else None
 
 
 def tail_of(path: Path) -> str:

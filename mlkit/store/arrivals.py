@@ -49,7 +49,7 @@ def take_in_runs(
     entries = [e for e in remote.entries(INDEX) if only in (None, e.name.partition("/")[2])]
     changed = [entry.name.partition("/")[2] for entry in seen.news(entries)]
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
-    for name, data in found.items():
+    for name, data in sorted(found.items()):
         run_id = name.partition("/")[0]
         record = moved(read_record(json.loads(data)), str(folder.path))
         if record.run_id == run_id:
@@ -88,7 +88,7 @@ def _take_in(folder: RunsFolder, database: Database, record: RunRecord) -> None:
     for rank, stage in enumerate(record.stages.values()):
         _save_stage(database, record, stage, rank)
     database.keep_stages(record.run_id, record.stages)
-    database.save_run(record)
+    database.save_run(record, arrived=True)
     with readable_os_errors(place.path):
         place.path.mkdir(parents=True, exist_ok=True)
     write_json(record.to_full_json(), place.record)
@@ -155,7 +155,7 @@ def _point_latest(folder: RunsFolder, database: Database, record: RunRecord) -> 
         return
     newest = folder.latest_id()
     shown = None if newest is None else database.load_run(newest)
-    if shown is None or shown.started <= record.started:
+    if shown is None or database.is_later(record.run_id, shown.run_id):
         folder.set_latest(record.run_id)
 
 

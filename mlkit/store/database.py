@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.scrubbing import Scrubber
 from mlkit.store.artifacts import Marks
 from mlkit.store.results import Finding, Result, artifact_row
 from mlkit.store.rows import attempt_rows, run_from_row, run_row, stage_from_row, stage_row
@@ -19,14 +20,51 @@ __all__ = ["INSTANCES_PER_STAGE", "Database", "Finding", "Result"]
 INSTANCES_PER_STAGE = 1_000_000
 """The places in a record that belong to one stage."""
 
+_TURN = "json_extract(document, '$.turn')"
+_BY_TURN = f"ORDER BY COALESCE({_TURN}, 0), run_id"
+"""Runs of an older mlkit have no turn; they come first, by their ids, which begin with the time."""
+
 
 class Database(SharedResults):
-    """The whole file: results, and the records of runs with their stages and attempts."""
+    """The whole file: results, and the records of runs with their stages and attempts.
 
-    def save_run(self, record: RunRecord) -> None:
-        """Write what is known of a run itself; its stages are saved one by one."""
+    Attributes
+    ----------
+    scrubber : Scrubber
+        Takes the secrets of the present run out of everything that is written.
+    """
+
+    scrubber = Scrubber()
+
+    def save_run(self, record: RunRecord, *, arrived: bool = False) -> None:
+        """Write what is known of a run itself; its stages are saved one by one.
+
+        Parameters
+        ----------
+        record : RunRecord
+            The run.
+        arrived : bool
+            Whether another machine has made it: then it takes its place by its clock.
+        """
+        kept = self.scrubber.record(replace(record, stages={}))
         with self._transaction():
-            self._put("runs", run_row(record))
+            self._put("runs", run_row(kept, self._turn(record, arrived=arrived)))
+
+    def _turn(self, record: RunRecord, *, arrived: bool) -> int | None:
+        """The number that says which run began before which, whatever their clocks said."""
+        rows = self._query(f"SELECT {_TURN} FROM runs WHERE run_id = ?", (record.run_id,))
+        if rows:
+            return None if rows[0][0] is None else int(rows[0][0])
+        before = ("WHERE started <= ?", (record.started,)) if arrived else ("", ())
+        last = self._query(f"SELECT MAX({_TURN}) FROM runs {before[0]}", before[1])[0][0]
+        return int(last or 0) + (0 if arrived else 1)
+
+    def is_later(self, one: str, other: str) -> bool:
+        """Whether a run began after another one."""
+        rows = self._query(
+            f"SELECT run_id FROM runs WHERE run_id IN (?, ?) {_BY_TURN}", (one, other)
+        )
+        return [row["run_id"] for row in rows][-1:] == [one]
 
     def save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
         """Write the state of one stage with its attempts."""
@@ -34,19 +72,22 @@ class Database(SharedResults):
             self._save_stage(run_id, stage, place)
 
     def _save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
-        self._put("stages", stage_row(run_id, stage, place))
-        for row in attempt_rows(run_id, stage):
+        kept = self.scrubber.stage(stage)
+        self._put("stages", stage_row(run_id, kept, place))
+        for row in attempt_rows(run_id, kept):
             self._put("attempts", row)
 
-    def keep_stages(self, run_id: str, ids: Iterable[str]) -> None:
-        """Drop the entries of a run that are not among the ids.
+    def keep_stages(self, run_id: str, ids: Iterable[str]) -> list[str]:
+        """Drop the entries of a run that are not among the ids; gives those that were dropped.
 
         A stage that stood there under its own name before its values were known, or a value that a
         resumed run does not have any more, is no part of the record.
         """
         kept = set(ids)
         rows = self._query("SELECT id FROM stages WHERE run_id = ?", (run_id,))
-        self.drop_stages(run_id, [row["id"] for row in rows if row["id"] not in kept])
+        dropped = [row["id"] for row in rows if row["id"] not in kept]
+        self.drop_stages(run_id, dropped)
+        return dropped
 
     def drop_stages(self, run_id: str, ids: Collection[str]) -> None:
         """Drop some entries of a run, with their attempts."""
@@ -94,7 +135,7 @@ class Database(SharedResults):
                 "stage": stage.id,
                 "status": stage.status.value,
                 "key": finding.key,
-                "parts": json.dumps(finding.parts),
+                "parts": json.dumps(self.scrubber.value(finding.parts)),
                 "observed": json.dumps(finding.observed),
                 "outputs": json.dumps(outputs),
                 "run_id": finding.run_id,
@@ -111,13 +152,13 @@ class Database(SharedResults):
 
     def load_runs(self) -> list[RunRecord]:
         """Read the records of all runs, oldest first."""
-        return [self._record(row) for row in self._query("SELECT * FROM runs ORDER BY run_id", ())]
+        return [self._record(row) for row in self._query(f"SELECT * FROM runs {_BY_TURN}", ())]
 
     def scheduled_runs(self, pipeline: str) -> list[RunRecord]:
         """Read the runs of a pipeline that were made for an interval, without their stages."""
         rows = self._query(
             "SELECT * FROM runs WHERE pipeline = ? AND "
-            "json_extract(document, '$.options.interval') IS NOT NULL ORDER BY run_id",
+            f"json_extract(document, '$.options.interval') IS NOT NULL {_BY_TURN}",
             (pipeline,),
         )
         return [run_from_row(row, []) for row in rows]

@@ -91,8 +91,11 @@ class RunFolder:
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool) -> Iterator[bool]:
-        """Hold the run's lock while it is worked on; yields False if somebody else holds it."""
-        with _locked(self.path / _LOCK, shared=shared) as held:
+        """Hold the run's lock while it is worked on; yields False if somebody else holds it.
+
+        Somebody who only asks whether the run is alive has it for an instant.
+        """
+        with _locked(self.path / _LOCK, shared=shared, patience_s=0.2) as held:
             yield held
 
     @contextlib.contextmanager
@@ -115,11 +118,18 @@ class RunFolder:
             yield
 
     def is_alive(self) -> bool:
-        """Whether a process works on this run now."""
-        if not (self.path / _LOCK).exists():
+        """Whether a process of this machine works on this run now; asking writes nothing."""
+        try:
+            descriptor = os.open(self.path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
             return False
-        with self.lock(shared=False) as held:
-            return not held
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
 
 class RunsFolder:
@@ -283,15 +293,22 @@ def _waiting(path: Path, *, shared: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, *, shared: bool) -> Iterator[bool]:
+def _locked(path: Path, *, shared: bool, patience_s: float = 0.0) -> Iterator[bool]:
     with readable_os_errors(path.parent):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
+        yield _take(descriptor, shared=shared, deadline=time.monotonic() + patience_s)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, *, shared: bool, deadline: float) -> bool:
+    while True:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True

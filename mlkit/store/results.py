@@ -89,7 +89,9 @@ class Results(Connection):
     def runs_with_result(self, result_id: int) -> list[str]:
         """The runs that made or reused a result, newest first."""
         rows = self._query(
-            "SELECT run_id FROM stages WHERE result = ? ORDER BY run_id DESC LIMIT 20", (result_id,)
+            "SELECT stages.run_id FROM stages LEFT JOIN runs USING(run_id) WHERE result = ? "
+            "ORDER BY json_extract(runs.document, '$.turn') DESC, stages.run_id DESC LIMIT 20",
+            (result_id,),
         )
         return [row["run_id"] for row in rows]
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlkit.core.record import (
+    FORMAT,
     ArtifactRecord,
     AttemptRecord,
     ErrorRecord,
     RunRecord,
     StageRecord,
 )
+from mlkit.core.record_reading import read_parameters
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import decode, encode
 
@@ -56,9 +58,11 @@ SCHEMA = (
 )
 
 
-def run_row(record: RunRecord) -> dict[str, Any]:
-    """The row of a run."""
+def run_row(record: RunRecord, turn: int | None = None) -> dict[str, Any]:
+    """The row of a run; its turn says where it stands in the order in which runs began."""
     document = {
+        "format": FORMAT,
+        "turn": turn,
         "file": record.file,
         "runs_dir": record.runs_dir,
         "parameters": encode(record.parameters),
@@ -89,7 +93,7 @@ def run_from_row(row: sqlite3.Row, stages: list[StageRecord]) -> RunRecord:
         ended=row["ended"],
         file=document["file"],
         runs_dir=document["runs_dir"],
-        parameters=decode(document["parameters"]),
+        parameters=read_parameters(document),
         options=decode(document["options"]),
         edges={name: tuple(upstream) for name, upstream in document["edges"].items()},
         warnings=tuple(document["warnings"]),

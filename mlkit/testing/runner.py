@@ -156,11 +156,11 @@ def _run_cells(
         printed.append(sep.join(map(str, values)) + end)
 
     names: dict[str, Any] = {"__name__": "__main__", "print": show}
-    cells = [cell for cell in request.document["cells"] if cell["cell_type"] == "code"]
-    tagged = any(PARAMETERS_TAG in _tags(cell) for cell in cells)
+    cells = [(i, c) for i, c in enumerate(request.document["cells"]) if c["cell_type"] == "code"]
+    tagged = any(PARAMETERS_TAG in _tags(cell) for _, cell in cells)
     if not tagged:
         _inject(request, names)
-    for number, cell in enumerate(cells, start=1):
+    for number, (place, cell) in enumerate(cells, start=1):
         if cancellation.requested:
             return ExecutionResult(status=Status.CANCELLED)
         on_cell(number, len(cells))
@@ -169,7 +169,7 @@ def _run_cells(
         except StageSkipped as skipped:
             return ExecutionResult(status=Status.SKIPPED, reason=skipped.reason)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a notebook's failure is a value
-            return ExecutionResult(status=Status.FAILED, error=_record(error, number))
+            return ExecutionResult(status=Status.FAILED, error=_record(error, place))
         if PARAMETERS_TAG in _tags(cell):
             _inject(request, names)
     return ExecutionResult(status=Status.SUCCEEDED)
@@ -211,7 +211,7 @@ def _write(request: ExecutionRequest, log: str) -> None:
     document["cells"] = [*document["cells"]]
     document["cells"].insert(place + 1, cell)
     document["metadata"] = {**document.get("metadata", {}), "mlkit": dict(request.metadata)}
-    text = json.dumps(request.scrubber.value(document), ensure_ascii=False, indent=1)
+    text = json.dumps(request.scrubber.notebook(document), ensure_ascii=False, indent=1)
     request.notebook.write_text(text, encoding="utf-8", errors="backslashreplace")
     shown = request.scrubber.text(log)
     request.log.write_text(shown, encoding="utf-8", errors="backslashreplace")

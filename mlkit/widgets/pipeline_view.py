@@ -95,7 +95,7 @@ class PipelineView(Panel):
 
     def _last(self) -> RunRecord | None:
         """The newest run of this pipeline that has ended."""
-        runs = [r for r in list_runs(self.runs_dir) if r.pipeline == self.pipeline.name]
+        runs = [r for r in list_runs(runs_dir=self.runs_dir) if r.pipeline == self.pipeline.name]
         return next((r for r in reversed(runs) if r.ended is not None), None)
 
     @property

@@ -10,7 +10,7 @@ from mlkit.core.durations import format_duration
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
-from mlkit.core.values import canonical
+from mlkit.core.values import shown
 from mlkit.errors import UsageError
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.reports.comparison import compare_runs
@@ -47,7 +47,7 @@ def matches(record: RunRecord, words: str, state: str) -> bool:
     if state not in (_EVERY, record.status.value):
         return False
     told = [record.run_id, record.pipeline]
-    told += [f"{name}={canonical(value)}" for name, value in record.parameters.items()]
+    told += [f"{name}={shown(value)}" for name, value in record.parameters.items()]
     for item in record.stages.values():
         if item.error is not None:
             told.append(f"{item.id} {item.error.type}: {item.error.message}")
@@ -107,7 +107,7 @@ class RunBrowser(Panel):
     def refresh(self) -> None:
         """Read the runs folder again."""
         name = self.pipeline.name if self.pipeline is not None else None
-        found = [r for r in list_runs(self.runs_dir) if name in (None, r.pipeline)]
+        found = [r for r in list_runs(runs_dir=self.runs_dir) if name in (None, r.pipeline)]
         self._runs = {record.run_id: record for record in reversed(found)}
         self._list()
         shown = self.pane.record.run_id if self.pane.record is not None else ""
@@ -183,7 +183,7 @@ def _row(record: RunRecord) -> list[str]:
         f"{SIGNS[status].glyph} {statuses.count(status)} {SIGNS[status].word}"
         for status in dict.fromkeys(statuses)
     )
-    values = ", ".join(f"{name}={canonical(value)}" for name, value in record.parameters.items())
+    values = ", ".join(f"{name}={shown(value)}" for name, value in record.parameters.items())
     return [
         pick_button(record.run_id, record.run_id),
         f'<span class="state-{record.status.value}"><span class="mlkit-state">'

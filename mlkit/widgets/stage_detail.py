@@ -8,7 +8,7 @@ from pathlib import Path
 from mlkit.core.durations import format_duration
 from mlkit.core.record import ArtifactRecord, AttemptRecord, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, Status
-from mlkit.core.values import canonical
+from mlkit.core.values import shown
 from mlkit.observe.signs import SIGNS
 from mlkit.reports.ansi import ansi_to_html
 from mlkit.reports.report_parts import format_size, stage_folder, tail_of, view_failure
@@ -135,7 +135,7 @@ def _files(record: RunRecord, item: StageRecord, server: Server | None, source: 
 
 def _parameters(item: StageRecord) -> str:
     rows = "".join(
-        f"<tr><td><code>{text(name)}</code></td><td><code>{text(canonical(value))}</code></td></tr>"
+        f"<tr><td><code>{text(name)}</code></td><td><code>{text(shown(value))}</code></td></tr>"
         for name, value in item.parameters.items()
     )
     table = f'<table class="mlkit-table"><tbody>{rows}</tbody></table>'

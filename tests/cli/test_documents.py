@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlkit.core.states import RunStatus, Status
+from mlkit.store.database import Database
+from mlkit.store.folder import RunsFolder
 from tests.cli.conftest import Call, write_notebook
 
 pytestmark = pytest.mark.kernel
@@ -99,3 +105,62 @@ def test_people_are_told_after_the_fact(call: Call, words: Path, tmp_path: Path)
     assert (spoken.code, spoken.json()["told"]) == (0, [])
     slip = call("notify", "latest", "wirte", words, "--runs-dir", tmp_path)
     assert (slip.code, "Did you mean 'write'" in slip.err) == (2, True)
+
+
+def test_a_killed_run_reads_so_everywhere(call: Call, words: Path, tmp_path: Path) -> None:
+    """`runs`, `show`, their documents and the report; while its process is there it is running."""
+    call("run", words, "--runs-dir", tmp_path)
+    with contextlib.closing(Database(tmp_path / "mlkit.db")) as database:
+        (record,) = database.load_runs()
+        database.save_run(replace(record, status=RunStatus.RUNNING, ended=None))
+        last = replace(record.stages["count"], status=Status.RUNNING, ended=None)
+        database.save_stage(record.run_id, last, 1_000_000)
+    end = (words, "--runs-dir", tmp_path)
+    listed = call("runs", *end)
+    assert "■ killed" in listed.out
+    shown = call("show", record.run_id, *end)
+    assert "was killed: its process is gone" in shown.out
+    assert "mlkit resume" in shown.out
+    told = call("runs", *end, "--json").json()["runs"][0]
+    whole = call("show", record.run_id, *end, "--json").json()
+    assert told["status"] == whole["status"] == "killed"
+    assert whole["stages"]["count"]["status"] == "cancelled"
+    assert call("report", record.run_id, *end).code == 0
+    assert "was killed" in (tmp_path / record.run_id / "report.html").read_text("utf-8")
+    for text in (listed.out, shown.out, json.dumps(told), json.dumps(whole)):
+        assert "running" not in text
+    with RunsFolder(tmp_path).run(record.run_id).lock(shared=False):
+        assert call("runs", *end, "--json").json()["runs"][0]["status"] == "running"
+
+
+def test_nan_is_printed_plainly(call: Call, tmp_path: Path) -> None:
+    """In every document, which stays valid JSON, and in the texts."""
+    (tmp_path / "pipeline.yaml").write_text(
+        "name: p\nparameters: {x: .nan, y: [.inf, -.inf]}\n"
+        "stages:\n  s: {notebook: s.ipynb, outputs: {metrics: m.json}}\n"
+    )
+    body = "import json\njson.dump({'auc': x}, open(metrics, 'w'))"
+    write_notebook(tmp_path / "s.ipynb", ["x: float = 0.0\ny: list = []\nmetrics = ''", body])
+    wanted = {"x": "nan", "y": ["inf", "-inf"]}
+    ran = call("run", tmp_path, "--json").json()
+    assert ran["parameters"] == wanted
+    planned = call("plan", tmp_path, "--json").json()
+    assert {n: p["value"] for n, p in planned["parameters"].items()} == wanted
+    shown = call("show", "latest", tmp_path)
+    assert "x  nan" in shown.out
+    run_id = ran["run_id"]
+    for words in (("show", "latest"), ("runs",), ("compare", run_id, run_id)):
+        out = call(*words, tmp_path, "--json").out
+        assert "$float" not in out
+        json.loads(out, parse_constant=pytest.fail)
+    assert call("show", "latest", tmp_path, "--json").json()["stages"]["s"]["parameters"] == wanted
+
+
+def test_clean_takes_a_time_for_unfinished_runs(call: Call, words: Path, tmp_path: Path) -> None:
+    """By default a run that an orchestrator has not ended stays."""
+    call("run", words, "--runs-dir", tmp_path, "--only", "write", "--run-id", "R1")
+    clean = ("clean", words, "--runs-dir", tmp_path, "--keep", "0", "--yes", "--json")
+    assert call(*clean).json()["runs"] == []
+    time.sleep(0.01)
+    assert call(*clean, "--unfinished", "1ms").json()["runs"] == ["R1"]
+    assert call(*clean, "--unfinished", "soon").code == 2

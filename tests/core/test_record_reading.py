@@ -13,8 +13,9 @@ from mlkit.core.record import (
     RunRecord,
     StageRecord,
 )
-from mlkit.core.record_reading import last_moment, moved, read_record
+from mlkit.core.record_reading import last_moment, moved, read_parameters, read_record
 from mlkit.core.states import RunStatus, Status
+from mlkit.core.values import encode
 
 ERROR = ErrorRecord(type="E", message="m", bases=("a.E",), cell=3, traceback="t")
 STAGE = StageRecord(
@@ -68,3 +69,10 @@ def test_the_last_moment_is_the_latest_of_all() -> None:
     """Of the run, its stages and their attempts."""
     assert last_moment(RUN) == 9.5
     assert last_moment(replace(RUN, stages={}, ended=None)) == 1.0
+
+
+def test_parameters_of_an_older_mlkit_come_back() -> None:
+    """They were encoded twice."""
+    value = {"x": float("inf"), "day": dt.date(2013, 1, 1), "plain": [1, {"a": "b"}]}
+    assert read_parameters({"parameters": encode(encode(value))}) == value
+    assert read_parameters({"parameters": encode(value), "format": 2}) == value

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
@@ -62,6 +64,7 @@ def test_a_secret_is_found_however_it_is_written(secret: str, writer: str) -> No
 
 
 @given(st.text(min_size=6, max_size=30), st.text(max_size=20), st.text(max_size=20))
+@settings(deadline=None)
 def test_the_raw_secret_is_never_left(secret: str, before: str, after: str) -> None:
     """Whatever it is, and whatever stands beside it."""
     scrubber = Scrubber([secret])
@@ -79,12 +82,15 @@ def test_without_secrets_nothing_is_touched() -> None:
         assert scrubber.text("hunter22") == "hunter22"
 
 
-def test_values_are_scrubbed_down_to_their_keys() -> None:
-    """In a copy; numbers and the like stay."""
+def test_only_values_are_scrubbed() -> None:
+    """In a copy; numbers and the like stay, and keys where they are mlkit's own."""
     value = {"a": ["x hunter22", {"hunter22": 1.5}], "b": None, "c": ("hunter22",)}
-    assert Scrubber(["hunter22"]).value(value) == {
+    scrubber = Scrubber(["hunter22"])
+    assert scrubber.value(value) == {"a": ["x ***", {"hunter22": 1.5}], "b": None, "c": ["***"]}
+    assert scrubber.value(value, keys=True) == {
         "a": ["x ***", {"***": 1.5}],
-        **{"b": None, "c": ["***"]},
+        "b": None,
+        "c": ["***"],
     }
     assert value["a"][0] == "x hunter22"  # type: ignore[index] # a list stands under "a"
 
@@ -108,3 +114,65 @@ def test_scrubbing_a_large_text_is_fast() -> None:
     started = time.process_time()
     assert scrubber.text(text) == text
     assert time.process_time() - started < 5
+
+
+ENCODERS: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "JSON": lambda s: json.dumps({"k": s}),
+    "JSON with all letters": lambda s: json.dumps([s], ensure_ascii=False),
+    "repr": repr,
+    "URL": lambda s: quote(s, safe=""),
+    "form": lambda s: urlencode({"k": s}),
+    "HTML": html.escape,
+    "lower-case percents": lambda s: re.sub("%..", lambda m: m[0].lower(), quote(s, safe="")),
+    "indented": lambda s: "".join(f"> {line}\n" for line in s.splitlines()),
+    "stripped": str.strip,
+}
+WRAPPERS: dict[str, Callable[[bytes], str]] = {
+    "base64": lambda b: base64.b64encode(b).decode(),
+    "for URLs": lambda b: base64.urlsafe_b64encode(b).decode(),
+    "in lines": lambda b: base64.encodebytes(b).decode(),
+    "in lines, as JSON": lambda b: json.dumps(base64.encodebytes(b).decode()),
+    "in a URL": lambda b: quote(base64.b64encode(b).decode(), safe=""),
+    "as bytes": lambda b: repr(base64.b64encode(b)),
+}
+SECRET_TEXTS = st.text(
+    st.characters(codec="utf-8", categories=["L", "N", "P", "S"], include_characters=" \n\t"),
+    min_size=6,
+    max_size=40,
+).filter(lambda s: len(s.strip()) >= 6 and not set(s) <= set("* \n\t"))
+
+
+@given(SECRET_TEXTS, st.lists(st.sampled_from(sorted(ENCODERS)), max_size=2))
+@settings(max_examples=150, deadline=None)
+def test_no_writing_and_no_wrapping_hides_a_secret(secret: str, encoders: list[str]) -> None:
+    """Written once or twice: nothing of it is left."""
+    written = secret
+    for name in encoders:
+        written = ENCODERS[name](written)
+    scrubber = Scrubber([secret])
+    left = scrubber.text(f"<{written}>")
+    for piece in (secret.strip(), *(line.strip() for line in secret.splitlines())):
+        if len(piece) >= 6:
+            assert piece not in left
+            if written.count(piece) or "%" in written:
+                assert piece not in unquote_plus(html.unescape(left))
+
+
+@given(
+    SECRET_TEXTS, st.sampled_from(sorted(WRAPPERS)), st.binary(max_size=70), st.binary(max_size=70)
+)
+@settings(max_examples=150, deadline=None)
+def test_a_secret_within_base64_is_found(
+    secret: str, wrapper: str, before: bytes, after: bytes
+) -> None:
+    """Wherever it stands in what was encoded, and however the lines were broken."""
+    piece = secret.strip().encode()
+    written = WRAPPERS[wrapper](before + piece + after)
+    left = Scrubber([secret]).text(written)
+    bare = re.sub(r"\\+n|\s", "", unquote(left)).replace("-", "+").replace("_", "/")
+    for run in re.findall("[A-Za-z0-9+/]{4,}", bare):
+        for start in range(4):
+            whole = run[start:]
+            data = base64.b64decode(whole[: len(whole) // 4 * 4])
+            assert piece not in data

@@ -15,7 +15,7 @@ from mlkit.testing.running import fake_services
 def go(file: Path) -> str:
     """Resume the newest run that has not ended, or begin one; returns its status."""
     runs = file.parent / "runs"
-    open_runs = [record for record in list_runs(runs) if record.status is RunStatus.RUNNING]
+    open_runs = [record for record in list_runs(runs) if record.status is RunStatus.KILLED]
     if open_runs:
         try:
             find_run(open_runs[-1].run_id, runs)

@@ -15,7 +15,7 @@ from mlkit.testing.running import fake_services
 
 def go(file: Path, url: str) -> str:
     """Resume the newest run that has not ended, or begin one; returns its status."""
-    open_runs = [run for run in list_runs(url) if run.status is RunStatus.RUNNING]
+    open_runs = [run for run in list_runs(url) if run.status is RunStatus.KILLED]
     if open_runs:
         run_id = open_runs[-1].run_id
         return resume(run_id, file, runs_dir=url, services=fake_services()).status.value

@@ -197,7 +197,7 @@ SLOW = "import time\nprint('here', flush=True)\ntime.sleep(60)"
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("kernel", ["fork", "spawn"])
 def test_an_interruption_ends_in_order(tmp_path: Path, number: int, kernel: str) -> None:
     """Exit code 130, no traceback, the record is cancelled, no kernel is left."""

@@ -272,29 +272,96 @@ def test_outputs_and_inputs_are_no_parameters(tmp_path: Path, configured: Config
         configure(load_pipeline(tmp_path), Layers(assignments=["s.made=/etc/x"]))
 
 
-def test_variables_are_filled_in_and_hidden(configured: Configured) -> None:
-    """`${NAME}` in parameters: the notebook receives the value, records the template."""
+def test_plain_variables_are_filled_in_and_shown(configured: Configured) -> None:
+    """`${NAME}` is a value like any other: in records, in the fingerprint, however short it is."""
     made = configured(
         {"a": "url = ''\nmany: list = []"},
-        Layers(environ={"TOKEN": "hunter22-secret"}),
-        top="url: 'https://x/${TOKEN}?a'",
-        more="parameters: {many: [1, {k: '${TOKEN}'}]}",
+        Layers(environ={"MONTH_X": "jan"}),
+        top="url: 'https://x/${MONTH_X}?a'",
+        more="parameters: {many: [1, {k: '${MONTH_X}'}]}",
     )
     url, many = made.stages["a"]["url"], made.stages["a"]["many"]
-    assert (url.value, url.public) == ("https://x/hunter22-secret?a", "https://x/${TOKEN}?a")
-    assert (many.value, many.public) == (
-        [1, {"k": "hunter22-secret"}],
-        [1, {"k": "${TOKEN}"}],
+    assert (url.value, url.public, url.secret) == ("https://x/jan?a", "https://x/jan?a", False)
+    assert many.public == [1, {"k": "jan"}]
+    assert made.secrets == ()
+    assert made.shown() == {"url": "https://x/jan?a"}
+
+
+SECRET_NAMES = [
+    *("TOKEN", "GITHUB_TOKEN", "TOKEN_X", "DB_PASSWORD", "MY_SECRET_X", "CREDENTIAL", "api_token"),
+    *("AWS_CREDENTIALS", "OPENAI_API_KEY", "MYAPI_KEY"),
+]
+PLAIN_NAMES = [
+    "TOKENS",
+    "KEY",
+    "API_KEYS",
+    "MONTH",
+    "TOKENIZER",
+    "SECRETARY",
+    "PASSWORDLESS",
+    "PATH",
+]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_a_variable_that_is_secret_by_its_name_is_refused_in_a_plain_place(
+    tmp_path: Path, configured: Configured, name: str
+) -> None:
+    """In a plain parameter, in a list, on the command line, in a path; with the remedy."""
+    layers = Layers(environ={name: "hunter22-secret"})
+    text = refusal(configured, {"a": "url = ''"}, layers, top=f"url: 'x ${{{name}}}'")
+    assert text == (
+        f"pipeline.yaml: the environment variable {name} is a secret by its name, and parameter "
+        "'url' appears in records. Declare it 'url: mlkit.Secret', or take a variable with another "
+        "name"
     )
-    assert url.secret
-    assert many.secret
-    assert made.secrets == ("hunter22-secret",)
-    assert made.shown() == {"url": "https://x/${TOKEN}?a"}
+    given = Layers(environ=layers.environ, assignments=[f"url=${{{name}}}"])
+    assert "is a secret by its name" in refusal(configured, {"a": "url = ''"}, given)
+    configured({"s": "made = ''\nmodel = ''"})
+    (tmp_path / "pipeline.yaml").write_text(
+        "name: p\nstages:\n  s:\n    notebook: s.ipynb\n"
+        f"    inputs: {{made: 'file:${{{name}}}/a'}}\n"
+    )
+    with pytest.raises(ConfigurationError, match="the path of input 'made' appears in records"):
+        configure(load_pipeline(tmp_path), layers)
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES)
+def test_other_names_are_plain(configured: Configured, name: str) -> None:
+    """Whole words decide."""
+    made = configured({"a": "url = ''"}, Layers(environ={name: "value"}), top=f"url: '${{{name}}}'")
+    assert (made.shown(), made.secrets) == ({"url": "value"}, ())
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "HOST"])
+def test_what_reaches_a_secret_parameter_is_secret(configured: Configured, name: str) -> None:
+    """Whatever its name: the value and the whole text around it."""
+    made = configured(
+        {"a": "import mlkit\nkey: mlkit.Secret = ''"},
+        Layers(environ={name: "hunter22-secret"}),
+        top=f"key: 'Bearer ${{{name}}}'",
+    )
+    assert made.stages["a"]["key"].value == "Bearer hunter22-secret"
+    assert made.shown() == {"key": "***"}
+    assert set(made.secrets) == {"hunter22-secret", "Bearer hunter22-secret"}
     assert "hunter22" not in repr(made)
 
 
+def test_one_variable_in_a_plain_and_a_secret_place_is_refused(configured: Configured) -> None:
+    """It would be told in one place and hidden in the other."""
+    text = refusal(
+        configured,
+        {"a": "url = ''"},
+        Layers(environ={"HOST": "example.org"}),
+        top="url: 'https://${HOST}/'",
+        more="notify: {on_failure: ['json://${HOST}/']}",
+    )
+    assert "the environment variable HOST stands in a secret place (notify, pipeline.yaml:" in text
+    assert "in one that records show (parameter 'url', pipeline.yaml)" in text
+
+
 def test_variables_in_files_and_notifications(tmp_path: Path, configured: Configured) -> None:
-    """`${NAME}` is filled in there too, and hidden."""
+    """`${NAME}` is filled in there too; in an address it is hidden, in a path it is not."""
     configured({"s": "made = ''\nmodel = ''"})
     (tmp_path / "pipeline.yaml").write_text(
         "name: p\nstages:\n  s:\n    notebook: s.ipynb\n    inputs: {made: 'file:${DATA_DIR}/a'}\n"
@@ -305,7 +372,7 @@ def test_variables_in_files_and_notifications(tmp_path: Path, configured: Config
     made = configure(pipeline, Layers(environ=environ))
     assert made.files == {"s.made": Path("/data/here/a")}
     assert made.notify["s"].on_failure == ("json://hunter22@h/",)
-    assert set(made.secrets) == {"/data/here", "hunter22"}
+    assert made.secrets == ("hunter22",)
     assert "hunter22" not in repr(made)
     with pytest.raises(ConfigurationError) as caught:
         configure(pipeline, Layers(environ={"DATA_DIR": "/data/here"}))
@@ -331,9 +398,7 @@ def test_a_short_secret_is_refused(configured: Configured) -> None:
         "parameter 'token' (command line): a secret of 5 characters is too short to be hidden. "
         "Use one of at least 6 characters"
     )
-    assert refusal(
-        configured, {"a": "url = ''"}, Layers(environ={"T": "12345"}), top="url: '${T}'"
-    ) == (
+    assert refusal(configured, SECRET, Layers(environ={"T": "12345\n\n"}), top="token: '${T}'") == (
         "pipeline.yaml: environment variable T: a secret of 5 characters is too short to be "
         "hidden. Use one of at least 6 characters"
     )
@@ -388,17 +453,16 @@ def test_a_secret_that_is_no_text_is_refused(configured: Configured) -> None:
     )
 
 
-def test_a_hidden_value_of_the_wrong_type_is_not_shown(configured: Configured) -> None:
-    """The error of a value from the environment does not print it."""
+def test_a_variable_of_the_wrong_type_is_named(configured: Configured) -> None:
+    """It is a value like any other."""
     text = refusal(
         configured,
         {"a": "rows = 1"},
-        Layers(environ={"T": "hunter22"}),
+        Layers(environ={"T": "many"}),
         top="other: 1",
         more="parameters: {rows: '${T}'}",
     )
-    assert "its value does not fit" in text
-    assert "hunter22" not in text
+    assert "'many' is not an int" in text
 
 
 def test_an_empty_secret_is_none(configured: Configured) -> None:
@@ -419,12 +483,14 @@ def test_what_a_run_began_with_is_weaker_than_a_stages_own(configured: Configure
 
 
 def test_a_template_given_on_the_command_line_can_be_resumed(configured: Configured) -> None:
-    """The template is kept, never its value."""
-    made = configured(
-        {"a": "url = ''"}, Layers(assignments=["url=${TOKEN}"], environ={"TOKEN": "hunter22"})
-    )
-    assert made.overrides == {"url": "${TOKEN}"}
-    assert made.stages["a"]["url"].value == "hunter22"
+    """Of a plain variable the value is kept, of a secret one its name."""
+    environ = {"MONTH": "jan", "TOKEN": "hunter22"}
+    cell = {"a": "import mlkit\nurl = ''\nkey: mlkit.Secret = ''"}
+    assigned = ["url=x ${MONTH}", "key=${TOKEN}"]
+    made = configured(cell, Layers(assignments=assigned, environ=environ))
+    assert made.overrides == {"url": "x jan", "key": "${TOKEN}"}
+    assert made.stages["a"]["url"].value == "x jan"
+    assert made.stages["a"]["key"].value == "hunter22"
 
 
 def test_parse_assignment() -> None:

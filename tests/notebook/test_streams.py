@@ -13,11 +13,16 @@ def _stream(text: str, name: str = "stdout") -> dict[str, Any]:
     return {"output_type": "stream", "name": name, "text": text}
 
 
-def test_pieces_of_one_name_become_one_stream_where_the_first_stood() -> None:
-    """Other outputs keep their places."""
+def test_pieces_that_follow_each_other_become_one_and_nothing_changes_its_place() -> None:
+    """A caption stays with its figure, an error message with what it is about."""
     figure = {"output_type": "display_data", "data": {}}
-    outputs = [_stream("a"), _stream("!", "stderr"), figure, _stream("b")]
-    assert merge_streams(outputs) == [_stream("ab"), _stream("!", "stderr"), figure]
+    outputs = [_stream("a"), _stream("b"), figure, _stream("c\r"), _stream("d"), figure, figure]
+    outputs += [_stream("e"), _stream("!", "stderr"), _stream("f"), _stream("g")]
+    assert merge_streams(outputs) == [
+        *(_stream("ab"), figure, _stream("d"), figure, figure),
+        *(_stream("e"), _stream("!", "stderr"), _stream("fg")),
+    ]
+    assert merge_streams([]) == []
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_code_is_compared_cell_by_cell_and_once_for_a_mapped_stage(green: RunRec
     changes = [change for change in compare_runs(green, other).code if change.cells]
     assert [change.stage for change in changes] == ["train"]
     (cell,) = changes[0].cells
-    assert cell.diff == "--- cell 3\n+++ cell 3\n@@ -1 +1 @@\n-metrics\n+metrics.copy()"
+    assert cell.diff == "--- cell 2\n+++ cell 2\n@@ -1 +1 @@\n-metrics\n+metrics.copy()"
 
 
 def test_artifacts_are_compared_by_digest(green: RunRecord, red: RunRecord) -> None:
@@ -129,4 +129,4 @@ def test_cells_that_papermill_added_are_left_out() -> None:
             None,
         ]
     }
-    assert code_cells(notebook) == (CodeCell(number=3, source="y\nz"),)
+    assert code_cells(notebook) == (CodeCell(number=2, source="y\nz"),)

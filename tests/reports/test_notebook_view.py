@@ -104,13 +104,13 @@ def test_many_outputs_and_many_cells_are_cut_with_a_note() -> None:
 
 
 def test_cells_are_numbered_as_in_the_notebook_and_say_whether_they_ran() -> None:
-    """Cells are numbered as in the notebook and say whether they ran."""
+    """As in the stage's own notebook, which holds no injected cell."""
     prose = {"cell_type": "markdown", "source": "# A"}
     tagged = cell(metadata={"tags": ["injected-parameters"]}, execution_count=1)
     shown = view(prose, tagged, cell(execution_count=None))
-    assert [c.number for c in shown.cells] == [1, 2, 3]
-    assert shown.cells[1].label == "Injected parameters, cell 2"
-    assert shown.cells[2].label == "Code, cell 3, did not run"
+    assert [c.number for c in shown.cells] == [1, None, 2]
+    assert shown.cells[1].label == "Injected parameters"
+    assert shown.cells[2].label == "Code, cell 2, did not run"
 
 
 def test_the_markers_of_papermill_are_neither_shown_nor_counted() -> None:
