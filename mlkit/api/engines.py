@@ -124,7 +124,8 @@ def compile_export(made: Export, folder: Path, environ: Mapping[str, str]) -> li
     done = subprocess.run(
         [python, "-W", "ignore", str(folder.absolute() / made.entry)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )

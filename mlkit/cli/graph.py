@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -54,7 +55,7 @@ def graph(
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json, say
+    from mlkit.cli.output import is_utf8, print_json, say
     from mlkit.reports.graph import to_mermaid, to_svg, to_text
     from mlkit.reports.html import write_text
 
@@ -69,4 +70,5 @@ def graph(
         file = None if out is None else str(out.absolute())
         print_json({"pipeline": loaded.name, "format": to.value, "content": content, "file": file})
     elif out is None:
-        typer.echo(content)
+        escaped = to is GraphFormat.SVG and not is_utf8(sys.stdout)
+        typer.echo(content.encode("ascii", "xmlcharrefreplace").decode() if escaped else content)

@@ -56,7 +56,12 @@ def engine_version(engine: Engine, python: Path) -> str | None:
     code = f"from importlib.metadata import version; print(version({engine.package!r}))"
     try:
         done = subprocess.run(
-            [python, "-c", code], capture_output=True, text=True, timeout=60, check=False
+            [python, "-c", code],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=False,
         )
     except OSError:
         return None

@@ -69,12 +69,12 @@ def test_a_stream_that_breaks_does_not_fail_the_run(story: list[Event]) -> None:
 
 
 def test_a_narrow_encoding_does_not_fail_the_run(story: list[Event]) -> None:
-    """Glyphs that it lacks become question marks."""
+    """Signs that it lacks become plain ones."""
     raw = io.BytesIO()
     console = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"))
     for event in story:
         console(event)
-    assert b"? load: started (never run)" in raw.getvalue()
+    assert b"> load: started (never run)" in raw.getvalue()
     assert console.broken is None
 
 
