@@ -21,7 +21,13 @@ from mlkit.engines.launching import Order
 from mlkit.engines.refusals import refusal
 from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
 from mlkit.errors import EngineError, UnsupportedByEngineError
-from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
+from mlkit.load.parameters import (
+    ENVIRONMENT_PREFIX,
+    Layers,
+    configure,
+    parse_assignment,
+    read_assignment,
+)
 
 if TYPE_CHECKING:
     from mlkit.driver.engine_run import EngineRun
@@ -270,9 +276,10 @@ def _secrets(pipeline: Pipeline, layers: Layers) -> dict[str, str]:
 
     found = {}
     for text in layers.assignments:
-        name, _, raw = text.partition("=")
-        if is_secret(pipeline, name.strip()):
-            found[ENVIRONMENT_PREFIX + name.strip().upper()] = raw
+        given = parse_assignment(text)
+        if is_secret(pipeline, given.name):
+            value = read_assignment(pipeline, text).value
+            found[ENVIRONMENT_PREFIX + given.name.upper()] = str(value)
     for name, value in layers.values.items():
         if is_secret(pipeline, name):
             found[ENVIRONMENT_PREFIX + name.upper()] = str(value)

@@ -18,6 +18,7 @@ from mlkit.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from mlkit.core.pipeline import Pipeline
     from mlkit.core.record import RunRecord
 
 __all__ = ["sweep"]
@@ -33,7 +34,8 @@ def sweep(
         typer.Option(
             "-p",
             metavar="NAME=A,B,C",
-            help="A parameter and its values; one value fixes it. May be repeated.",
+            help="A parameter and its values; one value fixes it. Texts are cut at commas; a text "
+            "that holds one: NAME:='a,b',c. May be repeated.",
         ),
     ],
     files: FilesOption = None,
@@ -67,7 +69,7 @@ def sweep(
 
     check_kernel(kernel)
     loaded = api.load_pipeline(pipeline_path(pipeline))
-    combinations = _combinations(assignments)
+    combinations = _combinations(loaded, assignments)
     layers = layers_of(None, files)
     for values in combinations:
         api.configure_with(loaded, layers, values)
@@ -112,25 +114,34 @@ def sweep(
     raise typer.Exit(0 if all(record.ok for _, record, _ in rows) else 1)
 
 
-def _combinations(assignments: list[str]) -> list[dict[str, Any]]:
+def _combinations(pipeline: Pipeline, assignments: list[str]) -> list[dict[str, Any]]:
     import itertools
 
-    from mlkit.errors import ConfigurationError
-    from mlkit.load.yaml_tree import parse_value
-
-    lists: dict[str, list[Any]] = {}
-    for text in assignments:
-        name, equals, raw = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigurationError(f"-p {text!r} is not name=a,b,c", remedy="Write -p seed=1,2,3")
-        values = parse_value(f"[{raw}]", ConfigurationError, f"-p {name}")
-        if not values:
-            raise ConfigurationError(f"-p {name}: there is no value", remedy="Write -p seed=1,2,3")
-        lists[name.strip()] = values
+    lists = dict(_values(pipeline, text) for text in assignments)
     return [
         dict(zip(lists, combination, strict=True))
         for combination in itertools.product(*lists.values())
     ]
+
+
+def _values(pipeline: Pipeline, text: str) -> tuple[str, list[Any]]:
+    """Read one `-p`: texts are cut at commas and stand as they are, other values are YAML."""
+    from mlkit.core.types import takes_texts
+    from mlkit.errors import ConfigurationError
+    from mlkit.load.merging import types_of
+    from mlkit.load.parameters import parse_assignment, read_text
+    from mlkit.load.yaml_tree import parse_value
+
+    example = "-p seed=1,2,3"
+    given = parse_assignment(text, example)
+    name, place = given.name, f"-p {given.name}"
+    types = types_of(pipeline, name)
+    if not given.exact and types and all(map(takes_texts, types)):
+        return name, [read_text(pipeline, name, part, place) for part in given.raw.split(",")]
+    values = parse_value(f"[{given.raw}]", ConfigurationError, place)
+    if not values:
+        raise ConfigurationError(f"{place}: there is no value", remedy=f"Write {example}")
+    return name, values
 
 
 def _words(values: dict[str, Any]) -> str:

@@ -71,7 +71,7 @@ class Run:
         if date is not None and pipeline.takes_logical_date:
             given["logical_date"] = date
         for name, value in given.items():
-            self._where += ["-p", f"{name}={_yaml(value)}"]
+            self._where += ["-p", f"{name}:={_yaml(value)}"]
         _RUNS[str(flow_run.id)] = self
 
     def stage(self, name: str, value: Any = NO_VALUE, *, waited: bool = False) -> Any:
