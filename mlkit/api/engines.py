@@ -261,7 +261,7 @@ def _follow(
 def _option_words(options: RunOptions) -> tuple[str, ...]:
     """The options that reach every task."""
     words = ["--verify"] if options.verify else []
-    words += ["--kernel", options.kernel] if options.kernel != "fork" else []
+    words += ["--start", options.start] if options.start != "fork" else []
     if options.force is True:
         words.append("--force")
     elif options.force:

@@ -11,10 +11,10 @@ import typer
 from mlkit.cli.options import (
     FilesOption,
     JsonOption,
-    KernelOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    StartOption,
     TimezoneOption,
     WorkersOption,
 )
@@ -65,7 +65,7 @@ def backfill(
     assignments: ParametersOption = None,
     files: FilesOption = None,
     workers: WorkersOption = None,
-    kernel: KernelOption = "fork",
+    start: StartOption = "fork",
     metric: Annotated[
         list[str] | None,
         typer.Option("--metric", metavar="NAME", help="Show this number of each run."),
@@ -92,17 +92,15 @@ def backfill(
     from mlkit import api
     from mlkit.api.filling import Filling, plan_backfill
     from mlkit.api.scheduling import read_schedule, read_span
-    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.driver.options import RunOptions
 
-    check_kernel(kernel)
     loaded = api.load_pipeline(pipeline_path(pipeline))
     chosen = read_schedule(loaded, schedule, timezone)
-    kind: Any = kernel
     filling = Filling(
         pipeline=loaded,
         layers=layers_of(assignments, files),
-        options=RunOptions(kernel=kind, workers=workers or api.default_workers()),
+        options=RunOptions(start=start, workers=workers or api.default_workers()),
         runs_dir=api.runs_folder(loaded, runs_dir),
         rerun=rerun,
     )

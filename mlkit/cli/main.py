@@ -120,8 +120,16 @@ def main(arguments: list[str] | None = None) -> None:
     hold_standard_files()
     given = list(sys.argv[1:] if arguments is None else arguments)
     with steady_streams():
-        code = _run(_with_force_values(given))
+        code = _run(_with_force_values(_with_new_names(given)))
     sys.exit(code)
+
+
+def _with_new_names(arguments: list[str]) -> list[str]:
+    """Take options by the names that they had: `--kernel` is `--start`."""
+    return [
+        word.replace("--kernel", "--start", 1) if word.split("=", 1)[0] == "--kernel" else word
+        for word in arguments
+    ]
 
 
 def _with_force_values(arguments: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,10 +14,10 @@ __all__ = [
     "ExecutorOption",
     "FilesOption",
     "JsonOption",
-    "KernelOption",
     "ParametersOption",
     "PipelineArgument",
     "RunsDirOption",
+    "StartOption",
     "StoreOption",
     "TimezoneOption",
     "WorkersOption",
@@ -30,6 +30,7 @@ DEFAULT_PIPELINE = Path("notebooks/flights")
 PipelineArgument = Annotated[
     Path | None,
     typer.Argument(
+        metavar="[PIPELINE]",
         help="A pipeline.yaml or its folder (default: ./pipeline.yaml, else notebooks/flights).",
         show_default=False,
     ),
@@ -89,14 +90,15 @@ FilesOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="How many stages run at once (default: the cores)."),
-]
-KernelOption = Annotated[
-    str,
     typer.Option(
-        "--kernel",
-        metavar="fork|spawn",
-        help="fork: kernels start in a moment; spawn: stock kernels.",
+        "--workers", min=1, metavar="N", help="How many stages run at once (default: the cores)."
+    ),
+]
+StartOption = Annotated[
+    Literal["fork", "spawn"],
+    typer.Option(
+        "--start",
+        help="How kernels start: fork (in a moment, libraries loaded) or spawn (as in Jupyter).",
     ),
 ]
 
@@ -134,11 +136,3 @@ def layers_of(assignments: list[str] | None, files: list[Path] | None) -> Layers
     from mlkit.load.parameters import Layers
 
     return Layers(files=files or (), environ=dict(os.environ), assignments=assignments or ())
-
-
-def check_kernel(kernel: str) -> None:
-    """Refuse kinds of kernels that do not exist."""
-    from mlkit.errors import UsageError
-
-    if kernel not in ("fork", "spawn"):
-        raise UsageError(f"--kernel {kernel}: there is no such kind", remedy="Give fork or spawn")

@@ -49,7 +49,7 @@ def early_kernels(
 
     folder = pipeline if pipeline.is_dir() else pipeline.parent
     sure = bool(options.force) or is_sure_to_run(folder, runs_folder(pipeline, runs_dir))
-    if not sure or options.kernel != "fork" or options.executor != "threads":
+    if not sure or options.start != "fork" or options.executor != "threads":
         yield None
         return
     with kernels_ahead() as ahead:

@@ -10,9 +10,9 @@ from mlkit.cli.options import (
     ExecutorOption,
     FilesOption,
     JsonOption,
-    KernelOption,
     PipelineArgument,
     RunsDirOption,
+    StartOption,
     StoreOption,
     WorkersOption,
 )
@@ -40,7 +40,7 @@ def sweep(
     ],
     files: FilesOption = None,
     workers: WorkersOption = None,
-    kernel: KernelOption = "fork",
+    start: StartOption = "fork",
     metric: Annotated[
         list[str] | None,
         typer.Option("--metric", metavar="NAME", help="Compare these numbers (default: a few)."),
@@ -58,23 +58,19 @@ def sweep(
     Example
       mlkit sweep -p seed=1,2,3 -p train.n_estimators=100,300
     """
-    from typing import Any as AnyType
-
     from mlkit import api
-    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.output import print_json, say
     from mlkit.cli.running import observed
     from mlkit.driver.options import RunOptions
     from mlkit.reports.metrics import metric_tables
 
-    check_kernel(kernel)
     loaded = api.load_pipeline(pipeline_path(pipeline))
     combinations = _combinations(loaded, assignments)
     layers = layers_of(None, files)
     for values in combinations:
         api.configure_with(loaded, layers, values)
-    kind: AnyType = kernel
-    options = RunOptions(kernel=kind, store=store, executor=executor or "threads")
+    options = RunOptions(start=start, store=store, executor=executor or "threads")
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]] = []
     for number, values in enumerate(combinations, start=1):
         say(f"[{number} of {len(combinations)}] {_words(values)}")

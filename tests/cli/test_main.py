@@ -81,3 +81,13 @@ def test_the_package_can_be_called_as_a_module() -> None:
         [sys.executable, "-m", "mlkit", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("mlkit ")
+
+
+def test_an_option_is_known_by_its_former_name(call: Call, words: Path) -> None:
+    """`--kernel` is `--start`; help names the present one alone."""
+    for given in (["--kernel", "thread"], ["--kernel=thread"], ["--start", "thread"]):
+        spoken = call("run", words, *given)
+        assert spoken.code == 2
+        assert "'thread' is not one of 'fork', 'spawn'" in spoken.err
+    assert "--start" in call("run", "--help").out
+    assert "--kernel" not in call("run", "--help").out

@@ -171,7 +171,7 @@ def test_a_wrong_type_in_a_file_is_refused_with_its_line(
 
 
 TEXTS = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=30
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30
 ) | st.sampled_from(
     [
         "run #3 of 5",
