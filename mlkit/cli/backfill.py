@@ -233,14 +233,14 @@ def _planned_json(planned: Planned) -> dict[str, Any]:
 
 
 def _plan_table(plans: Sequence[Planned]) -> str:
-    from mlkit.cli.tables import table
+    from mlkit.observe.layout import columns, terminal_width
 
     rows = [[str(p.interval), p.action, p.reason, p.run_id or "–"] for p in plans]
-    return table(["interval", "action", "why", "run"], rows)
+    return columns(rows, terminal_width(), head=["interval", "action", "why", "run"], rule=True)
 
 
 def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[str]) -> str:
-    from mlkit.cli.tables import table
+    from mlkit.observe.layout import columns, terminal_width
 
     rows = [
         [
@@ -251,7 +251,8 @@ def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[
         ]
         for done in filled
     ]
-    return table(["interval", "status", "run", *metrics], rows)
+    head = ["interval", "status", "run", *metrics]
+    return columns(rows, terminal_width(), head=head, rule=True)
 
 
 def _numbers(filling: Filling, done: Filled, metrics: Sequence[str]) -> list[str]:

@@ -35,9 +35,10 @@ def exercises(
     """
     from mlkit.cli.output import print_json, say
     from mlkit.grading.progress import progress, rows_text
+    from mlkit.observe.layout import terminal_width
 
     document = progress(folder, solutions, say)
     if as_json:
         print_json(document)
         return
-    typer.echo(rows_text(document))
+    typer.echo(rows_text(document, terminal_width()))

@@ -50,6 +50,7 @@ def grade(
     from mlkit.cli.output import print_json, say
     from mlkit.grading.batch import Batch, grade_batch
     from mlkit.grading.summary import remarks, table
+    from mlkit.observe.layout import terminal_width
 
     batch = Batch(
         paths=paths, out=out, solutions=solutions, workers=workers, trust=trust, fresh=fresh
@@ -60,4 +61,4 @@ def grade(
     if as_json:
         print_json(document)
         return
-    typer.echo(table(document))
+    typer.echo(table(document, terminal_width()))

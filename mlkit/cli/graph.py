@@ -56,13 +56,16 @@ def graph(
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import is_utf8, print_json, say
+    from mlkit.observe.layout import terminal_width
     from mlkit.reports.graph import to_mermaid, to_svg, to_text
     from mlkit.reports.html import write_text
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
     record = api.find_run(run, api.runs_folder(loaded, runs_dir)) if run else None
-    draw = {GraphFormat.TEXT: to_text, GraphFormat.MERMAID: to_mermaid, GraphFormat.SVG: to_svg}
-    content = draw[to](loaded, record)
+    if to is GraphFormat.TEXT:
+        content = to_text(loaded, record, width=80 if out or as_json else terminal_width())
+    else:
+        content = (to_mermaid if to is GraphFormat.MERMAID else to_svg)(loaded, record)
     if out is not None:
         write_text(f"{content}\n", out)
         say(f"The graph of {loaded.name} is in {out}.")

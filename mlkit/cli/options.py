@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ExecutorOption",
     "FilesOption",
+    "InstancesOption",
     "JsonOption",
     "ParametersOption",
     "PipelineArgument",
@@ -64,6 +65,9 @@ ExecutorOption = Annotated[
         "of a Dask cluster).",
         show_default=False,
     ),
+]
+InstancesOption = Annotated[
+    bool, typer.Option("--instances", help="List each instance of a mapped stage by itself.")
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")

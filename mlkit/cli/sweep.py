@@ -148,7 +148,7 @@ def _table(
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], chosen: list[str] | None
 ) -> str:
     """Runs below each other; of the numbers, those asked for or the first that differ."""
-    from mlkit.cli.tables import table
+    from mlkit.observe.layout import columns, terminal_width
 
     names = list(rows[0][0])
     every = list(dict.fromkeys(name for _, _, found in rows for name in found))
@@ -161,4 +161,4 @@ def _table(
         + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
         for values, record, found in rows
     ]
-    return table(head, body)
+    return columns(body, terminal_width(), head=head, rule=True)

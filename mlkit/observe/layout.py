@@ -8,7 +8,16 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["cell_width", "columns", "fold", "near", "paragraph", "shortened", "terminal_width"]
+__all__ = [
+    "broken",
+    "cell_width",
+    "columns",
+    "fold",
+    "near",
+    "paragraph",
+    "shortened",
+    "terminal_width",
+]
 
 _GAP = 2
 _LEAST_WIDTH = 20
@@ -79,6 +88,12 @@ def _head(text: str, width: int) -> str:
     return head
 
 
+def _joint(head: str) -> str:
+    """The beginning of a long word, up to a joint of names and paths if one is near its end."""
+    found = max(head.rfind(sign) for sign in "/.]_-,=")
+    return head[: found + 1] if found >= len(head) // 2 else head
+
+
 def fold(text: str, width: int) -> list[str]:
     """Break a text into lines of at most a width: between words, and within a word only if it must.
 
@@ -89,9 +104,12 @@ def fold(text: str, width: int) -> list[str]:
     width : int
         At least 2, so that a wide character finds room.
     """
+    text = _clean(text).rstrip()
+    if cell_width(text) <= width:
+        return [text]
     lines: list[str] = []
     line = ""
-    for word in _clean(text).split(" "):
+    for word in text.split(" "):
         longer = f"{line} {word}" if line else word
         if cell_width(longer) <= width:
             line = longer
@@ -99,11 +117,22 @@ def fold(text: str, width: int) -> list[str]:
         if line:
             lines.append(line.rstrip())
         while cell_width(word) > width:
-            part = _head(word, width)
+            part = _joint(_head(word, width))
             lines.append(part)
             word = word[len(part) :]
         line = word
     return [*lines, line.rstrip()]
+
+
+def broken(line: str, width: int) -> list[str]:
+    """Break a line of code wherever it is full; blanks at its beginning stay."""
+    lines = []
+    rest = _clean(line)
+    while cell_width(rest) > width:
+        part = _head(rest, width)
+        lines.append(part.rstrip())
+        rest = rest[len(part) :]
+    return [*lines, rest.rstrip()]
 
 
 def paragraph(text: str, width: int, *, indent: str = "", hanging: str = "") -> str:
