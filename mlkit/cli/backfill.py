@@ -68,7 +68,11 @@ def backfill(
     start: StartOption = "fork",
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="Show this number of each run."),
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Show this number of each run, from any JSON output. May be repeated.",
+        ),
     ] = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
@@ -258,12 +262,12 @@ def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[
 def _numbers(filling: Filling, done: Filled, metrics: Sequence[str]) -> list[str]:
     """The numbers of an interval's run, also of one that was made earlier."""
     from mlkit.api import find_run
-    from mlkit.reports.metrics import metric_tables
+    from mlkit.reports.metrics import numbers_by_name
 
     record = done.record
     if record is None and metrics and done.status == "kept" and done.planned.run_id:
         record = find_run(done.planned.run_id, filling.runs_dir)
     if record is None:
         return ["–"] * len(metrics)
-    found = {name: n for item in metric_tables(record) for name, n in item.numbers.items()}
+    found = numbers_by_name(record, metrics)
     return [f"{found[name]:.4g}" if name in found else "–" for name in metrics]

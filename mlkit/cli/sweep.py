@@ -43,7 +43,11 @@ def sweep(
     start: StartOption = "fork",
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="Compare these numbers (default: a few)."),
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Compare this number, from any JSON output (default: a few metrics). May be repeated.",
+        ),
     ] = None,
     runs_dir: RunsDirOption = None,
     store: StoreOption = None,
@@ -63,7 +67,7 @@ def sweep(
     from mlkit.cli.output import print_json, say
     from mlkit.cli.running import observed
     from mlkit.driver.options import RunOptions
-    from mlkit.reports.metrics import metric_tables
+    from mlkit.reports.metrics import numbers_by_name
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
     combinations = _combinations(loaded, assignments)
@@ -84,10 +88,7 @@ def sweep(
                 runs_dir=runs_dir,
                 services=services,
             )
-        found = {
-            name: value for table in metric_tables(record) for name, value in table.numbers.items()
-        }
-        rows.append((values, record, found))
+        rows.append((values, record, numbers_by_name(record, metric or ())))
         if record.status.value == "cancelled":
             raise typer.Exit(130)
     if as_json:
