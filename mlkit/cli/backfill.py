@@ -35,10 +35,14 @@ def backfill(
     pipeline: PipelineArgument = None,
     *,
     first: Annotated[
-        str, typer.Option("--from", metavar="DATE", help="Intervals that begin on this day…")
+        str,
+        typer.Option(
+            "--from", metavar="DATE", help="The first day on which an interval may begin."
+        ),
     ],
     last: Annotated[
-        str, typer.Option("--to", metavar="DATE", help="…to those that begin on this day.")
+        str,
+        typer.Option("--to", metavar="DATE", help="The last day on which an interval may begin."),
     ],
     schedule: Annotated[
         str | None,
@@ -60,7 +64,7 @@ def backfill(
         ),
     ] = False,
     parallel: Annotated[
-        int, typer.Option("--parallel", min=1, help="How many runs at once (default: 1).")
+        int, typer.Option("--parallel", min=1, metavar="N", help="How many runs at once.")
     ] = 1,
     assignments: ParametersOption = None,
     files: FilesOption = None,
@@ -86,9 +90,9 @@ def backfill(
 
     \b
     Examples
-      mlkit backfill notebooks/flights/monthly --from 2013-01-01 --to 2013-12-31
       mlkit backfill --from 2013-01-01 --to 2013-01-31 --dry-run
-      mlkit backfill --from 2013-01-01 --to 2013-12-31 --schedule '0 0 1 * *' --parallel 2
+      mlkit backfill --from 2013-01-01 --to 2013-12-31 --parallel 2
+      mlkit backfill --from 2013-01-01 --to 2013-12-31 --schedule '0 0 1 * *'
 
     Exit codes: 0 no run failed, 1 a run failed, 2 a mistake found before anything
     ran, 130 interrupted.

@@ -28,8 +28,8 @@ def compare(
 
     \b
     Examples
-      mlkit runs
-      mlkit compare 20260101-12 latest
+      mlkit runs                          which runs there are
+      mlkit compare 20260101-12 latest    an earlier one and the latest
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path

@@ -29,7 +29,7 @@ def doctor(
 
     \b
     Examples
-      mlkit doctor                      this installation, and the pipeline of this folder
+      mlkit doctor                      this installation, this pipeline
       mlkit doctor notebooks/flights    another pipeline's runs folder
     """
     from mlkit import api

@@ -31,7 +31,7 @@ DEFAULT_PIPELINE = Path("notebooks/flights")
 PipelineArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[PIPELINE]",
+        metavar="PIPELINE",
         help="A pipeline.yaml or its folder (default: ./pipeline.yaml, else notebooks/flights).",
         show_default=False,
     ),

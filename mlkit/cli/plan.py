@@ -33,14 +33,26 @@ def plan(
     assignments: ParametersOption = None,
     files: FilesOption = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="STAGE", help="As for run.")
+        str | None,
+        typer.Option(
+            "--until", metavar="STAGE", help="Plan this stage and what is upstream of it."
+        ),
     ] = None,
-    only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="As for run.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="STAGE", help="Plan this stage alone.")
+    ] = None,
     force: Annotated[
         list[str] | None,
-        typer.Option("--force", metavar="[STAGE]", help="As for run.", show_default=False),
+        typer.Option(
+            "--force",
+            metavar="[STAGE]",
+            help="Plan a run of all stages, or of this one, even if unchanged.",
+            show_default=False,
+        ),
     ] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="As for run.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check artifacts by digest, not at a glance.")
+    ] = False,
     instances: InstancesOption = False,
     runs_dir: RunsDirOption = None,
     store: StoreOption = None,
@@ -55,7 +67,7 @@ def plan(
     Examples
       mlkit plan                     what has changed since the last run
       mlkit plan -p rows=5000        what another parameter would change
-      mlkit plan --instances         every instance of mapped stages on its own line
+      mlkit plan --instances         each instance on its own line
     """
     from mlkit import api
     from mlkit.cli.options import layers_of, pipeline_path

@@ -20,7 +20,9 @@ __all__ = ["resume"]
 
 
 def resume(
-    run: Annotated[str, typer.Argument(help="The run's id, or its beginning ('mlkit runs').")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id or the start of one: see mlkit runs.")
+    ],
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,
@@ -29,8 +31,12 @@ def resume(
         Literal["fork", "spawn"] | None,
         typer.Option("--start", help="How kernels start (default: as in that run)."),
     ] = None,
-    report: Annotated[bool, typer.Option("--report", help="Write the run's report.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write the run's HTML report and say where it is.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the tracebacks of failed notebooks.")
+    ] = False,
     runs_dir: RunsDirOption = None,
     store: StoreOption = None,
     executor: ExecutorOption = None,
@@ -41,8 +47,9 @@ def resume(
     Secrets stand in no record: give them again with -p or in the environment.
 
     \b
-    Example
-      mlkit resume 20130102
+    Examples
+      mlkit resume 20260101-12                the run whose id begins so
+      mlkit resume 20260101-12 --workers 1    one stage at a time, to see more
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path

@@ -109,7 +109,7 @@ def run(
       mlkit run --until features             one stage and its upstream
       mlkit run --force train                one stage again, though unchanged
       mlkit run --on airflow                 the same notebooks, run by Airflow
-      mlkit run --runs-dir s3://bucket/runs  runs and results shared with other machines
+      mlkit run --runs-dir s3://bucket/runs  results shared with other machines
       mlkit run --executor dask://host:8786  on the workers of a Dask cluster
 
     Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,

@@ -25,7 +25,7 @@ def runs(
 
     \b
     Examples
-      mlkit runs                                the newest 20 of this folder's pipeline
+      mlkit runs                                the newest 20 of this pipeline
       mlkit runs notebooks/flights --limit 5    the newest 5 of another one
     """
     from mlkit import api

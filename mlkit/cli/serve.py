@@ -58,9 +58,9 @@ def serve(
 
     \b
     Examples
-      mlkit serve                                  the schedule in pipeline.yaml, in UTC
-      mlkit serve --timezone Europe/Berlin         on Berlin's clock, summer time included
-      mlkit serve -p rows=5000 --catch-up          parameters for every run; nothing is missed
+      mlkit serve                             the schedule in the file, in UTC
+      mlkit serve --timezone Europe/Berlin    on Berlin's clock, summer time too
+      mlkit serve -p rows=5000 --catch-up     with a parameter; nothing is missed
 
     Exit codes: 0 stopped while no run was going on, 130 a run was interrupted, 2 a mistake found
     before the first run. With --json one document at the end lists the runs.

@@ -30,7 +30,7 @@ def show(
     \b
     Examples
       mlkit show latest
-      mlkit show latest --instances      every instance of mapped stages on its own line
+      mlkit show latest --instances      each instance on its own line
       mlkit show 20260101-12 --json      the run whose id begins so, as a document
     """
     from mlkit import api

@@ -46,7 +46,8 @@ def sweep(
         typer.Option(
             "--metric",
             metavar="NAME",
-            help="Compare this number, from any JSON output (default: a few metrics). May be repeated.",
+            help="Compare this number, from any JSON output (default: a few metrics). May be "
+            "repeated.",
         ),
     ] = None,
     runs_dir: RunsDirOption = None,
@@ -59,8 +60,10 @@ def sweep(
     What two combinations have in common is computed once: unchanged stages are reused.
 
     \b
-    Example
-      mlkit sweep -p seed=1,2,3 -p train.n_estimators=100,300
+    Examples
+      mlkit sweep -p seed=1,2,3                       three runs
+      mlkit sweep -p seed=1,2 -p train.depth=3,5,8    six runs
+      mlkit sweep -p seed=1,2 --metric roc_auc        and what to compare
     """
     from mlkit import api
     from mlkit.cli.options import layers_of, pipeline_path
