@@ -165,4 +165,4 @@ def _table(
         + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
         for values, record, found in rows
     ]
-    return columns(body, terminal_width(), head=head, rule=True)
+    return columns(body, terminal_width(), head=head, rule=True, whole=(0,))

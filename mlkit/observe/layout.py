@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 __all__ = [
@@ -165,6 +165,7 @@ def columns(
     indent: str = "",
     head: Sequence[str] = (),
     rule: bool = False,
+    whole: Collection[int] = (),
 ) -> str:
     """Align rows of equal length in columns; empty columns vanish, and long cells wrap.
 
@@ -181,6 +182,8 @@ def columns(
         The titles; a column that has nothing but its title vanishes, too.
     rule : bool
         Draw a line below the titles.
+    whole : collection of int
+        The columns that never wrap, such as ids that are copied.
     """
     kept = [
         index for index in range(len(head or next(iter(rows), ()))) if any(r[index] for r in rows)
@@ -192,7 +195,7 @@ def columns(
     table = [*titles, *body]
     natural = [max(cell_width(row[i]) for row in table) for i in range(len(kept))]
     room = width - cell_width(indent) - _GAP * (len(kept) - 1)
-    widths = _shrunk(natural, room)
+    widths = _shrunk(natural, room, [kept.index(i) for i in whole if i in kept])
     if widths is None:
         return "\n".join(_record(titles, row, width, indent) for row in body)
     lines = [line for row in table for line in _lines(row, widths, indent)]
@@ -202,15 +205,18 @@ def columns(
     return "\n".join(lines)
 
 
-def _shrunk(natural: Sequence[int], room: int) -> list[int] | None:
+def _shrunk(natural: Sequence[int], room: int, whole: Collection[int]) -> list[int] | None:
     """Take from the widest columns until all fit; None if there are too many of them."""
     widths = list(natural)
-    least = [min(wide, _LEAST_COLUMN) for wide in natural]
+    least = [
+        wide if index in whole else min(wide, _LEAST_COLUMN) for index, wide in enumerate(natural)
+    ]
     if sum(least) > room:
         return None
     while (over := sum(widths) - room) > 0:
-        wide = max(widths)
-        widest = [index for index, item in enumerate(widths) if item == wide]
+        giving = [index for index, item in enumerate(widths) if item > least[index]]
+        wide = max(widths[index] for index in giving)
+        widest = [index for index in giving if widths[index] == wide]
         following = max([item for item in widths if item < wide] or [0])
         step = max(1, min(wide - following, over // len(widest)))
         for index in widest[: max(1, over)]:

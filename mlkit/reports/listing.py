@@ -49,7 +49,8 @@ def runs_text(records: Sequence[RunRecord], width: int = 80) -> str:
         )
         for record in records
     ]
-    return columns(rows, width, head=("RUN", "STATE", "STARTED (UTC)", "TOOK", "STAGES"))
+    head = ("RUN", "STATE", "STARTED (UTC)", "TOOK", "STAGES")
+    return columns(rows, width, head=head, whole=(0,))
 
 
 def _remarkable(record: RunRecord) -> str:
