@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -108,6 +109,7 @@ class Merger:
     def give_layer(self, layer: Iterable[Given]) -> None:
         """Take one layer above pipeline.yaml; in it `STAGE.NAME` is stronger than `NAME`."""
         for given in sorted(layer, key=lambda item: "." in item.name):
+            _refuse_broken_text(given)
             self._give(given)
 
     def finish(self) -> Configuration:
@@ -257,6 +259,17 @@ class Merger:
 
     def _fill(self, value: Any, origin: str) -> Any:
         return self.environment.fill(value, origin) if holds_variable(value) else value
+
+
+def _refuse_broken_text(given: Given) -> None:
+    """Refuse a text that no file could hold: what a terminal sent in another encoding, say."""
+    try:
+        json.dumps([encode(given.value), given.raw], ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"{given.origin}: the value of '{given.name}' is no text in UTF-8",
+            remedy="Give it in UTF-8, or write it in a file of parameters (-f)",
+        ) from None
 
 
 def _written(given: Given, spec: TypeSpec) -> Any:

@@ -246,6 +246,21 @@ def test_a_name_with_a_colon_is_yaml_also_for_a_text(configured: Configured) -> 
     )
 
 
+@pytest.mark.parametrize(
+    "layers",
+    [
+        Layers(assignments=["name=a\udcff"]),
+        Layers(environ={"MLKIT_PARAM_NAME": "a\udcff"}),
+        Layers(values={"name": "a\udcff"}),
+    ],
+)
+def test_a_text_that_no_file_could_hold_is_refused(configured: Configured, layers: Layers) -> None:
+    """Bytes that are not UTF-8 reach Python as halves of pairs."""
+    assert "the value of 'name' is no text in UTF-8" in refusal(
+        configured, {"a": "name = ''"}, layers
+    )
+
+
 def test_stages_that_declare_it_differently_each_get_their_own(configured: Configured) -> None:
     """Also when the run is resumed with what was given."""
     cells = {"a": "name = ''", "b": "name = 1"}
