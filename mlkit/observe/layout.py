@@ -24,6 +24,8 @@ _LEAST_WIDTH = 20
 _LEAST_COLUMN = 8
 """No column is made narrower than this; where they would have to be, there is no table."""
 _MOST_UPWARDS = 2
+_NARROW = frozenset("✓✗▶≡○◎»△■⊘↻…–—→←│─╭╮╰╯├┤┬┴┼━")
+"""Signs of mlkit's own: to look up how wide they are would cost more time than a table takes."""
 _JOINER = "\u200d"
 """Makes one emoji of several; the other invisible characters could reorder a line."""
 
@@ -35,9 +37,17 @@ def terminal_width() -> int:
 
 def cell_width(text: str) -> int:
     """How many columns of a terminal a text fills; what cannot be printed fills none."""
-    if text.isascii():
+    if _is_plain(text):
         return len(text)
     return sum(width for _, width in _graphemes(text))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether each character fills one column, told without the tables of Unicode."""
+    return text.isascii() or all(
+        char in _NARROW or char.isascii() or ("\u00a0" <= char < "\u0300" and char != "\u00ad")
+        for char in text
+    )
 
 
 def _graphemes(text: str) -> Iterator[tuple[str, int]]:
@@ -77,7 +87,7 @@ def shortened(text: str, width: int) -> str:
 
 def _head(text: str, width: int) -> str:
     """The longest beginning that fits."""
-    if text.isascii():
+    if _is_plain(text):
         return text[:width]
     filled, head = 0, ""
     for grapheme, wide in _graphemes(text):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import wcswidth
 
 from mlkit.observe.layout import cell_width, columns, fold, near, paragraph, shortened
 
@@ -34,6 +35,12 @@ def test_no_line_of_a_table_is_wider_than_asked(
         text = columns(rows, width, indent=indent, head=head, rule=bool(ruled), whole=whole)
         assert max(map(cell_width, text.split("\n"))) <= width
         assert all(line.replace("\u200d", "").isprintable() for line in text.split("\n"))
+
+
+@given(text=st.text(alphabet="ab äß·×✓✗▶≡○◎»△■⊘↻…–—→←│─╭╮╰╯├┤┬┴┼━", max_size=30))
+def test_plain_signs_fill_one_column_each(text: str) -> None:
+    """The short way gives what the tables of Unicode say."""
+    assert cell_width(text) == wcswidth(text)
 
 
 @given(words=st.text(max_size=200), width=st.integers(2, 40))
