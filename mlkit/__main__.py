@@ -24,9 +24,9 @@ def main() -> None:
     from mlkit.cli.main import main as command  # after the above: importing takes 0.1 s
 
     code: str | int | None = 0
-    if heard:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        if heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         command()
     except SystemExit as end:
         code = end.code
