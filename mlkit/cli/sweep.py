@@ -151,18 +151,39 @@ def _words(values: dict[str, Any]) -> str:
 def _table(
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], chosen: list[str] | None
 ) -> str:
-    """Runs below each other; of the numbers, those asked for or the first that differ."""
-    from mlkit.observe.layout import columns, terminal_width
+    """Runs below each other; of the metrics, those asked for or the first that differ and fit."""
+    from mlkit.observe.layout import columns, fits, terminal_width
 
-    names = list(rows[0][0])
     every = list(dict.fromkeys(name for _, _, found in rows for name in found))
     differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
     metrics = chosen or (differing or every)[:MOST_METRICS]
-    head = ["run", "status", *names, *metrics]
+    width = terminal_width()
+    while True:
+        head, body = _cells(rows, metrics)
+        if chosen or len(metrics) <= 1 or fits([head, *body], width, whole=(0,)):
+            break
+        metrics = metrics[:-1]
+    text = columns(body, width, head=head, rule=True, whole=(0,))
+    others = [name for name in differing or every if name not in metrics]
+    return text if chosen or not others else f"{text}\n{_hint(others, width)}"
+
+
+def _cells(
+    rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], metrics: list[str]
+) -> tuple[list[str], list[list[str]]]:
+    names = list(rows[0][0])
     body = [
         [record.run_id, record.status.value]
         + [repr(values[name]) for name in names]
         + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
         for values, record, found in rows
     ]
-    return columns(body, terminal_width(), head=head, rule=True, whole=(0,))
+    return ["run", "status", *names, *metrics], body
+
+
+def _hint(others: list[str], width: int) -> str:
+    from mlkit.observe.layout import paragraph
+
+    named = others[:MOST_METRICS]
+    more = f" and {len(others) - len(named)} more" if len(others) > len(named) else ""
+    return paragraph(f"Also measured (--metric NAME): {', '.join(named)}{more}", width)

@@ -12,6 +12,7 @@ __all__ = [
     "broken",
     "cell_width",
     "columns",
+    "fits",
     "fold",
     "near",
     "paragraph",
@@ -213,6 +214,12 @@ def columns(
         below = len(list(_lines(titles[0], widths, indent)))
         lines.insert(below, indent + (" " * _GAP).join("-" * wide for wide in widths))
     return "\n".join(lines)
+
+
+def fits(rows: Sequence[Sequence[str]], width: int, *, whole: Collection[int] = ()) -> bool:
+    """Whether rows of cells, titles among them, make a table of that width."""
+    natural = [max(cell_width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return _shrunk(natural, width - _GAP * (len(natural) - 1), whole) is not None
 
 
 def _shrunk(natural: Sequence[int], room: int, whole: Collection[int]) -> list[int] | None:

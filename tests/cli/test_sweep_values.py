@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from mlkit.api import load_pipeline
-from mlkit.cli.sweep import _values
+from mlkit.cli.sweep import _table, _values
 from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.core.states import RunStatus
 from mlkit.testing import Sketch, write_pipeline
 
 
@@ -37,3 +39,26 @@ def test_texts_are_cut_at_commas_and_other_values_are_yaml(
     """`NAME:=` is YAML in any case."""
     name = given.partition("=")[0].rstrip(":")
     assert _values(pipeline, given) == (name, values)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_table_shows_what_fits_and_names_the_rest(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run's id stays whole; metrics that find no room can be asked for."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    record = RunRecord(
+        run_id="20260101-000000-000-abcd",
+        pipeline="p",
+        file="f",
+        runs_dir="r",
+        status=RunStatus.SUCCEEDED,
+        started=0.0,
+    )
+    metrics = {f"a_metric_of_{index}": 0.5 for index in range(9)}
+    rows = [({"rows": n}, record, {k: v * n for k, v in metrics.items()}) for n in (1, 2)]
+    text = _table(rows, None)
+    assert max(map(len, text.splitlines())) <= width
+    assert sum(line.startswith(record.run_id) for line in text.splitlines()) == 2
+    assert "Also measured (--metric NAME): a_metric_of_" in text
+    assert "Also measured" not in _table(rows, ["a_metric_of_1"])
