@@ -16,7 +16,6 @@ __all__ = [
     "fold",
     "near",
     "paragraph",
-    "shortened",
     "terminal_width",
 ]
 
@@ -79,15 +78,8 @@ def _stands(char: str) -> bool:
     return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
-def shortened(text: str, width: int) -> str:
-    """Cut a text to a width, an ellipsis at its end."""
-    if cell_width(text) <= width:
-        return text
-    return _head(text, width - 1) + "…"
-
-
 def _head(text: str, width: int) -> str:
-    """The longest beginning that fits."""
+    """The longest beginning that fits; one character at least."""
     if _is_plain(text):
         return text[:width]
     filled, head = 0, ""
@@ -96,7 +88,7 @@ def _head(text: str, width: int) -> str:
         if filled > width:
             break
         head += grapheme
-    return head
+    return head or text[:1]
 
 
 def _joint(head: str) -> str:

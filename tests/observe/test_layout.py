@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from mlkit.observe.layout import cell_width, columns, fold, near, paragraph, shortened
+from mlkit.observe.layout import cell_width, columns, fold, near, paragraph
 
 CELLS = st.text(max_size=60) | st.sampled_from(
     ["größe", "数据" * 20, "👩‍👩‍👧‍👦 family", "❤️", "\u202eabc", "🇩🇪"]
@@ -53,19 +53,19 @@ def test_folding_loses_nothing_but_blanks_and_what_cannot_be_shown(words: str, w
     assert all(char in remaining for char in kept)
 
 
-@given(words=st.text(max_size=80), width=st.integers(1, 40))
-def test_a_shortened_text_fits(words: str, width: int) -> None:
-    """And is whole where it fits anyway."""
-    short = shortened(words, width)
-    assert cell_width(short) <= width
-    assert short == words or short.endswith("…")
-
-
 @pytest.mark.parametrize("name", ["plain", "größe", "数据", "👩‍👩‍👧‍👦", "e\u0301te\u0301"])
 def test_columns_stay_aligned_below_wide_names(name: str) -> None:
     """The second column begins at the same place in each line."""
     lines = columns([[name, "x"], ["a longer name", "x"]], 80).splitlines()
     assert [cell_width(line.rpartition("x")[0]) for line in lines] == [15, 15]
+
+
+def test_a_cluster_wider_than_its_column_is_taken_apart() -> None:
+    """Several letters that are one to a reader may fill more columns than there are."""
+    cluster = "क्ष्म्य" * 3
+    lines = fold(cluster, 2)
+    assert "".join(lines) == cluster
+    assert max(map(cell_width, lines)) <= 2
 
 
 def test_empty_columns_vanish_and_titles_with_them() -> None:
