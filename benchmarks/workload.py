@@ -125,7 +125,7 @@ def runs(folder: Path, workers: int) -> list[Contender]:
     found = []
     for title, kind in ((FORK, "fork"), (SPAWN, "spawn")):
         place = folder / f"runs-{kind}"
-        line = ("run", str(folder), "--kernel", kind, "--workers", str(workers))
+        line = ("run", str(folder), "--start", kind, "--workers", str(workers))
         found.append(
             Contender(
                 name=title,

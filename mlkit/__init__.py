@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest here
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,8 @@ _HOMES = {
 __all__ = [*sorted(_HOMES)]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from mlkit.api.filling import backfill as backfill
     from mlkit.api.reading import compare as compare
     from mlkit.api.reading import find_run as find_run

@@ -1,6 +1,71 @@
-"""`python -m mlkit`: the command line, where the script `mlkit` is not on the path."""
+"""The command `mlkit`, also as `python -m mlkit`: the first moments of the process.
 
-from mlkit.cli.main import main
+Whatever can go wrong before the command line itself is imported is seen to here: Ctrl-C, standard
+files that are closed, an encoding in which not every file can be named.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it with exit code 130 and no traceback at any time."""
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heard:  # a shell starts what runs in its background deaf to Ctrl-C
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    _speak_utf8()
+    from mlkit.cli.main import main as command  # after the above: importing takes 0.1 s
+
+    code: str | int | None = 0
+    try:
+        if heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        command()
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if heard:
+        ended = code if isinstance(code, int) else 0
+        signal.signal(signal.SIGINT, lambda *_: os._exit(ended))
+    sys.exit(code)
+
+
+def _speak_utf8() -> None:
+    """Start again in Python's UTF-8 mode where the locale's encoding would name files.
+
+    In the locale C or a Latin-1 one a stage called `größe` or `数据` could have no folder, and a
+    notebook's `open(path, "w")` would write another file than elsewhere. The terminal keeps its
+    encoding. Arguments that are UTF-8 stay as they are, others are read in the locale's encoding.
+    """
+    if sys.flags.utf8_mode or sys.getfilesystemencoding().replace("-", "").lower() == "utf8":
+        return
+    if sys.flags.ignore_environment or not sys.executable:
+        return
+    os.environ["PYTHONUTF8"] = "1"  # for kernels, too
+    if "PYTHONIOENCODING" not in os.environ and sys.stdout is not None:
+        os.environ["PYTHONIOENCODING"] = sys.stdout.encoding
+    count = len(sys.argv) - 1
+    start = sys.orig_argv[1 : len(sys.orig_argv) - count]
+    words = [*map(os.fsencode, start), *map(_as_utf8, sys.argv[1:])]
+    os.execv(sys.executable, [os.fsencode(sys.executable), b"-X", b"utf8", *words])
+
+
+def _as_utf8(word: str) -> bytes:
+    raw = os.fsencode(word)
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return word.encode("utf-8", "surrogateescape")
+    return raw
+
 
 if __name__ == "__main__":
     main()

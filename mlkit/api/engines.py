@@ -21,7 +21,13 @@ from mlkit.engines.launching import Order
 from mlkit.engines.refusals import refusal
 from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
 from mlkit.errors import EngineError, UnsupportedByEngineError
-from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
+from mlkit.load.parameters import (
+    ENVIRONMENT_PREFIX,
+    Layers,
+    configure,
+    parse_assignment,
+    read_assignment,
+)
 
 if TYPE_CHECKING:
     from mlkit.driver.engine_run import EngineRun
@@ -124,7 +130,8 @@ def compile_export(made: Export, folder: Path, environ: Mapping[str, str]) -> li
     done = subprocess.run(
         [python, "-W", "ignore", str(folder.absolute() / made.entry)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
@@ -254,7 +261,7 @@ def _follow(
 def _option_words(options: RunOptions) -> tuple[str, ...]:
     """The options that reach every task."""
     words = ["--verify"] if options.verify else []
-    words += ["--kernel", options.kernel] if options.kernel != "fork" else []
+    words += ["--start", options.start] if options.start != "fork" else []
     if options.force is True:
         words.append("--force")
     elif options.force:
@@ -269,9 +276,10 @@ def _secrets(pipeline: Pipeline, layers: Layers) -> dict[str, str]:
 
     found = {}
     for text in layers.assignments:
-        name, _, raw = text.partition("=")
-        if is_secret(pipeline, name.strip()):
-            found[ENVIRONMENT_PREFIX + name.strip().upper()] = raw
+        given = parse_assignment(text)
+        if is_secret(pipeline, given.name):
+            value = read_assignment(pipeline, text).value
+            found[ENVIRONMENT_PREFIX + given.name.upper()] = str(value)
     for name, value in layers.values.items():
         if is_secret(pipeline, name):
             found[ENVIRONMENT_PREFIX + name.upper()] = str(value)

@@ -33,7 +33,7 @@ def resume(
     parameters: Mapping[str, Any] | None = None,
     workers: int | None = None,
     services: Services | None = None,
-    kernel: str | None = None,
+    start: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> RunRecord:
     """Finish a run that was killed or has failed, with its own parameters and today's code.
@@ -52,7 +52,7 @@ def resume(
         How many stages run at once.
     services : Services, optional
         The driver's surroundings.
-    kernel : {"fork", "spawn"}, optional
+    start : {"fork", "spawn"}, optional
         How kernels are started.
     options : mapping, optional
         Further fields of `mlkit.RunOptions` that are to differ: `store`, `executor`.
@@ -79,17 +79,18 @@ def resume(
             remedy="Name its pipeline: mlkit resume RUN PIPELINE",
         )
     configuration = configure(current, own_layers(record, current, parameters or {}))
-    chosen = replace(_own_options(record, workers, kernel), **(options or {}))
+    chosen = replace(_own_options(record, workers, start), **(options or {}))
     return resume_run(record, current, configuration, chosen, services)
 
 
-def _own_options(record: RunRecord, workers: int | None, kernel: str | None) -> RunOptions:
+def _own_options(record: RunRecord, workers: int | None, start: str | None) -> RunOptions:
     from mlkit.driver.options import RunOptions
 
     kept = {key: record.options[key] for key in ("until", "only", "fail_fast", "verify")}
     kept |= {key: record.options[key] for key in ("store", "executor") if key in record.options}
-    chosen: Any = kernel or record.options["kernel"]
-    return RunOptions(**kept, kernel=chosen, workers=workers or record.options["workers"])
+    earlier = record.options.get("start") or record.options["kernel"]  # its name until 0.1
+    chosen: Any = start or earlier
+    return RunOptions(**kept, start=chosen, workers=workers or record.options["workers"])
 
 
 def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]) -> Layers:

@@ -11,10 +11,10 @@ import typer
 from mlkit.cli.options import (
     FilesOption,
     JsonOption,
-    KernelOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    StartOption,
     TimezoneOption,
     WorkersOption,
 )
@@ -35,10 +35,14 @@ def backfill(
     pipeline: PipelineArgument = None,
     *,
     first: Annotated[
-        str, typer.Option("--from", metavar="DATE", help="Intervals that begin on this day…")
+        str,
+        typer.Option(
+            "--from", metavar="DATE", help="The first day on which an interval may begin."
+        ),
     ],
     last: Annotated[
-        str, typer.Option("--to", metavar="DATE", help="…to those that begin on this day.")
+        str,
+        typer.Option("--to", metavar="DATE", help="The last day on which an interval may begin."),
     ],
     schedule: Annotated[
         str | None,
@@ -60,15 +64,19 @@ def backfill(
         ),
     ] = False,
     parallel: Annotated[
-        int, typer.Option("--parallel", min=1, help="How many runs at once (default: 1).")
+        int, typer.Option("--parallel", min=1, metavar="N", help="How many runs at once.")
     ] = 1,
     assignments: ParametersOption = None,
     files: FilesOption = None,
     workers: WorkersOption = None,
-    kernel: KernelOption = "fork",
+    start: StartOption = "fork",
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="Show this number of each run."),
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Show this number of each run, from any JSON output. May be repeated.",
+        ),
     ] = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
@@ -82,9 +90,9 @@ def backfill(
 
     \b
     Examples
-      mlkit backfill notebooks/flights/monthly --from 2013-01-01 --to 2013-12-31
       mlkit backfill --from 2013-01-01 --to 2013-01-31 --dry-run
-      mlkit backfill --from 2013-01-01 --to 2013-12-31 --schedule '0 0 1 * *' --parallel 2
+      mlkit backfill --from 2013-01-01 --to 2013-12-31 --parallel 2
+      mlkit backfill --from 2013-01-01 --to 2013-12-31 --schedule '0 0 1 * *'
 
     Exit codes: 0 no run failed, 1 a run failed, 2 a mistake found before anything
     ran, 130 interrupted.
@@ -92,17 +100,15 @@ def backfill(
     from mlkit import api
     from mlkit.api.filling import Filling, plan_backfill
     from mlkit.api.scheduling import read_schedule, read_span
-    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.driver.options import RunOptions
 
-    check_kernel(kernel)
     loaded = api.load_pipeline(pipeline_path(pipeline))
     chosen = read_schedule(loaded, schedule, timezone)
-    kind: Any = kernel
     filling = Filling(
         pipeline=loaded,
         layers=layers_of(assignments, files),
-        options=RunOptions(kernel=kind, workers=workers or api.default_workers()),
+        options=RunOptions(start=start, workers=workers or api.default_workers()),
         runs_dir=api.runs_folder(loaded, runs_dir),
         rerun=rerun,
     )
@@ -235,14 +241,14 @@ def _planned_json(planned: Planned) -> dict[str, Any]:
 
 
 def _plan_table(plans: Sequence[Planned]) -> str:
-    from mlkit.cli.tables import table
+    from mlkit.observe.layout import columns, terminal_width
 
     rows = [[str(p.interval), p.action, p.reason, p.run_id or "–"] for p in plans]
-    return table(["interval", "action", "why", "run"], rows)
+    return columns(rows, terminal_width(), head=["interval", "action", "why", "run"], rule=True)
 
 
 def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[str]) -> str:
-    from mlkit.cli.tables import table
+    from mlkit.observe.layout import columns, terminal_width
 
     rows = [
         [
@@ -253,18 +259,19 @@ def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[
         ]
         for done in filled
     ]
-    return table(["interval", "status", "run", *metrics], rows)
+    head = ["interval", "status", "run", *metrics]
+    return columns(rows, terminal_width(), head=head, rule=True)
 
 
 def _numbers(filling: Filling, done: Filled, metrics: Sequence[str]) -> list[str]:
     """The numbers of an interval's run, also of one that was made earlier."""
     from mlkit.api import find_run
-    from mlkit.reports.metrics import metric_tables
+    from mlkit.reports.metrics import numbers_by_name
 
     record = done.record
     if record is None and metrics and done.status == "kept" and done.planned.run_id:
         record = find_run(done.planned.run_id, filling.runs_dir)
     if record is None:
         return ["–"] * len(metrics)
-    found = {name: n for item in metric_tables(record) for name, n in item.numbers.items()}
+    found = numbers_by_name(record, metrics)
     return [f"{found[name]:.4g}" if name in found else "–" for name in metrics]

@@ -28,12 +28,13 @@ def compare(
 
     \b
     Examples
-      mlkit runs
-      mlkit compare 20260101-12 latest
+      mlkit runs                          which runs there are
+      mlkit compare 20260101-12 latest    an earlier one and the latest
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json
+    from mlkit.observe.layout import terminal_width
     from mlkit.reports.comparison import compare_runs
 
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
@@ -43,4 +44,4 @@ def compare(
     if as_json:
         print_json(comparison.to_json())
     else:
-        typer.echo(comparison.to_text())
+        typer.echo(comparison.to_text(terminal_width()))

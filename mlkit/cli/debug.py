@@ -13,8 +13,10 @@ __all__ = ["debug"]
 
 
 def debug(
-    run: Annotated[str, typer.Argument(help="The run's id, its beginning, or 'latest'.")],
-    stage: Annotated[str, typer.Argument(help="The stage, or STAGE[VALUE].")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
+    ],
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="The stage, or STAGE[VALUE].")],
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,
@@ -31,8 +33,10 @@ def debug(
     or from -p.
 
     \b
-    Example
-      mlkit debug latest train[xgboost]
+    Examples
+      mlkit debug latest evaluate                one stage of the latest run
+      mlkit debug 20260101-12 'train[xgboost]'   one instance of a mapped stage
+      mlkit debug latest evaluate --no-open      only write the copy
     """
     import os
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+
+if TYPE_CHECKING:
+    from mlkit.doctor.checks import Finding
 
 __all__ = ["doctor"]
 
@@ -19,24 +22,29 @@ def doctor(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check Python, packages, kernels, the runs folder, the sandbox and the optional parts.
+    r"""Check Python, packages, kernels, the runs folder, the sandbox and the optional parts.
 
-    A missing part says what it is for and how to get it. Exit code 1 only if something that every
-    pipeline needs is broken.
+    A missing part says what it is for and how to get it. Nothing is installed and nothing is
+    written. Exit code 1 only if something that every pipeline needs is broken.
+
+    \b
+    Examples
+      mlkit doctor                      this installation, this pipeline
+      mlkit doctor notebooks/flights    another pipeline's runs folder
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json, say
     from mlkit.doctor.checks import all_checks
 
-    folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
+    path = pipeline_path(pipeline)
+    named = pipeline is not None or runs_dir is not None or path.exists()
     findings = []
-    for check in all_checks(folder):
+    for check in all_checks(api.runs_folder(path, runs_dir) if named else None):
         finding = check()
         findings.append(finding)
         if not as_json:
-            remedy = f"\n    {finding.remedy}" if finding.remedy else ""
-            typer.echo(f"{SIGNS[finding.state]} {finding.title}: {finding.detail}{remedy}")
+            typer.echo(_text(finding))
     broken = [finding for finding in findings if finding.state == "broken"]
     document: dict[str, Any] = {
         "ok": not broken,
@@ -49,3 +57,14 @@ def doctor(
     else:
         say("Everything that pipelines need is there.")
     raise typer.Exit(1 if broken else 0)
+
+
+def _text(finding: Finding) -> str:
+    from mlkit.observe.layout import paragraph, terminal_width
+
+    width = terminal_width()
+    said = f"{SIGNS[finding.state]} {finding.title}: {finding.detail}"
+    lines = [paragraph(said, width, hanging="    ")]
+    if finding.remedy:
+        lines.append(paragraph(finding.remedy, width, indent="    ", hanging="    "))
+    return "\n".join(lines)

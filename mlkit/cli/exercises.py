@@ -16,11 +16,15 @@ def exercises(
     *,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", help="Your notebooks (default: this checkout's exercises)."),
+        typer.Option(
+            "--folder", metavar="DIR", help="Your notebooks (default: this checkout's exercises)."
+        ),
     ] = None,
     solutions: Annotated[
         Path | None,
-        typer.Option("--solutions", help="The solutions' folder (default: this checkout's)."),
+        typer.Option(
+            "--solutions", metavar="DIR", help="The solutions' folder (default: this checkout's)."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -30,14 +34,15 @@ def exercises(
 
     \b
     Examples
-      mlkit exercises
-      mlkit exercises --json
+      mlkit exercises                      those of this checkout
+      mlkit exercises --folder my-copies   notebooks that lie elsewhere
     """
     from mlkit.cli.output import print_json, say
     from mlkit.grading.progress import progress, rows_text
+    from mlkit.observe.layout import terminal_width
 
     document = progress(folder, solutions, say)
     if as_json:
         print_json(document)
         return
-    typer.echo(rows_text(document))
+    typer.echo(rows_text(document, terminal_width()))

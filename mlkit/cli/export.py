@@ -49,7 +49,7 @@ def export(
 
     \b
     Examples
-      mlkit export airflow --to dags                       put it into Airflow's folder of DAGs
+      mlkit export airflow --to dags      put it into Airflow's folder of DAGs
       mlkit export prefect notebooks/flights --to flows -p rows=5000
       mlkit export kubeflow --to compiled --mlkit /opt/mlkit/bin/mlkit
     """

@@ -15,19 +15,25 @@ __all__ = ["grade"]
 def grade(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Notebooks, a folder of them, or a folder per student."),
+        typer.Argument(
+            metavar="PATH...", help="Notebooks, a folder of them, or a folder per student."
+        ),
     ],
     *,
-    out: Annotated[Path, typer.Option("--out", help="Where grades and feedback go.")] = Path(
-        "grades"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where grades and feedback go.")
+    ] = Path("grades"),
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="How many at once (default: the cores)."),
+        typer.Option(
+            "--workers", min=1, metavar="N", help="How many at once (default: the cores)."
+        ),
     ] = None,
     solutions: Annotated[
         Path | None,
-        typer.Option("--solutions", help="The solutions' folder (default: this checkout's)."),
+        typer.Option(
+            "--solutions", metavar="DIR", help="The solutions' folder (default: this checkout's)."
+        ),
     ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Run other people's code without a sandbox, too.")
@@ -44,12 +50,13 @@ def grade(
 
     \b
     Examples
-      mlkit grade exercises/05-retries.ipynb
-      mlkit grade submissions --out grades --workers 4
+      mlkit grade exercises/05-retries.ipynb    one notebook
+      mlkit grade submissions --workers 4       a folder for each student
     """
     from mlkit.cli.output import print_json, say
     from mlkit.grading.batch import Batch, grade_batch
     from mlkit.grading.summary import remarks, table
+    from mlkit.observe.layout import terminal_width
 
     batch = Batch(
         paths=paths, out=out, solutions=solutions, workers=workers, trust=trust, fresh=fresh
@@ -60,4 +67,4 @@ def grade(
     if as_json:
         print_json(document)
         return
-    typer.echo(table(document))
+    typer.echo(table(document, terminal_width()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -54,14 +55,17 @@ def graph(
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json, say
+    from mlkit.cli.output import is_utf8, print_json, say
+    from mlkit.observe.layout import terminal_width
     from mlkit.reports.graph import to_mermaid, to_svg, to_text
     from mlkit.reports.html import write_text
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
     record = api.find_run(run, api.runs_folder(loaded, runs_dir)) if run else None
-    draw = {GraphFormat.TEXT: to_text, GraphFormat.MERMAID: to_mermaid, GraphFormat.SVG: to_svg}
-    content = draw[to](loaded, record)
+    if to is GraphFormat.TEXT:
+        content = to_text(loaded, record, width=80 if out or as_json else terminal_width())
+    else:
+        content = (to_mermaid if to is GraphFormat.MERMAID else to_svg)(loaded, record)
     if out is not None:
         write_text(f"{content}\n", out)
         say(f"The graph of {loaded.name} is in {out}.")
@@ -69,4 +73,5 @@ def graph(
         file = None if out is None else str(out.absolute())
         print_json({"pipeline": loaded.name, "format": to.value, "content": content, "file": file})
     elif out is None:
-        typer.echo(content)
+        escaped = to is GraphFormat.SVG and not is_utf8(sys.stdout)
+        typer.echo(content.encode("ascii", "xmlcharrefreplace").decode() if escaped else content)

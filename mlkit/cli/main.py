@@ -114,9 +114,22 @@ def root(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code, whatever becomes of the output."""
+    from mlkit.cli.streams import hold_standard_files, steady_streams
+
+    hold_standard_files()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(_with_force_values(given)))
+    with steady_streams():
+        code = _run(_with_force_values(_with_new_names(given)))
+    sys.exit(code)
+
+
+def _with_new_names(arguments: list[str]) -> list[str]:
+    """Take options by the names that they had: `--kernel` is `--start`."""
+    return [
+        word.replace("--kernel", "--start", 1) if word.split("=", 1)[0] == "--kernel" else word
+        for word in arguments
+    ]
 
 
 def _with_force_values(arguments: list[str]) -> list[str]:
@@ -156,9 +169,6 @@ def _run(arguments: list[str]) -> int:
         )
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         show = getattr(error, "format_message", None)
         if show is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ExecutorOption",
     "FilesOption",
+    "InstancesOption",
     "JsonOption",
-    "KernelOption",
     "ParametersOption",
     "PipelineArgument",
     "RunsDirOption",
+    "StartOption",
     "StoreOption",
     "TimezoneOption",
     "WorkersOption",
@@ -30,6 +31,7 @@ DEFAULT_PIPELINE = Path("notebooks/flights")
 PipelineArgument = Annotated[
     Path | None,
     typer.Argument(
+        metavar="PIPELINE",
         help="A pipeline.yaml or its folder (default: ./pipeline.yaml, else notebooks/flights).",
         show_default=False,
     ),
@@ -64,6 +66,9 @@ ExecutorOption = Annotated[
         show_default=False,
     ),
 ]
+InstancesOption = Annotated[
+    bool, typer.Option("--instances", help="List each instance of a mapped stage by itself.")
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")
 ]
@@ -73,7 +78,8 @@ ParametersOption = Annotated[
         "-p",
         metavar="NAME=VALUE",
         help="Set a parameter, for every stage that declares it (rows=5000) or for one stage "
-        "(train.n_estimators=50). Values are YAML. May be repeated.",
+        "(train.n_estimators=50). Values are YAML; a parameter that is a text takes it as it "
+        "stands. NAME:=VALUE is YAML in any case. May be repeated.",
         show_default=False,
     ),
 ]
@@ -88,14 +94,15 @@ FilesOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="How many stages run at once (default: the cores)."),
-]
-KernelOption = Annotated[
-    str,
     typer.Option(
-        "--kernel",
-        metavar="fork|spawn",
-        help="fork: kernels start in a moment; spawn: stock kernels.",
+        "--workers", min=1, metavar="N", help="How many stages run at once (default: the cores)."
+    ),
+]
+StartOption = Annotated[
+    Literal["fork", "spawn"],
+    typer.Option(
+        "--start",
+        help="How kernels start: fork (in a moment, libraries loaded) or spawn (as in Jupyter).",
     ),
 ]
 
@@ -133,11 +140,3 @@ def layers_of(assignments: list[str] | None, files: list[Path] | None) -> Layers
     from mlkit.load.parameters import Layers
 
     return Layers(files=files or (), environ=dict(os.environ), assignments=assignments or ())
-
-
-def check_kernel(kernel: str) -> None:
-    """Refuse kinds of kernels that do not exist."""
-    from mlkit.errors import UsageError
-
-    if kernel not in ("fork", "spawn"):
-        raise UsageError(f"--kernel {kernel}: there is no such kind", remedy="Give fork or spawn")

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-from typing import Any, NoReturn
+import sys
+from typing import Any, NoReturn, TextIO
 
 import typer
 
-__all__ = ["fail", "print_json", "say"]
+__all__ = ["fail", "is_utf8", "print_json", "say"]
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout, with nan and the like in their plain form."""
+    """Print one JSON document on stdout, with nan and the like in their plain form.
+
+    It is ASCII alone, unless stdout is UTF-8 and can hold it.
+    """
     from mlkit.core.values import plain
 
-    typer.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, allow_nan=False))
+    document = plain(document)
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    if not (is_utf8(sys.stdout) and is_whole(text)):
+        text = json.dumps(document, indent=2, allow_nan=False)
+    typer.echo(text)
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Whether a stream's encoding is UTF-8."""
+    return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
+
+
+def is_whole(text: str) -> bool:
+    """Whether UTF-8 can hold a text; names of files that are not UTF-8 leave halves of pairs."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def say(text: str) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from mlkit.cli.options import (
     FilesOption,
+    InstancesOption,
     JsonOption,
     ParametersOption,
     PipelineArgument,
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
-SIGNS = {"run": "▶ run", "reuse": "= reuse", "unknown": "? unknown"}
+SIGNS = {"run": "▶ run", "reuse": "≡ reuse", "skip": "» skip", "unknown": "? unknown"}
+UNCHANGED = "nothing changed"
 
 
 def plan(
@@ -31,24 +33,41 @@ def plan(
     assignments: ParametersOption = None,
     files: FilesOption = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="STAGE", help="As for run.")
+        str | None,
+        typer.Option(
+            "--until", metavar="STAGE", help="Plan this stage and what is upstream of it."
+        ),
     ] = None,
-    only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="As for run.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="STAGE", help="Plan this stage alone.")
+    ] = None,
     force: Annotated[
         list[str] | None,
-        typer.Option("--force", metavar="[STAGE]", help="As for run.", show_default=False),
+        typer.Option(
+            "--force",
+            metavar="[STAGE]",
+            help="Plan a run of all stages, or of this one, even if unchanged.",
+            show_default=False,
+        ),
     ] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="As for run.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check artifacts by digest, not at a glance.")
+    ] = False,
+    instances: InstancesOption = False,
     runs_dir: RunsDirOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Say for each stage what a run would do and why, and where each parameter comes from.
 
+    Nothing is run. A stage that reads what another one will write anew cannot be judged yet: if
+    the file comes out as before, the stage is reused.
+
     \b
     Examples
-      mlkit plan                     nothing is run
+      mlkit plan                     what has changed since the last run
       mlkit plan -p rows=5000        what another parameter would change
+      mlkit plan --instances         each instance on its own line
     """
     from mlkit import api
     from mlkit.cli.options import layers_of, pipeline_path
@@ -64,7 +83,7 @@ def plan(
     if as_json:
         print_json(_document(loaded, configuration, found))
     else:
-        typer.echo(_text(loaded, configuration, found))
+        typer.echo(_text(loaded, configuration, found, instances=instances))
 
 
 def _document(
@@ -94,42 +113,127 @@ def _document(
     }
 
 
-def _text(pipeline: Pipeline, configuration: Configuration, found: dict[str, Forecast]) -> str:
-    from mlkit.core.graph import edges, levels
+def _text(
+    pipeline: Pipeline,
+    configuration: Configuration,
+    found: dict[str, Forecast],
+    *,
+    instances: bool,
+) -> str:
+    """The plan for a terminal: what is known in a table, what hangs on it in a sentence each."""
+    from mlkit.observe.layout import columns, paragraph, terminal_width
 
-    level = {n: i for i, names in enumerate(levels(edges(pipeline)), start=1) for n in names}
-    width = max((len(key) for key in found), default=5)
-    lines = [f"{pipeline.name}: {pipeline.description}".rstrip(": "), ""]
-    lines.append(f"level  {'stage':<{width}}  action     why")
+    width = terminal_width()
+    open_ends = {key for key, item in found.items() if item.waits}
+    rows = _rows({k: i for k, i in found.items() if k not in open_ends}, instances=instances)
+    parts = [paragraph(f"{pipeline.name}: {pipeline.description}".rstrip(": "), width)]
+    parts += [columns(rows, width, head=("stage", "action", "why"))] if rows else []
+    parts += [
+        paragraph(f"Decided once {_listed(causes)}: {', '.join(names)}", width, hanging="  ")
+        for causes, names in _undecided(found, open_ends, instances=instances).items()
+    ]
+    parts.append(paragraph(_totals(found, open_ends), width))
+    if parameters := _parameters(pipeline, configuration):
+        parts.append(f"parameters\n{columns(parameters, width, indent='  ')}")
+    return "\n\n".join(parts)
+
+
+def _totals(found: dict[str, Forecast], open_ends: set[str]) -> str:
+    skipped = sum(item.skipped for item in found.values())
+    counts = {
+        "to run": sum(item.action == "run" for item in found.values()),
+        "reused": sum(item.action == "reuse" for item in found.values()),
+        "skipped": skipped,
+        "unknown": sum(i.action == "unknown" for i in found.values()) - skipped - len(open_ends),
+        "decided later": len(open_ends),
+    }
+    noun = "stage" if len(found) == 1 else "stages"
+    return f"{len(found)} {noun}: {', '.join(f'{n} {word}' for word, n in counts.items() if n)}"
+
+
+def _rows(found: dict[str, Forecast], *, instances: bool) -> list[tuple[str, str, str]]:
+    """A line for each stage; instances of which the same is to be said share one."""
+    stages: dict[str, list[Forecast]] = {}
     for key, item in found.items():
-        place = level[key.partition("[")[0]]
-        lines.append(f"{place:>5}  {key:<{width}}  {SIGNS[item.action]:<9}  {item.reasons[0]}")
-        lines += [f"{'':>5}  {'':<{width}}  {'':<9}  {reason}" for reason in item.reasons[1:]]
-    counts = [f"{sum(i.action == a for i in found.values())} {a}" for a in SIGNS]
-    lines += ["", f"{len(found)} stages: {', '.join(counts)}"]
-    lines += _parameters(pipeline, configuration)
-    return "\n".join(lines)
+        stages.setdefault(key if instances else key.partition("[")[0], []).append(item)
+    rows: list[tuple[str, str, str]] = []
+    for name, items in stages.items():
+        alike: dict[tuple[str, tuple[str, ...]], list[Forecast]] = {}
+        for item in items:
+            alike.setdefault((SIGNS[_action(item)], item.reasons), []).append(item)
+        for (sign, reasons), group in alike.items():
+            first, *more = _reasons(group, items, reasons)
+            rows.append((name if len(group) > 1 else group[0].id, sign, first))
+            rows += [("", "", reason) for reason in more]
+    return rows
 
 
-def _parameters(pipeline: Pipeline, configuration: Configuration) -> list[str]:
+def _action(item: Forecast) -> str:
+    return "skip" if item.skipped else item.action
+
+
+def _reasons(
+    group: list[Forecast], items: list[Forecast], reasons: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The reasons of instances that share them, with how many they are, or which."""
+    from mlkit.core.values import label
+
+    if len(group) == 1:
+        return reasons
+    count = f"{len(group)} of {len(items)}"
+    if reasons == (UNCHANGED,):
+        return (f"{count} unchanged",)
+    names = f" ({', '.join(label(item.value) for item in group)})" if group != items else ""
+    return (f"{count}{names}: {reasons[0]}", *reasons[1:])
+
+
+def _undecided(
+    found: dict[str, Forecast], open_ends: set[str], *, instances: bool
+) -> dict[tuple[str, ...], list[str]]:
+    """What is decided only when certain stages have run, by those stages."""
+    found_by: dict[tuple[str, ...], dict[str, int]] = {}
+    causes: dict[str, tuple[str, ...]] = {}
+    for key in found:
+        if key in open_ends:
+            causes[key] = _causes(found, causes, key)
+            names = found_by.setdefault(causes[key], {})
+            name = key if instances else key.partition("[")[0]
+            names[name] = names.get(name, 0) + 1
+    return {
+        waited: [f"{name} ({count} instances)" if count > 1 else name for name, count in n.items()]
+        for waited, n in found_by.items()
+    }
+
+
+def _causes(
+    found: dict[str, Forecast], known: dict[str, tuple[str, ...]], key: str
+) -> tuple[str, ...]:
+    """The stages that are sure to run, or to be unknown, and on which one hangs in the end."""
+    ends: list[str] = []
+    for waited in found[key].waits:
+        ends += known.get(waited) or (waited.partition("[")[0],)
+    return tuple(dict.fromkeys(ends))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    if len(names) == 1:
+        return f"{names[0]} has run"
+    return f"{', '.join(names[:-1])} and {names[-1]} have run"
+
+
+def _parameters(pipeline: Pipeline, configuration: Configuration) -> list[tuple[str, str, str]]:
     rows = [
-        (n, repr(b.public), b.origin, _reach(pipeline, n))
+        (n, repr(b.public), b.origin + _reach(pipeline, n))
         for n, b in configuration.pipeline.items()
     ]
     for stage, values in configuration.stages.items():
         for name, bound in values.items():
             shared = configuration.pipeline.get(name)
             if shared is None or (shared.public, shared.origin) != (bound.public, bound.origin):
-                rows.append((f"{stage}.{name}", repr(bound.public), bound.origin, ""))
-    if not rows:
-        return []
-    wide = [max(len(row[i]) for row in rows) for i in (0, 1)]
-    return ["", "parameters"] + [
-        f"  {name:<{wide[0]}}  {value:<{wide[1]}}  {origin}{reach}"
-        for name, value, origin, reach in rows
-    ]
+                rows.append((f"{stage}.{name}", repr(bound.public), bound.origin))
+    return rows
 
 
 def _reach(pipeline: Pipeline, name: str) -> str:
     reached = any(name in stage.declared for stage in pipeline.stages.values())
-    return "" if reached else "  (no stage declares it)"
+    return "" if reached else " (no stage declares it)"

@@ -35,7 +35,9 @@ def render(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="How many run at once (default: the cores)."),
+        typer.Option(
+            "--workers", min=1, metavar="N", help="How many run at once (default: the cores)."
+        ),
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Execute again what was executed before.")

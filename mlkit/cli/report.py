@@ -53,9 +53,9 @@ def report(
 
     \b
     Examples
-      mlkit report latest --open
-      mlkit report latest --out report.html
-      mlkit report latest --to pdf
+      mlkit report latest --open               look at it
+      mlkit report latest --out report.html    to mail or to keep
+      mlkit report latest --to pdf             to print
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path

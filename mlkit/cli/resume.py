@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,16 +20,23 @@ __all__ = ["resume"]
 
 
 def resume(
-    run: Annotated[str, typer.Argument(help="The run's id, or its beginning ('mlkit runs').")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id or the start of one: see mlkit runs.")
+    ],
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,
     workers: WorkersOption = None,
-    kernel: Annotated[
-        str | None, typer.Option("--kernel", metavar="fork|spawn", help="As for run.")
+    start: Annotated[
+        Literal["fork", "spawn"] | None,
+        typer.Option("--start", help="How kernels start (default: as in that run)."),
     ] = None,
-    report: Annotated[bool, typer.Option("--report", help="Write the run's report.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write the run's HTML report and say where it is.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the tracebacks of failed notebooks.")
+    ] = False,
     runs_dir: RunsDirOption = None,
     store: StoreOption = None,
     executor: ExecutorOption = None,
@@ -40,16 +47,15 @@ def resume(
     Secrets stand in no record: give them again with -p or in the environment.
 
     \b
-    Example
-      mlkit resume 20130102
+    Examples
+      mlkit resume 20260101-12                the run whose id begins so
+      mlkit resume 20260101-12 --workers 1    one stage at a time, to see more
     """
     from mlkit import api
-    from mlkit.cli.options import check_kernel, pipeline_path
+    from mlkit.cli.options import pipeline_path
     from mlkit.cli.running import exit_code, observed, show_end
     from mlkit.load.parameters import read_assignment
 
-    if kernel is not None:
-        check_kernel(kernel)
     loaded = api.load_pipeline(pipeline_path(pipeline))
     given = [read_assignment(loaded, text) for text in assignments or ()]
     with observed() as services:
@@ -60,7 +66,7 @@ def resume(
             parameters={item.name: item.value for item in given},
             workers=workers,
             services=services,
-            kernel=kernel,
+            start=start,
             options={k: v for k, v in (("store", store), ("executor", executor)) if v},
         )
     show_end(record, loaded, report=report, verbose=verbose, as_json=as_json)

@@ -12,10 +12,10 @@ from mlkit.cli.options import (
     ExecutorOption,
     FilesOption,
     JsonOption,
-    KernelOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    StartOption,
     StoreOption,
     WorkersOption,
 )
@@ -64,7 +64,7 @@ def run(
     report: Annotated[
         bool, typer.Option("--report", help="Write the run's HTML report and say where it is.")
     ] = False,
-    kernel: KernelOption = "fork",
+    start: StartOption = "fork",
     runs_dir: RunsDirOption = None,
     store: StoreOption = None,
     executor: ExecutorOption = None,
@@ -109,17 +109,16 @@ def run(
       mlkit run --until features             one stage and its upstream
       mlkit run --force train                one stage again, though unchanged
       mlkit run --on airflow                 the same notebooks, run by Airflow
-      mlkit run --runs-dir s3://bucket/runs  runs and results shared with other machines
+      mlkit run --runs-dir s3://bucket/runs  results shared with other machines
       mlkit run --executor dask://host:8786  on the workers of a Dask cluster
 
     Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,
     130 interrupted.
     """
     from mlkit import api
-    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.running import early_kernels, exit_code, observed, show_end
 
-    check_kernel(kernel)
     path = pipeline_path(pipeline)
     options = _options(
         until=until,
@@ -127,7 +126,7 @@ def run(
         force=force,
         fail_fast=fail_fast,
         verify=verify,
-        kernel=kernel,
+        start=start,
         run_id=run_id,
         store=store,
         executor=executor or "threads",
@@ -163,15 +162,14 @@ def run(
     raise typer.Exit(exit_code(record, task))
 
 
-def _options(*, force: list[str] | None, kernel: str, **rest: object) -> RunOptions:
+def _options(*, force: list[str] | None, **rest: object) -> RunOptions:
     from typing import Any
 
     from mlkit.driver.options import RunOptions
 
     chosen: Any = bool(force) if not force or ALL_STAGES in force else frozenset(force)
     fields: Any = rest
-    kind: Any = kernel
-    return RunOptions(force=chosen, kernel=kind, **fields)
+    return RunOptions(force=chosen, **fields)
 
 
 def _check_engine_options(on: str | None, options: RunOptions) -> None:

@@ -49,7 +49,7 @@ def early_kernels(
 
     folder = pipeline if pipeline.is_dir() else pipeline.parent
     sure = bool(options.force) or is_sure_to_run(folder, runs_folder(pipeline, runs_dir))
-    if not sure or options.kernel != "fork" or options.executor != "threads":
+    if not sure or options.start != "fork" or options.executor != "threads":
         yield None
         return
     with kernels_ahead() as ahead:
@@ -82,6 +82,7 @@ def show_end(
     joined : str, optional
         The stage or instance that was run within a run of others: only that one is told.
     """
+    from mlkit.observe.layout import terminal_width
     from mlkit.observe.summary import summary
 
     page = None
@@ -98,7 +99,11 @@ def show_end(
                 say(f"\n{stage.id}:\n{stage.error.traceback}")
     if joined is not None:
         record = _only(record, joined)
-    text = _task_text(record) if joined else summary(record, folder=Path.cwd(), report=page)
+    text = (
+        _task_text(record)
+        if joined
+        else summary(record, folder=Path.cwd(), report=page, width=terminal_width())
+    )
     if as_json:
         say(text)
         print_json(record.to_json() if joined is None else _task_document(record, pipeline))

@@ -20,16 +20,18 @@ def runs(
 ) -> None:
     r"""List the runs, the newest first: when, how long, and how their stages ended.
 
-    Other commands take an id from here, the start of one if no other starts so, or latest.
+    STAGES says how many there were, and how many did not simply succeed. Other commands take an id
+    from here, the start of one if no other starts so, or latest.
 
     \b
     Examples
-      mlkit runs
-      mlkit runs notebooks/flights --limit 5
+      mlkit runs                                the newest 20 of this pipeline
+      mlkit runs notebooks/flights --limit 5    the newest 5 of another one
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json, say
+    from mlkit.observe.layout import terminal_width
     from mlkit.reports.listing import run_json, runs_text
 
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
@@ -38,6 +40,6 @@ def runs(
     if as_json:
         print_json({"runs_dir": str(folder), "runs": [run_json(record) for record in shown]})
         return
-    typer.echo(runs_text(shown))
+    typer.echo(runs_text(shown, terminal_width()))
     if len(found) > limit:
-        say(f"… and {len(found) - limit} older: mlkit runs --limit {len(found)}")
+        say(f"and {len(found) - limit} older: mlkit runs --limit {len(found)}")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlkit.cli.options import (
     FilesOption,
     JsonOption,
-    KernelOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    StartOption,
     TimezoneOption,
     WorkersOption,
 )
@@ -41,7 +41,7 @@ def serve(
     assignments: ParametersOption = None,
     files: FilesOption = None,
     workers: WorkersOption = None,
-    kernel: KernelOption = "fork",
+    start: StartOption = "fork",
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,9 +58,9 @@ def serve(
 
     \b
     Examples
-      mlkit serve                                  the schedule in pipeline.yaml, in UTC
-      mlkit serve --timezone Europe/Berlin         on Berlin's clock, summer time included
-      mlkit serve -p rows=5000 --catch-up          parameters for every run; nothing is missed
+      mlkit serve                             the schedule in the file, in UTC
+      mlkit serve --timezone Europe/Berlin    on Berlin's clock, summer time too
+      mlkit serve -p rows=5000 --catch-up     with a parameter; nothing is missed
 
     Exit codes: 0 stopped while no run was going on, 130 a run was interrupted, 2 a mistake found
     before the first run. With --json one document at the end lists the runs.
@@ -69,16 +69,14 @@ def serve(
 
     from mlkit import api
     from mlkit.api.server import ScheduleServer, Settings
-    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.running import observed
     from mlkit.driver.options import RunOptions
 
-    check_kernel(kernel)
-    kind: Any = kernel
     settings = Settings(
         path=Path(pipeline_path(pipeline)),
         layers=layers_of(assignments, files),
-        options=RunOptions(kernel=kind, workers=workers or api.default_workers()),
+        options=RunOptions(start=start, workers=workers or api.default_workers()),
         runs_dir=runs_dir,
         timezone=timezone,
         catch_up=catch_up,

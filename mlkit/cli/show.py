@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, RunsDirOption
+from mlkit.cli.options import InstancesOption, JsonOption, RunsDirOption
 
 __all__ = ["show"]
 
@@ -29,13 +29,14 @@ def show(
     trace: Annotated[
         bool, typer.Option("--trace", help="List what the stage's result depends on.")
     ] = False,
+    instances: InstancesOption = False,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Show one run: how it ended, what to do next, its stages and their outputs.
 
     Status, attempts, CPU seconds and the highest memory of each stage, the reason why it ran or was
-    reused, and each artifact with its digest and its path. --json prints the whole record.
+    reused, and each artifact with its size and digest. --json prints the whole record.
 
     With --trace and a stage: everything that its result depends on beside its code, parameters and
     inputs: files, names looked for in vain, listings, environment variables and packages.
@@ -44,12 +45,14 @@ def show(
     Examples
       mlkit show latest
       mlkit show latest train --trace
-      mlkit show 20260101-12 --json
+      mlkit show latest --instances      each instance on its own line
+      mlkit show 20260101-12 --json      the run whose id begins so, as a document
     """
     from mlkit import api
     from mlkit.cli.options import pipeline_path
     from mlkit.cli.output import print_json
     from mlkit.errors import UsageError
+    from mlkit.observe.layout import terminal_width
     from mlkit.reports.listing import show_text
     from mlkit.reports.trace_listing import trace_text
 
@@ -68,4 +71,5 @@ def show(
     elif as_json:
         print_json(record.to_full_json(exact=False))
     else:
-        typer.echo(show_text(record, folder=Path.cwd()))
+        here, width = Path.cwd(), terminal_width()
+        typer.echo(show_text(record, folder=here, width=width, instances=instances))

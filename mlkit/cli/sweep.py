@@ -10,14 +10,15 @@ from mlkit.cli.options import (
     ExecutorOption,
     FilesOption,
     JsonOption,
-    KernelOption,
     PipelineArgument,
     RunsDirOption,
+    StartOption,
     StoreOption,
     WorkersOption,
 )
 
 if TYPE_CHECKING:
+    from mlkit.core.pipeline import Pipeline
     from mlkit.core.record import RunRecord
 
 __all__ = ["sweep"]
@@ -33,15 +34,21 @@ def sweep(
         typer.Option(
             "-p",
             metavar="NAME=A,B,C",
-            help="A parameter and its values; one value fixes it. May be repeated.",
+            help="A parameter and its values; one value fixes it. Texts are cut at commas; a text "
+            "that holds one: NAME:='a,b',c. May be repeated.",
         ),
     ],
     files: FilesOption = None,
     workers: WorkersOption = None,
-    kernel: KernelOption = "fork",
+    start: StartOption = "fork",
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="Compare these numbers (default: a few)."),
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Compare this number, from any JSON output (default: a few metrics). May be "
+            "repeated.",
+        ),
     ] = None,
     runs_dir: RunsDirOption = None,
     store: StoreOption = None,
@@ -53,26 +60,24 @@ def sweep(
     What two combinations have in common is computed once: unchanged stages are reused.
 
     \b
-    Example
-      mlkit sweep -p seed=1,2,3 -p train.n_estimators=100,300
+    Examples
+      mlkit sweep -p seed=1,2,3                       three runs
+      mlkit sweep -p seed=1,2 -p train.depth=3,5,8    six runs
+      mlkit sweep -p seed=1,2 --metric roc_auc        and what to compare
     """
-    from typing import Any as AnyType
-
     from mlkit import api
-    from mlkit.cli.options import check_kernel, layers_of, pipeline_path
+    from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.output import print_json, say
     from mlkit.cli.running import observed
     from mlkit.driver.options import RunOptions
-    from mlkit.reports.metrics import metric_tables
+    from mlkit.reports.metrics import numbers_by_name
 
-    check_kernel(kernel)
     loaded = api.load_pipeline(pipeline_path(pipeline))
-    combinations = _combinations(assignments)
+    combinations = _combinations(loaded, assignments)
     layers = layers_of(None, files)
     for values in combinations:
         api.configure_with(loaded, layers, values)
-    kind: AnyType = kernel
-    options = RunOptions(kernel=kind, store=store, executor=executor or "threads")
+    options = RunOptions(start=start, store=store, executor=executor or "threads")
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]] = []
     for number, values in enumerate(combinations, start=1):
         say(f"[{number} of {len(combinations)}] {_words(values)}")
@@ -86,10 +91,7 @@ def sweep(
                 runs_dir=runs_dir,
                 services=services,
             )
-        found = {
-            name: value for table in metric_tables(record) for name, value in table.numbers.items()
-        }
-        rows.append((values, record, found))
+        rows.append((values, record, numbers_by_name(record, metric or ())))
         if record.status.value == "cancelled":
             raise typer.Exit(130)
     if as_json:
@@ -112,25 +114,34 @@ def sweep(
     raise typer.Exit(0 if all(record.ok for _, record, _ in rows) else 1)
 
 
-def _combinations(assignments: list[str]) -> list[dict[str, Any]]:
+def _combinations(pipeline: Pipeline, assignments: list[str]) -> list[dict[str, Any]]:
     import itertools
 
-    from mlkit.errors import ConfigurationError
-    from mlkit.load.yaml_tree import parse_value
-
-    lists: dict[str, list[Any]] = {}
-    for text in assignments:
-        name, equals, raw = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigurationError(f"-p {text!r} is not name=a,b,c", remedy="Write -p seed=1,2,3")
-        values = parse_value(f"[{raw}]", ConfigurationError, f"-p {name}")
-        if not values:
-            raise ConfigurationError(f"-p {name}: there is no value", remedy="Write -p seed=1,2,3")
-        lists[name.strip()] = values
+    lists = dict(_values(pipeline, text) for text in assignments)
     return [
         dict(zip(lists, combination, strict=True))
         for combination in itertools.product(*lists.values())
     ]
+
+
+def _values(pipeline: Pipeline, text: str) -> tuple[str, list[Any]]:
+    """Read one `-p`: texts are cut at commas and stand as they are, other values are YAML."""
+    from mlkit.core.types import takes_texts
+    from mlkit.errors import ConfigurationError
+    from mlkit.load.merging import types_of
+    from mlkit.load.parameters import parse_assignment, read_text
+    from mlkit.load.yaml_tree import parse_value
+
+    example = "-p seed=1,2,3"
+    given = parse_assignment(text, example)
+    name, place = given.name, f"-p {given.name}"
+    types = types_of(pipeline, name)
+    if not given.exact and types and all(map(takes_texts, types)):
+        return name, [read_text(pipeline, name, part, place) for part in given.raw.split(",")]
+    values = parse_value(f"[{given.raw}]", ConfigurationError, place)
+    if not values:
+        raise ConfigurationError(f"{place}: there is no value", remedy=f"Write {example}")
+    return name, values
 
 
 def _words(values: dict[str, Any]) -> str:
@@ -140,18 +151,39 @@ def _words(values: dict[str, Any]) -> str:
 def _table(
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], chosen: list[str] | None
 ) -> str:
-    """Runs below each other; of the numbers, those asked for or the first that differ."""
-    from mlkit.cli.tables import table
+    """Runs below each other; of the metrics, those asked for or the first that differ and fit."""
+    from mlkit.observe.layout import columns, fits, terminal_width
 
-    names = list(rows[0][0])
     every = list(dict.fromkeys(name for _, _, found in rows for name in found))
     differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
     metrics = chosen or (differing or every)[:MOST_METRICS]
-    head = ["run", "status", *names, *metrics]
+    width = terminal_width()
+    while True:
+        head, body = _cells(rows, metrics)
+        if chosen or len(metrics) <= 1 or fits([head, *body], width, whole=(0,)):
+            break
+        metrics = metrics[:-1]
+    text = columns(body, width, head=head, rule=True, whole=(0,))
+    others = [name for name in differing or every if name not in metrics]
+    return text if chosen or not others else f"{text}\n{_hint(others, width)}"
+
+
+def _cells(
+    rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], metrics: list[str]
+) -> tuple[list[str], list[list[str]]]:
+    names = list(rows[0][0])
     body = [
         [record.run_id, record.status.value]
         + [repr(values[name]) for name in names]
         + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
         for values, record, found in rows
     ]
-    return table(head, body)
+    return ["run", "status", *names, *metrics], body
+
+
+def _hint(others: list[str], width: int) -> str:
+    from mlkit.observe.layout import paragraph
+
+    named = others[:MOST_METRICS]
+    more = f" and {len(others) - len(named)} more" if len(others) > len(named) else ""
+    return paragraph(f"Also measured (--metric NAME): {', '.join(named)}{more}", width)

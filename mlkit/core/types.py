@@ -14,10 +14,12 @@ __all__ = [
     "ValueMismatchError",
     "accepts",
     "all_scalars",
+    "as_written",
     "fit",
     "infer",
     "is_parameter_value",
     "is_scalar",
+    "takes_texts",
 ]
 
 _CLASSES: Mapping[str, type[Any]] = {
@@ -33,6 +35,9 @@ _CLASSES: Mapping[str, type[Any]] = {
     "datetime": dt.datetime,
     "Path": PurePath,
 }
+
+
+_TEXTS = frozenset({"str", "Secret", "Path"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +204,36 @@ def accepts(spec: TypeSpec, value: Any) -> bool:
     except ValueMismatchError:
         return False
     return True
+
+
+def as_written(text: str, value: Any, spec: TypeSpec) -> Any:
+    """Choose between a text as somebody wrote it and the value that YAML reads in it.
+
+    Where a text (or a path) is declared, it is the text, blanks and `#` included. Where a text is
+    one of several possibilities, YAML's value comes first if another one takes it: `null` for
+    `str | None`, `5` for `int | str`.
+
+    Parameters
+    ----------
+    text : str
+        What was written.
+    value : object
+        The same, read as YAML.
+    spec : TypeSpec
+        What the notebook declares.
+    """
+    if spec.kind in _TEXTS or (spec.kind == "literal" and text in spec.choices):
+        return text
+    if spec.kind == "union" and any(member.kind in _TEXTS for member in spec.members):
+        others = [member for member in spec.members if member.kind not in _TEXTS]
+        return value if any(accepts(member, value) for member in others) else text
+    return value
+
+
+def takes_texts(spec: TypeSpec) -> bool:
+    """Whether any text fits a type, as it stands."""
+    members = spec.members if spec.kind == "union" else (spec,)
+    return any(member.kind in _TEXTS for member in members)
 
 
 def is_parameter_value(value: Any) -> bool:

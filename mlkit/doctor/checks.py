@@ -14,9 +14,12 @@ from functools import partial
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from mlkit.engines.environments import engine_version, find_python
 from mlkit.engines.registry import ENGINES, Engine
+from mlkit.engines.remedies import engine_remedy, extra_remedy, install_remedy
+from mlkit.observe.layout import near
 
 __all__ = ["Finding", "all_checks"]
 
@@ -58,19 +61,22 @@ class Finding:
 Check = Callable[[], Finding]
 
 
-def all_checks(runs_dir: Path) -> Iterator[Check]:
+def all_checks(runs_dir: Path | None) -> Iterator[Check]:
     """Give every check, quick ones first.
 
     Parameters
     ----------
-    runs_dir : Path
-        The runs folder in question.
+    runs_dir : Path or None
+        The runs folder in question; None where there is no pipeline.
     """
     yield check_python
     yield check_packages
     yield check_sqlite
-    yield partial(check_runs_folder, runs_dir)
-    yield partial(check_disk, runs_dir)
+    if runs_dir is None:
+        yield partial(no_pipeline, Path.cwd())
+    else:
+        yield partial(check_runs_folder, runs_dir)
+    yield partial(check_disk, runs_dir or Path.cwd())
     for extra in EXTRAS:
         yield partial(check_extra, extra)
     for engine in ENGINES.values():
@@ -88,15 +94,15 @@ def check_python() -> Finding:
 
 def check_packages() -> Finding:
     """Every package that mlkit requires is installed, new enough."""
-    wrong = [text for line in metadata.requires("mlkit") or () if (text := _unmet(line))]
-    if not wrong:
+    lines = [line for line in metadata.requires("mlkit") or () if _unmet(line)]
+    if not lines:
         version = metadata.version("mlkit")
         return Finding(title="packages", state="ok", detail=f"mlkit {version} and all it requires")
     return Finding(
         title="packages",
         state="broken",
-        detail="; ".join(wrong),
-        remedy="Install again: make install, or pip install -r requirements.lock",
+        detail="; ".join(filter(None, map(_unmet, lines))),
+        remedy=install_remedy(Path.cwd(), lines),
     )
 
 
@@ -124,44 +130,59 @@ def check_sqlite() -> Finding:
     return Finding(title="SQLite", state="ok", detail=version)
 
 
-def check_runs_folder(folder: Path) -> Finding:
-    """The runs folder can be made and written, and its database is whole."""
-    from mlkit.errors import MlkitError
-    from mlkit.store.folder import RunsFolder
+def no_pipeline(folder: Path) -> Finding:
+    """There is no pipeline here, so there is no runs folder to look at."""
+    return Finding(
+        title="pipeline",
+        state="missing",
+        detail=f"there is no pipeline.yaml in {folder}",
+        remedy="Call it in a pipeline's folder, or name one: mlkit doctor FOLDER",
+    )
 
-    existed = folder.exists()
-    try:
-        RunsFolder(folder).make()
-    except MlkitError as error:
+
+def check_runs_folder(folder: Path) -> Finding:
+    """The runs folder can be made and written, and its database is whole; nothing is written."""
+    title, shown = "runs folder", near(folder, Path.cwd())
+    place = _existing(folder)
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return Finding(
-            title="runs folder", state="broken", detail=str(error), remedy="Choose --runs-dir"
+            title=title,
+            state="broken",
+            detail=f"{shown} cannot be written" if place == folder else f"{shown} cannot be made",
+            remedy="Choose another one with --runs-dir or MLKIT_RUNS_DIR",
         )
     database = folder / "mlkit.db"
     if not database.exists():
-        if not existed:
-            shutil.rmtree(folder)
-        return Finding(title="runs folder", state="ok", detail=f"{folder} can be written")
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    try:
-        answer = connection.execute("PRAGMA quick_check").fetchone()[0]
-    except sqlite3.Error as error:
-        answer = str(error)
-    finally:
-        connection.close()
+        return Finding(title=title, state="ok", detail=f"{shown} can be written")
+    answer = _quick_check(database)
     if answer == "ok":
-        return Finding(title="runs folder", state="ok", detail=f"{folder}, its database is whole")
+        return Finding(title=title, state="ok", detail=f"{shown}, its database is whole")
     return Finding(
-        title="runs folder",
+        title=title,
         state="broken",
-        detail=f"the database {database} is damaged: {answer}",
+        detail=f"the database {near(database, Path.cwd())} is damaged: {answer}",
         remedy="Move the runs folder away; the next run makes a new one",
     )
 
 
+def _existing(folder: Path) -> Path:
+    """The folder, or the innermost one above it that there is."""
+    return next((path for path in [folder, *folder.parents] if path.exists()), Path.cwd())
+
+
+def _quick_check(database: Path) -> str:
+    connection = sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)
+    try:
+        return str(connection.execute("PRAGMA quick_check").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error)
+    finally:
+        connection.close()
+
+
 def check_disk(folder: Path) -> Finding:
     """There is room for artifacts."""
-    place = next(path for path in [folder, *folder.parents] if path.exists())
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(_existing(folder)).free
     detail = f"{free / 1e9:.1f} GB free"
     if free >= LEAST_FREE_BYTES:
         return Finding(title="disk", state="ok", detail=detail)
@@ -186,7 +207,7 @@ def check_extra(extra: str) -> Finding:
         title=extra,
         state="missing",
         detail=f"not installed; it is for {purpose}",
-        remedy=f"pip install 'mlkit[{extra}]'",
+        remedy=extra_remedy(extra),
     )
 
 
@@ -201,7 +222,7 @@ def check_engine(engine: Engine) -> Finding:
         title=engine.name,
         state="missing",
         detail=f"{engine.title} is not there; it is for 'mlkit run --on {engine.name}'",
-        remedy=engine.remedy,
+        remedy=engine_remedy(engine, Path.cwd()),
     )
 
 
@@ -251,7 +272,7 @@ def check_kernel(kind: Literal["fork", "spawn"]) -> Finding:
             title=title,
             state="broken",
             detail=f"a kernel did not start: {why}",
-            remedy="Install again: make install",
+            remedy=install_remedy(Path.cwd()),
         )
     if used != kind:
         return Finding(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.interrupting import WorkInterrupted, heeding
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
@@ -142,8 +143,10 @@ def perform(
     """
     started = now()
     try:
-        with readable_os_errors(job.staging):
+        with readable_os_errors(job.staging), heeding(lambda: cancellation.requested):
             return _perform(job, runner, store, on_cell, cancellation, now, started)
+    except WorkInterrupted:
+        return Outcome(job=job, status=Status.CANCELLED, started=started, ended=now())
     except MlkitError as error:
         record = ErrorRecord(type=type(error).__name__, message=str(error), bases=())
         return Outcome(

@@ -17,6 +17,7 @@ from mlkit.driver.attempt import Outcome
 from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
+from mlkit.store.artifacts import copy_file
 from mlkit.store.database import Finding, Result
 from mlkit.store.folder import readable_os_errors
 
@@ -199,7 +200,7 @@ def _link_or_copy(source: str, target: str) -> str:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        copy_file(Path(source), Path(target))
     return target
 
 

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
+from mlkit.core.interrupting import heeding
 from mlkit.notebook.execution import Cancellation
 
 __all__ = ["interruptible"]
@@ -19,15 +20,24 @@ def interruptible(cancellation: Cancellation) -> Iterator[None]:
 
     A SIGHUP that is ignored (`nohup`) stays ignored.
 
+    Hashing and copying in this thread is then given up between two pieces.
+
     Parameters
     ----------
     cancellation : Cancellation
         What is asked. A signal can arrive while this very thread holds the cancellation's lock,
         so another thread does the asking.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    with heeding(lambda: cancellation.requested):
+        if threading.current_thread() is not threading.main_thread():
+            yield
+        else:
+            with _signals(cancellation):
+                yield
+
+
+@contextlib.contextmanager
+def _signals(cancellation: Cancellation) -> Iterator[None]:
 
     def stop(signum: int, frame: object) -> None:
         _thread.start_new_thread(cancellation.request, ())

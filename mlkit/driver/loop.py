@@ -80,6 +80,8 @@ class Loop:
             self._consider_fresh()
             self._pump()
             if not self.running and not self.timers:
+                if any(r.status not in FINISHED for r in self.state.own_records().values()):
+                    self._notice_cancellation()  # given up before it had started
                 return
             item = self.context.clock.wait(self.inbox, self._until_timer())
             self._notice_cancellation()

@@ -74,7 +74,7 @@ class Machinery:
     def _open(self) -> Kernels:
         """Take the kernels that were opened early, or open some."""
         names = modules_to_preload(self._pipeline)
-        kind, ahead = self._options.kernel, self._services.ahead
+        kind, ahead = self._options.start, self._services.ahead
         kernels = ahead.take(self._environment) if ahead is not None and kind == "fork" else None
         if ahead is not None and kernels is not None:
             self.said = ahead.said

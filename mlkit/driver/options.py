@@ -35,7 +35,7 @@ class RunOptions:
         Stop everything when a critical stage has failed.
     verify : bool
         Check artifacts by digest before they are reused.
-    kernel : {"fork", "spawn"}
+    start : {"fork", "spawn"}
         How kernels are started.
     run_id : str, optional
         With `only`: the run to join, or to open under that id.
@@ -53,7 +53,7 @@ class RunOptions:
     force: bool | frozenset[str] = False
     fail_fast: bool = False
     verify: bool = False
-    kernel: KernelKind = "fork"
+    start: KernelKind = "fork"
     run_id: str | None = None
     interval: Interval | None = None
     store: str | None = None
@@ -68,7 +68,7 @@ class RunOptions:
             "force": self.force if isinstance(self.force, bool) else sorted(self.force),
             "fail_fast": self.fail_fast,
             "verify": self.verify,
-            "kernel": self.kernel,
+            "start": self.start,
             **({} if self.interval is None else {"interval": self.interval.to_json()}),
             "store": self.store,
             "executor": self.executor,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from mlkit.core.record import ErrorRecord
 from mlkit.errors import MlkitError
-from mlkit.store.artifacts import ArtifactStore, Marks
+from mlkit.store.artifacts import ArtifactStore, Marks, copy_file
 
 __all__ = ["check_outputs", "share_outputs", "take_outputs"]
 
@@ -32,7 +31,7 @@ def check_outputs(outputs: Mapping[str, str], folder: Path) -> ErrorRecord | Non
 def _materialize(path: Path) -> None:
     """Replace a link by the file it leads to."""
     aside = path.with_name(f".{path.name}.part")
-    shutil.copyfile(path, aside)
+    copy_file(path, aside)
     aside.replace(path)
 
 

@@ -63,7 +63,7 @@ def _begin(context: Context, *, is_new: bool) -> None:
         parameters=encode(context.record.parameters),
         stages=list(context.state.own_records()),
         workers=context.options.workers,
-        kernel=context.options.kernel,
+        start=context.options.start,
     )
     if is_new and not context.joins:
         _warn_of_idle_parameters(context)

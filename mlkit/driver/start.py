@@ -214,7 +214,7 @@ class _Run:
         """A single attempt does not pay for a process that others could be forked from."""
         mapped = any(self.pipeline.stages[name].foreach for name in selection.stages)
         if selection.wanted is not None or not mapped:
-            self.options = replace(self.options, kernel="spawn")
+            self.options = replace(self.options, start="spawn")
 
     def _context(
         self,

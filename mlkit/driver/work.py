@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.events import EventKind
+from mlkit.core.interrupting import WorkInterrupted
 from mlkit.core.pipeline import Instance, Node
 from mlkit.core.policies import is_retryable
 from mlkit.core.record import AttemptRecord, ErrorRecord
@@ -83,6 +84,12 @@ class Work(Endings):
 
     def choose(self, instance: Instance) -> None:
         """Reuse an earlier result, keep the one of this run, or run."""
+        try:
+            self._choose(instance)
+        except WorkInterrupted:  # the loop ends it with all that waits
+            self.state.change(instance.id, status=Status.WAITING)
+
+    def _choose(self, instance: Instance) -> None:
         try:
             inputs = self.arrivals.of(instance)
         except MissingInputError as error:
@@ -162,16 +169,7 @@ class Work(Endings):
         instance_id = outcome.job.instance_id
         submission = self.executing.pop(instance_id)
         self.context.planner.today.forget()  # the attempt may have changed what others read
-        mend_inputs(self.context, outcome)
-        error = outcome.error
-        status = outcome.status
-        doubt = None
-        if status in (Status.SUCCEEDED, Status.SKIPPED):
-            doubt = doubtful_inputs(self.context, submission.inputs, outcome.started)
-        if doubt is not None:
-            status, error = Status.FAILED, doubt
-        if status is Status.CANCELLED and self.loop.stopping is None:
-            status, error = Status.FAILED, error or ErrorRecord(type="Cancelled", message="stopped")
+        status, error = self._judged(outcome, submission)
         record = self._remember_attempt(outcome, submission, status, error)
         if status is Status.SUCCEEDED or status is Status.SKIPPED:
             ended = self.state.change(
@@ -190,6 +188,23 @@ class Work(Endings):
             self.finish(instance_id, Status.CANCELLED, "the run was interrupted")
         else:
             self._failed(outcome, submission, error)
+
+    def _judged(
+        self, outcome: Outcome, submission: Submission
+    ) -> tuple[Status, ErrorRecord | None]:
+        """How an attempt ended, its inputs looked at once more."""
+        try:
+            mend_inputs(self.context, outcome)
+            if outcome.status in (Status.SUCCEEDED, Status.SKIPPED):
+                doubt = doubtful_inputs(self.context, submission.inputs, outcome.started)
+                if doubt is not None:
+                    return Status.FAILED, doubt
+        except WorkInterrupted:
+            return Status.CANCELLED, None
+        if outcome.status is Status.CANCELLED and self.loop.stopping is None:
+            stopped = ErrorRecord(type="Cancelled", message="stopped")
+            return Status.FAILED, outcome.error or stopped
+        return outcome.status, outcome.error
 
     def _remember_attempt(
         self, outcome: Outcome, submission: Submission, status: Status, error: ErrorRecord | None

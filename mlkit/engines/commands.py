@@ -62,14 +62,16 @@ def task_command(
 
 
 def parameter_words(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Write parameters as `-p NAME=VALUE …`."""
+    """Write parameters as `-p NAME:=VALUE …`, which is YAML also where a text is declared."""
     return tuple(
-        word for name, value in parameters.items() for word in ("-p", f"{name}={value_text(value)}")
+        word
+        for name, value in parameters.items()
+        for word in ("-p", f"{name}:={value_text(value)}")
     )
 
 
 def value_text(value: Any) -> str:
-    """Write a parameter's value as the YAML from which `-p` reads the same value again."""
+    """Write a parameter's value as the YAML from which `-p NAME:=` reads the same value again."""
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else (".inf" if value > 0 else "-.inf")
     if isinstance(value, dt.date):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlkit.engines.registry import Engine
+from mlkit.engines.remedies import engine_remedy
 from mlkit.errors import EngineError
 
 __all__ = ["core_executable", "engine_python", "engine_version", "find_python"]
@@ -48,7 +49,9 @@ def engine_python(engine: Engine, environ: Mapping[str, str]) -> Path:
         return python
     named = environ.get(engine.python_variable)
     fact = f"{engine.python_variable} names {named}, which cannot be run" if named else None
-    raise EngineError(fact or f"{engine.title} is not installed here", remedy=engine.remedy)
+    raise EngineError(
+        fact or f"{engine.title} is not installed here", remedy=engine_remedy(engine, Path.cwd())
+    )
 
 
 def engine_version(engine: Engine, python: Path) -> str | None:
@@ -56,7 +59,12 @@ def engine_version(engine: Engine, python: Path) -> str | None:
     code = f"from importlib.metadata import version; print(version({engine.package!r}))"
     try:
         done = subprocess.run(
-            [python, "-c", code], capture_output=True, text=True, timeout=60, check=False
+            [python, "-c", code],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=False,
         )
     except OSError:
         return None

@@ -53,14 +53,6 @@ class Engine:
         """The folder of its virtual environment."""
         return f".venv-{self.name}"
 
-    @property
-    def remedy(self) -> str:
-        """How to get it."""
-        return (
-            f"Set it up with 'make {self.name}', or install requirements-{self.name}.lock into an "
-            f"environment of its own and name its Python in {self.python_variable}"
-        )
-
 
 ENGINES = {
     engine.name: engine

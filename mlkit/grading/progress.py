@@ -10,6 +10,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.batch import Batch, grade_batch
 from mlkit.grading.source import Exercise
 from mlkit.grading.submissions import find_solutions, load_exercises
+from mlkit.observe.layout import columns
 
 __all__ = ["progress", "rows_text"]
 
@@ -82,10 +83,10 @@ def _row(exercise: Exercise, submission: Mapping[str, Any] | None) -> dict[str, 
     }
 
 
-def rows_text(document: Mapping[str, Any]) -> str:
+def rows_text(document: Mapping[str, Any], width: int = 80) -> str:
     """One line an exercise: status, points, name and title."""
-    return "\n".join(
-        f"{SIGNS[row['status']]:<17}{row['score']:>4g} of {row['max']:<4g} "
-        f"{row['name']}  {row['title']}"
+    rows = [
+        (SIGNS[row["status"]], f"{row['score']:g} of {row['max']:g}", row["name"], row["title"])
         for row in document["exercises"]
-    )
+    ]
+    return columns(rows, width)

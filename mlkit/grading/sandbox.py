@@ -201,7 +201,11 @@ def _filtered(calls: int) -> list[str]:
 @functools.cache
 def _can_disable_userns() -> bool:
     usage = subprocess.run(
-        [shutil.which("bwrap") or "bwrap", "--help"], capture_output=True, text=True, check=False
+        [shutil.which("bwrap") or "bwrap", "--help"],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     return "--disable-userns" in usage.stdout
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlkit.observe.layout import columns
+
 __all__ = ["printable", "remarks", "table"]
 
 
@@ -14,13 +16,12 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
-def table(document: Mapping[str, Any]) -> str:
+def table(document: Mapping[str, Any], width: int = 80) -> str:
     """One line a submission: student, exercise, points or why there are none."""
     rows = [
         (printable(s["student"]), s["exercise"] or "?", _grade(s)) for s in document["submissions"]
     ]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {grade}" for a, b, grade in rows)
+    return columns(rows, width)
 
 
 def _grade(submission: Mapping[str, Any]) -> str:

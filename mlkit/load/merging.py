@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.configuration import Bound, Configuration
 from mlkit.core.logical_date import LOGICAL_DATE, as_declared
 from mlkit.core.pipeline import Pipeline, Stage
-from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, fit
+from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, as_written, fit
 from mlkit.core.values import encode
 from mlkit.errors import ConfigurationError
 from mlkit.load.contract import holds_variable
 from mlkit.load.environment import VARIABLE, Environment
 from mlkit.load.section import did_you_mean
 
-__all__ = ["Given", "Merger", "is_secret", "known_names"]
+__all__ = ["Given", "Merger", "is_secret", "known_names", "types_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,9 @@ class Given:
     name : str
         The name as it was given.
     value : object
-        The value, read as YAML.
+        The value: what a text declares it to be, or read as YAML.
     raw : str, optional
-        Its text before it was read as YAML.
+        The text as it was written, for stages that declare a text.
     origin : str
         The layer, for people.
     """
@@ -52,15 +53,18 @@ def known_names(pipeline: Pipeline) -> list[str]:
     return list(dict.fromkeys([*pipeline.parameters, *declared]))
 
 
-def is_secret(pipeline: Pipeline, name: str) -> bool:
-    """Whether a name (`NAME` or `STAGE.NAME`) is declared as secret by a stage that it reaches."""
+def types_of(pipeline: Pipeline, name: str) -> list[TypeSpec]:
+    """Give what the stages that a name (`NAME` or `STAGE.NAME`) reaches declare it to be."""
     stage_name, dot, bare = name.rpartition(".")
     if dot and stage_name not in pipeline.stages:
-        return False
+        return []
     stages = [pipeline.stages[stage_name]] if dot else pipeline.stages.values()
-    return any(
-        bare in stage.configurable and stage.configurable[bare].spec.is_secret for stage in stages
-    )
+    return [stage.configurable[bare].spec for stage in stages if bare in stage.configurable]
+
+
+def is_secret(pipeline: Pipeline, name: str) -> bool:
+    """Whether a name (`NAME` or `STAGE.NAME`) is declared as secret by a stage that it reaches."""
+    return any(spec.is_secret for spec in types_of(pipeline, name))
 
 
 def _maps_over(stage: Stage, name: str) -> bool:
@@ -105,6 +109,7 @@ class Merger:
     def give_layer(self, layer: Iterable[Given]) -> None:
         """Take one layer above pipeline.yaml; in it `STAGE.NAME` is stronger than `NAME`."""
         for given in sorted(layer, key=lambda item: "." in item.name):
+            _refuse_broken_text(given)
             self._give(given)
 
     def finish(self) -> Configuration:
@@ -149,6 +154,17 @@ class Merger:
         names_it_only = isinstance(given.value, str) and VARIABLE.fullmatch(given.value)
         if names_it_only or not is_secret(self.pipeline, given.name):
             self.overrides[given.name] = given.value
+            for stage in self._with_texts(given) if not dot else ():
+                self.overrides[f"{stage}.{name}"] = given.raw
+
+    def _with_texts(self, given: Given) -> Iterator[str]:
+        """The stages that take the text as it stands, where others read a value in it."""
+        for stage in self.pipeline.stages.values():
+            declared = stage.configurable.get(given.name)
+            if declared is not None and given.raw is not None:
+                written = as_written(given.raw, given.value, declared.spec)
+                if written is given.raw and written != given.value:
+                    yield stage.name
 
     def _check_known(self, given: Given) -> None:
         if given.name in self.known:
@@ -190,13 +206,15 @@ class Merger:
 
     def _bind_last(self, stage: Stage, name: str, layers: list[Given]) -> Bound:
         spec = stage.configurable[name].spec
-        for given in layers[:-1]:
-            if not holds_variable(given.value) and not is_secret(self.pipeline, given.name):
-                self._fit(stage, name, given, given.value)
         given = layers[-1]
+        for weaker in layers[:-1]:
+            meant = weaker.origin != given.origin or weaker.name == given.name
+            hidden = holds_variable(weaker.value) or is_secret(self.pipeline, weaker.name)
+            if meant and not hidden:
+                self._fit(stage, name, weaker, _written(weaker, spec))
         if spec.is_secret or is_secret(self.pipeline, given.name):
             return self._bind_secret(stage, name, given, spec)
-        value = self._plain(given, name)
+        value = self._plain(_written(given, spec), given.origin, name)
         return Bound(value=self._fit(stage, name, given, value), origin=given.origin)
 
     def _bind_secret(self, stage: Stage, name: str, given: Given, spec: TypeSpec) -> Bound:
@@ -223,32 +241,45 @@ class Merger:
         if is_secret(self.pipeline, given.name):
             value = self._secret(given, given.name)
             return Bound(value=value, origin=given.origin, secret=True)
-        return Bound(value=self._plain(given, given.name), origin=given.origin)
+        return Bound(value=self._plain(given.value, given.origin, given.name), origin=given.origin)
 
     def _fit(self, stage: Stage, name: str, given: Given, value: Any) -> Any:
         spec = stage.configurable[name].spec
         try:
             return fit(as_declared(value, spec) if name == LOGICAL_DATE else value, spec)
         except ValueMismatchError as error:
-            as_text = given.raw is not None and accepts(spec, given.raw)
             raise ConfigurationError(
                 f"parameter '{name}' of stage '{stage.name}': {error} ({given.origin}); "
                 f"{stage.notebook.name} declares {spec}",
-                remedy=f"Put quotes inside: '\"{given.raw}\"'"
-                if as_text
-                else "Give a value of that type",
+                remedy="Give a value of that type",
             ) from None
 
-    def _plain(self, given: Given, name: str) -> Any:
+    def _plain(self, value: Any, origin: str, name: str) -> Any:
         """A value that records show, its environment variables filled in."""
         remedy = f"Declare it '{name}: mlkit.Secret', or take a variable with another name"
         what = f"parameter '{name}'"
-        return self.environment.plain(given.value, given.origin, what, remedy)
+        return self.environment.plain(value, origin, what, remedy)
 
     def _secret(self, given: Given, name: str) -> Any:
         """A value that appears nowhere, its environment variables filled in."""
         value = given.value if given.raw is None else given.raw
         return self.environment.secret(value, given.origin, f"parameter '{name}'")
+
+
+def _refuse_broken_text(given: Given) -> None:
+    """Refuse a text that no file could hold: what a terminal sent in another encoding, say."""
+    try:
+        json.dumps([encode(given.value), given.raw], ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"{given.origin}: the value of '{given.name}' is no text in UTF-8",
+            remedy="Give it in UTF-8, or write it in a file of parameters (-f)",
+        ) from None
+
+
+def _written(given: Given, spec: TypeSpec) -> Any:
+    """What a value is to a stage: a text as it stands, where the stage declares one."""
+    return given.value if given.raw is None else as_written(given.raw, given.value, spec)
 
 
 def _refuse_mapped(given: Given, stage: Stage, name: str) -> None:

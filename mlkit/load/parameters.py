@@ -9,19 +9,22 @@ from typing import Any
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
+from mlkit.core.types import as_written, takes_texts
 from mlkit.errors import ConfigurationError
 from mlkit.load.environment import Environment
-from mlkit.load.merging import Given, Merger, is_secret, known_names
+from mlkit.load.merging import Given, Merger, known_names, types_of
 from mlkit.load.section import did_you_mean
 from mlkit.load.yaml_tree import parse_value, read_yaml
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "Assignment",
     "Given",
     "Layers",
     "configure",
     "parse_assignment",
     "read_assignment",
+    "read_text",
 ]
 
 ENVIRONMENT_PREFIX = "MLKIT_PARAM_"
@@ -38,7 +41,7 @@ class Layers:
     environ : mapping of str to str
         The environment: `MLKIT_PARAM_NAME`, and the variables that `${NAME}` takes.
     assignments : sequence of str
-        `name=value` of the command line.
+        `name=value` or `name:=value` of the command line.
     values : mapping of str to object
         Values given from Python; they rank with the command line.
     defaults : mapping of str to object
@@ -53,22 +56,43 @@ class Layers:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse_assignment(text: str, *, plain: bool = False) -> Given:
-    """Read `name=value` of the command line.
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """`name=value` of the command line, in its parts.
+
+    Parameters
+    ----------
+    name : str
+        `NAME` or `STAGE.NAME`.
+    raw : str
+        Everything behind the first `=`.
+    exact : bool
+        Whether it was written `name:=value`: YAML in any case, also for a text.
+    """
+
+    name: str
+    raw: str
+    exact: bool = False
+
+
+def parse_assignment(text: str, example: str = "-p rows=5000") -> Assignment:
+    """Take `name=value` apart.
 
     Parameters
     ----------
     text : str
         What follows `-p`.
-    plain : bool
-        Whether the value is a text as it stands (a secret), not YAML.
+    example : str
+        How it is written, for the error.
     """
     name, equals, raw = text.partition("=")
-    name = name.strip()
+    exact = name.endswith(":")
+    name = name.removesuffix(":").strip()
     if not equals or not name:
-        raise ConfigurationError(f"-p {text!r} is not name=value", remedy="Write -p rows=5000")
-    value = raw if plain else parse_value(raw, ConfigurationError, f"-p {name}")
-    return Given(name=name, value=value, origin="command line", raw=raw)
+        shape = example.removeprefix("-p ").partition("=")[2]
+        shown = "name=a,b,c" if "," in shape else "name=value"
+        raise ConfigurationError(f"-p {text!r} is not {shown}", remedy=f"Write {example}")
+    return Assignment(name=name, raw=raw, exact=exact)
 
 
 def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration:
@@ -108,8 +132,45 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
 
 
 def read_assignment(pipeline: Pipeline, text: str) -> Given:
-    """Read `name=value` as YAML, or as the text that it is where the name is a secret's."""
-    return parse_assignment(text, plain=is_secret(pipeline, text.partition("=")[0].strip()))
+    """Read `name=value` as YAML, or as the text that it is where the notebooks declare a text."""
+    given = parse_assignment(text)
+    if given.exact:
+        value = parse_value(given.raw, ConfigurationError, f"-p {given.name}")
+        return Given(name=given.name, value=value, origin="command line")
+    return _read(pipeline, given.name, given.raw, "command line", f"-p {given.name}")
+
+
+def read_text(pipeline: Pipeline, name: str, raw: str, place: str) -> Any:
+    """Read the value of a parameter, as `read_assignment` does.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    name : str
+        `NAME` or `STAGE.NAME`.
+    raw : str
+        The text.
+    place : str
+        Where it was written, for an error.
+    """
+    return _read(pipeline, name, raw, "", place).value
+
+
+def _read(pipeline: Pipeline, name: str, raw: str, origin: str, place: str) -> Given:
+    specs = types_of(pipeline, name)
+    if any(spec.is_secret for spec in specs):
+        return Given(name=name, value=raw, origin=origin, raw=raw)
+    try:
+        value = parse_value(raw, ConfigurationError, place)
+    except ConfigurationError:
+        if not specs or not all(map(takes_texts, specs)):
+            raise
+        value = raw
+    meanings = [as_written(raw, value, spec) for spec in specs]
+    if meanings and all(meaning is meanings[0] for meaning in meanings):
+        value = meanings[0]
+    return Given(name=name, value=value, origin=origin, raw=raw)
 
 
 def _from_file(file: Path) -> list[Given]:
@@ -149,8 +210,5 @@ def _from_environ(pipeline: Pipeline, environ: Mapping[str, str]) -> list[Given]
                 f"{origin}: no parameter is called '{key.lower()}'",
                 remedy=did_you_mean(key.lower(), known),
             )
-        raw = environ[variable]
-        secret = is_secret(pipeline, name)
-        value = raw if secret else parse_value(raw, ConfigurationError, origin)
-        found.append(Given(name=name, value=value, origin=origin, raw=raw))
+        found.append(_read(pipeline, name, environ[variable], origin, origin))
     return found

@@ -22,7 +22,9 @@ def _states(group: int) -> list[str]:
     states = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            state, _parent, its_group, *_ = file.read_text().rpartition(")")[2].split()
+            state, _parent, its_group, *_ = (
+                file.read_text("utf-8", "replace").rpartition(")")[2].split()
+            )
             if int(its_group) == group:
                 states.append(state)
     return states

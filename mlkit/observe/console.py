@@ -13,6 +13,7 @@ from mlkit.core.durations import format_duration
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import Status
 from mlkit.observe.board import Board, advance, error_text
+from mlkit.observe.plain import writable
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
 if TYPE_CHECKING:
@@ -118,9 +119,9 @@ class PlainConsole:
                 self._write(line)
 
     def _write(self, line: str) -> None:
-        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        encoding = getattr(self._stream, "encoding", None)
         try:
-            self._stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+            self._stream.write(writable(line, encoding) + "\n")
             self._stream.flush()
         except (OSError, ValueError) as error:
             self.broken = str(error)

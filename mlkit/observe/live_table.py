@@ -20,6 +20,7 @@ __all__ = ["draw_board", "elapsed", "fitting"]
 _AROUND = 5
 _BAR = 30
 _GAP = 2
+_LEAST_NAME = 10
 _TITLES = ("", "stage", "state", "cell", "attempt", "time")
 _NUMBERS = frozenset({"cell", "attempt", "time"})
 _IMPORTANCE: Mapping[Status, int] = {
@@ -75,9 +76,10 @@ def draw_board(board: Board, now: float, size: tuple[int, int] = (100, 50)) -> R
     shown = fitting(board, height)
     rows = [_cells(name, board.lines[name], now) for name in shown]
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
-    for index, title in enumerate(_TITLES):
+    for index, (title, wide) in enumerate(zip(_TITLES, _widths(rows, width), strict=True)):
         justify: Literal["left", "right"] = "right" if title in _NUMBERS else "left"
-        wide = max([len(title), *(cell_len(row[index].plain) for row in rows)])
+        for row in rows:
+            row[index].truncate(wide, overflow="ellipsis")
         table.add_column(title, justify=justify, no_wrap=True, width=wide)
         width -= wide + _GAP
     table.add_column("", no_wrap=True)
@@ -87,6 +89,18 @@ def draw_board(board: Board, now: float, size: tuple[int, int] = (100, 50)) -> R
     hidden = len(board.lines) - len(shown)
     more = [Text(f"… and {hidden} more", style="dim")] if hidden else []
     return Group(table, *more, _progress(board, now))
+
+
+def _widths(rows: Sequence[Sequence[Text]], width: int) -> list[int]:
+    """How wide each column is; names of stages give way where the terminal is too narrow."""
+    widths = [
+        max([len(title), *(cell_len(row[index].plain) for row in rows)])
+        for index, title in enumerate(_TITLES)
+    ]
+    over = sum(widths) + _GAP * len(widths) - width
+    name = _TITLES.index("stage")
+    widths[name] = max(min(widths[name], _LEAST_NAME), widths[name] - max(0, over))
+    return widths
 
 
 def _cells(name: str, line: Line, now: float) -> list[Text]:

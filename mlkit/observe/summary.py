@@ -11,10 +11,20 @@ from mlkit.core.durations import format_duration
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import safe_name
+from mlkit.observe.layout import cell_width, near, paragraph
 from mlkit.observe.notes import note_lines
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
-__all__ = ["NextStep", "Verdict", "command", "failures", "judge_run", "summary"]
+__all__ = [
+    "NextStep",
+    "Verdict",
+    "command",
+    "failures",
+    "judge_run",
+    "step_lines",
+    "summary",
+    "verdict_text",
+]
 
 _DEFAULT_PIPELINE = PurePath("notebooks/flights")
 _MOST_MESSAGE = 200
@@ -157,7 +167,32 @@ def _raised(item: StageRecord) -> str:
     return f"raised {item.error.type}" + (f": {message.rstrip('.')}" if message else "")
 
 
-def summary(record: RunRecord, *, folder: Path, report: Path | None = None) -> str:
+def verdict_text(sentence: str, width: int) -> str:
+    """Write a verdict on one line, or else what it consists of on lines of its own."""
+    if cell_width(sentence) <= width:
+        return sentence
+    verdict, colon, facts = sentence.partition(": ")
+    lines = [paragraph(verdict + colon.rstrip(), width, hanging="  ")]
+    lines += [paragraph(facts, width, indent="  ", hanging="  ")] if facts else []
+    return "\n".join(lines)
+
+
+def step_lines(steps: Sequence[NextStep], width: int) -> list[str]:
+    """Write commands with what they do; a command stands on one line, so that it can be copied."""
+    wide = max((cell_width(step.command) for step in steps), default=0)
+    gap = "  "
+    lines = []
+    for step in steps:
+        padded = step.command + " " * (wide - cell_width(step.command))
+        line = f"{gap}{padded}{gap}{step.purpose}"
+        if all(2 + wide + 2 + cell_width(item.purpose) <= width for item in steps):
+            lines.append(line)
+        else:
+            lines += [f"{gap}{step.command}", paragraph(step.purpose, width, indent="      ")]
+    return lines
+
+
+def summary(record: RunRecord, *, folder: Path, report: Path | None = None, width: int = 80) -> str:
     """Write a run's end for a terminal: failures, verdict, what to do, where things are.
 
     What a stage wrote into an artifact called `summary.md` is told, too.
@@ -170,40 +205,32 @@ def summary(record: RunRecord, *, folder: Path, report: Path | None = None) -> s
         The working directory, for commands that can be typed as they stand.
     report : Path, optional
         The report, if one was written.
+    width : int
+        The terminal's columns.
     """
     verdict = judge_run(record, folder)
     lines: list[str] = []
     for item in failures(record):
-        lines += _failure_lines(item, record)
-    lines += [f"warning: {text}" for text in record.warnings]
+        lines += _failure_lines(item, record, folder, width)
+    lines += [paragraph(f"warning: {text}", width, hanging="  ") for text in record.warnings]
     lines += note_lines(record)
-    lines.append(f"{RUN_SIGNS[record.status].glyph} {verdict.brief}")
-    lines += _columns([(step.command, step.purpose) for step in verdict.steps])
+    lines.append(verdict_text(f"{RUN_SIGNS[record.status].glyph} {verdict.brief}", width))
+    lines += step_lines(verdict.steps, width)
     place = Path(record.runs_dir) / record.run_id
-    lines.append(f"  outputs: {_near(place, folder)}")
+    lines.append(f"  outputs: {near(place, folder)}")
     if report is not None:
-        lines.append(f"  report:  {_near(report, folder)}")
+        lines.append(f"  report:  {near(report, folder)}")
     return "\n".join(lines)
 
 
-def _failure_lines(item: StageRecord, record: RunRecord) -> list[str]:
+def _failure_lines(item: StageRecord, record: RunRecord, folder: Path, width: int) -> list[str]:
     facts = [] if item.critical else ["not critical"]
     if item.error is not None and item.error.cell is not None:
         facts.append(f"cell {item.error.cell + 1} of its notebook")
     if item.attempts > 1:
         facts.append(f"{item.attempts} attempts")
-    log = Path(record.runs_dir) / record.run_id / safe_name(item.id) / "attempts"
+    attempts = Path(record.runs_dir) / record.run_id / safe_name(item.id) / "attempts"
+    log = attempts / str(max(1, item.attempts)) / "log.txt"
     place = f" ({', '.join(facts)})" if facts else ""
-    return [
-        f"{SIGNS[item.status].glyph} {item.id} {_raised(item)}{place}",
-        f"  log: {log / str(max(1, item.attempts)) / 'log.txt'}",
-    ]
-
-
-def _columns(rows: Sequence[tuple[str, str]]) -> list[str]:
-    width = max((len(left) for left, _ in rows), default=0)
-    return [f"  {left.ljust(width)}  {right}" for left, right in rows]
-
-
-def _near(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    said = f"{SIGNS[item.status].glyph} {item.id} {_raised(item)}{place}"
+    return [paragraph(said, width, hanging="  "), f"  log: {near(log, folder)}"]

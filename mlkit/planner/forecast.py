@@ -44,6 +44,8 @@ class Forecast:
         Whether it would be skipped.
     value : object
         Of a mapped stage: its value.
+    waits : tuple of str
+        Of an unknown one: the stages or instances whose outputs it depends on.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Forecast:
     outputs: Mapping[str, str]
     skipped: bool = False
     value: Any = None
+    waits: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -116,7 +119,13 @@ class Forecaster:
         if instances is None:
             assert stage.foreach is not None
             reason = f"the values come from {stage.foreach.source}, which is not known yet"
-            return [Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={})]
+            source = stage.foreach.source
+            waits = () if source is None else tuple(item.id for item in self._at(source.node))
+            return [
+                Forecast(
+                    id=stage.name, action="unknown", reasons=(reason,), outputs={}, waits=waits
+                )
+            ]
         if not instances:
             return [_skipped(stage.name, "the list of values is empty")]
         return [self._instance(instance) for instance in instances]
@@ -200,12 +209,17 @@ class Forecaster:
     def _open(self, instance: Instance, parts: Parts, open_ends: list[Forecast]) -> Forecast:
         """Decide for a stage whose inputs are still to be made: it runs for certain, or not."""
         action: Action = "unknown"
-        waits = ", ".join(item.id for item in open_ends)
-        reasons: tuple[str, ...] = (f"depends on what {waits} will write",)
+        waits = tuple(item.id for item in open_ends)
+        reasons: tuple[str, ...] = (f"depends on what {', '.join(waits)} will write",)
         results = self.planner.database.results(self.pipeline.name, instance.id, limit=_LOOK_BACK)
         if self._hangs_on(instance.stage, open_ends):
             return Forecast(
-                id=instance.id, action=action, reasons=reasons, outputs={}, value=instance.value
+                id=instance.id,
+                action=action,
+                reasons=reasons,
+                outputs={},
+                value=instance.value,
+                waits=waits,
             )
         blind = {"inputs": dict(parts.inputs)}
         changed = [differences({**result.parts, **blind}, parts) for result in results]
@@ -218,7 +232,12 @@ class Forecaster:
         elif all(changed):
             action, reasons = "run", changed[0]
         return Forecast(
-            id=instance.id, action=action, reasons=reasons, outputs={}, value=instance.value
+            id=instance.id,
+            action=action,
+            reasons=reasons,
+            outputs={},
+            value=instance.value,
+            waits=waits if action == "unknown" else (),
         )
 
     def _hangs_on(self, stage: Stage, open_ends: list[Forecast]) -> bool:

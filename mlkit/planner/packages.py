@@ -181,11 +181,11 @@ def _version(info: Path) -> str | None:
 def _top_level(info: Path) -> set[str]:
     """The modules of one package: as it declares them, or as its list of files shows them."""
     declared, record = info / "top_level.txt", info / "RECORD"
-    if declared.is_file() and (names := set(declared.read_text(errors="replace").split())):
+    if declared.is_file() and (names := set(declared.read_text("utf-8", "replace").split())):
         return names
     if not record.is_file():
         return set()
-    return set(_TOP_LEVEL.findall(record.read_text(errors="replace"))) - {"__pycache__"}
+    return set(_TOP_LEVEL.findall(record.read_text("utf-8", "replace"))) - {"__pycache__"}
 
 
 def _normal(name: str) -> str:

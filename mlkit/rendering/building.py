@@ -161,7 +161,8 @@ def _run_sphinx(sources: Path, built: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", *options, str(sources), str(built)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         env=environment,
         check=False,
     )

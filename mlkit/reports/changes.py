@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlkit.core.durations import format_duration
+from mlkit.observe.layout import broken, cell_width, columns, fold
 from mlkit.reports.bars import number
 from mlkit.reports.code_diff import CellDifference
+from mlkit.reports.report_parts import format_size
 
 __all__ = [
     "ArtifactChange",
@@ -19,6 +21,8 @@ __all__ = [
     "ParameterChange",
     "StageChange",
 ]
+
+_INDENT = "  "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,18 +126,19 @@ class Comparison:
             "metrics": [{**asdict(c), "difference": c.difference} for c in self.metrics],
         }
 
-    def to_text(self) -> str:
-        """The comparison for a terminal."""
-        parts = [f"{self.left}  →  {self.right}"]
+    def to_text(self, width: int = 80) -> str:
+        """The comparison for a terminal of so many columns."""
+        room = width - len(_INDENT)
+        parts = ["\n".join(fold(f"{self.left}  →  {self.right}", width))]
         for title, lines in (
-            ("Parameters", list(map(_parameter_line, self.parameters))),
-            ("Stages", [_stage_line(c) for c in self.stages if c.left != c.right]),
-            ("Code", [line for change in self.code for line in _code_lines(change)]),
-            ("Artifacts", list(map(_artifact_line, self.artifacts))),
-            ("Metrics", _metric_lines(self.metrics)),
+            ("Parameters", [line for c in self.parameters for line in _parameter(c, room)]),
+            ("Stages", [line for c in self.stages for line in _stage(c, room)]),
+            ("Code", [line for change in self.code for line in _code(change, room)]),
+            ("Artifacts", _artifacts(self.artifacts, room)),
+            ("Metrics", _metrics(self.metrics, room)),
         ):
             shown = lines or ["no difference" if title != "Metrics" else "none in either run"]
-            parts.append("\n".join([title, *(f"  {line}" for line in shown)]))
+            parts.append("\n".join([title, *(f"{_INDENT}{line}".rstrip() for line in shown)]))
         if self.equal_artifacts:
             parts.append(f"{self.equal_artifacts} artifacts are equal in both runs.")
         return "\n\n".join(parts)
@@ -150,49 +155,65 @@ def _parameter_json(change: ParameterChange) -> dict[str, Any]:
     return {"stage": change.stage or None, "name": change.name, **known}
 
 
-def _parameter_line(change: ParameterChange) -> str:
+def _parameter(change: ParameterChange, width: int) -> list[str]:
     name = f"{change.stage}.{change.name}" if change.stage else change.name
-    return f"{name}: {change.left or '(not there)'} → {change.right or '(not there)'}"
+    text = f"{name}: {change.left or '(not there)'} → {change.right or '(not there)'}"
+    return fold(text, width)
 
 
-def _stage_line(change: StageChange) -> str:
+def _stage(change: StageChange, width: int) -> list[str]:
+    if change.left == change.right:
+        return []
+
     def side(status: str | None, seconds: float | None) -> str:
         took = f" in {format_duration(seconds)}" if seconds is not None else ""
         return f"{(status or 'not there').replace('_', ' ')}{took}"
 
     left = side(change.left, change.left_seconds)
-    return f"{change.stage}: {left} → {side(change.right, change.right_seconds)}"
+    text = f"{change.stage}: {left} → {side(change.right, change.right_seconds)}"
+    return fold(text, width)
 
 
-def _code_lines(change: CodeChange) -> Iterator[str]:
+def _code(change: CodeChange, width: int) -> Iterator[str]:
     if change.note:
-        yield f"{change.stage}: {change.note}"
+        yield from fold(f"{change.stage}: {change.note}", width)
     for cell in change.cells:
-        yield f"{change.stage}, cell {cell.right if cell.right is not None else cell.left}"
-        yield from (f"  {line}" for line in cell.diff.splitlines())
+        yield from fold(f"{change.stage}, cell {cell.right or cell.left}", width)
+        for line in cell.diff.splitlines():
+            yield from (f"{_INDENT}{part}" for part in broken(line, width - len(_INDENT)))
 
 
-def _artifact_line(change: ArtifactChange) -> str:
+def _artifacts(changes: Sequence[ArtifactChange], width: int) -> list[str]:
+    """A table of the artifacts that differ."""
+
     def side(digest: str | None, size: int | None) -> str:
-        return "(not there)" if digest is None else f"{digest[:10]} ({size or 0:,} bytes)"
+        return "(not there)" if digest is None else f"{digest[:10]} {format_size(size or 0)}"
 
-    left = side(change.left, change.left_bytes)
-    return f"{change.stage}.{change.output}: {left} → {side(change.right, change.right_bytes)}"
-
-
-def _metric_lines(metrics: tuple[MetricChange, ...]) -> list[str]:
-    """A table of the metrics that differ, and how many do not."""
     rows = [
-        (f"{c.stage}.{c.output}: {c.metric}", _number(c.left), _number(c.right), _delta(c))
-        for c in metrics
-        if c.left != c.right
+        (
+            f"{change.stage}.{change.output}",
+            side(change.left, change.left_bytes),
+            "→",
+            side(change.right, change.right_bytes),
+        )
+        for change in changes
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(3)] if rows else []
-    lines = [
-        f"{n.ljust(widths[0])}  {old.rjust(widths[1])} → {new.rjust(widths[2])}  {by}".rstrip()
-        for n, old, new, by in rows
-    ]
-    equal = len(metrics) - len(rows)
+    return columns(rows, width).splitlines()
+
+
+def _metrics(metrics: tuple[MetricChange, ...], width: int) -> list[str]:
+    """A table of the metrics that differ, below the artifact they stand in; and how many do not."""
+    different = [change for change in metrics if change.left != change.right]
+    sides = [(_number(change.left), _number(change.right)) for change in different]
+    wide = [max((cell_width(side[i]) for side in sides), default=0) for i in (0, 1)]
+    blocks: dict[str, list[tuple[str, ...]]] = {}
+    for change, (left, right) in zip(different, sides, strict=True):
+        row = (change.metric, left.rjust(wide[0]), "→", right.rjust(wide[1]), _delta(change))
+        blocks.setdefault(f"{change.stage}.{change.output}", []).append(row)
+    lines: list[str] = []
+    for place, rows in blocks.items():
+        lines += [*fold(place, width), *columns(rows, width, indent=_INDENT).splitlines()]
+    equal = len(metrics) - len(different)
     return [*lines, f"{equal} equal in both"] if equal else lines
 
 

@@ -17,7 +17,9 @@ def _dag(subject: Pipeline | RunRecord, record: RunRecord | None) -> Dag:
     return dag_of_pipeline(subject, record)
 
 
-def to_text(subject: Pipeline | RunRecord, record: RunRecord | None = None) -> str:
+def to_text(
+    subject: Pipeline | RunRecord, record: RunRecord | None = None, *, width: int = 80
+) -> str:
     """Draw the DAG with the characters of a terminal.
 
     Parameters
@@ -26,8 +28,10 @@ def to_text(subject: Pipeline | RunRecord, record: RunRecord | None = None) -> s
         What to draw; a record alone knows no conditions.
     record : RunRecord, optional
         A run of the pipeline, whose states are shown.
+    width : int
+        The terminal's columns.
     """
-    return draw_rails(_dag(subject, record))
+    return draw_rails(_dag(subject, record), width)
 
 
 def to_mermaid(subject: Pipeline | RunRecord, record: RunRecord | None = None) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mlkit.core.durations import format_duration
 from mlkit.core.states import Status
+from mlkit.observe.layout import fold
 from mlkit.observe.signs import SIGNS
 from mlkit.reports.dag import Box, Dag, EdgeKind, Link
 from mlkit.reports.svg import shorten
@@ -28,6 +29,8 @@ _SHAPES = {
     _UP | _DOWN | _LEFT | _RIGHT: "┼",
 }
 _MOST_INSTANCES = 8
+_GAP = "  "
+_LEAST_CAPTION = 24
 _ARROWS = {EdgeKind.DATA: "-->", EdgeKind.CONDITION: "-->", EdgeKind.ORDER: "-.->"}
 _CLASSES = {
     Status.SUCCEEDED: "fill:#e3f4ec,stroke:#0b7a4b,color:#0b3d27",
@@ -41,36 +44,61 @@ _CLASSES = {
 }
 
 
-def draw_rails(dag: Dag) -> str:
+def draw_rails(dag: Dag, width: int = 80) -> str:
     """Draw the stages one below the other, with rails from each to those that wait for it.
+
+    Parameters
+    ----------
+    dag : Dag
+        The graph.
+    width : int
+        The terminal's columns. Captions wrap; where rails leave them no room, there are none.
 
     Returns
     -------
     str
         Lines of text; each names its stage, its state, and what it comes after.
     """
+    rows = list(_rows(dag))
+    drawn = max((len(drawing) for drawing, _, _ in rows), default=0)
+    if width - drawn - len(_GAP) < _LEAST_CAPTION:
+        rows = [(_glyph(box), " ", _caption(box, dag.links)) for box in dag.boxes]
+        drawn = 1
+    lines = []
+    for drawing, below, caption in rows:
+        first, *more = fold(caption, width - drawn - len(_GAP))
+        lines.append(f"{drawing.ljust(drawn)}{_GAP}{first}".rstrip())
+        lines += [f"{below.ljust(drawn)}{_GAP}{line}".rstrip() for line in more]
+    return "\n".join(lines)
+
+
+def _rows(dag: Dag) -> Iterator[tuple[str, str, str]]:
+    """Each line of the drawing, what stands below it where its caption goes on, and the caption."""
     rails: list[str | None] = []
-    rows: list[tuple[str, str]] = []
     for box in dag.boxes:
         targets = list(dict.fromkeys(e.target for e in dag.links if e.source == box.name))
         if box.name not in rails:
             _claim(rails, box.name)
         column = rails.index(box.name)
-        glyph = SIGNS[box.status].glyph if box.status is not None else ("◎" if box.mapped else "○")
-        rows.append((_passing(rails, column, glyph), _caption(box, dag.links)))
-        below = list(rails)
-        below[column] = None
+        below = _passing(rails, column, "│" if targets else " ")
+        yield _passing(rails, column, _glyph(box)), below, _caption(box, dag.links)
+        below_it = list(rails)
+        below_it[column] = None
         for target in targets:
-            if target not in below:
-                _claim(below, target, first=column)
-        ends = [below.index(target) for target in targets]
+            if target not in below_it:
+                _claim(below_it, target, first=column)
+        ends = [below_it.index(target) for target in targets]
         if ends and ends != [column]:
-            rows.append((_turns(rails, below, column, ends), ""))
-        rails = below
+            yield _turns(rails, below_it, column, ends), "", ""
+        rails = below_it
         while rails and rails[-1] is None:
             rails.pop()
-    width = max((len(drawing) for drawing, _ in rows), default=0)
-    return "\n".join(f"{drawing.ljust(width)}  {caption}".rstrip() for drawing, caption in rows)
+
+
+def _glyph(box: Box) -> str:
+    if box.status is not None:
+        return SIGNS[box.status].glyph
+    return "◎" if box.mapped else "○"
 
 
 def _claim(rails: list[str | None], name: str, first: int | None = None) -> None:

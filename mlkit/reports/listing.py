@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlkit.core.durations import format_duration
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import Status
 from mlkit.core.values import shown
+from mlkit.observe.layout import columns, near, paragraph
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
-from mlkit.observe.summary import judge_run
+from mlkit.observe.summary import judge_run, step_lines, verdict_text
 from mlkit.reports.report_parts import format_size
 
-__all__ = ["columns", "run_json", "runs_text", "show_text"]
+__all__ = ["run_json", "runs_text", "show_text"]
 
-_MOST_REASON = 90
-
-
-def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
-    """Align rows of equal length in columns; empty columns vanish."""
-    if not rows:
-        return ""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width)
-        for row in rows
-    )
-    return "\n".join(f"{indent}{line}".rstrip() for line in lines)
+_MOST_REASON = 160
+_INPUT_CHANGED = re.compile(r"input (\w+) changed")
+_WORST = (Status.FAILED, Status.CANCELLED, Status.RUNNING)
+"""An instance that is one of these has a line of its own."""
 
 
 def run_json(record: RunRecord) -> dict[str, object]:
@@ -42,81 +35,141 @@ def _counts(record: RunRecord) -> dict[str, int]:
     return {s.value: statuses.count(s) for s in Status if s in statuses}
 
 
-def runs_text(records: Sequence[RunRecord]) -> str:
-    """List runs: id, state, start, duration, and how their stages ended."""
+def runs_text(records: Sequence[RunRecord], width: int = 80) -> str:
+    """List runs: id, state, start, duration, and how many stages, with those that stand out."""
     if not records:
         return "No run yet. Start one with: mlkit run"
-    rows = [("RUN", "STATE", "STARTED (UTC)", "TOOK", "STAGES")]
-    rows += [
+    rows = [
         (
             record.run_id,
             str(RUN_SIGNS[record.status]),
-            dt.datetime.fromtimestamp(record.started, dt.UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            dt.datetime.fromtimestamp(record.started, dt.UTC).strftime("%Y-%m-%d %H:%M"),
             format_duration(record.seconds) if record.ended is not None else "",
-            ", ".join(f"{n} {SIGNS[Status(s)].word}" for s, n in _counts(record).items()),
+            _remarkable(record),
         )
         for record in records
     ]
-    return columns(rows)
+    head = ("RUN", "STATE", "STARTED (UTC)", "TOOK", "STAGES")
+    return columns(rows, width, head=head, whole=(0,))
 
 
-def show_text(record: RunRecord, *, folder: Path) -> str:
-    """Show one run: the verdict, its parameters, and a line for each stage with its outputs.
+def _remarkable(record: RunRecord) -> str:
+    """`18, 1 skipped`: how many stages there are, and how many ended otherwise than well."""
+    others = [
+        f"{count} {SIGNS[Status(status)].word}"
+        for status, count in _counts(record).items()
+        if status != Status.SUCCEEDED.value
+    ]
+    return ", ".join([str(len(record.stages)), *others])
+
+
+def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bool = False) -> str:
+    """Show one run: the verdict, its parameters, its stages and their outputs.
 
     Parameters
     ----------
     record : RunRecord
         The run.
     folder : Path
-        Where the suggested commands will be typed.
+        Where the suggested commands will be typed; paths are relative to it.
+    width : int
+        The terminal's columns.
+    instances : bool
+        Give each instance of a mapped stage a line of its own, also where all say the same.
     """
     verdict = judge_run(record, folder)
-    parts = [f"{RUN_SIGNS[record.status].glyph} {verdict.sentence}"]
-    steps = columns([(step.command, step.purpose) for step in verdict.steps], indent="  ")
-    parts += [steps] if steps else []
-    parts += [f"warning: {text}" for text in record.warnings]
+    parts = [verdict_text(f"{RUN_SIGNS[record.status].glyph} {verdict.sentence}", width)]
+    parts += step_lines(verdict.steps, width)
+    parts += [paragraph(f"warning: {text}", width, hanging="  ") for text in record.warnings]
     if record.engine:
         parts.append(f"engine: {record.engine['name']}, its run {record.engine['run_id'] or '?'}")
     if record.parameters:
         values = [(name, shown(value)) for name, value in record.parameters.items()]
-        parts.append(f"\nParameters\n{columns(values, indent='  ')}")
-    heading = ("STAGE", "STATE", "ATTEMPTS", "TOOK", "CPU", "MEMORY", "TASK", "WHY")
-    rows = list(map(_stage_row, record.stages.values()))
-    stages = _without_empty_columns([heading, *rows])
-    parts.append(f"\n{columns(stages)}")
-    outputs = [
-        (item.id, artifact.digest[:10], format_size(artifact.size_bytes), artifact.path)
-        for item in record.stages.values()
-        for artifact in item.artifacts.values()
-    ]
-    if outputs:
-        parts.append(f"\nOutputs\n{columns(outputs, indent='  ')}")
+        parts.append(f"\nParameters\n{columns(values, width, indent='  ')}")
+    rows = [_stage_row(name, items) for name, items in _alike(record, one_by_one=instances)]
+    if rows:
+        parts.append(f"\n{columns(rows, width, head=_HEAD)}")
+    parts += _outputs(record, folder, width, one_by_one=instances)
     return "\n".join(parts)
 
 
-def _without_empty_columns(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Leave out the column TASK where no engine ran anything."""
-    kept = [i for i, name in enumerate(rows[0]) if name != "TASK" or any(r[i] for r in rows[1:])]
-    return [tuple(row[i] for i in kept) for row in rows]
+_HEAD = ("STAGE", "STATE", "ATTEMPTS", "TOOK", "CPU", "MEMORY", "TASK", "WHY")
 
 
-def _stage_row(item: StageRecord) -> tuple[str, ...]:
-    cpu = [a.cpu_s for a in item.history if a.cpu_s is not None]
-    memory = [a.peak_memory_bytes for a in item.history if a.peak_memory_bytes is not None]
+def _alike(record: RunRecord, *, one_by_one: bool) -> Iterator[tuple[str, list[StageRecord]]]:
+    """Gather instances of a mapped stage of which the same is to be said."""
+    stages: dict[str, list[StageRecord]] = {}
+    for item in record.stages.values():
+        stages.setdefault(item.stage, []).append(item)
+    for stage, items in stages.items():
+        groups: dict[object, list[StageRecord]] = {}
+        for item in items:
+            alone = one_by_one or item.status in _WORST
+            key = item.id if alone else (item.status, _why(item), item.attempts > 1)
+            groups.setdefault(key, []).append(item)
+        for group in groups.values():
+            if len(group) == 1:
+                yield group[0].id, group
+            else:
+                yield f"{stage} ({len(group)} of {len(items)})", group
+
+
+def _stage_row(name: str, items: Sequence[StageRecord]) -> tuple[str, ...]:
+    attempts = [attempt for item in items for attempt in item.history]
+    cpu = [a.cpu_s for a in attempts if a.cpu_s is not None]
+    memory = [a.peak_memory_bytes for a in attempts if a.peak_memory_bytes is not None]
+    most = max(item.attempts for item in items)
+    started = [item.started for item in items if item.started is not None]
+    ended = [item.ended for item in items if item.ended is not None]
+    took = items[0].seconds if len(items) == 1 else max(ended, default=0) - min(started, default=0)
     return (
-        item.id,
-        str(SIGNS[item.status]),
-        str(item.attempts) if item.attempts else "",
-        format_duration(item.seconds) if item.history else "",
+        name,
+        str(SIGNS[items[0].status]),
+        str(most) if most > 1 else "",
+        format_duration(took) if attempts else "",
         f"{sum(cpu):.1f} s" if cpu else "",
         format_size(max(memory)) if memory else "",
-        item.engine_task or "",
-        _why(item),
+        (items[0].engine_task or "") if len(items) == 1 else "",
+        _why(items[0]),
     )
 
 
+def _outputs(record: RunRecord, folder: Path, width: int, *, one_by_one: bool) -> Iterator[str]:
+    """The files, below the folder that holds them all."""
+    home = Path(record.runs_dir) / record.run_id
+    rows: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
+    for item in record.stages.values():
+        for name, artifact in item.artifacts.items():
+            place = item.id if one_by_one else item.stage
+            file = (near(Path(artifact.path), home), artifact.size_bytes, artifact.digest[:10])
+            rows.setdefault((place, name), []).append(file)
+    cells = [
+        (files[0][0], format_size(files[0][1]), files[0][2])
+        if len(files) == 1
+        else (
+            f"{stage}[…]/{Path(files[0][0]).name}",
+            format_size(sum(size for _, size, _ in files)),
+            f"{len(files)} files",
+        )
+        for (stage, _), files in rows.items()
+    ]
+    if cells:
+        yield f"\nOutputs, in {near(home, folder)}"
+        yield columns(cells, width, indent="  ")
+
+
+def _inputs_together(reason: str) -> str:
+    """Name inputs that changed in one breath."""
+    parts = reason.split("; ")
+    found = [match[1] for part in parts if (match := _INPUT_CHANGED.fullmatch(part))]
+    if len(found) < 2:
+        return reason
+    rest = [part for part in parts if not _INPUT_CHANGED.fullmatch(part)]
+    return "; ".join([*rest, f"inputs changed: {', '.join(found)}"])
+
+
 def _why(item: StageRecord) -> str:
-    words = item.reason
+    words = _inputs_together(item.reason)
     if item.status is Status.FAILED and item.error is not None:
         words = f"{item.error.type}: {item.error.message}"
     words = " ".join(words.split())

@@ -1,17 +1,29 @@
-"""Numbers that stages wrote as JSON, and how those of a mapped stage compare."""
+"""Metrics: numbers that stages wrote as JSON, and how those of a mapped stage compare."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
+from mlkit.core.record import RunRecord
 from mlkit.core.states import SUCCESSFUL
 
-__all__ = ["MetricGroup", "MetricTable", "compare_instances", "metric_tables", "read_numbers"]
+__all__ = [
+    "METRICS",
+    "MetricGroup",
+    "MetricTable",
+    "compare_instances",
+    "metric_tables",
+    "numbers_by_name",
+    "read_numbers",
+]
+
+METRICS = "metrics"
+"""The output whose numbers are metrics."""
+
 
 _MOST_BYTES = 1_000_000
 _MOST_NUMBERS = 40
@@ -71,27 +83,52 @@ def _flatten(content: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tu
             yield f"{prefix}{key}", value
 
 
-def _json_artifacts(item: StageRecord) -> Iterator[tuple[str, ArtifactRecord]]:
-    for name, artifact in item.artifacts.items():
-        if artifact.path.endswith(".json"):
-            yield name, artifact
+def metric_tables(record: RunRecord, *, every: bool = False) -> tuple[MetricTable, ...]:
+    """Give the metrics of the stages that succeeded: numbers in their outputs called `metrics`.
 
+    A number that only repeats a parameter, such as `seed`, measures nothing and is left out.
 
-def metric_tables(record: RunRecord) -> tuple[MetricTable, ...]:
-    """Give the numbers of every JSON artifact of the stages that succeeded."""
+    Parameters
+    ----------
+    record : RunRecord
+        The run; the files are read where it says they are.
+    every : bool
+        Give the numbers of every JSON artifact, parameters too: for who asks for one by its name.
+    """
     tables = []
     for item in record.stages.values():
-        if item.status not in SUCCESSFUL:
-            continue
-        for output, artifact in _json_artifacts(item):
+        for output, artifact in item.artifacts.items() if item.status in SUCCESSFUL else ():
+            if not artifact.path.endswith(".json") or not (every or output == METRICS):
+                continue
             numbers = read_numbers(Path(artifact.path))
-            if numbers:
-                kept = dict(list(numbers.items())[:_MOST_NUMBERS])
-                left_out = len(numbers) - len(kept)
+            measured = {
+                name: number
+                for name, number in numbers.items()
+                if every or not _repeats(name, number, record.parameters, item.parameters)
+            }
+            if measured:
+                most = len(measured) if every else _MOST_NUMBERS
+                kept = dict(list(measured.items())[:most])
+                left_out = len(measured) - len(kept)
                 tables.append(
                     MetricTable(stage=item.id, output=output, numbers=kept, left_out=left_out)
                 )
     return tuple(tables)
+
+
+def _repeats(name: str, number: float, *parameters: Mapping[str, Any]) -> bool:
+    """Whether a number is a parameter's value under the parameter's name."""
+    bare = name.rpartition(".")[2]
+    return any(bare in given and given[bare] == number for given in parameters)
+
+
+def numbers_by_name(record: RunRecord, names: Sequence[str] = ()) -> dict[str, float]:
+    """Give a run's metrics by their names; those that are asked for from any JSON artifact."""
+    named = {n: v for table in metric_tables(record) for n, v in table.numbers.items()}
+    if set(names) <= named.keys():
+        return named
+    every = {n: v for t in metric_tables(record, every=True) for n, v in t.numbers.items()}
+    return {**{name: every[name] for name in names if name in every}, **named}
 
 
 def compare_instances(record: RunRecord) -> tuple[MetricGroup, ...]:

@@ -76,7 +76,12 @@ def print_pdf(page: Path, to: Path, browser: str) -> Path:
         command += [f"--print-to-pdf={aside}", page.absolute().as_uri()]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=_DEADLINE_S, check=False
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_DEADLINE_S,
+                check=False,
             )
             told = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         except subprocess.TimeoutExpired:

@@ -17,9 +17,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["ArtifactStore", "Marks", "digest_file", "marks_of"]
+from mlkit.core.interrupting import checkpoint
+
+__all__ = ["ArtifactStore", "Marks", "copy_file", "digest_file", "marks_of"]
 
 _CHUNK_BYTES = 1 << 20
+_SYNC_CHUNKS = 64
+"""Bytes go to the disk after so many chunks: one sync of a large file could take a minute, and
+nothing is heard meanwhile."""
 _READ_ONLY = 0o444
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -54,9 +59,17 @@ def digest_file(path: Path) -> str:
     return total.hexdigest()
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes in pieces; Ctrl-C is heard between them."""
+    with target.open("wb") as file:
+        for chunk in _chunks(source):
+            file.write(chunk)
+
+
 def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
+            checkpoint()
             yield chunk
 
 
@@ -98,9 +111,11 @@ class ArtifactStore:
         total = sha256()
         try:
             with aside.open("xb") as target:
-                for chunk in _chunks(file):
+                for number, chunk in enumerate(_chunks(file), start=1):
                     total.update(chunk)
                     target.write(chunk)
+                    if number % _SYNC_CHUNKS == 0:
+                        os.fdatasync(target.fileno())
                 target.flush()
                 os.fdatasync(target.fileno())
             aside.chmod(_READ_ONLY)
@@ -164,7 +179,7 @@ class ArtifactStore:
         aside = to.with_name(f".part-{secrets.token_hex(8)}")
         try:
             if sibling is None or not _link(sibling, aside):
-                shutil.copyfile(self.master(digest), aside)
+                copy_file(self.master(digest), aside)
                 aside.chmod(_READ_ONLY)
                 _same_time(self.master(digest), aside)
             aside.replace(to)
@@ -185,8 +200,9 @@ class ArtifactStore:
             self.place(digest, copy)
             return
         copy.chmod(0o644)
-        with master.open("rb") as source, copy.open("r+b") as target:
-            shutil.copyfileobj(source, target, _CHUNK_BYTES)
+        with copy.open("r+b") as target:
+            for chunk in _chunks(master):
+                target.write(chunk)
             target.truncate()
         copy.chmod(_READ_ONLY)
         _same_time(master, copy)

@@ -111,7 +111,7 @@ class EngineContract(ABC):
         file = everything(tmp_path / "pipeline")
         ready = tmp_path / "ready.txt"
         given = {"marker": str(tmp_path / "marker")}
-        timer = threading.Timer(6.0, lambda: ready.write_text("now"))
+        timer = threading.Timer(6.0, lambda: ready.write_text("now", "utf-8"))
         timer.start()
         there = self.on_engine(file, tmp_path / "there", **given)
         timer.join()
@@ -145,7 +145,7 @@ class EngineContract(ABC):
         """The mapped stage is skipped, and what reads it receives an empty list."""
         _, there = self.both(empty_list(tmp_path / "pipeline"))
         assert there.stages["each"].status is Status.SKIPPED
-        assert Path(there.stages["all"].outputs["out"]).read_text() == ""
+        assert Path(there.stages["all"].outputs["out"]).read_text("utf-8") == ""
 
     @pytest.mark.slow
     def test_a_chain(self, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ class EngineContract(ABC):
         """Quotes, braces, dollars, line breaks, dates, lists; for all stages and for one."""
         given = {"text": 'it\'s "{x}" $HOME\n{{ y }} %d', "many": [1, 2.5, None, True], "show.n": 7}
         _, there = self.both(typed(tmp_path / "pipeline"), **given)
-        assert "it's" in Path(there.stages["show"].outputs["out"]).read_text()
+        assert "it's" in Path(there.stages["show"].outputs["out"]).read_text("utf-8")
 
     @pytest.mark.slow
     def test_people_are_told_once(self, tmp_path: Path) -> None:
@@ -226,7 +226,9 @@ class EngineContract(ABC):
         words = ["run", str(file), "--on", self.engine, "--runs-dir", str(runs), "--json"]
         command = [str(core_executable()), *words]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            while not any("cell_started" in log.read_text() for log in runs.glob("*/events.jsonl")):
+            while not any(
+                "cell_started" in log.read_text("utf-8") for log in runs.glob("*/events.jsonl")
+            ):
                 assert process.poll() is None
                 time.sleep(0.5)
             process.send_signal(signal.SIGINT)

@@ -150,7 +150,7 @@ def _run_step(plan: Plan, path: Path, point: str) -> None:
     script = str(idempotency_step.__file__)
     command = [sys.executable, "-I", "-S", script, plan.method, str(path), str(plan.count), point]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     ) as process:
         try:
             if point and process.stdout is not None:
@@ -166,7 +166,7 @@ def _run_step(plan: Plan, path: Path, point: str) -> None:
 
 def _look(plan: Plan, folder: Path, run: int) -> Look:
     path = folder / _FILE
-    lines = tuple(path.read_text().splitlines()) if path.exists() else None
+    lines = tuple(path.read_text("utf-8").splitlines()) if path.exists() else None
     return Look(
         run=run,
         killed=run == plan.killed_run,

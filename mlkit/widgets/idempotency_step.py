@@ -33,14 +33,14 @@ def write_lines(file: TextIO, lines: list[str], reach: Reach) -> None:
 
 def append(path: Path, lines: list[str], reach: Reach) -> None:
     """Add the lines at the end of whatever is there."""
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         reach("opened")
         write_lines(file, lines, reach)
 
 
 def overwrite(path: Path, lines: list[str], reach: Reach) -> None:
     """Empty the file, then fill it."""
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         reach("opened")
         write_lines(file, lines, reach)
 
@@ -49,14 +49,14 @@ def remove_then_write(path: Path, lines: list[str], reach: Reach) -> None:
     """Delete the old file, then write a new one."""
     path.unlink(missing_ok=True)
     reach("opened")
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         write_lines(file, lines, reach)
 
 
 def atomic_replace(path: Path, lines: list[str], reach: Reach) -> None:
     """Write aside, in the same folder; then put the new file in place in one step."""
     aside = path.with_name(path.name + ".part")
-    with aside.open("w") as file:
+    with aside.open("w", encoding="utf-8") as file:
         reach("opened")
         write_lines(file, lines, reach)
         os.fsync(file.fileno())

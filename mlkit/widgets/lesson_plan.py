@@ -170,5 +170,5 @@ class ProgressBook:
                 for row in rows
             }
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            self.file.write_text(json.dumps({**self._kept(), **graded}, indent=1))
+            self.file.write_text(json.dumps({**self._kept(), **graded}, indent=1), "utf-8")
         return self.states()

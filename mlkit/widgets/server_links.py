@@ -31,7 +31,9 @@ def find_server() -> Server | None:
     from jupyter_core.paths import jupyter_runtime_dir
 
     try:
-        about = json.loads((Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json").read_text())
+        about = json.loads(
+            (Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json").read_text("utf-8")
+        )
         return Server(root=Path(about["root_dir"]).resolve(), base_url=str(about["base_url"]))
     except (OSError, ValueError, KeyError):
         return None

@@ -81,3 +81,22 @@ def test_the_package_can_be_called_as_a_module() -> None:
         [sys.executable, "-m", "mlkit", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("mlkit ")
+
+
+def test_an_option_is_known_by_its_former_name(call: Call, words: Path) -> None:
+    """`--kernel` is `--start`; help names the present one alone."""
+    for given in (["--kernel", "thread"], ["--kernel=thread"], ["--start", "thread"]):
+        spoken = call("run", words, *given)
+        assert spoken.code == 2
+        assert "'thread' is not one of 'fork', 'spawn'" in spoken.err
+    assert "--start" in call("run", "--help").out
+    assert "--kernel" not in call("run", "--help").out
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_into_the_terminal_and_shows_how(name: str, call: Call) -> None:
+    """Each command has an example, and no line is wider than a terminal."""
+    spoken = call(*name.split(), "--help")
+    assert max(map(len, spoken.out.splitlines())) <= 80
+    assert "As for run" not in spoken.out
+    assert not name or "  Examples\n    mlkit " in spoken.out

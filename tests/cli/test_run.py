@@ -82,7 +82,10 @@ def test_a_run_in_which_nothing_changed_imports_nothing_heavy(tmp_path: Path) ->
     [
         (["run", "{file}", "--only", "s9"], "there is no stage 's9'"),
         (["run", "{file}", "-p", "rwos=1"], "rwos"),
-        (["run", "{file}", "--kernel", "thread"], "--kernel thread"),
+        (
+            ["run", "{file}", "--start", "thread"],
+            "'thread' is not one of 'fork', 'spawn'",
+        ),
         (["run", "{file}", "--only", "s2"], "has no result that can be reused"),
         (["run", "{file}", "--only", "s2", "--run-id", "r"], "has not run"),
         (["run", "nowhere/pipeline.yaml"], "nowhere"),

@@ -373,4 +373,4 @@ def test_a_value_that_the_list_does_not_have_fails_its_reader(tmp_path: Path) ->
 def test_one_stage_of_a_run_gets_a_kernel_of_its_own(tmp_path: Path) -> None:
     """A process to fork others from would be started for nothing."""
     record = _join(chain(tmp_path, 1), "s1")
-    assert record.options["kernel"] == "spawn"
+    assert record.options["start"] == "spawn"

@@ -117,7 +117,7 @@ def _kill(tmp_path: Path, kernel: str, kills: int) -> None:
     mark = f"{tmp_path.name}-{os.getpid()}"
     environ = {**os.environ, "MARK_OF_TEST": mark, "MLKIT_PARAM_TOKEN": secret}
     for _ in range(kills):
-        command = [sys.executable, "-c", MAIN, "run", str(file), "--kernel", kernel]
+        command = [sys.executable, "-c", MAIN, "run", str(file), "--start", kernel]
         process = subprocess.Popen(
             command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -133,7 +133,7 @@ def _kill(tmp_path: Path, kernel: str, kills: int) -> None:
                 assert secret.encode() not in path.read_bytes(), path
     for record in list_runs(tmp_path / "runs"):
         if record.status == "running":
-            again = resume(record.run_id, file, parameters={"token": secret}, kernel=kernel)
+            again = resume(record.run_id, file, parameters={"token": secret}, start=kernel)
             assert again.status == "succeeded"
     assert _run(file, token=secret).status == "succeeded"
 

@@ -278,7 +278,7 @@ def test_a_module_that_takes_an_installed_ones_place(
 ) -> None:
     """A name of the standard library, or of a package, that appears beside the notebook."""
     file = one(tmp_path, f"import {module}; v = getattr({module}, 'V', 1)")
-    options = RunOptions(workers=1, kernel=start)
+    options = RunOptions(workers=1, start=start)
     assert value(file, options=options) == "1"
     assert reasons(file) == UNCHANGED
     (tmp_path / f"{module}.py").write_text("V = 2\n")

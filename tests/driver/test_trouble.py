@@ -209,7 +209,7 @@ def test_an_interruption_ends_in_order(tmp_path: Path, number: int, kernel: str)
         tmp_path, Sketch(name="s1"), Sketch(name="s2", upstream=("s1",), body=body)
     )
     main = "from mlkit.cli.main import main; main()"
-    command = [sys.executable, "-c", main, "run", str(file), "--kernel", kernel]
+    command = [sys.executable, "-c", main, "run", str(file), "--start", kernel]
     process = subprocess.Popen(
         [*command, "--json"],
         stdout=subprocess.PIPE,

@@ -42,7 +42,7 @@ def test_the_command_of_a_task_is_whole() -> None:
     words = task_command(SETTINGS, stage="train[a b]", run_id="r1")
     assert words == (
         *("/opt/mlkit/bin/mlkit", "run", "/data/p/pipeline.yaml", "--only", "train[a b]"),
-        *("--run-id", "r1", "--runs-dir", "/data/runs", "-p", "rows=5", "--verify", "--json"),
+        *("--run-id", "r1", "--runs-dir", "/data/runs", "-p", "rows:=5", "--verify", "--json"),
     )
 
 
@@ -57,7 +57,7 @@ def test_a_value_is_written_as_yaml_that_reads_back(value: object) -> None:
 
 def test_what_json_lacks_is_written_as_yaml_has_it() -> None:
     """Dates, infinities, paths."""
-    assert parameter_words({"day": dt.date(2013, 1, 2)}) == ("-p", "day=2013-01-02")
+    assert parameter_words({"day": dt.date(2013, 1, 2)}) == ("-p", "day:=2013-01-02")
     assert value_text(float("-inf")) == "-.inf"
     assert value_text(PurePosixPath("/a b")) == '"/a b"'
 

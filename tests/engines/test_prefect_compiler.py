@@ -148,7 +148,7 @@ def test_what_was_given_becomes_a_default_or_a_word_of_the_call(tmp_path: Path) 
     file = write_pipeline(tmp_path, sketch, parameters={"rows": 1})
     text = flow_of(file, parameters={"rows": 7, "s.n": 3}, options=("--verify",))
     assert "rows: int = 7," in text or "rows: int = 7)" in text
-    assert 'options=["--verify", "-p", "s.n=3"]' in text
+    assert 'options=["--verify", "-p", "s.n:=3"]' in text
 
 
 def test_secrets_and_the_environment_stay_out(tmp_path: Path) -> None:

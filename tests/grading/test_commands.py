@@ -86,4 +86,4 @@ def test_exercises_lists_every_exercise(
     assert {row["name"]: row["status"] for row in rows}[NAME] == "not_attempted"
     assert _call("exercises", "--folder", tmp_path) == 0
     line = next(row for row in capsys.readouterr().out.splitlines() if NAME in row)
-    assert line.startswith("· not attempted     0 of 11")
+    assert line.startswith("· not attempted  0 of 11")

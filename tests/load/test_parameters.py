@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Instance
 from mlkit.errors import ConfigurationError
 from mlkit.load import Layers, configure, load_pipeline
-from mlkit.load.parameters import parse_assignment
+from mlkit.load.parameters import Assignment, parse_assignment
 
 Configured = Callable[..., Configuration]
 ROWS = {"a": "rows = 1", "b": "rows = 1\nother = ''"}
@@ -168,14 +170,104 @@ def test_a_wrong_type_in_a_file_is_refused_with_its_line(
     )
 
 
-def test_a_number_for_a_text_is_told_how_to_be_one(configured: Configured) -> None:
-    """YAML reads 123 as a number."""
-    assert refusal(configured, {"a": "name = ''"}, Layers(assignments=["name=123"])) == (
-        "parameter 'name' of stage 'a': 123 is not a str (command line); a.ipynb declares str. "
-        "Put quotes inside: '\"123\"'"
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30
+) | st.sampled_from(
+    [
+        "run #3 of 5",
+        " x ",
+        "a\nb",
+        "null",
+        "1e3",
+        "no",
+        '"x"',
+        "a: b: c",
+        "[1",
+        "",
+        "*a",
+        "2026-01-01",
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=TEXTS.filter(lambda text: "${" not in text))
+def test_a_text_is_taken_as_it_stands(configured: Configured, text: str) -> None:
+    """At the command line and in the environment, for a text and for a path."""
+    cells = {"a": "from pathlib import Path\nname = ''\nplace: Path = Path('x')"}
+    for layers in (
+        Layers(assignments=[f"name={text}", f"a.place={text}"]),
+        Layers(environ={"MLKIT_PARAM_NAME": text, "MLKIT_PARAM_PLACE": text}),
+    ):
+        made = configured(cells, layers)
+        assert made.stages["a"]["name"].value == text
+        assert made.stages["a"]["place"].value == Path(text)
+        assert made.overrides["name"] == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "value"),
+    [
+        ("str | None", "null", None),
+        ("str | None", "run #3", "run #3"),
+        ("int | str", "5", 5),
+        ("int | str", "5 #", 5),
+        ("int | str", "five #5", "five #5"),
+        ("Literal['on', 'off']", "on", "on"),
+        ("Literal['1', '2']", "1", "1"),
+        ("dict", "{a: 'b #c'}", {"a": "b #c"}),
+    ],
+)
+def test_where_a_text_is_one_of_several_yaml_has_the_first_word(
+    configured: Configured, declared: str, text: str, value: object
+) -> None:
+    """What no other possibility takes is the text as it stands."""
+    cells = {"a": f"from typing import Literal\nname: {declared} = None"}
+    if declared.startswith("Literal"):
+        cells = {"a": f"from typing import Literal\nname: {declared} = '{text}'"}
+    if declared == "dict":
+        cells = {"a": "name: dict = {}"}
+    if declared == "int | str":
+        cells = {"a": "name: int | str = 1"}
+    made = configured(cells, Layers(assignments=[f"name={text}"]))
+    assert made.stages["a"]["name"].value == value
+    assert type(made.stages["a"]["name"].value) is type(value)
+
+
+def test_a_name_with_a_colon_is_yaml_also_for_a_text(configured: Configured) -> None:
+    """That is how engines hand values on, and how a quoted text is written."""
+    made = configured(
+        {"a": "name = ''\nrows = 1"}, Layers(assignments=['name:="a\\nb"', "rows:=2"])
     )
-    made = configured({"a": "name = ''"}, Layers(assignments=['name="123"']))
-    assert made.stages["a"]["name"].value == "123"
+    assert made.stages["a"]["name"].value == "a\nb"
+    assert made.stages["a"]["rows"].value == 2
+    assert "123 is not a str (command line)" in refusal(
+        configured, {"a": "name = ''"}, Layers(assignments=["name:=123"])
+    )
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        Layers(assignments=["name=a\udcff"]),
+        Layers(environ={"MLKIT_PARAM_NAME": "a\udcff"}),
+        Layers(values={"name": "a\udcff"}),
+    ],
+)
+def test_a_text_that_no_file_could_hold_is_refused(configured: Configured, layers: Layers) -> None:
+    """Bytes that are not UTF-8 reach Python as halves of pairs."""
+    assert "the value of 'name' is no text in UTF-8" in refusal(
+        configured, {"a": "name = ''"}, layers
+    )
+
+
+def test_stages_that_declare_it_differently_each_get_their_own(configured: Configured) -> None:
+    """Also when the run is resumed with what was given."""
+    cells = {"a": "name = ''", "b": "name = 1"}
+    made = configured(cells, Layers(assignments=["name=007"]))
+    assert values(made, "name") == {"a": "007", "b": 7}
+    again = configured(cells, Layers(values=made.overrides))
+    assert values(again, "name") == {"a": "007", "b": 7}
 
 
 UNKNOWN: list[tuple[dict[str, Any], str]] = [
@@ -496,4 +588,5 @@ def test_a_template_given_on_the_command_line_can_be_resumed(configured: Configu
 def test_parse_assignment() -> None:
     """Everything after the first `=` is the value."""
     given = parse_assignment(" a.b =x=y")
-    assert (given.name, given.value, given.raw) == ("a.b", "x=y", "x=y")
+    assert (given.name, given.raw, given.exact) == ("a.b", "x=y", False)
+    assert parse_assignment("a:=x") == Assignment(name="a", raw="x", exact=True)

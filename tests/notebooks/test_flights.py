@@ -52,7 +52,7 @@ def test_a_run_elsewhere_with_stock_kernels_writes_the_same_bytes(
     first: Outcome, tmp_path: Path
 ) -> None:
     """Every artifact of every stage before the registry, models and pictures included."""
-    other = run(copy_flights(tmp_path / "elsewhere"), "--kernel", "spawn", "--until", "gate")
+    other = run(copy_flights(tmp_path / "elsewhere"), "--start", "spawn", "--until", "gate")
     assert other.exit_code == 0, other.text
     mine, others = (
         {k: v for k, v in outcome.digests().items() if k.split(".")[0] not in AFTER_THE_GATE}

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from functools import reduce
 
+import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from mlkit.core.events import Event
-from mlkit.observe.board import Board, advance
+from mlkit.core.states import Status
+from mlkit.observe.board import Board, Line, advance
 from mlkit.observe.console import LiveConsole, PlainConsole, console_for
 from mlkit.observe.live_table import draw_board, fitting
 
@@ -69,12 +72,12 @@ def test_a_stream_that_breaks_does_not_fail_the_run(story: list[Event]) -> None:
 
 
 def test_a_narrow_encoding_does_not_fail_the_run(story: list[Event]) -> None:
-    """Glyphs that it lacks become question marks."""
+    """Signs that it lacks become plain ones."""
     raw = io.BytesIO()
     console = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"))
     for event in story:
         console(event)
-    assert b"? load: started (never run)" in raw.getvalue()
+    assert b"> load: started (never run)" in raw.getvalue()
     assert console.broken is None
 
 
@@ -110,6 +113,17 @@ def test_a_narrow_terminal_cuts_the_notes_only(story: list[Event]) -> None:
     assert failed.split()[:3] == ["✗", "train[b]", "failed"]
     assert failed.endswith("…")
     assert max(map(len, lines)) <= 60
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_long_or_wide_name_gives_way(width: int) -> None:
+    """State and time stay on the line, and no line is wider than the terminal."""
+    names = ["a_stage_with_a_name" * 5, "数据" * 30, "short"]
+    lines = {name: Line(status=Status.SUCCEEDED, started=1.0, seconds=2.0) for name in names}
+    shown_lines = shown(Board(run_id="R", lines=lines), now=9.0, width=width).splitlines()
+    assert max(map(cell_len, shown_lines)) <= width
+    told = sum("succeeded" in line and "2.0 s" in line for line in shown_lines)
+    assert width < 60 or told == len(names)
 
 
 def test_the_live_table_stays_on_the_screen(story: list[Event]) -> None:

@@ -85,7 +85,7 @@ def test_the_summary_tells_failures_first_and_places_last(make_record: Maker) ->
     record = replace(make_record(RunStatus.FAILED, a=Status.FAILED), warnings=("mended",))
     assert summary(record, folder=HOME, report=HOME / "runs/R1/report.html").splitlines() == [
         "✗ a raised ValueError: bad value (cell 5 of its notebook)",
-        "  log: /project/runs/R1/a/attempts/1/log.txt",
+        "  log: runs/R1/a/attempts/1/log.txt",
         "warning: mended",
         "✗ Run R1 of pipeline demo failed after 3.0 s: 1 stage failed.",
         "  mlkit debug R1 a  open a in JupyterLab as it was when it failed",

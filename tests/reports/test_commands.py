@@ -118,7 +118,7 @@ def test_runs_lists_the_newest_first(mlkit: Any, runs_dir: Path, red: RunRecord)
     """And says how to see the older ones."""
     said = mlkit("runs", "--runs-dir", runs_dir, "--limit", "1")
     assert said.out.splitlines()[1].startswith(red.run_id)
-    assert said.err == "… and 1 older: mlkit runs --limit 2\n"
+    assert said.err == "and 1 older: mlkit runs --limit 2\n"
     document = mlkit("runs", "--runs-dir", runs_dir, "--json").document
     assert [run["status"] for run in document["runs"]] == ["failed", "succeeded"]
 

@@ -93,7 +93,7 @@ def test_metrics_have_their_difference(green: RunRecord, tmp_path: Path) -> None
     found = {c.metric: c.difference for c in comparison.metrics if c.stage == "evaluate"}
     assert found["roc_auc"] == pytest.approx(0.03)
     assert found["n"] is None
-    assert "0.69 → 0.72  (+0.03)" in comparison.to_text()
+    assert "0.69  →  0.72  (+0.03)" in comparison.to_text()
 
 
 def test_the_json_is_plain_and_strict(green: RunRecord, red: RunRecord) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mlkit.core.pipeline import Foreach, Node, Pipeline, Stage
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
+from mlkit.observe.layout import cell_width
 from mlkit.reports.dag import EdgeKind, combined, dag_of_pipeline, dag_of_record
 from mlkit.reports.graph import to_mermaid, to_svg, to_text
 
@@ -175,3 +176,15 @@ def test_the_state_of_a_mapped_stage_is_its_worst(
 ) -> None:
     """The state of a mapped stage is its worst."""
     assert combined(statuses) is expected
+
+
+@pytest.mark.parametrize("width", [30, 50, 80])
+def test_captions_wrap_beside_the_rails(make_stage: Callable[..., Stage], width: int) -> None:
+    """No line is wider than the terminal; rails go on beside a caption that wraps."""
+    names = [f"stage_{index}" for index in range(12)]
+    stages = [make_stage(name) for name in names]
+    waits = tuple(Node(stage=name) for name in names)
+    last = make_stage("a_stage_with_a_long_name", after=waits)
+    text = to_text(pipeline_of(*stages, last), width=width)
+    assert max(map(cell_width, text.splitlines())) <= width
+    assert all(name in text for name in names)

@@ -3,27 +3,57 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import pytest
+
 from mlkit.core.record import RunRecord
-from mlkit.reports.listing import columns, run_json, runs_text, show_text
-
-
-def test_columns_are_aligned_and_empty_ones_vanish() -> None:
-    """Without blanks at the ends of lines."""
-    rows = [("a", "", "long one"), ("bbb", "", "")]
-    assert columns(rows, indent="> ") == "> a    long one\n> bbb"
-    assert columns([]) == ""
+from mlkit.observe.layout import cell_width
+from mlkit.reports.comparison import compare_runs
+from mlkit.reports.listing import run_json, runs_text, show_text
 
 
 def test_runs_are_listed_with_state_and_counts(green: RunRecord, red: RunRecord) -> None:
-    """One line each, a heading above."""
-    heading, first, second = runs_text([red, green]).splitlines()
+    """How many stages there were, and those that ended otherwise than well."""
+    text = runs_text([red, green], 120)
+    heading, first, second = text.splitlines()
     assert heading.split()[:2] == ["RUN", "STATE"]
     assert first.startswith(f"{red.run_id}  ✗ failed")
     assert "6 upstream failed" in first
     assert "✓ succeeded" in second
-    assert "32.5 s" in second
+    assert second.endswith("32.5 s  18, 1 cached, 1 skipped")
+
+
+@pytest.mark.parametrize("width", [40, 80, 132])
+def test_nothing_is_wider_than_the_terminal(green: RunRecord, red: RunRecord, width: int) -> None:
+    """Runs, a run and a comparison; only a command or a path is not broken."""
+    said = [
+        runs_text([red, green], width),
+        show_text(green, folder=Path("/project"), width=width),
+        show_text(red, folder=Path("/project"), width=width, instances=True),
+        compare_runs(red, green).to_text(width),
+    ]
+    for line in "\n".join(said).splitlines():
+        unbroken = "mlkit " in line or "/" in line
+        assert cell_width(line) <= width or unbroken, line
+
+
+def test_instances_of_which_the_same_is_said_share_a_line(green: RunRecord) -> None:
+    """`--instances` takes them apart."""
+    together = show_text(green, folder=Path("/project"), width=200)
+    apart = show_text(green, folder=Path("/project"), width=200, instances=True)
+    assert "train[xgboost]" not in together
+    assert re.search(r"^train \((\d) of \1\) +✓ succeeded", together, re.MULTILINE)
+    assert "train[xgboost]" in apart
+
+
+def test_an_instance_that_failed_stands_by_itself(red: RunRecord) -> None:
+    """With its own error."""
+    text = show_text(red, folder=Path("/project"), width=200)
+    line = next(row for row in text.splitlines() if row.startswith("train[xgboost]"))
+    assert line.split()[1:4] == ["✗", "failed", "2"]
+    assert "ValueError: Input X contains NaN." in line
 
 
 def test_no_run_says_how_to_start_one() -> None:
@@ -31,16 +61,14 @@ def test_no_run_says_how_to_start_one() -> None:
     assert runs_text([]) == "No run yet. Start one with: mlkit run"
 
 
-def test_a_run_is_shown_with_everything_on_a_line_for_each_stage(red: RunRecord) -> None:
-    """The verdict first, the outputs last."""
+def test_a_run_is_shown_with_the_verdict_first_and_the_outputs_last(red: RunRecord) -> None:
+    """Paths are those below the run's own folder."""
     text = show_text(red, folder=Path("/project"))
     assert text.startswith(f"✗ Run {red.run_id} of pipeline flights failed")
     assert "mlkit resume" in text
     assert "  rows    500" in text
-    line = next(row for row in text.splitlines() if row.startswith("train[xgboost]"))
-    assert line.split()[1:4] == ["✗", "failed", "2"]
-    assert "ValueError: Input X contains NaN." in line
-    assert text.splitlines()[-1].endswith("metrics.json")
+    assert "metrics.json" in text.splitlines()[-1]
+    assert "/project" not in text.splitlines()[-1]
 
 
 def test_the_json_of_a_run_is_short_and_plain(green: RunRecord) -> None:

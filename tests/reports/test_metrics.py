@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.core.record import RunRecord
+from mlkit.core.record import ArtifactRecord, RunRecord
 from mlkit.reports.bars import draw_bars, finding, number
-from mlkit.reports.metrics import MetricGroup, compare_instances, metric_tables, read_numbers
+from mlkit.reports.metrics import (
+    MetricGroup,
+    compare_instances,
+    metric_tables,
+    numbers_by_name,
+    read_numbers,
+)
 from mlkit.reports.timeline import draw_timeline, tick_step
 
 
@@ -60,6 +67,26 @@ def test_instances_are_compared_in_their_order(green: RunRecord) -> None:
 def test_stages_that_failed_have_no_metrics(red: RunRecord) -> None:
     """What lies about from an earlier run is not theirs."""
     assert "train[xgboost]" not in {table.stage for table in metric_tables(red)}
+
+
+def test_metrics_are_numbers_of_outputs_called_metrics(green: RunRecord, tmp_path: Path) -> None:
+    """A report's numbers are none, and neither is a parameter that is repeated among metrics."""
+    path = tmp_path / "metrics.json"
+    path.write_text('{"auc": 0.7, "seed": 42, "rows": 500, "model": {"seed": 42}}', "utf-8")
+    artifact = ArtifactRecord(path=str(path), digest="0" * 64, size_bytes=80)
+    stage = replace(
+        green.stages["evaluate"],
+        artifacts={"metrics": artifact, "report": artifact},
+        parameters={"seed": 42, "rows": 1000},
+    )
+    record = replace(green, parameters={}, stages={"evaluate": stage})
+    (table,) = metric_tables(record)
+    assert table.output == "metrics"
+    assert table.numbers == {"auc": 0.7, "rows": 500}
+    assert {item.output for item in metric_tables(record, every=True)} == {"metrics", "report"}
+    assert numbers_by_name(record) == {"auc": 0.7, "rows": 500}
+    assert numbers_by_name(record, ["seed"]) == {"auc": 0.7, "rows": 500, "seed": 42}
+    assert numbers_by_name(record, ["none"]) == {"auc": 0.7, "rows": 500}
 
 
 def test_the_finding_names_both_ends() -> None:

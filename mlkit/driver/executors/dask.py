@@ -117,7 +117,7 @@ class DaskExecutor:
             token=token,
             topic=self._topic,
             job=replace(job, env=own),
-            kernel=self.context.options.kernel,
+            kernel=self.context.options.start,
             preload=self._preload,
             store=str(self.context.runs.store),
             store_url=self.site.store_url,

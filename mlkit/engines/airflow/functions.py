@@ -55,14 +55,14 @@ def parameters_of(context: Context) -> list[str]:
     words = list(OPTIONS)
     for name, item in context["params"].items():
         if name in PARAMETERS and item != PARAMETERS[name]:
-            words += ["-p", f"{name}={json.dumps(item)}"]
+            words += ["-p", f"{name}:={json.dumps(item)}"]
     return words
 '''
 
 INTERVAL = """
     if context["dag_run"].run_type in ("scheduled", "backfill"):
         start = context["data_interval_start"].isoformat()
-        words += ["-p", f"logical_date={json.dumps(start)}"]
+        words += ["-p", f"logical_date:={json.dumps(start)}"]
 """
 
 RUN_STAGE = '''

@@ -74,7 +74,7 @@ def migrated_database(python: Path) -> Path:
     template = python.parent.parent / "mlkit-airflow.db"
     if template.exists():
         return template
-    with (template.parent / ".mlkit-airflow.lock").open("w") as lock:
+    with (template.parent / ".mlkit-airflow.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not template.exists():
             _migrate(python, template)
@@ -88,7 +88,8 @@ def _migrate(python: Path, template: Path) -> None:
             [python, "-m", "airflow", "db", "migrate"],
             env={**os.environ, **airflow_environment(python, home=home, dags=home / "dags")},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if done.returncode:

@@ -194,7 +194,7 @@ def _loop_head(tasks: list[str]) -> list[str]:
 
 
 def _assignments(settings: ExportSettings) -> list[str]:
-    return [f"{name}={value_text(value)}" for name, value in settings.parameters.items()]
+    return [f"{name}:={value_text(value)}" for name, value in settings.parameters.items()]
 
 
 def _main(pipeline: Pipeline, names: Names) -> list[str]:

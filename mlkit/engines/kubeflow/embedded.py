@@ -44,7 +44,7 @@ def run_stage(
         "MLKIT_ENGINE_WAITED": "1",
 @NOTIFIES@@SCHEDULED@    }
     done = subprocess.run(
-        command, env={**os.environ, **engine}, stdout=subprocess.PIPE, text=True
+        command, env={**os.environ, **engine}, stdout=subprocess.PIPE, encoding="utf-8"
     )
     print(done.stdout)
     if done.returncode not in (0, 1, 99):  # nothing ran, so there is no record
@@ -64,7 +64,7 @@ def read_value(path: str) -> str:
     import json
     from pathlib import Path
 
-    value = json.loads(Path(path).read_text()) if path else ""
+    value = json.loads(Path(path).read_text("utf-8")) if path else ""
     is_word = isinstance(value, str) and value.replace("-", "_").isidentifier()
     return value if is_word else ""
 ''',
@@ -77,7 +77,7 @@ def read_instances(stage: str, path: str, as_float: bool) -> list:
     import json
     from pathlib import Path
 
-    values = json.loads(Path(path).read_text()) if path else []
+    values = json.loads(Path(path).read_text("utf-8")) if path else []
     if as_float:
         values = [float(value) for value in values]
     texts = [v if isinstance(v, str) else json.dumps(v) for v in values]
@@ -92,7 +92,7 @@ def conditions_hold(paths: str, wanted: list) -> str:
     from pathlib import Path
 
     for path, values in zip(paths.split("\\n"), wanted, strict=True):
-        value = json.loads(Path(path).read_text()) if path else None
+        value = json.loads(Path(path).read_text("utf-8")) if path else None
         text = json.dumps(value, sort_keys=True, separators=(",", ":"))
         if not path or text not in values:
             return "no"
@@ -144,7 +144,7 @@ def tell_people(
     run = run_id or f"kubeflow-{job_id}"
     where = [@PIPELINE@, "--runs-dir", @RUNS_DIR@]
     shown = subprocess.run(
-        [mlkit, "show", run, *where, "--json"], stdout=subprocess.PIPE, text=True
+        [mlkit, "show", run, *where, "--json"], stdout=subprocess.PIPE, encoding="utf-8"
     )
     given = [word for parameter in parameters for word in ("-p", parameter)]
     for instance, record in json.loads(shown.stdout).get("stages", {}).items():

@@ -59,7 +59,7 @@ def main() -> int:
     client = Client(host=given.url)
     experiment = client.create_experiment("@NAME@").experiment_id
     if given.recurring:
-        settings = json.loads((FOLDER / "recurring-run.json").read_text())
+        settings = json.loads((FOLDER / "recurring-run.json").read_text("utf-8"))
         settings["pipeline_package_path"] = str(PACKAGE)
         print(client.create_recurring_run(experiment, **settings).recurring_run_id)
         return 0

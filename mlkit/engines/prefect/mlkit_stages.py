@@ -71,7 +71,7 @@ class Run:
         if date is not None and pipeline.takes_logical_date:
             given["logical_date"] = date
         for name, value in given.items():
-            self._where += ["-p", f"{name}={_yaml(value)}"]
+            self._where += ["-p", f"{name}:={_yaml(value)}"]
         _RUNS[str(flow_run.id)] = self
 
     def stage(self, name: str, value: Any = NO_VALUE, *, waited: bool = False) -> Any:
@@ -87,7 +87,9 @@ class Run:
             "MLKIT_ENGINE_WAITED": "1" if waited else "",
         }
         with self._workers:
-            ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+            ended = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", env=environment
+            )
         logger = get_run_logger()
         for line in ended.stderr.splitlines():
             logger.info(line)
@@ -110,7 +112,7 @@ class Run:
     def tell(self, name: str) -> None:
         """Have mlkit tell the addresses of a stage's `notify` how it ended."""
         command = [self.pipeline.mlkit, "notify", self.run_id, name, *self._where]
-        told = subprocess.run(command, capture_output=True, text=True)
+        told = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if told.returncode != 0:
             get_run_logger().warning("%s: nobody was told: %s", name, told.stderr.strip())
 

@@ -51,5 +51,5 @@ class Address:
             "kernel_name": "python3",
         }
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(self.file, flags, 0o600), "w") as file:
+        with os.fdopen(os.open(self.file, flags, 0o600), "w", encoding="utf-8") as file:
             json.dump(content, file)

@@ -164,6 +164,6 @@ class Zygote:
     def _last_words(self) -> str:
         """The last line that the zygote has written."""
         with contextlib.suppress(OSError):
-            lines = (self._leash.folder / "zygote.log").read_text(errors="replace").splitlines()
+            lines = (self._leash.folder / "zygote.log").read_text("utf-8", "replace").splitlines()
             return f" ({lines[-1]})" if lines else ""
         return ""

@@ -37,7 +37,7 @@ def alien_threads() -> list[str]:
     names = []
     for task in Path("/proc/self/task").iterdir():
         if int(task.name) != os.getpid():
-            name = (task / "comm").read_text().strip()
+            name = (task / "comm").read_text("utf-8", "replace").strip()
             if name not in FORK_SAFE:
                 names.append(name)
     return sorted(names)
@@ -53,7 +53,7 @@ def rewrite_environ(name: str, value: str) -> bool:
     bool
         Whether the variable was found and changed.
     """
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    fields = Path("/proc/self/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     start, end = int(fields[ENV_START]), int(fields[ENV_END])
     block = ctypes.string_at(start, end - start)
     mark = f"{name}=".encode()
