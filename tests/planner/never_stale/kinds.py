@@ -1,0 +1,158 @@
+"""What kind of failure a shortened one is, in words.
+
+The rules of the machine know nothing of this list; it only gives names to what they find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import get_args
+
+from tests.planner.never_stale.shortening import Short
+from tests.planner.never_stale.ways import Kind
+
+__all__ = ["DESCRIBED", "KINDS", "kind_of"]
+
+_ELSEWHERE = (
+    *("worker", "spawned worker", "joblib", "python -m", "python -c", "shell", "subprocess"),
+    *("system", "package worker", "package child", "worker reads", "cat", "shell cat"),
+    "worker asks",
+)
+"""Ways that read in a process other than the kernel's."""
+
+_NOT_IMPORTED = ("run -m", "run_module", "run", "exec", "compile", "run_path", "spec", "files",
+                 "get_data", "__file__")  # fmt: skip
+_APPEARING = ("file appears", "package folder appears", "file renamed")
+_ANY_READ = get_args(Kind)
+_CHANGING = ("file changed", "file rewritten", "file gone")
+
+
+def _about(
+    *kinds: str, edits: tuple[str, ...], ways: tuple[str, ...] = ()
+) -> Callable[[Short], bool]:
+    """A stale result of a cell that reads so, after an edit of that kind outside a run."""
+
+    def matches(short: Short) -> bool:
+        read, edit = short.read, short.edit
+        return (
+            short.failure.finding.symptom == "stale"
+            and read is not None
+            and edit is not None
+            and read.how.kind in kinds
+            and edit.kind.startswith(edits)
+            and not _is_during_a_run(short)
+            and (not ways or read.way in ways)
+        )
+
+    return matches
+
+
+def _itself(*kinds: str, edits: tuple[str, ...], ways: tuple[str, ...]) -> Callable[[Short], bool]:
+    """The same for ways that see what is read, where that changed, and not what it reads itself."""
+    about = _about(*kinds, edits=edits, ways=ways)
+
+    def matches(short: Short) -> bool:
+        if not about(short) or short.read is None or short.edit is None:
+            return False
+        before, after = short.failure.start.files, short.edit.state.files
+        target = short.read.target
+        changed = [p for p in {**before, **after} if before.get(p) != after.get(p)]
+        parts = {part for p in changed for part in (p, *PurePosixPath(p).with_suffix("").parts)}
+        return target in parts or short.read.how.kind == "package"
+
+    return matches
+
+
+def _is_during_a_run(short: Short) -> bool:
+    return any(edit.meanwhile for edit in short.failure.edits)
+
+
+def _appears_beside_module(short: Short) -> bool:
+    """Whether a package's folder appears beside a module of the same name."""
+    edit = short.edit
+    if edit is None or not _about("module", edits=("package folder appears", "file renamed"))(
+        short
+    ):
+        return False
+    for path in edit.state.files.keys() - short.failure.start.files.keys():
+        folder = PurePosixPath(path).parent
+        if path.endswith("/__init__.py") and f"{folder}.py" in edit.state.files:
+            return True
+    return False
+
+
+def _not_fresh(edits: tuple[str, ...]) -> Callable[[Short], bool]:
+    matches = _about("package", "module", edits=edits)
+    return lambda short: matches(short) and short.fresh is False
+
+
+def _from_variable(short: Short) -> bool:
+    return _about("parameter", edits=("variable",))(short)
+
+
+def _in_place(short: Short) -> bool:
+    changed = _about("module", "resource", edits=("file changed (in place)",))(short)
+    return changed and short.read is not None and short.read.way not in _ELSEWHERE + _NOT_IMPORTED
+
+
+def _again(short: Short) -> bool:
+    return short.failure.finding.symptom == "run again"
+
+
+DESCRIBED: dict[str, Callable[[Short], bool]] = {
+    "a file changed during the run that read it": _is_during_a_run,
+    "a package's folder appears beside a module, and Python prefers it": _appears_beside_module,
+    "a package changed while one process ran the pipeline twice": _not_fresh(("package",)),
+    "the source of a package that was only copied": _about(
+        "package", "module", edits=("package copied",)
+    ),
+    "what only a worker or a started process reads": _itself(
+        "module", "script", "package", "data", edits=(*_CHANGING, "package"), ways=_ELSEWHERE
+    ),
+    "a package that was imported ahead, and by other means than a plain import": _about(
+        "package", edits=("package",)
+    ),
+    "a file read otherwise than by import": _itself(
+        "module", "script", "resource", edits=_CHANGING, ways=_NOT_IMPORTED
+    ),
+    "a module rewritten with equal size, date and inode": _in_place,
+    "a module appears nearer on the search path": _about("module", edits=_APPEARING),
+    "a notebook moved to a folder with other modules": _about("module", edits=("notebook moved",)),
+    "a tag that changes the execution": _about(*_ANY_READ, edits=("tag",)),
+    "the order of a parameter's keys": _about("parameter", edits=("order",)),
+    "a parameter that comes from a variable": _from_variable,
+    "the values of a mapped stage that a consumer shows": _about(
+        "input names", edits=("values", "back to")
+    ),
+    "IPython's start-up file": _about("start-up", edits=("start-up",)),
+}
+"""The kinds by which people met stale results: words, and whether a failure is of that kind."""
+
+KINDS: dict[str, Callable[[Short], bool]] = {
+    **DESCRIBED,
+    "a data file that no input declares": _about("data", edits=_CHANGING),
+    "a file that is asked for, or listed": _about(
+        "existence", "listing", edits=(*_APPEARING, *_CHANGING)
+    ),
+    "an environment variable": _about("variable", "module", "script", edits=("variable",)),
+    "the search path": _about("module", "script", "resource", edits=("search path",)),
+    "another checkout on the same runs folder": lambda short: (
+        short.edit is not None and short.edit.kind == "another checkout"
+    ),
+    "run again although only a date changed": lambda short: (
+        _again(short) and short.edit is not None and "date" in short.edit.words
+    ),
+    "run again although nothing changed": _again,
+}
+"""All kinds that have a name; the first that holds counts."""
+
+
+def kind_of(short: Short) -> str:
+    """Name the kind of a failure."""
+    for words, holds in KINDS.items():
+        if holds(short):
+            return words
+    read = "several cells" if short.read is None else short.read.how.kind
+    edit = "nothing" if short.edit is None else short.edit.kind
+    return f"other: {short.failure.finding.symptom}, {read} after {edit}"
