@@ -73,6 +73,7 @@ test-slow: install  ## run the suites that take long: many random kills and edit
 
 BASE ?= e21ef05
 model-before: install  ## random edits against an earlier revision (BASE=…): which kinds of stale results it had
+	@[ ! -e .model-before ] || git worktree remove --force .model-before
 	@git worktree add --quiet --force --detach .model-before $(BASE)
 	@$(BIN)/python -m tests.planner.never_stale --tree .model-before --expect 10 $(MODEL); \
 	  status=$$?; git worktree remove --force .model-before; exit $$status

@@ -5,7 +5,7 @@ The rules of the machine know nothing of this list; it only gives names to what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import get_args
 
@@ -40,12 +40,36 @@ def _about(
             and read is not None
             and edit is not None
             and read.how.kind in kinds
-            and edit.kind.startswith(edits)
+            and _change_of(short).startswith(edits)
             and not _is_during_a_run(short)
             and (not ways or read.way in ways)
         )
 
     return matches
+
+
+def _change_of(short: Short) -> str:
+    """The kind of the last edit; of one that brought an earlier state back, what that changed."""
+    edit = short.edit
+    if edit is None or edit.kind != "back to before":
+        return "" if edit is None else edit.kind
+    before, after = short.failure.start, edit.state
+    changes = {
+        _change_of_files(before.files, after.files): before.files != after.files,
+        "variable": before.variables != after.variables,
+        "package version": before.packages != after.packages,
+        "start-up file": before.start_up != after.start_up,
+        "search path": before.search != after.search,
+        "stages": before.stages != after.stages,
+    }
+    found = [kind for kind, holds in changes.items() if holds]
+    return found[0] if len(found) == 1 else edit.kind
+
+
+def _change_of_files(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    if after.keys() - before.keys():
+        return "file appears"
+    return "file gone" if before.keys() - after.keys() else "file changed"
 
 
 def _itself(*kinds: str, edits: tuple[str, ...], ways: tuple[str, ...]) -> Callable[[Short], bool]:
@@ -59,7 +83,7 @@ def _itself(*kinds: str, edits: tuple[str, ...], ways: tuple[str, ...]) -> Calla
         target = short.read.target
         changed = [p for p in {**before, **after} if before.get(p) != after.get(p)]
         parts = {part for p in changed for part in (p, *PurePosixPath(p).with_suffix("").parts)}
-        return target in parts or short.read.how.kind == "package"
+        return target in parts or short.edit.kind.startswith("package ")
 
     return matches
 

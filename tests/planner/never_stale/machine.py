@@ -104,7 +104,9 @@ class Session:
     budget : Budget
         How long it goes on.
     on_failure : callable
-        What to do with a failure; if it returns, the next sequence begins.
+        What to do with a failure.
+    goes_on : bool
+        A sequence goes on after a stale result, which is made good; else the next one begins.
     effective : int
         So many edits changed what a run from nothing gives.
     meant : int
@@ -114,6 +116,7 @@ class Session:
     bench: Bench
     budget: Budget
     on_failure: Callable[[Failure], None]
+    goes_on: bool = False
     effective: int = 0
     meant: int = 0
     sequences: int = 0
@@ -170,6 +173,11 @@ class Machine(RuleBasedStateMachine):
         """The kind of the last edit."""
         return self.taken[-1].kind if self.taken else ""
 
+    @property
+    def copies_variables(self) -> bool:
+        """Whether a cell reads all variables: also PYTHONPATH, which names the checkout."""
+        return any(read.way == "copied" for stage in self.state.stages for read in stage.reads)
+
     def is_mentioned(self, *names: str) -> bool:
         """Whether any file of the project contains one of some names."""
         texts = self.state.project.rendered.values()
@@ -187,8 +195,10 @@ class Machine(RuleBasedStateMachine):
         self.over = self.over or self.is_broken
 
     def take(self, edit: Edit) -> None:
-        """One step."""
+        """One step, unless the edit is none."""
         assert self.trial is not None
+        if edit.state.key == self.state.key and not (edit.harmless or edit.meanwhile):
+            return
         self.taken.append(edit)
         self.session.budget.taken += 1
         self.trial.take(edit)
@@ -199,11 +209,13 @@ class Machine(RuleBasedStateMachine):
     def _judge(self) -> None:
         assert self.trial is not None
         if self.trial.findings:
-            self.over = True
             finding = self.trial.findings[0]
+            self.over = not self.session.goes_on or finding.symptom != "stale"
             self.session.on_failure(
                 Failure(start=self.start, edits=tuple(self.taken), finding=finding)
             )
+            if not self.over:
+                self.trial.make_good()
         if self.session.budget.spent:
             raise _Spent
 
@@ -381,12 +393,6 @@ class Machine(RuleBasedStateMachine):
         if elsewhere:
             self.take(edits.move_notebook(self.state, self._stage(data, *elsewhere), folder))
 
-    @precondition(lambda self: _goes_on(self) and self.last != "another checkout")
-    @rule()
-    def another_checkout_is_run(self) -> None:
-        """On the same runs folder."""
-        self.take(edits.check_out(self.state))
-
     @precondition(lambda self: not self.over and len(self.taken) > 0)
     @rule(data=st.data())
     def all_is_as_before(self, data: st.DataObject) -> None:
@@ -395,11 +401,25 @@ class Machine(RuleBasedStateMachine):
         states = [self.start, *(edit.state for edit in self.taken)]
         self.take(edits.return_to(states[number], number))
 
-    @precondition(lambda self: _goes_on(self) and self.last != "another process")
-    @rule()
-    def another_process_runs_it(self) -> None:
-        """What a process remembers is gone."""
-        self.take(edits.restart(self.state))
+    @precondition(_goes_on)
+    @rule(
+        wanted=st.sampled_from((edits.check_out, edits.restart)),
+        _first=st.booleans(),
+        _second=st.booleans(),
+    )
+    def it_is_run_otherwise(
+        self,
+        wanted: Callable[[State], Edit],
+        _first: bool,  # noqa: FBT001 - drawn
+        _second: bool,  # noqa: FBT001 - drawn
+    ) -> None:
+        """Another checkout on the same runs folder, or another process, which remembers nothing.
+
+        Hypothesis begins with the rules of the fewest arguments: two more make it begin elsewhere.
+        """
+        edit = wanted(self.state)
+        if edit.kind != self.last:
+            self.take(replace(edit, harmless=edit.harmless and not self.copies_variables))
 
     @precondition(_goes_on)
     @rule(data=st.data(), manner=st.sampled_from(("anew", "old date")), token=tokens)
@@ -429,9 +449,8 @@ class Machine(RuleBasedStateMachine):
 
     def _unread_variable(self, token: str) -> Edit:
         """A variable that counts only where a cell copies them all."""
-        ways = {read.way for stage in self.state.stages for read in stage.reads}
         edit = edits.set_variable(self.state, "UNRELATED", token)
-        return replace(edit, kind="unrelated variable", harmless="copied" not in ways)
+        return replace(edit, kind="unrelated variable", harmless=not self.copies_variables)
 
 
 def run_machine(session: Session, seed: int) -> None:

@@ -10,7 +10,7 @@ from tests.planner.never_stale.machine import Failure
 from tests.planner.never_stale.state import Project, Read, State
 from tests.planner.never_stale.trial import Bench, Finding, Trial
 
-__all__ = ["Short", "shorten", "with_fresh_process"]
+__all__ = ["Short", "as_it_is", "shorten", "with_fresh_process"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,8 @@ class Short:
     def words(self) -> str:
         """The failure as a list of what was done."""
         finding = self.failure.finding
-        lines = ["A pipeline whose stages read:"]
+        lines = [] if self.reproduced else ["Not shortened: no shorter form failed again."]
+        lines.append("A pipeline whose stages read:")
         for stage in self.failure.start.stages:
             lines.append(
                 f"  {stage.name} ({stage.notebook}), reading {stage.upstream or 'nothing'}"
@@ -84,9 +85,13 @@ def shorten(bench: Bench, failure: Failure) -> Short:
         return Short(
             failure=found, read=suspect, fresh=fresh, reproduced=True, alone=read is not None
         )
-    return Short(
-        failure=failure, read=next(iter(suspects), None), fresh=None, reproduced=False, alone=False
-    )
+    return as_it_is(failure)
+
+
+def as_it_is(failure: Failure) -> Short:
+    """A failure that is not shortened; what it is about is guessed from what differs."""
+    read = next(iter(_suspects(failure)), None)
+    return Short(failure=failure, read=read, fresh=None, reproduced=False, alone=False)
 
 
 def _is_about_packages(failure: Failure) -> bool:
