@@ -303,21 +303,21 @@ class Machine(RuleBasedStateMachine):
         self.take(edits.search_in(self.state, folders))
 
     @precondition(lambda self: _goes_on(self) and self.is_mentioned(*PACKAGES))
-    @rule(name=st.sampled_from(PACKAGES), number=st.integers(10, 29), metadata=st.booleans())
-    def a_package_is_installed(self, name: str, number: int, metadata: bool) -> None:  # noqa: FBT001 - drawn
+    @rule(data=st.data(), number=st.integers(10, 29))
+    def a_package_is_installed(self, data: st.DataObject, number: int) -> None:
         """In another version, or another text of one that was only copied."""
-        name = name if self.is_mentioned(name) else PACKAGES[name == PACKAGES[0]]
+        name = self._one_of(data, *filter(self.is_mentioned, PACKAGES))
         present = self.state.packages.get(name)
-        stays = metadata if present is None else present.metadata
-        self.take(edits.install(self.state, name, number, metadata=stays))
+        metadata = data.draw(st.booleans()) if present is None else present.metadata
+        self.take(edits.install(self.state, name, number, metadata=metadata))
 
     @precondition(lambda self: _goes_on(self) and self.is_mentioned(*PACKAGES))
-    @rule(name=st.sampled_from(PACKAGES), number=st.integers(10, 29), copied=st.booleans())
-    def a_package_comes_otherwise(self, name: str, number: int, copied: bool) -> None:  # noqa: FBT001 - drawn
+    @rule(data=st.data(), number=st.integers(10, 29))
+    def a_package_comes_otherwise(self, data: st.DataObject, number: int) -> None:
         """Copied in place of installed, or the other way round, or gone."""
-        name = name if self.is_mentioned(name) else PACKAGES[name == PACKAGES[0]]
+        name = self._one_of(data, *filter(self.is_mentioned, PACKAGES))
         present = self.state.packages.get(name)
-        if copied or present is None:
+        if present is None or data.draw(st.booleans()):
             metadata = present is not None and not present.metadata
             self.take(edits.install(self.state, name, number, metadata=metadata))
         else:
