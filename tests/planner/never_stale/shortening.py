@@ -13,6 +13,10 @@ from tests.planner.never_stale.trial import Bench, Finding, Trial
 __all__ = ["Short", "as_it_is", "shorten", "with_fresh_process"]
 
 
+_MOST_PARTS = 4
+"""So many of the changes of one edit are tried alone: each takes a second or two."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Short:
     """A failure that was shortened.
@@ -140,7 +144,11 @@ def _try(bench: Bench, failure: Failure) -> Finding | None:
 def _candidates(failure: Failure) -> Iterator[tuple[Failure, Read | None]]:
     """Shorter sequences, the shortest first."""
     tails = list(_tails(failure))
-    for read in _suspects(failure):
+    suspects = _suspects(failure)
+    for read in suspects[:1]:
+        for part in _parts(tails[0]):
+            yield _only(part, failure.finding.stage, read), read
+    for read in suspects:
         for tail in tails:
             yield _only(tail, failure.finding.stage, read), read
     for tail in tails[:2]:
@@ -166,6 +174,38 @@ def _tails(failure: Failure) -> Iterator[Failure]:
         yield replace(failure, start=states[number], edits=(jump,))
         if len(failure.edits) - number > 4:
             return
+
+
+def _parts(tail: Failure) -> Iterator[Failure]:
+    """Single changes of an edit that brought an earlier state back."""
+    if len(tail.edits) != 1 or tail.edits[0].kind != "back to before":
+        return
+    before, after = tail.start, tail.edits[0].state
+    changed = [
+        path
+        for path in sorted({**before.files, **after.files})
+        if before.files.get(path) != after.files.get(path)
+    ]
+    states = {
+        f"{path} is as it was before": before.with_files(_with(before, after, path))
+        for path in changed
+    }
+    states |= {
+        "the variables are as before": replace(before, variables=after.variables),
+        "the packages are as before": replace(before, packages=after.packages),
+        "IPython's start-up file is as before": replace(before, start_up=after.start_up),
+        "PYTHONPATH is as before": replace(before, search=after.search),
+    }
+    real = {words: state for words, state in states.items() if state.key != before.key}
+    if len(real) > 1 or before.stages != after.stages:
+        for words, state in list(real.items())[:_MOST_PARTS]:
+            yield replace(tail, edits=(replace(tail.edits[0], words=words, state=state),))
+
+
+def _with(before: State, after: State, path: str) -> dict[str, str]:
+    """The files before, but for one that is as it is after."""
+    files = {name: text for name, text in before.files.items() if name != path}
+    return {**files, path: after.files[path]} if path in after.files else files
 
 
 def _suspects(failure: Failure) -> list[Read]:
