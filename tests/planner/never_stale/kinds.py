@@ -6,10 +6,12 @@ The rules of the machine know nothing of this list; it only gives names to what 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import get_args
 
 from tests.planner.never_stale.shortening import Short
+from tests.planner.never_stale.state import Stage, State
 from tests.planner.never_stale.ways import Kind
 
 __all__ = ["DESCRIBED", "KINDS", "kind_of"]
@@ -60,10 +62,28 @@ def _change_of(short: Short) -> str:
         "package version": before.packages != after.packages,
         "start-up file": before.start_up != after.start_up,
         "search path": before.search != after.search,
-        "stages": before.stages != after.stages,
+        "tag": before.stages != after.stages and _untagged(before) == _untagged(after),
+        "stages": _untagged(before) != _untagged(after),
     }
     found = [kind for kind, holds in changes.items() if holds]
     return found[0] if len(found) == 1 else edit.kind
+
+
+def _untagged(state: State) -> tuple[Stage, ...]:
+    return tuple(
+        replace(stage, reads=tuple(replace(read, tags=()) for read in stage.reads))
+        for stage in state.stages
+    )
+
+
+def _was_copied(short: Short) -> bool:
+    """Whether a package changed that had been copied without its metadata."""
+    if short.edit is None or not _about("package", "module", edits=("package",))(short):
+        return False
+    before, after = short.failure.start.packages, short.edit.state.packages
+    return any(
+        not package.metadata for name, package in before.items() if after.get(name) != package
+    )
 
 
 def _change_of_files(before: Mapping[str, str], after: Mapping[str, str]) -> str:
@@ -127,10 +147,8 @@ def _again(short: Short) -> bool:
 DESCRIBED: dict[str, Callable[[Short], bool]] = {
     "a file changed during the run that read it": _is_during_a_run,
     "a package's folder appears beside a module, and Python prefers it": _appears_beside_module,
+    "the source of a package that was only copied": _was_copied,
     "a package changed while one process ran the pipeline twice": _not_fresh(("package",)),
-    "the source of a package that was only copied": _about(
-        "package", "module", edits=("package copied",)
-    ),
     "what only a worker or a started process reads": _itself(
         "module", "script", "package", "data", edits=(*_CHANGING, "package"), ways=_ELSEWHERE
     ),
