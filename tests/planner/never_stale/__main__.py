@@ -87,7 +87,7 @@ def main() -> int:
         prog="python -m tests.planner.never_stale", description=__doc__
     )
     parser.add_argument("--tree", type=Path, default=Path.cwd(), help="where mlkit stands")
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--steps", type=int, default=10**6, help="so many at the most")
     parser.add_argument(
         "--expect", type=int, help="fail unless so many of the described kinds are found"
