@@ -12,7 +12,7 @@ ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install run test lab check format test-slow bench bench-peers exercises site clean \
-  engines airflow airflow-ui kubeflow prefect prefect-ui test-engines
+  model-before engines airflow airflow-ui kubeflow prefect prefect-ui test-engines
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -68,8 +68,15 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/python -m mlkit.grading.generate --check
 
-test-slow: install  ## run the suites that take long: many random kills, the whole abuse suite
+test-slow: install  ## run the suites that take long: many random kills and edits, the whole abuse suite
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST)
+
+BASE ?= e21ef05
+model-before: install  ## random edits against an earlier revision (BASE=…): which kinds of stale results it had
+	@[ ! -e .model-before ] || git worktree remove --force .model-before
+	@git worktree add --quiet --force --detach .model-before $(BASE)
+	@$(BIN)/python -m tests.planner.never_stale --tree .model-before --expect 10 $(MODEL); \
+	  status=$$?; git worktree remove --force .model-before; exit $$status
 
 test-engines: install engines  ## run everything on every engine, also what takes long
 	$(BIN)/python -m pytest -m engine --timeout 900 $(PYTEST)

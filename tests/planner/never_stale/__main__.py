@@ -1,0 +1,119 @@
+"""Run the machine against a tree of mlkit, go on after failures, and list the kinds of them.
+
+`python -m tests.planner.never_stale --tree DIR --minutes M --steps N --seed S`
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.planner.never_stale.environment import private_environment
+from tests.planner.never_stale.kinds import DESCRIBED, KINDS, kind_of
+from tests.planner.never_stale.machine import Budget, Failure, Session, run_machine
+from tests.planner.never_stale.shortening import Short, as_it_is, shorten, with_fresh_process
+from tests.planner.never_stale.trial import Bench
+
+_SEEN_OFTEN = 2
+"""So many failures that look alike are shortened, and no more."""
+
+_REMEMBERED = (
+    "a package changed while one process ran the pipeline twice",
+    "a package that was imported ahead, and by other means than a plain import",
+)
+"""Kinds that hide behind each other: only another process tells them apart."""
+
+
+class Collection:
+    """The failures that were found, by kind."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.looks: Counter[tuple[str, ...]] = Counter()
+        self.found: dict[str, Short] = {}
+        self.counts: Counter[str] = Counter()
+
+    def take(self, failure: Failure) -> None:
+        """Shorten a failure, unless enough of its look were."""
+        look = _look(failure)
+        self.looks[look] += 1
+        known = kind_of(as_it_is(failure))
+        if self.looks[look] > _SEEN_OFTEN or (known in self.found and known not in _REMEMBERED):
+            self.counts[known] += 1
+            return
+        short = shorten(self.bench, failure)
+        self._add(short)
+        if short.fresh is False:
+            hidden = with_fresh_process(self.bench, failure)
+            if hidden is not None:
+                self._add(hidden)
+
+    def _add(self, short: Short) -> None:
+        kind = kind_of(short)
+        self.counts[kind] += 1
+        known = self.found.get(kind)
+        if known is None:
+            _say(f"\n[{kind}]\n{short.words}")
+        if known is None or len(short.words) < len(known.words):
+            self.found[kind] = short
+
+
+def _look(failure: Failure) -> tuple[str, ...]:
+    """What a failure looks like before it is shortened."""
+    edit = failure.edits[-1] if failure.edits else None
+    ways = {
+        read.way if read.how.kind in ("package", "nothing") else read.how.kind
+        for stage in failure.start.stages
+        if stage.name == failure.finding.stage
+        for read in stage.reads
+        if read.key in failure.finding.keys
+    }
+    return (failure.finding.symptom, "" if edit is None else edit.kind, *sorted(ways))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run it; the exit status is 0 if nothing was found, or as much as was expected."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.planner.never_stale", description=__doc__
+    )
+    parser.add_argument("--tree", type=Path, default=Path.cwd(), help="where mlkit stands")
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--steps", type=int, default=10**6, help="so many at the most")
+    parser.add_argument(
+        "--expect", type=int, help="fail unless so many of the described kinds are found"
+    )
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
+    began = time.monotonic()
+    _say(f"seed {asked.seed}, mlkit of {asked.tree}")
+    with private_environment(asked.tree) as environment, Bench(environment) as bench:
+        collection = Collection(bench)
+        budget = Budget(least=0, most=asked.steps, seconds=60 * asked.minutes)
+        session = Session(bench=bench, budget=budget, on_failure=collection.take, goes_on=True)
+        run_machine(session, asked.seed)
+    _say(f"\n{session.summary}; in all {time.monotonic() - began:.0f} s\n")
+    _say("Kinds of failures, and how many were looked at:")
+    for kind in DESCRIBED:
+        _say(f"  {collection.counts[kind]:3}  {kind}")
+    found = sum(kind in collection.counts for kind in DESCRIBED)
+    _say(f"{found} of these {len(DESCRIBED)}; further:")
+    for kind in (kind for kind in KINDS if kind not in DESCRIBED):
+        _say(f"  {collection.counts[kind]:3}  {kind}")
+    for kind in sorted(collection.counts.keys() - KINDS.keys()):
+        _say(f"  {collection.counts[kind]:3}  {kind}")
+    return int(bool(collection.found) if asked.expect is None else found < asked.expect)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""The ways in which a cell can read something, each a few lines of code with a description.
+
+Nothing here knows which of them mlkit can see. A way has a kind, which says what it can be pointed
+at; the machine crosses all ways of a kind with all changes of what they read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+__all__ = ["PREAMBLE", "WAYS", "Kind", "Way", "ways_of"]
+
+Kind = Literal[
+    "code", "module", "script", "data", "existence", "listing", "resource", "variable", "package",
+    "parameter", "start-up", "instance", "input names", "nothing",
+]  # fmt: skip
+
+PREAMBLE = """import importlib, importlib.resources, importlib.util, json, os
+import pkgutil, runpy, subprocess, sys
+from pathlib import Path
+here = Path(sys.path[0])
+root = here.parents[1]
+values = {}"""
+"""`here` is the notebook's own folder, `root` the project's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """A way of reading.
+
+    Parameters
+    ----------
+    name : str
+        A short name.
+    words : str
+        What the cell does, for a report.
+    kind : str
+        What it reads.
+    code : str
+        The cell; KEY stands for the value's name, TARGET for what is read.
+    slow : bool
+        It starts an interpreter or imports a large library, so it is drawn seldom.
+    """
+
+    name: str
+    words: str
+    kind: Kind
+    code: str
+    slow: bool = False
+
+
+_POOL = """import multiprocessing
+with multiprocessing.get_context("METHOD").Pool(1) as pool:
+    values["KEY"] = pool.apply(CALL)"""
+
+_CHILD = "subprocess.run(ARGS, cwd=here, stdout=subprocess.PIPE, text=True, check=True).stdout"
+
+
+def _value(name: str, words: str, kind: Kind, expression: str, before: str = "") -> Way:
+    lines = [before] if before else []
+    code = "\n".join([*lines, f'values["KEY"] = {expression}'])
+    return Way(name=name, words=words, kind=kind, code=code)
+
+
+def _lines(name: str, words: str, kind: Kind, code: str, *, slow: bool = False) -> Way:
+    return Way(name=name, words=words, kind=kind, code=code, slow=slow)
+
+
+def _pool(name: str, words: str, kind: Kind, call: str, method: str = "fork") -> Way:
+    code = _POOL.replace("CALL", call).replace("METHOD", method)
+    return Way(name=name, words=words, kind=kind, code=code, slow=method == "spawn")
+
+
+def _child(name: str, words: str, kind: Kind, arguments: str) -> Way:
+    code = f'values["KEY"] = {_CHILD.replace("ARGS", arguments)}'
+    return Way(name=name, words=words, kind=kind, code=code, slow="executable" in arguments)
+
+
+_MODULE = (
+    _value("import", "imports it", "module", "found.V", "import TARGET as found"),
+    _value("from", "imports a name from it", "module", "found", "from TARGET import V as found"),
+    _value("import_module", "calls importlib.import_module", "module",
+           'importlib.import_module("TARGET").V'),
+    _value("resolve_name", "calls pkgutil.resolve_name", "module",
+           'pkgutil.resolve_name("TARGET:V")'),
+    _value("lazily", "imports it in a function", "module", "late()",
+           "def late():\n    import TARGET as found\n    return found.V"),
+    _value("run -m", "says %run -m", "module", "V", "%run -m TARGET"),
+    _value("run_module", "calls runpy.run_module", "module", 'runpy.run_module("TARGET")["V"]'),
+    _lines("tried", "imports it if it is there", "module",
+           'try:\n    import TARGET as found\n    values["KEY"] = found.V\n'
+           'except ImportError:\n    values["KEY"] = "none"'),
+    _value("find_spec", "asks whether there is such a module", "module",
+           'importlib.util.find_spec("TARGET") is not None'),
+    _pool("worker", "imports it in a forked worker", "module",
+          'pkgutil.resolve_name, ("TARGET:V",)'),
+    _pool("spawned worker", "imports it in a spawned worker", "module",
+          'pkgutil.resolve_name, ("TARGET:V",)', "spawn"),
+    _lines("joblib", "imports it in joblib's workers", "module",
+           'import joblib\nvalues["KEY"] = joblib.Parallel(n_jobs=2)(\n'
+           '    joblib.delayed(pkgutil.resolve_name)("TARGET:V") for _ in range(2))', slow=True),
+    _child("python -m", "starts python -m", "module", '[sys.executable, "-m", "TARGET"]'),
+    _child("python -c", "imports it in a process that it starts", "module",
+           '[sys.executable, "-c", "import TARGET; print(TARGET.V)"]'),
+)  # fmt: skip
+
+_SCRIPT = (
+    _value("run", "says %run", "script", "V", "%run {root}/TARGET"),
+    _value("exec", "executes its text", "script", "V", 'exec(open(root / "TARGET").read())'),
+    _value("compile", "compiles its text", "script", 'space["V"]',
+           'space = {"__name__": "text"}\n'
+           'exec(compile((root / "TARGET").read_text(), "TARGET", "exec"), space)'),
+    _value("run_path", "calls runpy.run_path", "script", 'runpy.run_path(root / "TARGET")["V"]'),
+    _value("spec", "loads it with a spec", "script", "found.V",
+           'spec = importlib.util.spec_from_file_location("found", root / "TARGET")\n'
+           "found = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(found)"),
+    _lines("shell", "starts it with !python", "script",
+           'said = !{sys.executable} {root}/TARGET\nvalues["KEY"] = said[-1]', slow=True),
+    _child("subprocess", "starts it with subprocess", "script",
+           '[sys.executable, root / "TARGET"]'),
+    _lines("system", "starts it with os.system", "script",
+           'os.system(f"{sys.executable} {root}/TARGET > said.txt")\n'
+           'values["KEY"] = Path("said.txt").read_text()', slow=True),
+)  # fmt: skip
+
+_DATA = (
+    _value("read_text", "reads it with pathlib", "data", '(root / "TARGET").read_text()'),
+    _value("open", "opens it", "data", 'open(root / "TARGET", "rb").read().decode()'),
+    _value("os.open", "opens it with os.open", "data", "os.read(number, 99).decode()",
+           'number = os.open(root / "TARGET", os.O_RDONLY)'),
+    _value("relative", "opens it from another working folder", "data", "read",
+           'before = os.getcwd()\nos.chdir(here)\nread = open("../../TARGET").read()\n'
+           "os.chdir(before)"),
+    _value("csv", "reads it with csv", "data", 'list(csv.reader(open(root / "TARGET")))',
+           "import csv"),
+    _value("linecache", "reads it with linecache", "data",
+           'linecache.getlines(str(root / "TARGET"))', "import linecache"),
+    _value("mmap", "maps it into memory", "data", 'bytes(mmap.mmap(file.fileno(), 0, '
+           'access=mmap.ACCESS_READ)).decode()', 'import mmap\nfile = open(root / "TARGET")'),
+    _value("copy", "copies it and reads the copy", "data", 'Path("copy").read_text()',
+           'import shutil\nshutil.copy(root / "TARGET", "copy")'),
+    _child("cat", "hands it to a program", "data", '["cat", root / "TARGET"]'),
+    _lines("shell cat", "hands it to a program with !", "data",
+           'said = !cat {root}/TARGET\nvalues["KEY"] = list(said)'),
+    _pool("worker reads", "reads it in a worker", "data", 'Path.read_text, (root / "TARGET",)'),
+    _lines("numpy", "reads it with NumPy", "data",
+           'import numpy\nvalues["KEY"] = numpy.loadtxt(root / "TARGET", skiprows=1).tolist()',
+           slow=True),
+    _lines("pandas", "reads it with pandas", "data",
+           'import pandas\nvalues["KEY"] = pandas.read_csv(root / "TARGET").v.tolist()', slow=True),
+)  # fmt: skip
+
+_EXISTENCE = (
+    _value("exists", "asks whether it exists", "existence", '(root / "TARGET").exists()'),
+    _value("isfile", "asks whether it is a file", "existence", 'os.path.isfile(root / "TARGET")'),
+    _value("access", "asks whether it can be read", "existence",
+           'os.access(root / "TARGET", os.R_OK)'),
+    _lines("try", "opens it if it is there", "existence",
+           'try:\n    values["KEY"] = open(root / "TARGET").read()\n'
+           'except FileNotFoundError:\n    values["KEY"] = "none"'),
+    _lines("stat", "asks for its size", "existence",
+           'try:\n    values["KEY"] = os.stat(root / "TARGET").st_size\n'
+           'except FileNotFoundError:\n    values["KEY"] = "none"'),
+    _value("if there", "reads it if it exists", "existence",
+           'there.read_text() if there.exists() else "none"', 'there = root / "TARGET"'),
+)  # fmt: skip
+
+_LISTING = (
+    _value("glob", "globs", "listing", 'sorted(p.name for p in (root / "TARGET").glob("*.csv"))'),
+    _value("glob.glob", "globs with glob", "listing",
+           'sorted(map(os.path.basename, glob.glob(f"{root}/TARGET/*.csv")))', "import glob"),
+    _value("listdir", "lists the folder", "listing", 'sorted(os.listdir(root / "TARGET"))'),
+    _value("iterdir", "iterates over the folder", "listing",
+           'sorted(p.name for p in (root / "TARGET").iterdir())'),
+    _value("walk", "walks through the folder", "listing",
+           'sorted(name for _, _, names in os.walk(root / "TARGET") for name in names)'),
+    _value("all read", "reads all that it globs", "listing",
+           'sorted(p.read_text() for p in (root / "TARGET").glob("*.csv"))'),
+)  # fmt: skip
+
+_RESOURCE = (
+    _value("files", "reads it with importlib.resources", "resource",
+           'importlib.resources.files("TARGET").joinpath("note.txt").read_text()'),
+    _value("get_data", "reads it with pkgutil", "resource",
+           'pkgutil.get_data("TARGET", "note.txt").decode()'),
+    _value("__file__", "reads it beside the package's file", "resource",
+           'Path(TARGET.__file__).with_name("note.txt").read_text()', "import TARGET"),
+)  # fmt: skip
+
+_VARIABLE = (
+    _value("environ", "reads it", "variable", 'os.environ.get("TARGET", "none")'),
+    _value("getenv", "reads it with os.getenv", "variable", 'os.getenv("TARGET")'),
+    _value("in environ", "asks whether it is set", "variable", '"TARGET" in os.environ'),
+    _value("expandvars", "expands a text with it", "variable", 'os.path.expandvars("$TARGET")'),
+    _value("copied", "reads it from a copy of all", "variable",
+           'dict(os.environ).get("TARGET", "none")'),
+    _pool("worker asks", "reads it in a worker", "variable", 'os.getenv, ("TARGET",)'),
+)  # fmt: skip
+
+_PACKAGE = (
+    _value("package", "imports it", "package", "found.V", "import TARGET as found"),
+    _value("package module", "calls importlib.import_module", "package",
+           'importlib.import_module("TARGET").V'),
+    _value("package late", "imports it in a function", "package", "late()",
+           "def late():\n    from TARGET import V\n    return V"),
+    _lines("package tried", "imports it if it is there", "package",
+           'try:\n    import TARGET as found\n    values["KEY"] = found.V\n'
+           'except ImportError:\n    values["KEY"] = "none"'),
+    _value("package and shell", "imports it in a cell that also has a line with !", "package",
+           "TARGET.V", "files = !echo shell\nimport TARGET"),
+    _lines("version", "imports it and asks for its version", "package",
+           "import TARGET\nfrom importlib.metadata import PackageNotFoundError, version\n"
+           'try:\n    values["KEY"] = version("TARGET")\n'
+           'except PackageNotFoundError:\n    values["KEY"] = TARGET.V'),
+    _value("through", "calls a package that imports it", "package", "fakeone.another('TARGET')",
+           "import fakeone"),
+    _pool("package worker", "imports it in a worker", "package",
+          'pkgutil.resolve_name, ("TARGET:V",)'),
+    _child("package child", "imports it in a process that it starts", "package",
+           '[sys.executable, "-c", "import TARGET; print(TARGET.V)"]'),
+)  # fmt: skip
+
+_REST = (
+    _value("constant", "holds it", "code", '"TARGET"'),
+    _value("parameter", "shows it", "parameter", "json.dumps(TARGET)"),
+    _value("started", "reads what the start-up file sets", "start-up",
+           'globals().get("STARTED", "none")'),
+    _value("called", "calls a package that reads it", "variable", "fakeone.setting('TARGET')",
+           "import fakeone"),
+    _value("instance", "shows its own value", "instance", "x"),
+    _value("names", "shows the folders of its list of inputs", "input names",
+           "[Path(path).parent.name for path in many]"),
+    _value("never called", "imports in a function that nobody calls", "nothing", "1",
+           "def later():\n    import alpha, beta, json.tool"),
+    _value("writefile", "writes a module and imports it", "nothing", "written.V",
+           'Path("written.py").write_text("V = 1")\nsys.path.insert(1, os.getcwd())\n'
+           "import written"),
+)  # fmt: skip
+
+WAYS = MappingProxyType({
+    way.name: way
+    for group in (_MODULE, _SCRIPT, _DATA, _EXISTENCE, _LISTING, _RESOURCE, _VARIABLE, _PACKAGE,
+                  _REST)
+    for way in group
+})  # fmt: skip
+"""All ways by name."""
+
+
+def ways_of(*kinds: Kind) -> tuple[Way, ...]:
+    """The ways of some kinds; the slow ones are one in six."""
+    found = [way for way in WAYS.values() if way.kind in kinds]
+    return tuple(way for way in found for _ in range(1 if way.slow else 5))
