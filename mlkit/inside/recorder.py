@@ -273,7 +273,8 @@ class Recorder:
         top, dot, _ = name.partition(".")
         if dot and not self._may_be_project(top):
             return
-        entries = [entry for entry in sys.path if isinstance(entry, str)]
+        here = os.getcwd()  # an empty entry stands for the working folder, where that is
+        entries = [entry or here for entry in sys.path if isinstance(entry, str)]
         if entries != self._path:
             self._path = entries
             self.write("path", os.getpid(), entries)

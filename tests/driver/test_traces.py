@@ -255,6 +255,27 @@ def test_a_package_that_appears_beside_a_module_is_imported(tmp_path: Path) -> N
     assert reasons(file) == UNCHANGED
 
 
+@pytest.mark.parametrize("how", ["-c", "-m", "-"])
+def test_a_package_that_appears_where_a_started_python_works(tmp_path: Path, how: str) -> None:
+    """Its first entry on the path is the folder in which it was started."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "beta.py").write_text("V = 1\n")
+    (tmp_path / "lib" / "tool.py").write_text("import beta; print(beta.V)\n")
+    code = "import beta; print(beta.V)"
+    arguments = {"-c": ["-c", code], "-m": ["-m", "tool"], "-": ["-"]}[how]
+    body = (
+        "import subprocess, sys\n"
+        f"v = subprocess.run([sys.executable, *{arguments!r}], cwd={str(tmp_path / 'lib')!r},\n"
+        f"    input={code!r}, capture_output=True, text=True).stdout.strip()"
+    )
+    file = one(tmp_path, body)
+    assert value(file) == "'1'"
+    assert reasons(file) == UNCHANGED
+    (tmp_path / "lib" / "beta").mkdir()
+    (tmp_path / "lib" / "beta" / "__init__.py").write_text("V = 2\n")
+    assert value(file) == "'2'"
+
+
 def test_a_module_that_appears_further_in_front_is_imported(tmp_path: Path) -> None:
     """One in a folder that the notebook puts on the path; then beside the notebook."""
     (tmp_path / "lib").mkdir()
