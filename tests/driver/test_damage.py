@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlkit import RunOptions, run
+from mlkit import RunOptions, load_pipeline, run
 from mlkit.core.record import RunRecord
 from mlkit.driver.services import Services
 from mlkit.load.parameters import Layers
@@ -192,14 +192,18 @@ def test_a_file_of_the_users_is_never_restored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["missing", "a folder"])
-def test_an_outside_file_that_is_not_there(tmp_path: Path, how: str) -> None:
+def test_an_outside_file_that_is_not_there_any_more(tmp_path: Path, how: str) -> None:
     """Fails its stage with the path, before a notebook starts."""
-    if how == "a folder":
-        (tmp_path / "data.txt").mkdir()
+    data = tmp_path / "data.txt"
+    data.touch()
     sketch = Sketch(
         name="a", declares='table: str = ""', keys={"inputs": {"table": "file:data.txt"}}
     )
-    error = run_fake(write_pipeline(tmp_path, sketch)).stages["a"].error
+    pipeline = load_pipeline(write_pipeline(tmp_path, sketch))
+    data.unlink()
+    if how == "a folder":
+        data.mkdir()
+    error = run_fake(pipeline).stages["a"].error
     state = "does not exist" if how == "missing" else "is not a file"
     assert error is not None
     assert error.message == f"the input 'table' ({tmp_path / 'data.txt'}) {state}"
