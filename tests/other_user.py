@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-__all__ = ["ANN", "BEN", "GROUP", "mlkit_as", "needs_other_users"]
+__all__ = ["ANN", "BEN", "GROUP", "mlkit_as", "needs_other_users", "place_for_everybody"]
 
 ANN, BEN, GROUP = 61001, 61002, 61003
 """Two users of one group, of whom the machine has never heard."""
@@ -27,7 +29,8 @@ mount --bind "$2" "$aside"
 mount -t tmpfs -o mode=755 none "$1"
 mkdir -p "$2"
 mount --move "$aside" "$2"
-shift 2
+umask "$3"
+shift 3
 exec "$@"
 """
 
@@ -43,16 +46,19 @@ def needs_other_users() -> None:
         pytest.skip(f"others may not enter {_closed_folder()}, where this Python stands")
 
 
+@contextlib.contextmanager
+def place_for_everybody() -> Iterator[Path]:
+    """Make a folder that everybody may enter; pytest shuts those that it gives, again and again."""
+    needs_other_users()
+    with tempfile.TemporaryDirectory(prefix="mlkit-open-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 def mlkit_as(
     user: int, *arguments: str, cwd: Path, umask: int = 0o002
 ) -> subprocess.CompletedProcess[str]:
-    """Call the command as another user of `GROUP`, with a home of its own.
-
-    The folders above `cwd` are opened for everybody to enter.
-    """
-    for folder in (cwd, *cwd.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o055)
+    """Call the command as another user of `GROUP`, with a home of its own."""
     home = Path(f"/tmp/mlkit-home-{user}")
     home.mkdir(exist_ok=True)
     os.chown(home, user, GROUP)
@@ -60,22 +66,21 @@ def mlkit_as(
     call = ("setpriv", *identity, sys.executable, "-m", "mlkit", *arguments)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLKIT_", "XDG_", "TMP"))}
     return subprocess.run(
-        [*_entrance(), *call],
+        [*_entrance(umask), *call],
         cwd=cwd,
         env={**kept, "HOME": str(home)},
-        umask=umask,
         capture_output=True,
         text=True,
         timeout=300,
     )
 
 
-def _entrance() -> Sequence[str]:
+def _entrance(umask: int) -> Sequence[str]:
     closed = _closed_folder()
     if closed is None:
-        return ()
+        return ("sh", "-c", 'umask "$1"; shift; exec "$@"', "sh", f"{umask:03o}")
     inside = Path(sys.base_prefix)
-    return ("unshare", "--mount", "sh", "-c", _BIND, "sh", str(closed), str(inside))
+    return ("unshare", "--mount", "sh", "-c", _BIND, "sh", str(closed), str(inside), f"{umask:03o}")
 
 
 @cache

@@ -11,7 +11,7 @@ import pytest
 from mlkit.errors import PipelineError
 from mlkit.load import load_pipeline
 from mlkit.testing import Sketch, write_pipeline
-from tests.other_user import ANN, mlkit_as, needs_other_users
+from tests.other_user import ANN, mlkit_as
 
 LONG = "x" * 300
 
@@ -96,21 +96,25 @@ def test_a_file_that_something_waits_for_may_come_later(tmp_path: Path) -> None:
     load_pipeline(write_pipeline(tmp_path, Sketch(name="first", keys=wait), behind))
 
 
-def test_a_file_without_rights_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_rights_is_refused(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """For root nothing is without rights: there another user asks."""
-    file = _reader(tmp_path, "mine.csv")
-    (tmp_path / "mine.csv").touch(mode=0o000)
     if os.geteuid() == 0:
-        needs_other_users()
-        done = mlkit_as(ANN, "plan", str(file), cwd=tmp_path)
+        place: Path = request.getfixturevalue("open_place")
+        _unreadable(place)
+        done = mlkit_as(ANN, "plan", str(place), cwd=place)
         assert done.returncode == 2
         said = done.stderr
     else:
         with pytest.raises(PipelineError) as caught:
-            load_pipeline(file)
+            load_pipeline(_unreadable(tmp_path))
         said = str(caught.value)
     assert "input 'table': 'mine.csv' may not be read" in said
     assert "chmod +r" in said
+
+
+def _unreadable(folder: Path) -> Path:
+    (folder / "mine.csv").touch(mode=0o000)
+    return _reader(folder, "mine.csv")
 
 
 @pytest.mark.parametrize(
