@@ -21,6 +21,7 @@ from mlkit.driver.commit import Committer
 from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
 from mlkit.driver.jobs import make_job, shown_parameters
+from mlkit.driver.leftovers import sentence
 from mlkit.driver.resuming import kept_record
 from mlkit.driver.submission import Submission
 from mlkit.planner.deciding import Decision
@@ -183,6 +184,8 @@ class Work(Endings):
             )
             parts = submission.decision.parts
             self.state.put(self.committer.succeed(outcome, ended, parts))
+            if outcome.dropped:
+                self.context.warn(f"stage '{instance_id}' {sentence(outcome.dropped)}", instance_id)
             if outcome.trouble is not None:
                 raise outcome.trouble
             self.end(instance_id, saved=True)

@@ -16,7 +16,7 @@ from mlkit.errors import RunsFolderError
 from mlkit.store.refusals import readable_os_errors, room_remedy, write_remedy
 from mlkit.store.rows import SCHEMA, SCHEMA_VERSION
 
-__all__ = ["MEMORY", "Connection"]
+__all__ = ["MEMORY", "Connection", "open_to_read"]
 
 MEMORY = Path(":memory:")
 """The path of a database that is nowhere."""
@@ -132,15 +132,15 @@ def _open_to_look(path: Path) -> sqlite3.Connection:
     """Open a file so that nothing changes; what is not there, or older, is looked at in memory."""
     if not path.exists():
         return _open(MEMORY)
-    connection = _first_that_opens(path)
+    connection = open_to_read(path)
     if _version(connection) >= SCHEMA_VERSION:
         return connection
     with contextlib.closing(connection):
         return _in_memory(connection)
 
 
-def _first_that_opens(path: Path) -> sqlite3.Connection:
-    """Try the ways of reading, the usual one first; what each needs is not there everywhere.
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a SQLite file to read it, by the first way that is open; nothing is written.
 
     Whoever may write the folder reads beside the runs that write there. Where others run something
     in a folder that may not be written, SQLite reads along. A file that nobody has open is whole in

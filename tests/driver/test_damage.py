@@ -207,3 +207,45 @@ def test_an_outside_file_that_is_not_there_any_more(tmp_path: Path, how: str) ->
     state = "does not exist" if how == "missing" else "is not a file"
     assert error is not None
     assert error.message == f"the input 'table' ({tmp_path / 'data.txt'}) {state}"
+
+
+GROWING = """import shutil
+with open(source, 'a') as more:
+    more.write('and a line\\n')
+shutil.copyfile(source, out)
+with open(source, 'a') as more:
+    more.write('and another\\n')
+"""
+
+
+def test_a_source_that_grows_all_the_time_is_copied_first(tmp_path: Path) -> None:
+    """The way that the error names: what the copy holds is what everybody behind it reads."""
+    source = tmp_path / "events.log"
+    source.write_text("first\n")
+    declares, reads = 'source: str = ""', 'table: str = ""'
+    direct = Sketch(
+        name="a",
+        body=GROWING.replace("source", "table"),
+        declares=reads,
+        keys={"inputs": {"table": f"file:{source}"}, "retry": {"max_retries": 2, "delay": "1s"}},
+    )
+    failed = run_fake(write_pipeline(tmp_path / "direct", direct)).stages["a"]
+    assert failed.error is not None
+    assert failed.error.type == "InputChanged"
+    assert failed.attempts == 3
+    assert (
+        "copied first, by a stage with 'cache: false' that takes its path" in failed.error.message
+    )
+    copy = Sketch(
+        name="copy",
+        body=GROWING,
+        declares=declares,
+        keys={"cache": False, "parameters": {"source": str(source)}},
+    )
+    file = write_pipeline(tmp_path / "copied", copy, Sketch(name="b", upstream=("copy",)))
+    for _ in range(2):
+        record = run_fake(file)
+        assert record.status == "succeeded"
+        copied = Path(record.stages["copy"].outputs["out"]).read_text()
+        assert source.read_text().startswith(copied)
+        assert Path(record.stages["b"].outputs["out"]).read_text() == f"b({copied})"
