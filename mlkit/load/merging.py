@@ -14,7 +14,7 @@ from mlkit.core.pipeline import ExternalFile, Pipeline, Stage
 from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, as_written, fit
 from mlkit.core.values import encode
 from mlkit.errors import ConfigurationError
-from mlkit.load.contract import holds_variable
+from mlkit.load.contract import holds_variable, written_path
 from mlkit.load.environment import VARIABLE, Environment
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.section import did_you_mean
@@ -149,11 +149,14 @@ class Merger:
     def _look_at_files(self, stage: Stage, files: Mapping[str, PurePath], place: str) -> None:
         """Look at the files whose paths are known only now that their variables are filled in."""
         for name, source in stage.inputs.items():
-            if not isinstance(source, ExternalFile) or not holds_variable(str(source.path)):
+            if not isinstance(source, ExternalFile):
+                continue
+            text = written_path(source, self.pipeline.folder)
+            if not holds_variable(text):
                 continue
             path = Path(files[f"{stage.name}.{name}"])
             may_come = waits(stage.name, self.pipeline.stages)
-            trouble = trouble_with_file(str(source.path), path, may_come=may_come)
+            trouble = trouble_with_file(text, path, may_come=may_come)
             if trouble is not None:
                 # Nothing of the variables' values is shown: they may be secrets.
                 remedy = "Look at the values of the variables in it"

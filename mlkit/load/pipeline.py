@@ -12,7 +12,12 @@ from typing import Any
 from mlkit.core.cron import parse_cron
 from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage
 from mlkit.errors import NotebookError, PipelineError
-from mlkit.load.contract import check_parameter_defaults, fit_to_notebook, holds_variable
+from mlkit.load.contract import (
+    check_parameter_defaults,
+    fit_to_notebook,
+    holds_variable,
+    written_path,
+)
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.policies import POLICIES
 from mlkit.load.references import Lines, check_references
@@ -138,7 +143,9 @@ def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -
     for name, stage in stages.items():
         inner = sections[name].section("inputs")
         for key, source in stage.inputs.items():
-            if not isinstance(source, ExternalFile) or holds_variable(str(source.path)):
+            if not isinstance(source, ExternalFile):
+                continue
+            if holds_variable(written_path(source, sections[name].file.parent)):
                 continue
             assert inner is not None
             text = str(inner.entries[key].value).removeprefix("file:")

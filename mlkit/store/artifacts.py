@@ -46,7 +46,7 @@ def marks_of(path: Path) -> Marks | None:
     """The marks of a regular file; None if there is none."""
     try:
         stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return Marks(size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlkit.errors import RunsFolderError
 
-__all__ = ["readable_os_errors", "refusal", "room_remedy", "write_remedy"]
+__all__ = ["readable_os_errors", "refusal", "room_remedy", "sentence_of", "write_remedy"]
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_RIGHT = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -62,6 +62,19 @@ def refusal(error: OSError, folder: Path) -> RunsFolderError:
         place,
         remedy=_remedy(error.errno or 0, Path(place)),
     )
+
+
+def sentence_of(error: OSError) -> tuple[str, str | None, str]:
+    """The fact, the place and the remedy of an error that nobody else has put into words."""
+    if error.errno in _TOO_MANY | _NO_ROOM:
+        made = refusal(error, Path.cwd())
+        return made.message, made.file, str(made.remedy)
+    place = error.filename
+    name = os.fsdecode(place) if isinstance(place, str | bytes) else None
+    remedy = "For the traceback call 'mlkit --verbose COMMAND …'"
+    if error.errno in _OTHER or error.errno in _NO_RIGHT:
+        remedy = f"Look at that path and its rights; f{remedy[1:]}"
+    return error.strerror or str(error), name, remedy
 
 
 def _remedy(number: int, place: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mlkit.notebook.execution import ExecutionRequest
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_pipeline
 
 
-def _write(*names: str) -> object:
+def _write(*names: str) -> Callable[[ExecutionRequest], None]:
     """A notebook that writes into its working folder, and then goes on."""
 
     def act(request: ExecutionRequest) -> None:

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -73,6 +73,7 @@ def test_a_quoted_sign_is_a_key_like_any_other() -> None:
 _MAPPINGS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9), max_size=3)
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.lists(_MAPPINGS, min_size=1, max_size=4), _MAPPINGS)
 def test_merging_agrees_with_a_reader_that_is_known_to_be_right(
     bases: list[dict[str, int]], own: dict[str, int]
