@@ -131,7 +131,8 @@ class Forecaster:
         try:
             return [self._instance(instance) for instance in instances]
         except OSError as error:
-            reason = f"would fail: {error.filename} cannot be read: {error.strerror}"
+            place = error.filename or "an input"
+            reason = f"would fail: {place} cannot be read: {error.strerror}"
             return [Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={})]
 
     def _skip_reason(self, stage: Stage) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -167,8 +168,7 @@ def test_what_the_system_refuses_is_a_sentence(tmp_path: Path, words: tuple[str,
         assert err.startswith("mlkit: ")
 
 
-@pytest.mark.parametrize("how", ["an injected error", "a file that vanished"])
-def test_a_plan_says_what_cannot_be_read(tmp_path: Path, how: str) -> None:
+def test_a_plan_says_what_cannot_be_read(tmp_path: Path) -> None:
     """As a run does; the other stages are planned all the same."""
     from mlkit.api import load_pipeline, plan
 
@@ -176,9 +176,7 @@ def test_a_plan_says_what_cannot_be_read(tmp_path: Path, how: str) -> None:
     pipeline = load_pipeline(file)
     table = file.parent / "in [1].csv"
     table.unlink()
-    if how == "an injected error":
-        table.symlink_to(table.name)
+    table.symlink_to("/proc/self/mem")  # a file as any other, until somebody reads its first byte
     found = plan(pipeline)
-    assert found["b"].action in ("run", "unknown")
-    if how == "an injected error":
-        assert found["a"].reasons == (f"would fail: {table} cannot be read: {os.strerror(40)}",)
+    assert found["b"].action == "run"
+    assert found["a"].reasons == (f"would fail: an input cannot be read: {os.strerror(errno.EIO)}",)
