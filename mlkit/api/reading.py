@@ -189,7 +189,11 @@ def _runs_of(place: Pipeline | Path | str) -> Path | str:
     """The runs folder of a pipeline, or the one that is named itself."""
     if not isinstance(place, Pipeline):
         path = Path(place).expanduser()
-        if is_url(as_typed(place)) or (path / "mlkit.db").is_file() or not path.exists():
+        # One whose database was deleted still has its store.
+        is_runs = (path / "mlkit.db").is_file() or (
+            (path / "store").is_dir() and not (path / "pipeline.yaml").is_file()
+        )
+        if is_url(as_typed(place)) or is_runs or not path.exists():
             return place
     return runs_folder(place)
 
