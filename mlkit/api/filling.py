@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -111,13 +110,12 @@ class Filling:
 
 def scheduled_runs(pipeline: Pipeline, runs_dir: Path) -> list[RunRecord]:
     """Read the runs of a pipeline that were made for intervals, without their stages."""
-    from mlkit.store.database import Database
+    from mlkit.store.looking import looked_at
 
     folder, _ = up_to_date(runs_dir)
-    if not folder.database.exists():
-        return []
-    with contextlib.closing(Database(folder.database)) as database:
-        return database.scheduled_runs(pipeline.name)
+    there = set(folder.run_ids())
+    with looked_at(folder) as database:
+        return [run for run in database.scheduled_runs(pipeline.name) if run.run_id in there]
 
 
 def plan_backfill(

@@ -116,16 +116,20 @@ def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRe
     UnknownRunError
         If there is no such run, or several fit.
     """
-    from mlkit.store.database import Database
+    from mlkit.store.looking import known_run, looked_at
 
     folder, sharing = up_to_date(runs_dir)
     found = folder.find(run_id)
-    with contextlib.closing(Database(folder.database)) as database:
-        record = database.load_run(found.path.name)
+    with looked_at(folder) as database:
+        record = known_run(folder, database, found.path.name)
     if record is not None and sharing is not None and files:
         sharing.fetch(record)
     if record is None:
-        raise UnknownRunError(f"the database knows no run '{found.path.name}'", folder.database)
+        raise UnknownRunError(
+            f"the record of run '{found.path.name}' cannot be read",
+            found.record,
+            remedy="It is damaged; what the run has made still stands in its folder",
+        )
     return _as_it_stands([record], folder, sharing)[0]
 
 
@@ -141,13 +145,11 @@ def list_runs(
     runs_dir : Path or str, optional
         The runs folder, if it is not the pipeline's own.
     """
-    from mlkit.store.database import Database
+    from mlkit.store.looking import known_runs, looked_at
 
     folder, sharing = up_to_date(runs_dir or _runs_of(pipeline))
-    if not folder.database.exists():
-        return []
-    with contextlib.closing(Database(folder.database)) as database:
-        records = database.load_runs()
+    with looked_at(folder) as database:
+        records = known_runs(folder, database)
     return _as_it_stands(records, folder, sharing)
 
 
@@ -187,7 +189,11 @@ def _runs_of(place: Pipeline | Path | str) -> Path | str:
     """The runs folder of a pipeline, or the one that is named itself."""
     if not isinstance(place, Pipeline):
         path = Path(place).expanduser()
-        if is_url(as_typed(place)) or (path / "mlkit.db").is_file() or not path.exists():
+        # One whose database was deleted still has its store.
+        is_runs = (path / "mlkit.db").is_file() or (
+            (path / "store").is_dir() and not (path / "pipeline.yaml").is_file()
+        )
+        if is_url(as_typed(place)) or is_runs or not path.exists():
             return place
     return runs_folder(place)
 

@@ -192,10 +192,12 @@ def forecast(
     selection = select(pipeline, options)
     folder = RunsFolder(runs_dir)
     remotes = remotes_of(folder.path, options.store)
-    path = folder.database if folder.database.exists() else Path(":memory:")
-    with contextlib.closing(Database(path)) as database:
+    # What others have put behind a URL is written down here; otherwise looking needs no writing.
+    looks = remotes.store is None
+    path = folder.database if looks or folder.database.exists() else Path(":memory:")
+    with contextlib.closing(Database(path, only_looks=looks)) as database:
         store, key = ArtifactStore(folder.store), folder.trace_key(makes=False)
-        if remotes.store is not None:
+        if not looks:
             sharing = _shared(folder, database, remotes, pipeline.name)
             store, key = sharing.store, sharing.trace_key(makes=False)
         planner = Planner(

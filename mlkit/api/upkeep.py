@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +12,12 @@ from mlkit.api.resuming import own_layers
 from mlkit.api.running import loaded
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record_reading import UNFINISHED_FOR_S, is_half_done
-from mlkit.errors import UsageError
+from mlkit.errors import RunsFolderError, UsageError
 from mlkit.load.parameters import configure
 
 if TYPE_CHECKING:
     from mlkit.store.cleaning import Cleaning
+    from mlkit.store.database import Database
 
 __all__ = ["clean", "debug_notebook"]
 
@@ -54,10 +54,16 @@ def clean(
     UsageError
         If a run is alive in the folder.
     """
-    from mlkit.store.cleaning import Cleaning, choose_runs
-    from mlkit.store.cleaning import clean as remove
-    from mlkit.store.database import Database
+    from mlkit.store.cleaning import (
+        Cleaning,
+        choose_runs,
+        is_full,
+        remove_files,
+        remove_records,
+        survey,
+    )
     from mlkit.store.folder import RunsFolder
+    from mlkit.store.looking import known_runs, looked_at, opened
     from mlkit.store.remote_cleaning import cleanable
     from mlkit.store.urls import remotes_of
 
@@ -65,8 +71,20 @@ def clean(
     remotes = remotes_of(folder.path, store)
     if remotes.store is not None:
         folder.make()
-    elif not folder.database.exists():
+    elif not folder.path.is_dir():
         return Cleaning(runs=(), artifacts=(), size_bytes=0)
+
+    def chosen(database: Database) -> list[str]:
+        latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
+        known, now = known_runs(folder, database), time.time()
+        ids = {record.run_id for record in known}
+        # Only the database still knows of a run whose folder was deleted; a mirrored one comes back
+        gone = [run.run_id for run in database.load_runs() if run.run_id not in ids]
+        half_done = {r.run_id for r in known if is_half_done(r, now, unfinished_for_s)}
+        spared = frozenset(latest | half_done)
+        old = choose_runs(known, keep=keep, older_than_s=older_than_s, now=now, spared=spared)
+        return [*([] if remotes.runs else gone), *old]
+
     with folder.lock(shared=False) as alone:
         if not alone:
             raise UsageError(
@@ -74,21 +92,29 @@ def clean(
                 folder.path,
                 remedy="Clean when it has ended",
             )
+        if remotes.store is None:
+            with looked_at(folder) as database:
+                found = survey(folder, database, chosen(database))
+            if not dry_run:
+                remove_files(folder, found)
+                try:
+                    with opened(folder) as database:
+                        remove_records(database, found)
+                except RunsFolderError:
+                    # What could be freed is free; the next cleaning drops the rows, which nobody
+                    # believes without the files.
+                    if not is_full(folder):
+                        raise
+            return found
         with (
-            contextlib.closing(Database(folder.database)) as database,
+            opened(folder) as database,
             cleanable(folder, database, remotes) as sharing,
         ):
-            latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
-            records, now = database.load_runs(), time.time()
-            half_done = {r.run_id for r in records if is_half_done(r, now, unfinished_for_s)}
-            chosen = choose_runs(
-                records,
-                keep=keep,
-                older_than_s=older_than_s,
-                now=now,
-                spared=frozenset(latest | half_done),
-            )
-            return remove(folder, database, chosen, dry_run=dry_run, sharing=sharing)
+            found = survey(folder, database, chosen(database), sharing)
+            if not dry_run:
+                remove_records(database, found, sharing)
+                remove_files(folder, found)
+            return found
 
 
 def debug_notebook(

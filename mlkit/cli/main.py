@@ -169,6 +169,13 @@ def _run(arguments: list[str]) -> int:
         )
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if "--verbose" in arguments:
+            raise
+        from mlkit.store.refusals import sentence_of
+
+        fact, place, remedy = sentence_of(error)
+        fail(fact, file=place, remedy=remedy, exit_code=1)
     except Exception as error:
         show = getattr(error, "format_message", None)
         if show is not None:

@@ -53,8 +53,9 @@ def show(
     from mlkit.cli.output import print_json
     from mlkit.errors import UsageError
     from mlkit.observe.layout import terminal_width
-    from mlkit.reports.listing import show_text
+    from mlkit.reports.listing import show_text, tracked_text
     from mlkit.reports.trace_listing import trace_text
+    from mlkit.store.tracking import logged
 
     stage = first if trace else None
     named = second if trace else None if first is None else Path(first)
@@ -65,11 +66,15 @@ def show(
         )
     folder = api.runs_folder(pipeline_path(named), runs_dir)
     record = api.find_run(run, folder)
+    tracked = logged(record)
     if stage is not None:
         found = api.find_trace(record, stage, folder)
         print_json(dict(found)) if as_json else typer.echo(trace_text(stage, found))
     elif as_json:
-        print_json(record.to_full_json(exact=False))
+        logs = [item.to_json() for item in tracked]
+        print_json({**record.to_full_json(exact=False), "mlflow": logs})
     else:
         here, width = Path.cwd(), terminal_width()
         typer.echo(show_text(record, folder=here, width=width, instances=instances))
+        if tracked:
+            typer.echo(tracked_text(tracked, width))

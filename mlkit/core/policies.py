@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -48,7 +49,8 @@ class WaitFor:
     Parameters
     ----------
     path : PurePath
-        An absolute path, in which `*`, `?` and `[…]` match as in the shell.
+        An absolute pattern: `*`, `?` and `[…]` match as in the shell, and `[[]`, `[*]`, `[?]` stand
+        for these characters in the names of the folders above it.
     every_s : float
         Seconds between two looks.
     timeout_s : float
@@ -58,6 +60,11 @@ class WaitFor:
     path: PurePath
     every_s: float = 60.0
     timeout_s: float = 3600.0
+
+    @property
+    def shown(self) -> str:
+        """The pattern as people know it."""
+        return re.sub(r"\[([*?\[])\]", r"\1", str(self.path))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,10 @@ from mlkit.core.interrupting import WorkInterrupted, heeding
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
+from mlkit.driver.leftovers import dropped, explained, sentence
+from mlkit.driver.mlflow_store import prepare_store
 from mlkit.driver.outputs import check_outputs, share_outputs, take_outputs
+from mlkit.driver.surroundings import with_tracking
 from mlkit.errors import MlkitError
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.execution import (
@@ -31,6 +34,7 @@ __all__ = ["Job", "Outcome", "perform"]
 
 OUT = "out"
 CWD = "cwd"
+LOG = "log.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,8 @@ class Job:
         The notebook as it was when the choice to run was made.
     staging : Path
         The stage's staging folder; the attempt writes below it only.
+    pipeline : str
+        The pipeline's name.
     checkout : Checkout
         Where the stage's project stands.
     trace_key : bytes
@@ -69,6 +75,7 @@ class Job:
     number: int
     notebook: NotebookSource
     staging: Path
+    pipeline: str
     checkout: Checkout
     env: Mapping[str, str]
     assignments: tuple[Assignment, ...]
@@ -111,6 +118,8 @@ class Outcome:
         What the result depended on beside its parts.
     damaged : tuple of ArtifactRecord
         Inputs that were no longer what they had been when the attempt had ended.
+    dropped : tuple of str
+        Files that the notebook wrote and no output declares.
     trouble : MlkitError, optional
         What kept the driver itself from carrying the attempt through, such as a full disk.
     """
@@ -126,6 +135,7 @@ class Outcome:
     cpu_s: float | None = None
     peak_memory_bytes: int | None = None
     damaged: tuple[ArtifactRecord, ...] = ()
+    dropped: tuple[str, ...] = ()
     trouble: MlkitError | None = None
 
 
@@ -194,6 +204,8 @@ def _perform(
         status = Status.SUCCEEDED if error is None else Status.FAILED
         if error is None:
             artifacts = take_outputs(job.outputs, job.work_folder / OUT, job.staging, store)
+    names = tuple(map(job.scrubber.text, _dropped(job)))
+    error = explained(error, names, job.notebook.path.parent, Path(job.checkout.pipeline))
     trouble = share_outputs(artifacts, store)
     observed: Mapping[str, Any] = {}
     if status in (Status.SUCCEEDED, Status.SKIPPED):
@@ -213,11 +225,24 @@ def _perform(
         cpu_s=result.cpu_s,
         peak_memory_bytes=result.peak_memory_bytes,
         damaged=damaged,
+        dropped=names,
         trouble=trouble,
     )
 
 
+def _dropped(job: Job) -> tuple[str, ...]:
+    """Find what goes with the working folder, and say so in the log."""
+    names = dropped(job.work_folder / CWD, job.work_folder / OUT, job.outputs)
+    if names:
+        line = f"mlkit: the notebook {job.scrubber.text(sentence(names))}\n"
+        with (job.attempt_folder / LOG).open("ab") as log:
+            log.write(line.encode("utf-8", "backslashreplace"))
+    return names
+
+
 def _request(job: Job) -> ExecutionRequest:
+    env = with_tracking(job.env, job.pipeline)
+    prepare_store(job.notebook, env)
     outputs = tuple(
         Assignment(
             name=name,
@@ -233,9 +258,9 @@ def _request(job: Job) -> ExecutionRequest:
         metadata=job.metadata,
         cwd=job.work_folder / CWD,
         folder=job.notebook.path.parent,
-        env=job.env,
+        env=env,
         notebook=job.attempt_folder / "notebook.ipynb",
-        log=job.attempt_folder / "log.txt",
+        log=job.attempt_folder / LOG,
         facts=job.work_folder / "facts.json",
         roots=tuple(root for _, root in job.checkout.roots),
         never=(*job.checkout.never, str(job.work_folder)),

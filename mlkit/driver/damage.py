@@ -12,6 +12,11 @@ from mlkit.store.folder import readable_os_errors
 
 __all__ = ["doubtful_inputs", "mend_inputs"]
 
+_COPY_FIRST = (
+    ". A file that grows all the time is copied first, by a stage with 'cache: false' that takes "
+    "its path as a parameter: docs/surroundings.md"
+)
+
 
 def mend_inputs(context: Context, outcome: Outcome) -> None:
     """Make an attempt's damaged inputs good from the store, and say so.
@@ -44,7 +49,7 @@ def doubtful_inputs(context: Context, inputs: ResolvedInputs, since: float) -> E
         )
     for file in inputs.files:
         if _digest(context, Path(file.path)) != file.digest:
-            return _changed(f"the file {file.path} changed while the stage read it")
+            return _changed(f"the file {file.path} changed while the stage read it", _COPY_FIRST)
     return None
 
 
@@ -55,9 +60,9 @@ def _digest(context: Context, path: Path) -> str | None:
         return None
 
 
-def _changed(fact: str) -> ErrorRecord:
+def _changed(fact: str, further: str = "") -> ErrorRecord:
     return ErrorRecord(
         type="InputChanged",
-        message=f"{fact}, the result is not used. Run the stage again",
+        message=f"{fact}, the result is not used. Run the stage again{further}",
         bases=("mlkit.InputChanged",),
     )

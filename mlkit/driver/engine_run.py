@@ -25,6 +25,7 @@ from mlkit.driver.settling import ending, point_latest, write_uncalled
 from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
+from mlkit.store.looking import opened
 from mlkit.store.writing import write_json
 
 __all__ = ["EngineRun"]
@@ -185,6 +186,6 @@ class EngineRun:
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[Database]:
-        with contextlib.closing(Database(self.runs.database)) as database:
+        with self.runs.shared(), opened(self.runs) as database:
             database.scrubber = self.scrubber
             yield database

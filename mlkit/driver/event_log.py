@@ -17,7 +17,7 @@ _BLOCK_BYTES = 65_536
 
 def open_log(path: Path) -> int:
     """Open an events.jsonl for adding to it; gives the file descriptor."""
-    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
 def append_line(descriptor: int, line: bytes) -> None:

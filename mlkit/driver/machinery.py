@@ -77,7 +77,7 @@ class Machinery:
         kind, ahead = self._options.start, self._services.ahead
         kernels = ahead.take(self._environment) if ahead is not None and kind == "fork" else None
         if ahead is not None and kernels is not None:
-            self.said = ahead.said
+            ahead.said[:0], self.said = self.said, ahead.said
             kernels.preload(names)
             return kernels
         return open_kernels(kind, preload=names, env=self._environment, say=self.said.append)

@@ -19,6 +19,7 @@ from mlkit.driver.answering import answered
 from mlkit.driver.commit import Committer
 from mlkit.driver.connecting import connect, executor_for, refuse_alive, take_in_others
 from mlkit.driver.context import Context
+from mlkit.driver.descriptors import fit_workers
 from mlkit.driver.engine_ids import engine_ids
 from mlkit.driver.executors import AttemptExecutor
 from mlkit.driver.given import check_wanted, forecast_given, joined_given, place_given
@@ -37,6 +38,7 @@ from mlkit.planner.trace import Circumstances
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
+from mlkit.store.looking import opened
 
 if TYPE_CHECKING:
     from mlkit.store.sharing import Sharing
@@ -125,6 +127,7 @@ class _Run:
             silent = dict.fromkeys(configuration.notify, Notify())
             self.configuration = replace(configuration, notify=silent)
         self.sharing: Sharing | None = None
+        self.few: list[str] = []
         self.attempts: AttemptExecutor
 
     @property
@@ -133,6 +136,7 @@ class _Run:
 
     def go(self, selection: Selection, earlier: RunRecord | None = None) -> RunRecord:
         """Take the locks, run, release them."""
+        self._fit_workers()
         self.runs.make()
         with self.runs.lock(shared=True) as free:
             if not free:
@@ -141,7 +145,7 @@ class _Run:
                     self.runs.path,
                     remedy="Try again when 'mlkit clean' has ended",
                 )
-            with contextlib.closing(Database(self.runs.database)) as database:
+            with opened(self.runs) as database:
                 database.scrubber = self.scrubber
                 self.sharing = connect(self.runs, database, self.options, self.services)
                 if self.sharing is not None:
@@ -228,6 +232,8 @@ class _Run:
         clock, observers = self.services.clock, self.services.observers
         journal = Journal(folder.path.name, folder.events, clock, self.scrubber, observers)
         environment = kernel_environment(self.services.environ)
+        machinery = Machinery(self.pipeline, self.options, self.services, environment)
+        machinery.said += self.few
         return Context(
             pipeline=self.pipeline,
             configuration=self.configuration,
@@ -243,13 +249,20 @@ class _Run:
             state=self._state(selection, given, earlier),
             notifier=self.services.notifier,
             cancellation=self.services.cancellation,
-            machinery=Machinery(self.pipeline, self.options, self.services, environment),
+            machinery=machinery,
             attempts=self.attempts,
             environment=environment,
             record=self._record(folder, selection, earlier),
             previous={} if earlier is None else earlier.stages,
             waited=self.engine is not None and self.engine.waited,
         )
+
+    def _fit_workers(self) -> None:
+        """Take no more workers than there can be open files; those of a cluster are not here."""
+        if self.options.executor == "threads":
+            workers, few = fit_workers(self.options.workers)
+            self.options = replace(self.options, workers=workers)
+            self.few = [] if few is None else [few]
 
     def _state(
         self,

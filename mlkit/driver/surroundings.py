@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.load.parameters import ENVIRONMENT_PREFIX
 from mlkit.notebook.injection import Assignment
+from mlkit.store.tracking import RUN_TAG, STAGE_TAG, TRACKING_FILE
 
-__all__ = ["attempt_environment", "kernel_environment"]
+__all__ = ["attempt_environment", "kernel_environment", "with_tracking"]
 
 FIXED = {
     "PYTHONHASHSEED": "0",
@@ -42,6 +45,35 @@ def kernel_environment(own: Mapping[str, str]) -> dict[str, str]:
     for name in THREADS:
         shared.setdefault(name, "1")
     return {**shared, **FIXED}
+
+
+def with_tracking(env: Mapping[str, str], pipeline: str) -> dict[str, str]:
+    """Add where MLflow keeps what a notebook logs without naming an address: in the runs folder.
+
+    A user who has set `MLFLOW_TRACKING_URI` has decided, and so does a notebook that sets one. A
+    worker that does not see the runs folder cannot write there. Called where the attempt runs.
+
+    Parameters
+    ----------
+    env : mapping of str to str
+        The attempt's environment.
+    pipeline : str
+        The pipeline's name: MLflow's experiment, unless the user has chosen one.
+    """
+    folder = Path(env.get("MLKIT_RUNS_DIR", ""))
+    given = "MLFLOW_TRACKING_URI" in env or "MLKIT_RUN_ID" not in env
+    # SQLAlchemy takes what follows `?` for options, Alembic replaces `%`: neither can be written.
+    if given or {"?", "%"} & set(str(folder)) or not folder.is_absolute() or not folder.is_dir():
+        return dict(env)
+    tags = {RUN_TAG: env["MLKIT_RUN_ID"], STAGE_TAG: env["MLKIT_STAGE"]}
+    tracking = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / TRACKING_FILE}",
+        # Without it files go to ./mlruns, which is the working folder and vanishes with it.
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": (folder / "mlartifacts").as_uri(),
+        "MLFLOW_EXPERIMENT_NAME": pipeline,
+        "MLFLOW_RUN_CONTEXT": json.dumps(tags),
+    }
+    return {**tracking, **env}
 
 
 def attempt_environment(

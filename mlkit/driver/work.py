@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from mlkit.driver.commit import Committer
 from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
 from mlkit.driver.jobs import make_job, shown_parameters
+from mlkit.driver.leftovers import sentence
 from mlkit.driver.resuming import kept_record
 from mlkit.driver.submission import Submission
 from mlkit.planner.deciding import Decision
@@ -60,7 +62,7 @@ class Work(Endings):
         if sensor is None or self._has_finished(instance):
             self.choose(instance)
             return
-        path: dict[str, Any] = {"for": str(sensor.path)}
+        path: dict[str, Any] = {"for": sensor.shown}
         self.context.journal.emit(EventKind.STAGE_WAITING, instance.id, **path)
         patience_s = 0.0 if self.context.waited else sensor.timeout_s
         self._sense(instance, self.context.clock.monotonic() + patience_s)
@@ -68,11 +70,13 @@ class Work(Endings):
     def _sense(self, instance: Instance, deadline: float) -> None:
         sensor = instance.stage.wait_for
         assert sensor is not None
-        if next(glob.iglob(str(sensor.path), recursive=True), None) is not None:  # noqa: PTH207 - absolute
+        # a link that leads nowhere matches the pattern, but nobody can read it yet
+        found = glob.iglob(str(sensor.path), recursive=True)  # noqa: PTH207 - absolute
+        if any(map(os.path.exists, found)):
             self.choose(instance)
         elif self.context.clock.monotonic() >= deadline:
             waited = format_duration(sensor.timeout_s)
-            self.fail(instance.id, "SensorTimeout", f"no file matched {sensor.path} in {waited}")
+            self.fail(instance.id, "SensorTimeout", f"no file matched {sensor.shown} in {waited}")
         else:
             left = deadline - self.context.clock.monotonic()
             self.loop.later(min(sensor.every_s, left), lambda: self._sense(instance, deadline))
@@ -180,6 +184,8 @@ class Work(Endings):
             )
             parts = submission.decision.parts
             self.state.put(self.committer.succeed(outcome, ended, parts))
+            if outcome.dropped:
+                self.context.warn(f"stage '{instance_id}' {sentence(outcome.dropped)}", instance_id)
             if outcome.trouble is not None:
                 raise outcome.trouble
             self.end(instance_id, saved=True)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
-from mlkit.core.pipeline import Declaration, Pipeline, Stage, StageOutput
+from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage, StageOutput
 from mlkit.core.types import ValueMismatchError, accepts, fit
 from mlkit.core.values import canonical
 from mlkit.load.section import Section, did_you_mean
 
-__all__ = ["ENVIRONMENT", "check_parameter_defaults", "fit_to_notebook", "holds_variable"]
+__all__ = [
+    "ENVIRONMENT",
+    "check_parameter_defaults",
+    "fit_to_notebook",
+    "holds_variable",
+    "written_path",
+]
 
 ENVIRONMENT = "${"
 _SAMPLE_PATH = "/path"
@@ -24,6 +31,12 @@ def holds_variable(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(holds_variable, value.values()))
     return isinstance(value, list) and any(map(holds_variable, value))
+
+
+def written_path(source: ExternalFile, folder: PurePath) -> str:
+    """The path of a file from outside as it was written: the folder's own name is no variable."""
+    path = source.path
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def fit_to_notebook(

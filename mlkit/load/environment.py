@@ -16,6 +16,7 @@ from mlkit.core.pipeline import ExternalFile, Stage
 from mlkit.core.policies import Notify
 from mlkit.core.scrubbing import SHORTEST_SECRET
 from mlkit.errors import ConfigurationError
+from mlkit.load.contract import written_path
 
 __all__ = ["VARIABLE", "Environment", "names_a_secret"]
 
@@ -136,7 +137,9 @@ class Environment:
         remedy = "Take a variable with another name; a secret has no place in a path"
         return {
             f"{stage.name}.{name}": Path(folder)
-            / self.plain(str(source.path), origin, f"the path of input '{name}'", remedy)
+            / self.plain(
+                written_path(source, folder), origin, f"the path of input '{name}'", remedy
+            )
             for name, source in stage.inputs.items()
             if isinstance(source, ExternalFile)
         }

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 from mlkit.core.configuration import Bound, Configuration
 from mlkit.core.logical_date import LOGICAL_DATE, as_declared
-from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.pipeline import ExternalFile, Pipeline, Stage
 from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, as_written, fit
 from mlkit.core.values import encode
 from mlkit.errors import ConfigurationError
-from mlkit.load.contract import holds_variable
+from mlkit.load.contract import holds_variable, written_path
 from mlkit.load.environment import VARIABLE, Environment
+from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.section import did_you_mean
 
 __all__ = ["Given", "Merger", "is_secret", "known_names", "types_of"]
@@ -128,6 +130,8 @@ class Merger:
             files.update(self.environment.files(stage, self.pipeline.folder, place))
             notify[stage.name] = self.environment.notify(stage.notify, place)
         self.environment.check()
+        for stage in self.pipeline.stages.values():
+            self._look_at_files(stage, files, f"pipeline.yaml:{stage.line}, stage '{stage.name}'")
         settled = self.environment.settled
         secrets = sorted(self.environment.secrets, key=lambda text: (-len(text), text))
         return Configuration(
@@ -141,6 +145,22 @@ class Merger:
                 for name, value in self.overrides.items()
             },
         )
+
+    def _look_at_files(self, stage: Stage, files: Mapping[str, PurePath], place: str) -> None:
+        """Look at the files whose paths are known only now that their variables are filled in."""
+        for name, source in stage.inputs.items():
+            if not isinstance(source, ExternalFile):
+                continue
+            text = written_path(source, self.pipeline.folder)
+            if not holds_variable(text):
+                continue
+            path = Path(files[f"{stage.name}.{name}"])
+            may_come = waits(stage.name, self.pipeline.stages)
+            trouble = trouble_with_file(text, path, may_come=may_come)
+            if trouble is not None:
+                # Nothing of the variables' values is shown: they may be secrets.
+                remedy = "Look at the values of the variables in it"
+                raise ConfigurationError(f"{place}: input '{name}': {trouble[0]}", remedy=remedy)
 
     def _give(self, given: Given) -> None:
         stage_name, dot, name = given.name.rpartition(".")

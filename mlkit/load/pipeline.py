@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.cron import parse_cron
-from mlkit.core.pipeline import Declaration, Pipeline, Stage
+from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage
 from mlkit.errors import NotebookError, PipelineError
-from mlkit.load.contract import check_parameter_defaults, fit_to_notebook
+from mlkit.load.contract import (
+    check_parameter_defaults,
+    fit_to_notebook,
+    holds_variable,
+    written_path,
+)
+from mlkit.load.outside import trouble_with_file, waits
+from mlkit.load.policies import POLICIES
 from mlkit.load.references import Lines, check_references
-from mlkit.load.section import Section
+from mlkit.load.section import Section, did_you_mean
 from mlkit.load.stage import read_defaults, read_stage
 from mlkit.load.yaml_tree import read_yaml
 from mlkit.notebook.cells import read_notebook
 from mlkit.notebook.declarations import declarations
+from mlkit.notebook.kernelspecs import check_kernel
 
 __all__ = ["PIPELINE_FILE", "load_pipeline"]
 
 PIPELINE_FILE = "pipeline.yaml"
+_MOST_NAME = 60
 _TOP_KEYS = ("name", "description", "schedule", "parameters", "defaults", "stages")
 
 
@@ -111,8 +121,6 @@ def _stages(top: Section, file: Path) -> dict[str, Stage]:
         top.fail("there are no stages", top.line_of("stages"), "Add a stage with its notebook")
     defaults_section = top.section("defaults", "defaults")
     if defaults_section is not None:
-        from mlkit.load.policies import POLICIES
-
         defaults_section.allow(POLICIES)
     defaults = read_defaults(defaults_section)
     sections = {
@@ -123,7 +131,28 @@ def _stages(top: Section, file: Path) -> dict[str, Stage]:
     for name, section in sections.items():
         stages[name], lines[name] = read_stage(name, section, defaults)
     check_references(stages, lines, file)
+    _check_files(stages, sections)
     return _with_notebooks(stages, sections)
+
+
+def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -> None:
+    """Look at every file from outside; a path with a variable is known only to a run.
+
+    A file may still come where the stage, or one before it, waits for something.
+    """
+    for name, stage in stages.items():
+        inner = sections[name].section("inputs")
+        for key, source in stage.inputs.items():
+            if not isinstance(source, ExternalFile):
+                continue
+            if holds_variable(written_path(source, sections[name].file.parent)):
+                continue
+            assert inner is not None
+            text = str(inner.entries[key].value).removeprefix("file:")
+            trouble = trouble_with_file(text, Path(source.path), may_come=waits(name, stages))
+            if trouble is not None:
+                fact, remedy = trouble
+                sections[name].fail(f"input '{key}': {fact}", inner.line_of(key), remedy)
 
 
 def _with_notebooks(
@@ -134,21 +163,32 @@ def _with_notebooks(
     complete = {}
     for name, stage in stages.items():
         notebook, section = Path(stage.notebook), sections[name]
-        if not notebook.exists():
-            section.fail(
-                f"the notebook '{stage.notebook.name}' does not exist",
-                section.line_of("notebook"),
-                _nearby(notebook),
-            )
         if notebook not in read:
-            read[notebook] = declarations(read_notebook(notebook))
+            _check_notebook_file(notebook, section)
+            source = read_notebook(notebook)
+            check_kernel(source)
+            read[notebook] = declarations(source)
         complete[name] = fit_to_notebook(stage, section, read[notebook], mapped)
     return complete
 
 
-def _nearby(notebook: Path) -> str:
-    from mlkit.load.section import did_you_mean
+def _check_notebook_file(notebook: Path, section: Section) -> None:
+    """See that a notebook can be read; a pipe would be waited for without end."""
+    line = section.line_of("notebook")
+    try:
+        mode = notebook.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        section.fail(f"the notebook '{notebook.name}' does not exist", line, _nearby(notebook))
+    except (OSError, ValueError) as error:
+        fact = getattr(error, "strerror", None) or str(error)
+        name = notebook.name.replace("\0", "\\0")
+        shown = name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]}…"
+        section.fail(f"the notebook '{shown}' cannot be looked at: {fact}", line, "Name another")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        section.fail(f"'{notebook.name}' is not a file", line, "Name a notebook")
 
+
+def _nearby(notebook: Path) -> str:
     folder = notebook.parent
     if not folder.is_dir():
         return f"There is no folder '{folder}'"

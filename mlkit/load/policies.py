@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -53,7 +54,7 @@ def _class_names(section: Section) -> tuple[str, ...] | None:
 
 
 def read_wait_for(section: Section | None, folder: Path) -> WaitFor | None:
-    """Read `wait_for`; its path is relative to the pipeline's folder."""
+    """Read `wait_for`; its pattern begins in the pipeline's folder, whose name is no pattern."""
     if section is None:
         return None
     section.allow(("path", "every", "timeout"))
@@ -66,7 +67,9 @@ def read_wait_for(section: Section | None, folder: Path) -> WaitFor | None:
     chosen = {key: value for key, value in given.items() if value is not None}
     if chosen.get("every_s") == 0:
         section.fail("'every' must be longer than 0", section.line_of("every"))
-    return WaitFor(path=folder / path, **chosen)
+    if "\0" in path:
+        section.fail("'path' holds a NUL character", section.line_of("path"), "Take it away")
+    return WaitFor(path=Path(glob.escape(str(folder))) / path, **chosen)
 
 
 def read_notify(section: Section | None, inherited: Notify) -> Notify:

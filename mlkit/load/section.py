@@ -15,6 +15,8 @@ __all__ = ["Section", "did_you_mean"]
 
 T = TypeVar("T")
 _LARGEST = 1e12
+OWN = "x-"
+"""Keys that begin so are passed over: anchors stand there, and what other programs read."""
 
 
 class Section:
@@ -43,10 +45,10 @@ class Section:
         raise PipelineError(f"{self.title}: {fact}", self.file, line or self.line, remedy)
 
     def allow(self, keys: Iterable[str]) -> None:
-        """Refuse every key that is not among `keys`."""
+        """Refuse every key that is not among `keys`; those that begin with `x-` are the user's."""
         known = list(keys)
         for key, entry in self.entries.items():
-            if key not in known:
+            if key not in known and not key.startswith(OWN):
                 self.fail(f"unknown key '{key}'", entry.line, did_you_mean(key, known))
 
     def line_of(self, key: str) -> int:

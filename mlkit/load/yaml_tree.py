@@ -17,6 +17,7 @@ __all__ = ["Entry", "parse_value", "read_yaml"]
 
 _BOOLS = {"true": True, "false": False}
 _PREFIX = "tag:yaml.org,2002:"
+_MERGE = f"{_PREFIX}merge"
 _MAX_DEPTH = 60
 _MAX_ENTRIES = 500_000
 _QUOTES = 'Put quotes around a text that holds a colon: {data: "file:data.csv"}'
@@ -153,20 +154,42 @@ class _Builder:
         raise self.error("this is not understood", self.file, node.start_mark.line + 1)
 
     def mapping(self, node: MappingNode, depth: int) -> dict[str, Entry]:
-        entries: dict[str, Entry] = {}
+        own: dict[str, Entry] = {}
+        merged: dict[str, Entry] = {}
         lines: dict[str, int] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
                 raise self.error("a key must be a plain name", self.file, line)
             key = str(key_node.value)
-            if key in entries:
+            if key in lines:
                 raise self.error(
                     f"the key '{key}' stands twice (first in line {lines[key]})", self.file, line
                 )
             lines[key] = line
-            entries[key] = Entry(value=self.build(value_node, depth + 1).value, line=line)
-        return entries
+            value = self.build(value_node, depth + 1).value
+            if key_node.tag == _MERGE:
+                merged = self.merged(value, line)
+            else:
+                own[key] = Entry(value=value, line=line)
+        return {**merged, **own}
+
+    def merged(self, value: Any, line: int) -> dict[str, Entry]:
+        """What `<<` brings in: of several mappings the first that has a key gives its value.
+
+        Each entry keeps the line on which it stands itself, so that a mistake is shown there.
+        """
+        found: dict[str, Entry] = {}
+        for part in value if isinstance(value, tuple) else (Entry(value=value, line=line),):
+            if not isinstance(part.value, Mapping):
+                raise self.error(
+                    "'<<' takes in a mapping or a list of mappings",
+                    self.file,
+                    line,
+                    "Name one by its anchor: <<: *base, or <<: [*one, *other]",
+                )
+            found = {**part.value, **found}
+        return found
 
     def scalar(self, node: ScalarNode) -> Any:
         tag = str(node.tag).removeprefix(_PREFIX)

@@ -128,7 +128,12 @@ class Forecaster:
             ]
         if not instances:
             return [_skipped(stage.name, "the list of values is empty")]
-        return [self._instance(instance) for instance in instances]
+        try:
+            return [self._instance(instance) for instance in instances]
+        except OSError as error:
+            place = error.filename or "an input"
+            reason = f"would fail: {place} cannot be read: {error.strerror}"
+            return [Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={})]
 
     def _skip_reason(self, stage: Stage) -> str | None:
         statuses = [item.status for node in stage.upstream for item in self._at(node)]

@@ -53,6 +53,10 @@ FACTS = (
 )
 """What mlkit and Jupyter say to each kernel: it differs in each and is part of nothing."""
 
+TRACKING = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_CONTEXT")
+TRACKING_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+"""Where MLflow keeps what a stage logs is no part of what it makes; mlkit names the runs folder."""
+
 SESSION_VARIABLES = frozenset(
     {
         *("_", "SHLVL", "PWD", "OLDPWD", "HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "MAIL"),
@@ -105,7 +109,7 @@ def is_of_session(name: str) -> bool:
 
 def is_of_kernel(name: str) -> bool:
     """Whether a variable is one of those by which mlkit and Jupyter speak to a kernel."""
-    return name in FACTS or name.startswith(INJECTED_PREFIX)
+    return name in (*FACTS, *TRACKING, TRACKING_ROOT) or name.startswith(INJECTED_PREFIX)
 
 
 @dataclass(frozen=True, kw_only=True)

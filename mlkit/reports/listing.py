@@ -15,8 +15,9 @@ from mlkit.observe.layout import columns, near, paragraph
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.observe.summary import judge_run, step_lines, verdict_text
 from mlkit.reports.report_parts import format_size
+from mlkit.store.tracking import Logged
 
-__all__ = ["run_json", "runs_text", "show_text"]
+__all__ = ["run_json", "runs_text", "show_text", "tracked_text"]
 
 _MOST_REASON = 160
 _INPUT_CHANGED = re.compile(r"input (\w+) changed")
@@ -91,6 +92,20 @@ def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bo
         parts.append(f"\n{columns(rows, width, head=_HEAD)}")
     parts += _outputs(record, folder, width, one_by_one=instances)
     return "\n".join(parts)
+
+
+def tracked_text(runs: Sequence[Logged], width: int) -> str:
+    """List what the stages have logged with MLflow: stage, MLflow's name, metrics, parameters."""
+    rows = [
+        (
+            item.stage,
+            item.name,
+            ", ".join(f"{name} {value:.6g}" for name, value in item.metrics),
+            ", ".join(f"{name}={value}" for name, value in item.params),
+        )
+        for item in runs
+    ]
+    return f"\nLogged with MLflow\n{columns(rows, width, indent='  ')}"
 
 
 _HEAD = ("STAGE", "STATE", "ATTEMPTS", "TOOK", "CPU", "MEMORY", "TASK", "WHY")

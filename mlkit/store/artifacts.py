@@ -46,7 +46,7 @@ def marks_of(path: Path) -> Marks | None:
     """The marks of a regular file; None if there is none."""
     try:
         stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return Marks(size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
 
@@ -199,7 +199,11 @@ class ArtifactStore:
             copy.parent.mkdir(parents=True, exist_ok=True)
             self.place(digest, copy)
             return
-        copy.chmod(0o644)
+        try:
+            copy.chmod(0o644)
+        except PermissionError:
+            self.place(digest, copy)  # another user's: only its owner can write into it
+            return
         with copy.open("r+b") as target:
             for chunk in _chunks(master):
                 target.write(chunk)

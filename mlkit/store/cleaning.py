@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.core.record import RunRecord
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
-from mlkit.store.folder import RunsFolder, readable_os_errors
+from mlkit.store.folder import RunsFolder
+from mlkit.store.refusals import readable_os_errors
 from mlkit.store.remote_cleaning import RemoteCleaning
 
-__all__ = ["Cleaning", "choose_runs", "clean", "size_of"]
+__all__ = [
+    "Cleaning",
+    "choose_runs",
+    "is_full",
+    "remove_files",
+    "remove_records",
+    "size_of",
+    "survey",
+]
+
+_SMALL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,69 +86,84 @@ def choose_runs(
     )
 
 
-def clean(
+def survey(
     folder: RunsFolder,
     database: Database,
     runs: Sequence[str],
-    *,
-    dry_run: bool,
     sharing: RemoteCleaning | None = None,
 ) -> Cleaning:
-    """Remove runs, the results that only they used, and artifacts that nothing refers to.
+    """Say what would go with some runs: the results that only they used, and their artifacts.
 
     Parameters
     ----------
     folder : RunsFolder
-        The runs folder; its lock is held alone.
+        The runs folder.
     database : Database
-        Its database.
+        Its database; it is only looked at.
     runs : sequence of str
         The runs to remove.
-    dry_run : bool
-        Say what would go, and remove nothing.
     sharing : RemoteCleaning, optional
-        What stands behind the folder's URLs, and goes too.
+        What stands behind the folder's URLs, and would go too.
     """
-    store = ArtifactStore(folder.store)
-    doomed = set(runs)
-    left = database.digests_without(doomed)
-    sizes = {
-        digest: store.master(digest).stat().st_size
-        for digest in store.digests()
-        if digest not in left
-    }
+    left = database.digests_without(set(runs))
+    sizes = _unnamed(ArtifactStore(folder.store), left)
     shared = {} if sharing is None else sharing.artifacts(left)
     size = sum(sizes.values()) + sum(shared.values())
-    size += sum(size_of(folder.run(run_id).path) for run_id in runs)
+    with readable_os_errors(folder.path):
+        size += sum(size_of(folder.run(run_id).path) for run_id in runs)
     artifacts = tuple(sorted({**sizes, **shared}))
-    cleaning = Cleaning(runs=tuple(runs), artifacts=artifacts, size_bytes=size)
-    if not dry_run:
-        _remove(folder, database, cleaning, sharing)
-    return cleaning
+    return Cleaning(runs=tuple(runs), artifacts=artifacts, size_bytes=size)
 
 
-def _remove(
-    folder: RunsFolder,
-    database: Database,
-    cleaning: Cleaning,
-    sharing: RemoteCleaning | None,
-) -> None:
-    """Records go first: what no record names is never used, whatever happens next."""
+def _unnamed(store: ArtifactStore, left: Set[str]) -> dict[str, int]:
+    with readable_os_errors(store.path):
+        return {
+            digest: store.master(digest).stat().st_size
+            for digest in store.digests()
+            if digest not in left
+        }
+
+
+def remove_files(folder: RunsFolder, cleaning: Cleaning) -> None:
+    """Remove the files of what a survey has found.
+
+    On this machine they go before the records: on a full disk a record can be changed only when
+    there is room again. A run whose folder is gone is gone for everybody, whatever the database
+    still says of it, and a result whose artifact is gone is never used.
+    """
     store = ArtifactStore(folder.store)
+    with readable_os_errors(folder.path):
+        store.sweep()
+        for run_id in cleaning.runs:
+            place = folder.run(run_id)
+            if place.path.is_dir():
+                # Its record first: where the rest cannot be removed, the run is gone all the same
+                place.record.unlink(missing_ok=True)
+                shutil.rmtree(place.path)
+        if folder.latest.is_symlink() and not folder.latest.exists():
+            folder.latest.unlink()
+        for digest in cleaning.artifacts:
+            store.drop(digest)
+
+
+def remove_records(
+    database: Database, cleaning: Cleaning, sharing: RemoteCleaning | None = None
+) -> None:
+    """Remove the records of what a survey has found, and what stands behind the folder's URLs.
+
+    There the records go first: other machines read what they name.
+    """
     for run_id in cleaning.runs:
         database.delete_run(run_id)
         database.delete_results_of(run_id)
     if sharing is not None:
         sharing.remove(cleaning.runs, cleaning.artifacts)
     database.forget_artifacts(cleaning.artifacts)
-    with readable_os_errors(folder.path):
-        for digest in cleaning.artifacts:
-            store.drop(digest)
-        for run_id in cleaning.runs:
-            shutil.rmtree(folder.run(run_id).path, ignore_errors=True)
-            if folder.latest.is_symlink() and not folder.latest.exists():
-                folder.latest.unlink()
-        store.sweep()
+
+
+def is_full(folder: RunsFolder) -> bool:
+    """Whether the disk has so little room that not even a small record can be changed."""
+    return shutil.disk_usage(folder.path).free < _SMALL_BYTES
 
 
 def size_of(path: Path) -> int:

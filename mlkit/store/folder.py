@@ -7,13 +7,15 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mlkit.core.values import safe_name
-from mlkit.errors import RunsFolderError, UnknownRunError, UsageError
+from mlkit.errors import UnknownRunError, UsageError
+from mlkit.store.refusals import readable_os_errors, refusal
 
 __all__ = ["RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
@@ -36,28 +38,6 @@ RESERVED = frozenset(
     }
 )
 """What else stands in a runs folder."""
-
-_REMEDIES = {
-    errno.ENOSPC: "Free some space, for example with 'mlkit clean'; what was finished is kept",
-    errno.EDQUOT: "Free some space, for example with 'mlkit clean'; what was finished is kept",
-    errno.EROFS: "Choose a folder that can be written with --runs-dir",
-    errno.EACCES: "Choose a folder that can be written with --runs-dir",
-    errno.EPERM: "Choose a folder that can be written with --runs-dir",
-}
-
-
-@contextlib.contextmanager
-def readable_os_errors(folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a `RunsFolderError` that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        place = error.filename if isinstance(error.filename, str) else str(folder)
-        raise RunsFolderError(
-            f"the runs folder cannot be used: {error.strerror or error}",
-            place,
-            remedy=_REMEDIES.get(error.errno or 0, "Look at the folder and its rights"),
-        ) from error
 
 
 def new_run_id(now: float) -> str:
@@ -123,10 +103,16 @@ class RunFolder:
             descriptor = os.open(self.path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise refusal(error, self.path) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError as error:
+            # NFS gives an exclusive lock only to those who may write: a shared one tells as much
+            # of a run that somebody holds alone.
+            return error.errno == errno.EBADF and not _try_shared(descriptor)
         finally:
             os.close(descriptor)
         return False
@@ -151,7 +137,8 @@ class RunsFolder:
         """Make the folder, and see that it can be written."""
         with readable_os_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            self.store.mkdir(exist_ok=True)
+            with self.shared():
+                self.store.mkdir(exist_ok=True)
             probe = self.path / f".probe-{secrets.token_hex(4)}"
             probe.write_bytes(b"probe")
             probe.unlink()
@@ -168,6 +155,10 @@ class RunsFolder:
         except FileNotFoundError:
             if not makes:
                 return b""
+        except PermissionError:
+            if not makes:
+                return b""  # another user's, who alone can compare what it keyed
+            raise
         aside = self.path / f"{_TRACE_KEY}-{secrets.token_hex(4)}"
         with readable_os_errors(self.path):
             is_of_group = bool(self.path.stat().st_mode & 0o020)
@@ -177,6 +168,29 @@ class RunsFolder:
                 os.link(aside, file)
             aside.unlink()
         return file.read_bytes()
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Make everything meanwhile as the folder is: a group that may write it may write that too.
+
+        The mode of the folder decides, as for a repository that is shared, and not the umask of
+        whoever happens to run something in it.
+        """
+        try:
+            mode = self.path.stat()
+        except OSError:
+            yield
+            return
+        own = mode.st_mode & stat.S_ISGID or mode.st_gid == os.getegid()
+        if not (mode.st_mode & stat.S_IWGRP and own):
+            yield
+            return
+        before = os.umask(0o077)
+        os.umask(before & ~stat.S_IRWXG)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
     def run(self, run_id: str) -> RunFolder:
         """The folder of a run."""
@@ -251,16 +265,37 @@ class RunsFolder:
     def claim(self, name: str) -> Iterator[bool]:
         """Claim a name, such as an interval's, for this process; yields False if it is claimed."""
         folder = self.path / _CLAIMS
-        with readable_os_errors(folder):
+        with readable_os_errors(folder), self.shared():
             folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / safe_name(name), shared=False) as mine:
+        with self.shared(), _locked(folder / safe_name(name), shared=False) as mine:
             yield mine
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool) -> Iterator[bool]:
-        """Hold the folder's lock: shared by runs, alone by whoever removes things."""
-        with _locked(self.path / _LOCK, shared=shared) as held:
+        """Hold the folder's lock: shared by runs, alone by whoever removes things.
+
+        What is made meanwhile is made as the folder is; see `shared`.
+        """
+        with self.shared(), _locked(self.path / _LOCK, shared=shared) as held:
             yield held
+
+
+def _try_shared(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _open_lock(path: Path) -> int:
+    """Open a lock's file; one that only another user may write can be locked all the same."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _check_run_id(run_id: str) -> None:
@@ -284,7 +319,7 @@ def _check_run_id(run_id: str) -> None:
 def _waiting(path: Path, *, shared: bool) -> Iterator[None]:
     with readable_os_errors(path.parent):
         path.parent.mkdir(exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
@@ -295,7 +330,7 @@ def _waiting(path: Path, *, shared: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def _locked(path: Path, *, shared: bool, patience_s: float = 0.0) -> Iterator[bool]:
     with readable_os_errors(path.parent):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _open_lock(path)
     try:
         yield _take(descriptor, shared=shared, deadline=time.monotonic() + patience_s)
     finally:

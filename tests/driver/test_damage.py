@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlkit import RunOptions, run
+from mlkit import RunOptions, load_pipeline, run
 from mlkit.core.record import RunRecord
 from mlkit.driver.services import Services
 from mlkit.load.parameters import Layers
@@ -192,14 +192,60 @@ def test_a_file_of_the_users_is_never_restored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["missing", "a folder"])
-def test_an_outside_file_that_is_not_there(tmp_path: Path, how: str) -> None:
+def test_an_outside_file_that_is_not_there_any_more(tmp_path: Path, how: str) -> None:
     """Fails its stage with the path, before a notebook starts."""
-    if how == "a folder":
-        (tmp_path / "data.txt").mkdir()
+    data = tmp_path / "data.txt"
+    data.touch()
     sketch = Sketch(
         name="a", declares='table: str = ""', keys={"inputs": {"table": "file:data.txt"}}
     )
-    error = run_fake(write_pipeline(tmp_path, sketch)).stages["a"].error
+    pipeline = load_pipeline(write_pipeline(tmp_path, sketch))
+    data.unlink()
+    if how == "a folder":
+        data.mkdir()
+    error = run_fake(pipeline).stages["a"].error
     state = "does not exist" if how == "missing" else "is not a file"
     assert error is not None
     assert error.message == f"the input 'table' ({tmp_path / 'data.txt'}) {state}"
+
+
+GROWING = """import shutil
+with open(source, 'a') as more:
+    more.write('and a line\\n')
+shutil.copyfile(source, out)
+with open(source, 'a') as more:
+    more.write('and another\\n')
+"""
+
+
+def test_a_source_that_grows_all_the_time_is_copied_first(tmp_path: Path) -> None:
+    """The way that the error names: what the copy holds is what everybody behind it reads."""
+    source = tmp_path / "events.log"
+    source.write_text("first\n")
+    declares, reads = 'source: str = ""', 'table: str = ""'
+    direct = Sketch(
+        name="a",
+        body=GROWING.replace("source", "table"),
+        declares=reads,
+        keys={"inputs": {"table": f"file:{source}"}, "retry": {"max_retries": 2, "delay": "1s"}},
+    )
+    failed = run_fake(write_pipeline(tmp_path / "direct", direct)).stages["a"]
+    assert failed.error is not None
+    assert failed.error.type == "InputChanged"
+    assert failed.attempts == 3
+    assert (
+        "copied first, by a stage with 'cache: false' that takes its path" in failed.error.message
+    )
+    copy = Sketch(
+        name="copy",
+        body=GROWING,
+        declares=declares,
+        keys={"cache": False, "parameters": {"source": str(source)}},
+    )
+    file = write_pipeline(tmp_path / "copied", copy, Sketch(name="b", upstream=("copy",)))
+    for _ in range(2):
+        record = run_fake(file)
+        assert record.status == "succeeded"
+        copied = Path(record.stages["copy"].outputs["out"]).read_text()
+        assert source.read_text().startswith(copied)
+        assert Path(record.stages["b"].outputs["out"]).read_text() == f"b({copied})"

@@ -236,3 +236,30 @@ def test_a_sensor_is_asked_before_the_cache(tmp_path: Path) -> None:
     assert run_fake(file).status == "succeeded"
     (tmp_path / "in" / "x.csv").unlink()
     assert run_fake(file).status == "failed"
+
+
+@pytest.mark.parametrize("folder", ["proj [v1]", "a*b", "what?", "[!x]", "[[]"])
+@pytest.mark.parametrize("pattern", ["in.csv", "in/*.csv", "**/x[1].csv"])
+def test_the_name_of_the_projects_folder_is_no_pattern(
+    tmp_path: Path, folder: str, pattern: str
+) -> None:
+    """Only what the pipeline says is; people read the pattern as they know it."""
+    file = _sensor(tmp_path / folder, path=pattern, every="1s", timeout="2s")
+    error = run_fake(file).stages["a"].error
+    assert error is not None
+    assert error.message == f"no file matched {file.parent}/{pattern} in 2.0 s"
+    found = file.parent / {"in.csv": "in.csv", "in/*.csv": "in/x.csv"}.get(pattern, "deep/x1.csv")
+    found.parent.mkdir(exist_ok=True)
+    found.touch()
+    assert run_fake(file).status == "succeeded"
+
+
+@pytest.mark.parametrize("pattern", ["in/x.csv", "in/*.csv"])
+def test_a_link_that_leads_nowhere_is_waited_for(tmp_path: Path, pattern: str) -> None:
+    """Nobody can read it yet; when what it names has come, the stage starts."""
+    file = _sensor(tmp_path, path=pattern, every="1s", timeout="2s")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.csv").symlink_to(tmp_path / "later.csv")
+    assert run_fake(file).status == "failed"
+    (tmp_path / "later.csv").touch()
+    assert run_fake(file).status == "succeeded"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -15,6 +15,7 @@ from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import MlkitError
 from mlkit.load import Layers, configure, load_pipeline
+from tests.other_user import place_for_everybody
 
 
 def notebook_document(parameters: str | None, *cells: str) -> dict[str, Any]:
@@ -121,3 +122,10 @@ def configured(tmp_path: Path) -> Configured:
         return configure(project.load("\n".join(lines)), layers)
 
     return configure_stages
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A folder that every user of the machine may enter."""
+    with place_for_everybody() as place:
+        yield place

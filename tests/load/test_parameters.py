@@ -460,14 +460,23 @@ def test_variables_in_files_and_notifications(tmp_path: Path, configured: Config
         "    notify: {on_failure: ['json://${HOOK_TOKEN}@h/']}\n"
     )
     pipeline = load_pipeline(tmp_path)
-    environ = {"DATA_DIR": "/data/here", "HOOK_TOKEN": "hunter22"}
+    here = tmp_path / "data"
+    here.mkdir()
+    environ = {"DATA_DIR": str(here), "HOOK_TOKEN": "hunter22"}
+    with pytest.raises(ConfigurationError) as missing:
+        configure(pipeline, Layers(environ=environ))
+    assert str(missing.value) == (
+        "pipeline.yaml:3: stage 's': input 'made': there is no file '${DATA_DIR}/a'. "
+        "Look at the values of the variables in it"
+    )
+    (here / "a").touch()
     made = configure(pipeline, Layers(environ=environ))
-    assert made.files == {"s.made": Path("/data/here/a")}
+    assert made.files == {"s.made": here / "a"}
     assert made.notify["s"].on_failure == ("json://hunter22@h/",)
     assert made.secrets == ("hunter22",)
     assert "hunter22" not in repr(made)
     with pytest.raises(ConfigurationError) as caught:
-        configure(pipeline, Layers(environ={"DATA_DIR": "/data/here"}))
+        configure(pipeline, Layers(environ={"DATA_DIR": str(here)}))
     assert str(caught.value) == (
         "pipeline.yaml:3: stage 's': the environment variable HOOK_TOKEN is not set. "
         "Set it: export HOOK_TOKEN=…"

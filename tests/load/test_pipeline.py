@@ -207,14 +207,18 @@ def test_paths_with_braces_blanks_and_foreign_letters(tmp_path: Path, project: P
 def test_files_from_outside(project: Project) -> None:
     """`file:` is relative to pipeline.yaml, absolute, or begins with a variable."""
     project.notebook("in.ipynb", 'a = ""\nb = ""\nc = ""\n')
+    for name in ("data/a.csv", "b [1].csv"):
+        (project.folder / name).parent.mkdir(exist_ok=True)
+        (project.folder / name).touch()
+    there = project.folder / "b [1].csv"
     pipeline = project.load(
         HEAD
         + "  s:\n    notebook: in.ipynb\n    inputs:\n"
-        + "      a: file:data/a.csv\n      b: file:/data/b.csv\n      c: file:${DATA}/c.csv\n"
+        + f"      a: file:data/a.csv\n      b: 'file:{there}'\n      c: file:${{DATA}}/c.csv\n"
     )
     assert pipeline.stages["s"].inputs == {
         "a": ExternalFile(path=project.folder / "data/a.csv"),
-        "b": ExternalFile(path=Path("/data/b.csv")),
+        "b": ExternalFile(path=there),
         "c": ExternalFile(path=Path("${DATA}/c.csv")),
     }
     assert pipeline.stages["s"].upstream == ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.other_user import place_for_everybody
 from tests.remote import S3, s3_server
 
 
@@ -27,3 +28,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     for name, value in server.environ.items():
         monkeypatch.setenv(name, value)
     return f"s3://shared/{tmp_path.name}/re mote{{x}}"
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A folder that every user of the machine may enter."""
+    with place_for_everybody() as place:
+        yield place

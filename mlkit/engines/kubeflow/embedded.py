@@ -106,11 +106,12 @@ def wait_for_file(pattern: str, every_s: float, timeout_s: float, upstream: str)
     For a stage that is skipped with its upstream there is nothing to wait for.
     """
     import glob
+    import os
     import time
 
     deadline = time.monotonic() + timeout_s
     while "skipped" not in upstream.split():
-        if glob.glob(pattern, recursive=True):
+        if any(map(os.path.exists, glob.iglob(pattern, recursive=True))):
             return "found"
         if time.monotonic() >= deadline:
             return "not found"

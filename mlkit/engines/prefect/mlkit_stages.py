@@ -102,7 +102,8 @@ class Run:
     def wait_for_file(self, name: str, pattern: str, *, every_s: float, timeout_s: float) -> Any:
         """Look for a file again and again; if none comes in time, the stage has failed."""
         deadline = time.monotonic() + timeout_s
-        while not glob.glob(pattern, recursive=True):  # noqa: PTH207 - the pattern is absolute
+        # a link that leads nowhere matches a pattern, and is no file
+        while not any(map(os.path.exists, glob.glob(pattern, recursive=True))):  # noqa: PTH207 - absolute
             left = deadline - time.monotonic()
             if left <= 0:
                 return self.stage(name, waited=True)

@@ -1,0 +1,93 @@
+"""Files from outside that a pipeline names: looked at long before they are read."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlkit.core.graph import ancestors
+from mlkit.core.pipeline import Stage
+from mlkit.core.suggesting import did_you_mean
+
+__all__ = ["trouble_with_file", "waits"]
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,3}")
+_PATTERN = re.compile(r"[*?\[]")
+_KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def trouble_with_file(text: str, path: Path, *, may_come: bool = False) -> tuple[str, str] | None:
+    """Say what keeps a file from being an input, and what to do; None if nothing does.
+
+    Parameters
+    ----------
+    text : str
+        The path as it was written.
+    path : Path
+        The same, absolute.
+    may_come : bool
+        Whether something waits for it before it is read.
+    """
+    if _ADDRESS.match(text):
+        return (
+            f"'{text}' is an address, and 'file:' takes a path on this machine",
+            "Let a stage fetch it and hand it on as an output",
+        )
+    if "\0" in text:
+        return "the path holds a NUL character", "Take it away"
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None if may_come else _missing(text, path)
+    except OSError as error:
+        return f"'{text}' cannot be looked at: {error.strerror}", f"Look at {path}"
+    if stat.S_ISDIR(mode):
+        return f"'{text}' is a folder", "Name one file in it"
+    for is_kind, words in _KINDS:
+        if is_kind(mode):
+            return (
+                f"'{text}' is {words}, which cannot be read a second time",
+                "Let a stage read it and hand it on as an output",
+            )
+    if not os.access(path, os.R_OK, effective_ids=True):
+        return f"'{text}' may not be read", f"Its owner can allow it: chmod +r '{path}'"
+    return None
+
+
+def waits(name: str, stages: Mapping[str, Stage]) -> bool:
+    """Whether a stage starts only after something has come."""
+    graph = {other: [node.stage for node in stage.upstream] for other, stage in stages.items()}
+    return any(stages[other].wait_for is not None for other in {name, *ancestors(graph, [name])})
+
+
+def _missing(text: str, path: Path) -> tuple[str, str]:
+    if _PATTERN.search(text):
+        return (
+            f"there is no file '{text}'; 'file:' takes one file, not a pattern",
+            "Name each file as an input of its own",
+        )
+    if path.is_symlink():
+        return f"'{text}' is a link that leads nowhere", f"It names {path.readlink()}"
+    names = _names(path.parent)
+    if names is None:
+        return f"there is no file '{text}'", f"There is no folder '{path.parent}'"
+    return (
+        f"there is no file '{text}'",
+        did_you_mean(path.name, names)
+        or "The path is relative to pipeline.yaml; what another stage writes is STAGE.OUTPUT",
+    )
+
+
+def _names(folder: Path) -> list[str] | None:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - the names are all that is wanted
+    except OSError:
+        return None

@@ -1,0 +1,75 @@
+"""What is known of the runs of a folder: its database, and the record in each run's own folder.
+
+A run is there if its folder is. The database may have been deleted, or may never have heard of a
+run that was copied here: its record, `run.json`, says the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+from mlkit.core.record import RunRecord
+from mlkit.core.record_reading import moved, read_record
+from mlkit.store.database import INSTANCES_PER_STAGE, Database
+from mlkit.store.folder import RunsFolder
+
+__all__ = ["known_run", "known_runs", "looked_at", "opened"]
+
+
+@contextlib.contextmanager
+def looked_at(folder: RunsFolder) -> Iterator[Database]:
+    """Open the database of a runs folder in order to look; nothing is written there.
+
+    Where there is none, the runs' own records stand in for it.
+    """
+    with contextlib.closing(Database(folder.database, only_looks=True)) as database:
+        _take_in_what_is_there(folder, database)
+        yield database
+
+
+@contextlib.contextmanager
+def opened(folder: RunsFolder) -> Iterator[Database]:
+    """Open the database of a runs folder; one that has to be made anew takes in what is there."""
+    with contextlib.closing(Database(folder.database)) as database:
+        _take_in_what_is_there(folder, database)
+        yield database
+
+
+def known_run(folder: RunsFolder, database: Database, run_id: str) -> RunRecord | None:
+    """The record of a run whose folder is there."""
+    return database.load_run(run_id) or _recorded(folder, run_id)
+
+
+def known_runs(folder: RunsFolder, database: Database) -> list[RunRecord]:
+    """The records of all runs whose folders are there, oldest first."""
+    known = {record.run_id: record for record in database.load_runs()}
+    found = (known.get(run_id) or _recorded(folder, run_id) for run_id in folder.run_ids())
+    return [record for record in found if record is not None]
+
+
+def _take_in_what_is_there(folder: RunsFolder, database: Database) -> None:
+    """Fill a database that has just been made; one that is only looked at stands in memory."""
+    for run_id in folder.run_ids() if database.is_new else ():
+        record = _recorded(folder, run_id)
+        if record is not None:
+            _keep(database, record)
+
+
+def _recorded(folder: RunsFolder, run_id: str) -> RunRecord | None:
+    """Read a run's own record; None of one that is damaged, or of another version."""
+    try:
+        document = json.loads(folder.run(run_id).record.read_text(encoding="utf-8"))
+        record = moved(read_record(document), str(folder.path))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return record if record.run_id == run_id else None
+
+
+def _keep(database: Database, record: RunRecord) -> None:
+    order = {name: number for number, name in enumerate(record.edges)}
+    database.save_run(record)
+    for rank, stage in enumerate(record.stages.values()):
+        place = order.get(stage.stage, 0) * INSTANCES_PER_STAGE + rank
+        database.save_stage(record.run_id, stage, place)

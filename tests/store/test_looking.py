@@ -1,0 +1,308 @@
+"""Looking needs no writing, and gives one answer, whatever has become of database and folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mlkit import api
+from mlkit.cli.main import app
+from mlkit.core.record import RunRecord
+from mlkit.errors import RunsFolderError, UnknownRunError
+from mlkit.store.database import Database
+from mlkit.store.folder import RunsFolder
+from mlkit.store.looking import opened
+from mlkit.testing import FakeRunner, chain, run_fake
+from tests.other_user import ANN, mlkit_as
+
+COMMANDS: dict[str, list[str]] = {
+    "plan": ["plan", "{file}"],
+    "runs": ["runs", "{file}"],
+    "show": ["show", "latest", "{file}"],
+    "compare": ["compare", "{run}", "{run}", "{file}"],
+    "graph": ["graph", "{file}"],
+    "report": ["report", "latest", "{file}", "--out", "{out}"],
+    "clean": ["clean", "{file}", "--keep", "0", "--dry-run"],
+    "backfill": ["backfill", "{file}", "--from", "2013-01-01", "--to", "2013-01-01", "--dry-run"],
+}
+
+
+def _tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file with what would tell that it was written."""
+    stats = ((path, path.lstat()) for path in folder.rglob("*"))
+    return {str(path): (stat.st_mtime_ns, stat.st_ino) for path, stat in stats}
+
+
+def _words(name: str, file: Path, record: RunRecord, out: Path) -> list[str]:
+    places = {"file": file.parent, "run": record.run_id, "out": out / "report.html"}
+    return [word.format(**places) for word in COMMANDS[name]]
+
+
+def _made(folder: Path) -> tuple[Path, RunRecord]:
+    file = chain(folder, 2, schedule="0 2 * * *")
+    return file, run_fake(file)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, which the test makes read-only; needs root."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a file system needs root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def _called(words: list[str]) -> Result:
+    return CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+def _freeze(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_on_a_read_only_disk(read_only: Path, tmp_path: Path, name: str) -> None:
+    """Every command that looks."""
+    file, record = _made(read_only / "p")
+    _freeze(read_only)
+    done = _called(_words(name, file, record, tmp_path))
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_in_a_folder_of_another_user(open_place: Path, name: str) -> None:
+    """Nothing in it is changed, and nothing is left behind beside the database."""
+    file, record = _made(open_place / "p")
+    before = _tree(file.parent)
+    out = open_place / "out"
+    out.mkdir(mode=0o777)
+    out.chmod(0o777)
+    done = mlkit_as(ANN, *_words(name, file, record, out), cwd=out)
+    assert done.returncode == 0, done.stderr
+    assert _tree(file.parent) == before
+
+
+def test_nobody_looking_changes_anything(tmp_path: Path) -> None:
+    """The same for oneself, who might write: SQLite's own files come and go, no other does."""
+    file, record = _made(tmp_path / "p")
+    runs = str(file.parent / "runs")
+    before = _tree(file.parent)
+    for name in COMMANDS:
+        if name != "clean":  # it takes the folder's lock, whose file is made on first use
+            assert _called(_words(name, file, record, tmp_path)).exit_code == 0
+    assert {**_tree(file.parent), runs: before[runs]} == before
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mlkit.store.database import Database
+database = Database(Path(sys.argv[1]))
+database.save_run(__import__("dataclasses").replace(
+    database.load_runs()[0], warnings=("written last",)))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_wrote_last_is_seen_on_a_read_only_disk(read_only: Path) -> None:
+    """It stands in the log beside the database only."""
+    file, record = _made(read_only / "p")
+    database = file.parent / "runs" / "mlkit.db"
+    done = subprocess.run([sys.executable, "-c", _KILLED, str(database)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert database.with_name("mlkit.db-wal").stat().st_size > 0
+    database.with_name("mlkit.db-shm").unlink()
+    _freeze(read_only)
+    assert api.find_run(record.run_id, file.parent / "runs").warnings == ("written last",)
+
+
+def test_what_a_living_writer_wrote_last_is_seen(tmp_path: Path) -> None:
+    """Though it holds the database open."""
+    file, record = _made(tmp_path / "p")
+    runs = file.parent / "runs"
+    writer = Database(runs / "mlkit.db")
+    writer.save_run(record.__class__(**{**record.__dict__, "warnings": ("new",)}))
+    assert api.find_run(record.run_id, runs).warnings == ("new",)
+    writer.close()
+
+
+def _plain(record: RunRecord) -> dict[str, Any]:
+    return record.to_full_json()
+
+
+def test_a_deleted_database_is_read_again_from_the_runs_own_records(tmp_path: Path) -> None:
+    """By whoever looks, without making a file; the next run takes them in, and runs its stages."""
+    file, first = _made(tmp_path / "p")
+    second = run_fake(file)
+    runs = file.parent / "runs"
+    (runs / "mlkit.db").unlink()
+    assert [_plain(r) for r in api.list_runs(runs)] == [_plain(first), _plain(second)]
+    assert _plain(api.find_run("latest", runs)) == _plain(second)
+    assert not (runs / "mlkit.db").exists()
+    runner = FakeRunner()
+    third = run_fake(file, runner=runner)
+    assert runner.stages == ["s1", "s2"]
+    ids = [record.run_id for record in api.list_runs(runs)]
+    assert ids == [first.run_id, second.run_id, third.run_id]
+    found = api.clean(runs, keep=1, dry_run=False)
+    assert found.runs == (first.run_id, second.run_id)
+    assert found.artifacts == ()
+
+
+def test_a_backfill_knows_its_intervals_without_the_database(tmp_path: Path) -> None:
+    """A run that was made for an interval says so itself."""
+    file = chain(tmp_path / "p", 1, schedule="0 2 * * *")
+    command = ["backfill", str(file), "--from", "2013-01-01", "--to", "2013-01-02"]
+    record = run_fake(file)
+    (file.parent / "runs" / "mlkit.db").unlink()
+    assert "2" in _called([*command, "--dry-run"]).output
+    assert [r.run_id for r in api.list_runs(file.parent / "runs")] == [record.run_id]
+
+
+def test_a_run_is_gone_with_its_folder(tmp_path: Path) -> None:
+    """For `runs`, `show`, `latest` and cleaning alike; what it computed is still reused."""
+    file, record = _made(tmp_path / "p")
+    runs = file.parent / "runs"
+    shutil.rmtree(runs / record.run_id)
+    assert api.list_runs(runs) == []
+    for name in (record.run_id, "latest"):
+        with pytest.raises(UnknownRunError):
+            api.find_run(name, runs)
+    runner = FakeRunner()
+    again = run_fake(file, runner=runner)
+    assert (again.status, runner.stages) == ("succeeded", [])
+    api.clean(runs, dry_run=False)
+    with opened(RunsFolder(runs)) as database:
+        assert [r.run_id for r in database.load_runs()] == [again.run_id]
+
+
+def test_a_run_that_was_copied_here_is_seen(tmp_path: Path) -> None:
+    """The database has never heard of it."""
+    file, record = _made(tmp_path / "p")
+    other, _ = _made(tmp_path / "q")
+    shutil.copytree(file.parent / "runs" / record.run_id, other.parent / "runs" / record.run_id)
+    found = api.find_run(record.run_id, other.parent / "runs")
+    assert found.stages["s1"].outputs["out"].startswith(str(other.parent))
+    assert len(api.list_runs(other.parent / "runs")) == 2
+
+
+def test_a_damaged_record_of_a_run_is_one_sentence(tmp_path: Path) -> None:
+    """Where the database does not know it either."""
+    file, record = _made(tmp_path / "p")
+    runs = file.parent / "runs"
+    (runs / "mlkit.db").unlink()
+    (runs / record.run_id / "run.json").write_text('{"run_id": "x"')
+    assert api.list_runs(runs) == []
+    with pytest.raises(UnknownRunError, match=r"the record of run '.*' cannot be read"):
+        api.find_run(record.run_id, runs)
+
+
+DAMAGE = {
+    "another file": b"this is no database, however long it may be",
+    "noise in the middle": None,
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_database_is_told_and_kept(tmp_path: Path, how: str) -> None:
+    """The remedy, done as it says, works."""
+    file, record = _made(tmp_path / "p")
+    database = file.parent / "runs" / "mlkit.db"
+    data = DAMAGE[how] or _with_noise(database.read_bytes())
+    database.write_bytes(data)
+    for words in (["runs", str(file)], ["run", str(file)], ["show", "latest", str(file)]):
+        done = subprocess.run(
+            [sys.executable, "-m", "mlkit", *words], capture_output=True, text=True
+        )
+        assert done.returncode == 1, done.stdout
+        assert "the file is damaged" in done.stderr
+        assert f"mv '{database}' '{database}.damaged'" in done.stderr
+        assert "has room" not in done.stderr
+    assert database.read_bytes() == data
+    database.rename(f"{database}.damaged")
+    assert [r.run_id for r in api.list_runs(file.parent / "runs")] == [record.run_id]
+
+
+def _with_noise(data: bytes) -> bytes:
+    """Every page but the first damaged: the file still says that it is a database."""
+    return data[:4096] + b"\xa5" * (len(data) - 4096)
+
+
+def test_a_locked_database_names_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program holds it; nothing is said of the disk's room."""
+    monkeypatch.setattr("mlkit.store.connection._LOOKING_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("mlkit.store.connection._BUSY_TIMEOUT_S", 0.1)
+    file, _ = _made(tmp_path / "p")
+    database = file.parent / "runs" / "mlkit.db"
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("DELETE FROM repairs")
+    with pytest.raises(RunsFolderError) as looking:
+        api.list_runs(file.parent / "runs")
+    with pytest.raises(RunsFolderError) as running:
+        run_fake(file)
+    other.close()
+    for error in (looking.value, running.value):
+        assert "another program keeps it locked" in error.message
+        assert f"fuser {database}" in str(error.remedy)
+
+
+def test_a_folder_in_the_databases_place(tmp_path: Path) -> None:
+    """Is named as what it is."""
+    file = chain(tmp_path / "p", 1)
+    (file.parent / "runs" / "mlkit.db").mkdir(parents=True)
+    with pytest.raises(RunsFolderError) as caught:
+        run_fake(file)
+    assert "a folder stands in its place" in caught.value.message
+    assert caught.value.file == str(file.parent / "runs" / "mlkit.db")
+
+
+def test_an_empty_file_is_no_database_yet(tmp_path: Path) -> None:
+    """It is looked at as if it were not there, and filled by the next run."""
+    file, record = _made(tmp_path / "p")
+    (file.parent / "runs" / "mlkit.db").write_bytes(b"")
+    assert [r.run_id for r in api.list_runs(file.parent / "runs")] == [record.run_id]
+    assert (file.parent / "runs" / "mlkit.db").read_bytes() == b""
+    run_fake(file)
+    assert len(api.list_runs(file.parent / "runs")) == 2
+
+
+def _fill(file: Path) -> None:
+    """Write until no byte can be written any more."""
+    with file.open("wb", buffering=0) as filler:
+        while filler.write(b"x" * 4096):
+            pass
+
+
+def test_a_full_disk_is_cleaned_as_the_remedy_says(read_only: Path) -> None:
+    """Nothing can be written, not even into the database, until something has been removed."""
+    file, first = _made(read_only / "p")
+    second = run_fake(file, force=True)
+    runs = file.parent / "runs"
+    with pytest.raises(OSError, match="No space left"):
+        _fill(read_only / "filler")
+    run = [sys.executable, "-m", "mlkit", "run", str(file), "--force"]
+    full = subprocess.run(run, capture_output=True, text=True)
+    assert full.returncode == 1
+    assert "mlkit clean --keep 1 --yes" in full.stderr
+    clean = [sys.executable, "-m", "mlkit", "clean", str(file), "--keep", "1", "--yes"]
+    done = subprocess.run(clean, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    left = [record.run_id for record in api.list_runs(runs)]
+    assert first.run_id not in left
+    assert second.run_id in left
+    assert not (runs / first.run_id).exists()
