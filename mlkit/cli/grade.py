@@ -32,7 +32,7 @@ def grade(
     solutions: Annotated[
         Path | None,
         typer.Option(
-            "--solutions", metavar="DIR", help="The solutions' folder (default: this checkout's)."
+            "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
         ),
     ] = None,
     trust: Annotated[
@@ -45,7 +45,8 @@ def grade(
 ) -> None:
     r"""Grade exercise notebooks: grades.csv, grades.json and a page of feedback for each.
 
-    The code of a submission runs in a sandbox (bubblewrap). A batch that was stopped goes on
+    The code of a submission runs in a sandbox (bubblewrap), and nothing of the folder that you
+    work in is code, configuration or solution for the grader. A batch that was stopped goes on
     where it stopped when the command is given again.
 
     \b
@@ -62,7 +63,8 @@ def grade(
         paths=paths, out=out, solutions=solutions, workers=workers, trust=trust, fresh=fresh
     )
     document = grade_batch(batch, say)
-    for remark in remarks(document, out):
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    for remark in remarks(document, out, [Path.cwd(), *map(Path.absolute, folders)]):
         say(remark)
     if as_json:
         print_json(document)

@@ -78,7 +78,8 @@ def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str,
     Returns
     -------
     dict
-        `{"isolation", "submissions"}`, the submissions in the order in which they were found.
+        `{"isolation", "solutions", "submissions"}`, the submissions in the order in which they
+        were found.
 
     Raises
     ------
@@ -88,16 +89,15 @@ def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str,
     found = find_submissions(batch.paths)
     solutions = find_solutions(batch.solutions)
     walls = isolation()
-    own = is_own_work(batch.paths, solutions.parent / "exercises")
-    if walls == "limited" and not (batch.trust or own):
+    if walls == "limited" and not (batch.trust or is_own_work(batch.paths)):
         raise GradingError(
             f"other people's notebooks are graded in a sandbox only, and {why_limited()}",
             remedy="Install bubblewrap; or give --trust, if you would run this code yourself.",
         )
     verdicts = _verdicts(batch, found, solutions, say)
     if batch.out is not None:
-        Results(batch.out).write(walls, verdicts)
-    return document(walls, verdicts)
+        Results(batch.out).write(walls, solutions, verdicts)
+    return document(walls, solutions, verdicts)
 
 
 def _verdicts(
@@ -116,7 +116,12 @@ def _verdicts(
             results.remember(keys[task.path], verdict)
 
     for submission in found:
-        exercise = match(submission.path, exercises)
+        try:
+            exercise = match(submission.path, exercises)
+        except GradingError as error:
+            path = str(submission.path)
+            known[submission.path] = ungradable(path, submission.student, error.message)
+            continue
         if exercise is None:
             known[submission.path] = _unmatched(submission)
             continue
@@ -139,7 +144,7 @@ def _line(verdict: Verdict, done: int, total: int) -> str:
 
 
 def _unmatched(submission: Found) -> Verdict:
-    reason = "the notebook answers no exercise that has a solution here, or cannot be read"
+    reason = "the notebook answers no exercise that has a solution here"
     return ungradable(str(submission.path), submission.student, reason)
 
 

@@ -76,8 +76,12 @@ def read_cells(path: Path) -> list[Cell]:
     if status.st_size > LARGEST_BYTES:
         raise GradingError(f"the notebook is larger than {LARGEST_BYTES // 1024**2} MiB", path)
     try:
-        notebook = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
+    try:
+        notebook = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise GradingError("the notebook cannot be read: it is not valid JSON", path) from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):

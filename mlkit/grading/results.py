@@ -23,9 +23,13 @@ __all__ = ["Results", "document"]
 COLUMNS = ("student", "exercise", "status", "score", "max", "flags", "path")
 
 
-def document(isolation: Isolation, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """The one JSON document of a batch."""
-    return {"isolation": isolation, "submissions": [verdict.public() for verdict in verdicts]}
+def document(isolation: Isolation, solutions: Path, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The one JSON document of a batch: how code was run, by what it was judged, and the grades."""
+    return {
+        "isolation": isolation,
+        "solutions": str(solutions),
+        "submissions": [verdict.public() for verdict in verdicts],
+    }
 
 
 class Results:
@@ -63,9 +67,10 @@ class Results:
     def _verdict_file(self, key: str) -> Path:
         return self.folder / "verdicts" / f"{key}.json"
 
-    def write(self, isolation: Isolation, verdicts: Sequence[Verdict]) -> None:
+    def write(self, isolation: Isolation, solutions: Path, verdicts: Sequence[Verdict]) -> None:
         """Write the tables and a feedback page for each submission."""
-        table = json.dumps(document(isolation, verdicts), indent=1, ensure_ascii=False)
+        whole = document(isolation, solutions, verdicts)
+        table = json.dumps(whole, indent=1, ensure_ascii=False)
         _replace(self.folder / "grades.json", table + "\n")
         _replace(self.folder / "grades.csv", _csv(verdicts))
         for verdict in verdicts:
@@ -79,11 +84,14 @@ class Results:
 
 
 def _content(path: Path) -> str:
-    """The digest of a regular file; other things have none."""
-    if path.is_symlink() or not path.is_file():
+    """The digest of a regular file; other things, and what cannot be read, have none."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return "-"
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
         return "-"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _safe(name: str) -> str:

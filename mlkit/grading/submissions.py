@@ -10,7 +10,15 @@ from mlkit.errors import GradingError
 from mlkit.grading.restore import read_cells
 from mlkit.grading.source import Exercise, load_exercise
 
-__all__ = ["Found", "find_solutions", "find_submissions", "is_own_work", "load_exercises", "match"]
+__all__ = [
+    "Found",
+    "find_solutions",
+    "find_submissions",
+    "is_own_work",
+    "kit_folder",
+    "load_exercises",
+    "match",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,23 +30,28 @@ class Found:
 
 
 def find_solutions(folder: Path | None = None) -> Path:
-    """The folder of solutions: the one given, that of the checkout worked in, or mlkit's own.
+    """The folder of solutions: the one given, or mlkit's own.
+
+    The folder worked in is never asked: it may be a submission, with solutions to its own taste.
 
     Raises
     ------
     GradingError
         If there is none.
     """
-    here = Path.cwd()
-    package = Path(__file__).resolve().parents[2]
-    places = [folder] if folder else [p / "solutions" for p in (here, *here.parents, package)]
-    for place in places:
-        if place.is_dir() and any(place.glob("*.ipynb")):
-            return place.resolve()
+    place = folder or kit_folder() / "solutions"
+    if place.is_dir() and any(place.glob("*.ipynb")):
+        return place.resolve()
     raise GradingError(
-        f"there are no solution notebooks in {folder or here / 'solutions'}",
-        remedy="Grading needs the solutions: work in a checkout of mlkit, or give --solutions DIR.",
+        f"there are no solution notebooks in {place}",
+        remedy="Grading needs the solutions: install mlkit from its checkout (pip install -e), "
+        "or give --solutions DIR.",
     )
+
+
+def kit_folder() -> Path:
+    """The checkout that mlkit is installed from."""
+    return Path(__file__).resolve().parents[2]
 
 
 def load_exercises(folder: Path, found: Sequence[Found] = ()) -> dict[str, Exercise]:
@@ -84,22 +97,24 @@ def _notebooks(path: Path) -> Iterator[Path]:
 
 
 def match(path: Path, exercises: Mapping[str, Exercise]) -> Exercise | None:
-    """The exercise that a submission answers: by the ids of its answer cells, else by its name."""
+    """The exercise that a submission answers: by the ids of its answer cells, else by its name.
+
+    Raises
+    ------
+    GradingError
+        If the file has another name than an exercise, and cannot be read.
+    """
     if path.stem in exercises:
         return exercises[path.stem]
-    try:
-        ids = {cell["id"] for cell in read_cells(path)}
-    except GradingError:
-        return None
+    ids = {cell["id"] for cell in read_cells(path)}
     best = max(exercises.values(), key=lambda e: len(ids & set(e.answers)), default=None)
     return best if best is not None and ids & set(best.answers) else None
 
 
-def is_own_work(paths: Sequence[Path], exercises: Path) -> bool:
-    """Whether all paths are one's own copy of the exercises, or files of the folder worked in."""
-    here = Path.cwd()
-    absolute = [path.absolute() for path in paths]
-    return all(
-        path.is_relative_to(exercises) or (path.parent == here and not path.is_dir())
-        for path in absolute
-    )
+def is_own_work(paths: Sequence[Path]) -> bool:
+    """Whether all paths lie in the exercises of the checkout that mlkit is installed from.
+
+    What lies in the folder worked in proves nothing: one works in other people's folders, too.
+    """
+    own = kit_folder() / "exercises"
+    return all(path.resolve().is_relative_to(own) for path in paths)

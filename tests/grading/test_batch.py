@@ -71,6 +71,45 @@ def test_a_class_is_graded_whatever_its_files_are(
     assert len(list((tmp_path / "out" / "feedback").rglob("*.html"))) == len(grades)
 
 
+def _without_roots_rights() -> list[str]:
+    """What stands before a command for which modes of files shall count, root or not."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.kernel
+def test_a_notebook_that_may_not_be_read_is_one_ungradable_submission(
+    submit: Submit, tmp_path: Path
+) -> None:
+    """Under the exercise's name or another; the others are graded."""
+    room = tmp_path / "class"
+    submit(room / "ann", NAME, {})
+    submit(room / "bob", NAME, {}).chmod(0)
+    named = submit(room / "cid", NAME, {})
+    named.chmod(0)
+    named.rename(named.with_name("homework.ipynb"))
+    mlkit = Path(sys.executable).with_name("mlkit")
+    line = [*_without_roots_rights(), mlkit, "grade", room, "--trust", "--json"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    grades = {s["student"]: s for s in json.loads(done.stdout)["submissions"]}
+    assert (grades["ann"]["status"], grades["ann"]["flags"]) == ("not_attempted", [])
+    for student in ("bob", "cid"):
+        assert grades[student]["status"] == "ungradable"
+        assert "cannot be read (Permission denied)" in grades[student]["flags"][0]
+
+
+def test_a_worker_that_cannot_be_started_is_told_in_a_sentence(
+    submit: Submit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the grader's trouble, not the submissions'."""
+    submit(tmp_path / "class" / "ann", NAME, {})
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
+    with pytest.raises(GradingError, match="no worker can be started: No such file"):
+        grade_batch(Batch(paths=[tmp_path / "class"], solutions=SOLUTIONS, trust=True))
+
+
 @pytest.mark.kernel
 def test_the_graders_own_trouble_is_no_grade(
     submit: Submit, grade: Grade, exercises: Mapping[str, Exercise], tmp_path: Path
@@ -166,7 +205,7 @@ def test_ones_own_work_is_checked_without_a_sandbox_too(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the folder worked in; `mlkit exercises` says what is solved."""
+    """`mlkit exercises` says what is solved; `mlkit grade` asks before it trusts a folder."""
     submit(tmp_path / "work", NAME, exercises[NAME].solution)
     submit(tmp_path / "work", "01-dags", {})
     empty = tmp_path / "bin"
@@ -175,7 +214,9 @@ def test_ones_own_work_is_checked_without_a_sandbox_too(
     monkeypatch.chdir(tmp_path / "work")
     why_limited.cache_clear()
     try:
-        mine = grade_batch(Batch(paths=[Path(f"{NAME}.ipynb")], solutions=SOLUTIONS))
+        with pytest.raises(GradingError, match="in a sandbox only"):
+            grade_batch(Batch(paths=[Path(f"{NAME}.ipynb")], solutions=SOLUTIONS))
+        mine = grade_batch(Batch(paths=[Path(f"{NAME}.ipynb")], solutions=SOLUTIONS, trust=True))
         rows = progress(tmp_path / "work", SOLUTIONS, _silent)["exercises"]
     finally:
         why_limited.cache_clear()
