@@ -35,6 +35,15 @@ def grade(
             "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
         ),
     ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            "--student",
+            metavar="PATTERN",
+            help="Where the student's name stands in a file's path, as in '{student}_*_*.ipynb'.",
+            show_default=False,
+        ),
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Run other people's code without a sandbox, too.")
     ] = False,
@@ -53,6 +62,9 @@ def grade(
     Examples
       mlkit grade exercises/05-retries.ipynb    one notebook
       mlkit grade submissions --workers 4       a folder for each student
+      mlkit grade download --student '{student}_*_*.ipynb'
+
+    Grading again into the same folder replaces the rows of what was graded, and leaves others.
     """
     from mlkit.cli.output import print_json, say
     from mlkit.grading.batch import Batch, grade_batch
@@ -60,7 +72,13 @@ def grade(
     from mlkit.observe.layout import terminal_width
 
     batch = Batch(
-        paths=paths, out=out, solutions=solutions, workers=workers, trust=trust, fresh=fresh
+        paths=paths,
+        out=out,
+        solutions=solutions,
+        pattern=student,
+        workers=workers,
+        trust=trust,
+        fresh=fresh,
     )
     document = grade_batch(batch, say)
     folders = [path if path.is_dir() else path.parent for path in paths]

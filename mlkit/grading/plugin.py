@@ -17,7 +17,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.kernel import InmateKernel
 from mlkit.grading.restore import Step
 from mlkit.grading.rules import RULES
-from mlkit.grading.sandbox import Isolation, Surroundings
+from mlkit.grading.walls import Isolation, Surroundings
 from mlkit.inside.check_facts import Judgement, Observation, judge
 
 __all__ = ["Execution", "GradingPlugin"]

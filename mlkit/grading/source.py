@@ -9,6 +9,7 @@ the whole format.
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -66,6 +67,12 @@ class Exercise:
         """The limits that the exercise sets itself (`mlkit.limits` in the notebook's metadata)."""
         about = self.notebook.get("metadata", {}).get("mlkit", {})
         return dict(about.get("limits", {}))
+
+    @functools.cached_property
+    def given_code(self) -> dict[str, str]:
+        """Id → source, for the code cells of the notebook that learners are given."""
+        cells = exercise_notebook(self)["cells"]
+        return {cell["id"]: cell_text(cell) for cell in cells if cell["cell_type"] == "code"}
 
     @property
     def max_points(self) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from typing import Any, Literal
 __all__ = ["CheckSpec", "Judgement", "Observation", "Status", "judge", "read_facts", "same"]
 
 Status = Literal["passed", "failed", "not_attempted", "error", "timeout"]
-Ended = Literal["", "timeout", "died", "memory", "output"]
+Ended = Literal["", "timeout", "died", "memory", "output", "files"]
 Accept = Callable[[Any, Mapping[str, Any]], bool]
 
 SHORT = 120
@@ -27,12 +28,26 @@ ENDED: Mapping[str, str] = {
     "timeout": "Your answer did not come to an end in the time allowed: look for an endless loop.",
     "died": "The Python process ended while your answer ran: an answer must not end the process.",
     "memory": "Your answer took more memory than allowed.",
-    "output": "Your answer printed more than allowed.",
+    "output": "Your answer printed far more than allowed: look for an endless loop that prints.",
+    "files": "Your answer made more files than allowed.",
 }
 UNKNOWN_NAME = (
-    "Your answer uses a name that is not defined: everything that it needs must stand in the "
-    "answer cells or in the cells that were given."
+    "Your answer uses a name that is not defined when the notebook is run from top to bottom: what "
+    "it needs must stand in the answer cells, in cells of your own, or in those that were given."
 )
+UNDEFINED = (
+    "No cell defines {name!r} when the notebook is run from top to bottom: has your answer another "
+    "name, does its cell fail before the definition, or is it in a cell that was not saved?"
+)
+KINDS: Mapping[type, str] = {
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "nothing (None)",
+}
 SILENT = (
     "The check printed nothing that it could be judged by. Does your answer print, or change print?"
 )
@@ -97,7 +112,8 @@ class Observation:
     error_text : str
         What that exception says.
     ended : str
-        What ended the Python process: `timeout`, `died`, `memory` or `output`; else empty.
+        What ended the Python process: `timeout`, `died`, `memory`, `output` or `files`;
+        else empty.
     """
 
     text: str = ""
@@ -244,12 +260,46 @@ def _sentence(
     if seen.ended:
         return ENDED[seen.ended]
     if seen.error == "NameError":
-        return UNKNOWN_NAME
+        return _unknown(spec, seen.error_text)
     if seen.error is not None:
         name = _known(seen.error) if spec.hidden else _told(seen)
         raised = f"Your answer raised {name}, which it should not do here."
         return f"{raised} {spec.otherwise}".strip()
-    return spec.otherwise or "The answer gives another result than it should."
+    general = spec.otherwise or "The answer gives another result than it should."
+    return f"{general} {_compared(spec, facts, wrong)}".strip()
+
+
+def _unknown(spec: CheckSpec, text: str) -> str:
+    """Whether it is the answer itself that is not defined, or something that it uses."""
+    match = re.search(r"name '(\w+)' is not defined", text)
+    if match and f"answer-{match[1].replace('_', '-')}" in spec.answers:
+        return UNDEFINED.format(name=match[1])
+    return UNKNOWN_NAME
+
+
+def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -> str:
+    """What came and what should have come: of a hidden check no more than the kind of thing."""
+    named = [name for name in wrong if name in spec.expected]
+    if not named:
+        return ""
+    name = named[0]
+    wanted = _kind(spec.expected[name])
+    came = _kind(facts[name]) if name in facts else "nothing at all"
+    if wanted != came:
+        return f"{wanted[0].upper()}{wanted[1:]} was expected, and {came} came."
+    if spec.hidden or spec.accept:
+        return ""
+    texts = [json.dumps(value, ensure_ascii=False) for value in (spec.expected[name], facts[name])]
+    if max(map(len, texts)) > SHORT:
+        return f"Look at {name!r} in what the check printed."
+    return f"At {name!r} {texts[0]} was expected, and {texts[1]} came."
+
+
+def _kind(value: Any) -> str:
+    """What sort of thing a fact is; an exception's own name may be what a check keeps to itself."""
+    if isinstance(value, dict) and isinstance(value.get("error"), str):
+        return "an exception"
+    return KINDS.get(type(value), "something else")
 
 
 def _told(seen: Observation) -> str:

@@ -92,7 +92,11 @@ def test_facts_are_the_object_in_the_last_line(text: str, facts: Any) -> None:
             "failed",
             "only the second run is wrong",
         ),
-        (Observation(text='{"once": 1, "twice": 1}'), "failed", "something else"),
+        (
+            Observation(text='{"once": 1, "twice": 1}'),
+            "failed",
+            "something else A list was expected, and a number came.",
+        ),
         (Observation(text='{"once": [1, 2]}'), "failed", "only the second run is wrong"),
         (Observation(text='{"once": [1, 2], "twice": 0.3, "x": 1}'), "failed", "something else"),
         (Observation(text="no facts"), "failed", SILENT),
