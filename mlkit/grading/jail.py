@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -170,6 +171,13 @@ class Jail:
         """Whether it can be told from here what the jail's processes hold."""
         return self._group is not None or self._held_bytes() > 0
 
+    def is_asleep(self) -> bool:
+        """Whether some thread waits for the clock, and none computes (Linux)."""
+        states = [state for pid in self._members() for state in _threads(pid)]
+        return any("nanosleep" in where for _, where in states) and not any(
+            state == "R" for state, _ in states
+        )
+
     def _held_bytes(self) -> int:
         return held_bytes(self._members(), self._private_folders())
 
@@ -241,6 +249,15 @@ def _readable_at_end(process: subprocess.Popen[bytes]) -> int:
 
     threading.Thread(target=wait, daemon=True).start()
     return heard
+
+
+def _threads(pid: int) -> Iterator[tuple[str, str]]:
+    """The state of each thread of a process, and where in the operating system it waits."""
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            state = (task / "stat").read_text(encoding="utf-8", errors="replace")
+            where = (task / "wchan").read_text(encoding="ascii")
+            yield state.rpartition(")")[2].split()[0], where
 
 
 def _namespace(pid: int) -> int | None:

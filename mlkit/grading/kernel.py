@@ -31,6 +31,7 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
 
     def __init__(self, surroundings: Surroundings, isolation: Isolation) -> None:
         self.reason: Reason = ""
+        self.asleep = False
         self._jail = Jail(surroundings, isolation)
         self._limits = surroundings.limits
         self._looked_at = self._cell_deadline = 0.0
@@ -122,6 +123,7 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
         """End the kernel for a reason, and give what nbval takes for silence."""
         if reason == "died" and self._jail.excess() == "memory":
             reason = "memory"  # the operating system has ended it
+        self.asleep = reason == "timeout" and not self.reason and self._jail.is_asleep()
         self.reason = self.reason or reason
         self._jail.kill()
         return Empty()

@@ -159,6 +159,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]  # nbval is not typed
             text=text,
             error=str(errors[-1].get("ename")) if errors else None,
             error_text=str(errors[-1].get("evalue"))[:LONGEST] if errors else "",
+            asleep=self.parent.kernel.asleep,
             ended=self.parent.kernel.reason,
         )
 

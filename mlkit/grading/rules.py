@@ -28,8 +28,12 @@ def any_of(value: Any, rule: Rule) -> bool:
 
 
 def all_among(value: Any, rule: Rule) -> bool:
-    """A list whose every element is one of `values`."""
-    return isinstance(value, list) and all(_among(element, rule["values"]) for element in value)
+    """A list, not an empty one, whose every element is one of `values`."""
+    return (
+        isinstance(value, list)
+        and value != []
+        and all(_among(element, rule["values"]) for element in value)
+    )
 
 
 def unordered(value: Any, rule: Rule) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mlkit.grading.restore import Submission
 from mlkit.grading.source import Exercise
 from mlkit.inside.check_facts import (
+    ASLEEP,
     ENDED,
     NOT_ATTEMPTED,
     STUB_ERROR,
@@ -169,7 +170,9 @@ def _judgement(
         if cell.ended:
             status: Status = "timeout" if cell.timed_out else "error"
             text = f"The cell {name!r} did not come to its end when it was run by itself."
-            return Judgement(status=status, message=f"{text} {ENDED[cell.ended]}")
+            return Judgement(
+                status=status, message=f"{text} {ASLEEP if cell.asleep else ENDED[cell.ended]}"
+            )
         if cell.error is not None and cell.error != STUB_ERROR:
             text = f"{cell.error}: {cell.error_text}"[:LONGEST]
             return Judgement(status="failed", message=f"The cell {name!r} does not run: {text}")

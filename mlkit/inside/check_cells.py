@@ -31,7 +31,7 @@ class Sorted:
     given : Mapping
         Id of a cell of the exercise → its source here.
     by_content : frozenset of str
-        Those that were told by what they hold, not by their ids.
+        Those that were told by their metadata or by what they hold, not by their ids.
     edited : tuple of str
         The sources of cells for set-up that were changed: people add their imports there.
     set_up_names : frozenset of str
@@ -101,7 +101,9 @@ def sort_cells(cells: Sequence[Cell], exercise: Mapping[str, str]) -> Sorted:
             if name in set_up and stub_digest(code[number]["source"]) != stub_digest(set_up[name])
         ),
         set_up_names=frozenset().union(*map(all_names_bound, set_up.values())),
-        by_content=frozenset(known.values()) - by_id,
+        by_content=frozenset(
+            name for number, name in known.items() if code[number].get("id") != name
+        ),
         own=tuple(cell["source"] for number, cell in enumerate(code) if number not in known),
     )
 

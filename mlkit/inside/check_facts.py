@@ -15,7 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["CheckSpec", "Judgement", "Observation", "Status", "judge", "read_facts", "same"]
+__all__ = [
+    "CONDITIONS",
+    "KIND_WORDS",
+    "CheckSpec",
+    "Judgement",
+    "Observation",
+    "Status",
+    "judge",
+    "read_facts",
+    "same",
+]
 
 Status = Literal["passed", "failed", "not_attempted", "error", "timeout"]
 Ended = Literal["", "timeout", "died", "memory", "output", "files"]
@@ -48,6 +58,15 @@ KINDS: Mapping[type, str] = {
     dict: "a mapping",
     type(None): "nothing (None)",
 }
+KIND_WORDS: Mapping[str, str] = {
+    **{"truth": KINDS[bool], "number": KINDS[int], "text": KINDS[str], "list": KINDS[list]},
+    **{"mapping": KINDS[dict], "none": KINDS[type(None)], "set": "a set", "error": "an exception"},
+}
+CONDITIONS = ("error", "timeout", "died", "wrong", "right", "kinds", "when")
+ASLEEP = (
+    "When the time allowed was over, your answer was asleep: it waits for the clock, by time.sleep "
+    "or in another way, where it should not."
+)
 SILENT = (
     "The check printed nothing that it could be judged by. Does your answer print, or change print?"
 )
@@ -111,6 +130,8 @@ class Observation:
         The class of the exception that left the cell.
     error_text : str
         What that exception says.
+    asleep : bool
+        Whether the process was waiting for the clock when its time was over.
     ended : str
         What ended the Python process: `timeout`, `died`, `memory`, `output` or `files`;
         else empty.
@@ -119,6 +140,7 @@ class Observation:
     text: str = ""
     error: str | None = None
     error_text: str = ""
+    asleep: bool = False
     ended: Ended = ""
 
     @property
@@ -254,6 +276,12 @@ def _sentence(
     spec: CheckSpec, seen: Observation, facts: Mapping[str, Any], wrong: Sequence[str]
 ) -> str:
     """The first misconception that fits; else the check's own general sentence."""
+    if seen.timed_out and seen.asleep:
+        return ASLEEP
+    if _error_among(facts, wrong, "NameError") and {"error": "NameError"} not in [
+        *spec.expected.values()
+    ]:
+        return UNKNOWN_NAME
     for entry in spec.misconceptions:
         if _fits(entry, seen, facts, wrong, spec.tolerance):
             return str(entry["say"])
@@ -267,6 +295,11 @@ def _sentence(
         return f"{raised} {spec.otherwise}".strip()
     general = spec.otherwise or "The answer gives another result than it should."
     return f"{general} {_compared(spec, facts, wrong)}".strip()
+
+
+def _error_among(facts: Mapping[str, Any], wrong: Sequence[str], name: str) -> bool:
+    """Whether some wrong fact is an exception of that name."""
+    return any(facts.get(fact) == {"error": name} for fact in wrong)
 
 
 def _unknown(spec: CheckSpec, text: str) -> str:
@@ -299,6 +332,8 @@ def _kind(value: Any) -> str:
     """What sort of thing a fact is; an exception's own name may be what a check keeps to itself."""
     if isinstance(value, dict) and isinstance(value.get("error"), str):
         return "an exception"
+    if isinstance(value, dict) and value.keys() == {"set"}:
+        return "a set"
     return KINDS.get(type(value), "something else")
 
 
@@ -321,14 +356,21 @@ def _fits(
     wrong: Sequence[str],
     tolerance: float,
 ) -> bool:
-    """Whether all conditions of a misconception hold: error, timeout, died, wrong, when."""
+    """Whether all conditions of a misconception hold (docs/grading.md lists them)."""
     if entry.get("timeout", False) != seen.timed_out or entry.get("died", False) != seen.died:
         return False
     if entry.get("error") != seen.error:
         return False
     if not set(entry.get("wrong", ())) <= set(wrong):
         return False
+    if set(entry.get("right", ())) & set(wrong):
+        return False
     missing = object()
+    if any(
+        name not in facts or KIND_WORDS.get(kind) != _kind(facts[name])
+        for name, kind in entry.get("kinds", {}).items()
+    ):
+        return False
     return all(
         same(facts.get(name, missing), value, tolerance)
         for name, value in entry.get("when", {}).items()
