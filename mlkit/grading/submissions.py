@@ -85,8 +85,23 @@ def kit_folder() -> Path:
 
 
 def load_exercises(folder: Path) -> dict[str, Exercise]:
-    """Name → exercise, for every solution notebook of a folder."""
-    return {path.stem: load_exercise(path) for path in sorted(folder.glob("*.ipynb"))}
+    """Name → exercise, for every solution notebook of a folder.
+
+    Raises
+    ------
+    GradingError
+        If one breaks the format, or has a check of which nobody knows what it should print.
+    """
+    exercises = {path.stem: load_exercise(path) for path in sorted(folder.glob("*.ipynb"))}
+    for name, exercise in exercises.items():
+        for check in exercise.checks:
+            if not check.expected:
+                raise GradingError(
+                    f"the check {check.id!r} has no reference output: every answer would fail",
+                    folder / f"{name}.ipynb",
+                    remedy=f"Run the solution: python -m mlkit.grading.generate {name}",
+                )
+    return exercises
 
 
 def find_submissions(paths: Sequence[Path], pattern: str | None = None) -> list[Found]:

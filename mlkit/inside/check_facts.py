@@ -278,12 +278,11 @@ def _sentence(
     """The first misconception that fits; else the check's own general sentence."""
     if seen.timed_out and seen.asleep:
         return ASLEEP
-    if _error_among(facts, wrong, "NameError") and {"error": "NameError"} not in [
-        *spec.expected.values()
-    ]:
-        return UNKNOWN_NAME
+    unknown = _unknown_name_among(spec, facts, wrong)
+    if unknown is not None:
+        return _unknown(spec, unknown)
     for entry in spec.misconceptions:
-        if _fits(entry, seen, facts, wrong, spec.tolerance):
+        if _fits(entry, seen, facts, wrong, spec.tolerance) and _proves(entry, spec, facts):
             return str(entry["say"])
     if seen.ended:
         return ENDED[seen.ended]
@@ -297,9 +296,25 @@ def _sentence(
     return f"{general} {_compared(spec, facts, wrong)}".strip()
 
 
-def _error_among(facts: Mapping[str, Any], wrong: Sequence[str], name: str) -> bool:
-    """Whether some wrong fact is an exception of that name."""
-    return any(facts.get(fact) == {"error": name} for fact in wrong)
+def _unknown_name_among(
+    spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]
+) -> str | None:
+    """What a NameError among the wrong facts says; None if there is none, or one is asked for."""
+    if any(_name_error(value) is not None for value in spec.expected.values()):
+        return None
+    told = (_name_error(facts.get(name)) for name in wrong)
+    return next((text for text in told if text is not None), None)
+
+
+def _name_error(fact: Any) -> str | None:
+    """What a NameError says that a fact is, or that is first among its parts."""
+    if isinstance(fact, dict):
+        if fact.get("error") == "NameError":
+            return str(fact.get("says", ""))
+        fact = list(fact.values())
+    if isinstance(fact, list):
+        return next((text for part in fact if (text := _name_error(part)) is not None), None)
+    return None
 
 
 def _unknown(spec: CheckSpec, text: str) -> str:
@@ -347,6 +362,23 @@ def _known(error: str) -> str:
     """The name of an exception of Python's own; a made-up name could carry hidden inputs out."""
     kind = getattr(builtins, error, None)
     return error if isinstance(kind, type) and issubclass(kind, BaseException) else "an exception"
+
+
+def _proves(entry: Mapping[str, Any], spec: CheckSpec, facts: Mapping[str, Any]) -> bool:
+    """Whether wrong facts are of the kind that they should be, so that a guess can be right.
+
+    An entry that says what it wants to see knows what it speaks of. One that fits whatever is wrong
+    speaks of wrong numbers, lists or texts, and not of an exception, or of a text for a list.
+    """
+    if entry.get("when") or entry.get("kinds"):
+        return True
+    for name in entry.get("wrong", ()):
+        wanted = _kind(spec.expected.get(name))
+        if name not in facts or wanted in ("an exception", KINDS[type(None)]):
+            continue
+        if name in spec.expected and _kind(facts[name]) != wanted:
+            return False
+    return True
 
 
 def _fits(

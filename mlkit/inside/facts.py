@@ -17,6 +17,8 @@ from typing import Any
 
 __all__ = ["as_facts", "error_name", "plain"]
 
+OUTERMOST = ("Exception", "BaseException")
+
 
 def as_facts(facts: Mapping[str, Any], **options: Any) -> str:
     """Facts as one line of JSON.
@@ -89,8 +91,9 @@ def error_name(error: BaseException) -> str:
     its own name.
     """
     for kind in type(error).__mro__:
-        if kind in (Exception, BaseException):
+        if kind.__name__ in OUTERMOST and kind.__module__ == "builtins":
             break
         if getattr(builtins, kind.__name__, None) is kind:
             return str(kind.__name__)
-    return type(error).__name__
+    name = type(error).__name__
+    return f"another {name}" if hasattr(builtins, name) and name not in OUTERMOST else name
