@@ -280,6 +280,10 @@ def _sentence(
         return ASLEEP
     unknown = _unknown_name_among(spec, facts, wrong)
     if unknown is not None:
+        for entry in spec.misconceptions:
+            told = "NameError" in json.dumps(entry.get("when", {}))
+            if told and _fits(entry, seen, facts, wrong, spec.tolerance):
+                return str(entry["say"])
         return _unknown(spec, unknown)
     for entry in spec.misconceptions:
         if _fits(entry, seen, facts, wrong, spec.tolerance) and _proves(entry, spec, facts):
