@@ -66,7 +66,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m mlkit.grading.generate --check
+	$(BIN)/python -P -m mlkit.grading.generate --check
 
 test-slow: install  ## run the suites that take long: many random kills and edits, the whole abuse suite
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST)
@@ -86,7 +86,7 @@ format: install  ## put the code into its form
 	$(BIN)/ruff format .
 
 exercises: install  ## make the exercises from the solutions
-	$(BIN)/python -m mlkit.grading.generate
+	$(BIN)/python -P -m mlkit.grading.generate
 
 bench: install  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)

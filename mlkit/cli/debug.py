@@ -58,6 +58,6 @@ def debug(
         say("Opening JupyterLab; end it with Ctrl-C.")
         os.execv(
             sys.executable,
-            [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={copy.parent}",
+            [sys.executable, "-P", "-m", "jupyter", "lab", f"--ServerApp.root_dir={copy.parent}",
              f"--LabApp.default_url=/lab/tree/{copy.name}"],
         )  # fmt: skip

@@ -17,13 +17,13 @@ def exercises(
     folder: Annotated[
         Path | None,
         typer.Option(
-            "--folder", metavar="DIR", help="Your notebooks (default: this checkout's exercises)."
+            "--folder", metavar="DIR", help="Your notebooks (default: mlkit's own exercises)."
         ),
     ] = None,
     solutions: Annotated[
         Path | None,
         typer.Option(
-            "--solutions", metavar="DIR", help="The solutions' folder (default: this checkout's)."
+            "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -32,7 +32,16 @@ def grade(
     solutions: Annotated[
         Path | None,
         typer.Option(
-            "--solutions", metavar="DIR", help="The solutions' folder (default: this checkout's)."
+            "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
+        ),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            "--student",
+            metavar="PATTERN",
+            help="Where the student's name stands in a file's path, as in '{student}_*_*.ipynb'.",
+            show_default=False,
         ),
     ] = None,
     trust: Annotated[
@@ -45,13 +54,17 @@ def grade(
 ) -> None:
     r"""Grade exercise notebooks: grades.csv, grades.json and a page of feedback for each.
 
-    The code of a submission runs in a sandbox (bubblewrap). A batch that was stopped goes on
+    The code of a submission runs in a sandbox (bubblewrap), and nothing of the folder that you
+    work in is code, configuration or solution for the grader. A batch that was stopped goes on
     where it stopped when the command is given again.
 
     \b
     Examples
       mlkit grade exercises/05-retries.ipynb    one notebook
       mlkit grade submissions --workers 4       a folder for each student
+      mlkit grade download --student '{student}_*_*.ipynb'
+
+    Grading again into the same folder replaces the rows of what was graded, and leaves others.
     """
     from mlkit.cli.output import print_json, say
     from mlkit.grading.batch import Batch, grade_batch
@@ -59,10 +72,17 @@ def grade(
     from mlkit.observe.layout import terminal_width
 
     batch = Batch(
-        paths=paths, out=out, solutions=solutions, workers=workers, trust=trust, fresh=fresh
+        paths=paths,
+        out=out,
+        solutions=solutions,
+        pattern=student,
+        workers=workers,
+        trust=trust,
+        fresh=fresh,
     )
     document = grade_batch(batch, say)
-    for remark in remarks(document, out):
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    for remark in remarks(document, out, [Path.cwd(), *map(Path.absolute, folders)]):
         say(remark)
     if as_json:
         print_json(document)

@@ -23,17 +23,14 @@ def find_python(engine: Engine, environ: Mapping[str, str]) -> Path | None:
     engine : Engine
         The engine.
     environ : mapping of str to str
-        The environment; `MLKIT_NAME_PYTHON` wins over the usual folders: beside the core's own
-        environment, and in the working directory.
+        The environment; `MLKIT_NAME_PYTHON` wins over the usual place, beside the core's own
+        environment. The working directory may be anybody's: a Python in it is not started.
     """
     named = environ.get(engine.python_variable)
     if named:
         return Path(named) if os.access(named, os.X_OK) else None
-    for root in (Path(sys.prefix).parent, Path.cwd()):
-        python = root / engine.environment / "bin" / "python"
-        if os.access(python, os.X_OK):
-            return python
-    return None
+    python = Path(sys.prefix).parent / engine.environment / "bin" / "python"
+    return python if os.access(python, os.X_OK) else None
 
 
 def engine_python(engine: Engine, environ: Mapping[str, str]) -> Path:
@@ -59,7 +56,7 @@ def engine_version(engine: Engine, python: Path) -> str | None:
     code = f"from importlib.metadata import version; print(version({engine.package!r}))"
     try:
         done = subprocess.run(
-            [python, "-c", code],
+            [python, "-I", "-c", code],
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -36,11 +36,12 @@ def running_group(
     environ : mapping of str to str
         Its whole environment.
     log : Path
-        Receives what it says.
+        Receives what it says; its folder is the one that the command works in.
     """
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command,
+            cwd=log.parent,
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=stream,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.limits import Limits
 from mlkit.grading.pool import Task, work_off
 from mlkit.grading.results import Results, document
-from mlkit.grading.sandbox import Isolation, isolation, why_limited
+from mlkit.grading.sandbox import isolation, why_limited
 from mlkit.grading.source import Exercise
 from mlkit.grading.submissions import (
     Found,
@@ -20,7 +21,7 @@ from mlkit.grading.submissions import (
     find_submissions,
     is_own_work,
     load_exercises,
-    match,
+    name_in,
 )
 from mlkit.grading.summary import printable
 from mlkit.grading.verdict import Verdict, ungradable
@@ -45,7 +46,9 @@ class Batch:
     out : Path or None
         Where grades and feedback go; None writes nothing.
     solutions : Path or None
-        Where the solutions are; None looks for them.
+        Where the solutions are; None: mlkit's own.
+    pattern : str or None
+        Where a student's name stands in a path (see `find_submissions`).
     workers : int or None
         How many at a time; None: one for each processor.
     trust : bool
@@ -59,6 +62,7 @@ class Batch:
     paths: Sequence[Path]
     out: Path | None = None
     solutions: Path | None = None
+    pattern: str | None = None
     workers: int | None = None
     trust: bool = False
     fresh: bool = False
@@ -78,69 +82,79 @@ def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str,
     Returns
     -------
     dict
-        `{"isolation", "submissions"}`, the submissions in the order in which they were found.
+        `{"isolation", "solutions", "submissions"}`, the submissions in the order in which they
+        were found.
 
     Raises
     ------
     GradingError
         If nothing is there to grade, the solutions are missing, or a sandbox is needed and missing.
     """
-    found = find_submissions(batch.paths)
+    found = find_submissions(batch.paths, batch.pattern)
     solutions = find_solutions(batch.solutions)
     walls = isolation()
-    own = is_own_work(batch.paths, solutions.parent / "exercises")
-    if walls == "limited" and not (batch.trust or own):
+    if walls == "limited" and not (batch.trust or is_own_work(batch.paths)):
         raise GradingError(
             f"other people's notebooks are graded in a sandbox only, and {why_limited()}",
             remedy="Install bubblewrap; or give --trust, if you would run this code yourself.",
         )
-    verdicts = _verdicts(batch, found, solutions, say)
-    if batch.out is not None:
-        Results(batch.out).write(walls, verdicts)
-    return document(walls, verdicts)
+    results = Results(batch.out) if batch.out is not None else None
+    if results is not None:
+        results.prepare()
+    verdicts = _with_doubles(_verdicts(batch, found, solutions, results, say))
+    if results is not None:
+        results.write(walls, solutions, verdicts)
+    return document(walls, solutions, verdicts)
 
 
 def _verdicts(
-    batch: Batch, found: Sequence[Found], solutions: Path, say: Callable[[str], None]
+    batch: Batch,
+    found: Sequence[Found],
+    solutions: Path,
+    results: Results | None,
+    say: Callable[[str], None],
 ) -> list[Verdict]:
-    exercises = load_exercises(solutions, found)
-    results = Results(batch.out) if batch.out is not None else None
-    known: dict[Path, Verdict] = {}
+    exercises = load_exercises(solutions)
+    known: dict[str, Verdict] = {}
     tasks: list[Task] = []
     keys: dict[str, str] = {}
 
     def done(task: Task, verdict: Verdict) -> None:
-        known[Path(task.path)] = verdict
+        known[task.path] = verdict
         say(_line(verdict, len(known), len(found)))
         if results is not None and verdict.status != "ungradable":
-            results.remember(keys[task.path], verdict)
+            results.remember(keys[task.path], verdict, solutions)
 
-    for submission in found:
-        exercise = match(submission.path, exercises)
-        if exercise is None:
-            known[submission.path] = _unmatched(submission)
+    for item in found:
+        path = str(item.path)
+        if item.trouble:
+            known[path] = ungradable(path, item.student, item.trouble)
             continue
-        solution = solutions / f"{exercise.name}.ipynb"
-        task = _task(submission, exercise, solution, batch)
         if results is not None:
-            keys[task.path] = results.key(submission.path, solution, isolation())
-            earlier = None if batch.fresh else results.remembered(keys[task.path])
+            keys[path] = results.key(item.path, isolation())
+            earlier = None if batch.fresh else results.remembered(keys[path], solutions)
             if earlier is not None:
-                known[submission.path] = earlier
+                known[path] = replace(earlier, student=item.student)
                 continue
-        tasks.append(task)
+        tasks.append(_task(item, exercises, solutions, batch))
     work_off(tasks, batch.workers or os.cpu_count() or 1, done)
-    return [known[submission.path] for submission in found]
+    return [known[str(item.path)] for item in found]
+
+
+def _with_doubles(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Flag submissions that are not a student's only one for an exercise."""
+    times = Counter((v.student, v.exercise) for v in verdicts if v.exercise)
+    return [
+        replace(v, flags=(*v.flags, f"{v.student} has handed in {v.exercise} {number} times"))
+        if (number := times[v.student, v.exercise]) > 1
+        else v
+        for v in verdicts
+    ]
 
 
 def _line(verdict: Verdict, done: int, total: int) -> str:
     grade = f"{verdict.score} of {verdict.max}" if verdict.status == "graded" else verdict.status
     return printable(f"[{done}/{total}] {verdict.student}/{Path(verdict.path).name}: {grade}")
-
-
-def _unmatched(submission: Found) -> Verdict:
-    reason = "the notebook answers no exercise that has a solution here, or cannot be read"
-    return ungradable(str(submission.path), submission.student, reason)
 
 
 def _secret(solutions: Path, batch: Batch) -> tuple[Path, ...]:
@@ -151,21 +165,21 @@ def _secret(solutions: Path, batch: Batch) -> tuple[Path, ...]:
     return tuple(folder for folder in folders if folder.is_dir())
 
 
-def _task(submission: Found, exercise: Exercise, solution: Path, batch: Batch) -> Task:
-    walls: Isolation = isolation()
-    limits = batch.limits.with_wishes(exercise.limits)
+def _task(item: Found, exercises: Mapping[str, Exercise], solutions: Path, batch: Batch) -> Task:
+    named = exercises.get(name_in(item.path, exercises))
+    wishes = [batch.limits.with_wishes(exercise.limits) for exercise in exercises.values()]
     return Task(
-        path=str(submission.path),
-        student=submission.student,
-        exercise=exercise.name,
-        max_points=exercise.max_points,
+        path=str(item.path),
+        student=item.student,
+        exercise=named.name if named else "",
+        max_points=named.max_points if named else 0,
         request={
-            "path": str(submission.path),
-            "student": submission.student,
-            "solution": str(solution),
-            "isolation": walls,
-            "secret": [str(folder) for folder in _secret(solution.parent, batch)],
-            "limits": asdict(limits),
+            "path": str(item.path),
+            "student": item.student,
+            "solutions": str(solutions),
+            "isolation": isolation(),
+            "secret": [str(folder) for folder in _secret(solutions, batch)],
+            "limits": asdict(batch.limits),
         },
-        deadline_s=limits.total_s + GRACE_S,
+        deadline_s=max(limits.total_s for limits in wishes) + GRACE_S,
     )

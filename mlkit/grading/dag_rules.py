@@ -72,9 +72,17 @@ def dag_file(value: Any, rule: Mapping[str, Any]) -> bool:
 
 
 def has_settings(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether settings have the values wanted; others do not matter."""
-    missing = object()
-    return all(same(settings.get(name, missing), value) for name, value in wanted.items())
+    """Whether settings have the values wanted, or one of `{"any_of": values}`."""
+    return all(_is_wanted(settings.get(name, _MISSING), value) for name, value in wanted.items())
+
+
+_MISSING = object()
+
+
+def _is_wanted(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict) and wanted.keys() == {"any_of"}:
+        return any(same(value, one) for one in wanted["any_of"])
+    return same(value, wanted)
 
 
 def _problems(found: DagFile) -> list[Problem]:

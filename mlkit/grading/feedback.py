@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment
 
-from mlkit.grading.sandbox import Isolation
 from mlkit.grading.verdict import CheckVerdict, Verdict
+from mlkit.grading.walls import Isolation
 
 __all__ = ["page"]
 

@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mlkit.grading.source import (
     notebook_text,
     read_notebook_file,
 )
+from mlkit.grading.submissions import kit_folder
 
 __all__ = ["drifted", "generate", "main", "with_reference_outputs"]
 
@@ -92,8 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, and generate or compare."""
     parser = argparse.ArgumentParser(prog="python -m mlkit.grading.generate", description=__doc__)
     parser.add_argument("names", nargs="*", help="stems such as 03-idempotency (default: all)")
-    parser.add_argument("--solutions", type=Path, default=Path("solutions"))
-    parser.add_argument("--exercises", type=Path, default=Path("exercises"))
+    parser.add_argument("--solutions", type=Path, default=kit_folder() / "solutions")
+    parser.add_argument("--exercises", type=Path, default=kit_folder() / "exercises")
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
     options = parser.parse_args(arguments)
     try:
@@ -113,9 +115,17 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _write(options: argparse.Namespace) -> int:
-    for path in sorted(options.solutions.glob("*.ipynb")):
-        if not options.names or path.stem in options.names:
-            sys.stderr.write(f"{generate(path, options.exercises)}\n")
+    paths = {path.stem: path for path in sorted(options.solutions.glob("*.ipynb"))}
+    unknown = [name for name in options.names if name not in paths]
+    if unknown or not paths:
+        near = get_close_matches(unknown[0], paths, n=1) if unknown else []
+        raise GradingError(
+            f"there is no solution {unknown[0]!r}" if unknown else "there are no solutions",
+            options.solutions,
+            remedy=f"Did you mean {near[0]!r}?" if near else "Names are stems: 03-idempotency.",
+        )
+    for name in options.names or paths:
+        sys.stderr.write(f"{generate(paths[name], options.exercises)}\n")
     return 0
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlkit.errors import GradingError
+from mlkit.grading.bounded import TooCostlyError, bounded
 from mlkit.grading.limits import Limits
-from mlkit.grading.restore import Submission, read_submission, restored
-from mlkit.grading.sandbox import Isolation, Surroundings
+from mlkit.grading.restore import Submission, read_cells, restored, take_answers
 from mlkit.grading.source import Exercise
+from mlkit.grading.submissions import match, name_in
 from mlkit.grading.verdict import CheckVerdict, Verdict, decide, ungradable
+from mlkit.grading.walls import Isolation, Surroundings
 
 __all__ = ["Job", "grade_answers", "grade_submission"]
+
+TOO_COSTLY = "reading the notebook takes more memory or time than any honest one does"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +45,31 @@ class Job:
     limits: Limits = field(default_factory=Limits)
 
 
-def grade_submission(job: Job, exercise: Exercise) -> Verdict:
-    """Grade a submission; whatever is wrong with it becomes its verdict."""
+def grade_submission(job: Job, exercises: Mapping[str, Exercise]) -> Verdict:
+    """Grade a submission; whatever is wrong with it becomes its verdict.
+
+    Parameters
+    ----------
+    job : Job
+        What to grade, and how.
+    exercises : Mapping
+        The exercises by name; what the notebook's cells define says which one it answers.
+    """
+    named = name_in(job.path, exercises)
     try:
-        submission = read_submission(job.path, exercise)
-        around = Surroundings(limits=job.limits, secret=job.secret)
+        named, submission = bounded(lambda: _read(job.path, exercises))
+        exercise = exercises[named]
+        limits = job.limits.with_wishes(exercise.limits)
+        around = Surroundings(limits=limits, secret=job.secret)
         checks = grade_answers(exercise, submission, around, job.isolation)
-    except GradingError as error:
+    except (GradingError, TooCostlyError) as error:
+        known = exercises.get(named)
         return ungradable(
             str(job.path),
             job.student,
-            error.message,
-            exercise=exercise.name,
-            max_points=exercise.max_points,
+            error.message if isinstance(error, GradingError) else TOO_COSTLY,
+            exercise=named,
+            max_points=known.max_points if known else 0,
         )
     attempted = any(check.status != "not_attempted" for check in checks)
     return Verdict(
@@ -65,6 +82,19 @@ def grade_submission(job: Job, exercise: Exercise) -> Verdict:
         checks=checks,
         flags=submission.flags,
     )
+
+
+def _read(path: Path, exercises: Mapping[str, Exercise]) -> tuple[str, Submission]:
+    """The exercise that a file answers, and what it answers; nothing of the file is run."""
+    cells = read_cells(path)
+    exercise = match(path, cells, exercises)
+    if exercise is None:
+        raise GradingError("the notebook answers no exercise that has a solution here", path)
+    submission = take_answers(cells, exercise)
+    if not submission.answers:
+        wanted = ", ".join(exercise.answers)
+        raise GradingError(f"the notebook has none of the exercise's answer cells ({wanted})", path)
+    return exercise.name, submission
 
 
 def grade_answers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,12 +16,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mlkit.errors import GradingError
 from mlkit.grading.limits import Limits
-from mlkit.grading.sandbox import (
+from mlkit.grading.memory import MemoryGroup, files_in, held_bytes
+from mlkit.grading.seccomp import filter_program
+from mlkit.grading.walls import (
     HOME,
+    PRIVATE,
     SOCKETS,
     Handed,
     Isolation,
@@ -30,12 +34,10 @@ from mlkit.grading.sandbox import (
     environment,
     uid,
 )
-from mlkit.grading.seccomp import filter_program
 
 __all__ = ["Jail"]
 
 LINUX = sys.platform == "linux"
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Jail:
@@ -55,6 +57,7 @@ class Jail:
         self._sandboxed = isolation == "sandboxed"
         self._folder = Path(tempfile.mkdtemp(prefix="mlkit-"))
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._group = MemoryGroup.make(self.limits.memory_bytes) if LINUX else None
         start = self._start_sandboxed if self._sandboxed else self._start_limited
         try:
             self.process, self._first, self.prefix = start(surroundings)
@@ -68,9 +71,10 @@ class Jail:
         """Bubblewrap tells the id of the sandbox's first process; through it we see its sockets."""
         connection = as_file(_connection(SOCKETS, self.key).encode())
         users = as_file(f"learner:x:{uid()}:{uid()}::{HOME}:/bin/sh\n".encode())
-        calls = as_file(filter_program())
+        calls = as_file(filter_program(memory_files=self._group is not None))
         heard, told = os.pipe()
-        handed = Handed(connection=connection, users=users, calls=calls, told=told)
+        begin, let = os.pipe()
+        handed = Handed(connection=connection, users=users, calls=calls, told=told, begin=begin)
         line = command(around, handed)
         process = subprocess.Popen(
             line, pass_fds=astuple(handed), env=environment(), **self._streams()
@@ -80,9 +84,12 @@ class Jail:
         with os.fdopen(heard) as answer:
             text = answer.read()
         if not text:
+            os.close(let)
             process.wait(timeout=30)
             raise GradingError(f"the sandbox did not start: {self.last_words()}")
         first = int(json.loads(text)["child-pid"])
+        self._join(first)
+        os.close(let)
         return process, first, Path(f"/proc/{first}/root{SOCKETS}/k")
 
     def _start_limited(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
@@ -99,7 +106,14 @@ class Jail:
             start_new_session=True,
             **self._streams(),
         )
+        self._join(process.pid)
         return process, process.pid, self._folder / "k"
+
+    def _join(self, pid: int) -> None:
+        """Put a process into the control group, if there is one; else its use is added up."""
+        if self._group is not None and not self._group.take_in(pid):
+            self._group.remove()
+            self._group = None
 
     def _streams(self) -> dict[str, Any]:
         return {"stdin": subprocess.DEVNULL, "stdout": self._log, "stderr": self._log}
@@ -114,10 +128,24 @@ class Jail:
         """
         deadline = time.monotonic() + self.limits.start_s
         wanted = [Path(f"{self.prefix}-{number}") for number in (1, 2)]
-        while not all(map(_listens, wanted)):
+        while not all(map(self._listens, wanted)):
             if not self.is_alive() or time.monotonic() > deadline:
                 raise GradingError(f"the kernel did not start: {self.last_words()}")
             time.sleep(0.005)
+
+    def _listens(self, path: Path) -> bool:
+        """Whether somebody accepts connections there; that the file exists is not enough."""
+        with socket.socket(socket.AF_UNIX) as trial:
+            try:
+                trial.connect(str(path))
+            except PermissionError as error:
+                raise GradingError(
+                    "the kernel's sockets cannot be reached: this process lacks rights, such as "
+                    "those that containers take from root (CAP_DAC_OVERRIDE, CAP_SYS_PTRACE)"
+                ) from error
+            except OSError:
+                return False
+        return True
 
     def last_words(self) -> str:
         """The last line that the kernel's processes wrote outside of any cell."""
@@ -129,9 +157,35 @@ class Jail:
         """Whether the kernel runs."""
         return self.process.poll() is None
 
-    def resident_bytes(self) -> int:
-        """The memory that all processes of the jail hold by themselves."""
-        return sum(_private_bytes(pid) for pid in self._members())
+    def excess(self) -> Literal["", "memory", "files"]:
+        """What the jail's processes use beyond their limits, if anything."""
+        if self._group is not None:
+            held_too_much = self._group.is_exceeded()
+        else:
+            held_too_much = self._held_bytes() > self.limits.memory_bytes
+        if held_too_much:
+            return "memory"
+        return "files" if files_in(self._private_folders()) > self.limits.files else ""
+
+    def is_watched(self) -> bool:
+        """Whether it can be told from here what the jail's processes hold."""
+        return self._group is not None or self._held_bytes() > 0
+
+    def is_asleep(self) -> bool:
+        """Whether some thread waits for the clock, and none computes (Linux)."""
+        states = [state for pid in self._members() for state in _threads(pid)]
+        return any("nanosleep" in where for _, where in states) and not any(
+            state == "R" for state, _ in states
+        )
+
+    def _held_bytes(self) -> int:
+        return held_bytes(self._members(), self._private_folders())
+
+    def _private_folders(self) -> list[Path]:
+        """The folders in memory that only the sandbox has."""
+        if not self._sandboxed:
+            return []
+        return [Path(f"/proc/{self._first}/root{folder}") for folder in PRIVATE]
 
     def _members(self) -> Iterator[int]:
         entries = os.listdir("/proc") if LINUX else []  # noqa: PTH208 - names are all we need
@@ -169,6 +223,9 @@ class Jail:
 
     def _remove(self) -> None:
         self._log.close()
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -178,16 +235,6 @@ def _connection(folder: str, key: str) -> str:
     ports = {name: number for number, name in enumerate(names, start=1)}
     way = {"transport": "ipc", "ip": f"{folder}/k", "signature_scheme": "hmac-sha256", "key": key}
     return json.dumps({**ports, **way})
-
-
-def _listens(path: Path) -> bool:
-    """Whether somebody accepts connections there; that the file exists is not enough."""
-    with socket.socket(socket.AF_UNIX) as trial:
-        try:
-            trial.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 def _readable_at_end(process: subprocess.Popen[bytes]) -> int:
@@ -204,16 +251,17 @@ def _readable_at_end(process: subprocess.Popen[bytes]) -> int:
     return heard
 
 
+def _threads(pid: int) -> Iterator[tuple[str, str]]:
+    """The state of each thread of a process, and where in the operating system it waits."""
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            state = (task / "stat").read_text(encoding="utf-8", errors="replace")
+            where = (task / "wchan").read_text(encoding="ascii")
+            yield state.rpartition(")")[2].split()[0], where
+
+
 def _namespace(pid: int) -> int | None:
     try:
         return os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116 - a number, not a file
     except OSError:
         return None
-
-
-def _private_bytes(pid: int) -> int:
-    try:
-        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-    except OSError:
-        return 0
-    return max(0, int(fields[1]) - int(fields[2])) * PAGE

@@ -10,14 +10,16 @@ from nbval.kernel import RunningKernel
 
 from mlkit.errors import GradingError
 from mlkit.grading.jail import Jail
-from mlkit.grading.sandbox import Isolation, Surroundings
+from mlkit.grading.walls import Isolation, Surroundings
 from mlkit.grading.wire import FloodError, Message, Wire
 
 __all__ = ["InmateKernel", "Reason"]
 
-Reason = Literal["", "timeout", "died", "output", "memory"]
+Reason = Literal["", "timeout", "died", "output", "memory", "files"]
 
 SLICE_S = 0.2
+# After its reply a kernel may still put out what it has kept back.
+OUTPUT_S = 10.0
 
 
 class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
@@ -29,8 +31,10 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
 
     def __init__(self, surroundings: Surroundings, isolation: Isolation) -> None:
         self.reason: Reason = ""
+        self.asleep = False
         self._jail = Jail(surroundings, isolation)
         self._limits = surroundings.limits
+        self._looked_at = self._cell_deadline = 0.0
         try:
             self._jail.await_sockets()
             self._wire = Wire(
@@ -56,6 +60,7 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
 
     def execute_cell_input(self, cell_input: str, *, allow_stdin: bool | None = None) -> str:
         """Send a cell's code; nothing of it is kept in the kernel's history."""
+        self._cell_deadline = time.monotonic() + self._limits.cell_s + OUTPUT_S
         content = {"code": cell_input, "silent": False, "store_history": False}
         more = {"user_expressions": {}, "allow_stdin": False, "stop_on_error": False}
         return self._wire.send("execute_request", {**content, **more})
@@ -71,15 +76,24 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
         deadline = time.monotonic() + (timeout or self._limits.cell_s)
         while self._next("shell", deadline)["parent_header"].get("msg_id") != msg_id:
             continue
+        self._look_at_use()
 
     def get_message(self, stream: str, timeout: float | None = None) -> Message:
-        """The next message of a channel; `queue.Empty` if the kernel has ended or says nothing."""
-        return self._next(stream, time.monotonic() + (timeout or SLICE_S))
+        """The next message of a channel; `queue.Empty` if the kernel has ended or says nothing.
+
+        A kernel that goes on talking has no more time than one that is silent.
+        """
+        now = time.monotonic()
+        if 0 < self._cell_deadline < now:
+            raise self._ended("timeout")
+        return self._next(stream, now + (timeout or SLICE_S))
 
     def _next(self, channel: str, deadline: float) -> Message:
         """Receive in slices; between them look at what the kernel holds."""
         while True:
             left = deadline - time.monotonic()
+            if time.monotonic() - self._looked_at > SLICE_S:
+                self._look_at_use()
             try:
                 return self._wire.receive(channel, max(0.001, min(SLICE_S, left)))
             except FloodError:
@@ -93,11 +107,23 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
             raise self._ended("died")
         if left_s <= SLICE_S:
             raise self._ended("timeout")
-        if self._jail.resident_bytes() > self._limits.memory_bytes:
-            raise self._ended("memory")
+
+    def _look_at_use(self) -> None:
+        """Raise `Empty` if the kernel holds more than it may."""
+        excess = self._jail.excess()
+        self._looked_at = time.monotonic()
+        if excess:
+            raise self._ended(excess)
+
+    def is_watched(self) -> bool:
+        """Whether it can be told from here what the kernel holds."""
+        return self._jail.is_watched()
 
     def _ended(self, reason: Reason) -> Empty:
         """End the kernel for a reason, and give what nbval takes for silence."""
+        if reason == "died" and self._jail.excess() == "memory":
+            reason = "memory"  # the operating system has ended it
+        self.asleep = reason == "timeout" and not self.reason and self._jail.is_asleep()
         self.reason = self.reason or reason
         self._jail.kill()
         return Empty()

@@ -28,14 +28,17 @@ class Limits:
     address_space_bytes : int
         Address space of one process; ipykernel alone needs 768 MiB.
     memory_bytes : int
-        Resident memory of all processes together.
+        Memory of all processes together, with the files that they hold in memory.
     disk_bytes : int
         Room in each of the temporary folder, the home folder and shared memory; also the size of
         one file.
+    files : int
+        Files and folders in these folders together.
     processes : int
         Processes and threads.
     output_bytes : int
-        Output of one cell.
+        Output of one cell that is kept: the first part, and the end. A cell that puts out
+        32 times as much is ended.
     """
 
     cell_s: float = 10
@@ -45,6 +48,7 @@ class Limits:
     address_space_bytes: int = 4096 * MEBIBYTE
     memory_bytes: int = 1536 * MEBIBYTE
     disk_bytes: int = 64 * MEBIBYTE
+    files: int = 20_000
     processes: int = 96
     output_bytes: int = 1 * MEBIBYTE
 

@@ -17,7 +17,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.kernel import InmateKernel
 from mlkit.grading.restore import Step
 from mlkit.grading.rules import RULES
-from mlkit.grading.sandbox import Isolation, Surroundings
+from mlkit.grading.walls import Isolation, Surroundings
 from mlkit.inside.check_facts import Judgement, Observation, judge
 
 __all__ = ["Execution", "GradingPlugin"]
@@ -159,6 +159,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]  # nbval is not typed
             text=text,
             error=str(errors[-1].get("ename")) if errors else None,
             error_text=str(errors[-1].get("evalue"))[:LONGEST] if errors else "",
+            asleep=self.parent.kernel.asleep,
             ended=self.parent.kernel.reason,
         )
 

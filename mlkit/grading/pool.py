@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import queue
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from mlkit.errors import GradingError
 from mlkit.grading.verdict import Verdict, ungradable, verdict_from
 
 __all__ = ["Task", "work_off"]
@@ -52,6 +52,11 @@ def work_off(tasks: Iterable[Task], workers: int, done: Callable[[Task, Verdict]
     -----
     On an interrupt the workers are ended, their sandboxes with them, and what was under way is not
     told.
+
+    Raises
+    ------
+    GradingError
+        If a worker cannot be started.
     """
     left: queue.SimpleQueue[Task] = queue.SimpleQueue()
     count = 0
@@ -67,7 +72,14 @@ def work_off(tasks: Iterable[Task], workers: int, done: Callable[[Task, Verdict]
                 done(task, verdict)
 
     with tempfile.TemporaryDirectory(prefix="mlkit-", ignore_cleanup_errors=True) as folder:
-        serve = functools.partial(_serve, left, stop, tell, folder)
+        trouble: list[OSError] = []
+
+        def serve() -> None:
+            try:
+                _serve(left, stop, tell, folder)
+            except OSError as error:
+                trouble.append(error)
+
         threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(workers, count))]
         for thread in threads:
             thread.start()
@@ -78,6 +90,9 @@ def work_off(tasks: Iterable[Task], workers: int, done: Callable[[Task, Verdict]
             stop.set()
             for thread in threads:
                 thread.join()
+        if trouble:
+            reason = trouble[0].strerror or trouble[0]
+            raise GradingError(f"no worker can be started: {reason}") from trouble[0]
 
 
 def _serve(
@@ -112,16 +127,27 @@ def _verdict(task: Task, reply: dict[str, Any] | None) -> Verdict:
     )
 
 
+def _own_settings() -> dict[str, str]:
+    """The environment without what would steer Python or pytest."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST_"))}
+
+
 class _Worker:
-    """One worker process, in a session of its own; what it leaves behind goes with the batch."""
+    """One worker process, in a session of its own; what it leaves behind goes with the batch.
+
+    It imports from its installation alone: neither the folder worked in (`-P`, and a folder of its
+    own) nor variables such as PYTHONPATH (`-E`) name code, and none names a plugin or an option of
+    pytest.
+    """
 
     def __init__(self, folder: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mlkit.grading.worker"],
+            [sys.executable, "-E", "-P", "-m", "mlkit.grading.worker"],
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": folder},
+            env={**_own_settings(), "TMPDIR": folder},
             start_new_session=True,
         )
 

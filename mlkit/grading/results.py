@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import json
 import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mlkit.errors import GradingError
 from mlkit.grading.feedback import page
-from mlkit.grading.sandbox import Isolation
 from mlkit.grading.verdict import Verdict, verdict_from
+from mlkit.grading.walls import Isolation
 
 __all__ = ["Results", "document"]
 
 COLUMNS = ("student", "exercise", "status", "score", "max", "flags", "path")
 
 
-def document(isolation: Isolation, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """The one JSON document of a batch."""
-    return {"isolation": isolation, "submissions": [verdict.public() for verdict in verdicts]}
+def document(isolation: Isolation, solutions: Path, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The one JSON document of a batch: how code was run, by what it was judged, and the grades."""
+    return {
+        "isolation": isolation,
+        "solutions": str(solutions),
+        "submissions": [verdict.public() for verdict in verdicts],
+    }
 
 
 class Results:
@@ -40,36 +47,108 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def key(self, path: Path, solution: Path, isolation: Isolation) -> str:
-        """The identity of a grading: submission, exercise, grader and isolation."""
+    def prepare(self) -> None:
+        """See that the folder can be written, and that what is in it can be added to.
+
+        Raises
+        ------
+        GradingError
+            If it cannot.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _replace(self.folder / ".mlkit", "")
+            (self.folder / ".mlkit").unlink()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise GradingError(f"grades cannot be written there: {reason}", self.folder) from error
+        self._earlier()
+        self._columns_of_others()
+
+    def key(self, path: Path, isolation: Isolation) -> str:
+        """The identity of a grading: submission, isolation, and the grader to the last line."""
         digest = hashlib.sha256()
-        parts = (str(path), _content(path), _content(solution), isolation, version("mlkit"))
-        for part in parts:
+        for part in (str(path), _content(path), isolation, _grader()):
             digest.update(hashlib.sha256(part.encode(errors="surrogateescape")).digest())
         return digest.hexdigest()
 
-    def remembered(self, key: str) -> Verdict | None:
-        """The verdict of an earlier batch on the same submission, if there is one."""
+    def remembered(self, key: str, solutions: Path) -> Verdict | None:
+        """The verdict of an earlier batch on the same submission, by the same solution."""
         try:
             record = json.loads(self._verdict_file(key).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
-        return verdict_from(record)
+            verdict = verdict_from(record["verdict"])
+            solution = _content(solutions / f"{verdict.exercise}.ipynb")
+            return verdict if record["solution"] == solution else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None  # of another version, or of somebody else: it is graded again
 
-    def remember(self, key: str, verdict: Verdict) -> None:
+    def remember(self, key: str, verdict: Verdict, solutions: Path) -> None:
         """Keep a verdict, so that a stopped batch can go on behind it."""
-        _replace(self._verdict_file(key), json.dumps(asdict(verdict)))
+        solution = _content(solutions / f"{verdict.exercise}.ipynb")
+        record = {"solution": solution, "verdict": asdict(verdict)}
+        _replace(self._verdict_file(key), json.dumps(record))
 
     def _verdict_file(self, key: str) -> Path:
         return self.folder / "verdicts" / f"{key}.json"
 
-    def write(self, isolation: Isolation, verdicts: Sequence[Verdict]) -> None:
-        """Write the tables and a feedback page for each submission."""
-        table = json.dumps(document(isolation, verdicts), indent=1, ensure_ascii=False)
+    def write(self, isolation: Isolation, solutions: Path, verdicts: Sequence[Verdict]) -> None:
+        """Write the tables and a feedback page for each submission.
+
+        Rows of an earlier batch that this one says nothing of stay, and so do columns that somebody
+        has added to grades.csv.
+        """
+        whole = document(isolation, solutions, verdicts)
+        whole["submissions"] = _merged(self._earlier(), whole["submissions"])
+        table = json.dumps(whole, indent=1, ensure_ascii=False)
+        others = self._columns_of_others()
+        _replace(self.folder / "grades.csv", _csv(whole["submissions"], others))
         _replace(self.folder / "grades.json", table + "\n")
-        _replace(self.folder / "grades.csv", _csv(verdicts))
         for verdict in verdicts:
             _replace(self.feedback_file(verdict), page(verdict, isolation))
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        """The rows that stand in grades.json.
+
+        Raises
+        ------
+        GradingError
+            If it is no such file.
+        """
+        path = self.folder / "grades.json"
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))["submissions"]
+            if all(isinstance(row[name], str) for row in rows for name in ("path", "student")):
+                return [{**dict.fromkeys((*COLUMNS, "checks")), **row} for row in rows]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            pass  # told below
+        raise GradingError(
+            "this file is not one that mlkit has written, and grades would be added to it",
+            path,
+            remedy="Move it away, or give another --out DIR.",
+        )
+
+    def _columns_of_others(self) -> dict[str, dict[str, str]]:
+        """Path of a submission → what stands in columns of grades.csv that are not ours."""
+        path = self.folder / "grades.csv"
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, csv.Error) as error:
+            raise GradingError(
+                f"the table cannot be read, and its other columns would be lost ({error})",
+                path,
+                remedy="Save it as CSV in UTF-8, or give another --out DIR.",
+            ) from error
+        return {
+            str(row.get("path")): {
+                name: text or "" for name, text in row.items() if name and name not in COLUMNS
+            }
+            for row in rows
+        }
 
     def feedback_file(self, verdict: Verdict) -> Path:
         """Where a submission's feedback goes: by student and exercise, made safe for file names."""
@@ -79,25 +158,48 @@ class Results:
 
 
 def _content(path: Path) -> str:
-    """The digest of a regular file; other things have none."""
-    if path.is_symlink() or not path.is_file():
+    """The digest of a regular file; other things, and what cannot be read, have none."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return "-"
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
         return "-"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _safe(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip(".")[:80] or "_"
 
 
-def _csv(verdicts: Sequence[Verdict]) -> str:
+def _merged(
+    earlier: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The earlier rows with the new ones in their places, and behind them those of new files."""
+    known = {row["path"]: row for row in new}
+    kept = [known.pop(row["path"], row) for row in earlier]
+    return [*kept, *known.values()]
+
+
+@functools.cache
+def _grader() -> str:
+    """The identity of the grader: its own source, and what it runs answers with."""
+    here = Path(__file__).parent
+    files = [*sorted(here.glob("*.py")), *sorted(here.parent.glob("inside/check*.py"))]
+    return " ".join([*map(_content, files), sys.version, version("ipykernel"), version("nbval")])
+
+
+def _csv(rows: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[str, str]]) -> str:
     """One row a submission; a text that a spreadsheet would take for a formula is disarmed."""
     text = io.StringIO()
+    further = list(dict.fromkeys(name for columns in others.values() for name in columns))
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for verdict in verdicts:
-        record = {**asdict(verdict), "flags": "; ".join(verdict.flags)}
-        writer.writerow(_disarmed(record[column]) for column in COLUMNS)
+    writer.writerow([*COLUMNS, *further])
+    for row in rows:
+        record = {**row, "flags": "; ".join(row["flags"] or ())}
+        mine = [_disarmed(record[column]) for column in COLUMNS]
+        theirs = others.get(str(_disarmed(row["path"])), {})
+        writer.writerow([*mine, *(theirs.get(name, "") for name in further)])
     return text.getvalue()
 
 

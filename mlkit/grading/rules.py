@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from mlkit.grading.dag_rules import dag_file, has_settings
+from mlkit.grading import dag_rules
+from mlkit.grading.bounded import TooCostlyError, bounded
+from mlkit.grading.dag_rules import has_settings
 from mlkit.grading.kfp_file import read_pipeline
 from mlkit.inside.check_facts import same
 
@@ -26,8 +28,12 @@ def any_of(value: Any, rule: Rule) -> bool:
 
 
 def all_among(value: Any, rule: Rule) -> bool:
-    """A list whose every element is one of `values`."""
-    return isinstance(value, list) and all(_among(element, rule["values"]) for element in value)
+    """A list, not an empty one, whose every element is one of `values`."""
+    return (
+        isinstance(value, list)
+        and value != []
+        and all(_among(element, rule["values"]) for element in value)
+    )
 
 
 def unordered(value: Any, rule: Rule) -> bool:
@@ -111,9 +117,24 @@ def pipeline_file(value: Any, rule: Rule) -> bool:
     more and no less; `settings` are arguments of the pipeline, `task_settings` what is said of
     tasks; `kinds` says of components how they are made.
     """
-    if not isinstance(value, str):
+    return isinstance(value, str) and _within_bounds(lambda: _pipeline_fits(value, rule))
+
+
+def _within_bounds(reading: Callable[[], bool]) -> bool:
+    """A text that costs more to read than any honest one is not accepted."""
+    try:
+        return bounded(reading)
+    except TooCostlyError:
         return False
-    found = read_pipeline(value)
+
+
+def dag_file(value: Any, rule: Rule) -> bool:
+    """The text of an Airflow DAG file that is as `rule` wants it (`dag_rules.dag_file`)."""
+    return isinstance(value, str) and _within_bounds(lambda: dag_rules.dag_file(value, rule))
+
+
+def _pipeline_fits(text: str, rule: Rule) -> bool:
+    found = read_pipeline(text)
     broken = {problem.rule for problem in found.problems}
     edges = rule.get("edges")
     kinds = {name: component.kind for name, component in found.components.items()}

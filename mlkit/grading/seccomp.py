@@ -28,40 +28,55 @@ class Machine:
     audit: int
     clone: int
     clone3: int
+    memfd_create: int
     refused: tuple[int, ...]
 
 
 # unshare, mount, umount2, setns, ptrace, keyctl, add_key, request_key, bpf, perf_event_open,
-# userfaultfd, io_uring_setup, fsopen, open_tree, move_mount, process_vm_writev, chroot, pivot_root
+# userfaultfd, io_uring_setup, fsopen, open_tree, move_mount, process_vm_writev, chroot, pivot_root;
+# shmget, msgget, memfd_secret: memory that no process need hold
 MACHINES: Mapping[str, Machine] = {
     "x86_64": Machine(
         audit=0xC000003E,
         clone=56,
         clone3=435,
+        memfd_create=319,
         refused=(
             *(272, 165, 166, 308, 101, 250, 248, 249, 321, 298),
             *(323, 425, 430, 428, 429, 311, 161, 155),
+            *(29, 68, 447),
         ),
     ),
     "aarch64": Machine(
         audit=0xC00000B7,
         clone=220,
         clone3=435,
+        memfd_create=279,
         refused=(
             *(97, 40, 39, 268, 117, 219, 217, 218, 280, 241),
             *(282, 425, 430, 428, 429, 271, 51, 41),
+            *(194, 186, 447),
         ),
     ),
 }
 
 
-def filter_program(machine: str | None = None) -> bytes:
-    """The filter for a machine (default: this one); empty for one whose numbers are not known."""
+def filter_program(machine: str | None = None, *, memory_files: bool = True) -> bytes:
+    """The filter for a machine (default: this one); empty for one whose numbers are not known.
+
+    Parameters
+    ----------
+    machine : str, optional
+        As `platform.machine` names it.
+    memory_files : bool
+        Whether memory files may be made: while such a file is on its way from process to process,
+        no process holds it, and only a control group counts it.
+    """
     known = MACHINES.get(machine or platform.machine())
-    return b"" if known is None else b"".join(_program(known))
+    return b"" if known is None else b"".join(_program(known, memory_files=memory_files))
 
 
-def _program(machine: Machine) -> Iterator[bytes]:
+def _program(machine: Machine, *, memory_files: bool) -> Iterator[bytes]:
     yield _load(MACHINE_AT)
     yield _jump(EQUAL, machine.audit, over=1)
     yield _return(KILL)
@@ -69,6 +84,8 @@ def _program(machine: Machine) -> Iterator[bytes]:
     yield from _refuse_if(AT_LEAST, FOREIGN_NUMBERS, errno.ENOSYS)
     for number in machine.refused:
         yield from _refuse_if(EQUAL, number, errno.EPERM)
+    if not memory_files:
+        yield from _refuse_if(EQUAL, machine.memfd_create, errno.EPERM)
     yield from _refuse_if(EQUAL, machine.clone3, errno.ENOSYS)
     yield _jump(EQUAL, machine.clone, over=0, otherwise=3)
     yield _load(FIRST_ARGUMENT_AT)

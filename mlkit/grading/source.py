@@ -9,6 +9,7 @@ the whole format.
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.inside.check_facts import CheckSpec
+from mlkit.inside.check_facts import CONDITIONS, KIND_WORDS, CheckSpec
 from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text, check_from_cell, is_hidden
 
@@ -66,6 +67,12 @@ class Exercise:
         """The limits that the exercise sets itself (`mlkit.limits` in the notebook's metadata)."""
         about = self.notebook.get("metadata", {}).get("mlkit", {})
         return dict(about.get("limits", {}))
+
+    @functools.cached_property
+    def given_code(self) -> dict[str, str]:
+        """Id → source, for the code cells of the notebook that learners are given."""
+        cells = exercise_notebook(self)["cells"]
+        return {cell["id"]: cell_text(cell) for cell in cells if cell["cell_type"] == "code"}
 
     @property
     def max_points(self) -> float:
@@ -151,9 +158,27 @@ def _faults(exercise: Exercise) -> Iterator[str]:
             yield f"the check {check.id!r} names no answer"
         if not check.otherwise:
             yield f"the check {check.id!r} has no sentence 'otherwise'"
+        yield from _faults_of_sentences(check)
         for name in check.accept:
             if name not in check.expected:
                 yield f"the check {check.id!r} accepts a fact {name!r} that it never prints"
+
+
+def _faults_of_sentences(check: CheckSpec) -> Iterator[str]:
+    """Conditions that are spelled wrong, or tell two mistakes apart that have the same facts."""
+    seen: dict[str, str] = {}
+    for entry in check.misconceptions:
+        unknown = sorted(entry.keys() - {*CONDITIONS, "say"})
+        if unknown:
+            yield f"the check {check.id!r} has a misconception with an unknown key {unknown[0]!r}"
+        for kind in set(entry.get("kinds", {}).values()) - KIND_WORDS.keys():
+            yield f"the check {check.id!r} names a kind {kind!r}; there are {', '.join(KIND_WORDS)}"
+        given = {name: entry[name] for name in CONDITIONS if entry.get(name)}
+        key = json.dumps(given, sort_keys=True)
+        if key in seen:
+            both = f"{seen[key]!r} and {entry.get('say')!r}"
+            yield f"the check {check.id!r} has two misconceptions with equal conditions: {both}"
+        seen[key] = str(entry.get("say"))
 
 
 def _title(notebook: Notebook) -> str:
@@ -216,13 +241,22 @@ def _for_learner(cell: Cell, exercise: Exercise) -> Cell:
         return cell
     if cell["id"] in exercise.answers:
         stub = exercise.answers[cell["id"]]
-        cell["metadata"] = {"mlkit": {"stub": stub_digest(stub)}}
+        cell["metadata"] = {"mlkit": {"id": cell["id"], "stub": stub_digest(stub)}}
         cell["source"] = stub.splitlines(keepends=True)
     elif cell["id"].startswith("check-"):
         known = check_from_cell(cell)
-        cell["metadata"]["mlkit"] = {**cell["metadata"]["mlkit"], "expected": dict(known.expected)}
+        cell["metadata"]["mlkit"] = {
+            **cell["metadata"]["mlkit"],
+            "id": cell["id"],
+            "given": stub_digest(cell_text(cell)),
+            "expected": dict(known.expected),
+        }
         cell["metadata"]["editable"] = False
         return cell
+    else:
+        # Programs that drop ids keep metadata.
+        about = {"id": cell["id"], "given": stub_digest(cell_text(cell))}
+        cell["metadata"]["mlkit"] = {**cell["metadata"].get("mlkit", {}), **about}
     cell["outputs"], cell["execution_count"] = [], None
     return cell
 

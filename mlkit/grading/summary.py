@@ -1,8 +1,8 @@
-"""A batch in a few lines, for people. Pure."""
+"""A batch in a few lines, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,26 @@ def _grade(submission: Mapping[str, Any]) -> str:
     return str(submission["status"]).replace("_", " ")
 
 
-def remarks(document: Mapping[str, Any], out: Path) -> Iterator[str]:
-    """What to know besides: what could not be graded, how code was run, where things are."""
+def remarks(document: Mapping[str, Any], out: Path, others: Iterable[Path] = ()) -> Iterator[str]:
+    """What to know besides: what could not be graded, how code was run, by what it was judged.
+
+    Parameters
+    ----------
+    document : Mapping
+        The batch's document.
+    out : Path
+        Where grades and feedback are.
+    others : iterable of Path
+        Folders with solutions of their own, perhaps, that nobody might think were used.
+    """
     for submission in document["submissions"]:
         if submission["status"] == "ungradable":
             yield printable(f"ungradable: {submission['path']}: {'; '.join(submission['flags'])}")
     if document["isolation"] == "limited":
         yield "Graded without a sandbox (isolation: limited): bubblewrap is not to be had here."
+    solutions = Path(document["solutions"])
+    yield f"Graded by the solutions in {solutions}."
+    for folder in dict.fromkeys(others):
+        if (folder / "solutions").is_dir() and (folder / "solutions").resolve() != solutions:
+            yield f"{folder / 'solutions'} was not used: --solutions DIR names other solutions."
     yield f"Grades and feedback are in {out}."

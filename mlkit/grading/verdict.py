@@ -9,6 +9,8 @@ from typing import Any, Literal
 from mlkit.grading.restore import Submission
 from mlkit.grading.source import Exercise
 from mlkit.inside.check_facts import (
+    ASLEEP,
+    ENDED,
     NOT_ATTEMPTED,
     STUB_ERROR,
     CheckSpec,
@@ -161,12 +163,16 @@ def _judgement(
     given = [name for name in check.answers if name in submission.answers]
     if not set(given) - submission.untouched:
         return Judgement(status="not_attempted", message=NOT_ATTEMPTED)
+    if judged is not None and judged.status == "passed":
+        return judged  # an answer cell may hold a trial of its own that fails
     for name in given:
         cell = seen.get(name, Observation())
         if cell.ended:
             status: Status = "timeout" if cell.timed_out else "error"
             text = f"The cell {name!r} did not come to its end when it was run by itself."
-            return Judgement(status=status, message=text)
+            return Judgement(
+                status=status, message=f"{text} {ASLEEP if cell.asleep else ENDED[cell.ended]}"
+            )
         if cell.error is not None and cell.error != STUB_ERROR:
             text = f"{cell.error}: {cell.error_text}"[:LONGEST]
             return Judgement(status="failed", message=f"The cell {name!r} does not run: {text}")
@@ -181,6 +187,9 @@ def _proved(check: CheckSpec, exercise: Exercise, found: Mapping[str, Judgement]
     others = [c for c in exercise.checks if c.hidden and set(c.answers) & set(check.answers)]
     if not others or any(found[other.id].status == "passed" for other in others):
         return judgement
+    for other in others:
+        if found[other.id].status in ("error", "timeout"):
+            return found[other.id]  # nothing is known of the general case
     return Judgement(status="failed", message=ONLY_SHOWN)
 
 

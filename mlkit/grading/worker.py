@@ -15,14 +15,15 @@ from typing import Any
 
 from mlkit.grading.grader import Job, grade_submission
 from mlkit.grading.limits import Limits
-from mlkit.grading.source import Exercise, load_exercise
+from mlkit.grading.source import Exercise
+from mlkit.grading.submissions import load_exercises
 
 __all__ = ["answer", "main"]
 
 
 @functools.cache
-def _exercise(path: str) -> Exercise:
-    return load_exercise(Path(path))
+def _exercises(folder: str) -> dict[str, Exercise]:
+    return load_exercises(Path(folder))
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         secret=tuple(map(Path, request["secret"])),
         limits=Limits(**request["limits"]),
     )
-    return asdict(grade_submission(job, _exercise(request["solution"])))
+    return asdict(grade_submission(job, _exercises(request["solutions"])))
 
 
 def main() -> None:

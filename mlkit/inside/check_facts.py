@@ -10,14 +10,25 @@ from __future__ import annotations
 import builtins
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["CheckSpec", "Judgement", "Observation", "Status", "judge", "read_facts", "same"]
+__all__ = [
+    "CONDITIONS",
+    "KIND_WORDS",
+    "CheckSpec",
+    "Judgement",
+    "Observation",
+    "Status",
+    "judge",
+    "read_facts",
+    "same",
+]
 
 Status = Literal["passed", "failed", "not_attempted", "error", "timeout"]
-Ended = Literal["", "timeout", "died", "memory", "output"]
+Ended = Literal["", "timeout", "died", "memory", "output", "files"]
 Accept = Callable[[Any, Mapping[str, Any]], bool]
 
 SHORT = 120
@@ -27,11 +38,34 @@ ENDED: Mapping[str, str] = {
     "timeout": "Your answer did not come to an end in the time allowed: look for an endless loop.",
     "died": "The Python process ended while your answer ran: an answer must not end the process.",
     "memory": "Your answer took more memory than allowed.",
-    "output": "Your answer printed more than allowed.",
+    "output": "Your answer printed far more than allowed: look for an endless loop that prints.",
+    "files": "Your answer made more files than allowed.",
 }
 UNKNOWN_NAME = (
-    "Your answer uses a name that is not defined: everything that it needs must stand in the "
-    "answer cells or in the cells that were given."
+    "Your answer uses a name that is not defined when the notebook is run from top to bottom: what "
+    "it needs must stand in the answer cells, in cells of your own, or in those that were given."
+)
+UNDEFINED = (
+    "No cell defines {name!r} when the notebook is run from top to bottom: has your answer another "
+    "name, does its cell fail before the definition, or is it in a cell that was not saved?"
+)
+KINDS: Mapping[type, str] = {
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "nothing (None)",
+}
+KIND_WORDS: Mapping[str, str] = {
+    **{"truth": KINDS[bool], "number": KINDS[int], "text": KINDS[str], "list": KINDS[list]},
+    **{"mapping": KINDS[dict], "none": KINDS[type(None)], "set": "a set", "error": "an exception"},
+}
+CONDITIONS = ("error", "timeout", "died", "wrong", "right", "kinds", "when")
+ASLEEP = (
+    "When the time allowed was over, your answer was asleep: it waits for the clock, by time.sleep "
+    "or in another way, where it should not."
 )
 SILENT = (
     "The check printed nothing that it could be judged by. Does your answer print, or change print?"
@@ -96,13 +130,17 @@ class Observation:
         The class of the exception that left the cell.
     error_text : str
         What that exception says.
+    asleep : bool
+        Whether the process was waiting for the clock when its time was over.
     ended : str
-        What ended the Python process: `timeout`, `died`, `memory` or `output`; else empty.
+        What ended the Python process: `timeout`, `died`, `memory`, `output` or `files`;
+        else empty.
     """
 
     text: str = ""
     error: str | None = None
     error_text: str = ""
+    asleep: bool = False
     ended: Ended = ""
 
     @property
@@ -238,18 +276,84 @@ def _sentence(
     spec: CheckSpec, seen: Observation, facts: Mapping[str, Any], wrong: Sequence[str]
 ) -> str:
     """The first misconception that fits; else the check's own general sentence."""
+    if seen.timed_out and seen.asleep:
+        return ASLEEP
+    unknown = _unknown_name_among(spec, facts, wrong)
+    if unknown is not None:
+        for entry in spec.misconceptions:
+            told = "NameError" in json.dumps(entry.get("when", {}))
+            if told and _fits(entry, seen, facts, wrong, spec.tolerance):
+                return str(entry["say"])
+        return _unknown(spec, unknown)
     for entry in spec.misconceptions:
-        if _fits(entry, seen, facts, wrong, spec.tolerance):
+        if _fits(entry, seen, facts, wrong, spec.tolerance) and _proves(entry, spec, facts):
             return str(entry["say"])
     if seen.ended:
         return ENDED[seen.ended]
     if seen.error == "NameError":
-        return UNKNOWN_NAME
+        return _unknown(spec, seen.error_text)
     if seen.error is not None:
         name = _known(seen.error) if spec.hidden else _told(seen)
         raised = f"Your answer raised {name}, which it should not do here."
         return f"{raised} {spec.otherwise}".strip()
-    return spec.otherwise or "The answer gives another result than it should."
+    general = spec.otherwise or "The answer gives another result than it should."
+    return f"{general} {_compared(spec, facts, wrong)}".strip()
+
+
+def _unknown_name_among(
+    spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]
+) -> str | None:
+    """What a NameError among the wrong facts says; None if there is none, or one is asked for."""
+    if any(_name_error(value) is not None for value in spec.expected.values()):
+        return None
+    told = (_name_error(facts.get(name)) for name in wrong)
+    return next((text for text in told if text is not None), None)
+
+
+def _name_error(fact: Any) -> str | None:
+    """What a NameError says that a fact is, or that is first among its parts."""
+    if isinstance(fact, dict):
+        if fact.get("error") == "NameError":
+            return str(fact.get("says", ""))
+        fact = list(fact.values())
+    if isinstance(fact, list):
+        return next((text for part in fact if (text := _name_error(part)) is not None), None)
+    return None
+
+
+def _unknown(spec: CheckSpec, text: str) -> str:
+    """Whether it is the answer itself that is not defined, or something that it uses."""
+    match = re.search(r"name '(\w+)' is not defined", text)
+    if match and f"answer-{match[1].replace('_', '-')}" in spec.answers:
+        return UNDEFINED.format(name=match[1])
+    return UNKNOWN_NAME
+
+
+def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -> str:
+    """What came and what should have come: of a hidden check no more than the kind of thing."""
+    named = [name for name in wrong if name in spec.expected]
+    if not named:
+        return ""
+    name = named[0]
+    wanted = _kind(spec.expected[name])
+    came = _kind(facts[name]) if name in facts else "nothing at all"
+    if wanted != came:
+        return f"{wanted[0].upper()}{wanted[1:]} was expected, and {came} came."
+    if spec.hidden or spec.accept:
+        return ""
+    texts = [json.dumps(value, ensure_ascii=False) for value in (spec.expected[name], facts[name])]
+    if max(map(len, texts)) > SHORT:
+        return f"Look at {name!r} in what the check printed."
+    return f"At {name!r} {texts[0]} was expected, and {texts[1]} came."
+
+
+def _kind(value: Any) -> str:
+    """What sort of thing a fact is; an exception's own name may be what a check keeps to itself."""
+    if isinstance(value, dict) and isinstance(value.get("error"), str):
+        return "an exception"
+    if isinstance(value, dict) and value.keys() == {"set"}:
+        return "a set"
+    return KINDS.get(type(value), "something else")
 
 
 def _told(seen: Observation) -> str:
@@ -264,6 +368,23 @@ def _known(error: str) -> str:
     return error if isinstance(kind, type) and issubclass(kind, BaseException) else "an exception"
 
 
+def _proves(entry: Mapping[str, Any], spec: CheckSpec, facts: Mapping[str, Any]) -> bool:
+    """Whether wrong facts are of the kind that they should be, so that a guess can be right.
+
+    An entry that says what it wants to see knows what it speaks of. One that fits whatever is wrong
+    speaks of wrong numbers, lists or texts, and not of an exception, or of a text for a list.
+    """
+    if entry.get("when") or entry.get("kinds"):
+        return True
+    for name in entry.get("wrong", ()):
+        wanted = _kind(spec.expected.get(name))
+        if name not in facts or wanted in ("an exception", KINDS[type(None)]):
+            continue
+        if name in spec.expected and _kind(facts[name]) != wanted:
+            return False
+    return True
+
+
 def _fits(
     entry: Mapping[str, Any],
     seen: Observation,
@@ -271,14 +392,21 @@ def _fits(
     wrong: Sequence[str],
     tolerance: float,
 ) -> bool:
-    """Whether all conditions of a misconception hold: error, timeout, died, wrong, when."""
+    """Whether all conditions of a misconception hold (docs/grading.md lists them)."""
     if entry.get("timeout", False) != seen.timed_out or entry.get("died", False) != seen.died:
         return False
     if entry.get("error") != seen.error:
         return False
     if not set(entry.get("wrong", ())) <= set(wrong):
         return False
+    if set(entry.get("right", ())) & set(wrong):
+        return False
     missing = object()
+    if any(
+        name not in facts or KIND_WORDS.get(kind) != _kind(facts[name])
+        for name, kind in entry.get("kinds", {}).items()
+    ):
+        return False
     return all(
         same(facts.get(name, missing), value, tolerance)
         for name, value in entry.get("when", {}).items()

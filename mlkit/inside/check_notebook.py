@@ -11,13 +11,19 @@ from typing import Any
 from mlkit.errors import GradingError
 from mlkit.inside.check_facts import CheckSpec, read_facts
 
-__all__ = ["cell_text", "check_from_cell", "find_notebook", "is_hidden"]
+__all__ = ["cell_text", "check_from_cell", "find_notebook", "is_hidden", "known_id"]
 
 
 def cell_text(cell: Mapping[str, Any]) -> str:
     """A cell's source as one string, however the file holds it."""
     source = cell.get("source", "")
     return source if isinstance(source, str) else "".join(source)
+
+
+def known_id(cell: Mapping[str, Any]) -> str:
+    """A cell's id, or the one that its metadata remember; empty if there is neither."""
+    about = cell.get("metadata", {}).get("mlkit", {})
+    return str((about.get("id") if isinstance(about, dict) else "") or cell.get("id") or "")
 
 
 def is_hidden(cell: Mapping[str, Any]) -> bool:
@@ -33,9 +39,9 @@ def check_from_cell(cell: Mapping[str, Any]) -> CheckSpec:
     """
     about = cell.get("metadata", {}).get("mlkit", {})
     return CheckSpec(
-        id=str(cell["id"]),
+        id=known_id(cell),
         source=cell_text(cell),
-        title=str(about.get("title", cell["id"])),
+        title=str(about.get("title", known_id(cell))),
         points=about.get("points", 0),
         hidden=is_hidden(cell),
         answers=tuple(about.get("answers", ())),
@@ -81,10 +87,11 @@ def find_notebook(check_id: str, folder: Path) -> tuple[Path, dict[str, Any]]:
     for path in _candidates(folder):
         try:
             notebook = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
-        cells = notebook.get("cells", ()) if isinstance(notebook, dict) else ()
-        if any(cell.get("id") == check_id for cell in cells):
+        cells = notebook.get("cells") if isinstance(notebook, dict) else None
+        sound = isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
+        if sound and any(known_id(cell) == check_id for cell in cells or ()):
             return path, notebook
     raise GradingError(
         f"no notebook in {folder} has a check {check_id!r}",
@@ -94,6 +101,11 @@ def find_notebook(check_id: str, folder: Path) -> tuple[Path, dict[str, Any]]:
 
 def _candidates(folder: Path) -> Iterator[Path]:
     """Jupyter says in an environment variable which notebook a kernel belongs to."""
+    import __main__
+
+    named = getattr(__main__, "__vsc_ipynb_file__", None)  # VS Code says it so
+    if isinstance(named, str):
+        yield Path(named)
     session = os.environ.get("JPY_SESSION_NAME", "")
     if session.endswith(".ipynb"):
         yield Path(session)

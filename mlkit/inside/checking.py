@@ -20,7 +20,8 @@ from mlkit.inside.check_facts import (
     judge,
 )
 from mlkit.inside.check_history import is_untouched
-from mlkit.inside.check_notebook import cell_text, check_from_cell, find_notebook
+from mlkit.inside.check_notebook import cell_text, check_from_cell, find_notebook, known_id
+from mlkit.inside.check_saved import differences
 
 __all__ = ["Feedback", "check"]
 
@@ -73,7 +74,7 @@ def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
         path, notebook = find_notebook(check_id, Path.cwd())
     except GradingError as error:
         return Feedback(title=check_id, status="unknown", message=str(error))
-    cells = {cell["id"]: cell for cell in notebook["cells"] if "id" in cell}
+    cells = {known_id(cell): cell for cell in reversed(notebook["cells"])}
     spec = check_from_cell(cells[check_id])
     names = _namespace()
     if _untouched(spec, cells, names.get("In", ())):
@@ -81,6 +82,8 @@ def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
     else:
         found = judge(spec, _run(spec.source, names))
     more = [] if found.status == "passed" else _hints(spec, hint)
+    if found.status != "not_attempted":
+        more += dict.fromkeys(differences(notebook, spec, _history(), names))
     if solution:
         more.append(_solution(spec, found, path))
     text = "\n".join(more)
@@ -100,11 +103,21 @@ def _namespace() -> dict[str, Any]:
     return names
 
 
+def _history() -> list[str]:
+    """The cells that were run, as they were written."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    manager = getattr(shell, "history_manager", None)
+    return [str(source) for source in getattr(manager, "input_hist_raw", ())]
+
+
 def _untouched(
     spec: CheckSpec, cells: Mapping[str, Mapping[str, Any]], history: Sequence[str]
 ) -> bool:
     """Whether all answers that a check is about are still the stubs that were given."""
-    digests = [cells[name]["metadata"].get("mlkit", {}).get("stub", "") for name in spec.answers]
+    held = [cells[name] for name in spec.answers if name in cells]
+    digests = [cell.get("metadata", {}).get("mlkit", {}).get("stub", "") for cell in held]
     return bool(digests) and all(is_untouched(history, digest) for digest in digests)
 
 
@@ -138,6 +151,6 @@ def _solution(spec: CheckSpec, found: Judgement, path: Path) -> str:
     if not model.is_file():
         return "The solutions are not in this copy: ask whoever gave you the exercise."
     notebook = json.loads(model.read_text(encoding="utf-8"))
-    answers = [cell_text(cell) for cell in notebook["cells"] if cell["id"] in spec.answers]
+    answers = [cell_text(cell) for cell in notebook["cells"] if known_id(cell) in spec.answers]
     lines = "\n\n".join(answers).splitlines()
     return "\n".join(line for line in lines if not line.strip().startswith("### "))

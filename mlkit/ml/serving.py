@@ -43,7 +43,7 @@ def free_port() -> int:
 def _command(name: str, version: int, port: int) -> list[str]:
     """MLflow's own command that serves a registered version."""
     return [
-        *(sys.executable, "-m", "mlflow", "models", "serve"),
+        *(sys.executable, "-P", "-m", "mlflow", "models", "serve"),
         *("-m", f"models:/{name}/{version}", "--env-manager", "local"),
         *("-h", _HOST, "-p", str(port), "--workers", "1"),
     ]

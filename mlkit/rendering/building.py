@@ -159,7 +159,8 @@ def _run_sphinx(sources: Path, built: Path) -> None:
     options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(sources / ".doctrees")]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        [sys.executable, "-m", "sphinx", *options, str(sources), str(built)],
+        [sys.executable, "-P", "-m", "sphinx", *options, str(sources), str(built)],
+        cwd=sources,  # not the folder worked in, whose docutils.conf would count
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CHEATS", "ESCAPES", "HARMS"]
+__all__ = ["CHEATS", "ESCAPES", "HARMS", "HOARDS", "THRIFTY"]
 
 STUB = """
 def retry_with_backoff(*args, **kwargs):
@@ -252,5 +252,102 @@ try:
 except OSError:
     told.append(False)
 raise RuntimeError(f"gained {told}")
+""",
+}
+
+
+# Each of these stands behind a right answer, and must be caught all the same: what it holds is held
+# where one does not look at first.
+HOARDS = {
+    "memory-files-of-a-child": """
+import os
+if os.fork() == 0:
+    held = []
+    for number in range(32):
+        held.append(os.memfd_create(str(number)))
+        for _ in range(60):
+            os.write(held[-1], b"x" * 1048576)
+    time.sleep(60)
+time.sleep(2.5)
+""",
+    "memory-files-under-way": """
+import os, socket
+near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+for number in range(32):
+    held = os.memfd_create(str(number))
+    for _ in range(60):
+        os.write(held, b"x" * 1048576)
+    socket.send_fds(near, [b"x"], [held])
+    os.close(held)
+time.sleep(2.5)
+""",
+    "shared-pages": """
+import mmap, os
+pages = mmap.mmap(-1, 900_000_000)
+for place in range(0, 900_000_000, 4096):
+    pages[place] = 1
+time.sleep(1)
+""",
+    "many-small-children": """
+import os
+for number in range(12):
+    if os.fork() == 0:
+        held = bytearray(b"x" * 60_000_000)
+        time.sleep(60)
+time.sleep(2.5)
+""",
+    "talks-while-it-takes": """
+import threading
+def talk():
+    while True:
+        print("x")
+        time.sleep(0.001)
+threading.Thread(target=talk, daemon=True).start()
+held = [bytearray(b"x" * 5_000_000) for number in range(200)]
+time.sleep(1)
+""",
+    "empty-files": """
+import os
+for number in range(60_000):
+    os.close(os.open(f"/tmp/{number}", os.O_CREAT))
+time.sleep(1)
+""",
+    "empty-folders": """
+import os
+for number in range(60_000):
+    os.mkdir(f"/dev/shm/{number}")
+time.sleep(1)
+""",
+}
+
+# Each of these stands behind a right answer, and must have full marks: it looks like a hoard.
+THRIFTY = {
+    "many-forks-of-one-memory": """
+import multiprocessing
+shared = bytearray(b"x" * 60_000_000)
+def wait(number):
+    time.sleep(0.3)
+    return sum(shared[:100])
+with multiprocessing.get_context("fork").Pool(32) as pool:
+    pool.map(wait, range(32))
+""",
+    "some-hundred-files": """
+import pathlib, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    for number in range(500):
+        pathlib.Path(folder, str(number)).write_text("x")
+""",
+    "megabytes-of-prints": """
+for number in range(30_000):
+    print(number, "a line of some forty letters, more or less")
+print("x" * 3_000_000)
+""",
+    "a-large-picture": """
+import os
+import matplotlib.pyplot as plt
+from IPython.display import display
+display({"image/png": "A" * 4_000_000}, raw=True)
+plt.plot([1, 2, 3])
+plt.show()
 """,
 }

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from mlkit.grading.limits import Limits
+from mlkit.grading.memory import MemoryGroup
 from mlkit.grading.source import Exercise
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"
-LIMITS = Limits(cell_s=3, total_s=8)
+LIMITS = Limits(cell_s=4, total_s=12, memory_bytes=500_000_000)
 
 _place = Path(__file__).with_name("abuse_answers.py")
 _spec = importlib.util.spec_from_file_location("abuse_answers", _place)
@@ -61,6 +62,9 @@ def grades(
     port = str(listener.getsockname()[1])
     for name, source in {**abuse.CHEATS, **abuse.HARMS, **abuse.ESCAPES}.items():
         submit(folder / name, NAME, {ANSWER: source.replace("PORT", port)})
+    right = exercises[NAME].solution[ANSWER]
+    for name, more in {**abuse.HOARDS, **abuse.THRIFTY}.items():
+        submit(folder / name, NAME, {ANSWER: f"{right}\n{more}"})
     for name in ("an-honest-one", "zz-honest-too"):
         submit(folder / name, NAME, exercises[NAME].solution)
     os.environ["MLKIT_TEST_SECRET"] = "hunter2-of-the-grader"
@@ -83,6 +87,29 @@ def test_harm_is_contained_and_earns_nothing(name: str, grades: Grades) -> None:
     """The kernel pays for it, the batch does not."""
     assert (grades[name]["score"], grades[name]["status"]) == (0, "graded")
     assert all(check["message"] for check in grades[name]["checks"])
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("name", sorted(abuse.HOARDS))
+def test_a_hoard_is_counted_wherever_it_is_held(name: str, grades: Grades) -> None:
+    """Without a control group memory files cannot be made at all, so that none are hoarded."""
+    refused = "PermissionError" in grades[name]["checks"][0]["message"]
+    group = MemoryGroup.make(10**9)
+    if group is not None:
+        group.remove()
+    elif "memory-files" in name:
+        assert refused or grades[name]["score"] == grades[name]["max"]
+        return
+    assert (grades[name]["score"], grades[name]["status"]) == (0, "graded")
+    what = "more files than allowed" if "empty" in name else "more memory than allowed"
+    assert what in grades[name]["checks"][0]["message"], grades[name]["checks"]
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("name", sorted(abuse.THRIFTY))
+def test_what_only_looks_like_a_hoard_costs_nothing(name: str, grades: Grades) -> None:
+    """Shared pages count once; of much output the beginning and the end are kept."""
+    assert grades[name]["score"] == grades[name]["max"]
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -22,8 +22,9 @@ Grade = Callable[..., dict[str, dict[str, Any]]]
 
 
 def _cases(kind: str, name: str) -> list[dict[str, Any]]:
-    path = HERE / kind / f"{name}.yaml"
-    return list(YAML(typ="safe").load(path)) if path.exists() else []
+    """The fixtures of an exercise: every file of its folder, or the one file of its name."""
+    files = [HERE / kind / f"{name}.yaml", *sorted((HERE / kind / name).glob("*.yaml"))]
+    return [case for file in files if file.exists() for case in YAML(typ="safe").load(file)]
 
 
 def _problems(case: dict[str, Any], checks: Mapping[str, dict[str, Any]]) -> list[str]:

@@ -22,6 +22,7 @@ from mlkit.grading.limits import Limits
 from mlkit.grading.progress import progress
 from mlkit.grading.sandbox import why_limited
 from mlkit.grading.source import Exercise
+from mlkit.grading.submissions import find_submissions
 from mlkit.grading.verdict import CheckVerdict, Difference, Verdict
 
 NAME = "05-retries"
@@ -69,6 +70,45 @@ def test_a_class_is_graded_whatever_its_files_are(
         rows = list(csv.DictReader(file))
     assert [row["student"] for row in rows] == ["'=cmd()", *sorted(grades)[1:]]
     assert len(list((tmp_path / "out" / "feedback").rglob("*.html"))) == len(grades)
+
+
+def _without_roots_rights() -> list[str]:
+    """What stands before a command for which modes of files shall count, root or not."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.kernel
+def test_a_notebook_that_may_not_be_read_is_one_ungradable_submission(
+    submit: Submit, tmp_path: Path
+) -> None:
+    """Under the exercise's name or another; the others are graded."""
+    room = tmp_path / "class"
+    submit(room / "ann", NAME, {})
+    submit(room / "bob", NAME, {}).chmod(0)
+    named = submit(room / "cid", NAME, {})
+    named.chmod(0)
+    named.rename(named.with_name("homework.ipynb"))
+    mlkit = Path(sys.executable).with_name("mlkit")
+    line = [*_without_roots_rights(), str(mlkit), "grade", str(room), "--trust", "--json"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    grades = {s["student"]: s for s in json.loads(done.stdout)["submissions"]}
+    assert (grades["ann"]["status"], grades["ann"]["flags"]) == ("not_attempted", [])
+    for student in ("bob", "cid"):
+        assert grades[student]["status"] == "ungradable"
+        assert "cannot be read (Permission denied)" in grades[student]["flags"][0]
+
+
+def test_a_worker_that_cannot_be_started_is_told_in_a_sentence(
+    submit: Submit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the grader's trouble, not the submissions'."""
+    submit(tmp_path / "class" / "ann", NAME, {})
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
+    with pytest.raises(GradingError, match="no worker can be started: No such file"):
+        grade_batch(Batch(paths=[tmp_path / "class"], solutions=SOLUTIONS, trust=True))
 
 
 @pytest.mark.kernel
@@ -166,7 +206,7 @@ def test_ones_own_work_is_checked_without_a_sandbox_too(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the folder worked in; `mlkit exercises` says what is solved."""
+    """`mlkit exercises` says what is solved; `mlkit grade` asks before it trusts a folder."""
     submit(tmp_path / "work", NAME, exercises[NAME].solution)
     submit(tmp_path / "work", "01-dags", {})
     empty = tmp_path / "bin"
@@ -175,7 +215,9 @@ def test_ones_own_work_is_checked_without_a_sandbox_too(
     monkeypatch.chdir(tmp_path / "work")
     why_limited.cache_clear()
     try:
-        mine = grade_batch(Batch(paths=[Path(f"{NAME}.ipynb")], solutions=SOLUTIONS))
+        with pytest.raises(GradingError, match="in a sandbox only"):
+            grade_batch(Batch(paths=[Path(f"{NAME}.ipynb")], solutions=SOLUTIONS))
+        mine = grade_batch(Batch(paths=[Path(f"{NAME}.ipynb")], solutions=SOLUTIONS, trust=True))
         rows = progress(tmp_path / "work", SOLUTIONS, _silent)["exercises"]
     finally:
         why_limited.cache_clear()
@@ -187,6 +229,139 @@ def test_ones_own_work_is_checked_without_a_sandbox_too(
         "not_attempted",
         "missing",
     )
+
+
+def _touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}", encoding="utf-8")
+
+
+def test_a_submission_is_of_the_student_whose_folder_or_name_it_bears(tmp_path: Path) -> None:
+    """The folder directly below the class's, however deep the file; or the name of a download."""
+    room = tmp_path / "class"
+    _touch(room, "alice/ps1/x.ipynb", "carol/mlkit/exercises/x.ipynb", "dan/x.ipynb")
+    assert [f.student for f in find_submissions([room])] == ["alice", "carol", "dan"]
+    flat = tmp_path / "download"
+    _touch(flat, "alice_123_x.ipynb", "bobsmith_LATE_99_1234_x-1.ipynb", "Eve Li_88_file_x.ipynb")
+    assert sorted(f.student for f in find_submissions([flat])) == ["Eve Li", "alice", "bobsmith"]
+    named = find_submissions([flat], "*_{student}_*.ipynb")
+    assert [f.student for f in named] == ["88", "LATE", "123"]
+    assert [f.student for f in find_submissions([room / "dan"])] == ["dan"]
+    assert [f.student for f in find_submissions([room / "dan" / "x.ipynb"])] == ["dan"]
+    assert [f.student for f in find_submissions([room / "carol" / "mlkit"])] == ["mlkit"]
+    assert [f.student for f in find_submissions([room], "{student}/**")] == [
+        "alice",
+        "carol",
+        "dan",
+    ]
+    with pytest.raises(GradingError, match="where the student's name stands"):
+        find_submissions([room], "*.ipynb")
+
+
+def test_what_is_no_notebook_is_listed_all_the_same(tmp_path: Path) -> None:
+    """Links to folders, archives, other endings, empty folders; a name in capitals is graded."""
+    room = tmp_path / "class"
+    _touch(room, "ann/x.IPYNB", "bob/x.zip", "cid/x.ipynb.txt", "fay/notes.txt", "gil/a/b.7z")
+    (room / "dot").mkdir()
+    (room / "eve").symlink_to(room / "ann")
+    (room / ".git").mkdir()
+    found = {f.student: f.trouble for f in find_submissions([room])}
+    assert found == {
+        "ann": "",
+        "bob": "an archive: unpack it",
+        "cid": "a notebook under another name: take '.txt' off its name",
+        "dot": "a folder without a notebook",
+        "eve": "a link to a folder, which is not followed",
+        "fay": "a folder without a notebook",
+        "gil": "an archive: unpack it",
+    }
+    document = grade_batch(Batch(paths=[room], solutions=SOLUTIONS, trust=True))
+    assert {s["student"] for s in document["submissions"]} == set(found)
+    assert {s["status"] for s in document["submissions"]} == {"ungradable"}
+
+
+def test_one_student_graded_again_leaves_the_others_and_a_teachers_columns(
+    submit: Submit, tmp_path: Path
+) -> None:
+    """The row of the submission is replaced; all else in the folder of grades stays."""
+    for student in ("ann", "bob", "cid"):
+        submit(tmp_path / "class" / student, NAME, {})
+    out = tmp_path / "out"
+    grade_batch(Batch(paths=[tmp_path / "class"], out=out, solutions=SOLUTIONS, trust=True))
+    table = out / "grades.csv"
+    head, *lines = table.read_text(encoding="utf-8").splitlines()
+    lines = [f"{head},remark", *(f"{line},talk to {line[:3]}" for line in lines)]
+    table.write_text("\n".join(lines), encoding="utf-8-sig")
+    (tmp_path / "class" / "bob" / f"{NAME}.ipynb").write_text("broken", encoding="utf-8")
+    again = Batch(paths=[tmp_path / "class" / "bob"], out=out, solutions=SOLUTIONS, trust=True)
+    assert len(grade_batch(again)["submissions"]) == 1
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["student"], row["status"], row["remark"]) for row in rows] == [
+        ("ann", "not_attempted", "talk to ann"),
+        ("bob", "ungradable", "talk to bob"),
+        ("cid", "not_attempted", "talk to cid"),
+    ]
+    written = json.loads((out / "grades.json").read_text(encoding="utf-8"))
+    assert [s["status"] for s in written["submissions"]] == [row["status"] for row in rows]
+
+
+def test_a_folder_for_grades_that_cannot_be_used_is_refused_before_anything_runs(
+    submit: Submit, tmp_path: Path
+) -> None:
+    """A file of that name; grades of another program; they are left as they are."""
+    submit(tmp_path / "class" / "ann", NAME, {})
+    place = tmp_path / "out"
+
+    def batch() -> Batch:
+        return Batch(paths=[tmp_path / "class"], out=place, solutions=SOLUTIONS, trust=True)
+
+    place.write_text("a file", encoding="utf-8")
+    with pytest.raises(GradingError, match="grades cannot be written there"):
+        grade_batch(batch())
+    place.unlink()
+    place.mkdir()
+    for name, text in [("grades.json", '{"a": 1}'), ("grades.json", "[["), ("grades.csv", "\xff")]:
+        (place / name).write_bytes(text.encode("latin-1"))
+        with pytest.raises(GradingError) as caught:
+            grade_batch(batch())
+        assert "another --out" in str(caught.value.remedy)
+        assert (place / name).read_bytes() == text.encode("latin-1")
+        (place / name).unlink()
+
+
+def test_a_verdict_of_another_shape_or_grader_is_none(
+    submit: Submit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands in the file; a changed grader or solution looks at everything again."""
+    submit(tmp_path / "class" / "ann", NAME, {})
+    batch = Batch(paths=[tmp_path / "class"], out=tmp_path / "out", solutions=SOLUTIONS, trust=True)
+    said: list[str] = []
+    grade_batch(batch, said.append)
+    (verdict,) = (tmp_path / "out" / "verdicts").iterdir()
+    right = verdict.read_text(encoding="utf-8")
+    for text in ("[]", "{}", '{"verdict": 3}', '{"verdict": {"checks": [{"a": 1}]}}', "[" * 9999):
+        verdict.write_text(text, encoding="utf-8")
+        grade_batch(batch, said.append)
+        assert verdict.read_text(encoding="utf-8") == right
+    assert len(said) == 6
+    grade_batch(batch, said.append)
+    assert len(said) == 6
+    monkeypatch.setattr("mlkit.grading.results._grader", lambda: "another grader")
+    grade_batch(batch, said.append)
+    assert len(said) == 7
+
+
+def test_two_submissions_of_one_student_are_told(submit: Submit, tmp_path: Path) -> None:
+    """Which of them counts is for a person to say."""
+    submit(tmp_path / "class" / "ann" / "first", NAME, {})
+    submit(tmp_path / "class" / "ann" / "second", NAME, {})
+    submit(tmp_path / "class" / "bob", NAME, {})
+    batch = Batch(paths=[tmp_path / "class"], solutions=SOLUTIONS, trust=True)
+    flags = {s["student"]: s["flags"] for s in grade_batch(batch)["submissions"]}
+    assert flags == {"ann": [f"ann has handed in {NAME} 2 times"], "bob": []}
 
 
 def test_nothing_to_grade_is_said_so(tmp_path: Path) -> None:

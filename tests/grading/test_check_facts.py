@@ -92,7 +92,11 @@ def test_facts_are_the_object_in_the_last_line(text: str, facts: Any) -> None:
             "failed",
             "only the second run is wrong",
         ),
-        (Observation(text='{"once": 1, "twice": 1}'), "failed", "something else"),
+        (
+            Observation(text='{"once": 1, "twice": 1}'),
+            "failed",
+            "something else A list was expected, and a number came.",
+        ),
         (Observation(text='{"once": [1, 2]}'), "failed", "only the second run is wrong"),
         (Observation(text='{"once": [1, 2], "twice": 0.3, "x": 1}'), "failed", "something else"),
         (Observation(text="no facts"), "failed", SILENT),
@@ -133,3 +137,64 @@ def test_a_rule_accepts_in_place_of_equality() -> None:
     seen = Observation(text='{"order": ["b", "a"]}')
     accepts = {"any": lambda value, rule: sorted(value) == ["a", "b"]}
     assert judge(spec, seen, rules=accepts).status == "passed"
+
+
+def _told(facts: dict[str, Any], **spec: Any) -> str:
+    about = {"expected": {"size": 3, "names": ["a"]}, "otherwise": "Not as asked.", **spec}
+    check = CheckSpec(id="check-x", answers=("answer-make-it",), **about)
+    return judge(check, Observation(text=json.dumps(facts))).message
+
+
+def test_a_guess_speaks_of_wrong_values_of_the_right_kind() -> None:
+    """Of an exception, or of a text for a list, it knows nothing."""
+    guess = ({"wrong": ["names"], "say": "A name is missing."},)
+    assert _told({"size": 3, "names": []}, misconceptions=guess) == "A name is missing."
+    for value, kind in (
+        ("a", "a text"),
+        ({"error": "KeyError"}, "an exception"),
+        (None, "nothing"),
+    ):
+        told = _told({"size": 3, "names": value}, misconceptions=guess)
+        assert told.startswith(f"Not as asked. A list was expected, and {kind}")
+    told = _told({"size": 3, "names": {"set": ["a"]}}, misconceptions=guess)
+    assert told == "Not as asked. A list was expected, and a set came."
+
+
+def test_conditions_single_a_mistake_out() -> None:
+    """By what is right besides, and by the kind of what came."""
+    entries = (
+        {"wrong": ["names"], "right": ["size"], "say": "only the names"},
+        {"kinds": {"names": "none"}, "say": "no names at all"},
+    )
+    assert _told({"size": 3, "names": []}, misconceptions=entries) == "only the names"
+    assert _told({"size": 4, "names": None}, misconceptions=entries) == "no names at all"
+    assert _told({"size": 4, "names": []}, misconceptions=entries).startswith("Not as asked.")
+
+
+def test_the_general_sentence_says_what_came_and_what_should_have_come() -> None:
+    """Of a hidden check the kinds only."""
+    assert _told({"size": 4, "names": ["a"]}).endswith("At 'size' 3 was expected, and 4 came.")
+    assert _told({"size": 4, "names": ["a"]}, hidden=True) == "Not as asked."
+    hidden = _told({"size": "3", "names": ["a"]}, hidden=True)
+    assert hidden == "Not as asked. A number was expected, and a text came."
+
+
+def test_a_name_that_is_not_defined_has_its_own_sentence() -> None:
+    """The answer's own name, and others; wherever among the facts the exception stands."""
+    spec = CheckSpec(id="check-x", answers=("answer-make-it",), otherwise="Not as asked.")
+    own = Observation(error="NameError", error_text="name 'make_it' is not defined")
+    assert judge(spec, own).message.startswith("No cell defines 'make_it'")
+    other = Observation(error="NameError", error_text="name 'helper' is not defined")
+    assert judge(spec, other).message == UNKNOWN_NAME
+    says = {"error": "NameError", "says": "name 'make_it' is not defined"}
+    assert _told({"size": [3, says], "names": ["a"]}).startswith("No cell defines 'make_it'")
+    assert _told({"size": {"error": "NameError"}, "names": ["a"]}) == UNKNOWN_NAME
+
+
+def test_an_answer_that_was_asleep_at_its_end_is_told_so() -> None:
+    """And not that it loops."""
+    spec = CheckSpec(id="check-x", misconceptions=({"timeout": True, "say": "it never ends"},))
+    assert judge(spec, Observation(ended="timeout", asleep=True)).message.startswith(
+        "When the time"
+    )
+    assert judge(spec, Observation(ended="timeout")).message == "it never ends"

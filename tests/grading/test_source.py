@@ -18,6 +18,7 @@ from mlkit.grading.source import (
     notebook_text,
     stub_of,
 )
+from mlkit.grading.submissions import load_exercises
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER = '''def f(x: int) -> int:
@@ -172,3 +173,41 @@ def test_what_arrives_in_pieces_is_one_reference_output(tmp_path: Path) -> None:
     checks = {cell["id"]: cell for cell in with_reference_outputs(path)["cells"]}
     outputs = checks["check-g"]["outputs"]
     assert [(o["name"], "".join(o["text"])) for o in outputs] == [("stdout", "0 1 2 \n")]
+
+
+def test_two_misconceptions_with_equal_conditions_are_a_fault(tmp_path: Path) -> None:
+    """The second one could never be read; so is a condition that nobody knows."""
+
+    def write(*entries: dict[str, Any]) -> Path:
+        about = {"answers": ["answer-f"], "points": 1, "otherwise": "no"}
+        metadata = {"mlkit": {**about, "misconceptions": list(entries)}}
+        check = {"source": "print(1)", "metadata": metadata}
+        return _write(tmp_path / "x.ipynb", **{"check-f": check})
+
+    one, other = {"when": {"a": 1}, "say": "one"}, {"say": "other", "when": {"a": 1}, "wrong": []}
+    with pytest.raises(GradingError, match="equal conditions: 'one' and 'other'"):
+        load_exercise(write(one, other))
+    with pytest.raises(GradingError, match="unknown key 'wen'"):
+        load_exercise(write({"wen": {"a": 1}, "say": "one"}))
+    with pytest.raises(GradingError, match="names a kind 'lst'"):
+        load_exercise(write({"kinds": {"a": "lst"}, "say": "one"}))
+    load_exercise(write(one, {**other, "wrong": ["b"]}))
+
+
+def test_an_exercise_without_reference_outputs_grades_nobody(tmp_path: Path) -> None:
+    """Everybody would get 0 for it."""
+    _write(tmp_path / "x.ipynb")
+    with pytest.raises(GradingError, match="'check-f' has no reference output") as caught:
+        load_exercises(tmp_path)
+    assert "mlkit.grading.generate x" in str(caught.value.remedy)
+
+
+def test_a_name_that_no_solution_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the nearest one."""
+    _write(tmp_path / "01-median.ipynb")
+    folders = ["--solutions", str(tmp_path), "--exercises", str(tmp_path / "out")]
+    assert main([*folders, "01-medan"]) == 2
+    assert "Did you mean '01-median'?" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -36,7 +36,7 @@ def launch(order: Order) -> Launch:
     name = Path(order.entry).stem
     conf = json.dumps({"run_id": order.run_id})
     return Launch(
-        command=(str(order.python), "-m", "airflow", "dags", "test", name, "--conf", conf),
+        command=(str(order.python), "-P", "-m", "airflow", "dags", "test", name, "--conf", conf),
         environment=airflow_environment(order.python, home=home, dags=order.folder),
     )
 
@@ -85,7 +85,7 @@ def _migrate(python: Path, template: Path) -> None:
     with tempfile.TemporaryDirectory(dir=template.parent) as name:
         home = Path(name)
         done = subprocess.run(
-            [python, "-m", "airflow", "db", "migrate"],
+            [python, "-P", "-m", "airflow", "db", "migrate"],
             env={**os.environ, **airflow_environment(python, home=home, dags=home / "dags")},
             capture_output=True,
             encoding="utf-8",

@@ -77,7 +77,7 @@ def standalone(folder: Path) -> Iterator[Standalone]:
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": _ANSWER_WITHIN_S,
     }
-    command = [str(python), "-m", "airflow", "standalone"]
+    command = [str(python), "-P", "-m", "airflow", "standalone"]
     with running_group(command, environ, log) as process:
         yield Standalone(url=url, process=process, log=log)
 

@@ -89,7 +89,7 @@ def server(folder: Path) -> Iterator[Server]:
     python = str(engine_python(ENGINES["prefect"], os.environ))
     port = free_port()
     log = folder / "server.log"
-    command = [python, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    command = [python, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     environ = {**os.environ, **prefect_settings(folder)}
     with running_group([*command, "--port", str(port)], environ, log) as process:
         yield Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
