@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mlkit.errors import DISTRIBUTION
 from mlkit.grading.feedback import page
 from mlkit.grading.sandbox import Isolation
 from mlkit.grading.verdict import Verdict, verdict_from
@@ -43,7 +44,7 @@ class Results:
     def key(self, path: Path, solution: Path, isolation: Isolation) -> str:
         """The identity of a grading: submission, exercise, grader and isolation."""
         digest = hashlib.sha256()
-        parts = (str(path), _content(path), _content(solution), isolation, version("mlkit"))
+        parts = (str(path), _content(path), _content(solution), isolation, version(DISTRIBUTION))
         for part in parts:
             digest.update(hashlib.sha256(part.encode(errors="surrogateescape")).digest())
         return digest.hexdigest()
