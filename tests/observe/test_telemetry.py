@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -15,7 +16,7 @@ from mlkit.observe.telemetry import Telemetry, telemetry_from_environment
 @pytest.fixture
 def exporter() -> Any:
     """Keeps the spans in memory."""
-    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    memory = importlib.import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     return memory.InMemorySpanExporter()
 
 
