@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.engines.registry import ENGINES
+
 SUMMARY = "summary"
 """The name of the property by which a test says a line, from whichever process it runs in."""
 _SKIPS = Path(__file__).parents[1] / ".ci" / "skips"
@@ -21,6 +23,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in set(_SUITES) & set(getattr(item, "fixturenames", ())):
             item.add_marker(name)
+
+
+@pytest.fixture(autouse=True)
+def _engines_only_where_they_are_meant(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that is not marked `engine` finds none, whatever happens to be installed."""
+    if request.node.get_closest_marker("engine") is None:
+        for engine in ENGINES.values():
+            monkeypatch.setenv(engine.python_variable, "/nonexistent/no-engine-in-this-suite")
 
 
 class UnknownSkips:

@@ -170,6 +170,16 @@ def _read(folder: Path) -> dict[str, Any]:
     return found
 
 
+def test_nobody_elses_database_is_written(tmp_path: Path) -> None:
+    """The home's own is named as Airflow reads it, over what the environment says otherwise."""
+    found = airflow_environment(Path("/airflow/bin/python"), home=tmp_path, dags=tmp_path / "dags")
+    assert found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{tmp_path}/airflow.db"
+    settings = [name for name in found if name.startswith("AIRFLOW_") and name != "AIRFLOW_HOME"]
+    assert {name for name in settings if "__" in name[:9]} == set(settings) - {
+        "AIRFLOW_CONN_FS_DEFAULT"
+    }
+
+
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Airflow's answers, asked once."""
