@@ -20,7 +20,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
   test-sandbox test-browser test-engines test-engines-long test-slow test-site model-before
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 install: $(STAMP)  ## make .venv and install mlkit with all that `make run` and `make lab` need
 $(STAMP): requirements.lock pyproject.toml
