@@ -134,7 +134,7 @@ def test_a_skip_that_is_not_named_fails_ci(
         "@pytest.mark.xfail\n"
         "def test_expected(): assert 0\n"
     )
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", f"--rootdir={pytester.path}")
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", f"--rootdir={pytester.path}")
     done.assert_outcomes(passed=1, skipped=1, xfailed=1)
     assert done.ret == exit_code
     named = "skipped, and not named in .ci/skips: test_a.py: no disk"
@@ -152,7 +152,7 @@ def test_a_file_that_skips_itself_is_seen(pytester: pytest.Pytester) -> None:
         test_a="import pytest\npytest.importorskip('no_such_module')\ndef test_x(): pass",
         test_b="def test_fine(): pass",
     )
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     assert done.ret == 1
     assert (
         "not named in .ci/skips: test_a.py: could not import 'no_such_module'" in done.stdout.str()
