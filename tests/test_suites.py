@@ -114,6 +114,35 @@ def test_who_may_not_install_is_told_what_to_ask_for(place: Path) -> None:
     assert (done.returncode, "Not there: chromium" in done.stderr) == (1, True)
 
 
+def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path) -> None:
+    """Each part with its verdict and its goal; the exit code says whether all passed."""
+    for name in ("dirname", "timeout"):
+        (place / name).symlink_to(str(shutil.which(name)))
+    for name in ("bwrap", "chromium"):
+        _program(place, name, "")
+    _program(place, "make", 'echo "$1 steps=$MLKIT_NEVER_STALE_STEPS"; [ "$1" != test-browser ]')
+    script = [str(ROOT / ".ci" / "run")]
+    environ = {**os.environ, "PATH": str(place)}
+    environ.pop("MLKIT_NEVER_STALE_STEPS", None)
+    done = subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "test-site steps=300" in done.stdout
+    said = [line.split()[:3] for line in done.stdout.splitlines() if " of " in line]
+    verdicts = {part: (verdict, minutes) for part, verdict, minutes in said}
+    assert verdicts == {
+        **dict.fromkeys(("test", "sandbox", "engines", "site"), ("passed", "0.0")),
+        **dict.fromkeys(("browser", "all"), ("FAILED", "0.0")),
+    }
+    done = subprocess.run(
+        [*script, "site", "test"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    wrong = subprocess.run(
+        [*script, "lint"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
 @pytest.mark.parametrize(
     ("known", "exit_code"),
     [("", 1), ("# why\ntest_a.py: no disk", 0), ("test_a.py: something else", 1)],
