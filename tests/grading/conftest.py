@@ -31,8 +31,9 @@ def exercises() -> Mapping[str, Exercise]:
 
 
 @pytest.fixture
-def sandbox() -> None:
+def sandbox(request: pytest.FixtureRequest) -> None:
     """There is a sandbox; who asks for these tests wants to hear that there is none."""
+    assert request.node.get_closest_marker("sandbox"), "mark it: its suite is make test-sandbox"
     reason = why_limited()
     if reason:
         pytest.fail(f"these tests need a sandbox, and {reason}: make test-sandbox")
