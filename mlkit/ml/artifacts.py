@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlkit.errors import needing_extra
 from mlkit.ml.errors import DataError
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
     table : DataFrame of shape (n_rows, n_columns)
         The table.
     """
+    with needing_extra("flights", "writing a table as Parquet"):
+        import pyarrow  # noqa: F401 - pandas uses it; its own advice names no extra
     table.to_parquet(_ready(path), index=False, compression="zstd")
 
 
@@ -127,7 +130,9 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
         The file is absent, is not Parquet, or lacks a column.
     """
     import pandas as pd
-    import pyarrow as pa
+
+    with needing_extra("flights", "reading a table from Parquet"):
+        import pyarrow as pa
 
     file = _existing(path)
     with file.open("rb") as stream:

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from mlkit.errors import MissingExtraError
+from mlkit.errors import needing_extra
 from mlkit.ml.encoding import linear_encoder, tree_encoder
 from mlkit.ml.errors import ModelError
 from mlkit.ml.features import TARGET, feature_columns
@@ -41,7 +41,8 @@ def _hist_gradient_boosting(seed: int) -> Any:
 
 
 def _xgboost(seed: int) -> Any:
-    from xgboost import XGBClassifier
+    with needing_extra("flights", "the model 'xgboost'"):
+        from xgboost import XGBClassifier
 
     return XGBClassifier(
         n_estimators=100,
@@ -56,7 +57,8 @@ def _xgboost(seed: int) -> Any:
 
 
 def _lightgbm(seed: int) -> Any:
-    from lightgbm import LGBMClassifier
+    with needing_extra("flights", "the model 'lightgbm'"):
+        from lightgbm import LGBMClassifier
 
     return LGBMClassifier(
         n_estimators=100,
@@ -71,13 +73,8 @@ def _lightgbm(seed: int) -> Any:
 
 
 def _catboost(seed: int) -> Any:
-    try:
+    with needing_extra("catboost", "the model 'catboost'"):
         from catboost import CatBoostClassifier
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "the model 'catboost' needs the package catboost",
-            remedy="Install it with `pip install 'mlkit[catboost]'`",
-        ) from error
     return CatBoostClassifier(
         iterations=100,
         learning_rate=0.05,

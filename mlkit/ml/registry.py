@@ -12,9 +12,11 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlkit.errors import needing_extra
 from mlkit.ml.artifacts import file_digest, read_model
 from mlkit.ml.errors import RegistryError
 
@@ -89,7 +91,8 @@ def _client(folder: Path) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     for name in ("mlflow.store.db.utils", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    from mlflow import MlflowClient
+    with needing_extra("flights", "the model registry"):
+        from mlflow import MlflowClient
 
     uri = database_uri(folder)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -98,7 +101,8 @@ def _client(folder: Path) -> Any:
 @contextlib.contextmanager
 def _opened(folder: Path, lock_wait_s: float = _LOCK_WAIT_S) -> Iterator[Any]:
     """MLflow's client, while nobody else changes the registry."""
-    from sqlalchemy.exc import SQLAlchemyError
+    with needing_extra("flights", "the model registry"):
+        from sqlalchemy.exc import SQLAlchemyError
 
     with _locked(folder, lock_wait_s):
         try:
@@ -151,6 +155,11 @@ def champion(
     }
 
 
+def _xgboost() -> str:
+    """The package that XGBoost is installed as: `xgboost-cpu`, or `xgboost`."""
+    return packages_distributions()["xgboost"][0]
+
+
 def _save_for_serving(model_file: Path, examples: pd.DataFrame, target: Path) -> None:
     """Write a model as an MLflow folder with a signature; complete, or not there at all."""
     import mlflow.sklearn
@@ -167,7 +176,7 @@ def _save_for_serving(model_file: Path, examples: pd.DataFrame, target: Path) ->
             model,
             path=aside / "model",
             serialization_format="cloudpickle",
-            pip_requirements=["mlflow", "pandas", "scikit-learn", "xgboost", "lightgbm"],
+            pip_requirements=["mlflow", "pandas", "scikit-learn", _xgboost(), "lightgbm"],
             pyfunc_predict_fn="predict_proba",
             signature=infer_signature(inputs, model.predict_proba(inputs)),
         )

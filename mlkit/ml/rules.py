@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandera.pandas as pa
-
+from mlkit.errors import needing_extra
 from mlkit.ml.preprocessing import HIGHEST_WIND_MPH, minutes_of_day
+
+with needing_extra("flights", "validating the flights"):
+    import pandera.pandas as pa
 
 __all__ = ["Facts", "Limits", "flights_schema", "planes_schema", "weather_schema"]
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import pandera.pandas as pa
 
+from mlkit.errors import needing_extra
 from mlkit.ml.errors import ValidationFailedError
 from mlkit.ml.rules import Facts, Limits, flights_schema, planes_schema, weather_schema
+
+with needing_extra("flights", "validating the flights"):
+    import pandera.pandas as pa
 
 __all__ = ["find_facts", "require_valid", "validate"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import Status
-from mlkit.errors import ConfigurationError, MissingExtraError
+from mlkit.errors import ConfigurationError, MissingExtraError, install_extra
 from mlkit.observe.board import error_text
 
 __all__ = ["Telemetry", "telemetry_from_environment"]
 
 _FAILED = frozenset({Status.FAILED.value, Status.UPSTREAM_FAILED.value, Status.CANCELLED.value})
-_PACKAGES = "'mlkit[telemetry]' opentelemetry-exporter-otlp-proto-http"
+_INSTALL = install_extra("telemetry")
 _SWITCHES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -121,7 +121,7 @@ def _import_api() -> Any:
     except ImportError as error:
         raise MissingExtraError(
             "OpenTelemetry is not installed",
-            remedy="Install it with: pip install 'mlkit[telemetry]'",
+            remedy=f"Install it with: {_INSTALL}",
         ) from error
     return trace
 
@@ -170,7 +170,7 @@ def _provider(wanted: str) -> Any:
     except ImportError as error:
         raise MissingExtraError(
             f"traces are asked for ({wanted}), but {error.name or 'a package'} is not installed",
-            remedy=f"Install it with: pip install {_PACKAGES}",
+            remedy=f"Install it with: {_INSTALL} opentelemetry-exporter-otlp-proto-http",
         ) from error
     provider = TracerProvider(resource=Resource.create({"service.name": "mlkit"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))

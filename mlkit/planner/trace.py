@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from mlkit.errors import DISTRIBUTION
 from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.execution import ExecutionResult
@@ -414,6 +415,9 @@ class _Reading:
         loaded = {*self.result.imported, *tops}
         static = {name for text in texts for name in imported_names(text)}
         found = packages.behind(sorted(tops | (static & loaded)), loaded)
+        own = packages.version(DISTRIBUTION)
+        if "mlkit" in tops | static and own is not None:
+            found[DISTRIBUTION] = own  # also from a checkout, where no list of files names it
         for name in found:
             if packages.changed_ns(name) > self.since_ns:
                 self.unstable[f"package {name} was changed while the stage ran"] = None

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mlkit.errors import ExecutionError, MissingExtraError, UsageError
+from mlkit.errors import ExecutionError, MissingExtraError, UsageError, install_extra
 from mlkit.rendering.pages import CHAPTERS, Page
 from mlkit.rendering.shaping import shape
 
@@ -38,7 +38,7 @@ def check_builder() -> None:
     if missing:
         raise MissingExtraError(
             f"the site builder is not installed ({', '.join(missing)})",
-            remedy="Install the extra: pip install 'mlkit[site]'",
+            remedy=f"Install the extra: {install_extra('site')}",
         )
 
 

@@ -6,7 +6,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
-from mlkit.errors import MlkitError, StoreError
+from mlkit.errors import MlkitError, StoreError, install_extra
 
 __all__ = ["readable_store_errors"]
 
@@ -21,7 +21,7 @@ _CREDENTIALS = (
 _RIGHTS = "See that the credentials are right and allow to list, read, write and delete there"
 _MISSING = "Make the bucket first, or correct the URL"
 _SPACE = "Free some space, here or there; what was finished is kept"
-_EXTRA = "Install what it needs: pip install 'mlkit[remote]'"
+_EXTRA = f"Install what it needs: {install_extra('remote')}"
 
 _KINDS = (
     (("nocredentials", "partialcredentials", "defaultcredentials"), "no credentials", _CREDENTIALS),

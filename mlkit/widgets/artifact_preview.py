@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mlkit.errors import MissingExtraError, needing_extra
 from mlkit.reports.output_view import cut
 from mlkit.reports.sanitise import markdown_to_html, picture_uri
 from mlkit.reports.svg import text
@@ -76,8 +77,11 @@ def _text(content: str) -> str:
 
 
 def _parquet(path: Path) -> str:
-    import pyarrow.parquet as pq
-
+    try:
+        with needing_extra("flights", "a preview of Parquet"):
+            import pyarrow.parquet as pq
+    except MissingExtraError as error:
+        return f"<p>It is not shown: {text(str(error))}.</p>"
     try:
         file = pq.ParquetFile(path)
     except (OSError, ValueError) as error:

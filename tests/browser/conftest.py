@@ -21,7 +21,7 @@ def browser() -> Iterator[Browser]:
     """
     path = shutil.which("chromium")
     if path is None:
-        pytest.fail("Chromium is not installed (Debian: apt-get install chromium)")
+        pytest.fail("Chromium is not installed: make test-browser")
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]

@@ -90,5 +90,5 @@ def test_a_missing_library_names_its_extra(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, "plan", str(file), "--store", "s3://bucket/x"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "mlkit[remote]" in done.stderr
+    assert "mlkit-notebooks[remote]" in done.stderr
     assert "Traceback" not in done.stderr

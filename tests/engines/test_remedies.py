@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.engines.registry import ENGINES
-from mlkit.engines.remedies import engine_remedy, extra_remedy, install_remedy, make_command
+from mlkit.engines.remedies import engine_remedy, install_remedy, make_command
 
 MAKEFILE = """\
 BIN := .venv/bin
@@ -45,7 +45,6 @@ def test_an_engine_is_got_without_make_elsewhere(tmp_path: Path, engine: object)
 
 def test_what_is_missing_is_named_as_it_is_installed(tmp_path: Path) -> None:
     """By its own name, quoted for a shell."""
-    assert extra_remedy("catboost") == "pip install 'catboost>=1.2'"
     assert install_remedy(tmp_path, ["rich>=14.2"]) == "pip install 'rich>=14.2'"
     (tmp_path / "requirements.lock").touch()
     assert install_remedy(tmp_path) == "Install again: pip install -r requirements.lock"

@@ -24,7 +24,10 @@ from mlkit.grading.seccomp import MACHINES, filter_program
 LIMITS = Limits(cell_s=2, output_bytes=200_000, memory_bytes=400_000_000)
 
 
-@pytest.fixture(params=["sandboxed", "limited"])
+WALLS = [pytest.param("sandboxed", marks=pytest.mark.sandbox), "limited"]
+
+
+@pytest.fixture(params=WALLS)
 def kernel(request: pytest.FixtureRequest) -> Iterator[InmateKernel]:
     """A kernel in a sandbox if there is one here, and one with limits only."""
     walls: Isolation = request.param
@@ -80,7 +83,7 @@ def test_what_ended_a_kernel_is_told(kernel: InmateKernel, source: str, reason: 
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("walls", ["sandboxed", "limited"])
+@pytest.mark.parametrize("walls", WALLS)
 def test_a_kernel_ends_with_the_grader_however_that_ends(
     walls: str, request: pytest.FixtureRequest
 ) -> None:

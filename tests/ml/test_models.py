@@ -123,7 +123,7 @@ def test_a_family_whose_library_is_missing_names_its_extra(
 ) -> None:
     """And never falls back to another family."""
     monkeypatch.setitem(sys.modules, "catboost", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mlkit\[catboost\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'mlkit-notebooks\[catboost\]'"):
         build_model("catboost", parts.train, 42)
 
 

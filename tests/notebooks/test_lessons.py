@@ -22,6 +22,7 @@ USUAL_CODE_LINES = 6
 FEW_CELLS, MANY_CELLS = 20, 45
 DEADLINE_S = 240
 
+NEED_ENGINES = (12, 13, 14, 15)
 every_lesson = pytest.mark.parametrize(
     "lesson", [Lesson(file) for file in LESSONS], ids=lambda lesson: lesson.file.stem
 )
@@ -144,12 +145,32 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+every_lesson_where_it_can_run = pytest.mark.parametrize(
+    "lesson",
+    [
+        pytest.param(lesson, marks=[pytest.mark.engine] if lesson.number in NEED_ENGINES else [])
+        for lesson in map(Lesson, LESSONS)
+    ],
+    ids=lambda lesson: lesson.file.stem,
+)
+
+
 @pytest.mark.kernel
-@every_lesson
+@every_lesson_where_it_can_run
 def test_a_lesson_runs_from_top_to_bottom(
     lesson: Lesson, kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a fresh kernel, in the lesson's folder, every cell without an error."""
+    _runs(lesson, kit, monkeypatch)
+
+
+@pytest.mark.kernel
+def test_lesson_12_runs_without_airflow(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it says: what Airflow would have said is told instead."""
+    _runs(Lesson(LESSONS[11]), kit, monkeypatch)
+
+
+def _runs(lesson: Lesson, kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MLKIT_RUNS")]:
         monkeypatch.delenv(name)
     folder = kit / "notebooks" / "lessons"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -15,7 +16,7 @@ from mlkit.observe.telemetry import Telemetry, telemetry_from_environment
 @pytest.fixture
 def exporter() -> Any:
     """Keeps the spans in memory."""
-    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    memory = importlib.import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     return memory.InMemorySpanExporter()
 
 
@@ -84,7 +85,7 @@ def test_a_run_that_is_cut_off_leaves_no_span_open(
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of a traceback."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mlkit\[telemetry\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'mlkit-notebooks\[telemetry\]'"):
         Telemetry()
     with pytest.raises(MissingExtraError, match="OpenTelemetry is not installed"):
         telemetry_from_environment({"OTEL_TRACES_EXPORTER": "console"})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mlkit.core.states import Status
+from mlkit.errors import DISTRIBUTION
 from mlkit.notebook.cells import read_notebook
 from mlkit.notebook.execution import ExecutionResult
 from mlkit.planner.checkout import Checkout
@@ -77,6 +78,7 @@ def test_helpers_of_mlkit_count_by_source(tmp_path: Path) -> None:
 
     trace = traced(tmp_path, "import mlkit.ml", modules={"mlkit.ml": str(ml.__file__)})
     assert list(trace["files"]) == ["mlkit:ml/__init__.py"]
+    assert list(trace["packages"]) == [DISTRIBUTION]
     assert changes(trace, tmp_path) == ()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -76,10 +75,7 @@ def dom(page: Path, profile: Path) -> str:
     """Give a page's document as the browser has it once everything has run."""
     browser = shutil.which("chromium")
     if browser is None:
-        missing = "Chromium is not installed (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        pytest.fail("Chromium is not installed: make test-browser")
     command = [browser, *FLAGS, f"--user-data-dir={profile}", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout

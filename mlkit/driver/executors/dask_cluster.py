@@ -11,7 +11,7 @@ from typing import Any
 
 from mlkit.driver.executors import Site
 from mlkit.driver.executors.dask_task import Sight, look_around
-from mlkit.errors import MissingExtraError, UsageError
+from mlkit.errors import DISTRIBUTION, MissingExtraError, UsageError, install_extra
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["connected", "inspected", "verdict"]
@@ -33,7 +33,7 @@ def connected(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise MissingExtraError(
-            f"--executor dask:// needs Dask ({error})", remedy="pip install 'mlkit[dask]'"
+            f"--executor dask:// needs Dask ({error})", remedy=install_extra("dask")
         ) from error
     for name in ("distributed", "distributed.client", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is said once, below
@@ -94,7 +94,7 @@ def verdict(sights: Mapping[str, Any], site: Site) -> bool:
                 f"worker {worker} cannot work for mlkit: {type(sight).__name__}: {sight}",
                 remedy="Install the same mlkit in the workers' environment",
             )
-        here = f"mlkit {metadata.version('mlkit')} on Python {platform.python_version()}"
+        here = f"mlkit {metadata.version(DISTRIBUTION)} on Python {platform.python_version()}"
         there = f"mlkit {sight.mlkit} on Python {sight.python}"
         if here != there:
             raise UsageError(

@@ -22,7 +22,7 @@ from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome, perform
 from mlkit.driver.surroundings import kernel_environment
-from mlkit.errors import StoreError
+from mlkit.errors import DISTRIBUTION, StoreError
 from mlkit.notebook.execution import Cancellation
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.kernels import KernelKind, open_kernels
@@ -96,7 +96,7 @@ def look_around(probe: str, token: str, pipeline_folder: str) -> Sight:
     path = Path(probe)
     return Sight(
         python=platform.python_version(),
-        mlkit=metadata.version("mlkit"),
+        mlkit=metadata.version(DISTRIBUTION),
         sees_runs=path.is_file() and path.read_text(encoding="utf-8") == token,
         sees_pipeline=Path(pipeline_folder).is_dir(),
     )

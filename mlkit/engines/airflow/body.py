@@ -13,12 +13,11 @@ from mlkit.engines.airflow.plan import Plan
 from mlkit.engines.airflow.policies import number, own_policy, placement
 from mlkit.engines.airflow.tasks import Task
 from mlkit.engines.python_text import (
-    Group,
-    Text,
     call,
     decorate,
     listing,
     literal,
+    mapping,
     value,
     write,
 )
@@ -56,12 +55,12 @@ class Body:
             if task.kind in writers:
                 yield writers[task.kind](task)
 
-    def _function(self, name: str, decorator: Text, head: str, lines: list[str]) -> str:
+    def _function(self, name: str, decorator: str, head: str, lines: list[str]) -> str:
         return "\n".join([decorate(decorator), head.format(name=name), *lines])
 
     def _stage(self, task: Task) -> str:
         stage = self.plan.stage(task)
-        named: dict[str, Text] = {"task_id": literal(task.id)}
+        named: dict[str, str] = {"task_id": literal(task.id)}
         if stage.foreach is not None:
             named["map_index_template"] = literal("{{ item }}")
         named |= _rule(task.rule)
@@ -99,11 +98,7 @@ class Body:
 
     def _shared(self, stages: list[Stage], followed: dict[str, str]) -> list[str]:
         condition = stages[0].when[0]
-        choices = Group(
-            opening="{",
-            items=tuple((f"{literal(followed[s.name])}: ", _wanted(s.when[0])) for s in stages),
-            closing="}",
-        )
+        choices = mapping({followed[stage.name]: _wanted(stage.when[0]) for stage in stages})
         return [
             f'    """Choose what follows by what {condition.source} holds."""',
             write(self._read(condition), before="found = ", indent=1),
@@ -126,7 +121,7 @@ class Body:
             ]
         return [*lines, f"    return {literal(followed)}"]
 
-    def _read(self, condition: Condition) -> Text:
+    def _read(self, condition: Condition) -> str:
         return _artifact(self.plan, condition.source.node, condition.source.output)
 
     def _values(self, task: Task) -> str:
@@ -158,11 +153,11 @@ class Body:
     def dag(self) -> str:
         """The DAG function, and the call that makes the DAG."""
         plan = self.plan
-        schedule: Text = value(plan.pipeline.schedule)
+        schedule: str = value(plan.pipeline.schedule)
         if plan.dated and plan.pipeline.schedule:
             zone = literal("UTC")
             schedule = call("CronDataIntervalTimetable", str(schedule), timezone=zone)
-        named: dict[str, Text] = {"dag_id": literal(plan.dag_id)}
+        named: dict[str, str] = {"dag_id": literal(plan.dag_id)}
         if plan.pipeline.description.strip():
             named["description"] = literal(" ".join(plan.pipeline.description.split()))
         named |= {
@@ -174,8 +169,7 @@ class Body:
             "max_active_tasks": str(plan.workers),
         }
         if plan.common:
-            items = tuple((f"{literal(key)}: ", text) for key, text in plan.common.items())
-            named["default_args"] = Group(opening="{", items=items, closing="}")
+            named["default_args"] = mapping(plan.common)
         name = "pipeline"
         lines = [
             decorate(call("dag", **named)),
@@ -192,7 +186,7 @@ class Body:
             lines.pop()
         return "\n".join([*lines, "", "", f"{name}()"])
 
-    def _made(self, task: Task) -> Text:
+    def _made(self, task: Task) -> str:
         name = f"run_{self.names[task.id]}"
         if task.kind == "gate":
             return call("EmptyOperator", task_id=literal(task.id), **_rule(task.rule))
@@ -208,7 +202,7 @@ class Body:
         items = listing(literal(_escaped(label(item))) for item in stage.foreach.values)
         return call(f"{name}.expand", item=items)
 
-    def _sensor(self, task: Task) -> Text:
+    def _sensor(self, task: Task) -> str:
         wait = self.plan.stage(task).wait_for
         assert wait is not None
         return call(
@@ -226,19 +220,19 @@ class Body:
 
     def _edge(self, task: Task) -> str:
         above = [self.names[name] for name in task.upstream]
-        first: Text = above[0] if len(above) == 1 else listing(above)
+        first: str = above[0] if len(above) == 1 else listing(above)
         return write(first, after=f" >> {self.names[task.id]}", indent=1)
 
 
-def _rule(rule: TriggerRule) -> dict[str, Text]:
+def _rule(rule: TriggerRule) -> dict[str, str]:
     return {} if rule is TriggerRule.ALL_SUCCESS else {"trigger_rule": literal(rule.value)}
 
 
-def _wanted(condition: Condition) -> Text:
+def _wanted(condition: Condition) -> str:
     return value([encode(item) for item in condition.values])
 
 
-def _artifact(plan: Plan, node: Node, output: str) -> Text:
+def _artifact(plan: Plan, node: Node, output: str) -> str:
     file = plan.pipeline.stages[node.stage].outputs[output]
     return call("read_artifact", literal(safe_name(str(node))), literal(file))
 

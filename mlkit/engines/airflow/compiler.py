@@ -8,7 +8,7 @@ from mlkit.engines.airflow.body import Body
 from mlkit.engines.airflow.plan import Plan, plan_of
 from mlkit.engines.commands import parameter_words
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.python_text import LINE, assign, call, literal, value
+from mlkit.engines.python_text import assign, call, formatted, literal, value
 from mlkit.engines.refusals import refuse_single_instances
 from mlkit.engines.registry import ENGINES
 
@@ -35,7 +35,7 @@ class AirflowCompiler:
         ]
         name = f"{plan.dag_id}.py"
         text = f"{parts[0]}\n\n{parts[1]}\n\n{parts[2]}\n\n\n" + "\n\n\n".join(parts[3:])
-        return Export(engine="airflow", files={name: f"{text}\n"}, entry=name)
+        return Export(engine="airflow", files={name: formatted(text)}, entry=name)
 
 
 def _head(plan: Plan) -> str:
@@ -79,19 +79,12 @@ def _imports(plan: Plan, body: Body) -> str:
     if plan.has("sensor"):
         lines.append("from airflow.providers.standard.sensors.filesystem import FileSensor")
     lines += [
-        _import(_DAG, names),
+        f"from {_DAG} import {', '.join(names)}",
         f"from {_DAG}.exceptions import AirflowFailException, AirflowSkipException",
     ]
     if plan.has_pods:
         lines.append("from kubernetes.client import models as k8s")
     return "\n".join(lines)
-
-
-def _import(module: str, names: list[str]) -> str:
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) <= LINE:
-        return line
-    return "\n".join([f"from {module} import (", *(f"    {name}," for name in names), ")"])
 
 
 def _constants(plan: Plan, settings: ExportSettings) -> str:

@@ -57,7 +57,7 @@ def airflow_environment(python: Path, *, home: Path, dags: Path) -> dict[str, st
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / DATABASE}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / DATABASE}",
         "AIRFLOW_CONN_FS_DEFAULT": json.dumps({"conn_type": "fs", "extra": {"path": "/"}}),
         "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
     }

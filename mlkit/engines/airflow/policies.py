@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from mlkit.core.pipeline import Pipeline, Stage
-from mlkit.engines.python_text import Text, call, literal, value
+from mlkit.engines.python_text import call, literal, value
 from mlkit.engines.refusals import refusal
 from mlkit.engines.registry import ENGINES
 
@@ -24,7 +24,7 @@ AIRFLOW = ENGINES["airflow"]
 GRACE_S = 60.0
 """mlkit ends a notebook at its own deadline; Airflow's is there for what mlkit could not end."""
 
-Policy = dict[str, Text]
+Policy = dict[str, str]
 
 
 def policy_of(pipeline: Pipeline, stage: Stage) -> Policy:
@@ -86,7 +86,7 @@ def own_policy(policy: Policy, common: Policy) -> Policy:
     return own
 
 
-def duration(seconds: float) -> Text:
+def duration(seconds: float) -> str:
     """Write a duration as a `timedelta` in its largest whole unit."""
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= size and seconds % size == 0:
@@ -99,10 +99,10 @@ def number(item: float) -> str:
     return repr(int(item) if item == int(item) else item)
 
 
-def placement(stage: Stage) -> Text | None:
+def placement(stage: Stage) -> str | None:
     """Write what a stage asks of the machine that it runs on, for executors on Kubernetes."""
     wanted = stage.resources
-    named: dict[str, Text] = {}
+    named: dict[str, str] = {}
     if stage.image:
         named["image"] = literal(stage.image)
     if wanted.cpu:

@@ -25,7 +25,6 @@ from mlkit.engines.kubeflow.writing import (
     literal,
     quoted,
 )
-from mlkit.engines.python_text import Text
 
 __all__ = ["Body"]
 
@@ -113,7 +112,7 @@ class Body:
         """The path of an upstream artifact."""
         return f'{self._task(source.node.stage)}.outputs["{argument(source.output)}"]'
 
-    def _value(self, source: StageOutput) -> Text:
+    def _value(self, source: StageOutput) -> str:
         """The path of an upstream artifact, or the list of a loop's paths."""
         mapped = self.pipeline.stages[source.node.stage].foreach is not None
         path = self._path(source)
@@ -144,9 +143,9 @@ class Body:
         ]
         return [fork for fork in forks if speaker(self.pipeline, fork) is not None]
 
-    def taken(self, stage: Stage) -> list[Text]:
+    def taken(self, stage: Stage) -> list[str]:
         """For each fork before a stage, the expression that gives the taken branch's state."""
-        found: list[Text] = []
+        found: list[str] = []
         for fork in self._spoken(stage):
             speakers = speaker(self.pipeline, fork) or {}
             states = [f'{self._task(name)}.outputs["state"]' for name in speakers.values()]
@@ -207,7 +206,7 @@ class Body:
 
     # loops and sensors
 
-    def _items(self, stage: Stage, indent: str) -> tuple[Text, list[str]]:
+    def _items(self, stage: Stage, indent: str) -> tuple[str, list[str]]:
         """What a loop runs over: the instances as mlkit names them."""
         foreach = stage.foreach
         assert foreach is not None

@@ -21,7 +21,7 @@ from mlkit.engines.kubeflow.names import Names, kfp_name, make_names, module_nam
 from mlkit.engines.kubeflow.programs import RUN_LOCALLY, SUBMIT, launcher
 from mlkit.engines.kubeflow.recurring import recurring_run
 from mlkit.engines.kubeflow.writing import INDENT, Argument, call, literal, quoted
-from mlkit.engines.python_text import write
+from mlkit.engines.python_text import formatted, write
 
 __all__ = ["KubeflowCompiler"]
 
@@ -50,7 +50,7 @@ class KubeflowCompiler:
         module = module_name(pipeline.name)
         place = {"name": kfp_name(pipeline.name), "module": module, "function": names.function}
         files = {
-            f"{module}.py": _module(pipeline, settings, names, layout),
+            f"{module}.py": formatted(_module(pipeline, settings, names, layout)),
             "run_locally.py": launcher(RUN_LOCALLY, **place),
             "submit.py": launcher(SUBMIT, **place),
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlkit.engines.python_text import LINE, Group, Text, write
 from mlkit.engines.python_text import literal as quoted
 from mlkit.engines.python_text import value as literal
 
@@ -12,18 +11,18 @@ __all__ = ["INDENT", "Argument", "call", "expression", "literal", "quoted", "sig
 
 INDENT = "    "
 
-Argument = Text | tuple[str, Text]
+Argument = str | tuple[str, str]
 """An argument of a call; one by name is the name with its sign, and the value."""
 
 
-def expression(function: str, arguments: Sequence[Argument]) -> Group:
+def expression(function: str, arguments: Sequence[Argument]) -> str:
     """A call as a value."""
-    items = tuple(item if isinstance(item, tuple) else ("", item) for item in arguments)
-    return Group(opening=f"{function}(", items=items, closing=")")
+    items = (item if isinstance(item, str) else "".join(item) for item in arguments)
+    return f"{function}({', '.join(items)})"
 
 
 def call(head: str, arguments: Sequence[Argument], tail: str = "") -> list[str]:
-    """A call on one line, or one argument a line where that is too long.
+    """A call as a statement, or as the beginning of one.
 
     Parameters
     ----------
@@ -34,23 +33,9 @@ def call(head: str, arguments: Sequence[Argument], tail: str = "") -> list[str]:
     tail : str
         What follows the closing bracket.
     """
-    function = head.lstrip()
-    steps = (len(head) - len(function)) // len(INDENT)
-    return write(expression(function, arguments), after=tail, indent=steps).split("\n")
+    return [f"{expression(head, arguments)}{tail}"]
 
 
-def signature(name: str, parameters: Sequence[str], returns: Group) -> list[str]:
-    """The first lines of a function that returns what a call makes."""
-    *lines, last = call(f"def {name}", parameters, f" -> {_flat(returns)}:")
-    if len(last) <= LINE:
-        return [*lines, last]
-    return [*lines, *write(returns, before=") -> ", after=":").split("\n")]
-
-
-def _flat(group: Group) -> str:
-    inner = (f"{before}{_text(text)}" for before, text in group.items)
-    return f"{group.opening}{', '.join(inner)}{group.closing}"
-
-
-def _text(text: Text) -> str:
-    return text if isinstance(text, str) else _flat(text)
+def signature(name: str, parameters: Sequence[str], returns: str) -> list[str]:
+    """The first line of a function that returns what a call makes."""
+    return call(f"def {name}", parameters, f" -> {returns}:")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 from importlib import resources
 
 from mlkit.core.logical_date import takes_logical_date
@@ -15,7 +14,7 @@ from mlkit.engines.prefect.flow import flow_text
 from mlkit.engines.prefect.names import FlowNames, flow_names, flow_order, parameter_specs
 from mlkit.engines.prefect.refusing import check
 from mlkit.engines.prefect.tasks import retry_policies, task_texts
-from mlkit.engines.python_text import LINE, Group, Text, assign, call, listing, literal
+from mlkit.engines.python_text import assign, call, formatted, listing, literal, mapping
 
 __all__ = ["PrefectCompiler"]
 
@@ -70,7 +69,7 @@ def _flow_file(pipeline: Pipeline, settings: ExportSettings, names: FlowNames) -
         f'if __name__ == "__main__":\n    main({names.flow}, PIPELINE)',
     ]
     code = "\n\n\n".join(body)
-    return f"{_head(pipeline, names)}\n\n{_imports(code)}\n\n{code}\n"
+    return formatted(f"{_head(pipeline, names)}\n\n{_imports(code)}\n\n{code}\n")
 
 
 def _head(pipeline: Pipeline, names: FlowNames) -> str:
@@ -97,16 +96,10 @@ def _imports(code: str) -> str:
     prefect = ["flow", "task", *(["unmapped"] if "unmapped" in found else [])]
     lines = [f"from datetime import {', '.join(dates)}", ""] if dates else []
     for module, names in SUPPORT.items():
-        lines += _import(module, [name for name in names if name in found])
+        wanted = [name for name in names if name in found]
+        lines.append(f"from {module} import {', '.join(wanted)}")
     lines += [f"from prefect import {', '.join(prefect)}"]
     return "\n".join([*lines, "from prefect.cache_policies import NO_CACHE"])
-
-
-def _import(module: str, names: list[str]) -> list[str]:
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) <= LINE:
-        return [line]
-    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
 
 
 def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str]) -> str:
@@ -123,21 +116,13 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str
         arguments.append("takes_logical_date=True")
     words = (*settings.options, *parameter_words(rest))
     named = {"options": listing(map(literal, words))} if words else {}
-    common: dict[str, Text] = {
-        "tags": listing([literal(pipeline.name)]),
-        "cache_policy": "NO_CACHE",
-    }
+    common = {"tags": listing([literal(pipeline.name)]), "cache_policy": "NO_CACHE"}
     lines = [
         assign("PIPELINE", call("Pipeline", *arguments, **named)),
         "# Prefect remembers no results: mlkit knows which ones are still good.",
-        assign("COMMON", _mapping(common)),
+        assign("COMMON", mapping(common)),
     ]
     for policy, name in retry_policies(pipeline).items():
         pairs = dict(argument.split("=", 1) for argument in policy)
-        lines.append(assign(name, _mapping(pairs)))
+        lines.append(assign(name, mapping(pairs)))
     return "\n".join(lines)
-
-
-def _mapping(items: Mapping[str, Text]) -> Group:
-    pairs = tuple((f"{literal(key)}: ", item) for key, item in items.items())
-    return Group(opening="{", items=pairs, closing="}")

@@ -11,14 +11,12 @@ from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
 from mlkit.engines.prefect.names import FlowNames, flow_order, static_labels
 from mlkit.engines.python_text import (
-    Group,
-    Text,
     assign,
     call,
     decorate,
-    flat,
     listing,
     literal,
+    mapping,
     value,
     write,
 )
@@ -56,18 +54,17 @@ def flow_text(
     if pipeline.description:
         arguments.append(f"description={literal(pipeline.description)}")
     passed = [name for name in defaults if name not in _OWN]
-    pairs = tuple((f"{literal(name)}: ", name) for name in passed)
     lines = [
         decorate(call("flow", *arguments)),
         write(head, before="def ", after=":"),
-        _opening(Group(opening="{", items=pairs, closing="}")),
+        _opening(mapping({name: name for name in passed})),
     ]
     for stage in flow_order(pipeline):
         lines += _submission(pipeline, stage, names)
     return "\n".join([*lines, write(_outcome(pipeline, names), before="return ", indent=1)])
 
 
-def _opening(parameters: Group) -> str:
+def _opening(parameters: str) -> str:
     own = {"run_id": "run_id", "logical_date": "logical_date"}
     return assign("run", call("Run", "PIPELINE", **own, parameters=parameters), indent=1)
 
@@ -75,10 +72,10 @@ def _opening(parameters: Group) -> str:
 def _parameter(name: str, spec: TypeSpec | None, default: Any) -> str:
     kind = annotation(spec)
     if kind is None:
-        return f"{name}={flat(value(default))}"
+        return f"{name}={value(default)}"
     if default is None and "None" not in kind:
         kind += " | None"
-    return f"{name}: {kind} = {flat(value(default))}"
+    return f"{name}: {kind} = {value(default)}"
 
 
 def annotation(spec: TypeSpec | None) -> str | None:
@@ -108,7 +105,7 @@ def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]
     if stage.foreach is None:
         return [*lines, assign(own.future, call(f"{own.task}.submit", "run", upstream), indent=1)]
     known = static_labels(stage)
-    values: Text = own.values
+    values: str = own.values
     if known is not None:
         values = listing(map(literal, known))
     else:
@@ -117,7 +114,7 @@ def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]
     return [*lines, assign(own.future, mapped, indent=1)]
 
 
-def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
+def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
     foreach = stage.foreach
     assert foreach is not None
     assert foreach.source is not None
@@ -129,7 +126,7 @@ def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
     return call("labels", *arguments)
 
 
-def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> Group:
+def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
     """The futures that a task waits for and looks at."""
     futures = {}
     for node in stage.upstream:
@@ -152,8 +149,8 @@ def _future(pipeline: Pipeline, node: Node, names: FlowNames) -> str:
     return f"picked({own.future}, {own.values}, {literal(node.value)})"
 
 
-def _outcome(pipeline: Pipeline, names: FlowNames) -> Group:
-    def listed(*, critical: bool) -> Group:
+def _outcome(pipeline: Pipeline, names: FlowNames) -> str:
+    def listed(*, critical: bool) -> str:
         chosen = []
         for stage in pipeline.stages.values():
             own = names.stages[stage.name]
@@ -161,6 +158,5 @@ def _outcome(pipeline: Pipeline, names: FlowNames) -> Group:
                 chosen += [own.future] if stage.wait_for is None else [own.arrival, own.future]
         return listing(chosen)
 
-    arguments = [listed(critical=True)]
     others = listed(critical=False)
-    return call("outcome", *arguments, *([others] if others.items else []))
+    return call("outcome", listed(critical=True), *([others] if others != "[]" else []))

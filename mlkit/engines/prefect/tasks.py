@@ -7,7 +7,7 @@ from typing import Any
 from mlkit.core.pipeline import Condition, Pipeline, Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.prefect.names import FlowNames
-from mlkit.engines.python_text import Group, assign, call, decorate, flat, literal, value, write
+from mlkit.engines.python_text import assign, call, decorate, literal, value, write
 
 __all__ = ["retry_policies", "task_texts"]
 
@@ -75,7 +75,7 @@ def task_texts(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]:
     return texts
 
 
-def _function(head: Group, name: str, given: list[str], doc: str, body: list[str]) -> str:
+def _function(head: str, name: str, given: list[str], doc: str, body: list[str]) -> str:
     lines = [
         decorate(head),
         f"def {name}({', '.join(f'{n}: Run' if n == 'run' else n for n in given)}):",
@@ -92,7 +92,7 @@ def _doc(stage: Stage) -> str:
     return f"{text}.".replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _decorator(pipeline: Pipeline, stage: Stage) -> Group:
+def _decorator(pipeline: Pipeline, stage: Stage) -> str:
     arguments = [f"name={literal(stage.name)}"]
     if stage.foreach is not None:
         run_name = stage.name.replace("{", "{{").replace("}", "}}") + "[{value}]"
@@ -128,6 +128,6 @@ def _condition(condition: Condition, names: FlowNames) -> list[str]:
 def _unmet(values: tuple[Any, ...]) -> str:
     if all(isinstance(item, str) for item in values):
         if len(values) == 1:
-            return f"found != {flat(value(values[0]))}"
-        return f"found not in ({', '.join(flat(value(item)) for item in values)})"
-    return f"not same(found, {', '.join(flat(value(item)) for item in values)})"
+            return f"found != {value(values[0])}"
+        return f"found not in ({', '.join(value(item) for item in values)})"
+    return f"not same(found, {', '.join(value(item) for item in values)})"

@@ -19,11 +19,15 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["LEASH", "holders", "kill_group", "main", "sweep"]
+__all__ = ["LEASH", "holders", "is_starting", "kill_group", "main", "sweep", "watch"]
 
 LEASH = "MLKIT_LEASH"
 SWEEPS = 200
 PAUSE_S = 0.01
+STARTING_S = 1.0
+"""For how long to wait for processes of which it is not known yet what they carry."""
+VSIZE, ENV_END = 22, 50
+"""Places in `/proc/PID/stat`, from 0 and without the two before the name's closing bracket."""
 
 
 def holders(token: str) -> Iterator[int]:
@@ -40,14 +44,49 @@ def holders(token: str) -> Iterator[int]:
         The process id of each, without this process; none where there is no `/proc`.
     """
     mark = f"{LEASH}={token}".encode()
-    for entry in os.scandir("/proc") if Path("/proc/self/environ").exists() else ():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                environ = Path(entry.path, "environ").read_bytes()
-            except OSError:  # it has ended, or belongs to somebody else
-                continue
-            if environ.startswith(mark) or b"\0" + mark in environ:
-                yield int(entry.name)
+    unknown = _processes()
+    deadline = time.monotonic() + STARTING_S
+    while unknown:
+        answers = {pid: _carries(pid, mark) for pid in unknown}
+        yield from (pid for pid, answer in answers.items() if answer)
+        unknown = [pid for pid, answer in answers.items() if answer is None]
+        if unknown and time.monotonic() > deadline:
+            return
+        time.sleep(PAUSE_S / 10 if unknown else 0)
+
+
+def _processes() -> list[int]:
+    if not Path("/proc/self/environ").exists():
+        return []
+    found = (entry.name for entry in os.scandir("/proc"))
+    return [int(name) for name in found if name.isdigit() and int(name) != os.getpid()]
+
+
+def _carries(pid: int, mark: bytes) -> bool | None:
+    """Whether a process carries a mark; None while it is not known, for it is just being started.
+
+    An empty environment says nothing: between the moment in which a program takes a process over
+    and the one in which its environment stands in its memory, `/proc` shows none. `Popen` returns
+    within that time, now and then.
+    """
+    place = Path("/proc", str(pid))
+    try:
+        environ = (place / "environ").read_bytes()
+        if environ:
+            return environ.startswith(mark) or b"\0" + mark in environ
+        return None if is_starting((place / "stat").read_text(errors="replace")) else False
+    except OSError:  # it has ended, or belongs to somebody else
+        return False
+
+
+def is_starting(stat: str) -> bool:
+    """Read off a process's line of `/proc/PID/stat` whether it has memory, but no environment yet.
+
+    A thread of the kernel and a process that has ended have no memory; one that was started with
+    an empty environment has a place for it.
+    """
+    fields = stat.rpartition(")")[2].split()
+    return fields[VSIZE - 2] != "0" and fields[ENV_END - 2] == "0"
 
 
 def kill_group(group: int) -> None:
@@ -73,40 +112,65 @@ def sweep(token: str, groups: Iterable[int] = ()) -> int:
     """
     for group in groups:
         kill_group(group)
-    found = 0
-    for attempt in range(SWEEPS):
+    found, quiet = 0, 0
+    for _ in range(SWEEPS):
         alive = list(holders(token))
         found = found or len(alive)
-        if not alive:
+        # What a dying process still starts can stand before the place that a look has reached
+        # already; after one that found somebody, only two that find nobody are an answer.
+        quiet = 0 if alive else quiet + 1
+        if quiet == (2 if found else 1):
             break
         for pid in alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(PAUSE_S if attempt else 0)
+        time.sleep(PAUSE_S)
     return found
 
 
 def watch(source: int, driver: int) -> set[int]:
-    """Read orders until the driver is gone; return the groups that were under watch then."""
+    """Read orders until the driver is gone; return the groups that were under watch then.
+
+    A process that the driver was about to start holds the driver's end of the pipe, too, until it
+    has become another program; only then does it carry the token. So after the driver's death the
+    pipe's own end is awaited, but not for long: a fork of the driver's may hold it for good.
+    """
     groups: set[int] = set()
     rest = b""
+    deadline = float("inf")
     poller = select.poll()
     poller.register(source, select.POLLIN)
-    if hasattr(os, "pidfd_open"):
-        try:
-            poller.register(os.pidfd_open(driver), select.POLLIN)
-        except ProcessLookupError:
-            return groups
+    gone = _end_of(driver)
+    if gone is None:
+        deadline = time.monotonic() + STARTING_S
+    elif gone >= 0:
+        poller.register(gone, select.POLLIN)
     while True:
-        ready = dict(poller.poll())
+        left_s = deadline - time.monotonic()
+        ready = dict(poller.poll(None if left_s == float("inf") else max(0.0, left_s) * 1000))
+        if gone in ready:
+            poller.unregister(gone)
+            deadline = time.monotonic() + STARTING_S
         if source not in ready:
-            return groups
+            if time.monotonic() >= deadline:
+                return groups
+            continue
         chunk = os.read(source, 65536)
         if not chunk:
             return groups
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
+
+
+def _end_of(driver: int) -> int | None:
+    """A descriptor that can be read when the driver ends; None if it has, -1 if there is none."""
+    if not hasattr(os, "pidfd_open"):
+        return -1
+    try:
+        return os.pidfd_open(driver)
+    except ProcessLookupError:
+        return None
 
 
 def main(driver: int, token: str, folder: str) -> None:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from mlkit.notebook.kernels.leash import LONGEST_FOLDER, Leash
-from mlkit.notebook.kernels.warden import LEASH, holders, kill_group, sweep
+from mlkit.notebook.kernels.warden import (
+    ENV_END,
+    LEASH,
+    STARTING_S,
+    VSIZE,
+    holders,
+    is_starting,
+    kill_group,
+    sweep,
+    watch,
+)
 
 
 @pytest.fixture
@@ -39,6 +53,77 @@ def test_a_sweep_kills_the_holders_of_the_token_and_nobody_else(leash: Leash) ->
     assert others.poll() is None
     assert leash.sweep(2) == 1
     assert others.wait() == -9
+
+
+def test_a_process_is_seen_from_the_moment_in_which_it_was_started(leash: Leash) -> None:
+    """Also while `/proc` shows no environment of it yet, as happens on a busy machine."""
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        for _ in range(2 * (os.cpu_count() or 1))
+    ]
+    missed = []
+    for serial in range(200):
+        started = sleeper(leash.mark(serial))
+        if list(holders(leash.mark(serial))) != [started.pid]:
+            missed.append(serial)
+        started.kill()
+        started.wait()
+    for process in busy:
+        process.kill()
+        process.wait()
+    assert missed == []
+
+
+def test_what_a_process_without_an_environment_is() -> None:
+    """Just being started, or a thread of the kernel, or ended, or one that was given none."""
+    own = Path("/proc/self/stat").read_text()
+    head, _, rest = own.rpartition(")")
+    fields = rest.split()
+    assert not is_starting(own)
+
+    def changed(**values: str) -> str:
+        places = {"vsize": VSIZE - 2, "env_end": ENV_END - 2}
+        new = [*fields]
+        for name, value in values.items():
+            new[places[name]] = value
+        return f"{head}) {' '.join(new)}"
+
+    assert int(fields[VSIZE - 2]) > 1_000_000
+    assert int(fields[ENV_END - 2]) > int(fields[ENV_END - 3]) > 0
+    assert is_starting(changed(env_end="0"))
+    assert not is_starting(changed(env_end="0", vsize="0"))
+    bare = subprocess.Popen(["sleep", "300"], env={})
+    while Path(f"/proc/{bare.pid}/comm").read_text() != "sleep\n":
+        pass
+    began = time.monotonic()
+    assert list(holders("nobody's")) == []
+    assert time.monotonic() - began < STARTING_S
+    bare.kill()
+    bare.wait()
+
+
+def test_a_process_that_the_driver_was_about_to_start_is_awaited() -> None:
+    """It holds the driver's end of the pipe, and carries the token only when it has let go."""
+    ours, theirs = os.pipe()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    os.write(theirs, b"+12\n+13\n-12\n")
+    Timer(0.1, os.close, [theirs]).start()
+    began = time.monotonic()
+    assert watch(ours, ended.pid) == {13}
+    assert 0.09 < time.monotonic() - began < STARTING_S
+    os.close(ours)
+
+
+def test_a_pipe_that_somebody_keeps_open_is_not_awaited_for_ever() -> None:
+    """A fork of the driver's can live on, and is its own master."""
+    ours, theirs = os.pipe()
+    driver = subprocess.Popen(["sleep", "300"])
+    Timer(0.1, driver.kill).start()
+    assert watch(ours, driver.pid) == set()
+    driver.wait()
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_a_token_elsewhere_in_the_environment_is_no_token(leash: Leash) -> None:

@@ -1,0 +1,188 @@
+"""Which suite a test belongs to, what each suite installs, and which skips CI accepts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = {
+    "sandbox": "test-sandbox",
+    "browser": "test-browser",
+    "engine": "test-engines",
+    "slow": "test-slow",
+}
+
+
+def _recipe(target: str) -> str:
+    found = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    assert found is not None, target
+    return found[0]
+
+
+def test_what_needs_more_than_python_is_left_to_a_suite_of_its_own() -> None:
+    """Plain `pytest`, and `make test` with it, pass over these markers; no other."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    words = settings["addopts"]
+    usual = words[words.index("-m") + 1]
+    assert sorted(usual.split(" and ")) == sorted(f"not {name}" for name in TARGETS)
+    known = {line.partition(":")[0] for line in settings["markers"]}
+    assert known == {*TARGETS, "kernel"}
+
+
+@pytest.mark.parametrize(("marker", "target"), TARGETS.items())
+def test_every_such_suite_has_a_target_that_make_test_names(marker: str, target: str) -> None:
+    """The target selects by the marker; the last line of `make test` says how it is called."""
+    assert re.search(rf'-m "?{marker}\b', _recipe(target))
+    assert f"make {target}" in _recipe("test").splitlines()[-1]
+
+
+def test_make_test_installs_no_engine() -> None:
+    """Nor does anything that it depends on."""
+    assert _recipe("test").splitlines()[0].startswith("test: check ")
+    checked = re.search(r"^check: (.*)$", MAKEFILE, re.MULTILINE)
+    assert checked is not None
+    assert checked[1].split() == ["install-dev"]
+    assert "engines" not in _recipe(r"\$\(DEV_STAMP\)")
+
+
+def test_ci_runs_every_suite_but_the_slow_one() -> None:
+    """Under the names that the Makefile gives them."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    named = re.search(r"declare -A target=\((.*)\)", script)
+    assert named is not None
+    targets = {word.partition("=")[2] for word in shlex.split(named[1])}
+    assert targets == {"test", "test-site", *TARGETS.values()} - {"test-slow"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder of programs: a shell, and an apt-get that says what it is asked for."""
+    for name in ("bash", "env"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    _program(tmp_path, "apt-get", 'echo "apt-get $*" >&2')
+    return tmp_path
+
+
+def _program(folder: Path, name: str, line: str) -> None:
+    file = folder / name
+    file.write_text(f"#!{shutil.which('bash')}\n{line}\n")
+    file.chmod(0o755)
+
+
+def _need(place: Path, *packages: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(ROOT / ".ci" / "need"), *packages],
+        env={**os.environ, "PATH": str(place)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_debian_packages_are_installed_where_that_is_allowed(place: Path) -> None:
+    """Only those that are missing, and nothing at all where none is."""
+    _program(place, "id", "echo 0")
+    done = _need(place, "bubblewrap", "chromium")
+    assert done.returncode == 0
+    assert "install -y -qq --no-install-recommends bubblewrap chromium" in done.stderr
+    _program(place, "bwrap", "")
+    assert "--no-install-recommends chromium" in _need(place, "bubblewrap", "chromium").stderr
+    _program(place, "chromium", "")
+    assert _need(place, "bubblewrap", "chromium").stderr == ""
+
+
+def test_who_may_not_install_is_told_what_to_ask_for(place: Path) -> None:
+    """An ordinary user, and a system that is not Debian."""
+    _program(place, "id", "echo 1000")
+    done = _need(place, "chromium")
+    assert done.returncode == 1
+    assert (
+        "Ask an administrator for: apt-get install --no-install-recommends chromium" in done.stderr
+    )
+    (place / "apt-get").unlink()
+    done = _need(place, "chromium")
+    assert (done.returncode, "Not there: chromium" in done.stderr) == (1, True)
+
+
+def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path) -> None:
+    """Each part with its verdict and its goal; the exit code says whether all passed."""
+    for name in ("dirname", "timeout"):
+        (place / name).symlink_to(str(shutil.which(name)))
+    for name in ("bwrap", "chromium"):
+        _program(place, name, "")
+    _program(place, "make", 'echo "$1 steps=$MLKIT_NEVER_STALE_STEPS"; [ "$1" != test-browser ]')
+    script = [str(ROOT / ".ci" / "run")]
+    environ = {**os.environ, "PATH": str(place)}
+    environ.pop("MLKIT_NEVER_STALE_STEPS", None)
+    done = subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "test-site steps=300" in done.stdout
+    said = [line.split()[:3] for line in done.stdout.splitlines() if " of " in line]
+    verdicts = {part: (verdict, minutes) for part, verdict, minutes in said}
+    assert verdicts == {
+        **dict.fromkeys(("test", "sandbox", "engines", "site"), ("passed", "0.0")),
+        **dict.fromkeys(("browser", "all"), ("FAILED", "0.0")),
+    }
+    done = subprocess.run(
+        [*script, "site", "test"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    wrong = subprocess.run(
+        [*script, "lint"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("known", "exit_code"),
+    [("", 1), ("# why\ntest_a.py: no disk", 0), ("test_a.py: something else", 1)],
+)
+def test_a_skip_that_is_not_named_fails_ci(
+    pytester: pytest.Pytester, known: str, exit_code: int
+) -> None:
+    """With its file and its reason; a test that is expected to fail is no skip."""
+    pytester.makeconftest(
+        f"from tests.conftest import UnknownSkips\n"
+        f"def pytest_configure(config):\n"
+        f"    config.pluginmanager.register(UnknownSkips({known!r}))\n"
+    )
+    pytester.makepyfile(
+        test_a="import pytest\n"
+        "def test_fine(): pass\n"
+        "def test_passed_over(): pytest.skip('no disk')\n"
+        "@pytest.mark.xfail\n"
+        "def test_expected(): assert 0\n"
+    )
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", f"--rootdir={pytester.path}")
+    done.assert_outcomes(passed=1, skipped=1, xfailed=1)
+    assert done.ret == exit_code
+    named = "skipped, and not named in .ci/skips: test_a.py: no disk"
+    assert (named in done.stdout.str()) is bool(exit_code)
+
+
+def test_a_file_that_skips_itself_is_seen(pytester: pytest.Pytester) -> None:
+    """Nothing of it is ever collected."""
+    pytester.makeconftest(
+        "from tests.conftest import UnknownSkips\n"
+        "def pytest_configure(config):\n"
+        "    config.pluginmanager.register(UnknownSkips(''))\n"
+    )
+    pytester.makepyfile(
+        test_a="import pytest\npytest.importorskip('no_such_module')\ndef test_x(): pass",
+        test_b="def test_fine(): pass",
+    )
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    assert done.ret == 1
+    assert (
+        "not named in .ci/skips: test_a.py: could not import 'no_such_module'" in done.stdout.str()
+    )
