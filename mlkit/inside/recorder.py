@@ -47,7 +47,8 @@ ELSEWHERE = ("/proc/", "/sys/", "/dev/", "/tmp/", "/var/tmp/", "/run/", "/usr/sh
 IMPORT_SYSTEM = ("<frozen importlib._bootstrap", "<frozen zipimport", "<frozen runpy")
 OF_KERNELS = ("/ipykernel/", "/IPython/", "/zmq/", "/tornado/", "/jupyter_client/", "/traitlets/")
 CELL = re.compile(r"/ipykernel_\d+/")
-SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$")
+SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
+"""Files of the standard library that list folders for the few names that they look for."""
 OF_SYSTEM = re.compile(
     r"/(zoneinfo|platform|locale|gettext|mimetypes|ssl|netrc|uuid|multiprocessing|subprocess|ctypes"
     r"|linecache|traceback|inspect|webbrowser|getpass|sysconfig|site|_sitebuiltins)\b[^/]*(/\w+\.py|\.py)?$"
@@ -430,7 +431,7 @@ class Recorder:
         if "\0" in path:
             return None
         place = os.path.abspath(path)
-        if place.startswith(self._inst) or self._is_under(place, self._never):
+        if self._is_under(place, self._inst) or self._is_under(place, self._never):
             return None
         if place.startswith(self._own):
             return place if place.startswith((self._own + "ml/",)) else None

@@ -55,7 +55,7 @@ def _groups(trace: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield (
         "Names in folders",
         [
-            *(f"{_place(name)}/  {_count(item)}" for name, item in trace["lists"].items()),
+            *(f"{_place(name) or '.'}/  {_count(item)}" for name, item in trace["lists"].items()),
             *(f"{item['pattern']}  {_count(item['found'])}" for item in trace["globs"]),
         ],
     )

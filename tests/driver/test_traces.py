@@ -627,7 +627,8 @@ model = LogisticRegression().fit(df[["a"]], df.a > 9)
 n = Parallel(n_jobs=2)(delayed(abs)(i) for i in range(4))
 with tempfile.TemporaryDirectory() as d:
     open(os.path.join(d, "x"), "w").write("1"); open(os.path.join(d, "x")).read()
-import datetime, zoneinfo, platform, getpass, locale, logging, sqlite3
+import datetime, importlib.metadata, zoneinfo, platform, getpass, locale, logging, sqlite3
+importlib.metadata.version("pandas"); list(importlib.metadata.entry_points(group="house"))
 zoneinfo.ZoneInfo("Asia/Tokyo"); platform.platform(); locale.getlocale()
 sqlite3.connect("own.db").execute("create table t(x)")
 df
