@@ -49,6 +49,7 @@ OF_KERNELS = ("/ipykernel/", "/IPython/", "/zmq/", "/tornado/", "/jupyter_client
 CELL = re.compile(r"/ipykernel_\d+/")
 SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
 """Files of the standard library that list folders for the few names that they look for."""
+READS_ENVIRON = re.compile(r"/(os|_collections_abc)\.py$|^<")
 OF_SYSTEM = re.compile(
     r"/(zoneinfo|platform|locale|gettext|mimetypes|ssl|netrc|uuid|multiprocessing|subprocess|ctypes"
     r"|linecache|traceback|inspect|webbrowser|getpass|sysconfig|site|_sitebuiltins)\b[^/]*(/\w+\.py|\.py)?$"
@@ -112,6 +113,7 @@ class Recorder:
 
     def __init__(self, settings: dict[str, Any], *, in_kernel: bool) -> None:
         self._busy: set[int] = set()
+        self._walked: dict[int, set[str]] = {}
         self._look: Callable[..., os.stat_result] = os.stat
         self._inst = _installation()
         self._handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
@@ -404,12 +406,16 @@ class Recorder:
         me = get_ident()
         if me in self._busy:
             return
+        walked = self._walked.get(me)
+        if name is not None and walked and _text(name) in walked:
+            walked.discard(_text(name))  # a copy of all of them takes each value once
+            return
         self._busy.add(me)
         try:
             key = "*" if name is None else _text(name)
             if key in self._set or ("env", "*", "own") in self._seen:
                 return  # made by the stage itself; or all of them count already
-            asker = self._asker()
+            asker = self._asker(by_name=True)
             counts = asker == "own" or (asker == "package" and name is not None)
             if counts and ("env", key, asker) not in self._seen:
                 self._seen.add(("env", key, asker))
@@ -418,6 +424,14 @@ class Recorder:
             self._fault("environ", error)
         finally:
             self._busy.discard(me)
+
+    def walk(self, names: Iterator[Any]) -> Iterator[Any]:
+        """Pass on the names of all variables; their values are read next, one after the other."""
+        walked = self._walked.setdefault(get_ident(), set())
+        walked.clear()
+        for name in names:
+            walked.add(_text(name))
+            yield name
 
     # Where something stands, and who asks
 
@@ -503,11 +517,13 @@ class Recorder:
                 frame = frame.f_back
         return self._asker() in ("own", "package")
 
-    def _asker(self) -> str:
+    def _asker(self, *, by_name: bool = False) -> str:
         """Who is behind a call: the project's own code, a package that it calls, or neither.
 
         Walks outwards: what a module does while it is imported is not done by who imports it,
-        unless the module is the project's own.
+        unless the module is the project's own. With `by_name` the library's modules count as
+        packages, too, but for those by which a program reads its environment: that `subprocess`
+        looks at PATH is not the caller's question.
         """
         frame: FrameType | None = sys._getframe(1)
         nearest = ""
@@ -518,6 +534,8 @@ class Recorder:
                 return nearest or "own"
             if kind == "import":
                 return "import"
+            if by_name and kind == "stdlib" and not READS_ENVIRON.search(frame.f_code.co_filename):
+                nearest = "package"
             if kind == "package":
                 nearest = "package"
                 of_kernel = of_kernel or any(k in frame.f_code.co_filename for k in OF_KERNELS)
@@ -637,8 +655,7 @@ def _watch_environment(recorder: Recorder) -> None:
 
     def iterate(self: Any) -> Iterator[Any]:
         recorder.read_variable(None)
-        found: Iterator[Any] = walk(self)
-        return found
+        return recorder.walk(walk(self))
 
     def length(self: Any) -> int:
         recorder.read_variable(None)

@@ -18,6 +18,7 @@ import pytest
 
 from mlkit import RunOptions, plan, run
 from mlkit.core.record import RunRecord
+from mlkit.driver.surroundings import THREADS
 from mlkit.load.parameters import Layers
 from mlkit.notebook.kernels import KernelKind
 from mlkit.testing import Sketch, write_pipeline
@@ -653,7 +654,7 @@ def test_ordinary_cells_depend_on_nothing_outside_the_project(
     assert [name for name in trace["absent"] + trace["present"] if name != "notebook:"] == []
     assert trace["lists"] == {}
     set_ones = [n for n, d in trace["environment"]["read"].items() if d is not None]
-    assert set(set_ones) <= {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}
+    assert set(set_ones) <= set(THREADS)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert reasons(file) == UNCHANGED
