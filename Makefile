@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 
 .PHONY: help install install-dev run test lab check format bench bench-peers exercises site clean sizes bare \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
-  test-sandbox test-browser test-engines test-engines-long test-slow test-site model-before
+  test-sandbox test-browser test-engines test-engines-long test-slow test-site test-peers model-before
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -116,6 +116,9 @@ sizes:  ## measure what an installation takes: the ten packages, the base, make 
 
 bare:  ## play a bare machine: make run and make test in fresh clones, as root and as an ordinary user
 	@.ci/bare
+
+test-peers: install-dev  ## run the peers' own suites on stock and on forked kernels, three times
+	$(BIN)/python -m benchmarks.suites $(PEERS)
 
 format: install-dev  ## put the code into its form
 	$(BIN)/ruff check --fix .
