@@ -25,6 +25,7 @@ from mlkit.notebook.execution import (
     OnCell,
 )
 from mlkit.notebook.injection import Assignment
+from mlkit.notebook.stock import StockList
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.trace import Circumstances, observe, untold
 from mlkit.store.artifacts import ArtifactStore, Marks
@@ -266,6 +267,7 @@ def _request(job: Job) -> ExecutionRequest:
         never=(*job.checkout.never, str(job.work_folder)),
         timeout_s=job.timeout_s,
         imports=job.imports,
+        stock=StockList(folder=Path(runs)) if (runs := job.env.get("MLKIT_RUNS_DIR")) else None,
         scrubber=job.scrubber,
     )
 

@@ -65,6 +65,10 @@ class CellClient(NotebookClient):
             self.kc.stop_channels()
             self.kc = None
 
+    async def _async_poll_kernel_alive(self) -> None:
+        """Wait for ever: the session is told of the kernel's death at once, without polling."""
+        await asyncio.Event().wait()
+
     def _look_at_reply(self, *, execute_reply: Mapping[str, Any], **_: Any) -> None:
         content = execute_reply["content"]
         self.wants_exit = any(

@@ -12,6 +12,7 @@ from mlkit.core.record import ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
 from mlkit.notebook.injection import Assignment
+from mlkit.notebook.stock import StockList
 
 __all__ = ["Cancellation", "ExecutionRequest", "ExecutionResult", "NotebookRunner", "OnCell"]
 
@@ -55,6 +56,8 @@ class ExecutionRequest:
     imports : frozenset of str, optional
         The top-level modules that the notebook imports, if that is known; by default as far as its
         own code tells.
+    stock : StockList, optional
+        Remembers which notebooks need a stock kernel.
     scrubber : Scrubber
         What must appear in neither file.
     """
@@ -73,6 +76,7 @@ class ExecutionRequest:
     never: tuple[str, ...] = ()
     timeout_s: float | None = None
     imports: frozenset[str] | None = None
+    stock: StockList | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
 
 
@@ -100,6 +104,8 @@ class ExecutionResult:
         What the kernel used; None where it died.
     told : bool
         Whether the kernel told what it had read; a result that hides it is never reused.
+    unstable : tuple of str
+        Why the result is not to be reused, a sentence each.
     """
 
     status: Status
@@ -112,6 +118,7 @@ class ExecutionResult:
     cpu_s: float | None = None
     peak_memory_bytes: int | None = None
     told: bool = True
+    unstable: tuple[str, ...] = ()
 
 
 class Cancellation:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.record import ErrorRecord
+from mlkit.notebook.kernels.process import UNKNOWN
 
 __all__ = ["dead_kernel", "notebook_error", "plain_text", "stage_timeout", "system_exit"]
 
@@ -87,6 +88,8 @@ def dead_kernel(status: int | None, cell: int | None) -> ErrorRecord:
 def _death(status: int | None) -> str:
     if status is None:
         return "it stopped answering"
+    if status == UNKNOWN:
+        return "its exit status is unknown"
     if status >= 0:
         return f"its process ended with exit status {status}"
     try:

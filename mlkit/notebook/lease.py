@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from nbclient.exceptions import DeadKernelError
+
 from mlkit.notebook.cell_client import CellClient
 from mlkit.notebook.kernels import KernelRequest, Kernels, end_kernel
 from mlkit.notebook.log import AttemptLog
@@ -57,6 +59,8 @@ class KernelLease:
         ------
         RuntimeError
             If none of them answered.
+        DeadKernelError
+            If one of them wants to be replaced, see `again`.
         """
         failure = ""
         for limit_s in START_LIMITS_S:
@@ -69,12 +73,28 @@ class KernelLease:
                     channels.execute(opening, silent=True, store_history=False, stop_on_error=False)
                     await channels.wait_for_ready(timeout=limit_s)
             except (TimeoutError, RuntimeError) as error:
+                if self.again:
+                    raise DeadKernelError(self.again) from error
                 failure = str(error) or f"no answer in {limit_s:.0f} s"
                 await self.end(grace_s=0)
                 request = replace(request, preload_ok=False)
                 continue
             return self.client, channels
         raise RuntimeError(failure)
+
+    @property
+    def again(self) -> str:
+        """Why the present kernel wants the work to begin again in a stock one, or nothing."""
+        kernel = getattr(getattr(self.manager, "provisioner", None), "kernel", None)
+        return kernel.again if kernel is not None else ""
+
+    @property
+    def unstable(self) -> tuple[str, ...]:
+        """What the present kernel says against relying on its result."""
+        kernel = getattr(getattr(self.manager, "provisioner", None), "kernel", None)
+        if kernel is not None:
+            kernel.poll()  # takes in what it has said
+        return tuple(kernel.unstable) if kernel is not None else ()
 
     async def end(self, *, grace_s: float) -> None:
         """Close the channels to the present kernel, and end it."""

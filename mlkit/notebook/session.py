@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,11 @@ from mlkit.notebook.kernels import (
     interrupt,
     kill,
     needs_of,
-    sets_environment_before_importing,
     wait_dead,
 )
 from mlkit.notebook.lease import KernelLease
 from mlkit.notebook.log import AttemptLog
+from mlkit.notebook.stock import code_digest
 
 __all__ = ["Session"]
 
@@ -79,6 +81,7 @@ class Session:
         self.reason = ""
         self.error: ErrorRecord | None = None
         self.facts: dict[str, Any] = {}
+        self.unstable: tuple[str, ...] = ()
 
     def run(self, nb: Any) -> None:
         """Execute the notebook, in an event loop of this thread's own."""
@@ -99,6 +102,7 @@ class Session:
             cpu_s=facts.get("cpu_s"),
             peak_memory_bytes=facts.get("peak_memory_bytes"),
             told="modules" in facts,
+            unstable=self.unstable,
         )
 
     def _recorder_settings(self) -> str:
@@ -179,11 +183,16 @@ class Session:
 
     def _kernel_request(self) -> KernelRequest:
         code = [cell.source for cell in self.nb.cells if cell.cell_type == "code"]
+        stock = self.request.stock
+        reason = "" if stock is None else stock.reason_for(code_digest(self.request.document))
+        if reason:
+            self.log.write(f"mlkit: a stock kernel from the start, as found before: {reason}\n")
         return KernelRequest(
             cwd=self.request.cwd,
             env=self.request.env,
             log=self.kernel_log,
-            preload_ok=not sets_environment_before_importing(code),
+            preload_ok=not reason,
+            may_begin_again=True,
             imports=needs_of(code) if self.request.imports is None else self.request.imports,
         )
 
@@ -226,9 +235,20 @@ class Session:
             )
 
     async def _work(self) -> None:
-        """Everything that needs the kernel."""
+        """Everything that needs the kernel; once more on a stock one if the first asks for it."""
+        request = self._kernel_request()
+        try:
+            await self._work_on(request)
+        except DeadKernelError:
+            if not await self._wants_stock():
+                raise
+            await self._begin_again()
+            await self._work_on(replace(request, preload_ok=False))
+
+    async def _work_on(self, request: KernelRequest) -> None:
+        """Start a kernel and run the cells on it, until it dies."""
         opening = f"{_ATTEMPT}.begin({str(self.request.folder)!r}, {self._recorder_settings()!r})"
-        client, kernel = await self.lease.start(self._kernel_request(), opening)
+        client, kernel = await self.lease.start(request, opening)
         death = asyncio.ensure_future(wait_dead(self.lease.manager))
         cells = asyncio.ensure_future(self._cells(client, kernel))
         try:
@@ -243,6 +263,29 @@ class Session:
             death.cancel()
             cells.cancel()
             await asyncio.gather(death, cells, return_exceptions=True)
+
+    async def _wants_stock(self) -> bool:
+        """Whether the kernel has ended in order to be replaced; it says so before its end."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(wait_dead(self.lease.manager), timeout=GRACE_S)
+        return bool(self.lease.again) and self.stopped is None
+
+    async def _begin_again(self) -> None:
+        """Put everything back as it was before the first cell; nothing outside was touched."""
+        reason = self.lease.again
+        self.log.write(f"mlkit: begun again in a stock kernel: {reason}\n")
+        if self.request.stock is not None:
+            self.request.stock.add(code_digest(self.request.document), reason)
+        await self.lease.end(grace_s=0)
+        for entry in self.request.cwd.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        self.request.facts.with_name("trace.jsonl").unlink(missing_ok=True)
+        self.cell, self.facts = None, {}
+        for cell in self.nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+            for added in ("mlkit", "execution"):
+                cell.metadata.pop(added, None)
 
     async def _cells(self, client: CellClient, kernel: KernelClient) -> None:
         """Run the cells in order, until one fails."""
@@ -266,6 +309,7 @@ class Session:
                 return
             self._mark("completed")
         await self._learn(client, kernel)
+        self._take_warnings()
         client.set_widgets_metadata()
         if self.stopped is None:
             self.status = Status.SUCCEEDED
@@ -298,6 +342,15 @@ class Session:
         if path.is_file():
             self.facts = json.loads(path.read_text(encoding="utf-8"))
             path.unlink()
+
+    def _take_warnings(self) -> None:
+        """Say in the log what a forked kernel could not make good, and how to have it right."""
+        self.unstable = self.lease.unstable
+        for reason in self.unstable:
+            self.log.write(
+                f"mlkit: warning: {reason}. This result will not be reused. Set the variable under "
+                "env: in pipeline.yaml, or use --start spawn\n"
+            )
 
     async def _save_now_and_then(self) -> None:
         while True:

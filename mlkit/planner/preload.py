@@ -14,6 +14,7 @@ from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import NotebookError
 from mlkit.notebook.cells import NotebookSource, read_notebook
+from mlkit.notebook.kernels import is_tried
 from mlkit.planner.imports import syntax_tree
 
 __all__ = ["modules_to_preload", "needs_of_notebook", "needs_of_stages"]
@@ -29,7 +30,7 @@ def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
     """Give the modules that the stage notebooks import, directly or through project modules.
 
     Nothing is imported to find out. Project modules are followed, not listed: only what lies
-    outside the project is worth importing ahead, and safe to.
+    outside the project is worth importing ahead, and only packages that were tried are safe to.
 
     Returns
     -------
@@ -40,7 +41,11 @@ def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
     for notebook in sorted({Path(stage.notebook) for stage in pipeline.stages.values()}):
         with contextlib.suppress(NotebookError):
             found |= _imports(read_notebook(notebook))
-    return tuple(sorted(name for name in found if _is_installed(name.partition(".")[0])))
+    return tuple(
+        sorted(
+            name for name in found if is_tried(top := name.partition(".")[0]) and _is_installed(top)
+        )
+    )
 
 
 def needs_of_notebook(notebook: NotebookSource) -> frozenset[str]:

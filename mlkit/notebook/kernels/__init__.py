@@ -10,8 +10,8 @@ importing Papermill; what needs jupyter_client is imported with the first `Kerne
 * `Kernels.manager(request)` gives an `AsyncKernelManager`, not yet started, for nbclient's `km=`;
   working directory and environment come from the request, whatever `start_kernel` is told. Its
   client is a `ReadyClient`.
-* `needs_of(cells)` and `sets_environment_before_importing(cells)` read from a notebook's code what
-  `KernelRequest.imports` and `preload_ok` want to know.
+* `needs_of(cells)` reads from a notebook's code what `KernelRequest.imports` wants to know;
+  `is_tried(name)` says whether kernels can share a package that was imported ahead.
 * nbclient does not end a kernel whose manager it was given: call `end_kernel` (from any thread or
   event loop), after the client's channels are stopped.
 * `wait_dead`, `interrupt` (the process group, as Jupyter does) and `kill` act on such a manager.
@@ -22,7 +22,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from mlkit.notebook.kernels.needs import needs_of, sets_environment_before_importing
+from mlkit.notebook.kernels.needs import is_tried, needs_of
 from mlkit.notebook.kernels.opening import open_kernels
 from mlkit.notebook.kernels.request import KernelKind, KernelRequest, Kernels
 
@@ -44,10 +44,10 @@ __all__ = [
     "ReadyClient",
     "end_kernel",
     "interrupt",
+    "is_tried",
     "kill",
     "needs_of",
     "open_kernels",
-    "sets_environment_before_importing",
     "wait_dead",
 ]
 

@@ -9,18 +9,21 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlkit.notebook.kernels.leash import abandon_in_forks
 from mlkit.notebook.kernels.mlkit_zygote import wire
-from mlkit.notebook.kernels.process import until_readable
-from mlkit.notebook.kernels.warden import kill_group
+from mlkit.notebook.kernels.process import UNKNOWN, until_readable
 
 __all__ = ["ForkError", "ForkedProcess"]
 
-# How often a zygote that was stopped is asked again whether a killed kernel has been collected.
+# How often a zygote is asked again whether a dead kernel has been collected, and how long: a zygote
+# that was stopped, or imports something big, does not report at once.
 REPORT_MS = 100
+REPORT_S = 5.0
 
 
 class ForkError(Exception):
@@ -36,29 +39,44 @@ class ForkedProcess:
         0 until the process has said its number.
     ready : bool
         Whether it has taken up its orders.
+    again : str
+        Why its work has to begin again in a stock kernel; empty if it need not.
+    unstable : list of str
+        Why its result is not to be relied on.
     finished : bool
         Whether it has done all that a kernel does before its end.
     arguments : tuple of str
         What the kernel was booted with.
     """
 
-    def __init__(self, link: socket.socket, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, link: socket.socket, arguments: Sequence[str], parent_lives: Callable[[], bool]
+    ) -> None:
         self.pid = 0
         self.ready = False
         self.finished = False
+        self.again = ""
+        self.unstable: list[str] = []
         self.arguments = tuple(arguments)
+        self._parent_lives = parent_lives
         self._link = link
+        self._watch: int | None = None
+        self._seen_dead_at: float | None = None
         self._heard = b""
         self._status: int | None = None
         self._lock = threading.Lock()
+        abandon_in_forks(self)
 
     def boot(self, *, spare: bool) -> None:
         """Tell it to become a kernel; a spare one then waits for `order`."""
         self._send({"arguments": self.arguments, "spare": spare})
 
-    def order(self, env: Mapping[str, str], cwd: Path, streams: tuple[int, int]) -> None:
-        """Give it its environment, its working directory, and files for stdout and stderr."""
-        self._send({"env": dict(env), "cwd": str(cwd)}, *streams)
+    def order(
+        self, env: Mapping[str, str], cwd: Path, streams: Sequence[int], *, may_begin_again: bool
+    ) -> None:
+        """Give it its environment, its working directory, and files for its standard streams."""
+        message = {"env": dict(env), "cwd": str(cwd), "may_begin_again": may_begin_again}
+        self._send(message, *streams)
 
     async def born(self) -> None:
         """Wait until the process exists and has taken up its orders.
@@ -74,22 +92,53 @@ class ForkedProcess:
             raise ForkError("the forking process has ended")
 
     def poll(self) -> int | None:
-        """The exit status, or None while it is alive."""
+        """The exit status, or None while it is alive; `UNKNOWN` if nobody can tell any more."""
         with self._lock:
             while self._status is None and (chunk := self._read()) is not None:
                 self._heard += chunk
                 for message in self._messages():
-                    self.pid = message.get("pid", self.pid)
-                    self.ready = message.get("ready", self.ready)
-                    self.finished = message.get("finished", self.finished)
-                    self._status = message.get("exit", self._status)
+                    self._take(message)
                 if not chunk and self._status is None:
-                    self._status = -9  # the zygote has died, and its kernels with it
-                    if self.pid:
-                        kill_group(self.pid)
+                    self._status = self._untold()  # its end of the link went with it
+            if self._status is None and self._has_died():
+                self._status = self._untold()
             if self._status is not None:
-                self._link.close()
+                self._hang_up()
             return self._status
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """Take in what the kernel, or the zygote about it, has to say."""
+        self.pid = message.get("pid", self.pid)
+        self.ready = message.get("ready", self.ready)
+        self.finished = message.get("finished", self.finished)
+        self.again = message.get("again", self.again)
+        if "unstable" in message:
+            self.unstable.append(message["unstable"])
+        self._status = message.get("exit", self._status)
+
+    def _has_died(self) -> bool:
+        """Whether the process has ended and nobody is going to report how.
+
+        The zygote reports soon, unless it has died itself, was stopped, or imports something big.
+        """
+        if self._watch is None or not _is_readable(self._watch):
+            return False
+        if self._seen_dead_at is None:
+            self._seen_dead_at = time.monotonic()
+        return not self._parent_lives() or time.monotonic() - self._seen_dead_at > REPORT_S
+
+    def _untold(self) -> int:
+        """The exit status of a kernel whose end the zygote did not report."""
+        if self.again:
+            return -signal.SIGKILL
+        return 0 if self.finished else UNKNOWN
+
+    def _hang_up(self) -> None:
+        """Close what leads to the kernel."""
+        self._link.close()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            os.close(watch)
 
     async def done(self) -> None:
         """Wait until the kernel has done its last work, or has ended otherwise."""
@@ -117,27 +166,43 @@ class ForkedProcess:
             ear.poll(REPORT_MS)
 
     def dismiss(self) -> None:
-        """Hang up; a spare kernel then ends."""
+        """Hang up, on which the kernel ends if it has not ended yet."""
         with self._lock:
-            self._link.close()
+            self._hang_up()
             self._status = self._status or 0
 
+    def abandon(self) -> None:
+        """Let go of it, in a process that was forked from its driver."""
+        self._lock = threading.Lock()
+        self._hang_up()
+        self._status = UNKNOWN
+
     async def _news(self) -> None:
-        """Wait until there is something to read."""
+        """Wait until there is something to read, or the process has ended."""
         with self._lock:
             if self._status is not None:
                 return
-            descriptor = os.dup(self._link.fileno())
-        await until_readable(descriptor)
+            waits = [os.dup(self._link.fileno())]
+            if self._watch is not None and self._seen_dead_at is None:
+                waits.append(os.dup(self._watch))
+        limit_s = None if self._seen_dead_at is None else REPORT_MS / 1000
+        await until_readable(*waits, limit_s=limit_s)
 
     def _read(self) -> bytes | None:
         """What has arrived; an empty text at the end, None if there is nothing yet."""
         try:
-            return self._link.recv(4096, socket.MSG_DONTWAIT)
+            text, files = wire.hear(self._link)
         except BlockingIOError:
             return None
         except ConnectionResetError:
             return b""
+        for file in files:  # the kernel sends one, on which its end can be seen
+            os.set_inheritable(file, False)
+            if self._watch is None:
+                self._watch = file
+            else:
+                os.close(file)
+        return text
 
     def _messages(self) -> list[dict[str, Any]]:
         """Take the complete messages out of what was heard."""
@@ -156,3 +221,10 @@ class ForkedProcess:
             wire.send(self._link, message, *descriptors)
         except OSError as error:
             raise ForkError("the forking process has ended") from error
+
+
+def _is_readable(descriptor: int) -> bool:
+    """Whether something could be read; a process's descriptor can when it has ended."""
+    ear = select.poll()
+    ear.register(descriptor, select.POLLIN)
+    return bool(ear.poll(0))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
-from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.leash import Leash, abandon_in_forks
 from mlkit.notebook.kernels.mlkit_zygote import wire
 from mlkit.notebook.kernels.warden import LEASH, kill_group
 
@@ -27,6 +27,7 @@ PROGRAM = (
 
 # How long a zygote that serves has to collect its kernels; one that still imports has none.
 COLLECT_S = 2.0
+FORKED = "it belongs to the process that this one was forked from"
 
 
 class Zygote:
@@ -84,6 +85,7 @@ class Zygote:
                 start_new_session=True,
             )
         leash.watch(self._popen.pid)
+        abandon_in_forks(self)
 
     def preload(self, names: Sequence[str]) -> None:
         """Say what to import ahead, where that was not known at the start.
@@ -123,7 +125,7 @@ class Zygote:
                 except OSError as error:
                     ours.close()
                     raise ForkError("the forking process has ended") from error
-        process = ForkedProcess(ours, arguments)
+        process = ForkedProcess(ours, arguments, lambda: self._popen.poll() is None)
         process.boot(spare=spare)
         return process
 
@@ -148,6 +150,8 @@ class Zygote:
         """Hang up, on which the zygote kills and collects its kernels and ends."""
         self.hear()
         with self._lock:
+            if self.refusal == FORKED:
+                return
             self.refusal = self.refusal or "closed"
             self._control.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -155,6 +159,12 @@ class Zygote:
             kill_group(self._popen.pid)
             self._popen.wait()
             self._leash.release(self._popen.pid)
+
+    def abandon(self) -> None:
+        """Let go of it, in a process that was forked from its owner."""
+        self._lock = threading.RLock()
+        self.refusal = FORKED
+        self._control.close()
 
     def _refuse(self, reason: str) -> None:
         """Fork no more, and say so."""

@@ -10,15 +10,46 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from pathlib import Path
+from typing import Protocol
 
 from mlkit.notebook.kernels import warden
 from mlkit.notebook.kernels.process import KernelProcess
 
-__all__ = ["Leash"]
+__all__ = ["Leash", "abandon_in_forks"]
 
 # A socket's path holds 104 bytes at the least on the systems that we know; we add about 20.
 LONGEST_FOLDER = 80
+
+
+class Abandonable(Protocol):
+    """Something that belongs to the process that made it, and not to one forked from that."""
+
+    def abandon(self) -> None:
+        """Let go of it, in a process that was forked from its owner; its locks may be held."""
+        ...
+
+
+_owned: weakref.WeakSet[Abandonable] = weakref.WeakSet()
+
+
+def abandon_in_forks(each: Abandonable) -> None:
+    """Have something abandoned in every process that is forked from this one.
+
+    A fork that kept the other end of a kernel's or a zygote's link would keep these alive when
+    this process has ended, and would talk to them in its place.
+    """
+    _owned.add(each)
+
+
+def _abandon_all() -> None:
+    for each in list(_owned):
+        each.abandon()
+    _owned.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_all)
 
 
 class Leash:
@@ -38,6 +69,7 @@ class Leash:
         self._serials = itertools.count(1)
         self._lock = threading.Lock()
         self._kernels: dict[int, KernelProcess] = {}
+        abandon_in_forks(self)
         self._warden: subprocess.Popen[bytes] | None = subprocess.Popen(
             [
                 *(sys.executable, "-I", "-S", str(Path(warden.__file__).absolute())),
@@ -99,6 +131,16 @@ class Leash:
             with contextlib.suppress(BrokenPipeError):
                 keeper.stdin.close()
             keeper.wait()
+
+    def abandon(self) -> None:
+        """Leave everything to the process that this one was forked from."""
+        self._lock = threading.Lock()
+        for kernel in self._kernels.values():
+            kernel.dismiss()
+        self._kernels.clear()
+        keeper, self._warden = self._warden, None
+        if keeper is not None and keeper.stdin is not None:
+            keeper.stdin.close()
 
     def _tell(self, order: str) -> None:
         """Write one order in one piece; a warden that was killed is replaced by nobody."""

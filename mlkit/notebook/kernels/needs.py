@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from mlkit.notebook.kernels.mlkit_zygote.preload import is_installed
+from mlkit.notebook.kernels.mlkit_zygote.tried import is_installed, is_tried
 
-__all__ = ["needs_of", "sets_environment_before_importing"]
+__all__ = ["is_tried", "needs_of"]
 
 BY_NAME = frozenset({"__import__", "import_module", "exec", "eval", "run_module", "run_path"})
 INSIDE = "mlkit.inside"
@@ -43,52 +43,6 @@ def needs_of(cells: Iterable[str]) -> frozenset[str] | None:
                 return None
             found.add(top)
     return frozenset(found)
-
-
-def sets_environment_before_importing(cells: Iterable[str]) -> bool:
-    """Whether cells change environment variables and import a package afterwards.
-
-    Such a notebook means the variables for the package, so that must not be imported already.
-
-    Parameters
-    ----------
-    cells : iterable of str
-        The source of each code cell; one that is not plain Python is passed over.
-    """
-    changed = False
-    for cell in cells:
-        try:
-            statements = ast.parse(cell).body
-        except (SyntaxError, ValueError):
-            continue
-        for statement in statements:
-            if changed and any(
-                name.partition(".")[0] not in sys.stdlib_module_names
-                for name in _modules(statement)
-            ):
-                return True
-            changed = changed or any(_changes_environment(node) for node in ast.walk(statement))
-    return False
-
-
-def _changes_environment(node: ast.AST) -> bool:
-    """Whether this is `os.environ[…] = …`, a method of it that changes it, or `os.putenv`."""
-    match node:
-        case ast.Subscript(
-            value=ast.Attribute(attr="environ") | ast.Name(id="environ"),
-            ctx=ast.Store() | ast.Del(),
-        ):
-            return True
-        case ast.Call(
-            func=ast.Attribute(
-                value=ast.Attribute(attr="environ") | ast.Name(id="environ"),
-                attr="update" | "setdefault" | "pop" | "clear",
-            )
-        ):
-            return True
-        case ast.Call(func=ast.Attribute(attr="putenv" | "unsetenv")):
-            return True
-    return False
 
 
 def _modules(tree: ast.AST) -> Iterator[str]:

@@ -12,13 +12,18 @@ from typing import Protocol
 
 from mlkit.notebook.kernels.warden import kill_group
 
-__all__ = ["KernelProcess", "SpawnedProcess", "until_readable"]
+__all__ = ["UNKNOWN", "KernelProcess", "SpawnedProcess", "until_readable"]
+
+UNKNOWN = 1 << 16
+"""In place of the exit status of a process that has ended while nobody was there to learn it."""
 
 
 class KernelProcess(Protocol):
     """One kernel's process; all methods may be called from any thread."""
 
     pid: int
+    again: str
+    unstable: list[str]
 
     def poll(self) -> int | None:
         """The exit status (a signal's number negated), or None while it is alive."""
@@ -50,6 +55,8 @@ class SpawnedProcess:
 
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self.pid = popen.pid
+        self.again = ""
+        self.unstable: list[str] = []
         self._popen = popen
         self._lock = threading.Lock()
 
@@ -99,13 +106,16 @@ class SpawnedProcess:
         return os.waitid(os.P_PID, self.pid, options) is not None
 
 
-async def until_readable(descriptor: int) -> None:
-    """Wait until a file descriptor can be read, then close it."""
+async def until_readable(*descriptors: int, limit_s: float | None = None) -> None:
+    """Wait until one of some file descriptors can be read, or for so long; then close them."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
-    loop.add_reader(descriptor, ready.set)
+    for descriptor in descriptors:
+        loop.add_reader(descriptor, ready.set)
     try:
-        await ready.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ready.wait(), timeout=limit_s)
     finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+        for descriptor in descriptors:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)

@@ -157,7 +157,12 @@ class ForkProvisioner(SpawnProvisioner):
                 partial(self.zygote.fork, arguments, spare=False, needs=needs)
             )
         with self.streams() as streams:
-            process.order(env, self.request.cwd.absolute(), streams)
+            process.order(
+                env,
+                self.request.cwd.absolute(),
+                streams,
+                may_begin_again=self.request.may_begin_again,
+            )
         try:
             await asyncio.wait_for(process.born(), timeout=PRELOAD_S)
         except TimeoutError as error:

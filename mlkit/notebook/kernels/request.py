@@ -37,6 +37,10 @@ class KernelRequest:
     imports : frozenset of str, optional
         The top-level modules that the notebook imports, if that is known (see `needs_of`): a forked
         kernel then need not wait until the others are imported ahead.
+    may_begin_again : bool
+        Whether a forked kernel may end and ask for a stock one in its place (see
+        `KernelProcess.again`) when the notebook sets an environment variable that something
+        imported ahead may have read; otherwise it goes on and says that its result is `unstable`.
     """
 
     cwd: Path
@@ -44,6 +48,7 @@ class KernelRequest:
     log: Path
     preload_ok: bool = True
     imports: frozenset[str] | None = None
+    may_begin_again: bool = False
 
 
 class Kernels(Protocol):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import pytest
 from mlkit.notebook.kernels import KernelKind, end_kernel, open_kernels, wait_dead
 from mlkit.notebook.kernels.fork import ForkKernels
 from mlkit.notebook.kernels.forked import ForkedProcess
+from mlkit.notebook.kernels.process import UNKNOWN
 
 from .conftest import Lab, execute, start_environment
 
@@ -42,10 +44,15 @@ def test_the_kernels_are_forked_indeed(forked: Lab) -> None:
 
 
 def test_preloaded_modules_are_there_and_others_are_not(forked: Lab) -> None:
-    """A kernel finds its imports done, but nothing bound to a name."""
+    """A kernel finds its imports done at the moment when it imports, and nothing before."""
     cell = "import sys; print('pandas' in sys.modules, 'pandas' in globals())"
-    assert forked.run(cell) == "True False"
-    assert forked.run("import sys; print('mlflow' in sys.modules)") == "False"
+    assert forked.run(cell) == "False False"
+    cell = (
+        "import gc, {0}\n"
+        "print(not any(each is vars({0}) for each in gc.get_objects()), '{0}' in sys.modules)"
+    )
+    for name, is_ahead in (("pandas", True), ("yaml", False)):
+        assert forked.run("import sys", cell.format(name)) == f"{is_ahead} True"
 
 
 def test_of_mlkit_only_what_every_notebook_calls_is_imported_beforehand(forked: Lab) -> None:
@@ -189,23 +196,92 @@ def test_startup_files_run_in_the_surroundings_of_the_request(own: Lab) -> None:
 
 
 def test_a_killed_zygote_is_noticed_and_stock_kernels_take_over(own: Lab) -> None:
-    """The running kernel is found dead, later ones are stock, and it is said once."""
+    """The running kernel outlives it, later ones are stock, and it is said once."""
+    zygote = zygote_of(own)
+
+    async def bereave() -> str:
+        manager = own.manager()
+        await execute(manager, "here = 'still'")
+        os.kill(zygote, signal.SIGKILL)
+        psutil.Process(zygote).wait(timeout=10)
+        return await own.run_in(manager, f"print(here);{STOCK}")
+
+    assert asyncio.run(bereave()).split() == ["still", "fork"]
+    assert own.run(STOCK) == "spawn"
+    assert own.run(STOCK) == "spawn"
+    assert own.kernels.kind == "spawn"
+    assert len(own.said) == 1
+    assert "stock kernels are used" in own.said[0]
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("import os; os._exit(3)", UNKNOWN), ("exit()", 0)], ids=["died", "left"]
+)
+def test_the_end_of_an_orphan_is_noticed_and_its_status_may_be_unknown(
+    own: Lab, end: str, status: int
+) -> None:
+    """Nobody is there to collect it, but a descriptor of the process tells of its end at once."""
     zygote = zygote_of(own)
 
     async def bereave() -> int:
         manager = own.manager()
         await execute(manager, "1")
         os.kill(zygote, signal.SIGKILL)
-        status = await asyncio.wait_for(wait_dead(manager), timeout=10)
+        psutil.Process(zygote).wait(timeout=10)
+        client = manager.client()
+        client.start_channels()
+        client.execute(end)
+        found = await asyncio.wait_for(wait_dead(manager), timeout=10)
+        client.stop_channels()
         await end_kernel(manager)
-        return status
+        return found
 
-    assert asyncio.run(bereave()) == -9
-    assert own.run(STOCK) == "spawn"
-    assert own.run(STOCK) == "spawn"
-    assert own.kernels.kind == "spawn"
-    assert len(own.said) == 1
-    assert "stock kernels are used" in own.said[0]
+    assert asyncio.run(bereave()) == status
+
+
+def test_a_kernel_that_is_being_made_when_its_zygote_dies_is_made_again(
+    tmp_path: Path, package: Callable[[str], str]
+) -> None:
+    """As a stock one; its notebook has not begun."""
+    slow = package("import time; time.sleep(60)")
+    with open_kernels("fork", preload=[slow], env=start_environment()) as kernels:
+        lab = Lab(kernels=kernels, folder=tmp_path)
+        threading.Timer(1.5, os.kill, (zygote_of(lab), signal.SIGKILL)).start()
+        assert lab.run(STOCK) == "spawn"
+
+
+def test_an_orphan_dies_with_its_driver(tmp_path: Path) -> None:
+    """Even when zygote and warden are gone before it."""
+    program = (
+        "import asyncio, os, signal, sys, psutil\n"
+        "from pathlib import Path\n"
+        "from mlkit.notebook.kernels import KernelRequest, open_kernels\n"
+        "kernels = open_kernels('fork', env=dict(os.environ))\n"
+        "manager = kernels.manager(KernelRequest(\n"
+        "    cwd=Path.cwd(), env=dict(os.environ), log=Path('log.txt')))\n"
+        "asyncio.run(manager.start_kernel())\n"
+        "print(manager.provisioner.pid, flush=True)\n"
+        "for child in psutil.Process().children():\n"
+        "    child.kill(); child.wait()\n"
+        "assert psutil.pid_exists(manager.provisioner.pid)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=start_environment(), capture_output=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while _is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _is_alive(pid)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_zygote_killed_between_two_kernels_costs_nothing_but_time(own: Lab) -> None:
@@ -232,6 +308,13 @@ def package() -> Iterator[Callable[[str], str]]:
     yield install
     for path in made:
         path.unlink()
+
+
+def _quick(name: str) -> str:
+    """A cell that tells whether a module that takes two seconds is imported at once."""
+    return (
+        f"import time; _then = time.monotonic(); import {name}; print(time.monotonic() - _then < 1)"
+    )
 
 
 STARTS_A_THREAD = """
@@ -274,7 +357,7 @@ def test_a_kernel_does_not_wait_for_imports_that_it_does_not_need(
 ) -> None:
     """The zygote forks between two imports, and goes on."""
     slow = package("import time; time.sleep(2)")
-    probe = f"import sys; print({slow!r} in sys.modules)"
+    probe = _quick(slow)
     with open_kernels("fork", preload=[slow], env=start_environment()) as kernels:
         lab = Lab(kernels=kernels, folder=tmp_path)
         assert lab.run(probe, imports=frozenset()) == "False"
@@ -287,7 +370,7 @@ def test_the_first_requests_have_kernels_as_soon_as_their_own_imports_are_there(
 ) -> None:
     """They are used for requests that import no more than that; others get a complete kernel."""
     slow = package("import time; time.sleep(2)")
-    probe = f"import os, sys; print({slow!r} in sys.modules, os.getpid())"
+    probe = f"{_quick(slow)}; import os; print(os.getpid())"
     with open_kernels("fork", preload=[slow], env=start_environment()) as kernels:
         assert isinstance(kernels, ForkKernels)
         lab = Lab(kernels=kernels, folder=tmp_path)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -14,8 +15,10 @@ import pytest
 
 pytestmark = pytest.mark.kernel
 
-CELL = (
-    "import os, sys; print('pandas' in sys.modules, 'JPY_PARENT_PID' in os.environ, os.getppid())"
+CELL = (  # what was imported before the fork is frozen, and none of the collector's
+    "import gc, os, pandas\n"
+    "is_ahead = not any(each is vars(pandas) for each in gc.get_objects())\n"
+    "print(is_ahead, 'JPY_PARENT_PID' in os.environ, os.getppid())"
 )
 SPECIFICATION = {
     "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -50,6 +53,45 @@ for number in range(2):
     if not number:
         manager.restart_kernel()
 manager.shutdown_kernel()
+"""
+
+
+IN_WORKERS = """
+import sys, nbformat, nbclient
+from concurrent.futures import ProcessPoolExecutor
+import multiprocessing
+notebook = nbformat.read(sys.argv[1], as_version=4)
+def execute(_=None):
+    done = nbclient.NotebookClient(nbformat.from_dict(notebook), kernel_name=sys.argv[2])
+    return done.execute().cells[0].outputs[0].text.split()[1]
+print(execute(), flush=True)
+with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context('fork')) as pool:
+    print(*pool.map(execute, range(4)), flush=True)
+print(execute(), flush=True)
+"""
+TALKING = """
+import os, subprocess as s, sys, jupyter_client
+CELL = "import os, sys; print('JPY_PARENT_PID' in os.environ); sys.__stderr__.write('err');" \\
+       "sys.__stderr__.flush()"
+def talk(**streams):
+    manager = jupyter_client.KernelManager(kernel_name=sys.argv[2])
+    manager.start_kernel(**streams)
+    client = manager.client(); client.start_channels(); client.wait_for_ready(timeout=60)
+    said = []
+    hook = lambda message: said.append(message['content'].get('text', ''))
+    client.execute_interactive(CELL, output_hook=hook)
+    client.stop_channels()
+    process = manager.provisioner.process
+    print(process.pid > 0, process.poll(), said[0].split()[0])
+    for stream in (process.stdout, process.stderr):
+        print(stream and stream.name > 2)
+    source = process.stderr or process.stdout
+    print(source and b'err' in os.read(source.fileno(), 9999))
+    manager.shutdown_kernel(now=True)
+    print(process.poll() is not None)
+talk(stdout=s.PIPE, stderr=s.PIPE)
+talk(stdout=s.PIPE, stderr=s.STDOUT)
+talk(stdout=s.DEVNULL, stderr=s.DEVNULL)
 """
 
 
@@ -114,6 +156,122 @@ def test_a_kernel_of_another_command_is_started_as_ever(tmp_path: Path) -> None:
     (place / "kernel.json").write_text(json.dumps(other))
     lines = drive(BY_NBCLIENT, tmp_path, name="forked", JUPYTER_PATH=str(tmp_path / "jupyter"))
     assert [line.split()[:2] for line in lines] == [["False", "True"]] * 2
+
+
+OPTIONS = ["-O", "-W", "error::RuntimeWarning", "-X", "utf8"]
+
+
+def test_options_of_the_interpreter_are_obeyed(tmp_path: Path) -> None:
+    """A forked kernel has its zygote's; with others it is a stock one."""
+    place = tmp_path / "jupyter" / "kernels" / "forked"
+    place.mkdir(parents=True)
+    other = {**SPECIFICATION, "argv": ["python", *OPTIONS, *SPECIFICATION["argv"][1:]]}  # type: ignore[index] # a list
+    (place / "kernel.json").write_text(json.dumps(other))
+    program = BY_NBCLIENT.replace("for _", CELL_OF_FLAGS + "for _").replace("range(2)", "range(1)")
+    lines = drive(program, tmp_path, name="forked", JUPYTER_PATH=str(tmp_path / "jupyter"))
+    assert lines == ["1 1 ['error::RuntimeWarning']"]
+
+
+CELL_OF_FLAGS = (
+    "notebook.cells[0].source = "
+    "'import sys; print(sys.flags.optimize, sys.flags.utf8_mode, sys.warnoptions)'\n"
+)
+
+
+def test_workers_that_are_forked_from_the_program_have_kernels_of_their_own(tmp_path: Path) -> None:
+    """Nothing of the parent's zygote is theirs, and the parent's goes on."""
+    lines = drive(
+        IN_WORKERS, tmp_path, name="python3", JUPYTER_DEFAULT_PROVISIONER_NAME="mlkit-fork"
+    )
+    assert lines == ["False", "False False False False", "False"]
+
+
+def test_streams_have_the_meaning_that_subprocess_gives_them(tmp_path: Path) -> None:
+    """The process has the face of one that was started by it."""
+    lines = drive(TALKING, tmp_path, name="python3", JUPYTER_DEFAULT_PROVISIONER_NAME="mlkit-fork")
+    assert lines == [
+        *("True None False", "True", "True", "True", "True"),
+        *("True None False", "True", "None", "True", "True"),
+        *("True None False", "None", "None", "None", "True"),
+    ]
+
+
+INDEPENDENT = """
+import subprocess, sys, jupyter_client
+manager = jupyter_client.KernelManager(kernel_name=sys.argv[2])
+nowhere = subprocess.DEVNULL
+manager.start_kernel(independent=True, stdout=nowhere, stderr=nowhere)
+print(manager.provisioner.process.pid, flush=True)
+import os; os._exit(0)
+"""
+
+
+def test_an_independent_kernel_outlives_its_starter(tmp_path: Path) -> None:
+    """As jupyter_client promises."""
+    lines = drive(
+        INDEPENDENT, tmp_path, name="python3", JUPYTER_DEFAULT_PROVISIONER_NAME="mlkit-fork"
+    )
+    kernel = psutil.Process(int(lines[0]))
+    time.sleep(2)
+    assert kernel.is_running()
+    assert kernel.status() != psutil.STATUS_ZOMBIE
+    kernel.kill()
+
+
+def test_a_kernel_that_was_never_started_can_be_cleaned_up(tmp_path: Path) -> None:
+    """Some programs do, when something else has failed."""
+    program = (
+        "import sys, jupyter_client\n"
+        "manager = jupyter_client.KernelManager(kernel_name=sys.argv[2])\n"
+        "manager.pre_start_kernel(); manager.cleanup_resources(); print('clean')"
+    )
+    lines = drive(program, tmp_path, name="python3", JUPYTER_DEFAULT_PROVISIONER_NAME="mlkit-fork")
+    assert lines == ["clean"]
+
+
+LOGGING = """
+import sys, nbformat, nbclient
+notebook = nbformat.read(sys.argv[1], as_version=4)
+notebook.cells[0].source = (
+    "from traitlets.config import Application; import sys\\n"
+    "app = Application.instance(); app.log.warning('a line')\\n"
+    "print(type(app).__name__)")
+nbclient.NotebookClient(notebook, kernel_name=sys.argv[2]).execute()
+print(*[o.text for o in notebook.cells[0].outputs], flush=True)
+"""
+
+
+def test_the_lines_of_its_log_begin_as_those_of_a_stock_one(tmp_path: Path) -> None:
+    """Programs filter by that."""
+    lines = drive(LOGGING, tmp_path, name="python3", JUPYTER_DEFAULT_PROVISIONER_NAME="mlkit-fork")
+    assert "IPKernelApp" in "".join(lines)
+    assert "Forked" not in "".join(lines)
+
+
+def test_starting_does_not_wait_for_the_zygote(tmp_path: Path) -> None:
+    """The connection file is told at once, and a signal on the way ends everything."""
+    kept = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST")}
+    env = {
+        **kept,
+        "JUPYTER_DEFAULT_PROVISIONER_NAME": "mlkit-fork",
+        "MLKIT_PRELOAD": "mlflow,sklearn.ensemble,matplotlib.pyplot",
+        "JUPYTER_RUNTIME_DIR": str(tmp_path),
+    }
+    program = "from jupyter_client.kernelapp import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", program], env=env, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if b"Connection file" in line:
+                break
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("mlkit_zygote" in " ".join(child.cmdline()) for child in children)
+        process.terminate()
+        assert process.wait(timeout=30) is not None
+    finally:
+        process.kill()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_the_example_of_the_documentation_works(tmp_path: Path) -> None:

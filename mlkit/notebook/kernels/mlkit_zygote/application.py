@@ -50,8 +50,13 @@ class ForkedKernelApp(IPKernelApp):
             super().init_gui_pylab()  # type: ignore[no-untyped-call] # see above
 
     def init_extensions(self) -> None:
-        """Load extensions, once environment and working directory are known."""
+        """Load extensions, once environment and working directory are known.
+
+        This is the first that may run somebody's code, so the guard is armed before it.
+        """
         if not self.is_spare:
+            if self.orders is not None:
+                self.orders.guard.arm()
             super().init_extensions()  # type: ignore[no-untyped-call] # see above
 
     def init_code(self) -> None:
@@ -91,6 +96,10 @@ class ForkedKernelApp(IPKernelApp):
             if thread is not None and thread.is_alive():
                 thread.stop()
                 thread.join(timeout=LAST_MESSAGES_S)
+
+
+# The lines of its log begin with its name, by which programs filter them.
+ForkedKernelApp.__name__ = ForkedKernelApp.__qualname__ = IPKernelApp.__name__
 
 
 def has_children() -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib.util
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -14,13 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from .application import ForkedKernelApp
-from .system import die_with_parent, rewrite_environ
+from .guard import Guard
+from .preload import Imports
+from .system import die_with_peer, rewrite_environ
 from .wire import receive, send
 
 __all__ = ["become_kernel", "leave_quickly"]
 
 PACKAGE = __name__.partition(".")[0]
-OWN = ("application", "child", "preload", "server", "system", "wire")
+OWN = (
+    *("application", "chance", "child", "guard", "handing", "ledger", "preload", "server"),
+    *("system", "tried", "wire"),
+)
 _links: dict[int, socket.socket] = {}
 """The link to the driver, under the process id of the kernel that it belongs to."""
 _streams: list[Any] = []
@@ -30,10 +36,12 @@ _streams: list[Any] = []
 class Orders:
     """Environment, working directory and streams of a kernel; they may come after it has booted."""
 
-    def __init__(self, link: socket.socket, by_imports: dict[str, str]) -> None:
+    def __init__(self, link: socket.socket, imports: Imports) -> None:
         self.link = link
-        self.by_imports = by_imports
+        self.imports = imports
+        self.guard = Guard(imports.hidden, self.tell)
         self.taken = False
+        self.may_begin_again = False
         self.path = os.environ.get("PYTHONPATH", "")
 
     def take_up(self, app: ForkedKernelApp | None = None) -> None:
@@ -54,47 +62,57 @@ class Orders:
             shell = app.kernel.shell
             shell.starting_dir = str(Path.cwd())
             shell.history_manager.dir_hist[:] = [Path.cwd()]
+        self.may_begin_again = message["may_begin_again"]
         send(self.link, {"ready": True})
+        die_with_peer(self.link)
+
+    def tell(self, begin_again: bool, reason: str) -> None:  # noqa: FBT001 - one of two words
+        """Tell the driver to begin again in a stock kernel, and end; or that something is amiss."""
+        again = begin_again and self.may_begin_again
+        with contextlib.suppress(OSError):  # there is no driver any more
+            send(self.link, {"again" if again else "unstable": reason})
+        if again:
+            os.kill(os.getpid(), signal.SIGKILL)  # not a step further, in whatever thread
 
     def set_environment(self, env: dict[str, str]) -> None:
         """Make `env` the environment, and repeat what was derived from the zygote's."""
         os.environ.clear()
-        os.environ.update({**self.by_imports, **env})
+        os.environ.update({**self.imports.by_kernel, **env})
         rewrite_environ("MLKIT_LEASH", env.get("MLKIT_LEASH", ""))
         time.tzset()
         tempfile.tempdir = None
         old, new = (_entries(text) for text in (self.path, env.get("PYTHONPATH", "")))
         if sys.path[: len(old)] == old:
             sys.path[: len(old)] = new
-        matplotlib = sys.modules.get("matplotlib")
+        matplotlib = self.imports.hidden.get("matplotlib")
         if matplotlib is not None and env.get("MPLBACKEND"):
             matplotlib.rcParams["backend"] = env["MPLBACKEND"]
 
 
-def become_kernel(link: socket.socket, *, parent: int, by_imports: dict[str, str]) -> None:
+def become_kernel(link: socket.socket, imports: Imports) -> None:
     """Turn this freshly forked process into a kernel, and run it to its end.
 
     Parameters
     ----------
     link : socket
         To the driver.
-    parent : int
-        The zygote's process id.
-    by_imports : dict of str to str
-        Environment variables that imports have set in the zygote.
+    imports : Imports
+        What was imported ahead.
     """
     os.setsid()  # before the id is told: whoever knows it may signal the group
-    die_with_parent(parent)
-    send(link, {"pid": os.getpid()})
+    os.set_inheritable(link.fileno(), False)
+    watch = os.pidfd_open(os.getpid())
+    send(link, {"pid": os.getpid()}, watch)
+    os.close(watch)
     boot = receive(link)
     if boot is None:
         os._exit(1)
     _links[os.getpid()] = link
     os.register_at_fork(after_in_child=link.close)  # a child of the kernel must not hold it open
-    orders = Orders(link, by_imports)
+    imports.become_a_kernels()
+    orders = Orders(link, imports)
     if not boot[0]["spare"]:
         orders.take_up()
-    _reseed()
     run(boot[0]["arguments"], orders)
 
 
@@ -104,7 +122,7 @@ def run(arguments: list[str], orders: Orders) -> None:
     sys.argv = [str(launcher.origin if launcher else ""), *arguments]
     for name in (PACKAGE, *(f"{PACKAGE}.{module}" for module in OWN)):
         sys.modules.pop(name, None)  # looking at the names of all modules would copy their pages
-    app = ForkedKernelApp.instance(parent_handle=1)  # the zygote's death is watched for already
+    app = ForkedKernelApp.instance(parent_handle=1)  # the driver's end is watched for already
     app.orders = orders
     app.initialize(arguments)  # type: ignore[no-untyped-call] # ipykernel has no types here
     _streams.extend((sys.stdout, sys.stderr))
@@ -131,13 +149,6 @@ def leave_quickly() -> None:
     with contextlib.suppress(OSError):  # the driver has hung up
         send(link, {"finished": True})
     os._exit(0)
-
-
-def _reseed() -> None:
-    """Give this kernel random streams of its own; the standard library's does so by itself."""
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
 
 
 def _entries(text: str) -> list[str]:

@@ -5,30 +5,47 @@ from __future__ import annotations
 import builtins
 import gc
 import importlib
-import importlib.util
 import os
-import site
+import random
 import sys
-import sysconfig
+import tempfile
+import traceback
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
+from .chance import Generators
+from .handing import Hidden
+from .ledger import Ledger
 from .system import alien_threads
+from .tried import is_installed, is_tried
 
-__all__ = ["Imports", "is_installed"]
+__all__ = ["Imports"]
 
 # What a kernel imports by itself between its start and its first cell; absent ones are passed over.
 KERNEL_MODULES = (
     *("ipykernel.kernelapp", "ipykernel.debugger", "debugpy.server.api", "faulthandler"),
     *("tornado.platform.asyncio", "tornado.queues", "pdb", "sqlite3"),
     *("IPython.core.debugger", "IPython.core.oinspect", "IPython.core.logger"),
-    *("IPython.core.completerlib", "IPython.extensions.storemagic", "psutil"),
+    *("IPython.core.completerlib", "IPython.extensions.storemagic"),
+    # the debugger's own imports from the standard library, also where it is left out
+    *("email.parser", "encodings.ascii", "encodings.idna", "encodings.latin_1", "gzip"),
+    *("http.client", "http.server", "mimetypes", "pkgutil", "pydoc", "runpy", "stringprep"),
+    *("xml.parsers.expat", "xmlrpc.client", "xmlrpc.server"),
 )
+# What it imports at its end; what we import and it does not.
+AT_THE_END = ("psutil",)
+OURS = ("gc", "secrets")
 
+# What others build upon comes first, each by itself: only so is seen what it imports in turn.
+NUMERIC = ("numpy", "numpy.random")
+TABLES = (*NUMERIC, "pyarrow", "pandas")
+ALGEBRA = ("scipy.sparse", "scipy.linalg", "scipy.special", "scipy.optimize", "scipy.stats")
 PARTS = {
-    "pandas": ("numpy", "pyarrow"),
-    "sklearn": ("scipy.sparse", "scipy.linalg", "scipy.special", "scipy.optimize", "scipy.stats"),
+    **dict.fromkeys(("scipy", "joblib", "matplotlib", "networkx", "xgboost"), NUMERIC),
+    **dict.fromkeys(("lightgbm", "mlflow", "pandera", "pandas"), TABLES),
+    "sklearn": (*NUMERIC, *ALGEBRA),
 }
 ALONG = {
     "pandas": ("numpy", "pyarrow"),
@@ -51,32 +68,13 @@ AT_FIRST_USE = {
     ),
 }
 
-# Packages that register themselves with the running kernel, or choose how to show things by it,
-# when they are imported: each kernel has to import them itself.
-NEVER = frozenset(
-    {
-        *("altair", "anywidget", "bokeh", "holoviews", "hvplot", "ipympl", "ipywidgets"),
-        *("matplotlib_inline", "panel", "plotly", "pyvista", "rich", "tqdm"),
-    }
-)
+KERNEL_NAMES = frozenset(KERNEL_MODULES)
 
 
 class _KernelStandIn:
     """What `get_ipython()` gives while preloading: pandas asks whether it runs in a kernel."""
 
     kernel = object()
-
-
-def is_installed(name: str) -> bool:
-    """Whether a module belongs to the standard library or stands in site-packages."""
-    top = name.partition(".")[0]
-    if top in NEVER:
-        return False
-    spec = importlib.util.find_spec(top)
-    if spec is None:
-        return True  # importing it will say what is wrong
-    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
-    return all(_in_site_packages(Path(place)) for place in places if place is not None)
 
 
 class Imports:
@@ -98,6 +96,12 @@ class Imports:
     ----------
     skipped : dict of str to str
         Modules that could not be imported, and why.
+    hidden : Hidden
+        What was imported ahead, as far as a stock kernel has not imported it before its first cell.
+    generators : Generators
+        Random generators that imports have made.
+    by_kernel : dict of str to str
+        Environment variables that the kernel's own imports have set.
     """
 
     def __init__(
@@ -106,11 +110,18 @@ class Imports:
         trusted: Sequence[str] = (),
         hidden: Sequence[str] = (),
     ) -> None:
-        self._hidden = [name for name in hidden if name not in sys.modules]
-        sys.modules.update(dict.fromkeys(self._hidden))  # type: ignore[arg-type] # None: not there
+        self._missing = [name for name in hidden if name not in sys.modules]
+        sys.modules.update(dict.fromkeys(self._missing))  # type: ignore[arg-type] # None: not there
         self.skipped: dict[str, str] = {}
+        self._started = dict(os.environ)
+        self._ledger = Ledger(is_tried)
+        self._finalizers = set(weakref.finalize._registry)  # type: ignore[attr-defined] # no other way
+        self.hidden = Hidden(self._ledger)
+        self.generators = Generators(self._ledger)
+        self.by_kernel: dict[str, str] = {}
+        self._is_hiding = False
         self._asked: frozenset[str] = frozenset()
-        self._first = [*KERNEL_MODULES, *trusted]
+        self._first = [*KERNEL_MODULES, *AT_THE_END, *trusted]
         self._todo: list[str] = []
         self._settled = False
         self._unsafe = ""
@@ -131,8 +142,10 @@ class Imports:
         self._asked = frozenset(names)
         wanted = [name for name in names if _may_import(name)]
         tops = dict.fromkeys(name.partition(".")[0] for name in wanted)
+        parts = dict.fromkeys(part for name in wanted for part in _parts(name))
         self._todo = [
-            *(part for name in wanted for part in (*_parts(name), name)),
+            *(name for name in (*TABLES, *ALGEBRA) if name in parts),
+            *wanted,
             *(late for top in tops for late in AT_FIRST_USE.get(top, ())),
         ]
 
@@ -160,13 +173,17 @@ class Imports:
         name = next((name for name in queue if _is_needed(name, needs)), queue[0])
         queue.remove(name)
         self._settled = False
-        with _as_in_a_kernel():
+        if self._is_hiding:
+            self.hidden.show()
+            self._is_hiding = False
+        if name in KERNEL_MODULES:
             problem = _import(name)
+            if not KERNEL_NAMES & set(self._first):
+                self._kernel_is_complete()
+        else:
+            problem = self._import_ahead(name)
         if problem and name in self._asked:
             self.skipped[name] = problem
-        if not self._first:
-            while self._hidden:
-                del sys.modules[self._hidden.pop()]
 
     def settle(self) -> str:
         """Get ready for a fork; return why there must not be one, or an empty text."""
@@ -175,9 +192,77 @@ class Imports:
             if aliens := alien_threads():
                 self._unsafe = f"threads are alive after the imports ({', '.join(aliens)})"
                 self._todo.clear()
+            self.generators.look()
+            tops = {name.partition(".")[0] for name in self._asked}
+            self.hidden.hide(self._asked | tops)
+            self._is_hiding = True
             gc.freeze()
             self._settled = True
         return self._unsafe
+
+    def become_a_kernels(self) -> None:
+        """Leave to the zygote, in a kernel, what is the zygote's: exit hooks, temporary folders."""
+        self.hidden.is_in_kernel = True
+        self._ledger.hooks.clear()
+        for each in self._own_finalizers():
+            each.atexit = False
+            if (found := each.peek()) and isinstance(found[0], tempfile.TemporaryDirectory):
+                each.detach()
+        self.generators.reseed(self.hidden.get)
+
+    def end(self) -> None:
+        """Call the exit hooks of what was imported, and remove its temporary folders."""
+        hooks = self._ledger.hooks
+        while hooks:
+            function, args, kwargs = hooks.pop()
+            try:
+                function(*args, **kwargs)
+            except Exception:  # noqa: BLE001 - as Python itself treats them
+                traceback.print_exc()
+        for each in self._own_finalizers():
+            if each.atexit:
+                each()
+
+    def _own_finalizers(self) -> list[Any]:
+        """The finalizers that imports have made."""
+        registry = weakref.finalize._registry  # type: ignore[attr-defined] # see above
+        return [each for each in registry if each not in self._finalizers]
+
+    def _kernel_is_complete(self) -> None:
+        """Note what a stock kernel has before its first cell; anything else is hidden from it."""
+        while self._missing:
+            del sys.modules[self._missing.pop()]
+        for name in OURS:
+            del sys.modules[name]  # who imports it next gets, and is noted for, one of its own
+        self._finalizers = set(weakref.finalize._registry)  # type: ignore[attr-defined] # see above
+        self.by_kernel = {
+            name: text for name, text in os.environ.items() if self._started.get(name) != text
+        }
+
+    def _import_ahead(self, name: str) -> str:
+        """Import a module, and write down what it does.
+
+        What is there already is out of its sight, so that it can be seen to ask for it.
+        """
+        before = _streams()
+        self.hidden.hide()
+        with _as_in_a_kernel(), self._ledger.recording():
+            problem = _import(name)
+        self.hidden.show()
+        after = _streams()
+        changed = any(before[key] != after[key] for key in before)
+        if changed and not is_tried(name.partition(".")[0]):
+            self._ledger.unfit.setdefault(name, "uses the common random stream when it is imported")
+        return problem
+
+
+def _streams() -> dict[str, Any]:
+    """The states of the common random streams; a package has no business with them."""
+    states: dict[str, Any] = {"random": random.getstate()}
+    numpy = sys.modules.get("numpy.random.mtrand")
+    if numpy is not None:
+        states["numpy"] = str(numpy._rand.get_state())
+    return states
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -208,16 +293,6 @@ def _may_import(name: str) -> bool:
         return is_installed(name)
     except (ImportError, ValueError):
         return True
-
-
-def _in_site_packages(place: Path) -> bool:
-    """Whether a file lies under site-packages or the standard library."""
-    roots = {
-        *(sysconfig.get_path(key) for key in ("purelib", "platlib", "stdlib", "platstdlib")),
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-    }
-    return any(place.resolve().is_relative_to(Path(root).resolve()) for root in roots)
 
 
 @contextmanager

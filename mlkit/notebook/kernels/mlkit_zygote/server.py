@@ -149,14 +149,13 @@ def main() -> None:
     names, trusted, hidden = json.loads(sys.argv[3])
     atexit.register(leave_quickly)  # the first registered is the last to run
     sys.path[:] = [entry for entry in sys.path if entry]
-    started = dict(os.environ)
     adopt_orphans()
-    server = Server(control, Imports(names, trusted, hidden))
-    zygote = os.getpid()
+    imports = Imports(names, trusted, hidden)
+    server = Server(control, imports)
     link = server.serve()
     if link is None:
         server.end()
+        imports.end()
         os._exit(0)
     gc.enable()
-    by_imports = {name: value for name, value in os.environ.items() if started.get(name) != value}
-    become_kernel(link, parent=zygote, by_imports=by_imports)
+    become_kernel(link, imports)

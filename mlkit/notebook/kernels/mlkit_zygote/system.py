@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import select
 import signal
+import socket
 from pathlib import Path
 
-__all__ = ["adopt_orphans", "alien_threads", "die_with_parent", "rewrite_environ"]
+__all__ = ["adopt_orphans", "alien_threads", "die_with_peer", "rewrite_environ"]
 
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 ENV_START, ENV_END = 47, 48  # fields 50 and 51 of /proc/self/stat, counted after the command's name
 
@@ -17,11 +19,19 @@ ENV_START, ENV_END = 47, 48  # fields 50 and 51 of /proc/self/stat, counted afte
 FORK_SAFE = frozenset({"jemalloc_bg_thd"})
 
 
-def die_with_parent(parent: int) -> None:
-    """Have this process killed when `parent`, the process that forked it, dies."""
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+def die_with_peer(link: socket.socket) -> None:
+    """Have the system kill this process when the other end of a socket is closed.
+
+    It needs no thread, and works while compiled code runs. Nothing may be sent from the other end
+    after this.
+    """
+    fcntl.fcntl(link, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(link, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(link, fcntl.F_SETFL, fcntl.fcntl(link, fcntl.F_GETFL) | os.O_ASYNC)
+    ear = select.poll()
+    ear.register(link, 0)  # a hang-up is told unasked
+    if ear.poll(0):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def adopt_orphans() -> None:

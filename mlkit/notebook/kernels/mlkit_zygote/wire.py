@@ -8,7 +8,7 @@ import socket
 import struct
 from typing import Any
 
-__all__ = ["receive", "send"]
+__all__ = ["hear", "receive", "send"]
 
 HEADER = struct.Struct("!I")
 
@@ -40,6 +40,22 @@ def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     for descriptor in descriptors:
         os.close(descriptor)
     return None
+
+
+def hear(link: socket.socket) -> tuple[bytes, list[int]]:
+    """Take what has arrived, and the open files that came with it; does not wait.
+
+    `socket.recv_fds` would wait: it does not pass its flags on.
+    """
+    size = struct.calcsize("i")
+    text, extra, _, _ = link.recvmsg(
+        4096, socket.CMSG_LEN(4 * size), socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+    )
+    files: list[int] = []
+    for level, kind, data in extra:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            files.extend(struct.unpack(f"{len(data) // size}i", data))
+    return text, files
 
 
 def _read(link: socket.socket, size: int) -> bytes:

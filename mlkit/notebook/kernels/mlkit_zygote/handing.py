@@ -1,0 +1,254 @@
+"""Take preloaded modules out of sight, and hand each back when a kernel imports it.
+
+A stock kernel has not yet imported what its notebook is going to import. So what was imported
+ahead is taken out of `sys.modules`, and a finder, the first on `sys.meta_path`, hands it back at
+its first import, together with all that this import would have imported. The search goes on as it
+would without us: a module of the project that comes first on `sys.path` wins.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+from .ledger import Ledger
+
+__all__ = ["Hidden"]
+
+# What modules compiled by Cython share; all that are imported ahead have to share it.
+SHARED = ("_cython_", "_cyutility")
+
+
+class Hidden:
+    """The modules that are imported but not to be seen.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Tells what each of them imports in turn, and what it does besides.
+
+    Attributes
+    ----------
+    object_to : callable
+        Called with a sentence when a module that cannot be shared is asked for.
+    is_repeating : bool
+        Whether what an import has set is being set again just now.
+    is_in_kernel : bool
+        Whether this is a kernel; the zygote itself has nothing to set again.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._modules: dict[str, Any] = {}
+        self._bound: dict[str, None] = {}
+        self._path = list(sys.path)
+        self._finders = [id(finder) for finder in sys.meta_path]
+        self._closures: dict[str, list[str]] = {}
+        self.object_to: Callable[[str], None] = lambda _: None
+        self.is_repeating = False
+        self.is_in_kernel = False
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._modules
+
+    def get(self, name: str) -> Any:
+        """A hidden module, or the imported one, or None."""
+        return self._modules.get(name, sys.modules.get(name))
+
+    def hide(self, asked: Iterable[str] | None = None) -> None:
+        """Take what the ledger has noted out of sight.
+
+        Parameters
+        ----------
+        asked : iterable of str, optional
+            What kernels will import most likely; by default no kernel is going to be forked yet.
+        """
+        names = [
+            name
+            for name in self._ledger.loaded
+            if name in sys.modules and (asked is not None or not name.startswith(SHARED))
+        ]
+        for name in names:
+            self._modules[name] = sys.modules[name]
+        for name in names:
+            parent, _, child = name.rpartition(".")
+            space = _space(self._modules.get(parent, sys.modules.get(parent)))
+            if space is not None and space.get(child) is self._modules[name]:
+                del space[child]
+                self._bound[name] = None
+        for name in names:
+            del sys.modules[name]
+        self._closures = {name: self._ledger.closure(name) for name in asked or ()}
+        self._path = list(sys.path)
+        self._finders = [id(finder) for finder in sys.meta_path]
+        self._ledger.take_back_filters()
+        sys.meta_path.insert(0, self)
+
+    def show(self) -> None:
+        """Put everything back."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        self._put_back(list(self._modules))
+
+    def tops(self) -> set[str]:
+        """The top-level names that are still hidden."""
+        return {name for name in self._modules if "." not in name}
+
+    def readers_of(self, variable: str) -> bool:
+        """Whether a hidden module was seen to ask for an environment variable."""
+        reads = self._ledger.reads
+        return any(variable in reads[name] for name in reads if name in self._modules)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Find what the other finders find, and hand back ours if it is the same."""
+        if target is not None or name not in self._modules:
+            return None
+        if name.rpartition(".")[0] in self._modules:
+            return None  # its package was made anew, by hand
+        found = _find(name, path, after=self)
+        if found is None or not _is_same(found, self._modules[name]):
+            return found
+        kind = (
+            object if found.loader is None or isinstance(found.loader, type) else type(found.loader)
+        )
+        found.loader = _handing(kind)(found.loader, self, name)
+        return found
+
+    def hand_back(self, name: str) -> Any:
+        """Put a module back, with all that its import would have imported."""
+        module = self._modules[name]
+        names = [
+            each
+            for each in self._closures.get(name) or self._ledger.closure(name)
+            if each in self._modules
+        ]
+        tops = {each.partition(".")[0] for each in self._closures.get(name, names)}
+        if stranger := self._stranger(tops - {name}):
+            self.object_to(f"{name} imports {stranger}, and finds another one than was imported")
+        for each in names:
+            if each in self._ledger.unfit:
+                self.object_to(f"{each} {self._ledger.unfit[each]}")
+        new = [each for each in names if "." not in each and each != name]
+        self._put_back(names)
+        if self.is_in_kernel:
+            self.is_repeating = True
+            for each in names:
+                self._ledger.repeat(each)
+            self.is_repeating = False
+        for each in new:  # who listens for imports learns of these too
+            sys.audit("import", each, None, sys.path, sys.meta_path, sys.path_hooks)
+        return module
+
+    def _put_back(self, names: list[str]) -> None:
+        for name in names:
+            sys.modules[name] = self._modules[name]
+        for name in names:
+            if name in self._bound:
+                del self._bound[name]
+                parent, _, child = name.rpartition(".")
+                space = _space(self.get(parent))
+                if space is not None:
+                    space[child] = self._modules[name]
+        for name in names:
+            del self._modules[name]
+
+    def _stranger(self, tops: set[str]) -> str:
+        """A module among these that would be found elsewhere today, or was imported from there."""
+        doubtful = tops & self._names_ahead(tops)
+        for top in tops:
+            if top in self._modules and top in sys.modules:
+                return top
+        for top in doubtful:
+            if top in self._modules:
+                found = _find(top, None, after=self)
+                if found is None or not _is_same(found, self._modules[top]):
+                    return top
+            elif top in self._ledger.loaded:
+                continue  # handed back before, after the same question
+        return ""
+
+    def _names_ahead(self, tops: set[str]) -> set[str]:
+        """The names that new entries of the search path, or new finders, could mean."""
+        finders = [id(finder) for finder in sys.meta_path if finder is not self]
+        if finders != self._finders:
+            return tops
+        names: set[str] = set()
+        for entry in sys.path:
+            if entry in self._path:
+                continue
+            finder: Any = PathFinder._path_importer_cache(entry or os.getcwd())  # type: ignore[attr-defined] # noqa: PTH109 - as Python does it
+            if finder is None:
+                continue
+            if not hasattr(finder, "_path_cache"):
+                return tops
+            finder.find_spec("mlkit_zygote")  # fills the cache of names
+            names.update(each.partition(".")[0] for each in finder._path_cache)
+        return names
+
+
+def _space(module: Any) -> dict[str, Any] | None:
+    """A module's names; None for what stands in `sys.modules` and is none."""
+    return vars(module) if isinstance(module, ModuleType) else None
+
+
+def _find(name: str, path: Any, *, after: Any) -> ModuleSpec | None:
+    """Ask every finder but ours, in their order."""
+    for finder in sys.meta_path:
+        if finder is not after:
+            find = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path) if find is not None else None
+            if spec is not None:
+                return spec
+    return None
+
+
+def _is_same(found: ModuleSpec, module: Any) -> bool:
+    """Whether a search has found the module that was imported ahead."""
+    spec = getattr(module, "__spec__", None)
+    if spec is None:  # it has put something else in its place while it was imported
+        return True
+    if found.origin is None and found.submodule_search_locations is not None:
+        return list(found.submodule_search_locations) == list(spec.submodule_search_locations or ())
+    return bool(found.origin == spec.origin)
+
+
+@cache
+def _handing(kind: type) -> Any:
+    """A loader like another one, which hands back instead of executing."""
+
+    class Handing(kind):  # type: ignore[misc] # it depends on what was found
+        def __init__(self, loader: Any, hidden: Hidden, name: str) -> None:
+            if kind is not object:
+                self.__dict__.update(loader.__dict__)
+            self._mlkit = (loader, hidden, name)
+            self._ours: Any = None
+
+        def create_module(self, spec: ModuleSpec) -> Any:
+            loader, hidden, name = self._mlkit
+            caller = sys._getframe(2).f_code
+            if caller.co_name != "_load_unlocked" or name not in hidden:
+                return loader.create_module(spec)  # somebody makes a copy by hand
+            module = hidden.get(name)
+            self._ours = (getattr(module, "__spec__", None), module)
+            return module
+
+        def exec_module(self, module: Any) -> None:
+            loader, hidden, name = self._mlkit
+            if self._ours is None:
+                loader.exec_module(module)
+                return
+            spec, module = self._ours
+            if spec is not None:
+                module.__spec__ = spec
+            hidden.hand_back(name)
+
+    if kind is not object:
+        Handing.__name__ = kind.__name__
+        Handing.__qualname__ = kind.__qualname__
+        Handing.__module__ = kind.__module__
+    return Handing
