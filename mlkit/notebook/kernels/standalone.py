@@ -88,6 +88,7 @@ class ForkingProvisioner(LocalProvisioner):
     """
 
     preload: Any = List(Unicode(), help="Modules to import ahead").tag(config=True)
+    process: Any = None
     _leash: Leash | None = None
     _serial = 0
 

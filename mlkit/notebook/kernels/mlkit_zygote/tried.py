@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-__all__ = ["TRIED", "is_installed", "is_tried"]
+__all__ = ["NEVER", "TRIED", "is_installed", "is_tried"]
 
 # Packages that register themselves with the running kernel, or choose how to show things by it,
 # when they are imported: each kernel has to import them itself.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.notebook.kernels.mlkit_zygote.preload import NEVER, is_installed
+from mlkit.notebook.kernels.mlkit_zygote.tried import NEVER, is_installed
 
 
 @pytest.mark.parametrize("name", ["json", "os", "pandas", "sklearn.ensemble", "zmq"])
