@@ -1,12 +1,14 @@
 """The peers' own test suites on stock and on forked kernels: `python -m benchmarks.suites [NAME…]`.
 
 The source archives of the versions installed here bring their tests; what these need beside the
-packages of this environment goes into one of its own, on top of it. Whatever passes on stock
-kernels has to pass on forked ones, in every round.
+packages of this environment goes into one of its own, on top of it. Whatever passes once on stock
+kernels has to pass on forked ones in every round; `ROUNDS` says how many there are. The last report
+and log of each stand in `benchmarks/.suites`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -105,7 +107,10 @@ def run(name: str, python: Path, extra: Mapping[str, str], report: Path) -> Outc
         command[command.index("no:nbval")] = "nbval"
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    with report.with_suffix(".log").open("wb") as log:
+    with (
+        report.with_suffix(".log").open("wb") as log,
+        contextlib.suppress(subprocess.TimeoutExpired),  # no report then, and all is lost
+    ):
         subprocess.run(
             command,
             cwd=folder,
@@ -135,13 +140,12 @@ def main() -> None:
     python = environment()
     rounds = int(os.environ.get("ROUNDS", ROUNDS))
     lost_any = False
-    print(
-        "| suite | round | stock passed | forked passed | time | lost |\n|---|---|---|---|---|---|"
-    )
+    print("| suite | round | stock passed | forked passed | time | lost |")
+    print("|---|---|---|---|---|---|", flush=True)
     for name in sys.argv[1:] or SUITES:
+        stock = run(name, python, {}, HOME / f"{name}-stock.xml")
         for number in range(1, rounds + 1):
-            stock = run(name, python, {}, HOME / f"{name}-{number}-stock.xml")
-            forked = run(name, python, FORKED, HOME / f"{name}-{number}-forked.xml")
+            forked = run(name, python, FORKED, HOME / f"{name}-forked-{number}.xml")
             lost = sorted(stock.passed - forked.passed)
             lost_any = lost_any or bool(lost) or not stock.passed
             print(

@@ -104,8 +104,6 @@ class ExecutionResult:
         What the kernel used; None where it died.
     told : bool
         Whether the kernel told what it had read; a result that hides it is never reused.
-    unstable : tuple of str
-        Why the result is not to be reused, a sentence each.
     """
 
     status: Status
@@ -118,7 +116,6 @@ class ExecutionResult:
     cpu_s: float | None = None
     peak_memory_bytes: int | None = None
     told: bool = True
-    unstable: tuple[str, ...] = ()
 
 
 class Cancellation:

@@ -281,7 +281,6 @@ class _Reading:
         """Put the trace together."""
         if not self.result.told:
             self.unstable["its kernel did not tell what it had read"] = None
-        self.unstable.update(dict.fromkeys(self.result.unstable))
         search = {path: SearchPath(path, self.checkout) for path in self.imports}
         imports = [self._located(search[path], names) for path, names in self.imports.items()]
         files = self._files(imports)

@@ -58,6 +58,25 @@ def test_modules_are_followed_and_secrets_hidden(tmp_path: Path) -> None:
     assert _run(file, token=secret).stages["a"].status == "cached"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import pandas, sklearn.ensemble, joblib, multiprocessing",
+        "import os\nos.environ['MY_OWN'] = '1'\nimport matplotlib.pyplot",
+        "import sys\nsys.path.insert(0, os.getcwd())\nimport pandas, xgboost",
+        "class Listening:\n    def find_spec(self, *_): return None\nimport sys\n"
+        "sys.meta_path.insert(0, Listening())\nimport pandas, scipy.stats",
+    ],
+)
+def test_everyday_imports_are_done_in_forked_kernels(tmp_path: Path, body: str) -> None:
+    """They are begun again for a reason only, which an everyday notebook does not give."""
+    body = f"import os\n{body}\nopen(out, 'w').write(str('JPY_PARENT_PID' in os.environ))"
+    record = _run(write_pipeline(tmp_path, Sketch(name="a", body=body)))
+    log = tmp_path / "runs" / record.run_id / "a" / "attempts" / "1" / "log.txt"
+    assert Path(record.stages["a"].outputs["out"]).read_text() == "False", log.read_text()
+    assert not (tmp_path / "runs" / ".stock-kernels").exists()
+
+
 def test_attempts_are_isolated_deadlines_hold_and_death_is_named(tmp_path: Path) -> None:
     """One run with everything that can happen to a kernel."""
     once = {"max_retries": 1, "delay": 0}

@@ -293,8 +293,8 @@ def test_a_module_that_appears_further_in_front_is_imported(tmp_path: Path) -> N
     assert value(file) == "1"
 
 
-@pytest.mark.parametrize("start", ["spawn"])
-@pytest.mark.parametrize("module", ["colorsys", "pandas", "typing_extensions"])
+@pytest.mark.parametrize("start", ["spawn", "fork"])
+@pytest.mark.parametrize("module", ["colorsys", "pandas", "joblib"])
 def test_a_module_that_takes_an_installed_ones_place(
     tmp_path: Path, module: str, start: KernelKind
 ) -> None:
@@ -306,6 +306,20 @@ def test_a_module_that_takes_an_installed_ones_place(
     (tmp_path / f"{module}.py").write_text("V = 2\n")
     assert reasons(file) == (f"module {module} now comes from {module}.py",)
     assert value(file, options=options) == "2"
+
+
+@pytest.mark.parametrize("start", ["spawn", "fork"])
+@pytest.mark.parametrize("module", ["json", "traitlets"])
+def test_a_module_that_the_kernel_itself_has_loaded_keeps_its_place(
+    tmp_path: Path, module: str, start: KernelKind
+) -> None:
+    """Nothing is looked for again, so that a file of its name changes nothing."""
+    file = one(tmp_path, f"import {module}; v = getattr({module}, 'V', 1)")
+    options = RunOptions(workers=1, start=start, force=True)
+    assert value(file, options=options) == "1"
+    (tmp_path / f"{module}.py").write_text("V = 2\n")
+    assert value(file, options=options) == "1"
+    assert reasons(file) == UNCHANGED
 
 
 def test_a_module_that_was_missing_appears(tmp_path: Path) -> None:

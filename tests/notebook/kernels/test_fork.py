@@ -370,7 +370,10 @@ def test_the_first_requests_have_kernels_as_soon_as_their_own_imports_are_there(
 ) -> None:
     """They are used for requests that import no more than that; others get a complete kernel."""
     slow = package("import time; time.sleep(2)")
-    probe = f"{_quick(slow)}; import os; print(os.getpid())"
+    probe = (
+        "import os, sys; finder = next(f for f in sys.meta_path if type(f).__name__ == 'Hidden')\n"
+        f"print({slow!r} in finder, os.getpid())"  # to import it here would take two seconds
+    )
     with open_kernels("fork", preload=[slow], env=start_environment()) as kernels:
         assert isinstance(kernels, ForkKernels)
         lab = Lab(kernels=kernels, folder=tmp_path)

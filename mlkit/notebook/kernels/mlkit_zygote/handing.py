@@ -46,6 +46,7 @@ class Hidden:
         self._ledger = ledger
         self._modules: dict[str, Any] = {}
         self._bound: dict[str, None] = {}
+        self._main = sys.modules["__main__"]
         self._path = list(sys.path)
         self._finders = [id(finder) for finder in sys.meta_path]
         self._closures: dict[str, list[str]] = {}
@@ -110,7 +111,8 @@ class Hidden:
             return None
         if name.rpartition(".")[0] in self._modules:
             return None  # its package was made anew, by hand
-        found = _find(name, path, after=self)
+        finders = list(sys.meta_path)
+        found = _find(name, path, finders[finders.index(self) + 1 :] if self in finders else ())
         if found is None or not _is_same(found, self._modules[name]):
             return found
         kind = (
@@ -146,7 +148,9 @@ class Hidden:
 
     def _put_back(self, names: list[str]) -> None:
         for name in names:
-            sys.modules[name] = self._modules[name]
+            is_main = self._modules[name] is self._main  # multiprocessing gives it a second name
+            module = sys.modules["__main__"] if is_main else self._modules[name]
+            sys.modules.setdefault(name, module)
         for name in names:
             if name in self._bound:
                 del self._bound[name]
@@ -159,36 +163,41 @@ class Hidden:
 
     def _stranger(self, tops: set[str]) -> str:
         """A module among these that would be found elsewhere today, or was imported from there."""
-        doubtful = tops & self._names_ahead(tops)
-        for top in tops:
-            if top in self._modules and top in sys.modules:
+        searched = {top for top in tops & self._modules.keys() if self._was_searched_for(top)}
+        for top in searched:
+            if top in sys.modules:
                 return top
-        for top in doubtful:
-            if top in self._modules:
-                found = _find(top, None, after=self)
-                if found is None or not _is_same(found, self._modules[top]):
-                    return top
-            elif top in self._ledger.loaded:
-                continue  # handed back before, after the same question
+        others = [finder for finder in sys.meta_path if finder is not self]
+        for top in self._names_ahead(searched):
+            found = _find(top, None, others)
+            if found is None or not _is_same(found, self._modules[top]):
+                return top
         return ""
 
+    def _was_searched_for(self, name: str) -> bool:
+        """Whether a module was found under its name, and not put into `sys.modules` by another."""
+        return getattr(getattr(self._modules[name], "__spec__", None), "name", None) == name
+
     def _names_ahead(self, tops: set[str]) -> set[str]:
-        """The names that new entries of the search path, or new finders, could mean."""
+        """The names among these that new entries of the search path, or new finders, could mean."""
         finders = [id(finder) for finder in sys.meta_path if finder is not self]
-        if finders != self._finders:
-            return tops
+        if [each for each in finders if each in self._finders] != self._finders:
+            return tops  # one was taken away, or stands in another place
         names: set[str] = set()
+        for finder in list(sys.meta_path):  # who only listens learns of these imports too
+            if finder is not self and id(finder) not in self._finders:
+                names |= {top for top in sorted(tops) if _find(top, None, [finder]) is not None}
         for entry in sys.path:
             if entry in self._path:
                 continue
-            finder: Any = PathFinder._path_importer_cache(entry or os.getcwd())  # type: ignore[attr-defined] # noqa: PTH109 - as Python does it
-            if finder is None:
+            searcher: Any = PathFinder._path_importer_cache(entry or os.getcwd())  # type: ignore[attr-defined] # noqa: PTH109 - as Python does it
+            if searcher is None:
                 continue
-            if not hasattr(finder, "_path_cache"):
+            if not hasattr(searcher, "_path_cache"):
                 return tops
-            finder.find_spec("mlkit_zygote")  # fills the cache of names
-            names.update(each.partition(".")[0] for each in finder._path_cache)
-        return names
+            searcher.find_spec("mlkit_zygote")  # fills the cache of names
+            names.update(each.partition(".")[0] for each in searcher._path_cache)
+        return names & tops
 
 
 def _space(module: Any) -> dict[str, Any] | None:
@@ -196,14 +205,13 @@ def _space(module: Any) -> dict[str, Any] | None:
     return vars(module) if isinstance(module, ModuleType) else None
 
 
-def _find(name: str, path: Any, *, after: Any) -> ModuleSpec | None:
-    """Ask every finder but ours, in their order."""
-    for finder in sys.meta_path:
-        if finder is not after:
-            find = getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = find(name, path) if find is not None else None
-            if spec is not None:
-                return spec
+def _find(name: str, path: Any, finders: Iterable[Any]) -> ModuleSpec | None:
+    """Ask finders one after the other, as an import does."""
+    for finder in finders:
+        find = getattr(finder, "find_spec", None)
+        spec: ModuleSpec | None = find(name, path) if find is not None else None
+        if spec is not None:
+            return spec
     return None
 
 
@@ -212,6 +220,8 @@ def _is_same(found: ModuleSpec, module: Any) -> bool:
     spec = getattr(module, "__spec__", None)
     if spec is None:  # it has put something else in its place while it was imported
         return True
+    if type(found.loader) is not type(spec.loader):  # one that rewrites what it loads
+        return False
     if found.origin is None and found.submodule_search_locations is not None:
         return list(found.submodule_search_locations) == list(spec.submodule_search_locations or ())
     return bool(found.origin == spec.origin)
