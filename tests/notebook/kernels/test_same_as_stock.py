@@ -98,8 +98,6 @@ def compare(both: dict[KernelKind, Kernels], tmp_path: Path) -> Callable[..., st
             lab = Lab(kernels=kernels, folder=folder)
             text = lab.run(first, *(textwrap.dedent(cell) for cell in cells))
             lines = text.replace(str(folder), "FOLDER").splitlines()
-            if any(f"import sys, {name}\n" in cells[-1] for name in PLUGGED):
-                lines = [line for line in lines if not line.startswith(FOR_PLUGINS)]
             printed[kind] = "\n".join(sorted(lines))  # two streams arrive in any order
         assert printed["fork"] == printed["spawn"]
         return printed["fork"]
@@ -107,9 +105,6 @@ def compare(both: dict[KernelKind, Kernels], tmp_path: Path) -> Callable[..., st
     return run
 
 
-# What these three import depends on what else is installed and loaded: they look for plug-ins.
-PLUGGED = ("mlflow", "mlflow.sklearn", "pandera", "networkx")
-FOR_PLUGINS = ("cloudpickle", "email", "importlib_metadata", "numpy.random", "secrets", "zipp")
 DEBUGGER = "('debugpy', 'pydev', '_pydev', '_cy')"
 MODULES = f"print(*sorted(n for n in sys.modules if not n.startswith({DEBUGGER})), sep='\\n')"
 SAME = {
@@ -135,6 +130,23 @@ SAME = {
             print(name, spec and (spec.origin, type(spec.loader).__name__, spec.name))
         import sys
         print('numpy' in sys.modules)
+        """,
+    "finders_and_metadata": """
+        import sys, importlib.metadata as metadata
+        def names(): return [getattr(f, '__name__', type(f).__name__) for f in sys.meta_path]
+        def shown(): print([n for n in names() if n not in ('Hidden'])
+        shown()
+        print(metadata.version('numpy'), len(list(metadata.distributions())) > 50)
+        import six, importlib_metadata
+        shown()
+        print(metadata.version('numpy'), importlib_metadata.version('numpy'))
+        import six.moves.urllib.parse as parse
+        print(parse.quote('a b'))
+        """,
+    "multiprocessing_and_main": """
+        import sys, joblib, multiprocessing
+        main = sys.modules['__main__']
+        print(sys.modules['__mp_main__'] is main, vars(main) is globals())
         """,
     "what_a_module_says_of_itself": """
         import numpy, gc, sklearn.ensemble as ensemble, xml.dom

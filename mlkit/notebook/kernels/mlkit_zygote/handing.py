@@ -85,6 +85,7 @@ class Hidden:
         for name in names:
             del sys.modules[name]
         self._closures = {name: self._ledger.closure(name) for name in asked or ()}
+        self._ledger.hide_finders()
         self._path = list(sys.path)
         self._finders = [id(finder) for finder in sys.meta_path]
         self._ledger.take_back_filters()
@@ -159,6 +160,7 @@ class Hidden:
                 if space is not None:
                     space[child] = self._modules[name]
         for name in names:
+            self._ledger.show_finders(name)
             del self._modules[name]
 
     def _stranger(self, tops: set[str]) -> str:

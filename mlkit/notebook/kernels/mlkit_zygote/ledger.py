@@ -18,6 +18,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.machinery import BuiltinImporter, PathFinder
 from itertools import islice
 from types import ModuleType
 from typing import Any
@@ -64,6 +65,8 @@ class Ledger:
         The warnings that each of them gave.
     filters : dict of str to list
         The filters for warnings that each of them added.
+    finders : dict of str to list
+        The finders that each of them added to `sys.meta_path`, and whether in front of Python's.
     """
 
     def __init__(self, is_tried: Callable[[str], bool]) -> None:
@@ -77,6 +80,9 @@ class Ledger:
         self.drawn: set[int] = set()
         self.warned: dict[str, list[warnings.WarningMessage]] = {}
         self.filters: dict[str, list[tuple[Any, bool]]] = {}
+        self.finders: dict[str, list[tuple[Any, bool]]] = {}
+        self._distributions = vars(PathFinder).get("find_distributions")
+        self._without_distributions: set[str] = set()
         self._is_tried = is_tried
         self._new_filters: list[tuple[str, Any, bool]] = []
         self._plain_filters: list[Any] | None = None
@@ -130,6 +136,7 @@ class Ledger:
         def load_and_note(spec: Any) -> Any:
             name = spec.name
             before = len(sys.modules)
+            finders = list(sys.meta_path)
             self._stack.append(name)
             try:
                 return load(spec)
@@ -137,6 +144,7 @@ class Ledger:
                 self._stack.pop()
                 if name == NUMPY_SEEDS and name in sys.modules:
                     vars(sys.modules[name])["randbits"] = self._draw_seed
+                self._note_finders(name, finders)
                 if name in sys.modules:
                     self._note_new(name, len(sys.modules) - before)
                     if str(spec.origin).endswith(COMPILED):
@@ -182,6 +190,36 @@ class Ledger:
                 self.edges.setdefault(name, {})[each] = None
         self.loaded[name] = None
         self._note(name)
+
+    def _note_finders(self, name: str, before: list[Any]) -> None:
+        """Write down the finders that a module, and none that it imported, has added.
+
+        `importlib_metadata` also takes from Python's own finder what finds packages' metadata.
+        """
+        if "find_distributions" not in vars(PathFinder) and not self._without_distributions:
+            self._without_distributions.add(name)
+        if sys.meta_path == before:
+            return
+        noted = [finder for each in self.finders.values() for finder, _ in each]
+        for place, finder in enumerate(sys.meta_path):
+            if not _is_among(finder, before) and not _is_among(finder, noted):
+                in_front = place < sys.meta_path.index(BuiltinImporter)
+                self.finders.setdefault(name, []).append((finder, in_front))
+
+    def hide_finders(self) -> None:
+        """Take out of `sys.meta_path` what the imports have added to it."""
+        noted = [finder for each in self.finders.values() for finder, _ in each]
+        sys.meta_path[:] = [each for each in sys.meta_path if not _is_among(each, noted)]
+        if self._without_distributions:
+            PathFinder.find_distributions = self._distributions  # type: ignore[assignment,method-assign] # see above
+
+    def show_finders(self, name: str) -> None:
+        """Add to `sys.meta_path` again what one import has added."""
+        for finder, in_front in self.finders.get(name, ()):
+            if not _is_among(finder, sys.meta_path):
+                sys.meta_path.insert(0 if in_front else len(sys.meta_path), finder)
+        if name in self._without_distributions and "find_distributions" in vars(PathFinder):
+            del PathFinder.find_distributions
 
     def _note_compiled(self, name: str) -> None:
         """Note what a compiled module has imported; it does not say so where that was there."""
@@ -331,6 +369,11 @@ class Ledger:
             return True  # one callback for all finalizers, which are looked at one by one
         own = home == self._stack[-1].partition(".")[0]
         return own and not args and not kwargs and self._is_tried(home)
+
+
+def _is_among(finder: Any, finders: list[Any]) -> bool:
+    """Whether a list holds this very object; what finders think of equality does not matter."""
+    return any(each is finder for each in finders)
 
 
 def _add_filter(item: Any, append: bool) -> None:  # noqa: FBT001 - as warnings itself has it
