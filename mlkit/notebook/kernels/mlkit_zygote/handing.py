@@ -84,7 +84,7 @@ class Hidden:
                 self._bound[name] = None
         for name in names:
             del sys.modules[name]
-        self._closures = {name: self._ledger.closure(name) for name in asked or ()}
+        self._closures = {name: self._ledger.closure(name, self._modules) for name in asked or ()}
         self._ledger.hide_finders()
         self._path = list(sys.path)
         self._finders = [id(finder) for finder in sys.meta_path]
@@ -125,11 +125,8 @@ class Hidden:
     def hand_back(self, name: str) -> Any:
         """Put a module back, with all that its import would have imported."""
         module = self._modules[name]
-        names = [
-            each
-            for each in self._closures.get(name) or self._ledger.closure(name)
-            if each in self._modules
-        ]
+        known = self._closures.get(name) or self._ledger.closure(name, self._modules)
+        names = [each for each in known if each in self._modules]
         tops = {each.partition(".")[0] for each in self._closures.get(name, names)}
         if stranger := self._stranger(tops - {name}):
             self.object_to(f"{name} imports {stranger}, and finds another one than was imported")

@@ -16,7 +16,7 @@ import random
 import secrets
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from importlib.machinery import BuiltinImporter, PathFinder
 from itertools import islice
@@ -45,8 +45,8 @@ class Ledger:
 
     Attributes
     ----------
-    loaded : dict of str to None
-        The modules that were imported, in the order in which they were done.
+    loaded : dict of str to int
+        The modules that were imported, with their place in the order in which they were done.
     edges : dict of str to dict of str to None
         What each of them imported while it was imported itself, in order.
     reads : dict of str to set of str
@@ -70,7 +70,7 @@ class Ledger:
     """
 
     def __init__(self, is_tried: Callable[[str], bool]) -> None:
-        self.loaded: dict[str, None] = {}
+        self.loaded: dict[str, int] = {}
         self.edges: dict[str, dict[str, None]] = {}
         self.reads: dict[str, set[str]] = {}
         self.settings: dict[str, dict[str, str | None]] = {}
@@ -110,19 +110,22 @@ class Ledger:
                 owner, name, value = self._replaced.pop()
                 setattr(owner, name, value)
 
-    def closure(self, name: str) -> list[str]:
-        """What is imported once `name` is: itself, its parents and what these import, in order."""
+    def closure(self, name: str, among: Container[str]) -> list[str]:
+        """What is imported once `name` is: itself, its parents and what these import, in order.
+
+        What is not `among` these is there already, with all that it imports.
+        """
         found: set[str] = set()
         todo = [name]
         while todo:
             each = todo.pop()
-            if each in found or not (each in self.loaded or each in self.edges):
+            if each in found or each not in among:
                 continue
             found.add(each)
             todo.extend(self.edges.get(each, ()))
             if parent := each.rpartition(".")[0]:
                 todo.append(parent)
-        return [each for each in self.loaded if each in found]
+        return sorted(found, key=self.loaded.__getitem__)
 
     def _replace(self, owner: Any, name: str, value: Any) -> None:
         self._replaced.append((owner, name, getattr(owner, name)))
@@ -186,9 +189,9 @@ class Ledger:
         """Write down a module that is done, and what it has put into `sys.modules` by hand."""
         for each in islice(reversed(sys.modules), max(count, 0)):
             if each != name and each not in self.loaded:
-                self.loaded[each] = None
+                self.loaded[each] = len(self.loaded)
                 self.edges.setdefault(name, {})[each] = None
-        self.loaded[name] = None
+        self.loaded.setdefault(name, len(self.loaded))
         self._note(name)
 
     def _note_finders(self, name: str, before: list[Any]) -> None:

@@ -244,6 +244,8 @@ class Imports:
 
         What is there already is out of its sight, so that it can be seen to ask for it.
         """
+        if name in sys.modules:
+            return ""
         before = _streams()
         self.hidden.hide()
         with _as_in_a_kernel(), self._ledger.recording():
@@ -261,7 +263,8 @@ def _streams() -> dict[str, Any]:
     states: dict[str, Any] = {"random": random.getstate()}
     numpy = sys.modules.get("numpy.random.mtrand")
     if numpy is not None:
-        states["numpy"] = str(numpy._rand.get_state())
+        _, words, *rest = numpy._rand.get_state()
+        states["numpy"] = (words.tobytes(), *rest)
     return states
 
 

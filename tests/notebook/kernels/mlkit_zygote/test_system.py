@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -58,26 +57,58 @@ def test_threads_are_named_and_the_main_one_is_not() -> None:
     assert alien_threads() == sorted(alien_threads())
 
 
-def test_orphans_are_adopted_and_a_child_dies_with_its_parent(tmp_path: Path) -> None:
-    """Both hold for processes that the zygote has not forked itself."""
+def test_orphans_are_adopted() -> None:
+    """Also processes that the zygote has not forked itself."""
     program = (
-        "import os, subprocess, time\n"
+        "import os, subprocess\n"
         "system.adopt_orphans()\n"
         "leave = ['sh', '-c', 'sleep 300 >/dev/null & echo $!']\n"
         "out = subprocess.run(leave, stdout=subprocess.PIPE)\n"
         "orphan = int(out.stdout)\n"
         "print(open(f'/proc/{orphan}/stat').read().split()[3] == str(os.getpid()))\n"
-        "os.kill(orphan, 9); os.waitpid(orphan, 0)\n"
+        "os.kill(orphan, 9); os.waitpid(orphan, 0)"
+    )
+    assert run(program) == "True"
+
+
+@pytest.mark.parametrize("work", ["time.sleep(300)", "sum(range(10**12))", "os.read(hear, 1)"])
+def test_a_process_ends_when_its_peer_has_hung_up(work: str) -> None:
+    """Whatever it is doing; what it said before, and what it says afterwards, does it no harm."""
+    program = (
+        "import os, socket, time\n"
+        "ours, theirs = socket.socketpair()\n"
         "hear, tell = os.pipe()\n"
-        "middle = os.fork()\n"
-        "if not middle:\n"
-        "    parent = os.getpid()\n"
-        "    if not os.fork():\n"
-        "        system.die_with_parent(parent)\n"
-        "        os.write(tell, b'.')\n"
-        "        time.sleep(300)\n"
-        "    os.read(hear, 1); os._exit(0)\n"
-        "os.waitpid(middle, 0)\n"
-        "print(os.waitstatus_to_exitcode(os.wait()[1]))"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    ours.close()\n"
+        "    theirs.send(b'before')\n"
+        "    system.die_with_peer(theirs)\n"
+        "    theirs.send(b'after')\n"
+        f"    {work}\n"
+        "    os._exit(3)\n"
+        "theirs.close()\n"
+        "said = b''\n"
+        "while said != b'beforeafter': said += ours.recv(99)\n"
+        "time.sleep(0.2)\n"
+        "print(os.waitpid(child, os.WNOHANG) == (0, 0))\n"
+        "ours.close()\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
     )
     assert run(program).split() == ["True", "-9"]
+
+
+def test_a_process_whose_peer_is_gone_already_ends_at_once() -> None:
+    """It asks once itself, since nothing happens any more that it could be told of."""
+    program = (
+        "import os, socket, time\n"
+        "ours, theirs = socket.socketpair()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    ours.close()\n"
+        "    time.sleep(0.2)\n"
+        "    system.die_with_peer(theirs)\n"
+        "    os._exit(3)\n"
+        "ours.close()\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    assert run(program) == "-9"
