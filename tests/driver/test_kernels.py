@@ -77,6 +77,34 @@ def test_everyday_imports_are_done_in_forked_kernels(tmp_path: Path, body: str) 
     assert not (tmp_path / "runs" / ".stock-kernels").exists()
 
 
+HOOK = """
+import sys
+from importlib.machinery import PathFinder, SourceFileLoader
+class Rewriting(SourceFileLoader):
+    def exec_module(self, module):
+        super().exec_module(module)
+        module.REWRITTEN = True
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "pyarrow":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        spec.loader = Rewriting(spec.loader.name, spec.loader.path)
+        return spec
+sys.meta_path.insert(0, Finder)
+"""
+
+
+def test_a_hook_for_imports_reaches_what_a_package_imports(tmp_path: Path) -> None:
+    """Such as those that check types: what was imported ahead has not seen it."""
+    seen = "import pandas, pyarrow\nopen(out, 'w').write(str(hasattr(pyarrow, 'REWRITTEN')))"
+    record = _run(write_pipeline(tmp_path, Sketch(name="a", body=HOOK + seen)))
+    log = tmp_path / "runs" / record.run_id / "a" / "attempts" / "1" / "log.txt"
+    assert "pandas imports pyarrow, and finds another one" in log.read_text()
+    assert Path(record.stages["a"].outputs["out"]).read_text() == "True"
+
+
 def test_attempts_are_isolated_deadlines_hold_and_death_is_named(tmp_path: Path) -> None:
     """One run with everything that can happen to a kernel."""
     once = {"max_retries": 1, "delay": 0}

@@ -143,6 +143,27 @@ SAME = {
         import six.moves.urllib.parse as parse
         print(parse.quote('a b'))
         """,
+    "a_hook_that_rewrites": """
+        import sys, warnings
+        from importlib.machinery import PathFinder, SourceFileLoader
+        class Rewriting(SourceFileLoader):
+            def exec_module(self, module):
+                super().exec_module(module)
+                module.REWRITTEN = True
+        class Finder:
+            @staticmethod
+            def find_spec(name, path=None, target=None):
+                if name.partition('.')[0] not in ('yaml', 'mlkit_odd'):
+                    return None
+                spec = PathFinder.find_spec(name, path)
+                if type(spec.loader) is SourceFileLoader:
+                    spec.loader = Rewriting(spec.loader.name, spec.loader.path)
+                return spec
+        sys.meta_path.insert(0, Finder)
+        warnings.simplefilter('ignore')
+        import yaml, mlkit_odd
+        print([hasattr(module, 'REWRITTEN') for module in (yaml, yaml.nodes, mlkit_odd)])
+        """,
     "multiprocessing_and_main": """
         import sys, joblib, multiprocessing
         main = sys.modules['__main__']
