@@ -28,7 +28,10 @@ STAMP = ".installed"
 ROUNDS = 3
 SLOWEST_TEST_S = 180
 LONGEST_SUITE_S = 3600
-NEEDED = ("flaky", "pytest-asyncio", "pytest-jupyter", "testpath", "xmltodict")
+NEEDED = (
+    *("coverage", "flaky", "pytest-asyncio", "pytest-cov", "pytest-jupyter", "testpath"),
+    "xmltodict",
+)
 SUITES: Mapping[str, tuple[str, ...]] = {
     "jupyter_client": ("tests",),
     "nbclient": ("tests",),
@@ -69,14 +72,16 @@ def environment() -> Path:
     """Make the environment of the suites, unless it is there; its interpreter."""
     place = HOME / "environment"
     python = place / "bin" / "python"
-    if not (place / STAMP).exists():
+    stamp = place / STAMP
+    needed = " ".join(NEEDED)
+    if not stamp.exists() or stamp.read_text() != needed:
         subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
         ours = sysconfig.get_path("purelib")
         inner = next(place.glob("lib/python*/site-packages"))
         (inner / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
         install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps"]
         subprocess.run([*install, *NEEDED], check=True)
-        (place / STAMP).touch()
+        stamp.write_text(needed)
     return python
 
 

@@ -116,14 +116,12 @@ def test_nothing_outlives_a_driver_that_leaves_without_closing(driver: Driver) -
     assert not Path(driver.folder).exists()
 
 
-def test_kernels_die_with_a_zygote_that_is_killed(tmp_path: Path) -> None:
-    """Their processes are gone at once; the driver's end takes what they had started."""
+def test_kernels_outlive_a_zygote_that_is_killed_and_not_their_driver(tmp_path: Path) -> None:
+    """The driver's end takes them, and what they had started."""
     driver = Driver("fork", tmp_path)
     kernel = psutil.Process(driver.kernel)
     os.kill(driver.zygote, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while is_alive(kernel) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not is_alive(kernel)
+    time.sleep(0.5)
+    assert is_alive(kernel)
     driver.end()
     assert driver.survivors() == []

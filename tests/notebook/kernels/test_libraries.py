@@ -72,8 +72,11 @@ def test_torn_down_threads_do_not_keep_the_kernel(forked: Lab) -> None:
 def test_what_libraries_import_at_first_use_is_there_already(forked: Lab) -> None:
     """Showing a table and fitting a model on one imports nothing in the kernel."""
     cell = (
-        "import sys, pandas, sklearn.ensemble\n"
-        "before = set(sys.modules)\n"
+        "import sys\n"
+        "hidden = next(f for f in sys.meta_path if type(f).__name__ == 'Hidden')\n"
+        "ahead = set(hidden._modules)\n"
+        "import pandas, sklearn.ensemble\n"
+        "before = set(sys.modules) | ahead\n"
         "table = pandas.DataFrame({'x': [1.0, 2.0, 3.0, 4.0]})\n"
         "text = table._repr_html_() + repr(table)\n"
         "from sklearn.preprocessing import StandardScaler\n"
