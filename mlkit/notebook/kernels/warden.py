@@ -74,7 +74,7 @@ def _carries(pid: int, mark: bytes) -> bool | None:
         environ = (place / "environ").read_bytes()
         if environ:
             return environ.startswith(mark) or b"\0" + mark in environ
-        return None if is_starting((place / "stat").read_text(errors="replace")) else False
+        return None if is_starting((place / "stat").read_text("utf-8", errors="replace")) else False
     except OSError:  # it has ended, or belongs to somebody else
         return False
 
