@@ -133,9 +133,22 @@ def _text(
         for causes, names in _undecided(found, open_ends, instances=instances).items()
     ]
     parts.append(paragraph(_totals(found, open_ends), width))
+    parts += [paragraph(line, width, hanging="  ") for line in _unseen(found)]
     if parameters := _parameters(pipeline, configuration):
         parts.append(f"parameters\n{columns(parameters, width, indent='  ')}")
     return "\n\n".join(parts)
+
+
+def _unseen(found: dict[str, Forecast]) -> list[str]:
+    """What nobody saw of the stages that are reused, a line for each set of programs."""
+    stages: dict[tuple[str, ...], list[str]] = {}
+    for key, item in found.items():
+        if item.unseen:
+            stages.setdefault(item.unseen, []).append(key)
+    return [
+        f"Not seen: what {', '.join(programs)} read in {', '.join(names)} (docs/promises.md)"
+        for programs, names in stages.items()
+    ]
 
 
 def _totals(found: dict[str, Forecast], open_ends: set[str]) -> str:

@@ -19,6 +19,7 @@ from mlkit.planner.fingerprint import Parts
 from mlkit.planner.inputs import resolve_inputs
 from mlkit.planner.mapping import MappingError, instances_of
 from mlkit.planner.reasons import differences
+from mlkit.planner.trace import unseen_programs
 
 __all__ = ["Forecast", "Forecaster"]
 
@@ -46,6 +47,8 @@ class Forecast:
         Of a mapped stage: its value.
     waits : tuple of str
         Of an unknown one: the stages or instances whose outputs it depends on.
+    unseen : tuple of str
+        Of a reused one: the programs that its attempt started and whose reading nobody saw.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Forecast:
     skipped: bool = False
     value: Any = None
     waits: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -178,6 +182,7 @@ class Forecaster:
             reasons=decision.reasons,
             outputs=outputs,
             value=instance.value,
+            unseen=() if decision.result is None else unseen_programs(decision.result.observed),
         )
 
     def _forced(self, instance: Instance) -> bool:

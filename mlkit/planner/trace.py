@@ -173,6 +173,12 @@ def observe(
     return _Reading(result, notebook, checkout, circumstances, since).trace()
 
 
+def unseen_programs(trace: Mapping[str, Any]) -> tuple[str, ...]:
+    """The programs that an attempt started and that do not tell what they read: all but Python."""
+    programs = trace.get("programs", ())
+    return tuple(name for name in programs if not name.startswith("python"))
+
+
 def untold(reason: str) -> dict[str, Any]:
     """The trace of a result that is not to be reused, and nothing else."""
     return {"version": TRACE_VERSION, "unstable": [reason]}

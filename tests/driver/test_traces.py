@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from mlkit import RunOptions, plan, run
+from mlkit.cli.main import app
 from mlkit.core.record import RunRecord
 from mlkit.driver.surroundings import THREADS
 from mlkit.load.parameters import Layers
@@ -726,3 +728,13 @@ def test_secrets_that_are_handed_over_are_no_variables(tmp_path: Path) -> None:
     for secret in ("first-secret", "second-secret"):
         record = run(file, layers=Layers(), options=options, parameters={"token": secret})
     assert record.stages["s"].status == "cached"
+
+
+def test_the_plan_names_the_programs_whose_reading_nobody_saw(tmp_path: Path) -> None:
+    """Not Python, which tells of itself."""
+    file = one(tmp_path, "import subprocess, sys\nsubprocess.run(['true'])\n"
+               "subprocess.run([sys.executable, '-c', ''])\nv = 1")  # fmt: skip
+    value(file)
+    assert plan(file)["s"].unseen == ("true",)
+    shown = CliRunner().invoke(app, ["plan", str(file)])
+    assert "Not seen: what true read in s" in shown.output
