@@ -92,8 +92,8 @@ SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTI
 SHOWN_NAMES = 500
 """Names of a listing that are kept one by one, to say later which came and went."""
 
-RACY_NS = 20_000_000
-"""A file that changed so shortly before it was read may change again without another time."""
+RACY_NS = 5_000_000
+"""The clock of a file system is so much behind: a change in a run may bear a time before it."""
 
 
 def is_secret(name: str) -> bool:
@@ -370,11 +370,11 @@ class _Reading:
             place: name for group in imports for name, place in group["found"].items() if place
         }
         at_end = dict(self.result.modules)
-        for group in imports:
+        for group in imports:  # what is loaded without being opened: compiled modules
             at_end |= {
                 name: str(self.checkout.place(place))
                 for name, place in group["found"].items()
-                if place and not place.endswith(os.sep)
+                if place and not place.endswith((os.sep, ".py"))
             }
         files: dict[str, Any] = {}
         for place, readings in self.reads.items():
@@ -388,7 +388,7 @@ class _Reading:
             if place in self.made or not self.checkout.counts(place) or not os.path.isfile(place):
                 continue
             marks = file_marks(place)
-            if marks is not None and max(marks[1], marks[2]) > self.since_ns - RACY_NS:
+            if marks is not None and marks[2] > self.since_ns - RACY_NS:
                 self._doubt(place, "changed while the stage ran")
             files[name] = {"digest": digest_file(Path(place)), "marks": marks, "module": module}
         return dict(sorted(files.items()))

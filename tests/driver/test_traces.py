@@ -659,6 +659,7 @@ def test_ordinary_cells_depend_on_nothing_outside_the_project(
     import json
     import sqlite3
 
+    monkeypatch.delenv("PYARROW_IGNORE_TIMEZONE", raising=False)  # MLflow sets it for its process
     file = one(tmp_path, ORDINARY + "\nv = len(df)")
     assert value(file) == "20"
     rows = sqlite3.connect(tmp_path / "runs" / "mlkit.db").execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,14 @@ HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in (HERE.parents[1] / "solutions").glob("*.ipynb"))
 THIRD = pytest.param(3, id="a third")
 Grade = Callable[..., dict[str, dict[str, Any]]]
+
+
+def a_third(names: Sequence[str]) -> list[Any]:
+    """Every third exercise; the others in the slow suite."""
+    return [
+        name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.slow)
+        for number, name in enumerate(names)
+    ]
 
 
 def _cases(kind: str, name: str) -> list[dict[str, Any]]:
@@ -115,7 +123,7 @@ def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercis
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", a_third(NAMES))
 def test_a_solved_exercise_is_green_under_plain_nbval_and_a_stub_is_red(
     name: str, exercises: Mapping[str, Exercise], submit: Callable[..., Path], tmp_path: Path
 ) -> None:
