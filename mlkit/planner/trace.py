@@ -82,7 +82,8 @@ SESSION_VARIABLES = frozenset(
 )
 SESSION_PREFIXES = (
     *("XDG_", "SSH_", "TMUX", "VTE_", "VSCODE_", "KITTY_", "ITERM_", "WEZTERM_", "GNOME_", "KDE_"),
-    *("GITHUB_", "RUNNER_", "CI_", "SLURM_", "PBS_", "LSB_", "AIRFLOW_CTX_", "PREFECT__", "JPY_"),
+    *("GITHUB_", "RUNNER_", "CI_", "SLURM_", "PBS_", "LSB_", "JPY_", "MLKIT_"),
+    *("AIRFLOW_", "PREFECT_", "KFP_", "KUBERNETES_", "DAGSTER_", "ARGO_"),
 )
 """Variables of a login, a terminal or a job: a stage that reads the whole environment, as in
 `subprocess.run(…, env={**os.environ, "X": "1"})`, does not depend on them."""

@@ -139,6 +139,9 @@ def test_what_could_not_be_recorded_is_never_reused(tmp_path: Path) -> None:
         ("HOME", "package", False),
         ("HOME", "own", True),
         ("MLKIT_RUN_ID", "own", False),
+        ("MLKIT_ENGINE_RUN_ID", "own", False),
+        ("AIRFLOW_HOME", "package", False),
+        ("AIRFLOW_HOME", "own", True),
         ("HOUSE_TOKEN", "own", False),
     ],
 )
@@ -155,7 +158,7 @@ def test_reading_all_variables_counts_all_but_the_sessions(tmp_path: Path) -> No
     trace = traced(tmp_path, "1", ["env", "*", "own", []])
     assert list(trace["environment"]["read"]) == ["HOUSE"]
     assert trace["environment"]["secret"] == ["HOUSE_TOKEN"]
-    more = {**ENVIRON, "NEW": "1", "SSH_TTY": "x", "NEW_PASSWORD": "x"}
+    more = {**ENVIRON, "NEW": "1", "SSH_TTY": "x", "NEW_PASSWORD": "x", "PREFECT_HOME": "x"}
     assert changes(trace, tmp_path, more) == ("environment variable NEW was set",)
     assert changes(trace, tmp_path, {}) == ("environment variable HOUSE is no longer set",)
 
