@@ -111,7 +111,9 @@ def is_of_session(name: str) -> bool:
 
 def is_of_kernel(name: str) -> bool:
     """Whether a variable is one of those by which mlkit and Jupyter speak to a kernel."""
-    return name in (*FACTS, *TRACKING, TRACKING_ROOT) or name.startswith(INJECTED_PREFIX)
+    return name in (*FACTS, *TRACKING, TRACKING_ROOT) or name.startswith(
+        (INJECTED_PREFIX, "MLKIT_ENGINE_")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
