@@ -156,7 +156,6 @@ every_lesson_where_it_can_run = pytest.mark.parametrize(
 
 
 @pytest.mark.kernel
-@pytest.mark.slow  # rendering the site executes every lesson, too, and fails on any error
 @every_lesson_where_it_can_run
 def test_a_lesson_runs_from_top_to_bottom(
     lesson: Lesson, kit: Path, monkeypatch: pytest.MonkeyPatch
