@@ -99,7 +99,7 @@ def test_a_paragraph_wraps_between_words_and_keeps_paths_whole() -> None:
 
 def test_a_path_is_shown_as_one_types_it() -> None:
     """Relative below and beside the folder, whole far away."""
-    here = Path("/work/project/notebooks")
+    here = Path("/srv/project/notebooks")
     assert near(here / "runs" / "x", here) == "runs/x"
-    assert near(Path("/work/project/runs/x"), here) == "../runs/x"
+    assert near(Path("/srv/project/runs/x"), here) == "../runs/x"
     assert near(Path("/elsewhere/runs/x"), here) == "/elsewhere/runs/x"
