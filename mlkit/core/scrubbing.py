@@ -19,13 +19,22 @@ from urllib.parse import quote
 from mlkit.core.configuration import HIDDEN
 from mlkit.core.record import AttemptRecord, ErrorRecord, RunRecord, StageRecord
 
-__all__ = ["SHORTEST_SECRET", "Scrubber"]
+__all__ = ["SHORTEST_SECRET", "Scrubber", "names_a_secret"]
 
 SHORTEST_SECRET = 6
 """A shorter secret would hide half of every text that is scrubbed for it."""
 
 _WRAP = r"(?:\\+[rn]|\s)*"
 """What encoders of base64 put between its lines, also if the whole was written as JSON."""
+
+
+_SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTIALS"})
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether the name of an environment variable says that its value is secret."""
+    upper = name.upper()
+    return upper.endswith("API_KEY") or not _SECRET_WORDS.isdisjoint(upper.split("_"))
 
 
 class Scrubber:

@@ -32,7 +32,7 @@ from hashlib import sha256
 from types import FrameType
 from typing import Any
 
-__all__ = ["SETTINGS", "Recorder", "start", "start_child"]
+__all__ = ["SETTINGS", "Recorder", "is_hidden", "start", "start_child"]
 
 SETTINGS = "MLKIT_TRACE"
 """The variable by which processes that an attempt starts find the settings of its recorder."""
@@ -451,7 +451,7 @@ class Recorder:
             return place if place.startswith((self._own + "ml/",)) else None
         for root in self._roots:
             if place.startswith(root):
-                return None if _is_hidden(place[len(root) :]) else place
+                return None if is_hidden(place[len(root) :]) else place
             if place + os.sep == root:
                 return place
         real = os.path.realpath(place)
@@ -476,7 +476,7 @@ class Recorder:
                 and not self._is_under(entry, self._never)
             )
         return any(
-            place.startswith(folder) and not _is_hidden(place[len(folder) :])
+            place.startswith(folder) and not is_hidden(place[len(folder) :])
             for folder in self._path_folders
         )
 
@@ -720,7 +720,7 @@ def _folder(path: str) -> str:
     return path if path.endswith(os.sep) else path + os.sep
 
 
-def _is_hidden(relative: str) -> bool:
+def is_hidden(relative: str) -> bool:
     """Whether something below a root never counts; a compiled copy stands for its source."""
     parts = relative.split(os.sep)
     if any(part.startswith(".") for part in parts) or "scratch" in parts:

@@ -14,21 +14,13 @@ from typing import Any
 
 from mlkit.core.pipeline import ExternalFile, Stage
 from mlkit.core.policies import Notify
-from mlkit.core.scrubbing import SHORTEST_SECRET
+from mlkit.core.scrubbing import SHORTEST_SECRET, names_a_secret
 from mlkit.errors import ConfigurationError
 from mlkit.load.contract import written_path
 
-__all__ = ["VARIABLE", "Environment", "names_a_secret"]
+__all__ = ["VARIABLE", "Environment"]
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-_SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTIALS"})
-
-
-def names_a_secret(name: str) -> bool:
-    """Whether the name of an environment variable says that its value is secret."""
-    upper = name.upper()
-    return upper.endswith("API_KEY") or not _SECRET_WORDS.isdisjoint(upper.split("_"))
 
 
 class Environment:

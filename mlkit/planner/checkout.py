@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
+from mlkit.inside.recorder import is_hidden
+
 __all__ = ["INSTALLED", "Checkout", "installation"]
 
 INSTALLED = "installed"
@@ -103,16 +105,15 @@ class Checkout:
     def counts(self, path: str) -> bool:
         """Whether something may count at all: it is neither hidden nor scratch nor a run's.
 
-        The same rule as the recorder's.
+        The recorder's rule; compiled copies, which stand for their sources there, are no names.
         """
         place = os.path.abspath(path)
         if any(place == each or place.startswith(each + os.sep) for each in self.never):
             return False
         for _, root in self.roots:
             if place.startswith(root + os.sep):
-                parts = place[len(root) + 1 :].split(os.sep)
-                hidden = any(part.startswith(".") for part in parts)
-                return not hidden and not {"__pycache__", "scratch"} & set(parts)
+                relative = place[len(root) + 1 :]
+                return not is_hidden(relative) and "__pycache__" not in relative.split(os.sep)
         return True
 
     def path_names(self, entries: Iterable[str]) -> list[str]:

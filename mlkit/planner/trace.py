@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.scrubbing import names_a_secret
 from mlkit.errors import DISTRIBUTION
 from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.notebook.cells import NotebookSource
@@ -35,7 +36,6 @@ __all__ = [
     "Circumstances",
     "Today",
     "file_marks",
-    "is_secret",
     "observe",
 ]
 
@@ -88,19 +88,11 @@ SESSION_PREFIXES = (
 """Variables of a login, a terminal or a job: a stage that reads the whole environment, as in
 `subprocess.run(…, env={**os.environ, "X": "1"})`, does not depend on them."""
 
-SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTIALS"})
-
 SHOWN_NAMES = 500
 """Names of a listing that are kept one by one, to say later which came and went."""
 
 RACY_NS = 5_000_000
 """The clock of a file system is so much behind: a change in a run may bear a time before it."""
-
-
-def is_secret(name: str) -> bool:
-    """Whether a variable's name says that it holds a secret."""
-    upper = name.upper()
-    return bool(SECRET_WORDS & set(upper.split("_"))) or upper.endswith("API_KEY")
 
 
 def is_of_session(name: str) -> bool:
@@ -295,7 +287,7 @@ class _Reading:
         files = self._files(imports)
         named = {n for group in imports for n in group["installed"]}
         packages = Packages.of(self._entries() or sys.path)
-        secret = sorted(name for name in self.variables if is_secret(name))
+        secret = sorted(name for name in self.variables if names_a_secret(name))
         return {
             "version": TRACE_VERSION,
             "files": files,
@@ -314,7 +306,7 @@ class _Reading:
                 "read": {
                     name: self.circumstances.digest(name)
                     for name in sorted(self.variables)
-                    if not is_secret(name)
+                    if not names_a_secret(name)
                 },
                 "secret": secret,
             },
@@ -586,7 +578,7 @@ class Today:
             known = {*recorded["read"], *recorded["secret"]}
             fresh = self.circumstances.environ.keys() - known
             for name in sorted(fresh):
-                if not is_of_session(name) and not is_secret(name):
+                if not is_of_session(name) and not names_a_secret(name):
                     yield f"environment variable {name} was set"
 
     def _of_packages(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:

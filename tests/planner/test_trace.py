@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from mlkit.core.scrubbing import names_a_secret
 from mlkit.core.states import Status
 from mlkit.errors import DISTRIBUTION
 from mlkit.notebook.cells import read_notebook
 from mlkit.notebook.execution import ExecutionResult
 from mlkit.planner.checkout import Checkout
-from mlkit.planner.trace import Circumstances, Today, file_marks, is_secret, observe
+from mlkit.planner.trace import Circumstances, Today, file_marks, observe
 from mlkit.testing import write_notebook
 
 ENVIRON = {"HOUSE": "5", "HOUSE_TOKEN": "t0ken", "HOME": "/h", "MLKIT_RUN_ID": "r"}
@@ -190,7 +191,7 @@ def test_another_key_compares_nothing(tmp_path: Path) -> None:
 )
 def test_which_names_say_that_they_hold_a_secret(name: str, *, secret: bool) -> None:
     """By words of the name."""
-    assert is_secret(name) is secret
+    assert names_a_secret(name) is secret
 
 
 def test_the_innermost_root_names_a_file(tmp_path: Path) -> None:
@@ -213,3 +214,20 @@ def test_a_link_to_the_checkout_is_the_checkout(tmp_path: Path) -> None:
     checkout = Checkout(str(tmp_path / "link"), str(tmp_path / "link"))
     assert checkout.name(str(tmp_path / "real" / "h.py")) == "notebook:h.py"
     assert checkout.name(str(tmp_path / "link" / "h.py")) == "notebook:h.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("data/x.csv", True),
+        (".env", False),
+        ("sub/.cache/x", False),
+        ("scratch/x.csv", False),
+        ("__pycache__/h.cpython-311.pyc", False),
+        ("runs/latest", False),
+    ],
+)
+def test_which_names_of_a_project_count(tmp_path: Path, name: str, *, counts: bool) -> None:
+    """Hidden ones, scratch, compiled copies and the runs folder never do."""
+    checkout = Checkout(str(tmp_path), str(tmp_path), (str(tmp_path / "runs"),))
+    assert checkout.counts(str(tmp_path / name)) is counts
