@@ -32,9 +32,14 @@ _OTHER = {
 
 @contextlib.contextmanager
 def readable_os_errors(folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a `RunsFolderError` that says what to do."""
+    """Turn what the file system refuses into a `RunsFolderError` that says what to do.
+
+    A broken connection is not the folder's fault, and goes on as it is.
+    """
     try:
         yield
+    except ConnectionError:
+        raise
     except OSError as error:
         raise refusal(error, folder) from error
 

@@ -76,6 +76,7 @@ def run(folder: Path, *arguments: str) -> Outcome:
         check=False,
     )
     assert done.stdout, done.stderr
+    assert "kernels are not forked" not in done.stderr, done.stderr
     return Outcome(
         exit_code=done.returncode,
         stages=json.loads(done.stdout).get("stages", {}),

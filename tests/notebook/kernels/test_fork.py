@@ -20,6 +20,7 @@ import pytest
 from mlkit.notebook.kernels import KernelKind, end_kernel, open_kernels, wait_dead
 from mlkit.notebook.kernels.fork import ForkKernels
 from mlkit.notebook.kernels.forked import ForkedProcess
+from mlkit.notebook.kernels.mlkit_zygote.preload import AT_THE_END, KERNEL_MODULES, OURS
 from mlkit.notebook.kernels.process import UNKNOWN
 
 from .conftest import Lab, execute, start_environment
@@ -389,6 +390,18 @@ def test_a_module_that_fails_is_left_out_and_said(forked: Lab) -> None:
     """The others are preloaded all the same."""
     forked.run("1")
     assert any("no_such_module_anywhere" in line for line in forked.said)
+
+
+def test_what_a_kernel_imports_by_itself_may_be_preloaded_too(tmp_path: Path) -> None:
+    """A notebook that imports gzip, or the collector, takes nothing away from the zygote."""
+    said: list[str] = []
+    preload = sorted({*KERNEL_MODULES, *AT_THE_END, *OURS, "numpy", "os"})
+    with open_kernels("fork", preload=preload, env=start_environment(), say=said.append) as kernels:
+        lab = Lab(kernels=kernels, folder=tmp_path)
+        early = lab.run(STOCK, imports=frozenset({"gzip"}))
+        assert (early, lab.run(STOCK), lab.run(f"import gc, gzip;{STOCK}")) == ("fork",) * 3
+        assert kernels.kind == "fork"
+    assert [line for line in said if "debugpy" not in line] == []
 
 
 def test_a_module_of_the_project_is_not_preloaded(tmp_path: Path) -> None:

@@ -106,9 +106,10 @@ def drive(program: str, folder: Path, *, name: str, **env: str) -> list[str]:
         env={**kept, **env},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=120,
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 

@@ -176,7 +176,7 @@ class Imports:
         if self._is_hiding:
             self.hidden.show()
             self._is_hiding = False
-        if name in KERNEL_MODULES:
+        if queue is self._first and name in KERNEL_NAMES:
             problem = _import(name)
             if not KERNEL_NAMES & set(self._first):
                 self._kernel_is_complete()

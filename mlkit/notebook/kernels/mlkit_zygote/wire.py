@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -23,6 +24,8 @@ def send(link: socket.socket, message: dict[str, Any], *descriptors: int) -> Non
 def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """Receive one message and the open files that came with it; None at the end.
 
+    A sender that ended with something of ours unread resets the link: that is an end as well.
+
     Returns
     -------
     message : dict
@@ -30,7 +33,10 @@ def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     descriptors : list of int
         File descriptors, now this process's own.
     """
-    header, descriptors, _, _ = socket.recv_fds(link, HEADER.size, 4)
+    try:
+        header, descriptors, _, _ = socket.recv_fds(link, HEADER.size, 4)
+    except ConnectionResetError:
+        return None
     header += _read(link, HEADER.size - len(header))
     if len(header) == HEADER.size:
         (length,) = HEADER.unpack(header)
@@ -61,6 +67,7 @@ def hear(link: socket.socket) -> tuple[bytes, list[int]]:
 def _read(link: socket.socket, size: int) -> bytes:
     """Read so many bytes, or fewer if the sender hangs up before."""
     parts = b""
-    while len(parts) < size and (more := link.recv(size - len(parts))):
-        parts += more
+    with contextlib.suppress(ConnectionResetError):
+        while len(parts) < size and (more := link.recv(size - len(parts))):
+            parts += more
     return parts

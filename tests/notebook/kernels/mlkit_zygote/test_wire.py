@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +54,14 @@ def test_the_end_is_none_also_in_the_middle_of_a_message() -> None:
             one.sendall(sent)
             one.close()
             assert receive(other) is None
+
+
+@pytest.mark.parametrize("begun", [b"", b"\0\0", b"\0\0\0\x09{"], ids=["no", "header", "body"])
+def test_a_sender_that_ended_without_reading_is_an_end(begun: bytes) -> None:
+    """The system then resets the link instead of closing it."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.sendall(b"never read")
+        theirs.sendall(begun)
+        theirs.close()
+        assert receive(ours) is None

@@ -1,0 +1,28 @@
+"""What the operating system refuses becomes a sentence, and only that."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from mlkit.errors import RunsFolderError
+from mlkit.store.refusals import readable_os_errors
+
+
+@pytest.mark.parametrize("number", sorted({errno.EACCES, errno.ENOSPC, errno.EMFILE, errno.EIO}))
+def test_a_refusal_names_its_cause_and_a_remedy(number: int, tmp_path: Path) -> None:
+    """Whatever part of the work met it."""
+    with pytest.raises(RunsFolderError) as caught, readable_os_errors(tmp_path):
+        raise OSError(number, "no", str(tmp_path))
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("kind", [ConnectionResetError, BrokenPipeError, ConnectionRefusedError])
+def test_a_broken_connection_is_not_the_folders_fault(
+    kind: type[ConnectionError], tmp_path: Path
+) -> None:
+    """To send somebody looking at rights for it would cost an afternoon."""
+    with pytest.raises(kind), readable_os_errors(tmp_path):
+        raise kind(errno.ECONNRESET, "no")
