@@ -84,6 +84,9 @@ SESSION_PREFIXES = (
     *("XDG_", "SSH_", "TMUX", "VTE_", "VSCODE_", "KITTY_", "ITERM_", "WEZTERM_", "GNOME_", "KDE_"),
     *("GITHUB_", "RUNNER_", "CI_", "SLURM_", "PBS_", "LSB_", "JPY_", "MLKIT_"),
     *("AIRFLOW_", "PREFECT_", "KFP_", "KUBERNETES_", "DAGSTER_", "ARGO_"),
+    # By two underscores a program marks what it tells its own children, as Airflow's supervisor the
+    # number of an open file.
+    *("__", "_AIRFLOW_"),
 )
 """Variables of a login, a terminal or a job: a stage that reads the whole environment, as in
 `subprocess.run(…, env={**os.environ, "X": "1"})`, does not depend on them."""

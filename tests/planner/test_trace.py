@@ -159,7 +159,14 @@ def test_reading_all_variables_counts_all_but_the_sessions(tmp_path: Path) -> No
     trace = traced(tmp_path, "1", ["env", "*", "own", []])
     assert list(trace["environment"]["read"]) == ["HOUSE"]
     assert trace["environment"]["secret"] == ["HOUSE_TOKEN"]
-    more = {**ENVIRON, "NEW": "1", "SSH_TTY": "x", "NEW_PASSWORD": "x", "PREFECT_HOME": "x"}
+    more = {
+        **ENVIRON,
+        "NEW": "1",
+        "SSH_TTY": "x",
+        "NEW_PASSWORD": "x",
+        "PREFECT_HOME": "x",
+        "__AIRFLOW_SUPERVISOR_FD": "9",
+    }
     assert changes(trace, tmp_path, more) == ("environment variable NEW was set",)
     assert changes(trace, tmp_path, {}) == ("environment variable HOUSE is no longer set",)
 
