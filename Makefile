@@ -75,7 +75,7 @@ prefect: install .venv-prefect/.installed  ## set up Prefect and run the flights
 
 test: check  ## check and test all that needs no Debian package and no engine
 	$(RUN_TESTS) -n 2 --dist worksteal $(PYTEST)
-	@echo "Not run: make test-sandbox (bubblewrap), make test-browser (Chromium), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
+	@echo "Not run: make test-sandbox (bubblewrap), make test-browser (Chromium), make test-site (the lessons), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -102,7 +102,8 @@ test-slow: install-dev engines  ## run the suites that take long: many random ki
 	@.ci/need bubblewrap
 	$(RUN_TESTS) -m slow --timeout 3600 $(PYTEST)
 
-test-site: site  ## render the site anew
+test-site: install-dev engines  ## execute every lesson and exercise, and make the site of them
+	$(BIN)/mlkit render --to site --fresh
 
 BASE ?= e21ef05
 model-before: install-dev  ## random edits against an earlier revision (BASE=…): which kinds of stale results it had

@@ -1,4 +1,7 @@
-"""The lessons keep one frame, and each runs from top to bottom in a fresh kernel."""
+"""The lessons keep one frame, and each runs from top to bottom in a fresh kernel.
+
+They run where the site is made (`make test-site`), and here one by one: `pytest -m slow -k 06-retries`.
+"""
 
 from __future__ import annotations
 
@@ -156,6 +159,7 @@ every_lesson_where_it_can_run = pytest.mark.parametrize(
 
 
 @pytest.mark.kernel
+@pytest.mark.slow
 @every_lesson_where_it_can_run
 def test_a_lesson_runs_from_top_to_bottom(
     lesson: Lesson, kit: Path, monkeypatch: pytest.MonkeyPatch
@@ -165,6 +169,7 @@ def test_a_lesson_runs_from_top_to_bottom(
 
 
 @pytest.mark.kernel
+@pytest.mark.slow
 def test_lesson_12_runs_without_airflow(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it says: what Airflow would have said is told instead."""
     _runs(Lesson(LESSONS[11]), kit, monkeypatch)
