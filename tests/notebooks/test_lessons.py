@@ -1,6 +1,6 @@
 """The lessons keep one frame, and each runs from top to bottom in a fresh kernel.
 
-They run where the site is made (`make test-site`), and here one by one: `pytest -m slow -k 06-retries`.
+They run where the site is made (`make test-site`), and here one by one: `pytest -m slow -k 06-`.
 """
 
 from __future__ import annotations
