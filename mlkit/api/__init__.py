@@ -9,7 +9,7 @@ from mlkit.api.reading import (
     send_report,
 )
 from mlkit.api.resuming import resume
-from mlkit.api.running import configure_with, default_workers, forecast, plan, run
+from mlkit.api.running import configure_with, default_workers, forecast, plan, run, run_options
 from mlkit.api.upkeep import clean, debug_notebook
 from mlkit.load.parameters import Layers, configure
 from mlkit.load.pipeline import load_pipeline
@@ -30,6 +30,7 @@ __all__ = [
     "plan",
     "resume",
     "run",
+    "run_options",
     "runs_folder",
     "send_report",
 ]

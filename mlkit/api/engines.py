@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.reading import runs_folder
-from mlkit.api.running import default_workers, loaded, with_values
+from mlkit.api.running import loaded, with_values
 from mlkit.core.configuration import Configuration
 from mlkit.core.events import Event, EventKind
 from mlkit.core.pipeline import Pipeline
@@ -45,6 +45,7 @@ def export(
     layers: Layers | None = None,
     runs_dir: Path | str | None = None,
     workers: int | None = None,
+    options: RunOptions | None = None,
     mlkit: Path | None = None,
 ) -> Export:
     """Compile a pipeline to the files of an engine; nothing is written or run.
@@ -61,6 +62,8 @@ def export(
         The runs folder that the tasks use.
     workers : int, optional
         How many tasks may run at once.
+    options : RunOptions, optional
+        What every task is asked for, and how many at once.
     mlkit : Path, optional
         The `mlkit` that the tasks call; default: the one of this environment.
 
@@ -69,24 +72,34 @@ def export(
     MlkitError
         If the pipeline or a parameter is invalid, or the engine cannot express the pipeline.
     """
+    from mlkit.driver.options import RunOptions
+
     pipeline = loaded(pipeline)
     whole = with_values(parameters, layers)
     configuration = configure(pipeline, whole)
     _refuse_secrets(pipeline, whole, engine)
-    settings = _settings(pipeline, configuration, runs_folder(pipeline, runs_dir), mlkit)
-    return compiler_of(engine_named(engine)).compile(
-        pipeline, replace(settings, workers=workers or default_workers())
-    )
+    chosen = options or RunOptions()
+    if workers is not None:
+        chosen = replace(chosen, workers=workers)
+    folder = runs_folder(pipeline, runs_dir)
+    settings = _settings(pipeline, configuration, folder, chosen, mlkit)
+    return compiler_of(engine_named(engine)).compile(pipeline, settings)
 
 
 def _settings(
-    pipeline: Pipeline, configuration: Configuration, runs_dir: Path, mlkit: Path | None
+    pipeline: Pipeline,
+    configuration: Configuration,
+    runs_dir: Path,
+    options: RunOptions,
+    mlkit: Path | None = None,
 ) -> ExportSettings:
     return ExportSettings(
         mlkit=mlkit or core_executable(),
         pipeline_file=pipeline.file,
         runs_dir=runs_dir,
         parameters={name: decode(value) for name, value in configuration.overrides.items()},
+        options=options.to_words("task"),
+        workers=options.workers,
     )
 
 
@@ -196,17 +209,13 @@ def run_on(
 
     chosen = engine_named(engine)
     pipeline, services = loaded(pipeline), services or Services()
-    options = options or RunOptions(workers=default_workers())
+    options = options or RunOptions()
     whole = with_values(parameters, layers)
     configuration = configure(pipeline, whole)
     folder = runs_folder(pipeline, runs_dir)
     if host is not None:
         _refuse_without_images(pipeline, chosen)
-    settings = replace(
-        _settings(pipeline, configuration, folder, None),
-        options=_option_words(options),
-        workers=options.workers,
-    )
+    settings = _settings(pipeline, configuration, folder, options)
     made = compiler_of(chosen).compile(pipeline, settings)
     python = engine_python(chosen, services.environ)
     run = EngineRun(pipeline, configuration, options, folder, services.clock)
@@ -256,18 +265,6 @@ def _follow(
         record = run.settle(opened.run_id, trouble, cancelled=cancelled)
     tell(run.event(record, EventKind.RUN_FINISHED))
     return record
-
-
-def _option_words(options: RunOptions) -> tuple[str, ...]:
-    """The options that reach every task."""
-    words = ["--verify"] if options.verify else []
-    words += ["--start", options.start] if options.start != "fork" else []
-    if options.force is True:
-        words.append("--force")
-    elif options.force:
-        for name in sorted(options.force):
-            words += ["--force", name]
-    return tuple(words)
 
 
 def _secrets(pipeline: Pipeline, layers: Layers) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.reading import runs_folder, up_to_date
-from mlkit.api.running import default_workers, loaded, run, with_values
+from mlkit.api.running import loaded, run, with_values
 from mlkit.api.scheduling import read_schedule, read_span
 from mlkit.core.backfilling import MOST_INTERVALS, Planned, plan_intervals
 from mlkit.core.intervals import Schedule, intervals
@@ -189,7 +189,7 @@ def fill(filling: Filling, planned: Planned, services: Services | None = None) -
     return Filled(planned=planned, record=record)
 
 
-def backfill(
+def backfill(  # noqa: PLR0913 - keywords: each is asked for by its name
     pipeline: Pipeline | Path | str,
     *,
     first: str,
@@ -199,6 +199,7 @@ def backfill(
     parameters: Mapping[str, Any] | None = None,
     runs_dir: Path | str | None = None,
     rerun: bool = False,
+    options: RunOptions | None = None,
 ) -> Sequence[Filled]:
     """Make one run for each interval of a schedule that has none, oldest first.
 
@@ -218,6 +219,8 @@ def backfill(
         The runs folder.
     rerun : bool
         Run intervals again that have a successful run.
+    options : RunOptions, optional
+        What is asked of each run.
 
     Returns
     -------
@@ -231,7 +234,7 @@ def backfill(
     filling = Filling(
         pipeline=current,
         layers=with_values(parameters, None),
-        options=RunOptions(workers=default_workers()),
+        options=options or RunOptions(),
         runs_dir=runs_folder(current, runs_dir),
         rerun=rerun,
     )

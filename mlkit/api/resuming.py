@@ -19,7 +19,6 @@ from mlkit.load.contract import holds_variable
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
 
 if TYPE_CHECKING:
-    from mlkit.driver.options import RunOptions
     from mlkit.driver.services import Services
 
 __all__ = ["own_layers", "resume"]
@@ -55,7 +54,7 @@ def resume(
     start : {"fork", "spawn"}, optional
         How kernels are started.
     options : mapping, optional
-        Further fields of `mlkit.RunOptions` that are to differ: `store`, `executor`.
+        Fields of `mlkit.RunOptions` that are to differ from those of the run.
 
     Returns
     -------
@@ -69,6 +68,7 @@ def resume(
     UsageError
         If the run is alive.
     """
+    from mlkit.driver.options import RunOptions
     from mlkit.driver.start import resume_run
 
     record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir), files=True)
@@ -79,18 +79,10 @@ def resume(
             remedy="Name its pipeline: mlkit resume RUN PIPELINE",
         )
     configuration = configure(current, own_layers(record, current, parameters or {}))
-    chosen = replace(_own_options(record, workers, start), **(options or {}))
+    given = {"workers": workers, "start": start, **(options or {})}
+    changes = {name: value for name, value in given.items() if value is not None}
+    chosen = replace(RunOptions.of_record(record.options), **changes)
     return resume_run(record, current, configuration, chosen, services)
-
-
-def _own_options(record: RunRecord, workers: int | None, start: str | None) -> RunOptions:
-    from mlkit.driver.options import RunOptions
-
-    kept = {key: record.options[key] for key in ("until", "only", "fail_fast", "verify")}
-    kept |= {key: record.options[key] for key in ("store", "executor") if key in record.options}
-    earlier = record.options.get("start") or record.options["kernel"]  # its name until 0.1
-    chosen: Any = start or earlier
-    return RunOptions(**kept, start=chosen, workers=workers or record.options["workers"])
 
 
 def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]) -> Layers:

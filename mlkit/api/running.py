@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from mlkit.store.sharing import Sharing
     from mlkit.store.urls import Remotes
 
-__all__ = ["configure_with", "default_workers", "forecast", "loaded", "plan", "run", "with_values"]
+__all__ = [
+    "configure_with",
+    "default_workers",
+    "forecast",
+    "loaded",
+    "plan",
+    "run",
+    "run_options",
+    "with_values",
+]
 
 
 def with_values(parameters: Mapping[str, Any] | None, layers: Layers | None) -> Layers:
@@ -94,7 +103,7 @@ def run(
     from mlkit.driver.start import start_run
 
     pipeline = loaded(pipeline)
-    chosen = options or RunOptions(workers=default_workers())
+    chosen = options or RunOptions()
     whole = with_values(parameters, layers)
     if chosen.run_id is not None:
         given = {**scheduled_values(pipeline, whole.environ), **whole.values}
@@ -133,6 +142,21 @@ def default_workers(executor: str = "threads") -> int:
     from mlkit.driver.options import available_cores
 
     return available_cores()
+
+
+def run_options(given: Mapping[str, Any]) -> RunOptions:
+    """Give the options of a run; without a number of workers, as many as fit where it runs.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        The fields of `RunOptions` that somebody has chosen.
+    """
+    from mlkit.driver.options import RunOptions
+
+    options = RunOptions(**given)
+    workers = given.get("workers") or default_workers(options.executor)
+    return replace(options, workers=workers)
 
 
 def _check_workers(workers: int) -> None:

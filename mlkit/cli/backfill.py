@@ -10,13 +10,13 @@ import typer
 
 from mlkit.cli.options import (
     FilesOption,
+    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    StartOption,
     TimezoneOption,
-    WorkersOption,
+    takes_run_options,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = ["backfill"]
 SIGNS = {"succeeded": "✓", "kept": "=", "failed": "✗", "cancelled": "⊘", "left_out": "–"}
 
 
+@takes_run_options
 def backfill(
     pipeline: PipelineArgument = None,
     *,
@@ -68,8 +69,7 @@ def backfill(
     ] = 1,
     assignments: ParametersOption = None,
     files: FilesOption = None,
-    workers: WorkersOption = None,
-    start: StartOption = "fork",
+    given: Given,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,14 +101,13 @@ def backfill(
     from mlkit.api.filling import Filling, plan_backfill
     from mlkit.api.scheduling import read_schedule, read_span
     from mlkit.cli.options import layers_of, pipeline_path
-    from mlkit.driver.options import RunOptions
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
     chosen = read_schedule(loaded, schedule, timezone)
     filling = Filling(
         pipeline=loaded,
         layers=layers_of(assignments, files),
-        options=RunOptions(start=start, workers=workers or api.default_workers()),
+        options=api.run_options(given),
         runs_dir=api.runs_folder(loaded, runs_dir),
         rerun=rerun,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, StoreOption
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, run_option
 
 if TYPE_CHECKING:
     from mlkit.store.cleaning import Cleaning
@@ -37,7 +37,7 @@ def clean(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     runs_dir: RunsDirOption = None,
-    store: StoreOption = None,
+    store: Annotated[str | None, run_option("store")] = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Remove runs by age or count, and artifacts that no run or result refers to.

@@ -10,16 +10,18 @@ import typer
 
 from mlkit.cli.options import (
     FilesOption,
+    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    WorkersOption,
+    takes_run_options,
 )
 
 __all__ = ["export"]
 
 
+@takes_run_options
 def export(
     engine: Annotated[str, typer.Argument(metavar="ENGINE", help="airflow, kubeflow or prefect.")],
     pipeline: PipelineArgument = None,
@@ -27,7 +29,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the files.")],
     assignments: ParametersOption = None,
     files: FilesOption = None,
-    workers: WorkersOption = None,
+    given: Given,
     runs_dir: RunsDirOption = None,
     mlkit: Annotated[
         Path | None,
@@ -53,6 +55,7 @@ def export(
       mlkit export prefect notebooks/flights --to flows -p rows=5000
       mlkit export kubeflow --to compiled --mlkit /opt/mlkit/bin/mlkit
     """
+    from mlkit import api
     from mlkit.api.engines import compile_export, write_export
     from mlkit.api.engines import export as compile_to
     from mlkit.cli.options import layers_of, pipeline_path
@@ -63,7 +66,7 @@ def export(
         engine,
         layers=layers_of(assignments, files),
         runs_dir=runs_dir,
-        workers=workers,
+        options=api.run_options(given),
         mlkit=None if mlkit is None else mlkit.expanduser().absolute(),
     )
     paths = write_export(made, to.expanduser())

@@ -87,6 +87,15 @@ app = typer.Typer(
 )
 
 
+def _why_not(error: Exception, path: str) -> str | None:
+    """Say why a command has not an option of a run that others have."""
+    from mlkit.driver.options import NOT_OFFERED, flag
+
+    command, asked = path.rpartition(" ")[2], getattr(error, "option_name", None)
+    reasons = {flag(name): reason for name, reason in NOT_OFFERED.get(command, {}).items()}
+    return f"'{path}' has none: {reasons[asked]}" if asked in reasons else None
+
+
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
     if value:
         from mlkit import __version__
@@ -181,7 +190,7 @@ def _run(arguments: list[str]) -> int:
         if show is not None:
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else "mlkit"
-            fail(show(), remedy=f"'{path} --help' lists what there is")
+            fail(show(), remedy=_why_not(error, path) or f"'{path} --help' lists what there is")
         if type(error).__name__ in ("Abort", "Exit"):
             return int(getattr(error, "exit_code", 130))
         if "--verbose" in arguments:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+from mlkit.driver.options import ALL, OPTIONS, RunOptions, flag, offered
 
 if TYPE_CHECKING:
     from mlkit.load.parameters import Layers
 
 __all__ = [
-    "ExecutorOption",
     "FilesOption",
+    "Given",
     "InstancesOption",
     "JsonOption",
     "ParametersOption",
     "PipelineArgument",
+    "ReportOption",
     "RunsDirOption",
-    "StartOption",
-    "StoreOption",
     "TimezoneOption",
-    "WorkersOption",
+    "VerboseOption",
     "layers_of",
     "pipeline_path",
+    "run_option",
+    "takes_run_options",
 ]
 
+_TYPES = get_type_hints(RunOptions)
 DEFAULT_PIPELINE = Path("notebooks/flights")
 
 PipelineArgument = Annotated[
@@ -43,26 +50,6 @@ RunsDirOption = Annotated[
         metavar="DIR|URL",
         help="The runs folder (default: runs/ beside pipeline.yaml, or MLKIT_RUNS_DIR). A URL "
         "(s3://BUCKET/RUNS, gs://, file://) shares runs and results with other machines.",
-        show_default=False,
-    ),
-]
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL",
-        help="Share artifacts and results through this URL (default: MLKIT_STORE, or store/ below "
-        "a runs folder that is a URL).",
-        show_default=False,
-    ),
-]
-ExecutorOption = Annotated[
-    str | None,
-    typer.Option(
-        "--executor",
-        metavar="WHERE",
-        help="Where notebooks run: threads (here; the default) or dask://HOST:PORT (the workers "
-        "of a Dask cluster).",
         show_default=False,
     ),
 ]
@@ -92,20 +79,12 @@ FilesOption = Annotated[
         show_default=False,
     ),
 ]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", min=1, metavar="N", help="How many stages run at once (default: the cores)."
-    ),
+ReportOption = Annotated[
+    bool, typer.Option("--report", help="Write the run's HTML report and say where it is.")
 ]
-StartOption = Annotated[
-    Literal["fork", "spawn"],
-    typer.Option(
-        "--start",
-        help="How kernels start: fork (in a moment, libraries loaded) or spawn (as in Jupyter).",
-    ),
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", help="Show the tracebacks of failed notebooks.")
 ]
-
 TimezoneOption = Annotated[
     str,
     typer.Option(
@@ -115,6 +94,79 @@ TimezoneOption = Annotated[
         "jumps, a named hour still comes once a day, as in cron.",
     ),
 ]
+
+
+Given = dict[str, Any]
+"""The options of a run that were given on a command line, by name."""
+
+Command = Callable[..., None]
+
+
+def run_option(name: str, command: str = "run") -> Any:
+    """Spell an option of a run for a command's help.
+
+    Parameters
+    ----------
+    name : str
+        The field of `RunOptions`.
+    command : str
+        The command; where it resumes a run, that run's options are the defaults.
+    """
+    spelling, names = OPTIONS[name], flag(name)
+    default = spelling.default
+    if command == "resume" and spelling.is_resumed:
+        default = "as in that run"
+        names += f"/--no-{names[2:]}" if _TYPES[name] is bool else ""
+    words = spelling.words
+    if default is not None:
+        words = f"{words.removesuffix('.')} (default: {default})."
+    if _on_a_line(name) == list[str]:
+        words += " May be repeated."
+    return typer.Option(
+        names,
+        metavar=spelling.metavar,
+        min=spelling.least,
+        help=words,
+        show_default=False,
+    )
+
+
+def _on_a_line(name: str) -> Any:
+    """The type that an option has on a command line, where stages are a list of words."""
+    return list[str] if _TYPES[name] == bool | frozenset[str] else _TYPES[name]
+
+
+def takes_run_options(command: Command) -> Command:
+    """Let a command take all options of a run that it offers: its parameter `given` holds them."""
+    name = command.__name__
+    names = offered(name)
+    added = [
+        inspect.Parameter(
+            option,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[_on_a_line(option) | None, run_option(option, name)],
+        )
+        for option in names
+    ]
+    signature = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += added if parameter.name == "given" else [parameter]
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        given = {option: values.pop(option) for option in names}
+        command(**values, given={key: _read(v) for key, v in given.items() if v is not None})
+
+    called.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    called.__annotations__ = {item.name: item.annotation for item in parameters}
+    return called
+
+
+def _read(value: Any) -> Any:
+    """An option's value from what stands on the command line."""
+    return (ALL in value or frozenset(value)) if isinstance(value, list) else value
 
 
 def pipeline_path(given: Path | None) -> Path:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mlkit.cli.options import (
     FilesOption,
+    Given,
     InstancesOption,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    StoreOption,
+    takes_run_options,
 )
 
 if TYPE_CHECKING:
@@ -27,35 +28,15 @@ SIGNS = {"run": "▶ run", "reuse": "≡ reuse", "skip": "» skip", "unknown": "
 UNCHANGED = "nothing changed"
 
 
+@takes_run_options
 def plan(
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,
     files: FilesOption = None,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            "--until", metavar="STAGE", help="Plan this stage and what is upstream of it."
-        ),
-    ] = None,
-    only: Annotated[
-        str | None, typer.Option("--only", metavar="STAGE", help="Plan this stage alone.")
-    ] = None,
-    force: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--force",
-            metavar="[STAGE]",
-            help="Plan a run of all stages, or of this one, even if unchanged.",
-            show_default=False,
-        ),
-    ] = None,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check artifacts by digest, not at a glance.")
-    ] = False,
+    given: Given,
     instances: InstancesOption = False,
     runs_dir: RunsDirOption = None,
-    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Say for each stage what a run would do and why, and where each parameter comes from.
@@ -72,14 +53,12 @@ def plan(
     from mlkit import api
     from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.output import print_json
-    from mlkit.cli.run import ALL_STAGES
     from mlkit.driver.options import RunOptions
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
     configuration = api.configure(loaded, layers_of(assignments, files))
-    chosen: Any = bool(force) if not force or ALL_STAGES in force else frozenset(force)
-    options = RunOptions(until=until, only=only, force=chosen, verify=verify, store=store)
-    found = api.forecast(loaded, configuration, api.runs_folder(loaded, runs_dir), options)
+    folder = api.runs_folder(loaded, runs_dir)
+    found = api.forecast(loaded, configuration, folder, RunOptions(**given))
     if as_json:
         print_json(_document(loaded, configuration, found))
     else:

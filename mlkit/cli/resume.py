@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from mlkit.cli.options import (
-    ExecutorOption,
+    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
+    ReportOption,
     RunsDirOption,
-    StoreOption,
-    WorkersOption,
+    VerboseOption,
+    takes_run_options,
 )
 
 __all__ = ["resume"]
 
 
+@takes_run_options
 def resume(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="A run's id or the start of one: see mlkit runs.")
@@ -26,20 +28,10 @@ def resume(
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,
-    workers: WorkersOption = None,
-    start: Annotated[
-        Literal["fork", "spawn"] | None,
-        typer.Option("--start", help="How kernels start (default: as in that run)."),
-    ] = None,
-    report: Annotated[
-        bool, typer.Option("--report", help="Write the run's HTML report and say where it is.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Show the tracebacks of failed notebooks.")
-    ] = False,
+    given: Given,
+    report: ReportOption = False,
+    verbose: VerboseOption = False,
     runs_dir: RunsDirOption = None,
-    store: StoreOption = None,
-    executor: ExecutorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Finish a run with its own parameters and today's code; finished stages are not repeated.
@@ -57,17 +49,15 @@ def resume(
     from mlkit.load.parameters import read_assignment
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
-    given = [read_assignment(loaded, text) for text in assignments or ()]
+    secrets = [read_assignment(loaded, text) for text in assignments or ()]
     with observed() as services:
         record = api.resume(
             run,
             loaded,
             runs_dir=runs_dir,
-            parameters={item.name: item.value for item in given},
-            workers=workers,
+            parameters={item.name: item.value for item in secrets},
             services=services,
-            start=start,
-            options={k: v for k, v in (("store", store), ("executor", executor)) if v},
+            options=given,
         )
     show_end(record, loaded, report=report, verbose=verbose, as_json=as_json)
     raise typer.Exit(exit_code(record))

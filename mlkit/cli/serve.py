@@ -8,13 +8,13 @@ import typer
 
 from mlkit.cli.options import (
     FilesOption,
+    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    StartOption,
     TimezoneOption,
-    WorkersOption,
+    takes_run_options,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 
+@takes_run_options
 def serve(
     pipeline: PipelineArgument = None,
     *,
@@ -40,8 +41,7 @@ def serve(
     ] = None,
     assignments: ParametersOption = None,
     files: FilesOption = None,
-    workers: WorkersOption = None,
-    start: StartOption = "fork",
+    given: Given,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,12 +71,11 @@ def serve(
     from mlkit.api.server import ScheduleServer, Settings
     from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.running import observed
-    from mlkit.driver.options import RunOptions
 
     settings = Settings(
         path=Path(pipeline_path(pipeline)),
         layers=layers_of(assignments, files),
-        options=RunOptions(start=start, workers=workers or api.default_workers()),
+        options=api.run_options(given),
         runs_dir=runs_dir,
         timezone=timezone,
         catch_up=catch_up,

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlkit.cli.options import (
-    ExecutorOption,
     FilesOption,
+    Given,
     JsonOption,
     PipelineArgument,
     RunsDirOption,
-    StartOption,
-    StoreOption,
-    WorkersOption,
+    takes_run_options,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ __all__ = ["sweep"]
 MOST_METRICS = 6
 
 
+@takes_run_options
 def sweep(
     pipeline: PipelineArgument = None,
     *,
@@ -39,8 +38,7 @@ def sweep(
         ),
     ],
     files: FilesOption = None,
-    workers: WorkersOption = None,
-    start: StartOption = "fork",
+    given: Given,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,8 +49,6 @@ def sweep(
         ),
     ] = None,
     runs_dir: RunsDirOption = None,
-    store: StoreOption = None,
-    executor: ExecutorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Run the pipeline once for each combination of parameters, one after the other, and compare.
@@ -69,7 +65,6 @@ def sweep(
     from mlkit.cli.options import layers_of, pipeline_path
     from mlkit.cli.output import print_json, say
     from mlkit.cli.running import observed
-    from mlkit.driver.options import RunOptions
     from mlkit.reports.metrics import numbers_by_name
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
@@ -77,7 +72,7 @@ def sweep(
     layers = layers_of(None, files)
     for values in combinations:
         api.configure_with(loaded, layers, values)
-    options = RunOptions(start=start, store=store, executor=executor or "threads")
+    options = api.run_options(given)
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]] = []
     for number, values in enumerate(combinations, start=1):
         say(f"[{number} of {len(combinations)}] {_words(values)}")
@@ -86,7 +81,6 @@ def sweep(
                 loaded,
                 parameters=values,
                 layers=layers,
-                workers=workers or api.default_workers(options.executor),
                 options=options,
                 runs_dir=runs_dir,
                 services=services,

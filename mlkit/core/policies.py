@@ -6,8 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Literal
 
-__all__ = ["NEVER_RETRIED", "Notify", "Resources", "Retry", "WaitFor", "is_retryable"]
+__all__ = ["NEVER_RETRIED", "KernelKind", "Notify", "Resources", "Retry", "WaitFor", "is_retryable"]
+
+KernelKind = Literal["fork", "spawn"]
+"""How kernels are started."""
 
 NEVER_RETRIED = frozenset({"MissingOutput", "SystemExit"})
 

@@ -1,15 +1,33 @@
-"""What is asked of a run beside its parameters."""
+"""What is asked of a run beside its parameters: name, type, words and JSON of each option, once.
+
+The command line, resumed runs, the engines' tasks and the record read them here. A further option
+is a field of `RunOptions`, and a line where the driver heeds it; every command then offers it that
+`NOT_OFFERED` does not name.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from mlkit.core.intervals import Interval
-from mlkit.notebook.kernels import KernelKind
+from mlkit.core.policies import KernelKind
 
-__all__ = ["RunOptions", "available_cores"]
+__all__ = [
+    "ALL",
+    "NOT_OFFERED",
+    "OPTIONS",
+    "RunOptions",
+    "Spelling",
+    "available_cores",
+    "flag",
+    "offered",
+]
+
+ALL = "*"
+"""What stands on a command line for all stages."""
 
 
 def available_cores() -> int:
@@ -18,58 +36,222 @@ def available_cores() -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """The options of a run.
+class Spelling:
+    """How an option is spelled outside of Python.
 
     Parameters
     ----------
-    workers : int
-        How many attempts run at once; by default as many as there are cores.
-    until : str, optional
-        Run this stage and what is upstream of it, nothing else.
-    only : str, optional
-        Run this stage (or `STAGE[VALUE]`) alone, on the latest artifacts of its upstream.
-    force : bool or frozenset of str
-        Run all stages, or these, even if they are unchanged.
-    fail_fast : bool
-        Stop everything when a critical stage has failed.
-    verify : bool
-        Check artifacts by digest before they are reused.
-    start : {"fork", "spawn"}
-        How kernels are started.
-    run_id : str, optional
-        With `only`: the run to join, or to open under that id.
-    interval : Interval, optional
-        The interval of the schedule that the run is for.
-    store : str, optional
-        The URL of a store that shares artifacts with other machines.
-    executor : str
-        Where attempts run: `threads`, or `dask://HOST:PORT`.
+    words : str
+        What it does, in a sentence.
+    metavar : str, optional
+        What stands for its value in the help.
+    default : str, optional
+        What the help says of the default.
+    least : int, optional
+        The smallest number that it takes.
+    is_recorded : bool
+        Whether the run's record tells it.
+    is_resumed : bool
+        Whether it holds for whoever resumes the run, too.
     """
 
-    workers: int = field(default_factory=available_cores)
-    until: str | None = None
-    only: str | None = None
-    force: bool | frozenset[str] = False
-    fail_fast: bool = False
-    verify: bool = False
-    start: KernelKind = "fork"
-    run_id: str | None = None
-    interval: Interval | None = None
-    store: str | None = None
-    executor: str = "threads"
+    words: str
+    metavar: str | None = None
+    default: str | None = None
+    least: int | None = None
+    is_recorded: bool = True
+    is_resumed: bool = True
+
+
+def _spelled(words: str, **more: Any) -> dict[str, Any]:
+    return {"spelling": Spelling(words=words, **more)}
+
+
+def _documented(options: type[RunOptions]) -> type[RunOptions]:
+    """Add the words of each option to the docstring, as numpy writes parameters."""
+    told = [f"{f.name} : {f.type}\n    {f.metadata['spelling'].words}" for f in fields(options)]
+    options.__doc__ = "\n".join([f"{options.__doc__}\n", "Parameters", "----------", *told])
+    return options
+
+
+@_documented
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of a run."""
+
+    until: str | None = field(
+        default=None,
+        metadata=_spelled("This stage and what is upstream of it, nothing else.", metavar="STAGE"),
+    )
+    only: str | None = field(
+        default=None,
+        metadata=_spelled(
+            "This stage (or STAGE[VALUE]) alone, on the latest artifacts of its upstream.",
+            metavar="STAGE",
+        ),
+    )
+    force: bool | frozenset[str] = field(
+        default=False,
+        metadata=_spelled(
+            "All stages, or this one, even if unchanged.",
+            metavar="[STAGE]",
+            is_resumed=False,
+        ),
+    )
+    workers: int = field(
+        default_factory=available_cores,
+        metadata=_spelled(
+            "How many stages run at once.",
+            metavar="N",
+            default="the cores, or the threads of the cluster",
+            least=1,
+        ),
+    )
+    fail_fast: bool = field(
+        default=False, metadata=_spelled("Stop everything at the first failure.")
+    )
+    verify: bool = field(
+        default=False, metadata=_spelled("Check reused artifacts by digest, not at a glance.")
+    )
+    start: KernelKind = field(
+        default="fork",
+        metadata=_spelled(
+            "How kernels start: fork (in a moment, libraries loaded) or spawn (as in Jupyter).",
+            default="fork",
+        ),
+    )
+    store: str | None = field(
+        default=None,
+        metadata=_spelled(
+            "Share artifacts and results through this URL.",
+            metavar="URL",
+            default="MLKIT_STORE, or store/ below a runs folder that is a URL",
+        ),
+    )
+    executor: str = field(
+        default="threads",
+        metadata=_spelled(
+            "Where notebooks run: threads (here) or dask://HOST:PORT (the workers of a Dask "
+            "cluster).",
+            metavar="WHERE",
+            default="threads",
+        ),
+    )
+    run_id: str | None = field(
+        default=None,
+        metadata=_spelled(
+            "With --only: join (or open) this run. Exit code 99: the stage was skipped. This is "
+            "what an orchestrator's task calls.",
+            metavar="ID",
+            is_recorded=False,
+            is_resumed=False,
+        ),
+    )
+    interval: Interval | None = field(
+        default=None,
+        metadata=_spelled("The interval of the schedule that the run is for.", is_resumed=False),
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The options as they stand in the record."""
-        return {
-            "workers": self.workers,
-            "until": self.until,
-            "only": self.only,
-            "force": self.force if isinstance(self.force, bool) else sorted(self.force),
-            "fail_fast": self.fail_fast,
-            "verify": self.verify,
-            "start": self.start,
-            **({} if self.interval is None else {"interval": self.interval.to_json()}),
-            "store": self.store,
-            "executor": self.executor,
+        told = {name: getattr(self, name) for name, item in OPTIONS.items() if item.is_recorded}
+        if self.interval is None:  # the database looks for runs that have one
+            del told["interval"]
+        return {name: _json(value) for name, value in told.items()}
+
+    @classmethod
+    def of_record(cls, document: Mapping[str, Any]) -> Self:
+        """The options with which a run is resumed, from those of its record.
+
+        Parameters
+        ----------
+        document : mapping of str to object
+            What `to_json` made; that of an earlier mlkit may lack some.
+        """
+        told = {"start": document.get("kernel", "fork"), **document}  # its name until 0.1
+        kept = {
+            name: told[name] for name, item in OPTIONS.items() if item.is_resumed and name in told
         }
+        return cls(**kept)
+
+    def to_words(self, command: str) -> tuple[str, ...]:
+        """Those that differ from the default, as words for a command that offers them."""
+        words: list[str] = []
+        for name in offered(command):
+            value, word = getattr(self, name), flag(name)
+            if value == getattr(_DEFAULTS, name):
+                continue
+            if isinstance(value, frozenset):
+                words += [part for stage in sorted(value) for part in (word, stage)]
+            else:
+                words += [word] if value is True else [word, str(value)]
+        return tuple(words)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Interval):
+        return value.to_json()
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+OPTIONS: Mapping[str, Spelling] = {
+    item.name: item.metadata["spelling"] for item in fields(RunOptions)
+}
+"""Each option by name."""
+
+_DEFAULTS = RunOptions()
+
+_SCHEDULED = "only a schedule gives a run its interval: mlkit backfill, mlkit serve"
+_OWN = "a run that is resumed keeps its own"
+_WHOLE = "an interval has its run when the whole pipeline has run"
+_ENGINE = "the engine runs the whole pipeline"
+_NOTHING_RUNS = "nothing is run"
+_ON_ENGINE = {
+    "until": _ENGINE,
+    "only": _ENGINE,
+    "run_id": _ENGINE,
+    "fail_fast": _ENGINE,
+    "executor": "the engine places the work",
+    "store": "the engine's tasks read their own environment: set MLKIT_STORE there",
+    "interval": "the engine keeps the schedule",
+}
+
+NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
+    "run": {"interval": _SCHEDULED},
+    "run --on": _ON_ENGINE,
+    "plan": {
+        "workers": _NOTHING_RUNS,
+        "fail_fast": _NOTHING_RUNS,
+        "start": _NOTHING_RUNS,
+        "executor": _NOTHING_RUNS,
+        "run_id": _NOTHING_RUNS,
+        "interval": _SCHEDULED,
+    },
+    "resume": {"until": _OWN, "only": _OWN, "interval": _OWN, "run_id": "RUN is the id"},
+    "sweep": {"run_id": "each combination is a run of its own", "interval": _SCHEDULED},
+    "backfill": {
+        "until": _WHOLE,
+        "only": _WHOLE,
+        "run_id": "each interval has a run of its own",
+        "interval": "--from and --to choose the intervals",
+    },
+    "serve": {
+        "until": _WHOLE,
+        "only": _WHOLE,
+        "run_id": "each interval has a run of its own",
+        "interval": "the clock chooses the interval",
+    },
+    "export": _ON_ENGINE,
+    "task": {**_ON_ENGINE, "workers": "a task runs one stage"},
+}
+"""What a command does not offer, and why; `task` is an engine's call for one stage."""
+
+
+def flag(name: str) -> str:
+    """An option's name on a command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def offered(command: str) -> tuple[str, ...]:
+    """The options that a command offers."""
+    return tuple(name for name in OPTIONS if name not in NOT_OFFERED[command])

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.policies import KernelKind
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome, perform
@@ -25,7 +26,7 @@ from mlkit.driver.surroundings import kernel_environment
 from mlkit.errors import DISTRIBUTION, StoreError
 from mlkit.notebook.execution import Cancellation
 from mlkit.notebook.injection import Assignment
-from mlkit.notebook.kernels import KernelKind, open_kernels
+from mlkit.notebook.kernels import open_kernels
 from mlkit.store.artifacts import ArtifactStore
 
 __all__ = ["Reply", "Sight", "Task", "cancel", "carry_out", "look_around"]

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlkit.core.policies import KernelKind
 from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
 from mlkit.notebook.kernels.forking import Zygote
-from mlkit.notebook.kernels.request import USUAL_ARGUMENTS, KernelKind, KernelRequest
+from mlkit.notebook.kernels.request import USUAL_ARGUMENTS, KernelRequest
 from mlkit.notebook.kernels.spawn import SpawnKernels
 from mlkit.notebook.kernels.surroundings import differing, fixed_at_boot, fixed_at_start
 

@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from mlkit.core.policies import KernelKind
 from mlkit.notebook.kernels.fork import ForkKernels
-from mlkit.notebook.kernels.request import KernelKind, Kernels
+from mlkit.notebook.kernels.request import Kernels
 from mlkit.notebook.kernels.spawn import SpawnKernels
 
 __all__ = ["open_kernels"]

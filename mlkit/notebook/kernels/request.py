@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
+
+from mlkit.core.policies import KernelKind
 
 if TYPE_CHECKING:
     from mlkit.notebook.kernels.manager import LeashedKernelManager
 
-__all__ = ["USUAL_ARGUMENTS", "KernelKind", "KernelRequest", "Kernels"]
-
-KernelKind = Literal["fork", "spawn"]
+__all__ = ["USUAL_ARGUMENTS", "KernelRequest", "Kernels"]
 
 USUAL_ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
 """What nbclient and Papermill pass to every kernel: no history file of the user's is written."""

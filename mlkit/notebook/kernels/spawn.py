@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mlkit.core.policies import KernelKind
 from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.leash import Leash
-from mlkit.notebook.kernels.request import KernelKind, KernelRequest
+from mlkit.notebook.kernels.request import KernelRequest
 
 if TYPE_CHECKING:
     import zmq.asyncio
