@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.core.policies import KernelKind
 from mlkit.notebook.kernels.needs import is_tried, needs_of
-from mlkit.notebook.kernels.opening import open_kernels
-from mlkit.notebook.kernels.request import KernelRequest, Kernels
+from mlkit.notebook.kernels.opening import Kernels, open_kernels
+from mlkit.notebook.kernels.request import KernelRequest
 
 if TYPE_CHECKING:
     from mlkit.notebook.kernels.client import ReadyClient
