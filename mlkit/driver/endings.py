@@ -1,17 +1,16 @@
-"""How an instance ends: record, event, notification, and what is downstream of it."""
+"""How an instance ends: its record, the event, the notification."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import Any
 
 from mlkit.core.events import EventKind
-from mlkit.core.record import ErrorRecord
+from mlkit.core.record import ErrorRecord, StageRecord
 from mlkit.core.states import Status
+from mlkit.driver.context import Context
 from mlkit.driver.notify import Notifications
 from mlkit.driver.telling import message_of
-
-if TYPE_CHECKING:
-    from mlkit.driver.loop import Loop
 
 __all__ = ["Endings", "short"]
 
@@ -21,14 +20,19 @@ class Endings:
 
     Parameters
     ----------
-    loop : Loop
-        The loop that is told what to look at next.
+    context : Context
+        The run.
+
+    Attributes
+    ----------
+    ended : deque of StageRecord
+        What has ended and nobody has looked at yet: others may depend on it.
     """
 
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
-        self.context = loop.context
-        self.state = loop.state
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.state = context.state
+        self.ended: deque[StageRecord] = deque()
         self.notifications = Notifications(
             self.context.notifier, self.context.journal.emit, self.context.warn
         )
@@ -61,7 +65,7 @@ class Endings:
         self.end(instance_id)
 
     def end(self, instance_id: str, *, saved: bool = False, kept: bool = False) -> None:
-        """Make an instance's end known: record, event, notification, downstream.
+        """Make an instance's end known: record, event, notification.
 
         Parameters
         ----------
@@ -93,10 +97,7 @@ class Endings:
         self.context.write_record()
         if self.context.publisher is not None:
             self.context.publisher.ended(record, self.context)
-        failed = record.status is Status.FAILED and record.critical
-        if failed and self.context.options.fail_fast and self.loop.stopping is None:
-            self.loop.stop(f"stage '{instance_id}' failed (--fail-fast)", Status.FAILED)
-        self.loop.after(record.stage)
+        self.ended.append(record)
 
     def _notify(self, instance_id: str) -> None:
         record = self.state.records[instance_id]

@@ -1,31 +1,25 @@
-"""The driver's loop: start what may start, wait, take in what has ended, until all is finished.
+"""The story of a run: start what may start, wait, take in what has ended, until all is finished.
 
 One thread owns the state, the database and the folders. Attempts run in workers' threads and
-report through an inbox; retries and sensors are timers.
+report through the timetable, where retries and sensors wait as well.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import queue
 from collections import deque
-from collections.abc import Callable
-from typing import Any
 
 from mlkit.core.events import EventKind
 from mlkit.core.pipeline import Instance, Stage
 from mlkit.core.states import FINISHED, SUCCESSFUL, RunStatus, Status
 from mlkit.core.triggers import Verdict, judge
-from mlkit.driver.attempt import Outcome
 from mlkit.driver.context import Context
+from mlkit.driver.endings import Endings
+from mlkit.driver.timetable import Timetable
 from mlkit.driver.work import Work
 from mlkit.planner.conditions import ConditionError, unmet_condition
 from mlkit.planner.mapping import MappingError, instances_of
 
 __all__ = ["Loop"]
-
-_WAKE = object()
 
 
 class Loop:
@@ -40,14 +34,11 @@ class Loop:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.state = context.state
-        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.timers: list[tuple[float, int, Callable[[], None]]] = []
-        self.ready: list[tuple[int, int, Callable[[], None]]] = []
-        self.fresh: deque[str] = deque()
-        self.count = itertools.count()
-        self.running = 0
+        self.fresh: deque[str] = deque(self.state.order)
         self.stopping: Status | None = None
-        self.work = Work(self)
+        self.timetable = Timetable(context.clock, context.options.workers)
+        self.endings = Endings(context)
+        self.work = Work(context, self.timetable, self.endings)
 
     def run(self) -> RunStatus:
         """Run until everything has finished; a request to cancel ends it early.
@@ -57,89 +48,69 @@ class Loop:
         RunStatus
             How the run ended.
         """
-        unsubscribe = self.context.cancellation.subscribe(lambda: self.inbox.put(_WAKE))
+        cancellation = self.context.cancellation
+        unsubscribe = cancellation.subscribe(lambda: self.timetable.tell(self._heed_cancellation))
         try:
-            self.fresh.extend(self.state.order)
-            self._turn()
+            self._go_on_until_all_is_finished()
         except BaseException:
-            self.context.cancellation.request()
-            self._drain()
+            cancellation.request()
+            self.timetable.drain()
             raise
         finally:
             unsubscribe()
-            self.work.close()
-        return RunStatus.CANCELLED if self._was_cancelled() else self.state.verdict()
+            self.endings.close()
+        cancelled = cancellation.requested and self.stopping is Status.CANCELLED
+        return RunStatus.CANCELLED if cancelled else self.state.verdict()
 
-    def _was_cancelled(self) -> bool:
-        return self.context.cancellation.requested and self.stopping is Status.CANCELLED
-
-    def _turn(self) -> None:
-        """Work until nothing is running, ready or timed."""
+    def _go_on_until_all_is_finished(self) -> None:
         while True:
-            self._notice_cancellation()
+            self._heed_cancellation()
             self._consider_fresh()
-            self._pump()
-            if not self.running and not self.timers:
-                if any(r.status not in FINISHED for r in self.state.own_records().values()):
-                    self._notice_cancellation()  # given up before it had started
+            self.timetable.start_ready()
+            if self.timetable.is_idle:
+                if not self.state.is_finished():
+                    self._heed_cancellation()  # given up before it had started
                 return
-            item = self.context.clock.wait(self.inbox, self._until_timer())
-            self._notice_cancellation()
-            if isinstance(item, Outcome):
-                self.running -= 1
-                self.work.take(item)
-            elif item is not None and item is not _WAKE:
-                item()
-            self._fire()
+            news = self.timetable.wait()
+            self._heed_cancellation()  # before an outcome is taken in that may come of it
+            if news is not None:
+                news()
+                self._heed_ends()
+            for call in self.timetable.due():
+                call()
+                self._heed_ends()
 
-    def _notice_cancellation(self) -> None:
-        """Stop if that was asked for, before taking in an outcome that may come of it."""
+    def _heed_cancellation(self) -> None:
         if self.context.cancellation.requested and self.stopping is None:
-            self.stop("the run was interrupted")
+            self._stop("the run was interrupted", Status.CANCELLED)
 
-    def _until_timer(self) -> float | None:
-        if not self.timers:
-            return None
-        return max(0.0, self.timers[0][0] - self.context.clock.monotonic())
+    def _heed_ends(self) -> None:
+        """Have what is downstream of ended stages looked at; a failure may stop everything."""
+        while self.endings.ended:
+            record = self.endings.ended.popleft()
+            failed = record.status is Status.FAILED and record.critical
+            if failed and self.context.options.fail_fast and self.stopping is None:
+                self._stop(f"stage '{record.id}' failed (--fail-fast)", Status.FAILED)
+            self.fresh.extend(self.state.downstream.get(record.stage, ()))
 
-    def _fire(self) -> None:
-        while self.timers and self.timers[0][0] <= self.context.clock.monotonic():
-            heapq.heappop(self.timers)[2]()
-
-    def _pump(self) -> None:
-        """Start what is ready, as many at once as there are workers."""
-        while self.ready and self.running < self.context.options.workers and not self.stopping:
-            start = heapq.heappop(self.ready)[2]
-            start()
-
-    def _drain(self) -> None:
-        """Wait until the attempts under way have noticed the cancellation."""
-        while self.running:
-            if isinstance(self.inbox.get(), Outcome):
-                self.running -= 1
-
-    def later(self, delay_s: float, call: Callable[[], None]) -> None:
-        """Call something when a delay has passed."""
-        due = self.context.clock.monotonic() + delay_s
-        heapq.heappush(self.timers, (due, next(self.count), call))
-
-    def enqueue(self, place: int, start: Callable[[], None]) -> None:
-        """Start an attempt as soon as a worker is free, earlier stages first."""
-        heapq.heappush(self.ready, (place, next(self.count), start))
-
-    def stop(self, reason: str, status: Status = Status.CANCELLED) -> None:
+    def _stop(self, reason: str, status: Status) -> None:
         """Start nothing more, interrupt what is running, and end what waits as cancelled."""
         self.stopping = status
-        self.ready.clear()
-        self.timers.clear()
+        self.timetable.stop()
         self.context.cancellation.request()
         for record in list(self.state.own_records().values()):
             if record.status is Status.WAITING or (
                 record.status is Status.RUNNING and record.id not in self.work.executing
             ):
-                self.work.finish(record.id, Status.CANCELLED, reason)
+                self.endings.finish(record.id, Status.CANCELLED, reason)
 
-    def consider(self, name: str) -> None:
+    def _consider_fresh(self) -> None:
+        self._heed_ends()
+        while self.fresh:
+            self._consider(self.fresh.popleft())
+            self._heed_ends()
+
+    def _consider(self, name: str) -> None:
         """Look whether a stage may start, and if so, start it; or end it without starting."""
         stage = self.state.pipeline.stages[name]
         if self.stopping or name not in self.state.own or not self.state.is_open(name):
@@ -148,7 +119,7 @@ class Loop:
         if lost:
             fact = f"there is no '{lost[0]}' in this run: the value is not in the list"
             for instance_id in list(self.state.ids[name]):
-                self.work.fail(instance_id, "MissingInput", fact)
+                self.endings.fail(instance_id, "MissingInput", fact)
             return
         verdict = judge(stage.trigger, self.state.statuses(stage.upstream))
         if verdict is Verdict.UPSTREAM_FAILED:
@@ -171,11 +142,11 @@ class Loop:
     def _open(self, stage: Stage) -> None:
         """Start a stage whose trigger rule says so: conditions first, then its instances."""
         try:
-            unmet = unmet_condition(stage, self.work.find)
+            unmet = unmet_condition(stage, self.state.find)
             instances = None if unmet else self._instances(stage)
         except (ConditionError, MappingError) as error:
             for instance_id in list(self.state.ids[stage.name]):
-                self.work.fail(instance_id, type(error).__name__, str(error))
+                self.endings.fail(instance_id, type(error).__name__, str(error))
             return
         if unmet is not None:
             self._end_all(stage.name, Status.SKIPPED, unmet)
@@ -189,7 +160,7 @@ class Loop:
     def _instances(self, stage: Stage) -> list[Instance]:
         known = self.state.instances[stage.name]
         if known is None:
-            known = instances_of(stage, self.work.find)
+            known = instances_of(stage, self.state.find)
             if known:
                 self.state.expand(stage.name, known)
                 ids = [instance.id for instance in known]
@@ -200,12 +171,4 @@ class Loop:
     def _end_all(self, name: str, status: Status, reason: str) -> None:
         for instance_id in list(self.state.ids[name]):
             if self.state.records[instance_id].status is Status.WAITING:
-                self.work.finish(instance_id, status, reason)
-
-    def after(self, name: str) -> None:
-        """Have what is downstream of a stage looked at, in its turn."""
-        self.fresh.extend(self.state.downstream.get(name, ()))
-
-    def _consider_fresh(self) -> None:
-        while self.fresh:
-            self.consider(self.fresh.popleft())
+                self.endings.finish(instance_id, status, reason)

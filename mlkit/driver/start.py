@@ -21,7 +21,7 @@ from mlkit.driver.connecting import connect, executor_for, refuse_alive, take_in
 from mlkit.driver.context import Context
 from mlkit.driver.descriptors import fit_workers
 from mlkit.driver.engine_ids import engine_ids
-from mlkit.driver.executors import AttemptExecutor
+from mlkit.driver.executors import AttemptExecutor, Workshop
 from mlkit.driver.given import check_wanted, forecast_given, joined_given, place_given
 from mlkit.driver.journal import Journal
 from mlkit.driver.machinery import Machinery
@@ -290,7 +290,17 @@ class _Run:
             published(self.sharing, context.folder, deep=deep, shared=shared) as publisher,
         ):
             context.publisher = publisher
-            self.attempts.attach(context)
+            self.attempts.attach(
+                Workshop(
+                    pipeline=context.pipeline,
+                    start=context.options.start,
+                    store=context.store,
+                    machinery=context.machinery,
+                    clock=context.clock,
+                    cancellation=context.cancellation,
+                    scrubber=context.scrubber,
+                )
+            )
             yield
 
     def _record(

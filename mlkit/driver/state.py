@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mlkit.core.graph import edges, topological_order
@@ -135,6 +136,11 @@ class RunState:
     def made(self, node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
         """The artifacts of an output, one for each instance, after the instance's id."""
         return [(record.id, record.artifacts.get(output)) for record in self.at(node)]
+
+    def find(self, node: Node, output: str) -> Path | None:
+        """The file of an upstream output; None if it was not made."""
+        made = [item for _, item in self.made(node, output) if item is not None]
+        return Path(made[0].path) if made else None
 
     def is_mapped(self, name: str) -> bool:
         """Whether a stage is mapped."""

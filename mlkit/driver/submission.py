@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import queue
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlkit.core.events import EventKind
 from mlkit.core.pipeline import Instance
-from mlkit.driver.attempt import Job
+from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.context import Context
+from mlkit.driver.timetable import Timetable
 from mlkit.planner.deciding import Decision, Planner
 from mlkit.planner.inputs import ResolvedInputs
 
@@ -45,15 +45,20 @@ class Submission:
         """How many code cells the notebook has, without the injected one."""
         return len(planner.notebook(self.instance).code_cells)
 
-    def start(self, context: Context, job: Job, inbox: queue.SimpleQueue[Any]) -> None:
-        """Hand an attempt to a worker; its outcome arrives in the inbox, come what may."""
+    def start(
+        self, context: Context, job: Job, timetable: Timetable, take: Callable[[Outcome], None]
+    ) -> None:
+        """Hand an attempt to a worker; its outcome is taken in its turn, come what may."""
         journal = context.journal
 
         def on_cell(number: int, total: int) -> None:
-            inbox.put(
+            timetable.tell(
                 lambda: journal.emit(
                     EventKind.CELL_STARTED, job.instance_id, job.number, cell=number, cells=total
                 )
             )
 
-        context.attempts.submit(job, on_cell, inbox.put)
+        def done(outcome: Outcome) -> None:
+            timetable.hand_back(lambda: take(outcome))
+
+        context.attempts.submit(job, on_cell, done)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.events import EventKind
 from mlkit.core.interrupting import WorkInterrupted
-from mlkit.core.pipeline import Instance, Node
+from mlkit.core.pipeline import Instance
 from mlkit.core.policies import is_retryable
 from mlkit.core.record import AttemptRecord, ErrorRecord
 from mlkit.core.states import Status
@@ -18,41 +17,42 @@ from mlkit.driver.arrivals import Arrivals, MissingInputError
 from mlkit.driver.attempt import Outcome
 from mlkit.driver.backoff import delay_before
 from mlkit.driver.commit import Committer
+from mlkit.driver.context import Context
 from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
 from mlkit.driver.jobs import make_job, shown_parameters
 from mlkit.driver.leftovers import sentence
 from mlkit.driver.resuming import kept_record
 from mlkit.driver.submission import Submission
+from mlkit.driver.timetable import Timetable
 from mlkit.planner.deciding import Decision
 from mlkit.planner.inputs import ResolvedInputs
-
-if TYPE_CHECKING:
-    from mlkit.driver.loop import Loop
 
 __all__ = ["Work"]
 
 
-class Work(Endings):
+class Work:
     """Carries instances from their start to their end, in the driver's own thread.
 
     Parameters
     ----------
-    loop : Loop
-        The loop that owns the inbox, the timers and the workers.
+    context : Context
+        The run.
+    timetable : Timetable
+        Where attempts, retries and sensors wait for their time.
+    endings : Endings
+        Who makes ends known.
     """
 
-    def __init__(self, loop: Loop) -> None:
-        super().__init__(loop)
+    def __init__(self, context: Context, timetable: Timetable, endings: Endings) -> None:
+        self.context = context
+        self.state = context.state
+        self.timetable = timetable
+        self.endings = endings
         self.committer = Committer(self.context)
         self.arrivals = Arrivals(self.context)
         self.executing: dict[str, Submission] = {}
         self.retries: dict[str, int] = {}
-
-    def find(self, node: Node, output: str) -> Path | None:
-        """The file of an upstream output; None if it was not made."""
-        made = [item for _, item in self.state.made(node, output) if item is not None]
-        return Path(made[0].path) if made else None
 
     def begin(self, instance: Instance) -> None:
         """Start an instance: wait for its file if it has a sensor, then choose."""
@@ -76,10 +76,12 @@ class Work(Endings):
             self.choose(instance)
         elif self.context.clock.monotonic() >= deadline:
             waited = format_duration(sensor.timeout_s)
-            self.fail(instance.id, "SensorTimeout", f"no file matched {sensor.shown} in {waited}")
+            self.endings.fail(
+                instance.id, "SensorTimeout", f"no file matched {sensor.shown} in {waited}"
+            )
         else:
             left = deadline - self.context.clock.monotonic()
-            self.loop.later(min(sensor.every_s, left), lambda: self._sense(instance, deadline))
+            self.timetable.later(min(sensor.every_s, left), lambda: self._sense(instance, deadline))
 
     def _has_finished(self, instance: Instance) -> bool:
         """Whether this run ended the instance before it was resumed; its sensor was asked then."""
@@ -97,13 +99,13 @@ class Work(Endings):
         try:
             inputs = self.arrivals.of(instance)
         except MissingInputError as error:
-            self.fail(instance.id, "MissingInput", str(error))
+            self.endings.fail(instance.id, "MissingInput", str(error))
             return
         force = self._forced(instance)
         kept = None if force else kept_record(self.context, instance, inputs.digests)
         if kept is not None:
             self.state.put(kept)
-            self.end(instance.id, kept=True)
+            self.endings.end(instance.id, kept=True)
             return
         decision = self.context.planner.decide(instance, inputs.digests, force=force)
         for warning in decision.warnings:
@@ -128,7 +130,7 @@ class Work(Endings):
             inputs=inputs.paths,
         )
         self.state.put(self.committer.reuse(instance, decision, record))
-        self.end(instance.id)
+        self.endings.end(instance.id)
 
     def _plan_attempt(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
         staging = self.committer.prepare_staging(instance.id)
@@ -148,7 +150,7 @@ class Work(Endings):
 
     def _enqueue(self, submission: Submission) -> None:
         place = self.state.place(submission.instance.id)
-        self.loop.enqueue(place, lambda: self._start(submission))
+        self.timetable.enqueue(place, lambda: self._start(submission))
 
     def _start(self, submission: Submission) -> None:
         """Hand an attempt to a worker."""
@@ -158,7 +160,6 @@ class Work(Endings):
         self.executing[instance.id] = submission
         if instance.id not in self.retries:
             self.state.change(instance.id, started=self.context.clock.now())
-        self.loop.running += 1
         self.context.journal.emit(
             EventKind.ATTEMPT_STARTED,
             instance.id,
@@ -166,7 +167,7 @@ class Work(Endings):
             cells=submission.code_cells(self.context.planner),
             reason=submission.decision.reason,
         )
-        submission.start(self.context, job, self.loop.inbox)
+        submission.start(self.context, job, self.timetable, self.take)
 
     def take(self, outcome: Outcome) -> None:
         """Take in the end of an attempt."""
@@ -188,10 +189,10 @@ class Work(Endings):
                 self.context.warn(f"stage '{instance_id}' {sentence(outcome.dropped)}", instance_id)
             if outcome.trouble is not None:
                 raise outcome.trouble
-            self.end(instance_id, saved=True)
+            self.endings.end(instance_id, saved=True)
         elif status is Status.CANCELLED:
             self.committer.fail(submission.staging, instance_id)
-            self.finish(instance_id, Status.CANCELLED, "the run was interrupted")
+            self.endings.finish(instance_id, Status.CANCELLED, "the run was interrupted")
         else:
             self._failed(outcome, submission, error)
 
@@ -207,7 +208,7 @@ class Work(Endings):
                     return Status.FAILED, doubt
         except WorkInterrupted:
             return Status.CANCELLED, None
-        if outcome.status is Status.CANCELLED and self.loop.stopping is None:
+        if outcome.status is Status.CANCELLED and not self.timetable.stopped:
             stopped = ErrorRecord(type="Cancelled", message="stopped")
             return Status.FAILED, outcome.error or stopped
         return outcome.status, outcome.error
@@ -245,7 +246,7 @@ class Work(Endings):
         assert error is not None
         if (
             outcome.trouble is None
-            and self.loop.stopping is None
+            and not self.timetable.stopped
             and used < retry.max_retries
             and is_retryable(retry, error.bases)
         ):
@@ -262,10 +263,12 @@ class Work(Endings):
             record = self.state.records[instance.id]
             run_id = self.context.record.run_id
             self.context.database.save_stage(run_id, record, self.state.place(record.id))
-            self.loop.later(submission.delay_s, lambda: self._enqueue(submission))
+            self.timetable.later(submission.delay_s, lambda: self._enqueue(submission))
             return
         if outcome.trouble is None:
             self.committer.fail(submission.staging, instance.id)
-        self.finish(instance.id, Status.FAILED, self.state.records[instance.id].reason, error)
+        self.endings.finish(
+            instance.id, Status.FAILED, self.state.records[instance.id].reason, error
+        )
         if outcome.trouble is not None:
             raise outcome.trouble

@@ -131,6 +131,18 @@ def test_a_condition_on_no_json_fails_the_stage(tmp_path: Path) -> None:
     assert error.message.startswith("'when' looks at a.out, which holds no JSON value")
 
 
+def test_instances_that_fail_together_end_once_each(tmp_path: Path) -> None:
+    """Also when the first failure stops the run."""
+    keys = {"when": {"a.out": 1}, "foreach": {"x": [1, 2, 3]}}
+    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b", declares="x = 0", keys=keys))
+    seen = RecordingObserver()
+    record = run_fake(file, observers=[seen], fail_fast=True)
+    ended = [event.stage for event in seen.events if event.kind == "stage_finished"]
+    assert ended == ["a", "b[1]", "b[2]", "b[3]"]
+    assert record.status == "failed"
+    assert {item.status for item in record.stages.values() if item.stage == "b"} == {"failed"}
+
+
 @pytest.mark.parametrize("make", [mapped, dynamic_map])
 @pytest.mark.parametrize("values", [["only"], ["b", "a", "c"], ["ä b", "{x}", "a/b", "%"], [3, 1]])
 def test_a_map_runs_once_for_each_value_and_keeps_their_order(

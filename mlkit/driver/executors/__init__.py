@@ -12,15 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.policies import KernelKind
+from mlkit.core.scrubbing import Scrubber
+from mlkit.driver.clock import Clock
+from mlkit.driver.machinery import Machinery
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
+from mlkit.notebook.execution import Cancellation
+from mlkit.store.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
     from mlkit.driver.attempt import Job, Outcome
-    from mlkit.driver.context import Context
     from mlkit.notebook.execution import OnCell
 
-__all__ = ["EXECUTORS", "AttemptExecutor", "Site", "cluster_size", "open_executor"]
+__all__ = ["EXECUTORS", "AttemptExecutor", "Site", "Workshop", "cluster_size", "open_executor"]
 
 EXECUTORS = {
     "threads": "mlkit.driver.executors.threads:ThreadsExecutor",
@@ -48,6 +54,37 @@ class Site:
     store_url: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """What the attempts of a run are made with.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What its notebooks import is imported ahead.
+    start : {"fork", "spawn"}
+        How kernels are started.
+    store : ArtifactStore
+        Where artifacts stand.
+    machinery : Machinery
+        Kernels and threads of this process.
+    clock : Clock
+        Dates attempts.
+    cancellation : Cancellation
+        Ends them.
+    scrubber : Scrubber
+        What must not appear in what is said of them.
+    """
+
+    pipeline: Pipeline
+    start: KernelKind
+    store: ArtifactStore
+    machinery: Machinery
+    clock: Clock
+    cancellation: Cancellation
+    scrubber: Scrubber
+
+
 class AttemptExecutor(Protocol):
     """Executes attempts somewhere."""
 
@@ -55,7 +92,7 @@ class AttemptExecutor(Protocol):
         """Connect; raises a `UsageError` where that cannot be done."""
         ...
 
-    def attach(self, context: Context) -> None:
+    def attach(self, workshop: Workshop) -> None:
         """Begin to work for a run."""
         ...
 

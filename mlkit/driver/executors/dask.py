@@ -13,8 +13,7 @@ from typing import Any
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome
-from mlkit.driver.context import Context
-from mlkit.driver.executors import Site
+from mlkit.driver.executors import Site, Workshop
 from mlkit.driver.executors.dask_cluster import connected, inspected
 from mlkit.driver.executors.dask_task import Reply, Task, cancel, carry_out
 from mlkit.driver.executors.receiving import received
@@ -61,7 +60,7 @@ class DaskExecutor:
         nor a store.
     """
 
-    context: Context
+    workshop: Workshop
 
     def __init__(self, address: str, site: Site) -> None:
         self.site = site
@@ -79,12 +78,12 @@ class DaskExecutor:
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def attach(self, context: Context) -> None:
+    def attach(self, workshop: Workshop) -> None:
         """Begin to work for a run: hear what workers tell, and see that there are any."""
-        self.context = context
-        self._preload = tuple(modules_to_preload(context.pipeline))
+        self.workshop = workshop
+        self._preload = tuple(modules_to_preload(workshop.pipeline))
         self._client.subscribe_topic(self._topic, self._hear)
-        self._unsubscribe = context.cancellation.subscribe(self._cancel_soon)
+        self._unsubscribe = workshop.cancellation.subscribe(self._cancel_soon)
         self._start(self._look)
 
     def _start(self, target: Callable[[], None]) -> None:
@@ -95,12 +94,12 @@ class DaskExecutor:
     def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
         """Hand an attempt to the cluster."""
         token = secrets.token_hex(8)
-        flight = _Flight(job=job, on_cell=on_cell, done=done, started=self.context.clock.now())
+        flight = _Flight(job=job, on_cell=on_cell, done=done, started=self.workshop.clock.now())
         with self._lock:
             self._flights[token] = flight
         try:
             if not self._is_shared:
-                self.context.store.share(artifact.digest for artifact in job.inputs)
+                self.workshop.store.share(artifact.digest for artifact in job.inputs)
             flight.future = self._executor.submit(carry_out, self._task(token, job))
         except MlkitError as error:
             self._settle(token, Status.FAILED, trouble=error)
@@ -108,7 +107,7 @@ class DaskExecutor:
         flight.future.add_done_callback(lambda future: self._receiver.submit(
             self._receive, token, future
         ))  # fmt: skip
-        if self.context.cancellation.requested:
+        if self.workshop.cancellation.requested:
             self._cancel_soon()
 
     def _task(self, token: str, job: Job) -> Task:
@@ -117,9 +116,9 @@ class DaskExecutor:
             token=token,
             topic=self._topic,
             job=replace(job, env=own),
-            kernel=self.context.options.start,
+            kernel=self.workshop.start,
             preload=self._preload,
-            store=str(self.context.runs.store),
+            store=str(self.workshop.store.path),
             store_url=self.site.store_url,
             is_shared=self._is_shared,
         )
@@ -148,14 +147,14 @@ class DaskExecutor:
             self._failed(token, error)
             return
         try:
-            outcome = received(future.result(), flight.job, self.context.store)
+            outcome = received(future.result(), flight.job, self.workshop.store)
         except MlkitError as trouble:
             self._settle(token, Status.FAILED, trouble=trouble)
             return
         self._deliver(token, outcome)
 
     def _lost(self, token: str) -> None:
-        if self.context.cancellation.requested:
+        if self.workshop.cancellation.requested:
             self._settle(token, Status.CANCELLED)
             return
         self._settle(token, Status.FAILED, trouble=_gone("the Dask cluster has lost an attempt"))
@@ -164,7 +163,7 @@ class DaskExecutor:
         """Of Dask's own errors, a worker that died is the notebook's bad luck; others are ours."""
         name = type(error).__name__
         kind = "DeadKernel" if name == "KilledWorker" else name
-        message = self.context.scrubber.text(str(error))
+        message = self.workshop.scrubber.text(str(error))
         if isinstance(error, MlkitError):
             self._settle(token, Status.FAILED, trouble=error)
             return
@@ -190,7 +189,7 @@ class DaskExecutor:
                 job=flight.job,
                 status=status,
                 started=flight.started,
-                ended=self.context.clock.now(),
+                ended=self.workshop.clock.now(),
                 error=error,
                 trouble=trouble,
             ),
@@ -235,7 +234,7 @@ class DaskExecutor:
     def close(self) -> None:
         """Take back what was not begun, and leave the cluster."""
         self._ended.set()
-        if hasattr(self, "context"):
+        if hasattr(self, "workshop"):
             self._unsubscribe()
         self._receiver.shutdown(wait=False)
         for thread in self._threads:

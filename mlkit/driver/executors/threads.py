@@ -7,8 +7,7 @@ from collections.abc import Callable
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome, perform
-from mlkit.driver.context import Context
-from mlkit.driver.executors import Site
+from mlkit.driver.executors import Site, Workshop
 from mlkit.errors import UsageError
 from mlkit.notebook.execution import OnCell
 
@@ -26,42 +25,42 @@ class ThreadsExecutor:
         Where the run works.
     """
 
-    context: Context
+    workshop: Workshop
 
     def __init__(self, address: str, site: Site) -> None:
         if address:
             raise UsageError(f"threads take no address ('{address}')", remedy="Write threads")
 
-    def attach(self, context: Context) -> None:
+    def attach(self, workshop: Workshop) -> None:
         """Begin to work for a run."""
-        self.context = context
+        self.workshop = workshop
 
     def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
         """Hand an attempt to a thread."""
-        context = self.context
+        workshop = self.workshop
 
         def attempt() -> None:
-            started = context.clock.now()
+            started = workshop.clock.now()
             try:
-                runner = context.machinery.runner(job.instance_id.partition("[")[0])
+                runner = workshop.machinery.runner(job.instance_id.partition("[")[0])
                 outcome = perform(
-                    job, runner, context.store, on_cell, context.cancellation, context.clock.now
+                    job, runner, workshop.store, on_cell, workshop.cancellation, workshop.clock.now
                 )
             except BaseException as error:  # noqa: BLE001 - whatever happens, the loop must hear of it
                 outcome = Outcome(
                     job=job,
                     status=Status.FAILED,
                     started=started,
-                    ended=context.clock.now(),
+                    ended=workshop.clock.now(),
                     error=ErrorRecord(
                         type=type(error).__name__,
-                        message=context.scrubber.text(str(error)),
+                        message=workshop.scrubber.text(str(error)),
                         bases=("mlkit.Internal",),
                     ),
                 )
             done(outcome)
 
-        context.machinery.executor().submit(attempt)
+        workshop.machinery.executor().submit(attempt)
 
     def close(self) -> None:
         """Leave the threads to the run's machinery, which ends them with the kernels."""
