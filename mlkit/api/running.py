@@ -230,7 +230,6 @@ def forecast(
             database,
             store,
             verify=options.verify,
-            only_looks=True,
             circumstances=Circumstances(environ=kernel_environment(os.environ), key=key),
         )
         forecaster = Forecaster(planner, options.force)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
+from mlkit.driver.clock import Clock
 from mlkit.errors import MlkitError
 from mlkit.store.folder import RunFolder
 from mlkit.store.urls import remotes_of
@@ -59,13 +59,18 @@ class Publisher:
         The shared side of the runs folder.
     folder : RunFolder
         The run's folder.
+    clock : Clock
+        Says when the record is sent again.
     deep : bool
         Read what stands in the store already, and replace it where it is damaged.
     """
 
-    def __init__(self, sharing: Sharing, folder: RunFolder, *, deep: bool = False) -> None:
+    def __init__(
+        self, sharing: Sharing, folder: RunFolder, clock: Clock, *, deep: bool = False
+    ) -> None:
         self.sharing = sharing
         self.folder = folder
+        self.clock = clock
         self.deep = deep
         self._broken = False
         self._written = float("-inf")
@@ -102,8 +107,8 @@ class Publisher:
                 kept = run.scrubber.stage(stage).to_json()
                 told = {"id": stage.id, "runs_dir": run.record.runs_dir, "record": kept}
                 self._mirror.send_stage(stage.id, _bytes(told))
-            elif time.monotonic() - self._written >= _RECORD_EVERY_S:
-                self._written, record = time.monotonic(), _document(run, run.snapshot())
+            elif self.clock.monotonic() - self._written >= _RECORD_EVERY_S:
+                self._written, record = self.clock.monotonic(), _document(run, run.snapshot())
             self._mirror.send((self.folder.stage(stage.id),), _artifacts([stage]), record)
 
     def finish(self, run: Run, record: RunRecord) -> None:
@@ -143,7 +148,7 @@ def _bytes(document: Any) -> bytes:
 
 @contextlib.contextmanager
 def published(
-    sharing: Sharing | None, folder: RunFolder, *, deep: bool, shared: bool
+    sharing: Sharing | None, folder: RunFolder, clock: Clock, *, deep: bool, shared: bool
 ) -> Iterator[Publisher | None]:
     """Hold a run's lease, and give who sends what it ends; None where there is no URL.
 
@@ -153,7 +158,7 @@ def published(
         The shared side of the runs folder.
     folder : RunFolder
         The run's folder.
-    deep : bool
+    clock, deep
         As for `Publisher`.
     shared : bool
         Whether others work on the same run.
@@ -164,7 +169,7 @@ def published(
     from mlkit.store.leases import held
 
     with held(sharing.store.remote, folder.path.name, sharing.folder.path, shared=shared):
-        publisher = Publisher(sharing, folder, deep=deep)
+        publisher = Publisher(sharing, folder, clock, deep=deep)
         with contextlib.closing(publisher):
             yield publisher
 

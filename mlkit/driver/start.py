@@ -287,7 +287,9 @@ class _Run:
         with (
             contextlib.closing(context.journal),
             context.machinery,
-            published(self.sharing, context.folder, deep=deep, shared=shared) as publisher,
+            published(
+                self.sharing, context.folder, context.clock, deep=deep, shared=shared
+            ) as publisher,
         ):
             context.publisher = publisher
             self.attempts.attach(

@@ -108,12 +108,25 @@ class Work:
             self.endings.end(instance.id, kept=True)
             return
         decision = self.context.planner.decide(instance, inputs.digests, force=force)
-        for warning in decision.warnings:
-            self.context.warn(warning, instance.id)
+        self._act_on(decision, instance)
         if decision.action == "reuse":
             self._reuse(instance, decision, inputs)
         else:
             self._plan_attempt(instance, decision, inputs)
+
+    def _act_on(self, decision: Decision, instance: Instance) -> None:
+        """Take what is damaged out of the store, and write down what was found out by looking."""
+        database, now = self.context.database, self.context.clock.now()
+        for warning in decision.warnings:
+            self.context.warn(warning, instance.id)
+        for digest in decision.damaged:
+            self.context.store.drop(digest)
+        for result_id in decision.lost:
+            database.forget_result(result_id)
+        for digest, marks in decision.marks.items():
+            database.remember_marks(digest, marks, now)
+        for path, (looks, digest) in self.context.planner.take_read().items():
+            database.remember_digest(path, looks, digest)
 
     def _forced(self, instance: Instance) -> bool:
         force = self.context.options.force

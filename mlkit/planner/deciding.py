@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
 from mlkit.planner.reasons import differences
 from mlkit.planner.trace import Circumstances, Today, file_marks
-from mlkit.store.artifacts import ArtifactStore, digest_file, marks_of
+from mlkit.store.artifacts import ArtifactStore, Marks, digest_file, marks_of
 from mlkit.store.database import Database, Result
 
 __all__ = ["Action", "Decision", "Planner"]
@@ -38,13 +38,22 @@ class Decision:
         The result to reuse.
     warnings : tuple of str
         What was found damaged on the way.
+    damaged : frozenset of str
+        The digests of artifacts that the store must not keep.
+    lost : tuple of int
+        The results that nobody can reuse for that.
+    marks : mapping of str to Marks
+        Of artifacts that are whole, but do not look as they are recorded: how they look now.
     """
 
     action: Action
     reasons: tuple[str, ...]
     parts: Parts
     result: Result | None = None
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    damaged: frozenset[str] = frozenset()
+    lost: tuple[int, ...] = ()
+    marks: Mapping[str, Marks] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
@@ -53,7 +62,7 @@ class Decision:
 
 
 class Planner:
-    """Decides for the stages of one pipeline.
+    """Decides for the stages of one pipeline; what a decision asks for, others do.
 
     Parameters
     ----------
@@ -67,8 +76,6 @@ class Planner:
         Where their artifacts stand.
     verify : bool
         Check artifacts by digest, not at a glance.
-    only_looks : bool
-        Change nothing: damage is told, and left for the run to deal with.
     circumstances : Circumstances, optional
         The environment of kernels, and the key of its digests.
     """
@@ -81,7 +88,6 @@ class Planner:
         store: ArtifactStore,
         *,
         verify: bool = False,
-        only_looks: bool = False,
         circumstances: Circumstances | None = None,
     ) -> None:
         self.pipeline = pipeline
@@ -89,12 +95,12 @@ class Planner:
         self.database = database
         self.store = store
         self.verify = verify
-        self.only_looks = only_looks
         self.circumstances = circumstances or Circumstances()
         self.today = Today(self.circumstances, verify=verify)
         self._notebooks: dict[Path, NotebookSource] = {}
         self._checkouts: dict[str, Checkout] = {}
         self._whole: set[str] = set()
+        self._read: dict[str, tuple[Sequence[int], str]] = {}
 
     def notebook(self, instance: Instance) -> NotebookSource:
         """The notebook of a stage, read once."""
@@ -129,30 +135,22 @@ class Planner:
 
     def look_up(self, instance: Instance, parts: Parts) -> Decision:
         """Look for a result with these parts, whatever the stage's policy."""
-        warnings: list[str] = []
-        reasons: tuple[str, ...] = ()
+        decision = Decision(action="run", reasons=(), parts=parts)
         for result in self.database.results_with_key(self.pipeline.name, instance.id, parts.key):
             changes = self.changes(instance, result)
-            reasons = reasons or changes
             if changes:
+                decision = replace(decision, reasons=decision.reasons or changes)
                 continue
-            damage = self._damage(result)
-            if not damage:
-                reasons = ("nothing changed",)
-                return Decision(
-                    action="reuse", reasons=reasons, parts=parts, result=result,
-                    warnings=tuple(warnings),
-                )  # fmt: skip
-            warnings += [f"stage '{instance.id}': {line}" for line in damage]
-            reasons = reasons or tuple(damage)
-            if not self.only_looks:
-                self.database.forget_result(result.id)
-        if not reasons:
-            newest = self.database.results(self.pipeline.name, instance.id)
-            reasons = ("never run",)
-            if newest:
-                reasons = differences(newest[0].parts, parts) or ("no result can be reused",)
-        return Decision(action="run", reasons=reasons, parts=parts, warnings=tuple(warnings))
+            decision = self._reused_if_whole(decision, instance, result)
+            if decision.action == "reuse":
+                return decision
+        if decision.reasons:
+            return decision
+        newest = self.database.results(self.pipeline.name, instance.id)
+        reasons: tuple[str, ...] = ("never run",)
+        if newest:
+            reasons = differences(newest[0].parts, parts) or ("no result can be reused",)
+        return replace(decision, reasons=reasons)
 
     def changes(self, instance: Instance, result: Result) -> tuple[str, ...]:
         """What a result observed that is no longer so."""
@@ -171,39 +169,49 @@ class Planner:
             self._checkouts[folder] = Checkout(folder, str(self.pipeline.folder), never)
         return self._checkouts[folder]
 
-    def _damage(self, result: Result) -> list[str]:
-        """Check a result's artifacts; damaged ones leave the store."""
+    def _reused_if_whole(self, decision: Decision, instance: Instance, result: Result) -> Decision:
+        """Take a result that is still true; if its artifacts are damaged, say which."""
         fresh = {n: d for n, d in result.outputs.items() if d not in self._whole}
         recorded = self.database.marks(fresh.values())
-        damage = []
+        marks, damage = dict(decision.marks), dict[str, str]()
         for name, digest in fresh.items():
+            master = self.store.master(digest)
             if self.store.is_whole(digest, recorded.get(digest), deep=self.verify):
                 self._whole.add(digest)
-                self._refresh(digest, recorded)
+                now = marks_of(master)
+                if now is not None and now != recorded.get(digest):
+                    marks[digest] = now
                 continue
-            state = "damaged" if self.store.master(digest).exists() else "missing"
-            if not self.only_looks:
-                self.store.drop(digest)
-            damage.append(f"artifact {name} was {state} in the store and is rebuilt")
-        return damage
-
-    def _refresh(self, digest: str, recorded: Mapping[str, object]) -> None:
-        """Record new marks of a master that was whole under others."""
-        marks = marks_of(self.store.master(digest))
-        if not self.only_looks and marks is not None and marks != recorded.get(digest):
-            from time import time
-
-            self.database.remember_marks(digest, marks, time())
+            state = "damaged" if master.exists() else "missing"
+            damage[digest] = f"artifact {name} was {state} in the store and is rebuilt"
+        if not damage:
+            reasons = ("nothing changed",)
+            return replace(decision, action="reuse", reasons=reasons, result=result, marks=marks)
+        told = (f"stage '{instance.id}': {line}" for line in damage.values())
+        return replace(
+            decision,
+            reasons=decision.reasons or tuple(damage.values()),
+            warnings=(*decision.warnings, *told),
+            damaged=decision.damaged | damage.keys(),
+            lost=(*decision.lost, result.id),
+            marks=marks,
+        )
 
     def file_digest(self, path: Path) -> str | None:
         """The digest of a file from outside; None if there is none."""
-        marks = file_marks(str(path))
+        place, marks = str(path), file_marks(str(path))
         if marks is None:
             return None
-        known = self.database.known_digest(str(path), marks)
+        earlier, digest = self._read.get(place, ((), ""))
+        known = digest if earlier == marks else self.database.known_digest(place, marks)
         if known is not None and not self.verify:
             return known
         digest = digest_file(path)
-        if file_marks(str(path)) == marks and not self.only_looks:
-            self.database.remember_digest(str(path), marks, digest)
+        if file_marks(place) == marks:
+            self._read[place] = marks, digest
         return digest
+
+    def take_read(self) -> dict[str, tuple[Sequence[int], str]]:
+        """The files from outside that were read since the last call: marks and digest by path."""
+        read, self._read = self._read, {}
+        return read

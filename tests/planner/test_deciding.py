@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
-from mlkit import plan
+from mlkit import load_pipeline, plan
+from mlkit.core.pipeline import Instance
 from mlkit.core.states import Status
+from mlkit.load.parameters import Layers, configure
+from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast
+from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.database import Database
+from mlkit.store.folder import RunsFolder
 from mlkit.testing import FakeRunner, Returns, Sketch, chain, diamond, run_fake, write_pipeline
 
 
@@ -286,3 +293,45 @@ def test_a_new_output_makes_a_stage_run(tmp_path: Path) -> None:
     run_fake(file)
     file.write_text(file.read_text().replace("s1.txt", "renamed.txt"))
     assert _plan(file)["s1"].reasons == ("output out: s1.txt → renamed.txt",)
+
+
+def test_a_decision_changes_nothing(tmp_path: Path) -> None:
+    """What is damaged is named; to take it out of the store is the driver's part."""
+    pipeline = load_pipeline(chain(tmp_path, 1))
+    made = run_fake(pipeline).stages["s1"].artifacts["out"]
+    folder = RunsFolder(tmp_path / "runs")
+    store = ArtifactStore(folder.store)
+    master = store.master(made.digest)
+    master.chmod(0o600)
+    master.write_text("another text")
+    with contextlib.closing(Database(folder.database)) as database:
+        planner = Planner(pipeline, configure(pipeline, Layers()), database, store)
+        instance = Instance(stage=pipeline.stages["s1"])
+        found = planner.decide(instance, {})
+        (result,) = database.results(pipeline.name, "s1")
+        assert found.action == "run"
+        assert found.damaged == {made.digest}
+        assert found.lost == (result.id,)
+        assert found.warnings[0].startswith("stage 's1': artifact out was damaged")
+        assert master.read_text() == "another text"
+        assert planner.decide(instance, {}) == found
+    record = run_fake(pipeline)
+    assert record.stages["s1"].status is Status.SUCCEEDED
+    assert any("artifact out was damaged" in line for line in record.warnings)
+    assert master.read_text() != "another text"
+
+
+def test_a_file_from_outside_is_read_once_for_a_plan(tmp_path: Path) -> None:
+    """A plan writes nothing down, and yet asks the disk only once."""
+    data = tmp_path / "data.csv"
+    data.write_text("1")
+    pipeline = load_pipeline(chain(tmp_path, 1))
+    with contextlib.closing(Database(tmp_path / "mlkit.db")) as database:
+        store = ArtifactStore(tmp_path / "store")
+        planner = Planner(pipeline, configure(pipeline, Layers()), database, store)
+        digest = planner.file_digest(data)
+        assert planner.file_digest(data) == digest
+        assert [digest] == [found for _, found in planner.take_read().values()]
+        assert planner.take_read() == {}
+        data.write_text("2")
+        assert planner.file_digest(data) != digest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -217,15 +216,15 @@ class DaskExecutor:
 
     def _look(self) -> None:
         """Give up when the cluster has gone, or has been without workers for long."""
-        alone_since: float | None = None
+        alone_since, now = None, self.workshop.clock.monotonic
         while not self._ended.wait(LOOK_EVERY_S):
             reached = self._client.status == "running"
             info = self._client.scheduler_info(n_workers=-1) if reached else {}
             if info.get("workers"):
                 alone_since = None
                 continue
-            alone_since = alone_since or time.monotonic()
-            if time.monotonic() - alone_since > ALONE_FOR_S and self._flights:
+            alone_since = alone_since or now()
+            if now() - alone_since > ALONE_FOR_S and self._flights:
                 fact = "has no worker left" if reached else "does not answer any more"
                 for token in list(self._flights):
                     trouble = _gone(f"the Dask cluster {fact}")
