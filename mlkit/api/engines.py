@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlkit.api.reading import runs_folder
 from mlkit.api.running import loaded, with_values
 from mlkit.core.configuration import Configuration
-from mlkit.core.events import Event, EventKind
+from mlkit.core.events import Event
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.values import decode
@@ -205,6 +205,8 @@ def run_on(
     """
     from mlkit.driver.engine_run import EngineRun
     from mlkit.driver.options import RunOptions
+    from mlkit.driver.order import Order as RunOrder
+    from mlkit.driver.selecting import select
     from mlkit.driver.services import Services
 
     chosen = engine_named(engine)
@@ -218,8 +220,17 @@ def run_on(
     settings = _settings(pipeline, configuration, folder, options)
     made = compiler_of(chosen).compile(pipeline, settings)
     python = engine_python(chosen, services.environ)
-    run = EngineRun(pipeline, configuration, options, folder, services.clock)
-    opened = run.open(chosen.name)
+    run = EngineRun(
+        RunOrder(
+            pipeline=pipeline,
+            configuration=configuration,
+            options=options,
+            runs_dir=folder,
+            selection=select(pipeline, options),
+            services=services,
+        ),
+        chosen.name,
+    )
     place = run.folder.path / "engine"
     write_export(made, place)
     order = Order(
@@ -227,30 +238,30 @@ def run_on(
         folder=place,
         entry=made.entry,
         pipeline=pipeline.name,
-        run_id=opened.run_id,
+        run_id=run.record.run_id,
         workers=options.workers,
         host=host,
     )
-    return _follow(run, opened, order, chosen, services, _secrets(pipeline, whole))
+    return _follow(run, order, chosen, _secrets(pipeline, whole))
 
 
 def _follow(
     run: EngineRun,
-    opened: RunRecord,
     order: Order,
     engine: Engine,
-    services: Services,
     secrets: Mapping[str, str],
 ) -> RunRecord:
     """Start the engine, tell what its tasks do, and settle the run whatever happens."""
     from mlkit.api.engine_process import EngineProcess
     from mlkit.driver.interrupts import interruptible
 
+    services = run.order.services
+
     def tell(event: Event) -> None:
         for observer in services.observers:
             observer(event)
 
-    tell(run.event(opened, EventKind.RUN_STARTED))
+    run.tell_start()
     log = order.folder / f"{engine.name}.log"
     trouble: str | None = f"{engine.title} could not be started"
     try:
@@ -262,8 +273,7 @@ def _follow(
             trouble = f"{engine.title} ended with exit code {code}; what it said is in {log}"
     finally:
         cancelled = services.cancellation.requested
-        record = run.settle(opened.run_id, trouble, cancelled=cancelled)
-    tell(run.event(record, EventKind.RUN_FINISHED))
+        record = run.settle(trouble, cancelled=cancelled)
     return record
 
 

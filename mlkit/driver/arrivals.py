@@ -37,7 +37,7 @@ class Arrivals:
         MissingInputError
             If one is not there.
         """
-        state = self.context.state
+        state = self.context.book.state
         inputs = resolve_inputs(instance, state.made, state.is_mapped, self._files(instance))
         declared = instance.stage.declared
         unfit = [
@@ -56,7 +56,7 @@ class Arrivals:
         found: dict[str, ArtifactRecord | None] = {}
         for name, source in instance.stage.inputs.items():
             if isinstance(source, ExternalFile):
-                path = Path(self.context.configuration.files[f"{instance.stage.name}.{name}"])
+                path = Path(self.context.order.configuration.files[f"{instance.stage.name}.{name}"])
                 found[name] = self._file(name, path)
         return found
 

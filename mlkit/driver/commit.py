@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mlkit.core.pipeline import Instance
 from mlkit.core.record import ArtifactRecord, StageRecord
@@ -19,9 +17,9 @@ from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
 from mlkit.store.artifacts import copy_file
 from mlkit.store.database import Finding, Result
-from mlkit.store.folder import readable_os_errors
+from mlkit.store.folder import RunFolder, readable_os_errors
 
-__all__ = ["Committer"]
+__all__ = ["Committer", "sweep"]
 
 NOTEBOOK = "notebook.ipynb"
 ATTEMPTS = "attempts"
@@ -35,11 +33,14 @@ class Committer:
     """
 
     def __init__(self, context: Context) -> None:
-        self.context = context
+        self.stores = context.stores
+        self.book = context.book
+        self.pipeline = context.order.pipeline.name
+        self.deep = context.order.options.verify
 
     def succeed(self, outcome: Outcome, record: StageRecord, parts: Parts) -> StageRecord:
         """Commit an attempt that succeeded (or ended early by `mlkit.skip`)."""
-        job, folder = outcome.job, self.context.folder
+        job, folder = outcome.job, self.book.folder
         final = folder.stage(job.instance_id)
         with readable_os_errors(final):
             if outcome.status is Status.SUCCEEDED:
@@ -52,20 +53,20 @@ class Committer:
             for name, (digest, marks) in outcome.artifacts.items()
         }
         finding = Finding(
-            pipeline=self.context.pipeline.name,
-            run_id=self.context.record.run_id,
+            pipeline=self.pipeline,
+            run_id=self.book.record.run_id,
             key=parts.key,
             parts=parts.to_json(),
             observed=outcome.observed,
             created=outcome.ended,
         )
         record = replace(record, artifacts=artifacts)
-        place = self.context.state.place(record.id)
-        return self.context.database.commit_result(record, place, finding, outcome.artifacts)
+        place = self.book.state.place(record.id)
+        return self.stores.database.commit_result(record, place, finding, outcome.artifacts)
 
     def fail(self, staging: Path, instance_id: str) -> None:
         """Make the attempts of a stage that failed visible."""
-        final = self.context.folder.stage(instance_id)
+        final = self.book.folder.stage(instance_id)
         with readable_os_errors(final):
             if staging.exists():
                 for leftover in staging.iterdir():
@@ -78,8 +79,8 @@ class Committer:
         result = decision.result
         assert result is not None
         staging, final = (
-            self.context.folder.staging(instance.id),
-            self.context.folder.stage(instance.id),
+            self.book.folder.staging(instance.id),
+            self.book.folder.stage(instance.id),
         )
         with readable_os_errors(final):
             self.prepare_staging(instance.id)
@@ -93,8 +94,8 @@ class Committer:
 
     def _folders_with(self, result: Result) -> list[Path]:
         """The stage's folders of the runs that made or reused a result."""
-        runs = self.context.database.runs_with_result(result.id)
-        return [self.context.runs.run(run_id).stage(result.stage) for run_id in runs]
+        runs = self.stores.database.runs_with_result(result.id)
+        return [self.stores.runs.run(run_id).stage(result.stage) for run_id in runs]
 
     def _place_all(
         self,
@@ -104,7 +105,7 @@ class Committer:
         final: Path,
         folders: list[Path],
     ) -> dict[str, ArtifactRecord]:
-        store, artifacts = self.context.store, {}
+        store, artifacts = self.stores.artifacts, {}
         for name, file in instance.stage.outputs.items():
             digest = result.outputs[name]
             target = staging / file
@@ -117,32 +118,17 @@ class Committer:
 
     def _sibling(self, digest: str, file: str, folders: list[Path]) -> Path | None:
         """A copy of an artifact to link to; a damaged one is made good first."""
-        store = self.context.store
+        store = self.stores.artifacts
         for folder in folders:
             copy = folder / file
             if not copy.is_file():
                 continue
-            if not store.is_copy_whole(digest, copy, deep=self.context.options.verify):
+            if not store.is_copy_whole(digest, copy, deep=self.deep):
                 store.restore(digest, copy)
                 place = Path(*copy.parts[-3:])
-                self.context.warn(f"{place} was damaged and has been restored from the store")
+                self.book.warn(f"{place} was damaged and has been restored from the store")
             return copy
         return None
-
-    def given(self, instance_id: str, outputs: Mapping[str, str], result: Any) -> StageRecord:
-        """Put artifacts of a stage outside this run where its notebooks can read them."""
-        base = self.context.folder.path / ".given" / self.context.folder.stage(instance_id).name
-        artifacts = {}
-        with readable_os_errors(base):
-            for name, file in outputs.items():
-                target = base / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                self.context.store.place(result[name], target)
-                artifacts[name] = ArtifactRecord(
-                    path=str(target), digest=result[name], size_bytes=target.stat().st_size
-                )
-        stage = instance_id.partition("[")[0]
-        return StageRecord(id=instance_id, stage=stage, status=Status.CACHED, artifacts=artifacts)
 
     def prepare_staging(self, instance_id: str) -> Path:
         """Make a staging folder that holds nothing but the stage's earlier attempts in this run.
@@ -151,12 +137,12 @@ class Committer:
         what it left of the staging folder. An attempt that is not recorded had not ended.
         """
         staging, final = (
-            self.context.folder.staging(instance_id),
-            self.context.folder.stage(instance_id),
+            self.book.folder.staging(instance_id),
+            self.book.folder.stage(instance_id),
         )
         attempts = staging / ATTEMPTS
         with readable_os_errors(staging):
-            ended = {str(a.number) for a in self.context.state.records[instance_id].history}
+            ended = {str(a.number) for a in self.book.state.records[instance_id].history}
             (attempts if ended else staging).mkdir(parents=True, exist_ok=True)
             for leftover in list(staging.iterdir()):
                 if leftover != attempts or not ended:
@@ -170,18 +156,6 @@ class Committer:
                     shutil.copytree(source, target, copy_function=_link_or_copy)
         return staging
 
-    def sweep(self) -> None:
-        """Remove what a killed run left of stages; attempts that had ended stay for now."""
-        root = self.context.folder.staging("x").parent
-        with readable_os_errors(root):
-            for staging in root.iterdir() if root.is_dir() else ():
-                if staging.name.startswith(".") or not staging.is_dir():
-                    _remove(staging)
-                    continue
-                for leftover in staging.iterdir():
-                    if leftover.name != ATTEMPTS:
-                        _remove(leftover)
-
     def _publish(self, staging: Path, final: Path) -> None:
         """Rename the staging folder; what stood there before goes aside first."""
         old = staging.with_name(f".old-{secrets.token_hex(4)}")
@@ -189,6 +163,19 @@ class Committer:
             final.replace(old)
         staging.replace(final)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: RunFolder) -> None:
+    """Remove what a killed run left of stages; attempts that had ended stay for now."""
+    root = folder.staging("x").parent
+    with readable_os_errors(root):
+        for staging in root.iterdir() if root.is_dir() else ():
+            if staging.name.startswith(".") or not staging.is_dir():
+                _remove(staging)
+                continue
+            for leftover in staging.iterdir():
+                if leftover.name != ATTEMPTS:
+                    _remove(leftover)
 
 
 def _link(source: Path, target: Path) -> None:

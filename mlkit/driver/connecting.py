@@ -1,69 +1,101 @@
-"""Connect a run with what stands behind its URLs, before anything runs."""
+"""Open what a run works with, before anything runs: runs folder, database, what is shared."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlkit.core.pipeline import Pipeline
 from mlkit.driver.executors import AttemptExecutor, Site, open_executor
 from mlkit.driver.given import artifacts_read
-from mlkit.driver.options import RunOptions
-from mlkit.driver.selecting import Selection
-from mlkit.driver.services import Services
+from mlkit.driver.order import Order
 from mlkit.errors import UsageError
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
+from mlkit.store.looking import opened
 from mlkit.store.urls import remotes_of
 
 if TYPE_CHECKING:
     from mlkit.store.sharing import Sharing
 
-__all__ = ["connect", "executor_for", "refuse_alive", "take_in_others"]
+__all__ = ["Stores", "opened_executor", "opened_stores", "refuse_alive"]
 
 
-def connect(
-    runs: RunsFolder, database: Database, options: RunOptions, services: Services
-) -> Sharing | None:
-    """Open the shared side of a runs folder; None where there is no URL.
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """Where what runs make is kept.
+
+    Parameters
+    ----------
+    runs : RunsFolder
+        The runs folder.
+    database : Database
+        The records in it.
+    artifacts : ArtifactStore
+        The artifacts in it, or behind a URL.
+    sharing : Sharing, optional
+        The side that other machines share.
+    """
+
+    runs: RunsFolder
+    database: Database
+    artifacts: ArtifactStore
+    sharing: Sharing | None = None
+
+    @property
+    def trace_key(self) -> bytes:
+        """With what digests of environment variables are keyed: one for all who share results."""
+        return self.runs.trace_key() if self.sharing is None else self.sharing.trace_key()
+
+
+@contextlib.contextmanager
+def opened_stores(order: Order) -> Iterator[Stores]:
+    """Make and hold the runs folder; take in what other machines have made.
 
     Raises
     ------
     UsageError
-        If a URL cannot be used.
+        If the folder is being cleaned, or a URL cannot be used.
     """
-    remotes = remotes_of(runs.path, options.store, services.environ)
-    if remotes.store is None:
-        return None
-    from mlkit.store.sharing import open_sharing
+    runs = RunsFolder(order.runs_dir)
+    runs.make()
+    with runs.lock(shared=True) as free:
+        if not free:
+            raise UsageError(
+                "the runs folder is being cleaned",
+                runs.path,
+                remedy="Try again when 'mlkit clean' has ended",
+            )
+        with opened(runs) as database:
+            database.scrubber = order.scrubber
+            remotes = remotes_of(runs.path, order.options.store, order.services.environ)
+            if remotes.store is None:
+                yield Stores(runs=runs, database=database, artifacts=ArtifactStore(runs.store))
+                return
+            from mlkit.store.sharing import open_sharing  # what is behind URLs costs 0.1 s
 
-    return open_sharing(runs, database, remotes, writes=True)
+            sharing = open_sharing(runs, database, remotes, writes=True)
+            assert sharing is not None
+            _take_in_others(sharing, order)
+            yield Stores(runs=runs, database=database, artifacts=sharing.store, sharing=sharing)
 
 
-def take_in_others(
-    sharing: Sharing, pipeline: Pipeline, selection: Selection, options: RunOptions
-) -> ArtifactStore:
-    """Take in what other machines have made, and of a run that is joined what the stage reads.
-
-    Returns
-    -------
-    ArtifactStore
-        The store of the run.
-    """
-    sharing.index.take_in(pipeline.name)
-    if options.run_id is not None:
-        sharing.take_in_runs(options.run_id)
-        record = sharing.database.load_run(options.run_id)
+def _take_in_others(sharing: Sharing, order: Order) -> None:
+    """Take in what other machines have made, and of a run that is joined what the stage reads."""
+    sharing.index.take_in(order.pipeline.name)
+    run_id = order.options.run_id
+    if run_id is not None:
+        sharing.take_in_runs(run_id)
+        record = sharing.database.load_run(run_id)
         if record is not None:
-            artifacts = artifacts_read(pipeline, record, selection)
-            sharing.fetch_artifacts(options.run_id, artifacts)
-    return sharing.store
+            sharing.fetch_artifacts(run_id, artifacts_read(order.pipeline, record, order.selection))
 
 
-def executor_for(
-    runs: RunsFolder, pipeline: Pipeline, options: RunOptions, sharing: Sharing | None
-) -> AttemptExecutor:
+@contextlib.contextmanager
+def opened_executor(order: Order, stores: Stores) -> Iterator[AttemptExecutor]:
     """Connect with where attempts run.
 
     Raises
@@ -72,11 +104,12 @@ def executor_for(
         If there is no such executor, or it cannot do the work.
     """
     site = Site(
-        runs_dir=runs.path,
-        pipeline_folder=Path(pipeline.folder),
-        store_url=None if sharing is None else sharing.store.remote.url,
+        runs_dir=stores.runs.path,
+        pipeline_folder=Path(order.pipeline.folder),
+        store_url=None if stores.sharing is None else stores.sharing.store.remote.url,
     )
-    return open_executor(options.executor, site)
+    with contextlib.closing(open_executor(order.options.executor, site)) as executor:
+        yield executor
 
 
 def refuse_alive(folder: RunFolder, *, free: bool) -> None:

@@ -27,23 +27,23 @@ def mend_inputs(context: Context, outcome: Outcome) -> None:
     if not outcome.damaged:
         return
     digests = [artifact.digest for artifact in outcome.damaged]
-    context.database.remember_repairs(digests, context.clock.now())
+    context.stores.database.remember_repairs(digests, context.order.services.clock.now())
     stage = outcome.job.instance_id
     for artifact in outcome.damaged:
         path = Path(artifact.path)
         place = Path(*path.parts[-2:])
-        if context.store.is_whole(artifact.digest, None, deep=True):
+        if context.stores.artifacts.is_whole(artifact.digest, None, deep=True):
             with readable_os_errors(path.parent):
-                context.store.restore(artifact.digest, path)
+                context.stores.artifacts.restore(artifact.digest, path)
             ending = "the file was made good from the store"
         else:
             ending = "the store has lost it too: run the stage that makes it with --force"
-        context.warn(f"stage '{stage}' changed its input {place}; {ending}", stage)
+        context.book.warn(f"stage '{stage}' changed its input {place}; {ending}", stage)
 
 
 def doubtful_inputs(context: Context, inputs: ResolvedInputs, since: float) -> ErrorRecord | None:
     """Say whether an input was, while an attempt ran, something else than what is recorded."""
-    if context.database.repaired_since((a.digest for a in inputs.artifacts), since):
+    if context.stores.database.repaired_since((a.digest for a in inputs.artifacts), since):
         return _changed(
             "another stage changed an input of this one while it ran; the file was made good"
         )

@@ -8,7 +8,7 @@ from typing import Any
 from mlkit.core.events import EventKind
 from mlkit.core.record import ErrorRecord, StageRecord
 from mlkit.core.states import Status
-from mlkit.driver.context import Context
+from mlkit.driver.book import Book
 from mlkit.driver.notify import Notifications
 from mlkit.driver.telling import message_of
 
@@ -20,8 +20,8 @@ class Endings:
 
     Parameters
     ----------
-    context : Context
-        The run.
+    book : Book
+        What the run writes down of itself.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class Endings:
         What has ended and nobody has looked at yet: others may depend on it.
     """
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.state = context.state
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.state = book.state
+        self.clock = book.clock
         self.ended: deque[StageRecord] = deque()
-        self.notifications = Notifications(
-            self.context.notifier, self.context.journal.emit, self.context.warn
-        )
+        notifier = book.order.services.notifier
+        self.notifications = Notifications(notifier, book.journal.emit, book.warn)
 
     def close(self) -> None:
         """Wait for the notifications under way."""
@@ -43,7 +43,7 @@ class Endings:
 
     def fail(self, instance_id: str, kind: str, message: str) -> None:
         """End an instance as failed without an attempt."""
-        text = self.context.scrubber.text(message)
+        text = self.book.scrubber.text(message)
         error = ErrorRecord(type=kind, message=text, bases=(f"mlkit.{kind}",))
         self.finish(instance_id, Status.FAILED, text, error)
 
@@ -59,7 +59,7 @@ class Endings:
             instance_id,
             status=status,
             reason=reason,
-            ended=self.context.clock.now(),
+            ended=self.clock.now(),
             error=error or self.state.records[instance_id].error,
         )
         self.end(instance_id)
@@ -78,11 +78,10 @@ class Endings:
         """
         record = self.state.records[instance_id]
         if record.ended is None:
-            record = self.state.change(instance_id, ended=self.context.clock.now())
+            record = self.state.change(instance_id, ended=self.clock.now())
         if not saved:
-            place = self.state.place(instance_id)
-            self.context.database.save_stage(self.context.record.run_id, record, place)
-        self.context.journal.emit(
+            self.book.save(record)
+        self.book.journal.emit(
             EventKind.STAGE_FINISHED,
             instance_id,
             status=record.status.value,
@@ -94,15 +93,15 @@ class Endings:
         )
         if not kept:
             self._notify(instance_id)
-        self.context.write_record()
-        if self.context.publisher is not None:
-            self.context.publisher.ended(record, self.context)
+        self.book.write_now_and_then()
+        if self.book.publisher is not None:
+            self.book.publisher.ended(record, self.book)
         self.ended.append(record)
 
     def _notify(self, instance_id: str) -> None:
         record = self.state.records[instance_id]
-        urls = self.context.configuration.notify[record.stage]
-        message = message_of(self.context.record, record, urls)
+        urls = self.book.order.configuration.notify[record.stage]
+        message = message_of(self.book.record, record, urls)
         if message is not None:
             self.notifications.send(instance_id, *message)
 

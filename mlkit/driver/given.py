@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from mlkit.core.graph import ancestors
 from mlkit.core.pipeline import ExternalFile, Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.core.triggers import Verdict, judge
-from mlkit.driver.commit import Committer
 from mlkit.driver.joined import expected_ids, with_uncalled
 from mlkit.driver.selecting import Selection
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast, Forecaster
+from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.folder import RunFolder, readable_os_errors
 
 __all__ = ["artifacts_read", "check_wanted", "forecast_given", "joined_given", "place_given"]
 
@@ -51,7 +53,7 @@ def _read_by(pipeline: Pipeline, names: Iterable[str]) -> set[str]:
 
 
 def place_given(
-    pipeline: Pipeline, forecasts: Mapping[str, Forecast], committer: Committer
+    pipeline: Pipeline, forecasts: Mapping[str, Forecast], folder: RunFolder, store: ArtifactStore
 ) -> dict[str, StageRecord]:
     """Put the artifacts of upstream results where the selected stage can read them.
 
@@ -65,8 +67,27 @@ def place_given(
         elif not item.is_known:
             records[item.id] = StageRecord(id=item.id, stage=stage.name, status=Status.CACHED)
         else:
-            records[item.id] = committer.given(item.id, stage.outputs, item.outputs)
+            base = folder.path / ".given" / folder.stage(item.id).name
+            artifacts = _placed(stage, item, base, store)
+            records[item.id] = StageRecord(
+                id=item.id, stage=stage.name, status=Status.CACHED, artifacts=artifacts
+            )
     return records
+
+
+def _placed(
+    stage: Stage, item: Forecast, base: Path, store: ArtifactStore
+) -> dict[str, ArtifactRecord]:
+    artifacts = {}
+    with readable_os_errors(base):
+        for name, file in stage.outputs.items():
+            target, digest = base / file, item.outputs[name]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            store.place(digest, target)
+            artifacts[name] = ArtifactRecord(
+                path=str(target), digest=digest, size_bytes=target.stat().st_size
+            )
+    return artifacts
 
 
 def joined_given(

@@ -24,8 +24,8 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
     notebook = context.planner.notebook(instance)
     assignments = _assignments(context, submission)
     facts = {
-        "MLKIT_RUNS_DIR": str(context.runs.path),
-        "MLKIT_RUN_ID": context.record.run_id,
+        "MLKIT_RUNS_DIR": str(context.stores.runs.path),
+        "MLKIT_RUN_ID": context.book.record.run_id,
         "MLKIT_STAGE": instance.id,
         "MLKIT_ATTEMPT": str(number),
     }
@@ -34,23 +34,23 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         number=number,
         notebook=notebook,
         staging=submission.staging,
-        pipeline=context.pipeline.name,
+        pipeline=context.order.pipeline.name,
         checkout=_checkout(context, submission),
         trace_key=context.planner.circumstances.key,
-        env=attempt_environment(context.environment, facts, assignments),
+        env=attempt_environment(context.planner.circumstances.environ, facts, assignments),
         assignments=assignments,
         outputs=instance.stage.outputs,
         inputs=submission.inputs.artifacts,
         metadata={
-            "run_id": context.record.run_id,
+            "run_id": context.book.record.run_id,
             "stage": instance.id,
             "attempt": number,
         },
         declared=instance.stage.declared,
         timeout_s=instance.stage.timeout_s,
         imports=needs_of_notebook(notebook),
-        scrubber=context.scrubber,
-        verify=context.options.verify,
+        scrubber=context.book.scrubber,
+        verify=context.order.options.verify,
     )
 
 
@@ -58,14 +58,14 @@ def _checkout(context: Context, submission: Submission) -> Checkout:
     """Where the project stands; declared inputs count by their digests alone."""
     checkout = context.planner.checkout(submission.instance)
     inputs = tuple(item.path for item in submission.inputs.files)
-    return replace(checkout, never=(*checkout.never, str(context.folder.path), *inputs))
+    return replace(checkout, never=(*checkout.never, str(context.book.folder.path), *inputs))
 
 
 def _assignments(context: Context, submission: Submission) -> tuple[Assignment, ...]:
     declared = submission.instance.stage.declared
     parameters = [
         Assignment(name=name, value=bound.value, hidden=bound.secret, declaration=declared[name])
-        for name, bound in context.configuration.of(submission.instance).items()
+        for name, bound in context.order.configuration.of(submission.instance).items()
     ]
     inputs = [
         Assignment(name=name, value=value, declaration=declared[name])
@@ -76,7 +76,7 @@ def _assignments(context: Context, submission: Submission) -> tuple[Assignment, 
 
 def shown_parameters(context: Context, instance: Instance) -> dict[str, Any]:
     """What the notebook receives, for the record: every declared parameter, secrets hidden."""
-    bound = context.configuration.of(instance)
+    bound = context.order.configuration.of(instance)
     shown = {}
     for name, declaration in instance.stage.configurable.items():
         if name in bound:

@@ -6,14 +6,19 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.events import Event, EventKind, Observer
+from mlkit.core.record import RunRecord
 from mlkit.core.scrubbing import Scrubber
+from mlkit.core.states import RunStatus
+from mlkit.core.values import encode
 from mlkit.driver.clock import Clock
 from mlkit.driver.event_log import append_line, open_log
+from mlkit.driver.options import RunOptions
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["Journal"]
@@ -79,6 +84,39 @@ class Journal:
                 append_line(self._descriptor, line.encode("utf-8", "backslashreplace"))
         for observer in list(self.observers):
             self._tell(observer, event)
+
+    def tell_start(
+        self,
+        kind: EventKind,
+        record: RunRecord,
+        stages: Iterable[str],
+        options: RunOptions,
+        *,
+        kept: bool = True,
+    ) -> None:
+        """Tell that a run starts, or goes on: the first words of every process that works on it."""
+        self.emit(
+            kind,
+            kept=kept,
+            pipeline=record.pipeline,
+            file=record.file,
+            parameters=encode(record.parameters),
+            stages=list(stages),
+            workers=options.workers,
+            start=options.start,
+        )
+
+    def tell_end(self, record: RunRecord, status: RunStatus, *, kept: bool = True) -> None:
+        """Tell that a run, or a process's part of it, has ended: the last words."""
+        counts = Counter(stage.status.value for stage in record.stages.values())
+        seconds = round(record.seconds, 3)
+        self.emit(
+            EventKind.RUN_FINISHED,
+            kept=kept,
+            status=status.value,
+            seconds=seconds,
+            counts=dict(counts),
+        )
 
     def _scrubbed(self, key: str, value: Any) -> Any:
         """What notebooks and people have said; states, ids and paths are mlkit's own."""

@@ -33,11 +33,11 @@ class Loop:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.state = context.state
+        self.state = context.book.state
         self.fresh: deque[str] = deque(self.state.order)
         self.stopping: Status | None = None
-        self.timetable = Timetable(context.clock, context.options.workers)
-        self.endings = Endings(context)
+        self.timetable = Timetable(context.order.services.clock, context.order.options.workers)
+        self.endings = Endings(context.book)
         self.work = Work(context, self.timetable, self.endings)
 
     def run(self) -> RunStatus:
@@ -48,7 +48,7 @@ class Loop:
         RunStatus
             How the run ended.
         """
-        cancellation = self.context.cancellation
+        cancellation = self.context.order.services.cancellation
         unsubscribe = cancellation.subscribe(lambda: self.timetable.tell(self._heed_cancellation))
         try:
             self._go_on_until_all_is_finished()
@@ -81,7 +81,7 @@ class Loop:
                 self._heed_ends()
 
     def _heed_cancellation(self) -> None:
-        if self.context.cancellation.requested and self.stopping is None:
+        if self.context.order.services.cancellation.requested and self.stopping is None:
             self._stop("the run was interrupted", Status.CANCELLED)
 
     def _heed_ends(self) -> None:
@@ -89,7 +89,7 @@ class Loop:
         while self.endings.ended:
             record = self.endings.ended.popleft()
             failed = record.status is Status.FAILED and record.critical
-            if failed and self.context.options.fail_fast and self.stopping is None:
+            if failed and self.context.order.options.fail_fast and self.stopping is None:
                 self._stop(f"stage '{record.id}' failed (--fail-fast)", Status.FAILED)
             self.fresh.extend(self.state.downstream.get(record.stage, ()))
 
@@ -97,7 +97,7 @@ class Loop:
         """Start nothing more, interrupt what is running, and end what waits as cancelled."""
         self.stopping = status
         self.timetable.stop()
-        self.context.cancellation.request()
+        self.context.order.services.cancellation.request()
         for record in list(self.state.own_records().values()):
             if record.status is Status.WAITING or (
                 record.status is Status.RUNNING and record.id not in self.work.executing
@@ -164,7 +164,7 @@ class Loop:
             if known:
                 self.state.expand(stage.name, known)
                 ids = [instance.id for instance in known]
-                self.context.journal.emit(EventKind.STAGE_MAPPED, stage.name, instances=ids)
+                self.context.book.journal.emit(EventKind.STAGE_MAPPED, stage.name, instances=ids)
                 known = self.state.instances[stage.name] or []
         return [i for i in known if self.state.records[i.id].status is Status.WAITING]
 

@@ -24,7 +24,7 @@ def kept_record(context: Context, instance: Instance, inputs: Digests) -> StageR
         return None
     if record.status not in SUCCESSFUL and record.status is not Status.SKIPPED:
         return None
-    result = context.database.result(record.result)
+    result = context.stores.database.result(record.result)
     if result is None or result.key != context.planner.parts(instance, inputs).key:
         return None
     if context.planner.changes(instance, result) or not _make_whole(context, record):
@@ -34,13 +34,15 @@ def kept_record(context: Context, instance: Instance, inputs: Digests) -> StageR
 
 def _make_whole(context: Context, record: StageRecord) -> bool:
     """See that a stage's copies in the run's folder are whole; restore those that are not."""
+    store, deep = context.stores.artifacts, context.order.options.verify
     for artifact in record.artifacts.values():
         copy = Path(artifact.path)
-        if context.store.is_copy_whole(artifact.digest, copy, deep=context.options.verify):
+        if store.is_copy_whole(artifact.digest, copy, deep=deep):
             continue
-        if not context.store.is_whole(artifact.digest, None, deep=True):
+        if not store.is_whole(artifact.digest, None, deep=True):
             return False
         copy.parent.mkdir(parents=True, exist_ok=True)
-        context.store.restore(artifact.digest, copy)
-        context.warn(f"{Path(*copy.parts[-2:])} was damaged and has been restored from the store")
+        store.restore(artifact.digest, copy)
+        place = Path(*copy.parts[-2:])
+        context.book.warn(f"{place} was damaged and has been restored from the store")
     return True

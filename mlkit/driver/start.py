@@ -1,49 +1,61 @@
-"""Open a run, run it, and settle its record."""
+"""The story of a run, top to bottom: open what it works with, carry it through, write its end.
+
+A run of its own and a stage of a run that others work on, too, differ in what they lock and in
+what they take as given; then both go the same way.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlkit.core.configuration import Configuration
+from mlkit.core.events import EventKind
 from mlkit.core.graph import edges
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.policies import Notify
 from mlkit.core.record import RunRecord, StageRecord
-from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus
 from mlkit.driver.answering import answered
-from mlkit.driver.commit import Committer
-from mlkit.driver.connecting import connect, executor_for, refuse_alive, take_in_others
+from mlkit.driver.book import Book, new_record
+from mlkit.driver.commit import sweep
+from mlkit.driver.connecting import Stores, opened_executor, opened_stores, refuse_alive
 from mlkit.driver.context import Context
 from mlkit.driver.descriptors import fit_workers
-from mlkit.driver.engine_ids import engine_ids
 from mlkit.driver.executors import AttemptExecutor, Workshop
 from mlkit.driver.given import check_wanted, forecast_given, joined_given, place_given
+from mlkit.driver.interrupts import interruptible
 from mlkit.driver.journal import Journal
+from mlkit.driver.loop import Loop
 from mlkit.driver.machinery import Machinery
 from mlkit.driver.options import RunOptions
+from mlkit.driver.order import Order
 from mlkit.driver.publishing import published
-from mlkit.driver.selecting import Selection, select, without_retries
+from mlkit.driver.selecting import select, without_retries
 from mlkit.driver.services import Services
-from mlkit.driver.settling import settle
+from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
-from mlkit.errors import UsageError
 from mlkit.planner.deciding import Planner
 from mlkit.planner.trace import Circumstances
-from mlkit.store.artifacts import ArtifactStore
-from mlkit.store.database import Database
-from mlkit.store.folder import RunFolder, RunsFolder
-from mlkit.store.looking import opened
-
-if TYPE_CHECKING:
-    from mlkit.store.sharing import Sharing
+from mlkit.store.folder import RunFolder
 
 __all__ = ["resume_run", "start_run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    """What is there of a run before its first event: its folder, and what it need not make."""
+
+    folder: RunFolder
+    earlier: RunRecord | None
+    given: Mapping[str, StageRecord]
+
+    @property
+    def stages(self) -> Mapping[str, StageRecord]:
+        return {} if self.earlier is None else self.earlier.stages
 
 
 def start_run(
@@ -80,8 +92,15 @@ def start_run(
     RunsFolderError
         If the runs folder cannot be used.
     """
-    selection = select(pipeline, options)
-    return _Run(pipeline, configuration, options, runs_dir, services or Services()).go(selection)
+    order = Order(
+        pipeline=pipeline,
+        configuration=configuration,
+        options=options,
+        runs_dir=runs_dir,
+        selection=select(pipeline, options),
+        services=services or Services(),
+    )
+    return _run_joined(order) if order.joins else _run_alone(order)
 
 
 def resume_run(
@@ -98,243 +117,191 @@ def resume_run(
     UsageError
         If the run is alive.
     """
-    selection = select(pipeline, options)
-    runs_dir = Path(record.runs_dir)
-    run = _Run(pipeline, configuration, options, runs_dir, services or Services())
-    return run.go(selection, record)
+    order = Order(
+        pipeline=pipeline,
+        configuration=configuration,
+        options=options,
+        runs_dir=Path(record.runs_dir),
+        selection=select(pipeline, options),
+        services=services or Services(),
+    )
+    return _run_alone(order, record.run_id)
 
 
-class _Run:
-    """One call of `start_run` or `resume_run`."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        configuration: Configuration,
-        options: RunOptions,
-        runs_dir: Path,
-        services: Services,
-    ) -> None:
-        self.pipeline = pipeline
-        self.configuration = configuration
-        self.options = options
-        self.services = services
-        self.runs = RunsFolder(runs_dir)
-        self.scrubber = Scrubber(configuration.secrets)
-        self.store = ArtifactStore(self.runs.store)
-        self.engine = engine_ids(self.services.environ) if self.joins else None
-        if self.engine is not None and self.engine.notifies:
-            silent = dict.fromkeys(configuration.notify, Notify())
-            self.configuration = replace(configuration, notify=silent)
-        self.sharing: Sharing | None = None
-        self.few: list[str] = []
-        self.attempts: AttemptExecutor
-
-    @property
-    def joins(self) -> bool:
-        return self.options.run_id is not None
-
-    def go(self, selection: Selection, earlier: RunRecord | None = None) -> RunRecord:
-        """Take the locks, run, release them."""
-        self._fit_workers()
-        self.runs.make()
-        with self.runs.lock(shared=True) as free:
-            if not free:
-                raise UsageError(
-                    "the runs folder is being cleaned",
-                    self.runs.path,
-                    remedy="Try again when 'mlkit clean' has ended",
-                )
-            with opened(self.runs) as database:
-                database.scrubber = self.scrubber
-                self.sharing = connect(self.runs, database, self.options, self.services)
-                if self.sharing is not None:
-                    self.store = take_in_others(
-                        self.sharing, self.pipeline, selection, self.options
-                    )
-                with contextlib.closing(
-                    executor_for(self.runs, self.pipeline, self.options, self.sharing)
-                ) as self.attempts:
-                    return self._locked(selection, earlier, database)
-
-    def _locked(
-        self, selection: Selection, earlier: RunRecord | None, database: Database
-    ) -> RunRecord:
-        planner = Planner(
-            self.pipeline,
-            self.configuration,
-            database,
-            self.store,
-            verify=self.options.verify,
-            circumstances=Circumstances(
-                environ=kernel_environment(self.services.environ),
-                key=self._trace_key(),
-            ),
-        )
-        if self.joins:
-            return self._join(selection, database, planner)
+def _run_alone(order: Order, resumed: str | None = None) -> RunRecord:
+    """A run of its own: a new one, or one that goes on where it was left."""
+    order = _with_fitting_workers(order)
+    pipeline, selection = order.pipeline, order.selection
+    with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
+        planner = _planner(order, stores)
         forecasts = forecast_given(planner, selection) if selection.upstream else {}
-        folder = self.runs.make_run(None if earlier is None else earlier.run_id)
+        folder = stores.runs.make_run(resumed)
         with folder.lock(shared=False) as mine:
             refuse_alive(folder, free=mine)
+            earlier = None if resumed is None else stores.database.load_run(resumed)
             if earlier is not None:
-                earlier = database.load_run(earlier.run_id)
-            context = self._context(selection, earlier, database, planner, folder)
-            with self._opened(context):
-                if earlier is not None:
-                    Committer(context).sweep()
-                placed = place_given(self.pipeline, forecasts, Committer(context))
-                if placed:
-                    check_wanted(self.pipeline, selection, placed)
-                    context.state = self._state(selection, placed, earlier)
-                return settle(context, is_new=earlier is None)
+                sweep(folder)
+            given = place_given(pipeline, forecasts, folder, stores.artifacts)
+            if given:
+                check_wanted(pipeline, selection, given)
+            begun = _Begun(folder=folder, earlier=earlier, given=given)
+            return _carry_through(order, stores, planner, attempts, begun)
 
-    def _trace_key(self) -> bytes:
-        """With what digests of environment variables are keyed: one for all who share results."""
-        return self.runs.trace_key() if self.sharing is None else self.sharing.trace_key()
 
-    def _join(self, selection: Selection, database: Database, planner: Planner) -> RunRecord:
-        """Run one stage of a run that others work on, too."""
-        run_id = self.options.run_id
-        assert run_id is not None
-        known = database.load_run(run_id)
-        answer = answered(self.pipeline, known, selection, self.engine)
+def _run_joined(order: Order) -> RunRecord:
+    """One stage of a run that others work on, too: what an orchestrator's task asks for."""
+    order = _with_fitting_workers(order)
+    run_id, stage, selection = order.options.run_id, order.options.only, order.selection
+    assert run_id is not None
+    assert stage is not None
+    with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
+        known = stores.database.load_run(run_id)
+        answer = answered(order.pipeline, known, selection, order.engine)
         if answer is not None:
             return answer
-        given = joined_given(self.pipeline, known, selection, run_id)
-        self.pipeline = without_retries(self.pipeline, selection)
-        self._with_one_kernel(selection)
-        folder = self.runs.make_run(run_id)
-        assert self.options.only is not None
-        with folder.lock(shared=True) as mine, folder.stage_lock(self.options.only):
+        joined_given(order.pipeline, known, selection, run_id)  # refuses before a folder is made
+        order = _for_one_call(order)
+        planner = _planner(order, stores)
+        folder = stores.runs.make_run(run_id)
+        with folder.lock(shared=True) as mine, folder.stage_lock(stage):
             refuse_alive(folder, free=mine)
-            earlier = database.load_run(run_id)
-            given = joined_given(self.pipeline, earlier, selection, run_id)
-            context = self._context(selection, earlier, database, planner, folder, given)
-            with self._opened(context):
-                return settle(context, is_new=earlier is None)
+            earlier = stores.database.load_run(run_id)
+            given = joined_given(order.pipeline, earlier, selection, run_id)
+            begun = _Begun(folder=folder, earlier=earlier, given=given)
+            return _carry_through(order, stores, planner, attempts, begun)
 
-    def _with_one_kernel(self, selection: Selection) -> None:
-        """A single attempt does not pay for a process that others could be forked from."""
-        mapped = any(self.pipeline.stages[name].foreach for name in selection.stages)
-        if selection.wanted is not None or not mapped:
-            self.options = replace(self.options, start="spawn")
 
-    def _context(
-        self,
-        selection: Selection,
-        earlier: RunRecord | None,
-        database: Database,
-        planner: Planner,
-        folder: RunFolder,
-        given: Mapping[str, StageRecord] | None = None,
-    ) -> Context:
-        clock, observers = self.services.clock, self.services.observers
-        journal = Journal(folder.path.name, folder.events, clock, self.scrubber, observers)
-        environment = kernel_environment(self.services.environ)
-        machinery = Machinery(self.pipeline, self.options, self.services, environment)
-        machinery.said += self.few
-        return Context(
-            pipeline=self.pipeline,
-            configuration=self.configuration,
-            options=self.options,
-            runs=self.runs,
+def _with_fitting_workers(order: Order) -> Order:
+    """Take no more workers than there can be open files; those of a cluster are not here."""
+    if order.options.executor != "threads":
+        return order
+    workers, few = fit_workers(order.options.workers)
+    options = replace(order.options, workers=workers)
+    return replace(order, options=options, notes=() if few is None else (few,))
+
+
+def _for_one_call(order: Order) -> Order:
+    """Leave to whoever calls what is theirs: retries, and messages where an engine sends them.
+
+    A single attempt does not pay for a process that others could be forked from.
+    """
+    pipeline, configuration, options = order.pipeline, order.configuration, order.options
+    selection = order.selection
+    mapped = any(pipeline.stages[name].foreach for name in selection.stages)
+    if selection.wanted is not None or not mapped:
+        options = replace(options, start="spawn")
+    if order.engine is not None and order.engine.notifies:
+        silent = dict.fromkeys(configuration.notify, Notify())
+        configuration = replace(configuration, notify=silent)
+    pipeline = without_retries(pipeline, selection)
+    return replace(order, pipeline=pipeline, configuration=configuration, options=options)
+
+
+def _planner(order: Order, stores: Stores) -> Planner:
+    environ = kernel_environment(order.services.environ)
+    return Planner(
+        order.pipeline,
+        order.configuration,
+        stores.database,
+        stores.artifacts,
+        verify=order.options.verify,
+        circumstances=Circumstances(environ=environ, key=stores.trace_key),
+    )
+
+
+def _carry_through(
+    order: Order,
+    stores: Stores,
+    planner: Planner,
+    attempts: AttemptExecutor,
+    begun: _Begun,
+) -> RunRecord:
+    """Run from the first event to the last; the end is written down whatever happens."""
+    services, folder, deep = order.services, begun.folder, order.options.verify
+    clock, environ = services.clock, planner.circumstances.environ
+    journal = Journal(folder.path.name, folder.events, clock, order.scrubber, services.observers)
+    with (
+        contextlib.closing(journal),
+        Machinery(order.pipeline, order.options, services, environ) as machinery,
+        published(stores.sharing, folder, clock, deep=deep, shared=order.joins) as publisher,
+        interruptible(services.cancellation),
+    ):
+        book = Book(
+            order=order,
+            record=_record(order, begun),
+            state=_state(order, begun),
             folder=folder,
-            database=database,
-            store=self.store,
-            planner=planner,
+            database=stores.database,
             journal=journal,
-            clock=clock,
-            scrubber=self.scrubber,
-            state=self._state(selection, given, earlier),
-            notifier=self.services.notifier,
-            cancellation=self.services.cancellation,
-            machinery=machinery,
-            attempts=self.attempts,
-            environment=environment,
-            record=self._record(folder, selection, earlier),
-            previous={} if earlier is None else earlier.stages,
-            waited=self.engine is not None and self.engine.waited,
+            publisher=publisher,
         )
-
-    def _fit_workers(self) -> None:
-        """Take no more workers than there can be open files; those of a cluster are not here."""
-        if self.options.executor == "threads":
-            workers, few = fit_workers(self.options.workers)
-            self.options = replace(self.options, workers=workers)
-            self.few = [] if few is None else [few]
-
-    def _state(
-        self,
-        selection: Selection,
-        given: Mapping[str, StageRecord] | None,
-        earlier: RunRecord | None,
-    ) -> RunState:
-        stages = {} if earlier is None else earlier.stages
-        return RunState(
-            self.pipeline,
-            selection.stages,
-            given,
-            selection.wanted,
-            {key: item.history for key, item in stages.items()},
-            None if self.engine is None else self.engine.task_id or None,
+        attempts.attach(Workshop(order=order, store=stores.artifacts, machinery=machinery))
+        context = Context(
+            order=order,
+            stores=stores,
+            planner=planner,
+            attempts=attempts,
+            book=book,
+            previous=begun.stages,
         )
+        _begin(book, is_new=begun.earlier is None)
+        status = RunStatus.FAILED
+        try:
+            status = Loop(context).run()
+        finally:
+            for line in (*order.notes, *machinery.said):
+                book.warn(line)
+            record = write_down_end(context, status)
+        return record
 
-    @contextlib.contextmanager
-    def _opened(self, context: Context) -> Iterator[None]:
-        """End workers and kernels, give back the lease and close the log, whatever happens."""
-        deep, shared = self.options.verify, self.joins
-        with (
-            contextlib.closing(context.journal),
-            context.machinery,
-            published(
-                self.sharing, context.folder, context.clock, deep=deep, shared=shared
-            ) as publisher,
-        ):
-            context.publisher = publisher
-            self.attempts.attach(
-                Workshop(
-                    pipeline=context.pipeline,
-                    start=context.options.start,
-                    store=context.store,
-                    machinery=context.machinery,
-                    clock=context.clock,
-                    cancellation=context.cancellation,
-                    scrubber=context.scrubber,
-                )
-            )
-            yield
 
-    def _record(
-        self, folder: RunFolder, selection: Selection, earlier: RunRecord | None
-    ) -> RunRecord:
-        if earlier is not None:
-            return replace(
-                earlier,
-                status=RunStatus.RUNNING,
-                ended=None,
-                file=str(self.pipeline.file),
-                edges=edges(self.pipeline),
-                engine=earlier.engine if self.engine is None else self.engine.run,
-            )
-        complete = self.joins or selection.is_complete(self.pipeline)
-        options = self.options.to_json()
-        if self.joins:
-            options |= {"only": None, "joined": True}
-        return RunRecord(
-            run_id=folder.path.name,
-            pipeline=self.pipeline.name,
-            file=str(self.pipeline.file),
-            runs_dir=str(self.runs.path),
+def _begin(book: Book, *, is_new: bool) -> None:
+    with book.alone():
+        book.database.save_run(book.record)
+        if not book.joins:
+            book.write(book.snapshot())
+        elif not book.folder.record.exists():
+            book.write(book.record)
+    if book.publisher is not None:
+        book.publisher.begin(book)
+    kind = EventKind.RUN_STARTED if is_new else EventKind.RUN_RESUMED
+    book.journal.tell_start(kind, book.record, book.state.own_records(), book.order.options)
+    if is_new and not book.joins:
+        _warn_of_idle_parameters(book)
+
+
+def _warn_of_idle_parameters(book: Book) -> None:
+    """A parameter that no stage declares changes nothing: it is probably mistyped."""
+    pipeline = book.order.pipeline
+    declared = {name for stage in pipeline.stages.values() for name in stage.declared}
+    for name in pipeline.parameters:
+        if name not in declared:
+            book.warn(f"no stage declares the parameter '{name}', so it changes nothing")
+
+
+def _state(order: Order, begun: _Begun) -> RunState:
+    return RunState(
+        order.pipeline,
+        order.selection.stages,
+        begun.given,
+        order.selection.wanted,
+        {key: item.history for key, item in begun.stages.items()},
+        None if order.engine is None else order.engine.task_id or None,
+    )
+
+
+def _record(order: Order, begun: _Begun) -> RunRecord:
+    engine = None if order.engine is None else order.engine.run
+    if begun.earlier is not None:
+        return replace(
+            begun.earlier,
             status=RunStatus.RUNNING,
-            started=self.services.clock.now(),
-            parameters=self.configuration.shown(),
-            options={
-                **options,
-                "overrides": self.configuration.overrides,
-                "parameter_sources": self.configuration.sources(),
-            },
-            edges=edges(self.pipeline),
-            complete=complete,
-            engine=None if self.engine is None else self.engine.run,
+            ended=None,
+            file=str(order.pipeline.file),
+            edges=edges(order.pipeline),
+            engine=begun.earlier.engine if engine is None else engine,
         )
+    record = new_record(order, begun.folder, engine)
+    if order.joins:
+        return replace(record, options={**record.options, "only": None, "joined": True})
+    return replace(record, complete=order.selection.is_complete(order.pipeline))

@@ -49,7 +49,7 @@ class Submission:
         self, context: Context, job: Job, timetable: Timetable, take: Callable[[Outcome], None]
     ) -> None:
         """Hand an attempt to a worker; its outcome is taken in its turn, come what may."""
-        journal = context.journal
+        journal = context.book.journal
 
         def on_cell(number: int, total: int) -> None:
             timetable.tell(

@@ -46,7 +46,9 @@ class Work:
 
     def __init__(self, context: Context, timetable: Timetable, endings: Endings) -> None:
         self.context = context
-        self.state = context.state
+        self.book = context.book
+        self.state = context.book.state
+        self.clock = context.order.services.clock
         self.timetable = timetable
         self.endings = endings
         self.committer = Committer(self.context)
@@ -56,16 +58,17 @@ class Work:
 
     def begin(self, instance: Instance) -> None:
         """Start an instance: wait for its file if it has a sensor, then choose."""
-        now = self.context.clock.now()
+        now = self.clock.now()
         self.state.change(instance.id, status=Status.RUNNING, started=now)
         sensor = instance.stage.wait_for
         if sensor is None or self._has_finished(instance):
             self.choose(instance)
             return
         path: dict[str, Any] = {"for": sensor.shown}
-        self.context.journal.emit(EventKind.STAGE_WAITING, instance.id, **path)
-        patience_s = 0.0 if self.context.waited else sensor.timeout_s
-        self._sense(instance, self.context.clock.monotonic() + patience_s)
+        self.book.journal.emit(EventKind.STAGE_WAITING, instance.id, **path)
+        engine = self.context.order.engine  # one that has waited as long as it may looks once more
+        patience_s = 0.0 if engine is not None and engine.waited else sensor.timeout_s
+        self._sense(instance, self.clock.monotonic() + patience_s)
 
     def _sense(self, instance: Instance, deadline: float) -> None:
         sensor = instance.stage.wait_for
@@ -74,13 +77,13 @@ class Work:
         found = glob.iglob(str(sensor.path), recursive=True)  # noqa: PTH207 - absolute
         if any(map(os.path.exists, found)):
             self.choose(instance)
-        elif self.context.clock.monotonic() >= deadline:
+        elif self.clock.monotonic() >= deadline:
             waited = format_duration(sensor.timeout_s)
             self.endings.fail(
                 instance.id, "SensorTimeout", f"no file matched {sensor.shown} in {waited}"
             )
         else:
-            left = deadline - self.context.clock.monotonic()
+            left = deadline - self.clock.monotonic()
             self.timetable.later(min(sensor.every_s, left), lambda: self._sense(instance, deadline))
 
     def _has_finished(self, instance: Instance) -> bool:
@@ -116,11 +119,11 @@ class Work:
 
     def _act_on(self, decision: Decision, instance: Instance) -> None:
         """Take what is damaged out of the store, and write down what was found out by looking."""
-        database, now = self.context.database, self.context.clock.now()
+        database, now = self.context.stores.database, self.clock.now()
         for warning in decision.warnings:
-            self.context.warn(warning, instance.id)
+            self.book.warn(warning, instance.id)
         for digest in decision.damaged:
-            self.context.store.drop(digest)
+            self.context.stores.artifacts.drop(digest)
         for result_id in decision.lost:
             database.forget_result(result_id)
         for digest, marks in decision.marks.items():
@@ -129,7 +132,7 @@ class Work:
             database.remember_digest(path, looks, digest)
 
     def _forced(self, instance: Instance) -> bool:
-        force = self.context.options.force
+        force = self.context.order.options.force
         return (
             force if isinstance(force, bool) else bool({instance.id, instance.stage.name} & force)
         )
@@ -156,9 +159,7 @@ class Work:
             parameters=shown_parameters(self.context, instance),
             inputs=inputs.paths,
         )
-        self.context.database.save_stage(
-            self.context.record.run_id, record, self.state.place(record.id)
-        )
+        self.book.save(record)
         self._enqueue(submission)
 
     def _enqueue(self, submission: Submission) -> None:
@@ -172,8 +173,8 @@ class Work:
         job = make_job(self.context, submission, number)
         self.executing[instance.id] = submission
         if instance.id not in self.retries:
-            self.state.change(instance.id, started=self.context.clock.now())
-        self.context.journal.emit(
+            self.state.change(instance.id, started=self.clock.now())
+        self.book.journal.emit(
             EventKind.ATTEMPT_STARTED,
             instance.id,
             number,
@@ -199,7 +200,7 @@ class Work:
             parts = submission.decision.parts
             self.state.put(self.committer.succeed(outcome, ended, parts))
             if outcome.dropped:
-                self.context.warn(f"stage '{instance_id}' {sentence(outcome.dropped)}", instance_id)
+                self.book.warn(f"stage '{instance_id}' {sentence(outcome.dropped)}", instance_id)
             if outcome.trouble is not None:
                 raise outcome.trouble
             self.endings.end(instance_id, saved=True)
@@ -240,7 +241,7 @@ class Work:
             peak_memory_bytes=outcome.peak_memory_bytes,
         )
         history = (*self.state.records[outcome.job.instance_id].history, attempt)
-        self.context.journal.emit(
+        self.book.journal.emit(
             EventKind.ATTEMPT_FINISHED,
             outcome.job.instance_id,
             attempt.number,
@@ -265,7 +266,7 @@ class Work:
         ):
             self.retries[instance.id] = used + 1
             submission.delay_s = delay_before(retry, used)
-            self.context.journal.emit(
+            self.book.journal.emit(
                 EventKind.RETRY_SCHEDULED,
                 instance.id,
                 outcome.job.number,
@@ -273,9 +274,7 @@ class Work:
                 next_attempt=outcome.job.number + 1,
                 error=short(error),
             )
-            record = self.state.records[instance.id]
-            run_id = self.context.record.run_id
-            self.context.database.save_stage(run_id, record, self.state.place(record.id))
+            self.book.save(self.state.records[instance.id])
             self.timetable.later(submission.delay_s, lambda: self._enqueue(submission))
             return
         if outcome.trouble is None:

@@ -8,22 +8,40 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlkit import find_run, load_pipeline
-from mlkit.core.events import EventKind
+from mlkit.core.events import EventKind, Observer
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.engine_run import EngineRun
 from mlkit.driver.event_log import read_events
 from mlkit.driver.options import RunOptions
+from mlkit.driver.order import Order
+from mlkit.driver.selecting import select
 from mlkit.load.parameters import configure
 from mlkit.store.database import Database
-from mlkit.testing import FakeClock, FakeRunner, Raises, branching, chain, run_fake
+from mlkit.testing import (
+    FakeRunner,
+    Raises,
+    RecordingObserver,
+    branching,
+    chain,
+    run_fake,
+)
+from mlkit.testing.running import fake_services
 
 
-def _opened(file: Path) -> tuple[EngineRun, RunRecord]:
+def _opened(file: Path, *observers: Observer) -> tuple[EngineRun, RunRecord]:
     pipeline = load_pipeline(file)
     runs = file.parent / "runs"
-    run = EngineRun(pipeline, configure(pipeline), RunOptions(), runs, FakeClock())
-    return run, run.open("airflow")
+    order = Order(
+        pipeline=pipeline,
+        configuration=configure(pipeline),
+        options=RunOptions(),
+        runs_dir=runs,
+        selection=select(pipeline, RunOptions()),
+        services=fake_services(observers=observers),
+    )
+    run = EngineRun(order, "airflow")
+    return run, run.record
 
 
 def _join(file: Path, opened: RunRecord, stage: str, runner: FakeRunner | None = None) -> None:
@@ -43,7 +61,7 @@ def test_a_run_that_ended_well_is_the_latest(tmp_path: Path) -> None:
     run, opened = _opened(file)
     for stage in ("decide", "yes", "finish"):
         _join(file, opened, stage)
-    record = run.settle(opened.run_id, "it ended with exit code 1", cancelled=False)
+    record = run.settle("it ended with exit code 1", cancelled=False)
     assert (record.status, record.warnings) == (RunStatus.SUCCEEDED, ())
     assert record.stages["no"].status is Status.SKIPPED
     assert (tmp_path / "runs" / "latest").resolve().name == opened.run_id
@@ -54,7 +72,7 @@ def test_a_stage_that_no_task_ran_fails_the_run(tmp_path: Path) -> None:
     file = chain(tmp_path, 2)
     run, opened = _opened(file)
     _join(file, opened, "s1")
-    record = run.settle(opened.run_id, "Airflow fell over", cancelled=False)
+    record = run.settle("Airflow fell over", cancelled=False)
     assert (record.status, record.warnings) == (RunStatus.FAILED, ("Airflow fell over",))
     assert record.stages["s2"].status is Status.CANCELLED
     assert not (tmp_path / "runs" / "latest").exists()
@@ -64,8 +82,8 @@ def test_a_stage_that_no_task_ran_fails_the_run(tmp_path: Path) -> None:
 
 def test_a_run_that_was_stopped_is_cancelled(tmp_path: Path) -> None:
     """Without the engine's complaint about it."""
-    run, opened = _opened(chain(tmp_path, 1))
-    record = run.settle(opened.run_id, "ended with exit code -2", cancelled=True)
+    run, _ = _opened(chain(tmp_path, 1))
+    record = run.settle("ended with exit code -2", cancelled=True)
     assert (record.status, record.warnings) == (RunStatus.CANCELLED, ())
 
 
@@ -79,7 +97,7 @@ def test_a_stage_that_was_interrupted_cancels_the_run(tmp_path: Path) -> None:
         assert known is not None
         item = replace(known.stages["s1"], status=Status.CANCELLED)
         database.save_stage(opened.run_id, item, 0)
-    record = run.settle(opened.run_id, "ended with exit code -2", cancelled=True)
+    record = run.settle("ended with exit code -2", cancelled=True)
     assert (record.status, record.stages["s1"].status) == (RunStatus.CANCELLED, Status.CANCELLED)
 
 
@@ -88,7 +106,7 @@ def test_a_failure_is_a_failure(tmp_path: Path) -> None:
     file = chain(tmp_path, 2)
     run, opened = _opened(file)
     _join(file, opened, "s1", FakeRunner({"s1": [Raises()]}))
-    record = run.settle(opened.run_id, None, cancelled=False)
+    record = run.settle(None, cancelled=False)
     assert record.status is RunStatus.FAILED
     assert record.stages["s2"].status is Status.UPSTREAM_FAILED
 
@@ -108,3 +126,21 @@ def test_events_are_read_line_by_line(tmp_path: Path) -> None:
     assert (kinds[0], kinds[-1], len(rest)) == (EventKind.RUN_STARTED, EventKind.RUN_FINISHED, 1)
     assert end == len(text)
     assert read_events(tmp_path / "none", 0) == ([], 0)
+
+
+def test_first_and_last_words_are_those_of_any_run(tmp_path: Path) -> None:
+    """Observers hear them of the whole run; in the log the last task has said the end already."""
+    file, here, there = chain(tmp_path, 1), RecordingObserver(), RecordingObserver()
+    run_fake(chain(tmp_path / "alone", 1), observers=[here])
+    run, opened = _opened(file, there)
+    run.tell_start()
+    _join(file, opened, "s1")
+    run.settle(None, cancelled=False)
+    for kind in (EventKind.RUN_STARTED, EventKind.RUN_FINISHED):
+        (mine,) = [event for event in here.events if event.kind is kind]
+        (other,) = [event for event in there.events if event.kind is kind]
+        assert mine.data.keys() == other.data.keys()
+        assert mine.data.get("stages") == other.data.get("stages")
+        assert mine.data.get("counts") == other.data.get("counts")
+    logged, _ = read_events(tmp_path / "runs" / opened.run_id / "events.jsonl", 0)
+    assert [event.kind for event in logged].count(EventKind.RUN_FINISHED) == 1

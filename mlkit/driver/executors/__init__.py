@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mlkit.core.pipeline import Pipeline
-from mlkit.core.policies import KernelKind
-from mlkit.core.scrubbing import Scrubber
-from mlkit.driver.clock import Clock
 from mlkit.driver.machinery import Machinery
+from mlkit.driver.order import Order
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
-from mlkit.notebook.execution import Cancellation
 from mlkit.store.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
@@ -60,29 +56,17 @@ class Workshop:
 
     Parameters
     ----------
-    pipeline : Pipeline
-        What its notebooks import is imported ahead.
-    start : {"fork", "spawn"}
-        How kernels are started.
+    order : Order
+        What is asked for.
     store : ArtifactStore
         Where artifacts stand.
     machinery : Machinery
         Kernels and threads of this process.
-    clock : Clock
-        Dates attempts.
-    cancellation : Cancellation
-        Ends them.
-    scrubber : Scrubber
-        What must not appear in what is said of them.
     """
 
-    pipeline: Pipeline
-    start: KernelKind
+    order: Order
     store: ArtifactStore
     machinery: Machinery
-    clock: Clock
-    cancellation: Cancellation
-    scrubber: Scrubber
 
 
 class AttemptExecutor(Protocol):

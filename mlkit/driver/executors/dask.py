@@ -80,9 +80,11 @@ class DaskExecutor:
     def attach(self, workshop: Workshop) -> None:
         """Begin to work for a run: hear what workers tell, and see that there are any."""
         self.workshop = workshop
-        self._preload = tuple(modules_to_preload(workshop.pipeline))
+        self._clock = workshop.order.services.clock
+        self._cancellation = workshop.order.services.cancellation
+        self._preload = tuple(modules_to_preload(workshop.order.pipeline))
         self._client.subscribe_topic(self._topic, self._hear)
-        self._unsubscribe = workshop.cancellation.subscribe(self._cancel_soon)
+        self._unsubscribe = self._cancellation.subscribe(self._cancel_soon)
         self._start(self._look)
 
     def _start(self, target: Callable[[], None]) -> None:
@@ -93,7 +95,7 @@ class DaskExecutor:
     def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
         """Hand an attempt to the cluster."""
         token = secrets.token_hex(8)
-        flight = _Flight(job=job, on_cell=on_cell, done=done, started=self.workshop.clock.now())
+        flight = _Flight(job=job, on_cell=on_cell, done=done, started=self._clock.now())
         with self._lock:
             self._flights[token] = flight
         try:
@@ -106,7 +108,7 @@ class DaskExecutor:
         flight.future.add_done_callback(lambda future: self._receiver.submit(
             self._receive, token, future
         ))  # fmt: skip
-        if self.workshop.cancellation.requested:
+        if self._cancellation.requested:
             self._cancel_soon()
 
     def _task(self, token: str, job: Job) -> Task:
@@ -115,7 +117,7 @@ class DaskExecutor:
             token=token,
             topic=self._topic,
             job=replace(job, env=own),
-            kernel=self.workshop.start,
+            kernel=self.workshop.order.options.start,
             preload=self._preload,
             store=str(self.workshop.store.path),
             store_url=self.site.store_url,
@@ -153,7 +155,7 @@ class DaskExecutor:
         self._deliver(token, outcome)
 
     def _lost(self, token: str) -> None:
-        if self.workshop.cancellation.requested:
+        if self._cancellation.requested:
             self._settle(token, Status.CANCELLED)
             return
         self._settle(token, Status.FAILED, trouble=_gone("the Dask cluster has lost an attempt"))
@@ -162,7 +164,7 @@ class DaskExecutor:
         """Of Dask's own errors, a worker that died is the notebook's bad luck; others are ours."""
         name = type(error).__name__
         kind = "DeadKernel" if name == "KilledWorker" else name
-        message = self.workshop.scrubber.text(str(error))
+        message = self.workshop.order.scrubber.text(str(error))
         if isinstance(error, MlkitError):
             self._settle(token, Status.FAILED, trouble=error)
             return
@@ -188,7 +190,7 @@ class DaskExecutor:
                 job=flight.job,
                 status=status,
                 started=flight.started,
-                ended=self.workshop.clock.now(),
+                ended=self._clock.now(),
                 error=error,
                 trouble=trouble,
             ),
@@ -216,7 +218,7 @@ class DaskExecutor:
 
     def _look(self) -> None:
         """Give up when the cluster has gone, or has been without workers for long."""
-        alone_since, now = None, self.workshop.clock.monotonic
+        alone_since, now = None, self._clock.monotonic
         while not self._ended.wait(LOOK_EVERY_S):
             reached = self._client.status == "running"
             info = self._client.scheduler_info(n_workers=-1) if reached else {}

@@ -37,24 +37,29 @@ class ThreadsExecutor:
 
     def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
         """Hand an attempt to a thread."""
-        workshop = self.workshop
+        workshop, services = self.workshop, self.workshop.order.services
 
         def attempt() -> None:
-            started = workshop.clock.now()
+            started = services.clock.now()
             try:
                 runner = workshop.machinery.runner(job.instance_id.partition("[")[0])
                 outcome = perform(
-                    job, runner, workshop.store, on_cell, workshop.cancellation, workshop.clock.now
+                    job,
+                    runner,
+                    workshop.store,
+                    on_cell,
+                    services.cancellation,
+                    services.clock.now,
                 )
             except BaseException as error:  # noqa: BLE001 - whatever happens, the loop must hear of it
                 outcome = Outcome(
                     job=job,
                     status=Status.FAILED,
                     started=started,
-                    ended=workshop.clock.now(),
+                    ended=services.clock.now(),
                     error=ErrorRecord(
                         type=type(error).__name__,
-                        message=workshop.scrubber.text(str(error)),
+                        message=workshop.order.scrubber.text(str(error)),
                         bases=("mlkit.Internal",),
                     ),
                 )

@@ -1,0 +1,63 @@
+"""A run as it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mlkit.core.configuration import Configuration
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.scrubbing import Scrubber
+from mlkit.driver.engine_ids import EngineIds, engine_ids
+from mlkit.driver.options import RunOptions
+from mlkit.driver.selecting import Selection
+from mlkit.driver.services import Services
+
+__all__ = ["Order"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a run is to do, and with what surroundings.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    configuration : Configuration
+        Its parameters.
+    options : RunOptions
+        What else is asked for.
+    runs_dir : Path
+        The runs folder.
+    selection : Selection
+        The part of the pipeline that it is to end.
+    services : Services
+        Clock, kernels, notifier, observers, cancellation, environment.
+    notes : tuple of str
+        What people are told in any case.
+    """
+
+    pipeline: Pipeline
+    configuration: Configuration
+    options: RunOptions
+    runs_dir: Path
+    selection: Selection
+    services: Services
+    notes: tuple[str, ...] = ()
+
+    @property
+    def joins(self) -> bool:
+        """Whether other processes work on the same run."""
+        return self.options.run_id is not None
+
+    @cached_property
+    def engine(self) -> EngineIds | None:
+        """The engine that asks, if one does."""
+        return engine_ids(self.services.environ) if self.joins else None
+
+    @cached_property
+    def scrubber(self) -> Scrubber:
+        """Takes the secrets out of what is written and told."""
+        return Scrubber(self.configuration.secrets)
