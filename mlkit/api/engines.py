@@ -206,7 +206,6 @@ def run_on(
     from mlkit.driver.engine_run import EngineRun
     from mlkit.driver.options import RunOptions
     from mlkit.driver.order import Order as RunOrder
-    from mlkit.driver.selecting import select
     from mlkit.driver.services import Services
 
     chosen = engine_named(engine)
@@ -226,7 +225,6 @@ def run_on(
             configuration=configuration,
             options=options,
             runs_dir=folder,
-            selection=select(pipeline, options),
             services=services,
         ),
         chosen.name,

@@ -69,6 +69,8 @@ def resume(
         If the run is alive.
     """
     from mlkit.driver.options import RunOptions
+    from mlkit.driver.order import Order
+    from mlkit.driver.services import Services
     from mlkit.driver.start import resume_run
 
     record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir), files=True)
@@ -82,7 +84,14 @@ def resume(
     given = {"workers": workers, "start": start, **(options or {})}
     changes = {name: value for name, value in given.items() if value is not None}
     chosen = replace(RunOptions.of_record(record.options), **changes)
-    return resume_run(record, current, configuration, chosen, services)
+    order = Order(
+        pipeline=current,
+        configuration=configuration,
+        options=chosen,
+        runs_dir=Path(record.runs_dir),
+        services=services or Services(),
+    )
+    return resume_run(order, record.run_id)
 
 
 def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]) -> Layers:

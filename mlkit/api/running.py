@@ -100,6 +100,8 @@ def run(
         If the pipeline, a parameter or an option is invalid; before anything ran.
     """
     from mlkit.driver.options import RunOptions
+    from mlkit.driver.order import Order
+    from mlkit.driver.services import Services
     from mlkit.driver.start import start_run
 
     pipeline = loaded(pipeline)
@@ -112,18 +114,24 @@ def run(
     if workers is not None:
         chosen = replace(chosen, workers=workers)
     _check_workers(chosen.workers)
-    surroundings = _with_progress(services) if progress else services
-    return start_run(pipeline, configuration, chosen, runs_folder(pipeline, runs_dir), surroundings)
+    surroundings = services or Services()
+    return start_run(
+        Order(
+            pipeline=pipeline,
+            configuration=configuration,
+            options=chosen,
+            runs_dir=runs_folder(pipeline, runs_dir),
+            services=_with_progress(surroundings) if progress else surroundings,
+        )
+    )
 
 
-def _with_progress(services: Services | None) -> Services:
+def _with_progress(services: Services) -> Services:
     """Add an observer that prints a line for each event that matters."""
     import sys
 
-    from mlkit.driver.services import Services
     from mlkit.observe.console import PlainConsole
 
-    services = services or Services()
     return replace(services, observers=[*services.observers, PlainConsole(sys.stdout)])
 
 

@@ -8,67 +8,58 @@ from mlkit.core.pipeline import ExternalFile, Instance
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.types import accepts
 from mlkit.driver.context import Context
+from mlkit.planner.deciding import Planner
 from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
 
-__all__ = ["Arrivals", "MissingInputError"]
+__all__ = ["MissingInputError", "arrivals"]
 
 
 class MissingInputError(ValueError):
     """An input is not there, and the notebook does not say that it can do without."""
 
 
-class Arrivals:
-    """Finds the inputs of instances.
+def arrivals(context: Context, instance: Instance) -> ResolvedInputs:
+    """Find the inputs of an instance.
 
-    Parameters
-    ----------
-    context : Context
-        The run.
+    Raises
+    ------
+    MissingInputError
+        If one is not there.
     """
+    state, files = context.book.state, _files(context, instance)
+    inputs = resolve_inputs(instance, state.made, state.is_mapped, files)
+    declared = instance.stage.declared
+    unfit = [
+        f"'{name}' ({source})"
+        for name, source in inputs.missing.items()
+        if not accepts(declared[name].spec, None)
+    ]
+    if unfit:
+        raise MissingInputError(
+            f"the input {', '.join(unfit)} was not made, and what the notebook declares does "
+            "not allow None; annotate it 'str | None' if the stage can do without"
+        )
+    return inputs
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
 
-    def of(self, instance: Instance) -> ResolvedInputs:
-        """Find the inputs of an instance.
+def _files(context: Context, instance: Instance) -> dict[str, ArtifactRecord | None]:
+    found: dict[str, ArtifactRecord | None] = {}
+    for name, source in instance.stage.inputs.items():
+        if isinstance(source, ExternalFile):
+            path = Path(context.order.configuration.files[f"{instance.stage.name}.{name}"])
+            found[name] = _file(context.planner, name, path)
+    return found
 
-        Raises
-        ------
-        MissingInputError
-            If one is not there.
-        """
-        state = self.context.book.state
-        inputs = resolve_inputs(instance, state.made, state.is_mapped, self._files(instance))
-        declared = instance.stage.declared
-        unfit = [
-            f"'{name}' ({source})"
-            for name, source in inputs.missing.items()
-            if not accepts(declared[name].spec, None)
-        ]
-        if unfit:
-            raise MissingInputError(
-                f"the input {', '.join(unfit)} was not made, and what the notebook declares does "
-                "not allow None; annotate it 'str | None' if the stage can do without"
-            )
-        return inputs
 
-    def _files(self, instance: Instance) -> dict[str, ArtifactRecord | None]:
-        found: dict[str, ArtifactRecord | None] = {}
-        for name, source in instance.stage.inputs.items():
-            if isinstance(source, ExternalFile):
-                path = Path(self.context.order.configuration.files[f"{instance.stage.name}.{name}"])
-                found[name] = self._file(name, path)
-        return found
-
-    def _file(self, name: str, path: Path) -> ArtifactRecord:
-        try:
-            digest = self.context.planner.file_digest(path)
-            size_bytes = path.stat().st_size if digest is not None else 0
-        except OSError as error:
-            raise MissingInputError(
-                f"the input '{name}' ({path}) cannot be read: {error.strerror}"
-            ) from None
-        if digest is None:
-            state = "is not a file" if path.exists() else "does not exist"
-            raise MissingInputError(f"the input '{name}' ({path}) {state}")
-        return ArtifactRecord(path=str(path), digest=digest, size_bytes=size_bytes)
+def _file(planner: Planner, name: str, path: Path) -> ArtifactRecord:
+    try:
+        digest = planner.file_digest(path)
+        size_bytes = path.stat().st_size if digest is not None else 0
+    except OSError as error:
+        raise MissingInputError(
+            f"the input '{name}' ({path}) cannot be read: {error.strerror}"
+        ) from None
+    if digest is None:
+        state = "is not a file" if path.exists() else "does not exist"
+        raise MissingInputError(f"the input '{name}' ({path}) {state}")
+    return ArtifactRecord(path=str(path), digest=digest, size_bytes=size_bytes)

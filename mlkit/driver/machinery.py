@@ -5,12 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
 
-from mlkit.core.pipeline import Pipeline
-from mlkit.driver.options import RunOptions
-from mlkit.driver.services import Services
+from mlkit.driver.order import Order
 from mlkit.notebook.execution import NotebookRunner
 from mlkit.notebook.kernels import Kernels, open_kernels
 from mlkit.planner.preload import modules_to_preload, needs_of_stages
@@ -22,35 +18,25 @@ FIRST = 3
 
 
 class Machinery:
-    """A context manager around kernels and workers.
+    """The kernels and workers of one run; whoever makes it closes it.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        What its notebooks import is imported ahead for forked kernels.
-    options : RunOptions
-        How many workers, which kernels.
-    services : Services
-        May bring a runner or an executor of its own.
+    order : Order
+        How many workers, which kernels; its services may bring a runner or an executor of their
+        own. What the pipeline's notebooks import is imported ahead for forked kernels.
     environment : mapping of str to str
         The environment of all kernels.
     """
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        options: RunOptions,
-        services: Services,
-        environment: Mapping[str, str],
-    ) -> None:
-        self._pipeline = pipeline
-        self._options = options
-        self._services = services
+    def __init__(self, order: Order, environment: Mapping[str, str]) -> None:
+        self._order = order
+        self._services = order.services
         self._environment = environment
         self.said: list[str] = []
         self._lock = threading.Lock()
         self._kernels: Kernels | None = None
-        self._runner = services.runner
+        self._runner = order.services.runner
         self._executor: Executor | None = None
 
     def runner(self, stage: str) -> NotebookRunner:
@@ -64,7 +50,7 @@ class Machinery:
         with self._lock:
             if self._runner is None:
                 self._kernels = self._open()
-                first = needs_of_stages(self._pipeline, stage, FIRST)
+                first = needs_of_stages(self._order.pipeline, stage, FIRST)
                 self._kernels.prepare(first=first)
                 from mlkit.notebook.execute import PapermillRunner
 
@@ -73,8 +59,8 @@ class Machinery:
 
     def _open(self) -> Kernels:
         """Take the kernels that were opened early, or open some."""
-        names = modules_to_preload(self._pipeline)
-        kind, ahead = self._options.start, self._services.ahead
+        names = modules_to_preload(self._order.pipeline)
+        kind, ahead = self._order.options.start, self._services.ahead
         kernels = ahead.take(self._environment) if ahead is not None and kind == "fork" else None
         if ahead is not None and kernels is not None:
             ahead.said[:0], self.said = self.said, ahead.said
@@ -87,7 +73,7 @@ class Machinery:
         with self._lock:
             if self._executor is None:
                 make = self._services.executor or _threads
-                self._executor = make(self._options.workers)
+                self._executor = make(self._order.options.workers)
             return self._executor
 
     def close(self) -> None:
@@ -97,19 +83,6 @@ class Machinery:
                 self._executor.shutdown(wait=True, cancel_futures=True)
             if self._kernels is not None:
                 self._kernels.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End everything."""
-        self.close()
 
 
 def _threads(workers: int) -> Executor:

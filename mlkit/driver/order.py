@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.core.scrubbing import Scrubber
 from mlkit.driver.engine_ids import EngineIds, engine_ids
 from mlkit.driver.options import RunOptions
-from mlkit.driver.selecting import Selection
+from mlkit.driver.selecting import Selection, select
 from mlkit.driver.services import Services
 
 __all__ = ["Order"]
@@ -31,8 +31,6 @@ class Order:
         What else is asked for.
     runs_dir : Path
         The runs folder.
-    selection : Selection
-        The part of the pipeline that it is to end.
     services : Services
         Clock, kernels, notifier, observers, cancellation, environment.
     notes : tuple of str
@@ -43,9 +41,13 @@ class Order:
     configuration: Configuration
     options: RunOptions
     runs_dir: Path
-    selection: Selection
-    services: Services
+    services: Services = field(default_factory=Services)
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def selection(self) -> Selection:
+        """The part of the pipeline that the run is to end."""
+        return select(self.pipeline, self.options)
 
     @property
     def joins(self) -> bool:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from mlkit.core.configuration import Configuration
 from mlkit.core.events import EventKind
 from mlkit.core.graph import edges
-from mlkit.core.pipeline import Pipeline
 from mlkit.core.policies import Notify
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus
@@ -30,11 +27,9 @@ from mlkit.driver.interrupts import interruptible
 from mlkit.driver.journal import Journal
 from mlkit.driver.loop import Loop
 from mlkit.driver.machinery import Machinery
-from mlkit.driver.options import RunOptions
 from mlkit.driver.order import Order
 from mlkit.driver.publishing import published
-from mlkit.driver.selecting import select, without_retries
-from mlkit.driver.services import Services
+from mlkit.driver.selecting import without_retries
 from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
@@ -58,27 +53,13 @@ class _Begun:
         return {} if self.earlier is None else self.earlier.stages
 
 
-def start_run(
-    pipeline: Pipeline,
-    configuration: Configuration,
-    options: RunOptions,
-    runs_dir: Path,
-    services: Services | None = None,
-) -> RunRecord:
+def start_run(order: Order) -> RunRecord:
     """Run a pipeline, or the selected part of it.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        The pipeline.
-    configuration : Configuration
-        Its parameters.
-    options : RunOptions
+    order : Order
         What is asked for.
-    runs_dir : Path
-        The runs folder.
-    services : Services, optional
-        The driver's surroundings.
 
     Returns
     -------
@@ -92,24 +73,10 @@ def start_run(
     RunsFolderError
         If the runs folder cannot be used.
     """
-    order = Order(
-        pipeline=pipeline,
-        configuration=configuration,
-        options=options,
-        runs_dir=runs_dir,
-        selection=select(pipeline, options),
-        services=services or Services(),
-    )
     return _run_joined(order) if order.joins else _run_alone(order)
 
 
-def resume_run(
-    record: RunRecord,
-    pipeline: Pipeline,
-    configuration: Configuration,
-    options: RunOptions,
-    services: Services | None = None,
-) -> RunRecord:
+def resume_run(order: Order, run_id: str) -> RunRecord:
     """Finish a run that was killed or has failed; what it finished already is not repeated.
 
     Raises
@@ -117,21 +84,13 @@ def resume_run(
     UsageError
         If the run is alive.
     """
-    order = Order(
-        pipeline=pipeline,
-        configuration=configuration,
-        options=options,
-        runs_dir=Path(record.runs_dir),
-        selection=select(pipeline, options),
-        services=services or Services(),
-    )
-    return _run_alone(order, record.run_id)
+    return _run_alone(order, run_id)
 
 
 def _run_alone(order: Order, resumed: str | None = None) -> RunRecord:
     """A run of its own: a new one, or one that goes on where it was left."""
-    order = _with_fitting_workers(order)
     pipeline, selection = order.pipeline, order.selection
+    order = _with_fitting_workers(order)
     with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
         planner = _planner(order, stores)
         forecasts = forecast_given(planner, selection) if selection.upstream else {}
@@ -150,8 +109,8 @@ def _run_alone(order: Order, resumed: str | None = None) -> RunRecord:
 
 def _run_joined(order: Order) -> RunRecord:
     """One stage of a run that others work on, too: what an orchestrator's task asks for."""
-    order = _with_fitting_workers(order)
     run_id, stage, selection = order.options.run_id, order.options.only, order.selection
+    order = _with_fitting_workers(order)
     assert run_id is not None
     assert stage is not None
     with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
@@ -222,7 +181,7 @@ def _carry_through(
     journal = Journal(folder.path.name, folder.events, clock, order.scrubber, services.observers)
     with (
         contextlib.closing(journal),
-        Machinery(order.pipeline, order.options, services, environ) as machinery,
+        contextlib.closing(Machinery(order, environ)) as machinery,
         published(stores.sharing, folder, clock, deep=deep, shared=order.joins) as publisher,
         interruptible(services.cancellation),
     ):

@@ -1,20 +1,23 @@
-"""An instance on its way through its attempts, and the hand-over to a worker."""
+"""An instance on its way through its attempts, and what each of them is handed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from mlkit.core.events import EventKind
+from mlkit.core.configuration import HIDDEN
 from mlkit.core.pipeline import Instance
-from mlkit.driver.attempt import Job, Outcome
+from mlkit.driver.attempt import Job
 from mlkit.driver.context import Context
-from mlkit.driver.timetable import Timetable
-from mlkit.planner.deciding import Decision, Planner
+from mlkit.driver.surroundings import attempt_environment
+from mlkit.notebook.injection import Assignment
+from mlkit.planner.checkout import Checkout
+from mlkit.planner.deciding import Decision
 from mlkit.planner.inputs import ResolvedInputs
+from mlkit.planner.preload import needs_of_notebook
 
-__all__ = ["Submission"]
+__all__ = ["Submission", "make_job", "shown_parameters"]
 
 
 @dataclass(kw_only=True)
@@ -41,24 +44,71 @@ class Submission:
     staging: Path
     delay_s: float = 0.0
 
-    def code_cells(self, planner: Planner) -> int:
-        """How many code cells the notebook has, without the injected one."""
-        return len(planner.notebook(self.instance).code_cells)
 
-    def start(
-        self, context: Context, job: Job, timetable: Timetable, take: Callable[[Outcome], None]
-    ) -> None:
-        """Hand an attempt to a worker; its outcome is taken in its turn, come what may."""
-        journal = context.book.journal
+def make_job(context: Context, submission: Submission, number: int) -> Job:
+    """Gather everything that the next attempt of an instance needs."""
+    instance = submission.instance
+    notebook = context.planner.notebook(instance)
+    assignments = _assignments(context, submission)
+    facts = {
+        "MLKIT_RUNS_DIR": str(context.stores.runs.path),
+        "MLKIT_RUN_ID": context.book.record.run_id,
+        "MLKIT_STAGE": instance.id,
+        "MLKIT_ATTEMPT": str(number),
+    }
+    return Job(
+        instance_id=instance.id,
+        number=number,
+        notebook=notebook,
+        staging=submission.staging,
+        pipeline=context.order.pipeline.name,
+        checkout=_checkout(context, submission),
+        trace_key=context.planner.circumstances.key,
+        env=attempt_environment(context.planner.circumstances.environ, facts, assignments),
+        assignments=assignments,
+        outputs=instance.stage.outputs,
+        inputs=submission.inputs.artifacts,
+        metadata={
+            "run_id": context.book.record.run_id,
+            "stage": instance.id,
+            "attempt": number,
+        },
+        declared=instance.stage.declared,
+        timeout_s=instance.stage.timeout_s,
+        imports=needs_of_notebook(notebook),
+        scrubber=context.book.scrubber,
+        verify=context.order.options.verify,
+    )
 
-        def on_cell(number: int, total: int) -> None:
-            timetable.tell(
-                lambda: journal.emit(
-                    EventKind.CELL_STARTED, job.instance_id, job.number, cell=number, cells=total
-                )
-            )
 
-        def done(outcome: Outcome) -> None:
-            timetable.hand_back(lambda: take(outcome))
+def _checkout(context: Context, submission: Submission) -> Checkout:
+    """Where the project stands; declared inputs count by their digests alone."""
+    checkout = context.planner.checkout(submission.instance)
+    inputs = tuple(item.path for item in submission.inputs.files)
+    return replace(checkout, never=(*checkout.never, str(context.book.folder.path), *inputs))
 
-        context.attempts.submit(job, on_cell, done)
+
+def _assignments(context: Context, submission: Submission) -> tuple[Assignment, ...]:
+    declared = submission.instance.stage.declared
+    parameters = [
+        Assignment(name=name, value=bound.value, hidden=bound.secret, declaration=declared[name])
+        for name, bound in context.order.configuration.of(submission.instance).items()
+    ]
+    inputs = [
+        Assignment(name=name, value=value, declaration=declared[name])
+        for name, value in submission.inputs.paths.items()
+    ]
+    return (*parameters, *inputs)
+
+
+def shown_parameters(context: Context, instance: Instance) -> dict[str, Any]:
+    """What the notebook receives, for the record: every declared parameter, secrets hidden."""
+    bound = context.order.configuration.of(instance)
+    shown = {}
+    for name, declaration in instance.stage.configurable.items():
+        if name in bound:
+            shown[name] = bound[name].public
+        else:
+            secret = declaration.spec.is_secret and declaration.default
+            shown[name] = HIDDEN if secret else declaration.default
+    return shown

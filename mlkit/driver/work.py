@@ -13,17 +13,16 @@ from mlkit.core.pipeline import Instance
 from mlkit.core.policies import is_retryable
 from mlkit.core.record import AttemptRecord, ErrorRecord
 from mlkit.core.states import Status
-from mlkit.driver.arrivals import Arrivals, MissingInputError
-from mlkit.driver.attempt import Outcome
+from mlkit.driver.arrivals import MissingInputError, arrivals
+from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.backoff import delay_before
 from mlkit.driver.commit import Committer
 from mlkit.driver.context import Context
 from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
-from mlkit.driver.jobs import make_job, shown_parameters
 from mlkit.driver.leftovers import sentence
 from mlkit.driver.resuming import kept_record
-from mlkit.driver.submission import Submission
+from mlkit.driver.submission import Submission, make_job, shown_parameters
 from mlkit.driver.timetable import Timetable
 from mlkit.planner.deciding import Decision
 from mlkit.planner.inputs import ResolvedInputs
@@ -52,7 +51,6 @@ class Work:
         self.timetable = timetable
         self.endings = endings
         self.committer = Committer(self.context)
-        self.arrivals = Arrivals(self.context)
         self.executing: dict[str, Submission] = {}
         self.retries: dict[str, int] = {}
 
@@ -100,7 +98,7 @@ class Work:
 
     def _choose(self, instance: Instance) -> None:
         try:
-            inputs = self.arrivals.of(instance)
+            inputs = arrivals(self.context, instance)
         except MissingInputError as error:
             self.endings.fail(instance.id, "MissingInput", str(error))
             return
@@ -178,10 +176,26 @@ class Work:
             EventKind.ATTEMPT_STARTED,
             instance.id,
             number,
-            cells=submission.code_cells(self.context.planner),
+            cells=len(job.notebook.code_cells),
             reason=submission.decision.reason,
         )
-        submission.start(self.context, job, self.timetable, self.take)
+        self._submit(job)
+
+    def _submit(self, job: Job) -> None:
+        """Have an attempt made; its cells are told and its end is taken in in this thread."""
+        table, journal = self.timetable, self.book.journal
+
+        def on_cell(number: int, total: int) -> None:
+            table.tell(
+                lambda: journal.emit(
+                    EventKind.CELL_STARTED, job.instance_id, job.number, cell=number, cells=total
+                )
+            )
+
+        def done(outcome: Outcome) -> None:
+            table.hand_back(lambda: self.take(outcome))
+
+        self.context.attempts.submit(job, on_cell, done)
 
     def take(self, outcome: Outcome) -> None:
         """Take in the end of an attempt."""

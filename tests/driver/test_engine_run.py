@@ -15,7 +15,6 @@ from mlkit.driver.engine_run import EngineRun
 from mlkit.driver.event_log import read_events
 from mlkit.driver.options import RunOptions
 from mlkit.driver.order import Order
-from mlkit.driver.selecting import select
 from mlkit.load.parameters import configure
 from mlkit.store.database import Database
 from mlkit.testing import (
@@ -37,7 +36,6 @@ def _opened(file: Path, *observers: Observer) -> tuple[EngineRun, RunRecord]:
         configuration=configure(pipeline),
         options=RunOptions(),
         runs_dir=runs,
-        selection=select(pipeline, RunOptions()),
         services=fake_services(observers=observers),
     )
     run = EngineRun(order, "airflow")
