@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from mlkit.api.reading import runs_folder
 from mlkit.api.running import loaded, with_values
 from mlkit.core.configuration import Configuration
-from mlkit.core.events import Event
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.values import decode
@@ -255,10 +254,6 @@ def _follow(
 
     services = run.order.services
 
-    def tell(event: Event) -> None:
-        for observer in services.observers:
-            observer(event)
-
     run.tell_start()
     log = order.folder / f"{engine.name}.log"
     trouble: str | None = f"{engine.title} could not be started"
@@ -267,11 +262,10 @@ def _follow(
             launch = launcher_of(engine)(order)
             environ = {**services.environ, **secrets}
             process = EngineProcess(launch, environ, log, run.folder.events)
-            code = process.run(services.cancellation, tell)
+            code = process.run(services.cancellation, run.journal.pass_on)
             trouble = f"{engine.title} ended with exit code {code}; what it said is in {log}"
     finally:
-        cancelled = services.cancellation.requested
-        record = run.settle(trouble, cancelled=cancelled)
+        record = run.settle(trouble, cancelled=services.cancellation.requested)
     return record
 
 

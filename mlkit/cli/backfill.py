@@ -16,8 +16,12 @@ from mlkit.cli.options import (
     PipelineArgument,
     RunsDirOption,
     TimezoneOption,
+    layers_of,
+    pipeline_path,
     takes_run_options,
 )
+from mlkit.cli.output import print_json, say
+from mlkit.cli.running import observed
 
 if TYPE_CHECKING:
     from mlkit.api.filling import Filled, Filling
@@ -100,7 +104,6 @@ def backfill(
     from mlkit import api
     from mlkit.api.filling import Filling, plan_backfill
     from mlkit.api.scheduling import read_schedule, read_span
-    from mlkit.cli.options import layers_of, pipeline_path
 
     loaded = api.load_pipeline(pipeline_path(pipeline))
     chosen = read_schedule(loaded, schedule, timezone)
@@ -122,7 +125,6 @@ def backfill(
 def _tell_plan(
     filling: Filling, schedule: Schedule, plans: Sequence[Planned], unfinished: int
 ) -> None:
-    from mlkit.cli.output import say
     from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 
     count = sum(planned.action == "run" for planned in plans)
@@ -161,7 +163,6 @@ def _fill_one(
     filling: Filling, planned: Planned, place: str, cancellation: Cancellation, *, quiet: bool
 ) -> Filled:
     from mlkit.api.filling import Filled, fill
-    from mlkit.cli.output import say
 
     if cancellation.requested:
         return Filled(planned=planned, note="interrupted before it began")
@@ -178,7 +179,6 @@ def _fill_one(
 def _services(cancellation: Cancellation, *, quiet: bool) -> Iterator[Services]:
     from dataclasses import replace
 
-    from mlkit.cli.running import observed
     from mlkit.driver.services import Services
 
     if quiet:
@@ -212,7 +212,6 @@ def _show(
     metric: list[str] | None,
     as_json: bool,
 ) -> None:
-    from mlkit.cli.output import print_json
 
     if as_json:
         print_json(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, run_option
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path, run_option
+from mlkit.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from mlkit.store.cleaning import Cleaning
@@ -56,8 +57,6 @@ def clean(
     from functools import partial
 
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json, say
     from mlkit.core.durations import parse_duration
     from mlkit.errors import UsageError
 

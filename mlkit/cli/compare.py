@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.output import print_json
 
 __all__ = ["compare"]
 
@@ -32,8 +33,6 @@ def compare(
       mlkit compare 20260101-12 latest    an earlier one and the latest
     """
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json
     from mlkit.observe.layout import terminal_width
     from mlkit.reports.comparison import compare_runs
 

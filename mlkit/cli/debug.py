@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, ParametersOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import (
+    JsonOption,
+    ParametersOption,
+    PipelineArgument,
+    RunsDirOption,
+    pipeline_path,
+)
+from mlkit.cli.output import print_json, say
 
 __all__ = ["debug"]
 
@@ -41,8 +48,6 @@ def debug(
     import os
 
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json, say
     from mlkit.load.parameters import read_assignment
 
     loaded = api.load_pipeline(pipeline_path(pipeline))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from mlkit.doctor.checks import Finding
@@ -33,8 +34,6 @@ def doctor(
       mlkit doctor notebooks/flights    another pipeline's runs folder
     """
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json, say
     from mlkit.doctor.checks import all_checks
 
     path = pipeline_path(pipeline)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.options import JsonOption
+from mlkit.cli.output import print_json, say
 
 __all__ = ["exercises"]
 
@@ -37,7 +38,6 @@ def exercises(
       mlkit exercises                      those of this checkout
       mlkit exercises --folder my-copies   notebooks that lie elsewhere
     """
-    from mlkit.cli.output import print_json, say
     from mlkit.grading.progress import progress, rows_text
     from mlkit.observe.layout import terminal_width
 

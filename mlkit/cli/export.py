@@ -15,8 +15,11 @@ from mlkit.cli.options import (
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    layers_of,
+    pipeline_path,
     takes_run_options,
 )
+from mlkit.cli.output import print_json
 
 __all__ = ["export"]
 
@@ -58,8 +61,6 @@ def export(
     from mlkit import api
     from mlkit.api.engines import compile_export, write_export
     from mlkit.api.engines import export as compile_to
-    from mlkit.cli.options import layers_of, pipeline_path
-    from mlkit.cli.output import print_json
 
     made = compile_to(
         pipeline_path(pipeline),

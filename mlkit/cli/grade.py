@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.options import JsonOption
+from mlkit.cli.output import print_json, say
 
 __all__ = ["grade"]
 
@@ -66,7 +67,6 @@ def grade(
 
     Grading again into the same folder replaces the rows of what was graded, and leaves others.
     """
-    from mlkit.cli.output import print_json, say
     from mlkit.grading.batch import Batch, grade_batch
     from mlkit.grading.summary import remarks, table
     from mlkit.observe.layout import terminal_width

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.output import is_utf8, print_json, say
 
 __all__ = ["graph"]
 
@@ -54,8 +55,6 @@ def graph(
       mlkit graph --run latest                          with the states of a run
     """
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import is_utf8, print_json, say
     from mlkit.observe.layout import terminal_width
     from mlkit.reports.graph import to_mermaid, to_svg, to_text
     from mlkit.reports.html import write_text

@@ -12,7 +12,10 @@ from mlkit.cli.options import (
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    layers_of,
+    pipeline_path,
 )
+from mlkit.cli.output import print_json, say
 
 __all__ = ["notify"]
 
@@ -41,8 +44,6 @@ def notify(
       mlkit notify 20260101-12 'train[xgboost]' notebooks/flights
     """
     from mlkit import api
-    from mlkit.cli.options import layers_of, pipeline_path
-    from mlkit.cli.output import print_json, say
     from mlkit.driver.telling import tell_end
 
     path = pipeline_path(pipeline)

@@ -14,8 +14,11 @@ from mlkit.cli.options import (
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
+    layers_of,
+    pipeline_path,
     takes_run_options,
 )
+from mlkit.cli.output import print_json
 
 if TYPE_CHECKING:
     from mlkit.core.configuration import Configuration
@@ -51,8 +54,6 @@ def plan(
       mlkit plan --instances         each instance on its own line
     """
     from mlkit import api
-    from mlkit.cli.options import layers_of, pipeline_path
-    from mlkit.cli.output import print_json
     from mlkit.driver.options import RunOptions
 
     loaded = api.load_pipeline(pipeline_path(pipeline))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.options import JsonOption
+from mlkit.cli.output import print_json, say
 
 __all__ = ["render"]
 
@@ -59,7 +60,6 @@ def render(
     Exit codes: 0 done, 1 a notebook or the builder failed, 2 bad usage.
     """
     from mlkit import api
-    from mlkit.cli.output import print_json, say
     from mlkit.rendering.building import build_site, check_builder, check_target
     from mlkit.rendering.execution import Execution, execute_pages
     from mlkit.rendering.pages import find_pages, find_root, select

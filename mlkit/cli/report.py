@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from mlkit.core.pipeline import Pipeline
@@ -58,8 +59,6 @@ def report(
       mlkit report latest --to pdf             to print
     """
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json, say
 
     record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir), files=True)
     default = Path(record.runs_dir) / record.run_id / f"report.{to.value}"
@@ -92,7 +91,6 @@ def _write(record: RunRecord, to: ReportFormat, target: Path) -> Path:
 def _pipeline(record: RunRecord) -> Pipeline | None:
     """The run's pipeline as it is today; a report does not need it, so a broken one is no error."""
     from mlkit import api
-    from mlkit.cli.output import say
     from mlkit.errors import MlkitError
 
     try:

@@ -14,8 +14,10 @@ from mlkit.cli.options import (
     ReportOption,
     RunsDirOption,
     VerboseOption,
+    pipeline_path,
     takes_run_options,
 )
+from mlkit.cli.running import exit_code, observed, show_end
 
 __all__ = ["resume"]
 
@@ -44,8 +46,6 @@ def resume(
       mlkit resume 20260101-12 --workers 1    one stage at a time, to see more
     """
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.running import exit_code, observed, show_end
     from mlkit.load.parameters import read_assignment
 
     loaded = api.load_pipeline(pipeline_path(pipeline))

@@ -17,8 +17,11 @@ from mlkit.cli.options import (
     ReportOption,
     RunsDirOption,
     VerboseOption,
+    layers_of,
+    pipeline_path,
     takes_run_options,
 )
+from mlkit.cli.running import early_kernels, exit_code, observed, show_end
 
 __all__ = ["run"]
 
@@ -69,8 +72,6 @@ def run(
     130 interrupted.
     """
     from mlkit import api
-    from mlkit.cli.options import layers_of, pipeline_path
-    from mlkit.cli.running import early_kernels, exit_code, observed, show_end
 
     path = pipeline_path(pipeline)
     if on is not None or host is not None:

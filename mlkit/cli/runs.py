@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.output import print_json, say
 
 __all__ = ["runs"]
 
@@ -29,8 +30,6 @@ def runs(
       mlkit runs notebooks/flights --limit 5    the newest 5 of another one
     """
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json, say
     from mlkit.observe.layout import terminal_width
     from mlkit.reports.listing import run_json, runs_text
 

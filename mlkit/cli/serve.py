@@ -14,8 +14,12 @@ from mlkit.cli.options import (
     PipelineArgument,
     RunsDirOption,
     TimezoneOption,
+    layers_of,
+    pipeline_path,
     takes_run_options,
 )
+from mlkit.cli.output import print_json, say
+from mlkit.cli.running import observed
 
 if TYPE_CHECKING:
     from mlkit.api.server import ScheduleServer
@@ -69,8 +73,6 @@ def serve(
 
     from mlkit import api
     from mlkit.api.server import ScheduleServer, Settings
-    from mlkit.cli.options import layers_of, pipeline_path
-    from mlkit.cli.running import observed
 
     settings = Settings(
         path=Path(pipeline_path(pipeline)),
@@ -90,13 +92,10 @@ def _say(text: str) -> None:
     """Tell people something, with the time."""
     import datetime as dt
 
-    from mlkit.cli.output import say
-
     say(f"[{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}Z] {text}")
 
 
 def _end(server: ScheduleServer, *, as_json: bool) -> None:
-    from mlkit.cli.output import print_json
 
     made = [done for done in server.filled if done.record is not None]
     counts = {done.status: 0 for done in made}

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import InstancesOption, JsonOption, RunsDirOption
+from mlkit.cli.options import InstancesOption, JsonOption, RunsDirOption, pipeline_path
+from mlkit.cli.output import print_json
 
 __all__ = ["show"]
 
@@ -49,8 +50,6 @@ def show(
       mlkit show 20260101-12 --json      the run whose id begins so, as a document
     """
     from mlkit import api
-    from mlkit.cli.options import pipeline_path
-    from mlkit.cli.output import print_json
     from mlkit.errors import UsageError
     from mlkit.observe.layout import terminal_width
     from mlkit.reports.listing import show_text, tracked_text

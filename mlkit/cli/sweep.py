@@ -12,8 +12,12 @@ from mlkit.cli.options import (
     JsonOption,
     PipelineArgument,
     RunsDirOption,
+    layers_of,
+    pipeline_path,
     takes_run_options,
 )
+from mlkit.cli.output import print_json, say
+from mlkit.cli.running import observed
 
 if TYPE_CHECKING:
     from mlkit.core.pipeline import Pipeline
@@ -62,9 +66,6 @@ def sweep(
       mlkit sweep -p seed=1,2 --metric roc_auc        and what to compare
     """
     from mlkit import api
-    from mlkit.cli.options import layers_of, pipeline_path
-    from mlkit.cli.output import print_json, say
-    from mlkit.cli.running import observed
     from mlkit.reports.metrics import numbers_by_name
 
     loaded = api.load_pipeline(pipeline_path(pipeline))

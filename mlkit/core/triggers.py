@@ -7,12 +7,13 @@ as success, and a rule may decide before every upstream stage has finished.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+from mlkit.core.record import StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 
-__all__ = ["TriggerRule", "Verdict", "judge"]
+__all__ = ["NOT_STARTED", "TriggerRule", "Verdict", "blame", "judge"]
 
 
 class TriggerRule(StrEnum):
@@ -35,6 +36,10 @@ class Verdict(StrEnum):
     START = "start"
     SKIP = "skip"
     UPSTREAM_FAILED = "upstream_failed"
+
+
+NOT_STARTED = {Verdict.SKIP: Status.SKIPPED, Verdict.UPSTREAM_FAILED: Status.UPSTREAM_FAILED}
+"""The status of a stage that is not to start, by the verdict."""
 
 
 class _Tally:
@@ -129,3 +134,10 @@ def judge(rule: TriggerRule, upstream: Sequence[Status]) -> Verdict:
         `WAIT` only while an upstream stage has not finished.
     """
     return _RULES[rule](_Tally(upstream))
+
+
+def blame(rule: TriggerRule, verdict: Verdict, upstream: Iterable[StageRecord]) -> str:
+    """Say which upstream stages decided that a stage does not start."""
+    spared = SUCCESSFUL if verdict is Verdict.UPSTREAM_FAILED else frozenset()
+    told = [f"{r.id} {r.status.value}" for r in upstream if r.status in FINISHED - spared]
+    return f"{rule.value}: {', '.join(dict.fromkeys(told))}"

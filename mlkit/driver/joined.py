@@ -9,8 +9,8 @@ from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.policies import Retry, is_retryable
 from mlkit.core.record import StageRecord
-from mlkit.core.states import FINISHED, SUCCESSFUL, RunStatus, Status
-from mlkit.core.triggers import Verdict, judge
+from mlkit.core.states import FINISHED, RunStatus, Status
+from mlkit.core.triggers import NOT_STARTED, Verdict, blame, judge
 from mlkit.planner.conditions import ConditionError, unmet_condition
 from mlkit.planner.mapping import MappingError, instances_of
 
@@ -24,8 +24,6 @@ __all__ = [
 ]
 
 _Found = Mapping[str, list[StageRecord]]
-
-_VIRTUAL = {Verdict.SKIP: Status.SKIPPED, Verdict.UPSTREAM_FAILED: Status.UPSTREAM_FAILED}
 
 
 def with_uncalled(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> dict[str, StageRecord]:
@@ -60,7 +58,7 @@ def with_uncalled(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> dict
 def is_inferred(record: StageRecord) -> bool:
     """Whether a record says nothing but what can be worked out."""
     said_by_a_notebook = bool(record.history) or record.result is not None
-    return record.status in _VIRTUAL.values() and not said_by_a_notebook
+    return record.status in NOT_STARTED.values() and not said_by_a_notebook
 
 
 def _is_complete(stage: Stage, found: _Found) -> bool:
@@ -79,12 +77,10 @@ def _uncalled(stage: Stage, found: _Found) -> list[StageRecord]:
     if verdict is Verdict.START:
         reason = _why_not(stage, found)
         return [] if reason is None else _records(stage, Status.SKIPPED, reason, upstream)
-    if verdict not in _VIRTUAL:
+    if verdict not in NOT_STARTED:
         return []
-    spared = SUCCESSFUL if verdict is Verdict.UPSTREAM_FAILED else frozenset()
-    told = [f"{r.id} {r.status.value}" for r in upstream if r.status in FINISHED - spared]
-    reason = f"{stage.trigger.value}: {', '.join(dict.fromkeys(told))}"
-    return _records(stage, _VIRTUAL[verdict], reason, upstream)
+    reason = blame(stage.trigger, verdict, upstream)
+    return _records(stage, NOT_STARTED[verdict], reason, upstream)
 
 
 def _records(

@@ -82,6 +82,10 @@ class Journal:
         if kept:
             with readable_os_errors(self.path):
                 append_line(self._descriptor, line.encode("utf-8", "backslashreplace"))
+        self.pass_on(event)
+
+    def pass_on(self, event: Event) -> None:
+        """Tell the observers of an event, which may be one that another process has logged."""
         for observer in list(self.observers):
             self._tell(observer, event)
 

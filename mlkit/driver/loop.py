@@ -10,8 +10,8 @@ from collections import deque
 
 from mlkit.core.events import EventKind
 from mlkit.core.pipeline import Instance, Stage
-from mlkit.core.states import FINISHED, SUCCESSFUL, RunStatus, Status
-from mlkit.core.triggers import Verdict, judge
+from mlkit.core.states import RunStatus, Status
+from mlkit.core.triggers import NOT_STARTED, Verdict, blame, judge
 from mlkit.driver.context import Context
 from mlkit.driver.endings import Endings
 from mlkit.driver.timetable import Timetable
@@ -122,22 +122,12 @@ class Loop:
                 self.endings.fail(instance_id, "MissingInput", fact)
             return
         verdict = judge(stage.trigger, self.state.statuses(stage.upstream))
-        if verdict is Verdict.UPSTREAM_FAILED:
-            self._end_all(name, Status.UPSTREAM_FAILED, self._blame(stage, SUCCESSFUL))
-        elif verdict is Verdict.SKIP:
-            self._end_all(name, Status.SKIPPED, self._blame(stage, frozenset()))
+        if verdict in NOT_STARTED:
+            upstream = [record for node in stage.upstream for record in self.state.at(node)]
+            reason = blame(stage.trigger, verdict, upstream)
+            self._end_all(name, NOT_STARTED[verdict], reason)
         elif verdict is Verdict.START and self.state.are_done(stage.data_upstream):
             self._open(stage)
-
-    def _blame(self, stage: Stage, spared: frozenset[Status]) -> str:
-        """Say which upstream stages decided."""
-        told = [
-            f"{record.id} {record.status.value}"
-            for node in stage.upstream
-            for record in self.state.at(node)
-            if record.status in FINISHED and record.status not in spared
-        ]
-        return f"{stage.trigger.value}: {', '.join(dict.fromkeys(told))}"
 
     def _open(self, stage: Stage) -> None:
         """Start a stage whose trigger rule says so: conditions first, then its instances."""
