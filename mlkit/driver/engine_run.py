@@ -42,7 +42,7 @@ class EngineRun:
         self.clock = order.services.clock
         self.runs = RunsFolder(order.runs_dir)
         self.runs.make()
-        self.folder = self.runs.make_run()
+        self.folder = self.runs.make_run(now=self.clock.now())
         self.record = new_record(order, self.folder, {"name": engine, "run_id": ""})
         self._alive = contextlib.ExitStack()
         self._alive.enter_context(self.folder.lock(shared=True))

@@ -94,7 +94,7 @@ def _run_alone(order: Order, resumed: str | None = None) -> RunRecord:
     with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
         planner = _planner(order, stores)
         forecasts = forecast_given(planner, selection) if selection.upstream else {}
-        folder = stores.runs.make_run(resumed)
+        folder = stores.runs.make_run(resumed, now=order.services.clock.now())
         with folder.lock(shared=False) as mine:
             refuse_alive(folder, free=mine)
             earlier = None if resumed is None else stores.database.load_run(resumed)
@@ -121,7 +121,7 @@ def _run_joined(order: Order) -> RunRecord:
         joined_given(order.pipeline, known, selection, run_id)  # refuses before a folder is made
         order = _for_one_call(order)
         planner = _planner(order, stores)
-        folder = stores.runs.make_run(run_id)
+        folder = stores.runs.make_run(run_id, now=order.services.clock.now())
         with folder.lock(shared=True) as mine, folder.stage_lock(stage):
             refuse_alive(folder, free=mine)
             earlier = stores.database.load_run(run_id)

@@ -196,8 +196,15 @@ class RunsFolder:
         """The folder of a run."""
         return RunFolder(self.path / run_id)
 
-    def make_run(self, run_id: str | None = None) -> RunFolder:
+    def make_run(self, run_id: str | None = None, *, now: float) -> RunFolder:
         """Make the folder of a new run; of a given id, if it is named.
+
+        Parameters
+        ----------
+        run_id : str, optional
+            The run's id.
+        now : float
+            Otherwise its id tells this moment, in seconds since 1970 (UTC).
 
         Raises
         ------
@@ -208,7 +215,7 @@ class RunsFolder:
             _check_run_id(run_id)
         with readable_os_errors(self.path):
             while True:
-                chosen = run_id or new_run_id(time.time())
+                chosen = run_id or new_run_id(now)
                 folder = self.run(chosen)
                 try:
                     folder.path.mkdir(exist_ok=run_id is not None)

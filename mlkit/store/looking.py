@@ -43,10 +43,19 @@ def known_run(folder: RunsFolder, database: Database, run_id: str) -> RunRecord 
 
 
 def known_runs(folder: RunsFolder, database: Database) -> list[RunRecord]:
-    """The records of all runs whose folders are there, oldest first."""
-    known = {record.run_id: record for record in database.load_runs()}
-    found = (known.get(run_id) or _recorded(folder, run_id) for run_id in folder.run_ids())
-    return [record for record in found if record is not None]
+    """The records of all runs whose folders are there, oldest first.
+
+    Which began earlier the database knows, whatever the clock said that named them; a run that it
+    does not know takes its place by its clock.
+    """
+    there = set(folder.run_ids())
+    found = [record for record in database.load_runs() if record.run_id in there]
+    for run_id in sorted(there - {record.run_id for record in found}):
+        record = _recorded(folder, run_id)
+        if record is not None:
+            later = (n for n, other in enumerate(found) if other.started > record.started)
+            found.insert(next(later, len(found)), record)
+    return found
 
 
 def _take_in_what_is_there(folder: RunsFolder, database: Database) -> None:

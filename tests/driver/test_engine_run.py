@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlkit import find_run, load_pipeline
-from mlkit.core.events import EventKind, Observer
+from mlkit.core.events import Event, EventKind, Observer
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.engine_run import EngineRun
@@ -142,3 +142,23 @@ def test_first_and_last_words_are_those_of_any_run(tmp_path: Path) -> None:
         assert mine.data.get("counts") == other.data.get("counts")
     logged, _ = read_events(tmp_path / "runs" / opened.run_id / "events.jsonl", 0)
     assert [event.kind for event in logged].count(EventKind.RUN_FINISHED) == 1
+
+
+def test_an_observer_that_fails_does_not_end_an_engines_run(tmp_path: Path) -> None:
+    """It is told no more, neither of the run itself nor of what tasks have logged."""
+    told: list[Event] = []
+
+    def failing(event: Event) -> None:
+        told.append(event)
+        raise OSError("nobody listens")
+
+    file, there = chain(tmp_path, 1), RecordingObserver()
+    run, opened = _opened(file, failing, there)
+    run.tell_start()
+    _join(file, opened, "s1")
+    logged, _ = read_events(tmp_path / "runs" / opened.run_id / "events.jsonl", 0)
+    for event in logged:
+        run.journal.pass_on(event)
+    run.settle(None, cancelled=False)
+    assert [event.kind for event in told] == [EventKind.RUN_STARTED]
+    assert len(there.events) == len(logged) + 2

@@ -289,6 +289,13 @@ def test_a_run_of_another_machine_takes_its_place_by_its_clock(tmp_path: Path) -
     assert order == ids
 
 
+def test_a_run_is_named_by_the_clock_that_dates_it(tmp_path: Path) -> None:
+    """Its id and the start in its record tell the same moment."""
+    record = run_fake(chain(tmp_path, 1), clock=FakeClock(1_700_000_000.25))
+    assert record.started == 1_700_000_000.25
+    assert record.run_id.startswith("20231114-221320-250-")
+
+
 def test_a_terminal_that_is_gone_fails_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
