@@ -6,11 +6,11 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlkit.driver.options import ALL, OPTIONS, RunOptions, flag, offered
+from mlkit.driver.options import ALL, OPTIONS, TYPES, flag, offered
 
 if TYPE_CHECKING:
     from mlkit.load.parameters import Layers
@@ -32,7 +32,6 @@ __all__ = [
     "takes_run_options",
 ]
 
-_TYPES = get_type_hints(RunOptions)
 DEFAULT_PIPELINE = Path("notebooks/flights")
 
 PipelineArgument = Annotated[
@@ -116,7 +115,7 @@ def run_option(name: str, command: str = "run") -> Any:
     default = spelling.default
     if command == "resume" and spelling.is_resumed:
         default = "as in that run"
-        names += f"/--no-{names[2:]}" if _TYPES[name] is bool else ""
+        names += f"/--no-{names[2:]}" if TYPES[name] is bool else ""
     words = spelling.words
     if default is not None:
         words = f"{words.removesuffix('.')} (default: {default})."
@@ -133,7 +132,7 @@ def run_option(name: str, command: str = "run") -> Any:
 
 def _on_a_line(name: str) -> Any:
     """The type that an option has on a command line, where stages are a list of words."""
-    return list[str] if _TYPES[name] == bool | frozenset[str] else _TYPES[name]
+    return list[str] if TYPES[name] == bool | frozenset[str] else TYPES[name]
 
 
 def takes_run_options(command: Command) -> Command:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, field
+from inspect import formatannotation
+from typing import Annotated, Any, Self, get_type_hints
 
 from mlkit.core.intervals import Interval
 from mlkit.core.policies import KernelKind
@@ -19,6 +20,7 @@ __all__ = [
     "ALL",
     "NOT_OFFERED",
     "OPTIONS",
+    "TYPES",
     "RunOptions",
     "Spelling",
     "available_cores",
@@ -63,94 +65,81 @@ class Spelling:
     is_resumed: bool = True
 
 
-def _spelled(words: str, **more: Any) -> dict[str, Any]:
-    return {"spelling": Spelling(words=words, **more)}
-
-
-def _documented(options: type[RunOptions]) -> type[RunOptions]:
-    """Add the words of each option to the docstring, as numpy writes parameters."""
-    told = [f"{f.name} : {f.type}\n    {f.metadata['spelling'].words}" for f in fields(options)]
-    options.__doc__ = "\n".join([f"{options.__doc__}\n", "Parameters", "----------", *told])
-    return options
-
-
-@_documented
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """The options of a run."""
 
-    until: str | None = field(
-        default=None,
-        metadata=_spelled("This stage and what is upstream of it, nothing else.", metavar="STAGE"),
-    )
-    only: str | None = field(
-        default=None,
-        metadata=_spelled(
-            "This stage (or STAGE[VALUE]) alone, on the latest artifacts of its upstream.",
+    until: Annotated[
+        str | None,
+        Spelling(words="This stage and what is upstream of it, nothing else.", metavar="STAGE"),
+    ] = None
+    only: Annotated[
+        str | None,
+        Spelling(
+            words="This stage (or STAGE[VALUE]) alone, on the latest artifacts of its upstream.",
             metavar="STAGE",
         ),
-    )
-    force: bool | frozenset[str] = field(
-        default=False,
-        metadata=_spelled(
-            "All stages, or this one, even if unchanged.",
+    ] = None
+    force: Annotated[
+        bool | frozenset[str],
+        Spelling(
+            words="All stages, or this one, even if unchanged.",
             metavar="[STAGE]",
             is_resumed=False,
         ),
-    )
-    workers: int = field(
-        default_factory=available_cores,
-        metadata=_spelled(
-            "How many stages run at once.",
+    ] = False
+    workers: Annotated[
+        int,
+        Spelling(
+            words="How many stages run at once.",
             metavar="N",
             default="the cores, or the threads of the cluster",
             least=1,
         ),
-    )
-    fail_fast: bool = field(
-        default=False, metadata=_spelled("Stop everything at the first failure.")
-    )
-    verify: bool = field(
-        default=False, metadata=_spelled("Check reused artifacts by digest, not at a glance.")
-    )
-    start: KernelKind = field(
-        default="fork",
-        metadata=_spelled(
-            "How kernels start: fork (in a moment, libraries loaded) or spawn (as in Jupyter).",
+    ] = field(default_factory=available_cores)
+    fail_fast: Annotated[bool, Spelling(words="Stop everything at the first failure.")] = False
+    verify: Annotated[
+        bool, Spelling(words="Check reused artifacts by digest, not at a glance.")
+    ] = False
+    start: Annotated[
+        KernelKind,
+        Spelling(
+            words="How kernels start: fork (in a moment, libraries loaded) or spawn (as in "
+            "Jupyter).",
             default="fork",
         ),
-    )
-    store: str | None = field(
-        default=None,
-        metadata=_spelled(
-            "Share artifacts and results through this URL.",
+    ] = "fork"
+    store: Annotated[
+        str | None,
+        Spelling(
+            words="Share artifacts and results through this URL.",
             metavar="URL",
             default="MLKIT_STORE, or store/ below a runs folder that is a URL",
         ),
-    )
-    executor: str = field(
-        default="threads",
-        metadata=_spelled(
-            "Where notebooks run: threads (here) or dask://HOST:PORT (the workers of a Dask "
-            "cluster).",
+    ] = None
+    executor: Annotated[
+        str,
+        Spelling(
+            words="Where notebooks run: threads (here) or dask://HOST:PORT (the workers of a "
+            "Dask cluster).",
             metavar="WHERE",
             default="threads",
         ),
-    )
-    run_id: str | None = field(
-        default=None,
-        metadata=_spelled(
-            "With --only: join (or open) this run. Exit code 99: the stage was skipped. This is "
-            "what an orchestrator's task calls.",
+    ] = "threads"
+    run_id: Annotated[
+        str | None,
+        Spelling(
+            words="With --only: join (or open) this run. Exit code 99: the stage was skipped. "
+            "This is what an orchestrator's task calls.",
             metavar="ID",
             is_recorded=False,
             is_resumed=False,
         ),
-    )
-    interval: Interval | None = field(
-        default=None,
-        metadata=_spelled("The interval of the schedule that the run is for.", is_resumed=False),
-    )
+    ] = None
+    interval: Annotated[
+        Interval | None,
+        Spelling(words="The interval of the schedule that the run is for.", is_resumed=False),
+    ] = None
 
     def to_json(self) -> dict[str, Any]:
         """The options as they stand in the record."""
@@ -194,10 +183,17 @@ def _json(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-OPTIONS: Mapping[str, Spelling] = {
-    item.name: item.metadata["spelling"] for item in fields(RunOptions)
-}
-"""Each option by name."""
+_HINTS = get_type_hints(RunOptions, include_extras=True)
+
+OPTIONS: Mapping[str, Spelling] = {name: hint.__metadata__[0] for name, hint in _HINTS.items()}
+"""How each option is spelled, by name."""
+
+TYPES: Mapping[str, Any] = {name: hint.__origin__ for name, hint in _HINTS.items()}
+"""The type of each option, by name."""
+
+RunOptions.__doc__ = "The options of a run.\n\nParameters\n----------\n" + "\n".join(
+    f"{name} : {formatannotation(TYPES[name])}\n    {item.words}" for name, item in OPTIONS.items()
+)
 
 _DEFAULTS = RunOptions()
 

@@ -16,7 +16,7 @@ from tests.cli.conftest import Call
 
 COMMANDS = ["run", "plan", "resume", "sweep", "backfill", "serve", "export"]
 NEW = """
-    quiet: bool = field(default=False, metadata=_spelled("Say nothing at all."))
+    quiet: Annotated[bool, Spelling(words="Say nothing at all.")] = False
 """
 """A field, as somebody would add one."""
 

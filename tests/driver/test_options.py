@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 
 import pytest
@@ -33,10 +34,10 @@ CHOSEN = st.builds(
 def test_every_field_says_what_it_is() -> None:
     """In a sentence, which stands in Python's help too."""
     documented = RunOptions.__doc__ or ""
-    for item in fields(RunOptions):
-        words = OPTIONS[item.name].words
-        assert words.endswith(".")
-        assert f"{item.name} : {item.type}\n    {words}" in documented
+    assert OPTIONS.keys() == {item.name for item in fields(RunOptions)}
+    for name, spelling in OPTIONS.items():
+        assert spelling.words.endswith(".")
+        assert re.search(rf"^{name} : .+\n    {re.escape(spelling.words)}", documented, re.M)
 
 
 def test_what_is_not_offered_has_a_reason() -> None:
