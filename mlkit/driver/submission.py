@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.configuration import HIDDEN
-from mlkit.core.pipeline import Instance
+from mlkit.core.pipeline import ExternalFile, Instance
+from mlkit.core.record import ArtifactRecord
+from mlkit.core.types import accepts
 from mlkit.driver.attempt import Job
 from mlkit.driver.context import Context
 from mlkit.driver.surroundings import attempt_environment
 from mlkit.notebook.injection import Assignment
 from mlkit.planner.checkout import Checkout
-from mlkit.planner.deciding import Decision
-from mlkit.planner.inputs import ResolvedInputs
+from mlkit.planner.deciding import Decision, Planner
+from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
 from mlkit.planner.preload import needs_of_notebook
 
-__all__ = ["Submission", "make_job", "shown_parameters"]
+__all__ = ["MissingInputError", "Submission", "arrivals", "make_job", "shown_parameters"]
 
 
 @dataclass(kw_only=True)
@@ -43,6 +45,57 @@ class Submission:
     inputs: ResolvedInputs
     staging: Path
     delay_s: float = 0.0
+
+
+class MissingInputError(ValueError):
+    """An input is not there, and the notebook does not say that it can do without."""
+
+
+def arrivals(context: Context, instance: Instance) -> ResolvedInputs:
+    """Find the inputs of an instance.
+
+    Raises
+    ------
+    MissingInputError
+        If one is not there.
+    """
+    state, files = context.book.state, _files(context, instance)
+    inputs = resolve_inputs(instance, state.made, state.is_mapped, files)
+    declared = instance.stage.declared
+    unfit = [
+        f"'{name}' ({source})"
+        for name, source in inputs.missing.items()
+        if not accepts(declared[name].spec, None)
+    ]
+    if unfit:
+        raise MissingInputError(
+            f"the input {', '.join(unfit)} was not made, and what the notebook declares does "
+            "not allow None; annotate it 'str | None' if the stage can do without"
+        )
+    return inputs
+
+
+def _files(context: Context, instance: Instance) -> dict[str, ArtifactRecord | None]:
+    found: dict[str, ArtifactRecord | None] = {}
+    for name, source in instance.stage.inputs.items():
+        if isinstance(source, ExternalFile):
+            path = Path(context.order.configuration.files[f"{instance.stage.name}.{name}"])
+            found[name] = _file(context.planner, name, path)
+    return found
+
+
+def _file(planner: Planner, name: str, path: Path) -> ArtifactRecord:
+    try:
+        digest = planner.file_digest(path)
+        size_bytes = path.stat().st_size if digest is not None else 0
+    except OSError as error:
+        raise MissingInputError(
+            f"the input '{name}' ({path}) cannot be read: {error.strerror}"
+        ) from None
+    if digest is None:
+        state = "is not a file" if path.exists() else "does not exist"
+        raise MissingInputError(f"the input '{name}' ({path}) {state}")
+    return ArtifactRecord(path=str(path), digest=digest, size_bytes=size_bytes)
 
 
 def make_job(context: Context, submission: Submission, number: int) -> Job:

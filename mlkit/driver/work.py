@@ -13,16 +13,21 @@ from mlkit.core.pipeline import Instance
 from mlkit.core.policies import is_retryable
 from mlkit.core.record import AttemptRecord, ErrorRecord
 from mlkit.core.states import Status
-from mlkit.driver.arrivals import MissingInputError, arrivals
 from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.backoff import delay_before
 from mlkit.driver.commit import Committer
 from mlkit.driver.context import Context
 from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
+from mlkit.driver.kept import kept_record
 from mlkit.driver.leftovers import sentence
-from mlkit.driver.resuming import kept_record
-from mlkit.driver.submission import Submission, make_job, shown_parameters
+from mlkit.driver.submission import (
+    MissingInputError,
+    Submission,
+    arrivals,
+    make_job,
+    shown_parameters,
+)
 from mlkit.driver.timetable import Timetable
 from mlkit.planner.deciding import Decision
 from mlkit.planner.inputs import ResolvedInputs
