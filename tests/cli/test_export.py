@@ -30,6 +30,20 @@ def test_the_tasks_call_the_mlkit_that_is_named(call: Call, words: Path, tmp_pat
     assert 'MLKIT = "/opt/mlkit/bin/mlkit"' in (tmp_path / "words.py").read_text()
 
 
+@pytest.mark.parametrize("engine", ["airflow", "prefect", "kubeflow"])
+def test_the_tasks_are_asked_for_what_was_chosen(
+    call: Call, words: Path, tmp_path: Path, engine: str
+) -> None:
+    """What every run can be asked for reaches each task's call; by default nothing is said."""
+    chosen = ("--verify", "--start", "spawn", "--force", "count")
+    for given, written in ((chosen, chosen), ((), ())):
+        spoken = call("export", engine, words, "--to", tmp_path / engine, *given, "--json")
+        assert spoken.code == 0
+        text = Path(spoken.json()["entry"]).read_text(encoding="utf-8")
+        assert ('"--start", "spawn"' in " ".join(text.split())) == bool(written)
+        assert all((f'"{word}"' in text) == bool(written) for word in ("--verify", "--force"))
+
+
 def test_a_secret_is_not_written_into_files(call: Call, tmp_path: Path) -> None:
     """It is refused, and the variable is named that hands it over."""
     secret = Sketch(name="a", declares='token: mlkit.Secret = ""')
