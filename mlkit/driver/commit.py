@@ -18,7 +18,7 @@ from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
 from mlkit.store.artifacts import copy_file
-from mlkit.store.database import Finding, Result
+from mlkit.store.database import Result
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["Committer"]
@@ -51,17 +51,21 @@ class Committer:
             )
             for name, (digest, marks) in outcome.artifacts.items()
         }
-        finding = Finding(
+        result = Result(
             pipeline=self.context.pipeline.name,
+            stage=record.id,
+            status=record.status,
             run_id=self.context.record.run_id,
             key=parts.key,
             parts=parts.to_json(),
             observed=outcome.observed,
+            outputs={name: digest for name, (digest, _) in outcome.artifacts.items()},
             created=outcome.ended,
         )
         record = replace(record, artifacts=artifacts)
         place = self.context.state.place(record.id)
-        return self.context.database.commit_result(record, place, finding, outcome.artifacts)
+        marks = dict(outcome.artifacts.values())
+        return self.context.database.commit_result(record, place, result, marks)
 
     def fail(self, staging: Path, instance_id: str) -> None:
         """Make the attempts of a stage that failed visible."""

@@ -15,10 +15,10 @@ from mlkit.errors import UsageError
 from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
-from mlkit.store.urls import remotes_of
+from mlkit.store.remote.places import remotes_of
 
 if TYPE_CHECKING:
-    from mlkit.store.sharing import Sharing
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = ["connect", "executor_for", "refuse_alive", "take_in_others"]
 
@@ -36,7 +36,7 @@ def connect(
     remotes = remotes_of(runs.path, options.store, services.environ)
     if remotes.store is None:
         return None
-    from mlkit.store.sharing import open_sharing
+    from mlkit.store.remote.sharing import open_sharing
 
     return open_sharing(runs, database, remotes, writes=True)
 

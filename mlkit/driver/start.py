@@ -41,7 +41,7 @@ from mlkit.store.folder import RunFolder, RunsFolder
 from mlkit.store.looking import opened
 
 if TYPE_CHECKING:
-    from mlkit.store.sharing import Sharing
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = ["resume_run", "start_run"]
 
