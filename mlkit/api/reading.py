@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
-from mlkit.core.record_reading import is_half_done, killed
+from mlkit.core.record_views import is_half_done, killed
 from mlkit.core.states import RunStatus
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UnknownRunError, UsageError
-from mlkit.store.urls import as_typed, is_url, remotes_of, working_copy
+from mlkit.store.remote.places import as_typed, is_url, remotes_of, working_copy
 
 if TYPE_CHECKING:
     from mlkit.reports.comparison import Comparison
     from mlkit.store.folder import RunsFolder
-    from mlkit.store.sharing import Sharing
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = [
     "RUNS_DIR_VARIABLE",
@@ -180,7 +180,7 @@ def _alive_elsewhere(sharing: Sharing | None) -> set[str]:
     """The runs that other machines work on; none where nothing is shared."""
     if sharing is None:
         return set()
-    from mlkit.store.leases import holders
+    from mlkit.store.remote.leases import holders
 
     return {holder.name for holder in holders(sharing.store.remote)}
 
@@ -227,7 +227,7 @@ def up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
     remotes = remotes_of(folder.path)
     if remotes.runs is None:
         return folder, None
-    from mlkit.store.sharing import open_sharing
+    from mlkit.store.remote.sharing import open_sharing
 
     folder.make()
     with contextlib.closing(Database(folder.database)) as database:
@@ -242,6 +242,6 @@ def send_report(record: RunRecord, file: Path) -> None:
     remotes = remotes_of(Path(record.runs_dir))
     if remotes.runs is None or file != Path(record.runs_dir) / record.run_id / file.name:
         return
-    from mlkit.store.remote import Remote
+    from mlkit.store.remote.files import Remote
 
     Remote(remotes.runs).upload(file, f"{record.run_id}/{file.name}")

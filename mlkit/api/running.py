@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mlkit.planner.forecast import Forecast
     from mlkit.store.database import Database
     from mlkit.store.folder import RunsFolder
-    from mlkit.store.sharing import Sharing
-    from mlkit.store.urls import Remotes
+    from mlkit.store.remote.places import Remotes
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = [
     "configure_with",
@@ -218,7 +218,7 @@ def forecast(
     from mlkit.store.artifacts import ArtifactStore
     from mlkit.store.database import Database
     from mlkit.store.folder import RunsFolder
-    from mlkit.store.urls import remotes_of
+    from mlkit.store.remote.places import remotes_of
 
     options = options or RunOptions()
     selection = select(pipeline, options)
@@ -252,7 +252,7 @@ def forecast(
 
 def _shared(folder: RunsFolder, database: Database, remotes: Remotes, pipeline: str) -> Sharing:
     """Open a store behind a URL in order to look at it; the results in it are taken in."""
-    from mlkit.store.sharing import open_sharing
+    from mlkit.store.remote.sharing import open_sharing
 
     sharing = open_sharing(folder, database, remotes, only_looks=True)
     assert sharing is not None

@@ -11,7 +11,7 @@ from mlkit.api.reading import find_run, runs_folder
 from mlkit.api.resuming import own_layers
 from mlkit.api.running import loaded
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.record_reading import UNFINISHED_FOR_S, is_half_done
+from mlkit.core.record_views import UNFINISHED_FOR_S, is_half_done
 from mlkit.errors import RunsFolderError, UsageError
 from mlkit.load.parameters import configure
 
@@ -64,8 +64,8 @@ def clean(
     )
     from mlkit.store.folder import RunsFolder
     from mlkit.store.looking import known_runs, looked_at, opened
-    from mlkit.store.remote_cleaning import cleanable
-    from mlkit.store.urls import remotes_of
+    from mlkit.store.remote.clearing import cleanable
+    from mlkit.store.remote.places import remotes_of
 
     folder = RunsFolder(Path(runs_dir))
     remotes = remotes_of(folder.path, store)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlkit.core.states import RunStatus, Status
-from mlkit.core.values import encode, plain
+from mlkit.core.values import decode, encode, plain
 
 __all__ = [
     "FORMAT",
@@ -232,6 +232,40 @@ class StageRecord:
             "engine_task": self.engine_task,
         }
 
+    @classmethod
+    def from_json(
+        cls, instance_id: str, data: Mapping[str, Any], *, result: int | None = None
+    ) -> StageRecord:
+        """Undo `to_json`.
+
+        Parameters
+        ----------
+        instance_id : str
+            Under which it stands in its run.
+        data : mapping
+            What `to_json` gave.
+        result : int, optional
+            The number of its result, which only a database knows.
+        """
+        error = data["error"]
+        return cls(
+            id=instance_id,
+            stage=data["stage"],
+            status=Status(data["status"]),
+            reason=data["reason"],
+            started=data["started"],
+            ended=data["ended"],
+            history=tuple(AttemptRecord.from_json(item) for item in data["history"]),
+            artifacts={key: ArtifactRecord(**item) for key, item in data["artifacts"].items()},
+            parameters=decode(data["parameters"]),
+            inputs=decode(data["inputs"]),
+            error=None if error is None else ErrorRecord.from_json(error),
+            critical=data["critical"],
+            result=result,
+            source_run=data["source_run"],
+            engine_task=data.get("engine_task"),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
@@ -297,7 +331,7 @@ class RunRecord:
         Parameters
         ----------
         exact : bool
-            Write values so that `read_record` makes the same ones again; otherwise in the plain
+            Write values so that `from_json` makes the same ones again; otherwise in the plain
             form that commands print.
         """
         form = encode if exact else plain
@@ -316,3 +350,26 @@ class RunRecord:
             "warnings": list(self.warnings),
             "stages": {n: stage.to_json(exact=exact) for n, stage in self.stages.items()},
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunRecord:
+        """Undo `to_full_json`; the numbers of results are not in it."""
+        parameters = decode(data["parameters"])
+        return cls(
+            run_id=data["run_id"],
+            pipeline=data["pipeline"],
+            file=data["file"],
+            runs_dir=data["runs_dir"],
+            status=RunStatus(data["status"]),
+            started=data["started"],
+            ended=data["ended"],
+            parameters=parameters if data.get("format", 1) >= FORMAT else decode(parameters),
+            options=decode(data["options"]),
+            edges={name: tuple(upstream) for name, upstream in data["edges"].items()},
+            warnings=tuple(data["warnings"]),
+            complete=data["complete"],
+            engine=data.get("engine"),
+            stages={
+                name: StageRecord.from_json(name, item) for name, item in data["stages"].items()
+            },
+        )

@@ -16,7 +16,7 @@ from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
 from mlkit.store.artifacts import copy_file
-from mlkit.store.database import Finding, Result
+from mlkit.store.database import Result
 from mlkit.store.folder import RunFolder, readable_os_errors
 
 __all__ = ["Committer", "sweep"]
@@ -52,17 +52,21 @@ class Committer:
             )
             for name, (digest, marks) in outcome.artifacts.items()
         }
-        finding = Finding(
+        result = Result(
             pipeline=self.pipeline,
+            stage=record.id,
+            status=record.status,
             run_id=self.book.record.run_id,
             key=parts.key,
             parts=parts.to_json(),
             observed=outcome.observed,
+            outputs={name: digest for name, (digest, _) in outcome.artifacts.items()},
             created=outcome.ended,
         )
         record = replace(record, artifacts=artifacts)
         place = self.book.state.place(record.id)
-        return self.stores.database.commit_result(record, place, finding, outcome.artifacts)
+        marks = dict(outcome.artifacts.values())
+        return self.stores.database.commit_result(record, place, result, marks)
 
     def fail(self, staging: Path, instance_id: str) -> None:
         """Make the attempts of a stage that failed visible."""

@@ -16,10 +16,10 @@ from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
 from mlkit.store.looking import opened
-from mlkit.store.urls import remotes_of
+from mlkit.store.remote.places import remotes_of
 
 if TYPE_CHECKING:
-    from mlkit.store.sharing import Sharing
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = ["Stores", "opened_executor", "opened_stores", "refuse_alive"]
 
@@ -75,7 +75,7 @@ def opened_stores(order: Order) -> Iterator[Stores]:
             if remotes.store is None:
                 yield Stores(runs=runs, database=database, artifacts=ArtifactStore(runs.store))
                 return
-            from mlkit.store.sharing import open_sharing  # what is behind URLs costs 0.1 s
+            from mlkit.store.remote.sharing import open_sharing  # what is behind URLs costs 0.1 s
 
             sharing = open_sharing(runs, database, remotes, writes=True)
             assert sharing is not None

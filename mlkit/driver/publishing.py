@@ -12,12 +12,12 @@ from mlkit.core.scrubbing import Scrubber
 from mlkit.driver.clock import Clock
 from mlkit.errors import MlkitError
 from mlkit.store.folder import RunFolder
-from mlkit.store.urls import remotes_of
+from mlkit.store.remote.places import remotes_of
 from mlkit.store.writing import json_text
 
 if TYPE_CHECKING:
-    from mlkit.store.mirror import Mirror
-    from mlkit.store.sharing import Sharing
+    from mlkit.store.remote.mirror import Mirror
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = ["Publisher", "published", "send_record"]
 
@@ -76,7 +76,7 @@ class Publisher:
         self._written = float("-inf")
         self._mirror: Mirror | None = None
         if sharing.runs is not None:
-            from mlkit.store.mirror import Mirror
+            from mlkit.store.remote.mirror import Mirror
 
             self._mirror = Mirror(folder, sharing.runs)
 
@@ -166,7 +166,7 @@ def published(
     if sharing is None:
         yield None
         return
-    from mlkit.store.leases import held
+    from mlkit.store.remote.leases import held
 
     with held(sharing.store.remote, folder.path.name, sharing.folder.path, shared=shared):
         publisher = Publisher(sharing, folder, clock, deep=deep)
@@ -179,8 +179,8 @@ def send_record(record: RunRecord) -> None:
     remotes = remotes_of(Path(record.runs_dir))
     if remotes.runs is None:
         return
-    from mlkit.store.mirror import Mirror
-    from mlkit.store.remote import Remote
+    from mlkit.store.remote.files import Remote
+    from mlkit.store.remote.mirror import Mirror
 
     folder = RunFolder(Path(record.runs_dir) / record.run_id)
     mirror = Mirror(folder, Remote(remotes.runs))

@@ -12,7 +12,7 @@ from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.refusals import readable_os_errors
-from mlkit.store.remote_cleaning import RemoteCleaning
+from mlkit.store.remote.clearing import RemoteCleaning
 
 __all__ = [
     "Cleaning",

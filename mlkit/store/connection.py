@@ -1,4 +1,4 @@
-"""The connection to a runs folder's database: transactions, versions, readable errors."""
+"""How a SQLite file is opened, to write or only to look, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mlkit.errors import RunsFolderError
-from mlkit.store.refusals import readable_os_errors, room_remedy, write_remedy
-from mlkit.store.rows import SCHEMA, SCHEMA_VERSION
+from mlkit.store.refusals import room_remedy, write_remedy
 
-__all__ = ["MEMORY", "Connection", "open_to_read"]
+__all__ = [
+    "BUSY_TIMEOUT_S",
+    "MEMORY",
+    "open_to_look",
+    "open_to_read",
+    "open_to_write",
+    "readable_sqlite_errors",
+    "user_version",
+]
 
 MEMORY = Path(":memory:")
 """The path of a database that is nowhere."""
 
-_BUSY_TIMEOUT_S = 60.0
+BUSY_TIMEOUT_S = 60.0
 _LOOKING_TIMEOUT_S = 5.0
 _NO_WAY = frozenset(
     {
@@ -35,105 +40,28 @@ _NO_WAY = frozenset(
 """What SQLite says where it cannot write beside the file; another way of reading may be open."""
 
 
-class Connection:
-    """The file `mlkit.db`; one object for each thread.
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Open a SQLite file, or make it; transactions are begun and ended by hand."""
+    if path != MEMORY and not path.exists():
+        # SQLite would make it 0644 whatever the umask says; what it makes beside it, it makes alike
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
-    Every change of state is one transaction.
+
+def open_to_look(path: Path, version: int) -> sqlite3.Connection:
+    """Open a file so that nothing changes; what is not there, or older, is looked at in memory.
 
     Parameters
     ----------
     path : Path
-        The file; made if it is not there.
-    only_looks : bool
-        Read what is there, and write nothing: neither into the file nor beside it.
+        The file.
+    version : int
+        The `user_version` that the reader knows.
     """
-
-    def __init__(self, path: Path, *, only_looks: bool = False) -> None:
-        self.path = path
-        self.is_new = False
-        with readable_os_errors(path.parent), _readable_errors(path):
-            self._connection = _open_to_look(path) if only_looks else _open(path)
-            self._connection.row_factory = sqlite3.Row
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
-
-    def _prepare(self) -> None:
-        version = _version(self._connection)
-        if version == SCHEMA_VERSION:
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            return
-        if version > SCHEMA_VERSION:
-            raise RunsFolderError(
-                "this runs folder was written by a newer mlkit",
-                self.path,
-                remedy="Update mlkit, or choose another folder with --runs-dir",
-            )
-        self.is_new = version == 0
-        self._journal_ahead()
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        with self._transaction():
-            for statement in SCHEMA:
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-    def _journal_ahead(self) -> None:
-        """Switch to write-ahead logging; SQLite does not wait where another process does so too."""
-        deadline = time.monotonic() + _BUSY_TIMEOUT_S
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with _readable_errors(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def _put(self, table: str, row: Mapping[str, Any]) -> int:
-        """Write one row; one with the same key is replaced."""
-        columns = ", ".join(row)
-        marks = ", ".join("?" * len(row))
-        cursor = self._connection.execute(
-            f"INSERT OR REPLACE INTO {table}({columns}) VALUES ({marks})", tuple(row.values())
-        )
-        return cursor.lastrowid or 0
-
-    def _query(self, sql: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
-        with _readable_errors(self.path):
-            return self._connection.execute(sql, values).fetchall()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    if path != MEMORY and not path.exists():
-        # SQLite would make it 0644 whatever the umask says; what it makes beside it, it makes alike
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
-    return sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
-
-
-def _open_to_look(path: Path) -> sqlite3.Connection:
-    """Open a file so that nothing changes; what is not there, or older, is looked at in memory."""
     if not path.exists():
-        return _open(MEMORY)
+        return open_to_write(MEMORY)
     connection = open_to_read(path)
-    if _version(connection) >= SCHEMA_VERSION:
+    if user_version(connection) >= version:
         return connection
     with contextlib.closing(connection):
         return _in_memory(connection)
@@ -191,12 +119,14 @@ def _in_memory(source: sqlite3.Connection) -> sqlite3.Connection:
     return memory
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def user_version(connection: sqlite3.Connection) -> int:
+    """The number that a program keeps in its SQLite files for itself; 0 in a new one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextlib.contextmanager
-def _readable_errors(path: Path) -> Iterator[None]:
+def readable_sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into a `RunsFolderError` with the real cause and what helps."""
     try:
         yield
     except sqlite3.Error as error:

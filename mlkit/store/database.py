@@ -1,32 +1,153 @@
-"""The database of a runs folder: runs, stages, attempts, artifacts and fingerprints, in SQLite."""
+"""The database of a runs folder: results of stages, and the records of runs, in one SQLite file."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record import AttemptRecord, RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
+from mlkit.core.states import Status
+from mlkit.errors import RunsFolderError
 from mlkit.store.artifacts import Marks
-from mlkit.store.results import Finding, Result, artifact_row
-from mlkit.store.rows import attempt_rows, run_from_row, run_row, stage_from_row, stage_row
-from mlkit.store.shared_results import SharedResults
+from mlkit.store.connection import (
+    BUSY_TIMEOUT_S,
+    open_to_look,
+    open_to_write,
+    readable_sqlite_errors,
+    user_version,
+)
+from mlkit.store.refusals import readable_os_errors
 
-__all__ = ["INSTANCES_PER_STAGE", "Database", "Finding", "Result"]
+__all__ = ["INSTANCES_PER_STAGE", "SCHEMA_VERSION", "Database", "Result"]
 
 INSTANCES_PER_STAGE = 1_000_000
 """The places in a record that belong to one stage."""
+
+SCHEMA_VERSION = 3
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS runs(run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, "
+    "status TEXT NOT NULL, started REAL NOT NULL, ended REAL, document TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS stages(run_id TEXT NOT NULL, id TEXT NOT NULL, "
+    "place INTEGER NOT NULL, stage TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, "
+    "started REAL, ended REAL, result INTEGER, document TEXT NOT NULL, "
+    "PRIMARY KEY(run_id, id)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS attempts(run_id TEXT NOT NULL, stage TEXT NOT NULL, "
+    "number INTEGER NOT NULL, status TEXT NOT NULL, started REAL NOT NULL, ended REAL NOT NULL, "
+    "error_type TEXT, document TEXT NOT NULL, PRIMARY KEY(run_id, stage, number)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS artifacts(digest TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, "
+    "mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, created REAL NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS fingerprints(id INTEGER PRIMARY KEY AUTOINCREMENT, "
+    "pipeline TEXT NOT NULL, stage TEXT NOT NULL, status TEXT NOT NULL, key TEXT NOT NULL, "
+    "parts TEXT NOT NULL, observed TEXT NOT NULL, outputs TEXT NOT NULL, "
+    "run_id TEXT NOT NULL, created REAL NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS fingerprints_by_stage ON fingerprints(pipeline, stage, id)",
+    "CREATE INDEX IF NOT EXISTS fingerprints_by_key ON fingerprints(pipeline, stage, key, id)",
+    "CREATE INDEX IF NOT EXISTS stages_by_result ON stages(result)",
+    "CREATE TABLE IF NOT EXISTS repairs(digest TEXT NOT NULL, time REAL NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS repairs_by_digest ON repairs(digest, time)",
+    "CREATE TABLE IF NOT EXISTS digests(path TEXT PRIMARY KEY, marks TEXT NOT NULL, "
+    "digest TEXT NOT NULL) WITHOUT ROWID",
+    "DROP TABLE IF EXISTS files",
+)
+SHARED_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS shared(store TEXT NOT NULL, name TEXT NOT NULL, "
+    "result INTEGER NOT NULL, PRIMARY KEY(store, name)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS shared_by_result ON shared(store, result)",
+)
+"""Stands in databases only that have met a store behind a URL."""
 
 _TURN = "json_extract(document, '$.turn')"
 _BY_TURN = f"ORDER BY COALESCE({_TURN}, 0), run_id"
 """Runs of an older mlkit have no turn; they come first, by their ids, which begin with the time."""
 
+_RUN_COLUMNS = ("run_id", "pipeline", "status", "started", "ended")
+_STAGE_COLUMNS = ("stage", "status", "reason", "started", "ended")
+"""What a record's document and its row both have; it stands in the row only."""
 
-class Database(SharedResults):
-    """The whole file: results, and the records of runs with their stages and attempts.
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one attempt made, and everything it depended on.
+
+    Parameters
+    ----------
+    pipeline, stage : str
+        Whose result it is; the stage is an instance's id.
+    key : str
+        The digest of the parts that are known before the stage runs.
+    parts : mapping
+        These parts, to say later what changed.
+    observed : mapping
+        What showed only when it ran: what it read, and packages by version.
+    outputs : mapping of str to str
+        Output name to artifact digest.
+    run_id : str
+        The run that computed it.
+    created : float
+        When, in seconds since 1970.
+    status : Status
+        How the attempt ended; a result that can be reused has succeeded.
+    id : int
+        Its row in `fingerprints`; 0 of one that has none yet, or stands in a store.
+    """
+
+    pipeline: str
+    stage: str
+    key: str
+    parts: Mapping[str, Any]
+    observed: Mapping[str, Any]
+    outputs: Mapping[str, str]
+    run_id: str
+    created: float
+    status: Status = Status.SUCCEEDED
+    id: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The result without its number, which belongs to one database."""
+        return {
+            "pipeline": self.pipeline,
+            "stage": self.stage,
+            "status": self.status.value,
+            "key": self.key,
+            "parts": dict(self.parts),
+            "observed": dict(self.observed),
+            "outputs": dict(self.outputs),
+            "run_id": self.run_id,
+            "created": self.created,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, number: int = 0) -> Result:
+        """Undo `to_json`; what else the document holds is passed over."""
+        names = (*_PLAIN, *_JSON)
+        return cls(
+            **{**{n: data[n] for n in names}, "status": Status(data["status"]), "id": number}
+        )
+
+
+_PLAIN = ("pipeline", "stage", "key", "run_id", "created")
+_JSON = ("parts", "observed", "outputs")
+
+
+class Database:
+    """The file `mlkit.db`; one object for each thread.
+
+    Every change of state is one transaction.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made if it is not there.
+    only_looks : bool
+        Read what is there, and write nothing: neither into the file nor beside it.
 
     Attributes
     ----------
@@ -35,6 +156,245 @@ class Database(SharedResults):
     """
 
     scrubber = Scrubber()
+
+    def __init__(self, path: Path, *, only_looks: bool = False) -> None:
+        self.path = path
+        self.is_new = False
+        with readable_os_errors(path.parent), readable_sqlite_errors(path):
+            self._connection = (
+                open_to_look(path, SCHEMA_VERSION) if only_looks else open_to_write(path)
+            )
+            self._connection.row_factory = sqlite3.Row
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _prepare(self) -> None:
+        version = user_version(self._connection)
+        if version == SCHEMA_VERSION:
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            return
+        if version > SCHEMA_VERSION:
+            raise RunsFolderError(
+                "this runs folder was written by a newer mlkit",
+                self.path,
+                remedy="Update mlkit, or choose another folder with --runs-dir",
+            )
+        self.is_new = version == 0
+        self._journal_ahead()
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        with self._transaction():
+            for statement in SCHEMA:
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _journal_ahead(self) -> None:
+        """Switch to write-ahead logging; SQLite does not wait where another process does so too."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with readable_sqlite_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _put(self, table: str, row: Mapping[str, Any]) -> int:
+        """Write one row; one with the same key is replaced."""
+        columns = ", ".join(row)
+        marks = ", ".join("?" * len(row))
+        cursor = self._connection.execute(
+            f"INSERT OR REPLACE INTO {table}({columns}) VALUES ({marks})", tuple(row.values())
+        )
+        return cursor.lastrowid or 0
+
+    def _query(self, sql: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+        with readable_sqlite_errors(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    # Results of stages, and the marks of their artifacts.
+
+    def results(self, pipeline: str, stage: str, *, limit: int = 1) -> list[Result]:
+        """The newest results of one stage or instance that can be reused, newest first."""
+        rows = self._query(
+            "SELECT * FROM fingerprints WHERE pipeline = ? AND stage = ? AND status = ? "
+            "ORDER BY id DESC LIMIT ?",
+            (pipeline, stage, Status.SUCCEEDED.value, limit),
+        )
+        return [_result(row) for row in rows]
+
+    def results_with_key(self, pipeline: str, stage: str, key: str) -> list[Result]:
+        """The reusable results of one stage or instance with these parts, newest first."""
+        rows = self._query(
+            "SELECT * FROM fingerprints WHERE pipeline = ? AND stage = ? AND key = ? "
+            "AND status = ? ORDER BY id DESC",
+            (pipeline, stage, key, Status.SUCCEEDED.value),
+        )
+        return [_result(row) for row in rows]
+
+    def result(self, result_id: int) -> Result | None:
+        """One result; None if it is gone."""
+        rows = self._query("SELECT * FROM fingerprints WHERE id = ?", (result_id,))
+        return _result(rows[0]) if rows else None
+
+    def runs_with_result(self, result_id: int) -> list[str]:
+        """The runs that made or reused a result, newest first."""
+        rows = self._query(
+            "SELECT stages.run_id FROM stages LEFT JOIN runs USING(run_id) WHERE result = ? "
+            "ORDER BY json_extract(runs.document, '$.turn') DESC, stages.run_id DESC LIMIT 20",
+            (result_id,),
+        )
+        return [row["run_id"] for row in rows]
+
+    def known_digest(self, path: str, marks: Sequence[int]) -> str | None:
+        """The digest of a file that was read before and has the same size, times and inode."""
+        rows = self._query(
+            "SELECT digest FROM digests WHERE path = ? AND marks = ?",
+            (path, json.dumps(list(marks))),
+        )
+        return str(rows[0]["digest"]) if rows else None
+
+    def remember_digest(self, path: str, marks: Sequence[int], digest: str) -> None:
+        """Keep the digest of a file that was read."""
+        with self._transaction():
+            row = {"path": path, "marks": json.dumps(list(marks)), "digest": digest}
+            self._put("digests", row)
+
+    def marks(self, digests: Iterable[str]) -> dict[str, Marks]:
+        """The recorded marks of artifacts' masters."""
+        found = {}
+        for digest in digests:
+            for row in self._query("SELECT * FROM artifacts WHERE digest = ?", (digest,)):
+                found[digest] = Marks(
+                    size_bytes=row["size_bytes"], mtime_ns=row["mtime_ns"], inode=row["inode"]
+                )
+        return found
+
+    def forget_result(self, result_id: int) -> None:
+        """Drop a result whose artifacts are damaged."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM fingerprints WHERE id = ?", (result_id,))
+
+    def remember_repairs(self, digests: Iterable[str], now: float) -> None:
+        """Write down that copies of artifacts were found damaged, before they are made good."""
+        with self._transaction():
+            for digest in digests:
+                self._put("repairs", {"digest": digest, "time": now})
+
+    def repaired_since(self, digests: Iterable[str], since: float) -> bool:
+        """Whether a copy of one of these artifacts was found damaged after some moment."""
+        return any(
+            self._query(
+                "SELECT 1 FROM repairs WHERE digest = ? AND time > ? LIMIT 1", (digest, since)
+            )
+            for digest in digests
+        )
+
+    def forget_artifacts(self, digests: Iterable[str]) -> None:
+        """Drop artifacts that are no longer in the store."""
+        with self._transaction():
+            for digest in digests:
+                self._connection.execute("DELETE FROM artifacts WHERE digest = ?", (digest,))
+
+    def remember_marks(self, digest: str, marks: Marks, now: float) -> None:
+        """Record the marks of a master that was found whole under other marks."""
+        with self._transaction():
+            self._put("artifacts", _artifact_row(digest, marks, now))
+
+    # Results that are shared with others through a store behind a URL.
+
+    def open_shared(self) -> None:
+        """Make the table."""
+        with self._transaction():
+            for statement in SHARED_SCHEMA:
+                self._connection.execute(statement)
+
+    def shared_names(self, store: str) -> set[str]:
+        """The names in a store of the results that are known here."""
+        rows = self._query("SELECT name FROM shared WHERE store = ?", (store,))
+        return {row["name"] for row in rows}
+
+    def is_shared(self, store: str, result_id: int) -> bool:
+        """Whether a result stands in a store."""
+        sql = "SELECT 1 FROM shared WHERE store = ? AND result = ? LIMIT 1"
+        return bool(self._query(sql, (store, result_id)))
+
+    def remember_shared(self, store: str, name: str, result_id: int) -> None:
+        """Write down that a result stands in a store."""
+        with self._transaction():
+            self._put("shared", {"store": store, "name": name, "result": result_id})
+
+    def forget_shared(self, store: str, names: Iterable[str]) -> None:
+        """Write down that results are no longer in a store."""
+        with self._transaction():
+            for name in names:
+                self._connection.execute(
+                    "DELETE FROM shared WHERE store = ? AND name = ?", (store, name)
+                )
+
+    def orphans(self, store: str) -> list[str]:
+        """The names in a store of results that this database no longer has."""
+        rows = self._query(
+            "SELECT name FROM shared WHERE store = ? AND result NOT IN "
+            "(SELECT id FROM fingerprints)",
+            (store,),
+        )
+        return [row["name"] for row in rows]
+
+    def take_in(self, store: str, results: Mapping[str, Result]) -> None:
+        """Add results from a store, oldest first; one that is here already gets no second row.
+
+        Parameters
+        ----------
+        store : str
+            The store's URL.
+        results : mapping of str to Result
+            By their names in the store.
+        """
+        with self._transaction():
+            for name, result in sorted(results.items(), key=lambda item: item[1].created):
+                result_id = self._same(result) or self._put("fingerprints", _result_row(result))
+                self._put("shared", {"store": store, "name": name, "result": result_id})
+
+    def _same(self, result: Result) -> int | None:
+        rows = self._query(
+            "SELECT id FROM fingerprints WHERE pipeline = ? AND stage = ? AND key = ? "
+            "AND run_id = ? AND created = ?",
+            (result.pipeline, result.stage, result.key, result.run_id, result.created),
+        )
+        return int(rows[0]["id"]) if rows else None
+
+    def result_of(
+        self, pipeline: str, stage: str, run_id: str, outputs: Mapping[str, str]
+    ) -> int | None:
+        """The newest result that a run computed for a stage with these artifacts."""
+        rows = self._query(
+            "SELECT id, outputs FROM fingerprints WHERE pipeline = ? AND stage = ? "
+            "AND run_id = ? ORDER BY id DESC",
+            (pipeline, stage, run_id),
+        )
+        return next((r["id"] for r in rows if json.loads(r["outputs"]) == dict(outputs)), None)
+
+    # Records of runs, with their stages and attempts.
 
     def save_run(self, record: RunRecord, *, arrived: bool = False) -> None:
         """Write what is known of a run itself; its stages are saved one by one.
@@ -48,7 +408,7 @@ class Database(SharedResults):
         """
         kept = self.scrubber.record(replace(record, stages={}))
         with self._transaction():
-            self._put("runs", run_row(kept, self._turn(record, arrived=arrived)))
+            self._put("runs", _run_row(kept, self._turn(record, arrived=arrived)))
 
     def _turn(self, record: RunRecord, *, arrived: bool) -> int | None:
         """The number that says which run began before which, whatever their clocks said."""
@@ -73,9 +433,9 @@ class Database(SharedResults):
 
     def _save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
         kept = self.scrubber.stage(stage)
-        self._put("stages", stage_row(run_id, kept, place))
-        for row in attempt_rows(run_id, kept):
-            self._put("attempts", row)
+        self._put("stages", _stage_row(run_id, kept, place))
+        for attempt in kept.history:
+            self._put("attempts", _attempt_row(run_id, kept.id, attempt))
 
     def keep_stages(self, run_id: str, ids: Iterable[str]) -> list[str]:
         """Drop the entries of a run that are not among the ids; gives those that were dropped.
@@ -105,8 +465,8 @@ class Database(SharedResults):
         self,
         stage: StageRecord,
         place: int,
-        finding: Finding,
-        artifacts: Mapping[str, tuple[str, Marks]],
+        result: Result,
+        marks: Mapping[str, Marks],
     ) -> StageRecord:
         """Write the end of a stage that ran: its artifacts and its result, together or not at all.
 
@@ -116,33 +476,22 @@ class Database(SharedResults):
             The stage as it ended.
         place : int
             Its place in the run's record.
-        finding : Finding
-            What the result depended on.
-        artifacts : mapping of str to (str, Marks)
-            Output name to the artifact's digest and its master's marks.
+        result : Result
+            What it made, and what that depended on.
+        marks : mapping of str to Marks
+            The marks of the artifacts' masters, by digest.
 
         Returns
         -------
         StageRecord
             With the number of its result.
         """
-        outputs = {name: digest for name, (digest, _) in artifacts.items()}
+        kept = replace(result, parts=self.scrubber.value(result.parts))
         with self._transaction():
-            for digest, marks in artifacts.values():
-                self._put("artifacts", artifact_row(digest, marks, finding.created))
-            row = {
-                "pipeline": finding.pipeline,
-                "stage": stage.id,
-                "status": stage.status.value,
-                "key": finding.key,
-                "parts": json.dumps(self.scrubber.value(finding.parts)),
-                "observed": json.dumps(finding.observed),
-                "outputs": json.dumps(outputs),
-                "run_id": finding.run_id,
-                "created": finding.created,
-            }
-            stage = replace(stage, result=self._put("fingerprints", row))
-            self._save_stage(finding.run_id, stage, place)
+            for digest, mark in marks.items():
+                self._put("artifacts", _artifact_row(digest, mark, result.created))
+            stage = replace(stage, result=self._put("fingerprints", _result_row(kept)))
+            self._save_stage(result.run_id, stage, place)
         return stage
 
     def load_run(self, run_id: str) -> RunRecord | None:
@@ -161,7 +510,7 @@ class Database(SharedResults):
             f"json_extract(document, '$.options.interval') IS NOT NULL {_BY_TURN}",
             (pipeline,),
         )
-        return [run_from_row(row, []) for row in rows]
+        return [_run(row, {}) for row in rows]
 
     def _record(self, row: sqlite3.Row) -> RunRecord:
         stages = self._query(
@@ -172,9 +521,7 @@ class Database(SharedResults):
             "SELECT * FROM attempts WHERE run_id = ? ORDER BY number", (row["run_id"],)
         ):
             attempts.setdefault(attempt["stage"], []).append(json.loads(attempt["document"]))
-        return run_from_row(
-            row, [stage_from_row(stage, attempts.get(stage["id"], [])) for stage in stages]
-        )
+        return _run(row, {s["id"]: _stage(s, attempts.get(s["id"], [])) for s in stages})
 
     def delete_run(self, run_id: str) -> None:
         """Drop a run; its results stay as long as their artifacts do."""
@@ -207,3 +554,68 @@ class Database(SharedResults):
             if row["run_id"] not in runs or row["id"] in used:
                 found.update(json.loads(row["outputs"]).values())
         return found
+
+
+def _result_row(result: Result) -> dict[str, Any]:
+    return {**result.to_json(), **{name: json.dumps(getattr(result, name)) for name in _JSON}}
+
+
+def _result(row: sqlite3.Row) -> Result:
+    document = {**dict(row), **{name: json.loads(row[name]) for name in _JSON}}
+    return Result.from_json(document, number=row["id"])
+
+
+def _artifact_row(digest: str, marks: Marks, now: float) -> dict[str, Any]:
+    return {
+        "digest": digest,
+        "size_bytes": marks.size_bytes,
+        "mtime_ns": marks.mtime_ns,
+        "inode": marks.inode,
+        "created": now,
+    }
+
+
+def _run_row(record: RunRecord, turn: int | None) -> dict[str, Any]:
+    """The row of a run; its turn says where it stands in the order in which runs began."""
+    document = {**record.to_full_json(), "turn": turn}
+    row = {name: document.pop(name) for name in _RUN_COLUMNS}
+    del document["stages"]
+    return {**row, "document": json.dumps(document)}
+
+
+def _run(row: sqlite3.Row, stages: Mapping[str, StageRecord]) -> RunRecord:
+    document = {**json.loads(row["document"]), **{n: row[n] for n in _RUN_COLUMNS}, "stages": {}}
+    return replace(RunRecord.from_json(document), stages=stages)
+
+
+def _stage_row(run_id: str, stage: StageRecord, place: int) -> dict[str, Any]:
+    document = stage.to_json()
+    row = {name: document.pop(name) for name in _STAGE_COLUMNS}
+    del document["history"]
+    return {
+        **row,
+        "run_id": run_id,
+        "id": stage.id,
+        "place": place,
+        "result": stage.result,
+        "document": json.dumps(document),
+    }
+
+
+def _stage(row: sqlite3.Row, attempts: list[dict[str, Any]]) -> StageRecord:
+    columns = {name: row[name] for name in _STAGE_COLUMNS}
+    document = {**json.loads(row["document"]), **columns, "history": attempts}
+    return StageRecord.from_json(row["id"], document, result=row["result"])
+
+
+def _attempt_row(run_id: str, instance_id: str, attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "stage": instance_id,
+        "number": attempt.number,
+        "status": attempt.status.value,
+        "started": attempt.started,
+        "ended": attempt.ended,
+        "error_type": None if attempt.error is None else attempt.error.type,
+        "document": json.dumps(attempt.to_json()),
+    }

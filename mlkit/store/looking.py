@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 
 from mlkit.core.record import RunRecord
-from mlkit.core.record_reading import moved, read_record
+from mlkit.core.record_views import moved
 from mlkit.store.database import INSTANCES_PER_STAGE, Database
 from mlkit.store.folder import RunsFolder
 
@@ -70,7 +70,7 @@ def _recorded(folder: RunsFolder, run_id: str) -> RunRecord | None:
     """Read a run's own record; None of one that is damaged, or of another version."""
     try:
         document = json.loads(folder.run(run_id).record.read_text(encoding="utf-8"))
-        record = moved(read_record(document), str(folder.path))
+        record = moved(RunRecord.from_json(document), str(folder.path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return record if record.run_id == run_id else None

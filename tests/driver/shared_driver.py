@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mlkit import list_runs, resume
 from mlkit.core.states import RunStatus
-from mlkit.store import leases
-from mlkit.store.remote import Remote
+from mlkit.store.remote import leases
+from mlkit.store.remote.files import Remote
 from mlkit.testing import run_fake
 from mlkit.testing.running import fake_services
 

@@ -176,8 +176,8 @@ def test_a_kill_at_every_step_of_a_commit(tmp_path: Path, step: int) -> None:
         "    return wrapped\n"
         "for name in ('replace', 'rename', 'link', 'unlink', 'mkdir', 'chmod', 'utime'):\n"
         "    setattr(os, name, dying(getattr(os, name)))\n"
-        "from mlkit.store.connection import Connection\n"
-        "Connection._put = dying(Connection._put)\n"
+        "from mlkit.store.database import Database\n"
+        "Database._put = dying(Database._put)\n"
         "from mlkit.testing import run_fake\n"
         "run_fake(sys.argv[1])\n"
     )

@@ -13,7 +13,7 @@ import pytest
 
 from mlkit.api import configure, find_run, list_runs, load_pipeline
 from mlkit.api.resuming import own_layers
-from mlkit.core.record_reading import read_record
+from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.driver.event_log import read_events
 from mlkit.reports.html import write_report
@@ -114,7 +114,7 @@ def test_what_is_kept_stays_readable_whatever_the_secret_is(
     nbformat.validate(nbformat.from_dict(document))  # type: ignore[no-untyped-call] # untyped
     assert document["metadata"]["mlkit"]["stage"] == "a"
     kept = json.loads((folder / "run.json").read_text("utf-8"))
-    assert read_record(kept).status is record.status
+    assert RunRecord.from_json(kept).status is record.status
     found = find_run(record.run_id, tmp_path / "runs")
     assert (found.status, found.stages["a"].status) == (record.status, record.stages["a"].status)
     events, _ = read_events(folder / "events.jsonl", 0)

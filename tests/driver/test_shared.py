@@ -14,9 +14,9 @@ import pytest
 from mlkit import find_run, list_runs, plan, resume
 from mlkit.api import clean
 from mlkit.errors import StoreError, UsageError
-from mlkit.store import leases
-from mlkit.store.remote import Remote
-from mlkit.store.urls import working_copy
+from mlkit.store.remote import leases
+from mlkit.store.remote.files import Remote
+from mlkit.store.remote.places import working_copy
 from mlkit.testing import (
     FakeRunner,
     Raises,
@@ -338,7 +338,7 @@ def test_local_runs_import_nothing_of_it(tmp_path: Path) -> None:
     file = chain(tmp_path, 2)
     program = (
         "import sys\nfrom mlkit.testing import run_fake\nrun_fake(sys.argv[1])\n"
-        "bad = [m for m in ('fsspec', 's3fs', 'distributed', 'mlkit.store.remote', "
+        "bad = [m for m in ('fsspec', 's3fs', 'distributed', 'mlkit.store.remote.files', "
         "'mlkit.driver.executors.dask') if m in sys.modules]\nsys.exit(str(bad) if bad else 0)\n"
     )
     command = [sys.executable, "-c", program, str(file)]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mlkit import list_runs
-from mlkit.store.remote import Remote
+from mlkit.store.remote.files import Remote
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_pipeline
 from tests.driver.conftest import Machine
 

@@ -9,9 +9,7 @@ import pytest
 
 from mlkit import find_run, list_runs
 from mlkit.errors import RunsFolderError
-from mlkit.store.connection import Connection
-from mlkit.store.database import Database
-from mlkit.store.rows import SCHEMA_VERSION
+from mlkit.store.database import SCHEMA_VERSION, Database
 from mlkit.testing import FakeRunner, Raises, chain, mapped, run_fake
 
 
@@ -67,7 +65,7 @@ def test_a_transaction_that_fails_leaves_no_half(tmp_path: Path) -> None:
 def test_an_older_database_gets_what_it_lacks(tmp_path: Path) -> None:
     """Its rows stay."""
     path = tmp_path / "mlkit.db"
-    Connection(path).close()
+    Database(path).close()
     connection = sqlite3.connect(path)
     connection.execute("DROP TABLE repairs")
     connection.execute("PRAGMA user_version=1")

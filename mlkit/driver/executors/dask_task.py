@@ -208,8 +208,8 @@ def _runner(kernel: KernelKind, preload: tuple[str, ...]) -> Any:
 def _store(path: Path, url: str | None) -> ArtifactStore:
     if url is None:
         return ArtifactStore(path)
-    from mlkit.store.remote import Remote
-    from mlkit.store.shared import SharedStore
+    from mlkit.store.remote.files import Remote
+    from mlkit.store.remote.shared import SharedStore
 
     return SharedStore(path, Remote(url))
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import StoreError, UsageError
-from mlkit.store.remote import Remote
+from mlkit.store.remote.files import Remote
 
 __all__ = ["CLEANING", "Holder", "held", "holders"]
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from hashlib import sha256
 
 from mlkit.core.values import safe_name
-from mlkit.store.database import Database
-from mlkit.store.shared import SharedStore
-from mlkit.store.shared_results import ResultDocument
+from mlkit.store.database import Database, Result
+from mlkit.store.remote.shared import SharedStore
 
 __all__ = ["ResultIndex", "result_name"]
 
@@ -22,11 +20,11 @@ RESULTS = "results"
 FORMAT = 1
 
 
-def result_name(document: ResultDocument) -> str:
+def result_name(result: Result) -> str:
     """The name of a result's record below the store's URL; equal results have one name."""
-    text = json.dumps(asdict(document), sort_keys=True)
-    stamp = f"{int(document.created * 1000):013d}-{sha256(text.encode()).hexdigest()[:16]}"
-    return f"{_folder(document.pipeline)}/{safe_name(document.stage)}/{stamp}.json"
+    text = json.dumps(result.to_json(), sort_keys=True)
+    stamp = f"{int(result.created * 1000):013d}-{sha256(text.encode()).hexdigest()[:16]}"
+    return f"{_folder(result.pipeline)}/{safe_name(result.stage)}/{stamp}.json"
 
 
 def _folder(pipeline: str) -> str:
@@ -65,22 +63,22 @@ class ResultIndex:
         if gone:
             self.database.forget_shared(self.url, gone)
         found = self.store.remote.read_all(sorted(there - known))
-        documents = {name: _parsed(data) for name, data in found.items()}
+        results = {name: _parsed(data) for name, data in found.items()}
         self.database.take_in(
-            self.url, {name: item for name, item in documents.items() if item is not None}
+            self.url, {name: item for name, item in results.items() if item is not None}
         )
 
     def share(self, result_id: int, *, deep: bool = False) -> None:
         """See that a result stands in the store: its artifacts first, its record last."""
         if self.database.is_shared(self.url, result_id) and not deep:
             return
-        document = self.database.document(result_id)
-        if document is None:
+        result = self.database.result(result_id)
+        if result is None:
             return
-        self.store.share(document.outputs.values(), deep=deep)
-        name = result_name(document)
+        self.store.share(result.outputs.values(), deep=deep)
+        name = result_name(result)
         if not self.database.is_shared(self.url, result_id):
-            text = json.dumps({"format": FORMAT, **asdict(document)}, ensure_ascii=False, indent=1)
+            text = json.dumps({"format": FORMAT, **result.to_json()}, ensure_ascii=False, indent=1)
             self.store.remote.write(name, text.encode("utf-8", "backslashreplace"))
             self.database.remember_shared(self.url, name, result_id)
 
@@ -91,13 +89,12 @@ class ResultIndex:
         self.database.forget_shared(self.url, names)
 
 
-def _parsed(data: bytes) -> ResultDocument | None:
+def _parsed(data: bytes) -> Result | None:
     """Read a record; one of another format, or a damaged one, is none."""
     try:
         document: Mapping[str, object] = json.loads(data)
         if document.get("format") != FORMAT:
             return None
-        fields = {name: document[name] for name in ResultDocument.__dataclass_fields__}
+        return Result.from_json(document)
     except (ValueError, KeyError, AttributeError):
         return None
-    return ResultDocument(**fields)  # type: ignore[arg-type] # JSON that was written by `share`

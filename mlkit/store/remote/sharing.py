@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlkit.core.record import ArtifactRecord, RunRecord
-from mlkit.store.arrivals import fetch_artifacts, fetch_files, take_in_runs, take_in_stages
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
-from mlkit.store.index import ResultIndex
-from mlkit.store.remote import Remote
-from mlkit.store.shared import SharedStore
-from mlkit.store.urls import Remotes
+from mlkit.store.remote.arrivals import fetch_artifacts, fetch_files, take_in_runs, take_in_stages
+from mlkit.store.remote.files import Remote
+from mlkit.store.remote.index import ResultIndex
+from mlkit.store.remote.places import Remotes
+from mlkit.store.remote.shared import SharedStore
 
 __all__ = ["Sharing", "open_sharing"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.errors import StoreError, UsageError
-from mlkit.store.remote import Remote
+from mlkit.store.remote.files import Remote
 from tests.remote import S3
 
 ODD = "stage[a b]/{x}/ä%2F?#.txt"

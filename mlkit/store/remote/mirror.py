@@ -16,7 +16,7 @@ from mlkit.core.values import safe_name
 from mlkit.errors import MlkitError, StoreError
 from mlkit.store.artifacts import Marks, marks_of
 from mlkit.store.folder import RunFolder
-from mlkit.store.remote import Remote
+from mlkit.store.remote.files import Remote
 
 __all__ = ["INDEX", "STAGES", "Mirror"]
 

@@ -9,19 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
-from mlkit.core.record_reading import (
+from mlkit.core.record_views import (
     last_moment,
     moved,
     moved_stage,
-    read_record,
-    read_stage,
     stage_moment,
 )
 from mlkit.store.database import INSTANCES_PER_STAGE, Database
 from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
-from mlkit.store.mirror import INDEX, STAGES
-from mlkit.store.remote import Entry, Remote
-from mlkit.store.shared import SharedStore
+from mlkit.store.remote.files import Entry, Remote
+from mlkit.store.remote.mirror import INDEX, STAGES
+from mlkit.store.remote.shared import SharedStore
 from mlkit.store.writing import write_json
 
 __all__ = ["fetch_artifacts", "fetch_files", "take_in_runs", "take_in_stages"]
@@ -51,7 +49,7 @@ def take_in_runs(
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
     for name, data in sorted(found.items()):
         run_id = name.partition("/")[0]
-        record = moved(read_record(json.loads(data)), str(folder.path))
+        record = moved(RunRecord.from_json(json.loads(data)), str(folder.path))
         if record.run_id == run_id:
             _take_in(folder, database, record)
             take_in_stages(folder, database, remote, run_id, anew=True)
@@ -134,7 +132,7 @@ def take_in_stages(
     news = False
     for data in remote.read_all(entry.name for entry in wanted).values():
         told = json.loads(data)
-        stage = read_stage(told["id"], told["record"])
+        stage = StageRecord.from_json(told["id"], told["record"])
         own = run.stages.get(stage.id)
         if own is None or stage_moment(own) < stage_moment(stage):
             moved_here = moved_stage(stage, told["runs_dir"], str(folder.path))

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlkit.store.artifacts import ArtifactStore, Marks, digest_file
-from mlkit.store.remote import Remote
+from mlkit.store.remote.files import Remote
 
 __all__ = ["SharedStore", "artifact_name"]
 

@@ -1,21 +1,12 @@
-"""Read a run's record back from the document that stands in run.json."""
+"""How a run's record reads in another place, and later: moved, half done, or killed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlkit.core.record import (
-    FORMAT,
-    ArtifactRecord,
-    AttemptRecord,
-    ErrorRecord,
-    RunRecord,
-    StageRecord,
-)
+from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
-from mlkit.core.values import decode
 
 __all__ = [
     "UNFINISHED_FOR_S",
@@ -24,58 +15,8 @@ __all__ = [
     "last_moment",
     "moved",
     "moved_stage",
-    "read_parameters",
-    "read_record",
-    "read_stage",
     "stage_moment",
 ]
-
-
-def read_record(document: Mapping[str, Any]) -> RunRecord:
-    """Undo `RunRecord.to_full_json`; the numbers of results are not in it."""
-    return RunRecord(
-        run_id=document["run_id"],
-        pipeline=document["pipeline"],
-        file=document["file"],
-        runs_dir=document["runs_dir"],
-        status=RunStatus(document["status"]),
-        started=document["started"],
-        ended=document["ended"],
-        parameters=read_parameters(document),
-        options=decode(document["options"]),
-        edges={name: tuple(upstream) for name, upstream in document["edges"].items()},
-        warnings=tuple(document["warnings"]),
-        complete=document["complete"],
-        engine=document.get("engine"),
-        stages={name: read_stage(name, item) for name, item in document["stages"].items()},
-    )
-
-
-def read_parameters(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a run; in the first format they were encoded twice."""
-    parameters: dict[str, Any] = decode(document["parameters"])
-    return parameters if document.get("format", 1) >= FORMAT else decode(parameters)
-
-
-def read_stage(name: str, document: Mapping[str, Any]) -> StageRecord:
-    """Undo `StageRecord.to_json`; the number of its result is not in it."""
-    error = document["error"]
-    return StageRecord(
-        id=name,
-        stage=document["stage"],
-        status=Status(document["status"]),
-        reason=document["reason"],
-        started=document["started"],
-        ended=document["ended"],
-        history=tuple(AttemptRecord.from_json(item) for item in document["history"]),
-        artifacts={key: ArtifactRecord(**item) for key, item in document["artifacts"].items()},
-        parameters=decode(document["parameters"]),
-        inputs=decode(document["inputs"]),
-        error=None if error is None else ErrorRecord.from_json(error),
-        critical=document["critical"],
-        source_run=document["source_run"],
-        engine_task=document.get("engine_task"),
-    )
 
 
 def moved(record: RunRecord, runs_dir: str) -> RunRecord:

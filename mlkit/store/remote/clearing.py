@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
-from mlkit.store.urls import Remotes
+from mlkit.store.remote.places import Remotes
 
 if TYPE_CHECKING:
-    from mlkit.store.sharing import Sharing
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = ["RemoteCleaning", "cleanable"]
 
@@ -42,8 +42,8 @@ class RemoteCleaning:
 
     def remove(self, runs: Sequence[str], artifacts: Sequence[str]) -> None:
         """Remove runs, the records of results that the database has dropped, then artifacts."""
-        from mlkit.store.mirror import INDEX
-        from mlkit.store.shared import artifact_name
+        from mlkit.store.remote.mirror import INDEX
+        from mlkit.store.remote.shared import artifact_name
 
         remote = self.sharing.runs
         for run_id in runs if remote is not None else ():
@@ -71,8 +71,8 @@ def cleanable(
     if remotes.store is None:
         yield None
         return
-    from mlkit.store.leases import CLEANING, held
-    from mlkit.store.sharing import open_sharing
+    from mlkit.store.remote.leases import CLEANING, held
+    from mlkit.store.remote.sharing import open_sharing
 
     sharing = open_sharing(folder, database, remotes, writes=True)
     assert sharing is not None

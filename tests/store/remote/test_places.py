@@ -8,7 +8,7 @@ import pytest
 
 from mlkit.api import runs_folder
 from mlkit.errors import UsageError
-from mlkit.store.urls import Remotes, as_typed, is_url, remotes_of, working_copy
+from mlkit.store.remote.places import Remotes, as_typed, is_url, remotes_of, working_copy
 
 
 def test_what_a_url_is() -> None:
