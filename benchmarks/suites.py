@@ -131,7 +131,8 @@ def run(name: str, python: Path, extra: Mapping[str, str], report: Path) -> Outc
 
 def outcomes(report: str, seconds: float) -> Outcome:
     """Read what JUnit's XML says of each test; no report stands for a suite that did not end."""
-    passed, others = set(), set()
+    passed: set[str] = set()
+    others: set[str] = set()
     for case in ET.fromstring(report).iter("testcase") if report else ():
         name = f"{case.get('classname')}::{case.get('name')}"
         (others if len(case.findall("./*[@message]")) else passed).add(name)
