@@ -8,7 +8,7 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.batch import Batch, grade_batch
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.submissions import find_solutions, load_exercises
 from mlkit.observe.layout import columns
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.feedback import page
-from mlkit.grading.verdict import Verdict, verdict_from
-from mlkit.grading.walls import Isolation
+from mlkit.grading.sandbox.walls import Isolation
+from mlkit.grading.verdict.verdict import Verdict, verdict_from
 
 __all__ = ["Results", "document"]
 
@@ -185,7 +185,7 @@ def _merged(
 def _grader() -> str:
     """The identity of the grader: its own source, and what it runs answers with."""
     here = Path(__file__).parent
-    files = [*sorted(here.glob("*.py")), *sorted(here.parent.glob("inside/check*.py"))]
+    files = [*sorted(here.rglob("*.py")), *sorted(here.parent.glob("inside/check*.py"))]
     return " ".join([*map(_content, files), sys.version, version("ipykernel"), version("nbval")])
 
 

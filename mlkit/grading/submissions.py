@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import GradingError
-from mlkit.grading.restore import Cell
-from mlkit.grading.source import Exercise, load_exercise
+from mlkit.grading.exercise.source import Exercise, load_exercise
+from mlkit.grading.verdict.restore import Cell
 from mlkit.inside.check_cells import all_names_bound, sort_cells
 from mlkit.inside.check_history import bound_names
 
@@ -99,7 +99,7 @@ def load_exercises(folder: Path) -> dict[str, Exercise]:
                 raise GradingError(
                     f"the check {check.id!r} has no reference output: every answer would fail",
                     folder / f"{name}.ipynb",
-                    remedy=f"Run the solution: python -m mlkit.grading.generate {name}",
+                    remedy=f"Run the solution: python -m mlkit.grading.exercise.generate {name}",
                 )
     return exercises
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.progress import progress
-from mlkit.grading.restore import read_cells
-from mlkit.grading.source import Exercise
 from mlkit.grading.submissions import find_solutions, load_exercises
+from mlkit.grading.verdict.restore import read_cells
 from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text
 

@@ -1,4 +1,4 @@
-"""`python -m mlkit.grading.generate`: run the solutions and write the exercises made from them.
+"""Run the solutions, and write the exercises made from them (`make exercises`).
 
 Running a solution refreshes the reference outputs of its check cells. `--check` runs nothing: it
 says which exercises are not what their solutions give, and ends with 1 if there are any.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError, MlkitError
-from mlkit.grading.source import (
+from mlkit.grading.exercise.source import (
     exercise_notebook,
     load_exercise,
     notebook_text,
@@ -92,7 +92,9 @@ def drifted(solutions: Path, exercises: Path) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, and generate or compare."""
-    parser = argparse.ArgumentParser(prog="python -m mlkit.grading.generate", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m mlkit.grading.exercise.generate", description=__doc__
+    )
     parser.add_argument("names", nargs="*", help="stems such as 03-idempotency (default: all)")
     parser.add_argument("--solutions", type=Path, default=kit_folder() / "solutions")
     parser.add_argument("--exercises", type=Path, default=kit_folder() / "exercises")

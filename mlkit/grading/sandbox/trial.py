@@ -10,10 +10,10 @@ from queue import Empty
 from typing import Final
 
 from mlkit.errors import GradingError
-from mlkit.grading.kernel import InmateKernel
-from mlkit.grading.limits import Limits
-from mlkit.grading.seccomp import filter_program
-from mlkit.grading.walls import Isolation, Surroundings, as_file, environment, trial_command
+from mlkit.grading.sandbox.kernel import InmateKernel
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.seccomp import filter_program
+from mlkit.grading.sandbox.walls import Isolation, Surroundings, as_file, environment, trial_command
 
 __all__ = ["Isolation", "Surroundings", "isolation", "why_limited"]
 

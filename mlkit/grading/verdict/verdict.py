@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from mlkit.grading.restore import Submission
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.verdict.restore import Submission
 from mlkit.inside.check_facts import (
     ASLEEP,
     ENDED,

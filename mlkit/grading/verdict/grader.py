@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlkit.errors import GradingError
-from mlkit.grading.bounded import TooCostlyError, bounded
-from mlkit.grading.limits import Limits
-from mlkit.grading.restore import Submission, read_cells, restored, take_answers
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.submissions import match, name_in
-from mlkit.grading.verdict import CheckVerdict, Verdict, decide, ungradable
-from mlkit.grading.walls import Isolation, Surroundings
+from mlkit.grading.verdict.restore import Submission, read_cells, restored, take_answers
+from mlkit.grading.verdict.verdict import CheckVerdict, Verdict, decide, ungradable
 
 __all__ = ["Job", "grade_answers", "grade_submission"]
 
@@ -120,8 +120,8 @@ def grade_answers(
     """
     if not set(submission.answers) - submission.untouched:
         return decide(exercise, submission, {}, {})
-    from mlkit.grading.plugin import Execution
-    from mlkit.grading.run_pytest import run_pytest
+    from mlkit.grading.verdict.plugin import Execution
+    from mlkit.grading.verdict.run_pytest import run_pytest
 
     steps = restored(exercise, submission)
     execution = Execution(steps=steps, around=around, isolation=isolation)

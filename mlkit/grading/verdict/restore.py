@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlkit.errors import GradingError
-from mlkit.grading.source import Exercise, exercise_notebook
+from mlkit.grading.exercise.source import Exercise, exercise_notebook
 from mlkit.inside.check_cells import Answer, Sorted, answer_in, sort_cells
 from mlkit.inside.check_facts import CheckSpec
 from mlkit.inside.check_history import bound_names, stub_digest

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading.plugin import Execution, GradingPlugin
+from mlkit.grading.verdict.plugin import Execution, GradingPlugin
 
 __all__ = ["run_pytest"]
 

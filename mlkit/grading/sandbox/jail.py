@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlkit.errors import GradingError
-from mlkit.grading.limits import Limits
-from mlkit.grading.memory import MemoryGroup, files_in, held_bytes
-from mlkit.grading.seccomp import filter_program
-from mlkit.grading.walls import (
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.memory import MemoryGroup, files_in, held_bytes
+from mlkit.grading.sandbox.seccomp import filter_program
+from mlkit.grading.sandbox.walls import (
     HOME,
     PRIVATE,
     SOCKETS,

@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mlkit.grading.airflow_names import HOMES, PRESENT, RENAMED
+from mlkit.grading.listings.airflow_names import HOMES, PRESENT, RENAMED
 
 __all__ = ["Problem", "import_problems", "name_problems"]
 

@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlkit.grading.airflow_names import (
+from mlkit.grading.listings.airflow_names import (
     DAG_ARGUMENTS,
     OPERATOR_ARGUMENTS,
     REQUIRED,
     TASK_ARGUMENTS,
     TRIGGER_RULES,
 )
-from mlkit.grading.dag_names import Problem, import_problems, name_problems
-from mlkit.grading.dag_values import plain_value
+from mlkit.grading.listings.dag_names import Problem, import_problems, name_problems
+from mlkit.grading.listings.dag_values import plain_value
 
 __all__ = ["DagFile", "Problem", "read_dag"]
 

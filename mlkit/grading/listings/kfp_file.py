@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlkit.grading.dag_names import Problem, name_problems
-from mlkit.grading.dag_values import plain_value
-from mlkit.grading.kfp_component import (
+from mlkit.grading.listings.dag_names import Problem, name_problems
+from mlkit.grading.listings.dag_values import plain_value
+from mlkit.grading.listings.kfp_component import (
     Component,
     component_problems,
     decorator_of,
     read_component,
 )
-from mlkit.grading.kfp_names import METHODS, OLD_METHODS, kfp_name_problems
+from mlkit.grading.listings.kfp_names import METHODS, OLD_METHODS, kfp_name_problems
 
 __all__ = ["KFP_ADVICE", "KFP_REFUSED", "PipelineFile", "pipeline_problems", "read_pipeline"]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from mlkit.grading import dag_rules
-from mlkit.grading.bounded import TooCostlyError, bounded
-from mlkit.grading.dag_rules import has_settings
-from mlkit.grading.kfp_file import read_pipeline
+from mlkit.grading.listings import dag_rules
+from mlkit.grading.listings.dag_rules import has_settings
+from mlkit.grading.listings.kfp_file import read_pipeline
+from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.inside.check_facts import same
 
 __all__ = ["RULES"]

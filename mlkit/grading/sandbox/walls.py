@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from mlkit.grading.limits import Limits
-from mlkit.grading.seccomp import filter_program
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.seccomp import filter_program
 
 __all__ = [
     "HOME",
@@ -194,7 +194,7 @@ def _system_folder(path: Path) -> list[str]:
 
 def _interpreter() -> Iterator[Path]:
     """The folders that this interpreter and mlkit's package need, the outermost first."""
-    roots = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]}
+    roots = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2]}
     roots |= {root.resolve() for root in roots}
     for root in sorted(roots):
         if not any(

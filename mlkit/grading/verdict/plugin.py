@@ -14,10 +14,10 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from mlkit.errors import GradingError
-from mlkit.grading.kernel import InmateKernel
-from mlkit.grading.restore import Step
-from mlkit.grading.rules import RULES
-from mlkit.grading.walls import Isolation, Surroundings
+from mlkit.grading.sandbox.kernel import InmateKernel
+from mlkit.grading.sandbox.walls import Isolation, Surroundings
+from mlkit.grading.verdict.restore import Step
+from mlkit.grading.verdict.rules import RULES
 from mlkit.inside.check_facts import Judgement, Observation, judge
 
 __all__ = ["Execution", "GradingPlugin"]
