@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.grading.exercise.source import exercise_identity
 from mlkit.grading.feedback import page
 from mlkit.grading.sandbox.walls import Isolation
 from mlkit.grading.verdict.verdict import Verdict, verdict_from
@@ -77,14 +78,14 @@ class Results:
         try:
             record = json.loads(self._verdict_file(key).read_text(encoding="utf-8"))
             verdict = verdict_from(record["verdict"])
-            solution = _content(solutions / f"{verdict.exercise}.ipynb")
+            solution = exercise_identity(solutions / f"{verdict.exercise}.ipynb")
             return verdict if record["solution"] == solution else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None  # of another version, or of somebody else: it is graded again
 
     def remember(self, key: str, verdict: Verdict, solutions: Path) -> None:
         """Keep a verdict, so that a stopped batch can go on behind it."""
-        solution = _content(solutions / f"{verdict.exercise}.ipynb")
+        solution = exercise_identity(solutions / f"{verdict.exercise}.ipynb")
         record = {"solution": solution, "verdict": asdict(verdict)}
         _replace(self._verdict_file(key), json.dumps(record))
 

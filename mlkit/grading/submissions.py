@@ -74,8 +74,8 @@ def find_solutions(folder: Path | None = None) -> Path:
         return place.resolve()
     raise GradingError(
         f"there are no solution notebooks in {place}",
-        remedy="Grading needs the solutions: install mlkit from its checkout (pip install -e), "
-        "or give --solutions DIR.",
+        remedy="Grading needs the solutions: give --solutions DIR. Your own work is checked in the "
+        "folder that you were given, or in one that 'mlkit learn DIR' has written.",
     )
 
 
@@ -99,7 +99,8 @@ def load_exercises(folder: Path) -> dict[str, Exercise]:
                 raise GradingError(
                     f"the check {check.id!r} has no reference output: every answer would fail",
                     folder / f"{name}.ipynb",
-                    remedy=f"Run the solution: python -m mlkit.grading.exercise.generate {name}",
+                    remedy=f"Run the solution: mlkit exercise check {name} --update "
+                    f"--solutions {folder}",
                 )
     return exercises
 

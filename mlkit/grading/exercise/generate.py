@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError, MlkitError
-from mlkit.grading.exercise.source import (
-    exercise_notebook,
-    load_exercise,
-    notebook_text,
-    read_notebook_file,
-)
+from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids
+from mlkit.grading.exercise.source import exercise_notebook, load_exercise, notebook_text
+from mlkit.grading.exercise.words import data_files, read_words
 from mlkit.grading.submissions import kit_folder
+from mlkit.inside.check_roles import AUTHOR
 
-__all__ = ["drifted", "generate", "main", "with_reference_outputs"]
+__all__ = ["copy_data", "drifted", "generate", "main", "with_reference_outputs"]
 
 
 def with_reference_outputs(path: Path) -> dict[str, Any]:
     """Run a solution and keep what its check cells print as their reference outputs.
+
+    It runs in a folder of its own, beside nothing but the data that learners get.
 
     Raises
     ------
@@ -40,14 +41,18 @@ def with_reference_outputs(path: Path) -> dict[str, Any]:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    text = notebook_text(read_notebook_file(path))
-    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # untyped library
+    raw = read_notebook_file(path)
+    ids = role_ids(raw, path)
+    notebook = nbformat.reads(notebook_text(raw), as_version=4)  # type: ignore[no-untyped-call]  # untyped library
     with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder, "work")
+        copy_data(data_files(path.parent, read_words(path).data), work)
         client = NotebookClient(
             notebook,
             timeout=120,
             coalesce_streams=True,  # a loaded machine may deliver what a cell prints in pieces
-            resources={"metadata": {"path": folder}},
+            skip_cells_with_tag=AUTHOR,
+            resources={"metadata": {"path": str(work)}},
         )
         client.km = AsyncKernelManager(
             kernel_name="python3", transport="ipc", connection_file=f"{folder}/.kernel.json"
@@ -56,17 +61,35 @@ def with_reference_outputs(path: Path) -> dict[str, Any]:
             client.execute()
         except CellExecutionError as error:
             raise GradingError(
-                f"the solution does not run ({error.ename}: {error.evalue})", path
+                f"the solution does not run ({error.ename}: {error.evalue})",
+                path,
+                line_of_cell(path, _failed_cell(notebook)),
             ) from error
-    for cell in notebook.cells:
+    for cell, name in zip(notebook.cells, ids, strict=True):
         cell.metadata.pop("execution", None)
-        if cell.cell_type == "code" and not cell.id.startswith("check-"):
+        if cell.cell_type == "code" and not name.startswith("check-"):
             cell.outputs, cell.execution_count = [], None
     notebook.metadata.pop("language_info", None)
     plain: dict[str, Any] = json.loads(
         nbformat.writes(notebook)  # type: ignore[no-untyped-call]  # untyped library
     )
     return plain
+
+
+def _failed_cell(notebook: Any) -> int:
+    """The number of the first cell that shows an error."""
+    outputs = (cell.get("outputs", ()) for cell in notebook.cells)
+    failed = [any(o.output_type == "error" for o in shown) for shown in outputs]
+    return failed.index(True) if True in failed else 0
+
+
+def copy_data(files: Mapping[str, Path], folder: Path) -> None:
+    """Put an exercise's data into a folder, under the names that the notebook reads them by."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
 
 
 def generate(solution: Path, folder: Path) -> Path:

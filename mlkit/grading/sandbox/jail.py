@@ -13,8 +13,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, astuple
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,7 +75,7 @@ class Jail:
         heard, told = os.pipe()
         begin, let = os.pipe()
         handed = Handed(connection=connection, users=users, calls=calls, told=told, begin=begin)
-        line = command(around, handed)
+        line = command(replace(around, data=self._own_copies(around.data)), handed)
         process = subprocess.Popen(
             line, pass_fds=astuple(handed), env=environment(), **self._streams()
         )
@@ -96,6 +96,9 @@ class Jail:
         """An ordinary process with limits, for one's own work."""
         connection, home = self._folder / "connection.json", self._folder / "home"
         home.mkdir()
+        for name, path in self._own_copies(around.data).items():
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(home / name)
         connection.write_text(_connection(str(self._folder), self.key), encoding="utf-8")
         inmate = Path(__file__).with_name("inmate.py")
         limits = json.dumps({**asdict(around.limits), "processes": 4096})
@@ -108,6 +111,15 @@ class Jail:
         )
         self._join(process.pid)
         return process, process.pid, self._folder / "k"
+
+    def _own_copies(self, data: Mapping[str, Path]) -> dict[str, Path]:
+        """An exercise's data, readable by whoever the kernel runs as; the originals may not be."""
+        copies: dict[str, Path] = {}
+        for name, path in data.items():
+            copies[name] = self._folder / f"data-{len(copies)}"
+            shutil.copyfile(path, copies[name])
+            copies[name].chmod(0o644)
+        return copies
 
     def _join(self, pid: int) -> None:
         """Put a process into the control group, if there is one; else its use is added up."""

@@ -15,9 +15,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mlkit.grading.sandbox.limits import Limits
@@ -56,10 +56,21 @@ INMATE = Path(__file__).with_name("inmate.py")
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What a sandbox is started with: its limits, and folders that must not be seen in it."""
+    """What a sandbox is started with.
+
+    Parameters
+    ----------
+    limits : Limits
+        What may be used.
+    secret : tuple of Path
+        Folders that must not be seen.
+    data : Mapping
+        Files that the code may read, by their names from its working folder.
+    """
 
     limits: Limits
     secret: tuple[Path, ...] = ()
+    data: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +176,18 @@ def _walls(around: Surroundings) -> list[str]:
     for secret in around.secret:
         if any(secret.is_relative_to(folder) for folder in (*folders, Path("/usr"))):
             walls += ["--tmpfs", str(secret)]
+    return walls + _data(around.data)
+
+
+def _data(files: Mapping[str, Path]) -> list[str]:
+    """Mount an exercise's data: each file alone, so that an answer can write beside it."""
+    names = list(map(PurePosixPath, files))
+    folders = {parent for name in names for parent in name.parents if parent != PurePosixPath()}
+    walls: list[str] = []
+    for folder in sorted(folders):
+        walls += ["--perms", "0777", "--dir", f"{HOME}/{folder}"]
+    for name, path in files.items():
+        walls += ["--ro-bind", str(path), f"{HOME}/{name}"]
     return walls
 
 

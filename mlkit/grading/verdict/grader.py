@@ -60,7 +60,7 @@ def grade_submission(job: Job, exercises: Mapping[str, Exercise]) -> Verdict:
         named, submission = bounded(lambda: _read(job.path, exercises))
         exercise = exercises[named]
         limits = job.limits.with_wishes(exercise.limits)
-        around = Surroundings(limits=limits, secret=job.secret)
+        around = Surroundings(limits=limits, secret=job.secret, data=exercise.data)
         checks = grade_answers(exercise, submission, around, job.isolation)
     except (GradingError, TooCostlyError) as error:
         known = exercises.get(named)
