@@ -118,7 +118,7 @@ class ProgressBook:
             self._exercises = {}
 
     def _solutions(self) -> Path:
-        """By what answers are judged: in a folder for learners by what was given, and that alone."""
+        """By what answers are judged: in a folder for learners by what was given alone."""
         given = self.home / GIVEN
         return given if given.is_dir() else self.home / "solutions"
 

@@ -199,7 +199,7 @@ def test_an_exercise_without_reference_outputs_grades_nobody(tmp_path: Path) -> 
     _write(tmp_path / "x.ipynb")
     with pytest.raises(GradingError, match="'check-f' has no reference output") as caught:
         load_exercises(tmp_path)
-    assert "mlkit.grading.exercise.generate x" in str(caught.value.remedy)
+    assert "mlkit exercise check x --update" in str(caught.value.remedy)
 
 
 def test_a_name_that_no_solution_has_is_refused(

@@ -23,7 +23,7 @@ from mlkit.grading.exercise.trying import solutions_in
 __all__ = ["learners_kit", "opened_notebook", "release"]
 
 Files = dict[str, bytes]
-IGNORED = ".ipynb_checkpoints/\n__pycache__/\n.venv/\nruns/\nscratch/\n.mlkit/progress.json\n"
+IGNORED = ".ipynb_checkpoints/\n__pycache__/\n.venv/\nruns/\nscratch/\n"
 TEMPLATE = Path(__file__).with_name("template")
 CLASS_MORE = """\
 Further checks are run when your work is graded. The folder `.mlkit/` holds the exercises as you

@@ -43,7 +43,7 @@ def hindrances(exercise: Exercise, path: Path, ids: Iterable[str]) -> Iterator[G
             continue
         number = numbers.get(cell["id"], 0)
         for node in ast.walk(_tree(cell_text(cell))):
-            found = _about_import(node, path, known) or _about_text(node, path, exercise)
+            found = _about_import(node, path, known, exercise) or _about_text(node, path, exercise)
             if found:
                 message, remedy = found
                 line = _line(path, number, getattr(node, "lineno", 1))
@@ -86,7 +86,9 @@ def _is_own_place(text: str) -> bool:
         return False
 
 
-def _about_import(node: ast.AST, path: Path, known: frozenset[str]) -> tuple[str, str] | None:
+def _about_import(
+    node: ast.AST, path: Path, known: frozenset[str], exercise: Exercise
+) -> tuple[str, str] | None:
     """Whether code imports what learners may not have."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
@@ -95,7 +97,8 @@ def _about_import(node: ast.AST, path: Path, known: frozenset[str]) -> tuple[str
     else:
         return None
     for name in (name.partition(".")[0] for name in names):
-        if name in sys.stdlib_module_names or name in known:
+        given = any(one == f"{name}.py" or one.startswith(f"{name}/") for one in exercise.data)
+        if given or name in sys.stdlib_module_names or name in known:
             continue
         if (path.parent / f"{name}.py").is_file():
             remedy = f"Name it under 'data' in the exercise's .yaml: data: [{name}.py]"

@@ -164,7 +164,7 @@ def read_exercise(path: Path) -> tuple[Exercise, list[GradingError]]:
         GradingError(message, *_place(cell, path, ids, words), remedy)
         for cell, message, remedy in _faults(exercise)
     ]
-    return exercise, [*words.faults, *placed, *_faults_of_words(exercise, words)]
+    return exercise, [*words.faults, *_faults_of_words(exercise, words), *placed]
 
 
 def _given(path: Path, notebook: Notebook) -> Exercise:

@@ -32,7 +32,7 @@ from mlkit.grading.exercise.words import Recorded, Words, words_file
 from mlkit.inside.check_facts import CheckSpec, same
 from mlkit.inside.check_notebook import check_from_cell
 
-__all__ = ["report", "solutions_in", "try_exercises"]
+__all__ = ["report", "shadowed", "solutions_in", "try_exercises"]
 
 
 @dataclass(kw_only=True)
@@ -45,6 +45,7 @@ class _Trial:
     problems: list[GradingError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     cases: list[dict[str, Any]] = field(default_factory=list)
+    ran: bool = False
     updated: bool = False
 
     @property
@@ -72,7 +73,7 @@ class _Trial:
             "title": self.exercise.title if self.exercise else "",
             "points": self.exercise.max_points if self.exercise else 0,
             "ok": not self.problems,
-            "tried": bool(self.cases),
+            "tried": self.ran,
             "updated": self.updated,
             "answers": self.cases,
             "problems": [
@@ -195,7 +196,7 @@ def _faults_of_design(exercise: Exercise) -> Iterator[tuple[str, str, str]]:
                         check.id,
                         "Learners read it: say what is wrong, and not what would be right.",
                     )
-        for first, second in _shadowed(check):
+        for first, second in shadowed(check):
             yield (
                 f"of two sentences of {check.id!r} the second can never be read: "
                 f"{first!r} fits wherever {second!r} does",
@@ -204,11 +205,14 @@ def _faults_of_design(exercise: Exercise) -> Iterator[tuple[str, str, str]]:
             )
 
 
-def _shadowed(check: CheckSpec) -> Iterator[tuple[str, str]]:
-    """Pairs of sentences of which the first is read wherever the second could be."""
+def shadowed(check: CheckSpec) -> Iterator[tuple[str, str]]:
+    """Pairs of sentences of which the first is read wherever the second could be.
+
+    Those with equal conditions are a fault of the format, which `load_exercise` tells.
+    """
     for number, later in enumerate(check.misconceptions):
         for earlier in check.misconceptions[:number]:
-            if _fits_wherever(earlier, later):
+            if _fits_wherever(earlier, later) and not _fits_wherever(later, earlier):
                 yield str(earlier["say"]), str(later["say"])
                 break
 
@@ -251,6 +255,7 @@ def _find_doubles(trials: Sequence[_Trial], folder: Path) -> None:
 def _run_solution(trial: _Trial, update: bool) -> None:  # noqa: FBT001 - private
     """Run a solution beside nothing but its data; compare what it prints, or store it."""
     assert trial.exercise is not None
+    trial.ran = True
     try:
         notebook = with_reference_outputs(trial.path)
     except GradingError as error:
@@ -414,7 +419,7 @@ def report(document: Mapping[str, Any]) -> str:
             lines.append("    stored what its checks print now")
         for problem in one["problems"]:
             place = f"{problem['file']}:{problem['line']}" if problem["line"] else problem["file"]
-            lines.append(f"    {place}: {problem['message']}.")
+            lines.append(f"    {place}: {problem['message'].rstrip('.')}.")
             if problem["remedy"]:
                 lines.append(f"        {problem['remedy']}")
         lines += [f"    note: {note}" for note in one["notes"]]
@@ -428,8 +433,8 @@ def report(document: Mapping[str, Any]) -> str:
 
 def _counted(one: Mapping[str, Any]) -> str:
     """How many of an exercise's recorded answers got what they should."""
-    if not one["tried"]:
-        return "not tried"
+    if not one["answers"]:
+        return "answers not tried"
     parts = [f"{one['points']:g} points"]
     for kind in ("right", "wrong"):
         cases = [case for case in one["answers"] if case["kind"] == kind]
