@@ -82,7 +82,7 @@ check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -P -m mlkit.grading.generate --check
+	$(BIN)/python -P -m mlkit.grading.exercise.generate --check
 
 test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs bubblewrap where it may
 	@.ci/need bubblewrap
@@ -126,7 +126,7 @@ format: install-dev  ## put the code into its form
 	$(BIN)/ruff format .
 
 exercises: install-dev  ## make the exercises from the solutions
-	$(BIN)/python -P -m mlkit.grading.generate
+	$(BIN)/python -P -m mlkit.grading.exercise.generate
 
 bench: install-dev  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mlkit.grading.source import exercise_notebook, load_exercise
+from mlkit.grading.exercise.source import exercise_notebook, load_exercise
 
 __all__ = ["main", "measure", "write_submissions"]
 

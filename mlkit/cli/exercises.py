@@ -18,7 +18,9 @@ def exercises(
     folder: Annotated[
         Path | None,
         typer.Option(
-            "--folder", metavar="DIR", help="Your notebooks (default: mlkit's own exercises)."
+            "--folder",
+            metavar="DIR",
+            help="Your notebooks (default: the folder you are in).",
         ),
     ] = None,
     solutions: Annotated[
@@ -31,11 +33,13 @@ def exercises(
 ) -> None:
     r"""Say which exercises you have solved, tried, and not yet tried.
 
-    Your own answers are run, hidden checks included; that needs neither a network nor rights.
+    Your own answers are run; that needs neither a network nor rights. In a folder that you were
+    given, or that 'mlkit learn DIR' has written, the visible checks are run; where the solutions
+    are, as in mlkit's repository, the hidden ones, too.
 
     \b
     Examples
-      mlkit exercises                      those of this checkout
+      mlkit exercises                      those of the folder you are in
       mlkit exercises --folder my-copies   notebooks that lie elsewhere
     """
     from mlkit.grading.progress import progress, rows_text
@@ -46,3 +50,5 @@ def exercises(
         print_json(document)
         return
     typer.echo(rows_text(document, terminal_width()))
+    if not document["hidden_checks"]:
+        say("These are the checks that you see; whoever grades your work may have more.")

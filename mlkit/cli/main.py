@@ -31,13 +31,16 @@ COMMANDS = {
     "export": "Compile the pipeline to the files of an engine: airflow, kubeflow or prefect.",
     "notify": "Tell people how a stage of a run ended; an engine's callbacks call it.",
     "clean": "Remove old runs and artifacts that nothing refers to.",
+    "learn": "Write mlkit's lessons and exercises into a folder of your own.",
+    "check": "Run the checks of your exercises.",
     "exercises": "Say which exercises are solved.",
+    "exercise": "Write an exercise, try it, and hand it out: new, check, release.",
     "grade": "Grade exercise notebooks.",
     "render": "Render lessons and exercises as a site.",
     "doctor": "Check the installation, and say what to do about what is missing.",
 }
 """Each command with its line in the help; the function of that name stands in the file of that
-name, which is imported when the command is called."""
+name, which is imported when the command is called. In a file with a `group` it is several."""
 
 
 class LazyGroup(TyperGroup):
@@ -65,6 +68,13 @@ class LazyGroup(TyperGroup):
 def load_command(name: str) -> Any:
     """Import a command's file and make its click command."""
     module = importlib.import_module(f"mlkit.cli.{name}")
+    several = getattr(module, "group", None)
+    if several is not None:  # a word with commands of its own below it
+        command = typer.main.get_command(several)
+        command.name, command.help = name, _unfolded(command.help)
+        for below in command.commands.values():  # type: ignore[attr-defined]  # a group has them
+            below.help = _unfolded(below.help)
+        return command
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(name)(getattr(module, name))
     command = typer.main.get_command(single)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.grading.limits import Limits
+from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.pool import Task, work_off
 from mlkit.grading.results import Results, document
-from mlkit.grading.sandbox import isolation, why_limited
-from mlkit.grading.source import Exercise
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.trial import isolation, why_limited
 from mlkit.grading.submissions import (
     Found,
     find_solutions,
@@ -24,7 +24,7 @@ from mlkit.grading.submissions import (
     name_in,
 )
 from mlkit.grading.summary import printable
-from mlkit.grading.verdict import Verdict, ungradable
+from mlkit.grading.verdict.verdict import Verdict, ungradable
 
 __all__ = ["Batch", "grade_batch"]
 

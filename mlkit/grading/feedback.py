@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment
 
-from mlkit.grading.verdict import CheckVerdict, Verdict
-from mlkit.grading.walls import Isolation
+from mlkit.grading.sandbox.walls import Isolation
+from mlkit.grading.verdict.verdict import CheckVerdict, Verdict
 
 __all__ = ["page"]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.grading.verdict import Verdict, ungradable, verdict_from
+from mlkit.grading.verdict.verdict import Verdict, ungradable, verdict_from
 
 __all__ = ["Task", "work_off"]
 

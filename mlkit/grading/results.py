@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.grading.exercise.source import exercise_identity
 from mlkit.grading.feedback import page
-from mlkit.grading.verdict import Verdict, verdict_from
-from mlkit.grading.walls import Isolation
+from mlkit.grading.sandbox.walls import Isolation
+from mlkit.grading.verdict.verdict import Verdict, verdict_from
 
 __all__ = ["Results", "document"]
 
@@ -77,14 +78,14 @@ class Results:
         try:
             record = json.loads(self._verdict_file(key).read_text(encoding="utf-8"))
             verdict = verdict_from(record["verdict"])
-            solution = _content(solutions / f"{verdict.exercise}.ipynb")
+            solution = exercise_identity(solutions / f"{verdict.exercise}.ipynb")
             return verdict if record["solution"] == solution else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None  # of another version, or of somebody else: it is graded again
 
     def remember(self, key: str, verdict: Verdict, solutions: Path) -> None:
         """Keep a verdict, so that a stopped batch can go on behind it."""
-        solution = _content(solutions / f"{verdict.exercise}.ipynb")
+        solution = exercise_identity(solutions / f"{verdict.exercise}.ipynb")
         record = {"solution": solution, "verdict": asdict(verdict)}
         _replace(self._verdict_file(key), json.dumps(record))
 
@@ -185,7 +186,7 @@ def _merged(
 def _grader() -> str:
     """The identity of the grader: its own source, and what it runs answers with."""
     here = Path(__file__).parent
-    files = [*sorted(here.glob("*.py")), *sorted(here.parent.glob("inside/check*.py"))]
+    files = [*sorted(here.rglob("*.py")), *sorted(here.parent.glob("inside/check*.py"))]
     return " ".join([*map(_content, files), sys.version, version("ipykernel"), version("nbval")])
 
 

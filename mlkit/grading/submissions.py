@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import GradingError
-from mlkit.grading.restore import Cell
-from mlkit.grading.source import Exercise, load_exercise
+from mlkit.grading.exercise.handout import RECORD
+from mlkit.grading.exercise.source import Exercise, load_exercise
+from mlkit.grading.verdict.restore import Cell
 from mlkit.inside.check_cells import all_names_bound, sort_cells
 from mlkit.inside.check_history import bound_names
 
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 NOTEBOOK = ".ipynb"
+GIVEN_ALONG = ("notebooks", "solutions")
 # A download of Canvas, Moodle or Brightspace: the student's name, perhaps LATE, numbers, the file.
 DOWNLOADED = re.compile(r"(?P<student>[^/]+?)[_-](?:LATE_)?\d+[_-].*", re.IGNORECASE)
 ODD = {
@@ -74,8 +76,8 @@ def find_solutions(folder: Path | None = None) -> Path:
         return place.resolve()
     raise GradingError(
         f"there are no solution notebooks in {place}",
-        remedy="Grading needs the solutions: install mlkit from its checkout (pip install -e), "
-        "or give --solutions DIR.",
+        remedy="Grading needs the solutions: give --solutions DIR. Your own work is checked in the "
+        "folder that you were given, or in one that 'mlkit learn DIR' has written.",
     )
 
 
@@ -99,7 +101,8 @@ def load_exercises(folder: Path) -> dict[str, Exercise]:
                 raise GradingError(
                     f"the check {check.id!r} has no reference output: every answer would fail",
                     folder / f"{name}.ipynb",
-                    remedy=f"Run the solution: python -m mlkit.grading.generate {name}",
+                    remedy=f"Run the solution: mlkit exercise check {name} --update "
+                    f"--solutions {folder}",
                 )
     return exercises
 
@@ -156,6 +159,8 @@ def _handed_in(path: Path, named: re.Pattern[str] | None) -> Iterator[Found]:
     for folder, folders, files in os.walk(root):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if (here / RECORD).is_file():  # what a learner was given beside the exercises is no answer
+            folders[:] = [name for name in folders if name not in GIVEN_ALONG]
         for name in [name for name in folders if (here / name).is_symlink()]:
             folders.remove(name)
             place = here / name

@@ -13,10 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mlkit.grading.grader import Job, grade_submission
-from mlkit.grading.limits import Limits
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.submissions import load_exercises
+from mlkit.grading.verdict.grader import Job, grade_submission
 
 __all__ = ["answer", "main"]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.inside.check_facts import CheckSpec, read_facts
+from mlkit.inside.check_roles import role_of
 
 __all__ = ["cell_text", "check_from_cell", "find_notebook", "is_hidden", "known_id"]
 
@@ -91,12 +92,16 @@ def find_notebook(check_id: str, folder: Path) -> tuple[Path, dict[str, Any]]:
             continue
         cells = notebook.get("cells") if isinstance(notebook, dict) else None
         sound = isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
-        if sound and any(known_id(cell) == check_id for cell in cells or ()):
+        if sound and any(_is_called(cell, check_id) for cell in cells or ()):
             return path, notebook
     raise GradingError(
         f"no notebook in {folder} has a check {check_id!r}",
         remedy="Run the notebook in its own folder, and leave the ids of its cells as they are.",
     )
+
+
+def _is_called(cell: Mapping[str, Any], name: str) -> bool:
+    return known_id(cell) == name or name in role_of(cell).names
 
 
 def _candidates(folder: Path) -> Iterator[Path]:

@@ -21,11 +21,16 @@ from mlkit.inside.check_facts import (
 )
 from mlkit.inside.check_history import is_untouched
 from mlkit.inside.check_notebook import cell_text, check_from_cell, find_notebook, known_id
+from mlkit.inside.check_roles import role_of
 from mlkit.inside.check_saved import differences
 
 __all__ = ["Feedback", "check"]
 
 COLOURS = {"passed": "#0b7a4b", "not_attempted": "#5f6670", "unknown": "#5f6670"}
+NO_REFERENCE = (
+    "Nobody knows yet what this check should print: the exercise's author has to run its solution "
+    "and save it."
+)
 MARKS = {"passed": "✓ passed", "not_attempted": "· not attempted", "unknown": "? not found"}
 
 
@@ -75,7 +80,12 @@ def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
     except GradingError as error:
         return Feedback(title=check_id, status="unknown", message=str(error))
     cells = {known_id(cell): cell for cell in reversed(notebook["cells"])}
+    for cell in notebook["cells"]:  # an author's notebook tells by tags and comments, too
+        for name in role_of(cell).names:
+            cells.setdefault(name, cell)
     spec = check_from_cell(cells[check_id])
+    if not spec.expected:
+        return Feedback(title=spec.title, status="unknown", message=NO_REFERENCE)
     names = _namespace()
     if _untouched(spec, cells, names.get("In", ())):
         found = Judgement(status="not_attempted", message=NOT_ATTEMPTED)

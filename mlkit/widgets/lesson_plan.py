@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.grading.exercise.source import GIVEN, Exercise
 from mlkit.grading.progress import progress
-from mlkit.grading.restore import read_cells
-from mlkit.grading.source import Exercise
 from mlkit.grading.submissions import find_solutions, load_exercises
+from mlkit.grading.verdict.restore import read_cells
 from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text
 
@@ -105,7 +105,7 @@ class ProgressBook:
     Parameters
     ----------
     home : Path
-        The folder with `exercises/` and `solutions/`.
+        The folder with `exercises/`, and `solutions/` or the exercises as they were given.
     file : Path
         Where grades are remembered; one counts until the notebook is changed.
     """
@@ -113,9 +113,14 @@ class ProgressBook:
     def __init__(self, home: Path, file: Path) -> None:
         self.home, self.file = home, file
         try:
-            self._exercises = load_exercises(find_solutions(home / "solutions"))
+            self._exercises = load_exercises(find_solutions(self._solutions()))
         except GradingError:
             self._exercises = {}
+
+    def _solutions(self) -> Path:
+        """By what answers are judged: in a folder for learners by what was given alone."""
+        given = self.home / GIVEN
+        return given if given.is_dir() else self.home / "solutions"
 
     def notebook(self, name: str) -> Path:
         """Where a learner's copy of an exercise stands."""
@@ -163,8 +168,8 @@ class ProgressBook:
         begun = [name for name, state in self.states().items() if state is State.BEGUN]
         if begun:
             digests = {name: _digest(self.notebook(name)) for name in begun}
-            solutions, exercises = self.home / "solutions", self.home / "exercises"
-            rows = progress(exercises, solutions, say, only=begun)["exercises"]
+            exercises = self.home / "exercises"
+            rows = progress(exercises, self._solutions(), say, only=begun)["exercises"]
             graded = {
                 row["name"]: {"status": row["status"], "digest": digests[row["name"]]}
                 for row in rows

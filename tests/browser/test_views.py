@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from mlkit.grading.source import load_exercise
+from mlkit.grading.exercise.source import load_exercise
 from mlkit.testing import write_notebook
 from mlkit.widgets.cache_world import write_world
 from tests.browser.lab import Lab

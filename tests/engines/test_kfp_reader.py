@@ -11,8 +11,8 @@ import pytest
 
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
-from mlkit.grading.kfp_file import KFP_ADVICE, KFP_REFUSED
-from mlkit.grading.kfp_names import DSL, METHODS, OLD_METHODS
+from mlkit.grading.listings.kfp_file import KFP_ADVICE, KFP_REFUSED
+from mlkit.grading.listings.kfp_names import DSL, METHODS, OLD_METHODS
 from mlkit.testing.kfp_listings import GOOD, WRONG
 
 pytestmark = pytest.mark.engine

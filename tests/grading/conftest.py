@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mlkit.grading.batch import Batch, grade_batch
-from mlkit.grading.limits import Limits
-from mlkit.grading.sandbox import why_limited
-from mlkit.grading.source import Exercise, exercise_notebook
+from mlkit.grading.exercise.source import Exercise, exercise_notebook
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.trial import why_limited
 from mlkit.grading.submissions import load_exercises
 
 ROOT = Path(__file__).resolve().parents[2]

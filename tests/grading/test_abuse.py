@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mlkit.grading.limits import Limits
-from mlkit.grading.memory import MemoryGroup
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.memory import MemoryGroup
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"

@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from ruamel.yaml import YAML
 
-from mlkit.grading.source import Exercise, exercise_notebook, notebook_text
+from mlkit.grading.exercise.source import Exercise, exercise_notebook, notebook_text
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in (HERE.parents[1] / "solutions").glob("*.ipynb"))

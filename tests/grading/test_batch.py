@@ -17,13 +17,13 @@ import pytest
 
 from mlkit.errors import GradingError
 from mlkit.grading.batch import Batch, grade_batch
+from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.feedback import page
-from mlkit.grading.limits import Limits
 from mlkit.grading.progress import progress
-from mlkit.grading.sandbox import why_limited
-from mlkit.grading.source import Exercise
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.trial import why_limited
 from mlkit.grading.submissions import find_submissions
-from mlkit.grading.verdict import CheckVerdict, Difference, Verdict
+from mlkit.grading.verdict.verdict import CheckVerdict, Difference, Verdict
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"

@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import mlkit
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
 from mlkit.inside.check_history import is_untouched, stub_digest
 from mlkit.inside.checking import Feedback
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.cli.main import main
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
 
 NAME = "05-retries"
 Submit = Callable[..., Path]

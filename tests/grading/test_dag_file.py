@@ -17,9 +17,9 @@ import pytest
 
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
-from mlkit.grading import airflow_names
-from mlkit.grading.dag_file import read_dag
-from mlkit.grading.dag_rules import ADVICE, REFUSED, dag_file, dag_problems
+from mlkit.grading.listings import airflow_names
+from mlkit.grading.listings.dag_file import read_dag
+from mlkit.grading.listings.dag_rules import ADVICE, REFUSED, dag_file, dag_problems
 
 HEAD = """
 from datetime import datetime, timedelta

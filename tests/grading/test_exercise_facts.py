@@ -14,7 +14,7 @@ import pytest
 from mlkit.core.states import Status
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.triggers import judge as real_judge
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
 from mlkit.inside.check_notebook import cell_text
 
 STATES = ("succeeded", "failed", "upstream_failed", "skipped")

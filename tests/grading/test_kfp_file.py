@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mlkit.grading.kfp_file import KFP_ADVICE, KFP_REFUSED, pipeline_problems, read_pipeline
-from mlkit.grading.rules import pipeline_file
+from mlkit.grading.listings.kfp_file import (
+    KFP_ADVICE,
+    KFP_REFUSED,
+    pipeline_problems,
+    read_pipeline,
+)
+from mlkit.grading.verdict.rules import pipeline_file
 from mlkit.testing.kfp_listings import GOOD, WRONG, pipeline
 
 

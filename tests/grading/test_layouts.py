@@ -13,8 +13,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import mlkit
-from mlkit.grading.limits import Limits
-from mlkit.grading.source import Exercise
+from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.sandbox.limits import Limits
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in (HERE.parents[1] / "solutions").glob("*.ipynb"))

@@ -16,14 +16,14 @@ import psutil
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading import sandbox
-from mlkit.grading.bounded import TooCostlyError, bounded
-from mlkit.grading.jail import Jail
-from mlkit.grading.kernel import InmateKernel
-from mlkit.grading.limits import Limits
-from mlkit.grading.memory import MemoryGroup, held_bytes
-from mlkit.grading.rules import RULES
-from mlkit.grading.walls import Surroundings
+from mlkit.grading.sandbox import trial as sandbox
+from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
+from mlkit.grading.sandbox.jail import Jail
+from mlkit.grading.sandbox.kernel import InmateKernel
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.memory import MemoryGroup, held_bytes
+from mlkit.grading.sandbox.walls import Surroundings
+from mlkit.grading.verdict.rules import RULES
 
 MEGABYTE = 1_000_000
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.cli.main import COMMANDS
-from mlkit.grading.source import Exercise, exercise_notebook
+from mlkit.grading.exercise.source import Exercise, exercise_notebook
 
 MLKIT = Path(sys.executable).with_name("mlkit")
 NAME = "05-retries"
@@ -176,6 +176,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "notify": ("notify", "latest", "first"),
     "clean": ("clean",),
     "render": ("render", ".", "--to", "site"),
+    "learn": ("learn", "out-kit"),
+    "check": ("check", "01-dags"),
+    "exercise": ("exercise", "check"),
     "doctor": ("doctor",),
 }
 

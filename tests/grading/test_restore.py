@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading.restore import LARGEST_BYTES, read_cells, restored, take_answers
-from mlkit.grading.source import Exercise, exercise_notebook
+from mlkit.grading.exercise.source import Exercise, exercise_notebook
+from mlkit.grading.verdict.restore import LARGEST_BYTES, read_cells, restored, take_answers
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"

@@ -15,11 +15,11 @@ from queue import Empty
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading import sandbox
-from mlkit.grading.kernel import InmateKernel
-from mlkit.grading.limits import Limits
-from mlkit.grading.sandbox import Isolation, Surroundings
-from mlkit.grading.seccomp import MACHINES, filter_program
+from mlkit.grading.sandbox import trial as sandbox
+from mlkit.grading.sandbox.kernel import InmateKernel
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.seccomp import MACHINES, filter_program
+from mlkit.grading.sandbox.trial import Isolation, Surroundings
 
 LIMITS = Limits(cell_s=2, output_bytes=200_000, memory_bytes=400_000_000)
 
@@ -92,9 +92,9 @@ def test_a_kernel_ends_with_the_grader_however_that_ends(
         request.getfixturevalue("sandbox")
     code = (
         "import sys, time\n"
-        "from mlkit.grading.kernel import InmateKernel\n"
-        "from mlkit.grading.limits import Limits\n"
-        "from mlkit.grading.sandbox import Surroundings\n"
+        "from mlkit.grading.sandbox.kernel import InmateKernel\n"
+        "from mlkit.grading.sandbox.limits import Limits\n"
+        "from mlkit.grading.sandbox.trial import Surroundings\n"
         "kernel = InmateKernel(Surroundings(limits=Limits(total_s=77777)), sys.argv[1])\n"
         "print('started', flush=True)\n"
         "time.sleep(60)\n"

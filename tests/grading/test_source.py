@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading.generate import drifted, main, with_reference_outputs
-from mlkit.grading.source import (
+from mlkit.grading.exercise.generate import drifted, main, with_reference_outputs
+from mlkit.grading.exercise.source import (
     Exercise,
     exercise_notebook,
     load_exercise,
@@ -199,7 +199,7 @@ def test_an_exercise_without_reference_outputs_grades_nobody(tmp_path: Path) -> 
     _write(tmp_path / "x.ipynb")
     with pytest.raises(GradingError, match="'check-f' has no reference output") as caught:
         load_exercises(tmp_path)
-    assert "mlkit.grading.generate x" in str(caught.value.remedy)
+    assert "mlkit exercise check x --update" in str(caught.value.remedy)
 
 
 def test_a_name_that_no_solution_has_is_refused(

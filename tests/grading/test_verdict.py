@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from mlkit.grading.restore import Submission
-from mlkit.grading.source import Exercise
-from mlkit.grading.verdict import (
+from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.verdict.restore import Submission
+from mlkit.grading.verdict.verdict import (
     ONLY_SHOWN,
     CheckVerdict,
     Difference,

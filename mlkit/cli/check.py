@@ -1,0 +1,50 @@
+"""`mlkit check`: run the checks of one's own exercise, as it is saved."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption
+
+__all__ = ["check"]
+
+
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME|NOTEBOOK", help="Exercises (default: all of the folder you are in)."
+        ),
+    ] = None,
+    *,
+    hint: Annotated[
+        int, typer.Option("--hint", min=0, metavar="N", help="Give the first N hints, too.")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Run the checks of your exercises, as the notebooks are saved.
+
+    The same checks that mlkit.check runs in the notebook, from top to bottom in a fresh kernel, as
+    whoever grades your work does. It needs the folder that you were given, or one that
+    'mlkit learn DIR' has written.
+
+    \b
+    Examples
+      mlkit check 03-mean-delay             one exercise
+      mlkit check 03-mean-delay --hint 1    with a hint
+      mlkit check                           all of them
+
+    Ends with 0 if every check has passed, else with 1.
+    """
+    from mlkit.cli.output import print_json, say
+    from mlkit.grading.progress import check_notebooks, checks_text
+
+    document = check_notebooks(names or (), hint, say)
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(checks_text(document))
+    if not document["passed"]:
+        raise typer.Exit(1)

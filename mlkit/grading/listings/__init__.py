@@ -1,0 +1,1 @@
+"""Readers of DAG files and pipeline files, which judge a text and never run it."""

@@ -1,0 +1,1 @@
+"""Where the code of a submission runs: walls, limits, and the kernel behind them."""

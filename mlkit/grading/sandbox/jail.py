@@ -1,0 +1,279 @@
+"""Start the processes of a submission's kernel, watch them, and end them all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, astuple, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mlkit.errors import GradingError
+from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.memory import MemoryGroup, files_in, held_bytes
+from mlkit.grading.sandbox.seccomp import filter_program
+from mlkit.grading.sandbox.walls import (
+    HOME,
+    PRIVATE,
+    SOCKETS,
+    Handed,
+    Isolation,
+    Surroundings,
+    as_file,
+    command,
+    environment,
+    uid,
+)
+
+__all__ = ["Jail"]
+
+LINUX = sys.platform == "linux"
+
+
+class Jail:
+    """One kernel's processes: in a sandbox, or with limits only.
+
+    Parameters
+    ----------
+    surroundings : Surroundings
+        Limits, and what must not be seen.
+    isolation : str
+        `sandboxed` or `limited`.
+    """
+
+    def __init__(self, surroundings: Surroundings, isolation: Isolation) -> None:
+        self.limits: Limits = surroundings.limits
+        self.key = os.urandom(16).hex()
+        self._sandboxed = isolation == "sandboxed"
+        self._folder = Path(tempfile.mkdtemp(prefix="mlkit-"))
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._group = MemoryGroup.make(self.limits.memory_bytes) if LINUX else None
+        start = self._start_sandboxed if self._sandboxed else self._start_limited
+        try:
+            self.process, self._first, self.prefix = start(surroundings)
+            self.ended_fd = _readable_at_end(self.process)
+        except BaseException:
+            self._remove()
+            raise
+        self._namespace = _namespace(self._first)
+
+    def _start_sandboxed(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
+        """Bubblewrap tells the id of the sandbox's first process; through it we see its sockets."""
+        connection = as_file(_connection(SOCKETS, self.key).encode())
+        users = as_file(f"learner:x:{uid()}:{uid()}::{HOME}:/bin/sh\n".encode())
+        calls = as_file(filter_program(memory_files=self._group is not None))
+        heard, told = os.pipe()
+        begin, let = os.pipe()
+        handed = Handed(connection=connection, users=users, calls=calls, told=told, begin=begin)
+        line = command(replace(around, data=self._own_copies(around.data)), handed)
+        process = subprocess.Popen(
+            line, pass_fds=astuple(handed), env=environment(), **self._streams()
+        )
+        for descriptor in astuple(handed):
+            os.close(descriptor)
+        with os.fdopen(heard) as answer:
+            text = answer.read()
+        if not text:
+            os.close(let)
+            process.wait(timeout=30)
+            raise GradingError(f"the sandbox did not start: {self.last_words()}")
+        first = int(json.loads(text)["child-pid"])
+        self._join(first)
+        os.close(let)
+        return process, first, Path(f"/proc/{first}/root{SOCKETS}/k")
+
+    def _start_limited(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
+        """An ordinary process with limits, for one's own work."""
+        connection, home = self._folder / "connection.json", self._folder / "home"
+        home.mkdir()
+        for name, path in self._own_copies(around.data).items():
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(home / name)
+        connection.write_text(_connection(str(self._folder), self.key), encoding="utf-8")
+        inmate = Path(__file__).with_name("inmate.py")
+        limits = json.dumps({**asdict(around.limits), "processes": 4096})
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(inmate), str(connection), limits],
+            env={**environment(), "HOME": str(home), "TMPDIR": str(home)},
+            cwd=home,
+            start_new_session=True,
+            **self._streams(),
+        )
+        self._join(process.pid)
+        return process, process.pid, self._folder / "k"
+
+    def _own_copies(self, data: Mapping[str, Path]) -> dict[str, Path]:
+        """An exercise's data, readable by whoever the kernel runs as; the originals may not be."""
+        copies: dict[str, Path] = {}
+        for name, path in data.items():
+            copies[name] = self._folder / f"data-{len(copies)}"
+            shutil.copyfile(path, copies[name])
+            copies[name].chmod(0o644)
+        return copies
+
+    def _join(self, pid: int) -> None:
+        """Put a process into the control group, if there is one; else its use is added up."""
+        if self._group is not None and not self._group.take_in(pid):
+            self._group.remove()
+            self._group = None
+
+    def _streams(self) -> dict[str, Any]:
+        return {"stdin": subprocess.DEVNULL, "stdout": self._log, "stderr": self._log}
+
+    def await_sockets(self) -> None:
+        """Wait until the kernel has opened its shell and output sockets.
+
+        Raises
+        ------
+        GradingError
+            If the kernel has ended, or the time is over.
+        """
+        deadline = time.monotonic() + self.limits.start_s
+        wanted = [Path(f"{self.prefix}-{number}") for number in (1, 2)]
+        while not all(map(self._listens, wanted)):
+            if not self.is_alive() or time.monotonic() > deadline:
+                raise GradingError(f"the kernel did not start: {self.last_words()}")
+            time.sleep(0.005)
+
+    def _listens(self, path: Path) -> bool:
+        """Whether somebody accepts connections there; that the file exists is not enough."""
+        with socket.socket(socket.AF_UNIX) as trial:
+            try:
+                trial.connect(str(path))
+            except PermissionError as error:
+                raise GradingError(
+                    "the kernel's sockets cannot be reached: this process lacks rights, such as "
+                    "those that containers take from root (CAP_DAC_OVERRIDE, CAP_SYS_PTRACE)"
+                ) from error
+            except OSError:
+                return False
+        return True
+
+    def last_words(self) -> str:
+        """The last line that the kernel's processes wrote outside of any cell."""
+        self._log.seek(0)
+        words = self._log.read(65536).decode(errors="replace").strip().splitlines()
+        return words[-1] if words else "it said nothing"
+
+    def is_alive(self) -> bool:
+        """Whether the kernel runs."""
+        return self.process.poll() is None
+
+    def excess(self) -> Literal["", "memory", "files"]:
+        """What the jail's processes use beyond their limits, if anything."""
+        if self._group is not None:
+            held_too_much = self._group.is_exceeded()
+        else:
+            held_too_much = self._held_bytes() > self.limits.memory_bytes
+        if held_too_much:
+            return "memory"
+        return "files" if files_in(self._private_folders()) > self.limits.files else ""
+
+    def is_watched(self) -> bool:
+        """Whether it can be told from here what the jail's processes hold."""
+        return self._group is not None or self._held_bytes() > 0
+
+    def is_asleep(self) -> bool:
+        """Whether some thread waits for the clock, and none computes (Linux)."""
+        states = [state for pid in self._members() for state in _threads(pid)]
+        return any("nanosleep" in where for _, where in states) and not any(
+            state == "R" for state, _ in states
+        )
+
+    def _held_bytes(self) -> int:
+        return held_bytes(self._members(), self._private_folders())
+
+    def _private_folders(self) -> list[Path]:
+        """The folders in memory that only the sandbox has."""
+        if not self._sandboxed:
+            return []
+        return [Path(f"/proc/{self._first}/root{folder}") for folder in PRIVATE]
+
+    def _members(self) -> Iterator[int]:
+        entries = os.listdir("/proc") if LINUX else []  # noqa: PTH208 - names are all we need
+        for entry in entries:
+            if entry.isdigit() and self._is_member(int(entry)):
+                yield int(entry)
+
+    def _is_member(self, pid: int) -> bool:
+        if self._sandboxed:
+            return _namespace(pid) == self._namespace
+        try:
+            return os.getsid(pid) == self._first
+        except ProcessLookupError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL to the first process of the sandbox takes all others with it."""
+        if self.is_alive():
+            try:
+                if self._sandboxed:
+                    os.kill(self._first, signal.SIGKILL)
+                else:
+                    os.killpg(self._first, signal.SIGKILL)
+            except ProcessLookupError:
+                self.process.kill()
+        self.process.wait(timeout=30)
+
+    def close(self) -> None:
+        """End the kernel and remove what belongs to it; may be called again."""
+        self.kill()
+        if self.ended_fd >= 0:
+            os.close(self.ended_fd)
+            self.ended_fd = -1
+        self._remove()
+
+    def _remove(self) -> None:
+        self._log.close()
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _connection(folder: str, key: str) -> str:
+    """The text of a connection file: Unix sockets in a folder, signed messages."""
+    names = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+    ports = {name: number for number, name in enumerate(names, start=1)}
+    way = {"transport": "ipc", "ip": f"{folder}/k", "signature_scheme": "hmac-sha256", "key": key}
+    return json.dumps({**ports, **way})
+
+
+def _readable_at_end(process: subprocess.Popen[bytes]) -> int:
+    """A file descriptor that becomes readable when a process has ended."""
+    if LINUX:
+        return os.pidfd_open(process.pid)
+    heard, told = os.pipe()
+
+    def wait() -> None:
+        process.wait()
+        os.close(told)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return heard
+
+
+def _threads(pid: int) -> Iterator[tuple[str, str]]:
+    """The state of each thread of a process, and where in the operating system it waits."""
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            state = (task / "stat").read_text(encoding="utf-8", errors="replace")
+            where = (task / "wchan").read_text(encoding="ascii")
+            yield state.rpartition(")")[2].split()[0], where
+
+
+def _namespace(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116 - a number, not a file
+    except OSError:
+        return None

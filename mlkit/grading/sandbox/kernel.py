@@ -1,0 +1,143 @@
+"""nbval's running kernel, for code that nobody trusts."""
+
+from __future__ import annotations
+
+import time
+from queue import Empty
+from typing import Literal
+
+from nbval.kernel import RunningKernel
+
+from mlkit.errors import GradingError
+from mlkit.grading.sandbox.jail import Jail
+from mlkit.grading.sandbox.walls import Isolation, Surroundings
+from mlkit.grading.sandbox.wire import FloodError, Message, Wire
+
+__all__ = ["InmateKernel", "Reason"]
+
+Reason = Literal["", "timeout", "died", "output", "memory", "files"]
+
+SLICE_S = 0.2
+# After its reply a kernel may still put out what it has kept back.
+OUTPUT_S = 10.0
+
+
+class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
+    """A kernel in a jail, with the methods that nbval calls.
+
+    A dead kernel is noticed at once; output or memory beyond the limit ends it; so does an
+    interrupt: code that swallows interrupts gets no second chance. `reason` says what ended it.
+    """
+
+    def __init__(self, surroundings: Surroundings, isolation: Isolation) -> None:
+        self.reason: Reason = ""
+        self.asleep = False
+        self._jail = Jail(surroundings, isolation)
+        self._limits = surroundings.limits
+        self._looked_at = self._cell_deadline = 0.0
+        try:
+            self._jail.await_sockets()
+            self._wire = Wire(
+                self._jail.prefix,
+                key=self._jail.key.encode(),
+                output_bytes=self._limits.output_bytes,
+                ended_fd=self._jail.ended_fd,
+            )
+        except BaseException:
+            self._jail.close()
+            raise
+        self._await_welcome()
+
+    def _await_welcome(self) -> None:
+        """The kernel says when our subscription to its output has reached it."""
+        try:
+            while self._wire.receive("iopub", self._limits.start_s)["msg_type"] != "iopub_welcome":
+                continue
+        except (Empty, FloodError) as error:
+            words = self._jail.last_words()
+            self.stop()
+            raise GradingError(f"the kernel does not answer: {words}") from error
+
+    def execute_cell_input(self, cell_input: str, *, allow_stdin: bool | None = None) -> str:
+        """Send a cell's code; nothing of it is kept in the kernel's history."""
+        self._cell_deadline = time.monotonic() + self._limits.cell_s + OUTPUT_S
+        content = {"code": cell_input, "silent": False, "store_history": False}
+        more = {"user_expressions": {}, "allow_stdin": False, "stop_on_error": False}
+        return self._wire.send("execute_request", {**content, **more})
+
+    def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
+        """Wait for a request's reply, watching what the kernel uses meanwhile.
+
+        Raises
+        ------
+        queue.Empty
+            If the time is over or the kernel has ended; `reason` says which.
+        """
+        deadline = time.monotonic() + (timeout or self._limits.cell_s)
+        while self._next("shell", deadline)["parent_header"].get("msg_id") != msg_id:
+            continue
+        self._look_at_use()
+
+    def get_message(self, stream: str, timeout: float | None = None) -> Message:
+        """The next message of a channel; `queue.Empty` if the kernel has ended or says nothing.
+
+        A kernel that goes on talking has no more time than one that is silent.
+        """
+        now = time.monotonic()
+        if 0 < self._cell_deadline < now:
+            raise self._ended("timeout")
+        return self._next(stream, now + (timeout or SLICE_S))
+
+    def _next(self, channel: str, deadline: float) -> Message:
+        """Receive in slices; between them look at what the kernel holds."""
+        while True:
+            left = deadline - time.monotonic()
+            if time.monotonic() - self._looked_at > SLICE_S:
+                self._look_at_use()
+            try:
+                return self._wire.receive(channel, max(0.001, min(SLICE_S, left)))
+            except FloodError:
+                raise self._ended("output") from None
+            except Empty:
+                self._look_in(left)
+
+    def _look_in(self, left_s: float) -> None:
+        """Raise `Empty` if the kernel has ended, or has to."""
+        if not self.is_alive():
+            raise self._ended("died")
+        if left_s <= SLICE_S:
+            raise self._ended("timeout")
+
+    def _look_at_use(self) -> None:
+        """Raise `Empty` if the kernel holds more than it may."""
+        excess = self._jail.excess()
+        self._looked_at = time.monotonic()
+        if excess:
+            raise self._ended(excess)
+
+    def is_watched(self) -> bool:
+        """Whether it can be told from here what the kernel holds."""
+        return self._jail.is_watched()
+
+    def _ended(self, reason: Reason) -> Empty:
+        """End the kernel for a reason, and give what nbval takes for silence."""
+        if reason == "died" and self._jail.excess() == "memory":
+            reason = "memory"  # the operating system has ended it
+        self.asleep = reason == "timeout" and not self.reason and self._jail.is_asleep()
+        self.reason = self.reason or reason
+        self._jail.kill()
+        return Empty()
+
+    def is_alive(self) -> bool:
+        """Whether the kernel runs."""
+        return self._jail.is_alive()
+
+    def interrupt(self) -> None:
+        """End the kernel."""
+        self._jail.kill()
+
+    def stop(self) -> None:
+        """End the kernel and remove what belongs to it; may be called again."""
+        self._jail.kill()
+        self._wire.close()
+        self._jail.close()

@@ -1,0 +1,248 @@
+"""Take the answers out of a submission, and put them into the pristine notebook.
+
+Beside the answers themselves, cells of the learner's own are used if an answer needs what they
+define. Nothing else of a submission is: its outputs, tags, metadata, edited checks and other cells
+are dropped, so that whatever was done to them has no effect. That is flagged all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mlkit.errors import GradingError
+from mlkit.grading.exercise.source import Exercise, exercise_notebook
+from mlkit.inside.check_cells import Answer, Sorted, answer_in, sort_cells
+from mlkit.inside.check_facts import CheckSpec
+from mlkit.inside.check_history import bound_names, stub_digest
+from mlkit.inside.check_notebook import cell_text
+
+__all__ = ["Cell", "Step", "Submission", "read_cells", "restored", "take_answers"]
+
+LARGEST_BYTES = 16 * 1024 * 1024
+LARGEST_ANSWER = 200_000
+
+Cell = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What a submission amounts to.
+
+    Parameters
+    ----------
+    answers : Mapping
+        Answer cell id → its source, for the answers that were found.
+    before, after : Mapping
+        Answer cell id → the sources of cells of the learner's own that belong to it: those that
+        define what it needs, and those that define the same again.
+    untouched : frozenset of str
+        Answers that are still the stub, or empty.
+    flags : tuple of str
+        What was edited, missing or duplicated, a sentence each.
+    """
+
+    answers: Mapping[str, str]
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    untouched: frozenset[str] = frozenset()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One cell that is executed: set-up, an answer, or a check with its probes before it.
+
+    Parameters
+    ----------
+    id : str
+        The cell's id; a learner's own cell has its answer's, with a number.
+    kind : str
+        `setup`, `answer`, `own` (a learner's own cell that belongs to an answer), or `check`.
+    source : str
+        What is executed.
+    spec : CheckSpec, optional
+        The check.
+    """
+
+    id: str
+    kind: Literal["setup", "answer", "own", "check"]
+    source: str
+    spec: CheckSpec | None = None
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """The cells of a notebook that may be anything at all.
+
+    Raises
+    ------
+    GradingError
+        If it is no regular file, too large, no JSON, or no notebook; in a sentence for its author.
+    """
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise GradingError("the notebook is not a regular file (a link is not followed)", path)
+    if status.st_size == 0:
+        raise GradingError("the notebook is an empty file", path)
+    if status.st_size > LARGEST_BYTES:
+        raise GradingError(f"the notebook is larger than {LARGEST_BYTES // 1024**2} MiB", path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
+    try:
+        notebook = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise GradingError("the notebook cannot be read: it is not valid JSON", path) from error
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        raise GradingError("the file is not a notebook of format 4", path)
+    return [_cell(cell) for cell in cells if isinstance(cell, dict)]
+
+
+def _cell(cell: dict[str, Any]) -> Cell:
+    """The parts that matter, in their proper types."""
+    source = cell.get("source", "")
+    lines = source if isinstance(source, list) else [source]
+    text = "".join(line for line in lines if isinstance(line, str))
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    about = metadata.get("mlkit") if isinstance(metadata, dict) else None
+    return {
+        "id": str(cell.get("id", "")),
+        "mark": str(about.get("id", "")) if isinstance(about, dict) else "",
+        "cell_type": cell.get("cell_type"),
+        "source": text.encode("utf-8", errors="replace").decode("utf-8"),
+        "tags": [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else [],
+    }
+
+
+def take_answers(cells: Sequence[Cell], exercise: Exercise) -> Submission:
+    """Take the source of the answer cells, and say what else was changed. Pure."""
+    found = sort_cells(cells, exercise.given_code)
+    answers: dict[str, Answer] = {}
+    taken: set[str] = set()
+    for name, stub in exercise.answers.items():
+        names, is_stub = bound_names(stub), _is_stub(found.given.get(name, ""), stub)
+        answer = answer_in(found, name, names=names, is_stub=is_stub, taken=taken)
+        taken |= {*answer.before, *answer.after}
+        if answer.source is not None:
+            answers[name] = answer
+    sources = {name: str(answer.source) for name, answer in answers.items()}
+    for name, answer in answers.items():
+        texts = [str(answer.source), *answer.before, *answer.after]
+        if sum(map(len, texts)) > LARGEST_ANSWER:
+            raise GradingError(f"the answer {name!r} is longer than {LARGEST_ANSWER} characters")
+    return Submission(
+        answers=sources,
+        before={name: answer.before for name, answer in answers.items() if answer.before},
+        after={name: answer.after for name, answer in answers.items() if answer.after},
+        untouched=frozenset(
+            name
+            for name, source in sources.items()
+            if _is_stub(source, exercise.answers[name]) and not answers[name].after
+        ),
+        flags=tuple(_flags(cells, exercise, found, answers)),
+    )
+
+
+def _is_stub(source: str, stub: str) -> bool:
+    return not source.strip() or stub_digest(source) == stub_digest(stub)
+
+
+def _flags(
+    cells: Sequence[Cell],
+    exercise: Exercise,
+    found: Sorted,
+    answers: Mapping[str, Answer],
+) -> Iterator[str]:
+    given = {cell["id"]: cell for cell in exercise_notebook(exercise)["cells"]}
+    first = {cell["id"]: cell for cell in reversed(cells)}
+    for name, times in Counter(cell["id"] for cell in cells if cell["id"] in given).items():
+        if times > 1:
+            used = (
+                "each was used" if name in answers and answers[name].after else "the first was used"
+            )
+            yield f"the cell {name!r} stands there {times} times: {used}"
+    for name in exercise.answers:
+        yield from _flags_of_answer(name, found, answers.get(name))
+    for name, cell in given.items():
+        if name.startswith(("check-", "probe-")) and cell["cell_type"] == "code":
+            text = found.given.get(name)
+            tags = first[name]["tags"] if name in first else None
+            yield from _flags_of_check(name, cell, text, tags)
+    if found.edited:
+        yield f"{len(found.edited)} given cell(s) were edited: the originals were used, too"
+    used_cells = {text for a in answers.values() for text in (a.source, *a.before, *a.after)}
+    twice = Counter(cell["id"] for cell in cells if cell["cell_type"] == "code")
+    doubles = sum(times - 1 for name, times in twice.items() if name in given and times > 1)
+    further = sum(text not in used_cells for text in found.own) - doubles
+    if further > 0:
+        yield f"{further} further code cell(s) were ignored: no answer needs them"
+
+
+def _flags_of_answer(name: str, found: Sorted, answer: Answer | None) -> Iterator[str]:
+    if answer is None:
+        yield f"the answer cell {name!r} is missing"
+        return
+    if answer.place == "own" and name in found.given:
+        yield f"the answer cell {name!r} is still the stub: a cell that defines the same was used"
+    elif answer.place == "own" or name in found.by_content:
+        yield f"the answer cell {name!r} has lost its id: one that defines the same was used"
+    more = len(answer.before) + len(answer.after)
+    if more:
+        yield f"{more} further code cell(s) that {name!r} needs were used"
+
+
+def _flags_of_check(
+    name: str, given: Cell, text: str | None, tags: Sequence[str] | None
+) -> Iterator[str]:
+    if text is None and tags is None:
+        yield f"the cell {name!r} is missing: the original was used"
+        return
+    if text is None or text.strip() != cell_text(given).strip():
+        yield f"the cell {name!r} was edited: the original was used"
+    if tags is not None and list(tags) != given["metadata"].get("tags", []):
+        yield f"the tags of the cell {name!r} were edited: they were ignored"
+
+
+def restored(exercise: Exercise, submission: Submission) -> list[Step]:
+    """The cells to execute: the pristine notebook with the submission's answers. Pure.
+
+    Visible checks run at their places and hidden ones after everything else, so that no output of a
+    visible check can tell of a hidden one. Probes run again right before every check.
+    """
+    code = [cell for cell in exercise.notebook["cells"] if cell["cell_type"] == "code"]
+    specs = {spec.id: spec for spec in exercise.checks}
+    probes = [cell_text(cell) for cell in code if cell["id"].startswith("probe-")]
+    visible: list[Step] = []
+    hidden: list[Step] = []
+    for cell in code:
+        name = cell["id"]
+        if name in specs:
+            source = "\n\n".join([*probes, specs[name].source])
+            step = Step(id=name, kind="check", source=source, spec=specs[name])
+            (hidden if specs[name].hidden else visible).append(step)
+        elif name in exercise.answers:
+            source = submission.answers.get(name, exercise.answers[name])
+            visible += _own_steps(f"{name}/before", submission.before.get(name, ()))
+            visible.append(Step(id=name, kind="answer", source=source))
+            visible += _own_steps(f"{name}/after", submission.after.get(name, ()))
+        elif not name.startswith(("probe-", "feedback-")):
+            visible.append(Step(id=name, kind="setup", source=cell_text(cell)))
+    return [*visible, *hidden]
+
+
+def _own_steps(name: str, sources: Sequence[str]) -> list[Step]:
+    return [
+        Step(id=f"{name}-{number}", kind="own", source=source)
+        for number, source in enumerate(sources, start=1)
+    ]
