@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import keyword
 import os
 import sys
 from typing import Any
@@ -33,6 +34,7 @@ COMMANDS = {
     "clean": "Remove old runs and artifacts that nothing refers to.",
     "exercises": "Say which exercises are solved.",
     "grade": "Grade exercise notebooks.",
+    "class": "Collect what a class handed in, return grades, learn from them.",
     "render": "Render lessons and exercises as a site.",
     "doctor": "Check the installation, and say what to do about what is missing.",
 }
@@ -63,13 +65,23 @@ class LazyGroup(TyperGroup):
 
 
 def load_command(name: str) -> Any:
-    """Import a command's file and make its click command."""
-    module = importlib.import_module(f"mlkit.cli.{name}")
-    single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name)(getattr(module, name))
-    command = typer.main.get_command(single)
+    """Import a command's file and make its click command, or its group of commands.
+
+    A file that names its commands (`GROUP`) makes a group of them; a name that Python keeps for
+    itself has an underscore behind it there.
+    """
+    module = importlib.import_module(f"mlkit.cli.{name}{'_' * keyword.iskeyword(name)}")
+    group = getattr(module, "GROUP", None)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+    for word, function in group.items() if group else [(name, getattr(module, name, None))]:
+        app.command(word)(function)
+    if group:
+        app.callback()(lambda: None)
+    command: Any = typer.main.get_command(app)
     command.name = name
-    command.help = _unfolded(command.help)
+    command.help = _unfolded(module.__doc__.partition("\n\n")[2] if group else command.help)
+    for member in getattr(command, "commands", {}).values():
+        member.help = _unfolded(member.help)
     return command
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import GradingError
+from mlkit.grading.classroom.layouts import named_pattern
 from mlkit.grading.restore import Cell
 from mlkit.grading.source import Exercise, load_exercise
 from mlkit.inside.check_cells import all_names_bound, sort_cells
@@ -120,7 +121,7 @@ def find_submissions(paths: Sequence[Path], pattern: str | None = None) -> list[
     GradingError
         If a path does not exist, none holds a notebook, or the pattern names no student.
     """
-    named = None if pattern is None else _named(pattern)
+    named = None if pattern is None else named_pattern(pattern)
     found: dict[Path, Found] = {}
     for path in paths:
         if not os.path.lexists(path):
@@ -132,18 +133,6 @@ def find_submissions(paths: Sequence[Path], pattern: str | None = None) -> list[
         odd = "; ".join(f"{item.path.name} is {item.trouble}" for item in found.values())
         raise GradingError(f"there is no notebook (*.ipynb) in {places}", remedy=odd or None)
     return list(found.values())
-
-
-def _named(pattern: str) -> re.Pattern[str]:
-    """A pattern for paths as a regular expression."""
-    parts = re.split(r"(\{student\}|\*\*|\*)", pattern)
-    if parts.count("{student}") != 1:
-        raise GradingError(
-            f"the pattern {pattern!r} does not say where the student's name stands",
-            remedy="Write {student} once, as in '{student}_*_*.ipynb' or 'handed-in/{student}/**'",
-        )
-    ways = {"{student}": r"(?P<student>[^/]+?)", "**": r".*", "*": r"[^/]*?"}
-    return re.compile("".join(ways.get(part) or re.escape(part) for part in parts))
 
 
 def _handed_in(path: Path, named: re.Pattern[str] | None) -> Iterator[Found]:

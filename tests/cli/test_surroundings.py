@@ -40,6 +40,7 @@ LINES: dict[str, tuple[str, int]] = {
     "clean": ("clean {p} --keep 1 --dry-run", 0),
     "exercises": ("exercises --folder {out}/größe", 2),
     "grade": ("grade {out}/größe.ipynb", 2),
+    "class": ("class collect {out}/größe --to {out}/数据", 2),
     "render": ("render {out}/größe", 2),
     "doctor": ("doctor {p}", 0),
 }

@@ -1,0 +1,192 @@
+r"""`mlkit class`: collect what a class handed in, return grades, learn from them.
+
+The week of a teacher, on files, without a server; each command takes --json.
+
+\b
+Examples
+  mlkit class collect download.zip --roster roster.csv
+  mlkit grade collected
+  mlkit class return grades
+  mlkit class stats grades
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption
+
+__all__ = ["GROUP"]
+
+SolutionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
+    ),
+]
+
+
+def collect(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="What the platform gave you: folders, zips, notebooks."
+        ),
+    ],
+    *,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="Where the collection goes.")
+    ] = Path("collected"),
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            "--roster",
+            metavar="CSV",
+            help="The class: columns student, name, email, section, group, canvas_id, "
+            "sis_user_id, login, moodle_id, brightspace_id, github. An export of Canvas, Moodle, "
+            "Brightspace or GitHub Classroom will do.",
+            show_default=False,
+        ),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            "--student",
+            metavar="PATTERN",
+            help="Where names stand in paths, as in '{student}/**' or "
+            "'{student}_{exercise}_{attempt}.ipynb'; also {time}.",
+            show_default=False,
+        ),
+    ] = None,
+    which: Annotated[
+        str,
+        typer.Option(
+            "--which",
+            metavar="WHICH",
+            help="Which of several counts: last, first, on-time (the last in time, else the "
+            "earliest), best (all are graded).",
+        ),
+    ] = "last",
+    due: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--due",
+            metavar="[EXERCISE=]TIME",
+            help="When it is due: 2026-10-01 (the end of that day), 2026-10-01T23:59+02:00. "
+            "May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    late: Annotated[
+        str,
+        typer.Option(
+            "--late",
+            metavar="RULE",
+            help="What being late costs, of the points earned: none, zero, '10%', '10% per day', "
+            "'2% per hour up to 50%'.",
+        ),
+    ] = "none",
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="TIME", help="How late is not late yet: 15m, 2h.")
+    ] = "0s",
+    extensions: Annotated[
+        Path | None,
+        typer.Option(
+            "--extensions",
+            metavar="CSV",
+            help="Who has longer: columns student, due, exercise (may be empty).",
+            show_default=False,
+        ),
+    ] = None,
+    times: Annotated[
+        Path | None,
+        typer.Option(
+            "--times",
+            metavar="CSV",
+            help="When things came, where the download does not say: columns student, time, "
+            "exercise. GitHub Classroom's grades and Moodle's worksheet will do.",
+            show_default=False,
+        ),
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            "--timezone",
+            metavar="NAME",
+            help="The zone of times that name none (default: this computer's).",
+            show_default=False,
+        ),
+    ] = None,
+    solutions: SolutionsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Collect what was handed in: one folder a student, and a list of all that is odd.
+
+    Downloads of Canvas, Moodle and Brightspace, git-classroom's and nbgrader's folders, folders
+    and zips by student, and zips in zips are told by their names. Nothing in an archive is ever
+    written under its own name. What is not understood is listed, each with what to do about it.
+    Collecting again adds; the same path again replaces what came from it.
+
+    \b
+    Examples
+      mlkit class collect submissions.zip --roster roster.csv
+      mlkit class collect hw5/ --due 2026-10-01 --late '10% per day up to 50%'
+      mlkit class collect flat/ --student '{student}-{attempt}.ipynb' --which best
+    """
+    from mlkit.cli.output import print_json
+    from mlkit.grading.classroom.collect import WAYS, Collecting
+    from mlkit.grading.classroom.collect import collect as collect_all
+    from mlkit.grading.classroom.lateness import (
+        Deadlines,
+        parse_dues,
+        parse_late_rule,
+        parse_zone,
+        read_extensions,
+        read_times,
+    )
+    from mlkit.grading.classroom.roster import Roster, read_roster
+    from mlkit.grading.classroom.told import collection_text
+    from mlkit.grading.submissions import find_solutions, load_exercises
+    from mlkit.observe.layout import terminal_width
+
+    one = _one_of("--which", which, WAYS)
+    zone = parse_zone(timezone)
+    known = load_exercises(find_solutions(solutions))
+    people = read_roster(roster) if roster else Roster()
+    longer = read_extensions(extensions, people, list(known), zone) if extensions else {}
+    document = collect_all(
+        Collecting(
+            paths=paths,
+            out=to,
+            exercises=known,
+            roster=people,
+            pattern=student,
+            which=one,  # type: ignore[arg-type]  # it is one of them
+            deadlines=Deadlines(
+                by_exercise=parse_dues(due or [], list(known), zone),
+                extensions=longer,
+                rule=parse_late_rule(late, grace),
+            ),
+            times=read_times(times, zone) if times else (),
+            zone=zone,
+        )
+    )
+    if as_json:
+        print_json(document)
+        return
+    typer.echo(collection_text(document, terminal_width()))
+
+
+def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
+    from mlkit.errors import UsageError
+
+    if given not in known:
+        raise UsageError(f"{option} is {given!r}", remedy=f"It is one of {', '.join(known)}")
+    return given
+
+
+GROUP = {"collect": collect}
+"""The commands of the group, in the order in which one needs them."""
