@@ -71,15 +71,16 @@ def load_command(name: str) -> Any:
     itself has an underscore behind it there.
     """
     module = importlib.import_module(f"mlkit.cli.{name}{'_' * keyword.iskeyword(name)}")
-    group = getattr(module, "GROUP", None)
+    group: dict[str, Any] | None = getattr(module, "GROUP", None)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-    for word, function in group.items() if group else [(name, getattr(module, name, None))]:
+    members: dict[str, Any] = group or {name: getattr(module, name)}
+    for word, function in members.items():
         app.command(word)(function)
     if group:
         app.callback()(lambda: None)
     command: Any = typer.main.get_command(app)
     command.name = name
-    command.help = _unfolded(module.__doc__.partition("\n\n")[2] if group else command.help)
+    command.help = _unfolded((module.__doc__ or "").partition("\n\n")[2] if group else command.help)
     for member in getattr(command, "commands", {}).values():
         member.help = _unfolded(member.help)
     return command

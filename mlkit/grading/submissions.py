@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import GradingError
+from mlkit.grading.bounded import TooCostlyError, bounded
 from mlkit.grading.classroom.layouts import named_pattern
-from mlkit.grading.restore import Cell
+from mlkit.grading.restore import Cell, read_cells
 from mlkit.grading.source import Exercise, load_exercise
 from mlkit.inside.check_cells import all_names_bound, sort_cells
 from mlkit.inside.check_history import bound_names
 
 __all__ = [
     "Found",
+    "exercise_of",
     "find_solutions",
     "find_submissions",
     "is_own_work",
@@ -222,6 +224,32 @@ def match(path: Path, cells: Sequence[Cell], exercises: Mapping[str, Exercise]) 
     fits = {name: _fit(cells, exercise) for name, exercise in exercises.items()}
     best = max(fits, key=lambda name: (fits[name], name == named), default="")
     return exercises[best] if best and fits[best] else None
+
+
+def exercise_of(path: Path, name: str, exercises: Mapping[str, Exercise]) -> str:
+    """The exercise that a file answers; empty if neither its name nor its cells tell.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its cells are read where its name says nothing, with limits.
+    name : str
+        What it is called.
+    exercises : Mapping
+        The exercises by name.
+    """
+    named = name_in(Path(name), exercises)
+    if named:
+        return named
+
+    def read() -> str:
+        found = match(Path(name), read_cells(path), exercises)
+        return found.name if found else ""
+
+    try:
+        return bounded(read)
+    except (GradingError, TooCostlyError):
+        return ""  # the grader says what is wrong with the file
 
 
 def _fit(cells: Sequence[Cell], exercise: Exercise) -> int:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from mlkit.errors import GradingError
-from mlkit.grading.bounded import TooCostlyError, bounded
 from mlkit.grading.classroom.lateness import Deadlines, parse_time
 from mlkit.grading.classroom.layouts import (
     Owner,
@@ -30,9 +29,8 @@ from mlkit.grading.classroom.layouts import (
 from mlkit.grading.classroom.roster import Roster, Student, folded, safe_name
 from mlkit.grading.classroom.sources import TIMES, Item, walk
 from mlkit.grading.classroom.tables import did_you_mean, write_whole
-from mlkit.grading.restore import read_cells
 from mlkit.grading.source import Exercise
-from mlkit.grading.submissions import match, name_in
+from mlkit.grading.submissions import exercise_of, name_in
 
 __all__ = ["MANIFEST", "WAYS", "Collecting", "Which", "collect", "read_collection"]
 
@@ -451,7 +449,7 @@ def _newcomer(owner: Owner, tally: _Tally) -> Student:
 def _piece(
     job: Collecting, owner: Owner, student: Student, name: str, staged: Path, tally: _Tally
 ) -> _Piece:
-    exercise = _exercise(name, staged, job.exercises)
+    exercise = exercise_of(staged, name, job.exercises)
     members = job.roster.members(student) if student.group else (student,)
     moment = _told_time(job, members, exercise) or parse_time(owner.time, job.zone)
     if owner.time and moment is None:
@@ -499,22 +497,6 @@ def _told_time(job: Collecting, members: Sequence[Student], exercise: str) -> da
         and (folded(who) in keys or {s.id for s in job.roster.find(who)} & ids)
     ]
     return max(told, default=None)
-
-
-def _exercise(name: str, staged: Path, exercises: Mapping[str, Exercise]) -> str:
-    """What a notebook answers: told by its name, else by its cells; empty if by neither."""
-    named = name_in(Path(name), exercises)
-    if named:
-        return named
-
-    def read() -> str:
-        found = match(Path(name), read_cells(staged), exercises)
-        return found.name if found else ""
-
-    try:
-        return bounded(read)
-    except (GradingError, TooCostlyError):
-        return ""  # the grader says what is wrong with the file
 
 
 # --- what counts -----------------------------------------------------------------------------
