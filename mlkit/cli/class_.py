@@ -180,6 +180,98 @@ def collect(
     typer.echo(collection_text(document, terminal_width()))
 
 
+GradesArgument = Annotated[
+    Path, typer.Argument(metavar="GRADES", help="The folder that 'mlkit grade' wrote.")
+]
+CollectedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--collected",
+        metavar="DIR",
+        help="The folder of 'class collect' (default: the one that was graded, if it is one).",
+        show_default=False,
+    ),
+]
+ManualOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--manual",
+        metavar="CSV",
+        help="Points and comments of your own (default: manual.csv in GRADES).",
+        show_default=False,
+    ),
+]
+
+
+def hand_back(
+    grades: GradesArgument = Path("grades"),
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where everything goes.")] = Path(
+        "returned"
+    ),
+    title: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--title",
+            metavar="EXERCISE=TITLE",
+            help="What the platform calls an exercise: '05-retries=Homework 5 (1234)'. "
+            "May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    collected: CollectedOption = None,
+    manual: ManualOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Return grades: a page and a zip for each student, a gradebook, files for platforms.
+
+    What counts is the grader's points, with yours in their place, less what being late costs, and
+    what you add. manual.csv has the columns student, exercise, check (or empty), points, adjust,
+    comment. DIR then holds index.html, students/, zips/, gradebook.csv, canvas.csv,
+    brightspace.csv, moodle.csv, and for each assignment that came from Moodle a grading worksheet
+    and a zip of feedback files.
+
+    \b
+    Examples
+      mlkit class return
+      mlkit class return grades --title '05-retries=Homework 5 (1234)'
+    """
+    from mlkit.cli.output import print_json
+    from mlkit.grading.classroom.gradebook import read_gradebook
+    from mlkit.grading.classroom.handback import Handback, give_back
+    from mlkit.observe.layout import paragraph, terminal_width
+
+    book = read_gradebook(grades, collection=collected, manual=manual)
+    document = give_back(Handback(book=book, out=to, titles=_titles(title or [])))
+    if as_json:
+        print_json(document)
+        return
+    width = terminal_width()
+    for note in document["notes"]:
+        typer.echo(paragraph(note, width))
+    typer.echo(
+        paragraph(
+            f"Grades of {len(book.students)} student(s) for {', '.join(book.exercises)} are in "
+            f"{to}: index.html shows them, students/ and zips/ are to hand out.",
+            width,
+        )
+    )
+
+
+def _titles(given: list[str]) -> dict[str, str]:
+    from mlkit.errors import UsageError
+
+    titles: dict[str, str] = {}
+    for text in given:
+        exercise, mark, title = text.partition("=")
+        if not mark or not title.strip():
+            raise UsageError(
+                f"--title {text!r} names no title", remedy="Write '05-retries=Homework 5'."
+            )
+        titles[exercise] = title.strip()
+    return titles
+
+
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
     from mlkit.errors import UsageError
 
@@ -188,5 +280,5 @@ def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
     return given
 
 
-GROUP = {"collect": collect}
+GROUP = {"collect": collect, "return": hand_back}
 """The commands of the group, in the order in which one needs them."""
