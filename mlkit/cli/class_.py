@@ -272,6 +272,53 @@ def _titles(given: list[str]) -> dict[str, str]:
     return titles
 
 
+def stats(
+    grades: GradesArgument = Path("grades"),
+    *,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write the same as a page with pictures.",
+            show_default=False,
+        ),
+    ] = None,
+    collected: CollectedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Say what a class got wrong, and what that says of the exercises.
+
+    For each exercise and check: how many passed, which sentences were said how often, what was too
+    hard, and what tells nothing apart (its correlation with the points for everything else).
+    Answers that several share, but for names and comments, are shown to be looked at; that proves
+    nothing. Last, what regrading changed.
+
+    \b
+    Examples
+      mlkit class stats
+      mlkit class stats grades --html stats.html
+      mlkit class stats grades --json
+    """
+    from mlkit.cli.output import print_json, say
+    from mlkit.grading.classroom.gradebook import read_gradebook
+    from mlkit.grading.classroom.learning import learn_from, learning_text
+    from mlkit.observe.layout import terminal_width
+
+    book = read_gradebook(grades, collection=collected)
+    document = learn_from(book)
+    if html is not None:
+        from mlkit.reports.class_page import render_class_page
+        from mlkit.reports.html import write_text
+
+        write_text(render_class_page(document), html)
+        say(f"The page is in {html}.")
+    if as_json:
+        print_json(document)
+        return
+    typer.echo(learning_text(document, terminal_width()))
+
+
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
     from mlkit.errors import UsageError
 
@@ -280,5 +327,5 @@ def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
     return given
 
 
-GROUP = {"collect": collect, "return": hand_back}
+GROUP = {"collect": collect, "return": hand_back, "stats": stats}
 """The commands of the group, in the order in which one needs them."""
