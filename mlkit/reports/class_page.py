@@ -133,12 +133,12 @@ PAGE = """<!doctype html>
 <title>What the class got wrong</title>
 <style>{{ style | safe }}
 main > section { overflow-x: auto; }
-table { border-collapse: collapse; }
+table { border-collapse: collapse; margin-top: 1.2rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1rem .3rem 0;
          border-top: 1px solid var(--line); }
 thead th { border-top: 0; }
-tbody th { font-weight: normal; }
+tbody th { font-weight: normal; min-width: 12rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 pre { background: var(--code); padding: .6rem .8rem; overflow-x: auto; }
 </style>
@@ -148,11 +148,12 @@ pre { background: var(--code); padding: .6rem .8rem; overflow-x: auto; }
 <h1>What the class got wrong: {{ d.students }} students, {{ d.exercises | length }}
 exercise{{ "" if d.exercises | length == 1 else "s" }}</h1>
 {% for note in d.notes %}<p>{{ note }}</p>{% endfor %}
-<section aria-labelledby="exercises">
+<section tabindex="0" aria-labelledby="exercises">
 <h2 id="exercises">Exercises</h2>
 <table>
 <caption>Mean: the share of the points that were earned. r: the correlation with the points for
-everything else; below 0.2 little is told apart, and with fewer than 10 it says nothing.</caption>
+everything else, +1.00 at best; in a small class mostly chance, so that something is said of it
+only where it is certain.</caption>
 <thead><tr><th scope="col">Exercise</th><th scope="col" class="number">Graded</th>
 <th scope="col" class="number">Full marks</th><th scope="col" class="number">Missing</th>
 <th scope="col" class="number">Mean</th><th scope="col" class="number">r</th>
@@ -165,7 +166,7 @@ everything else; below 0.2 little is told apart, and with fewer than 10 it says 
 </tbody></table>
 </section>
 {% for e in d.exercises %}
-<section aria-labelledby="{{ e.name }}">
+<section tabindex="0" aria-labelledby="{{ e.name }}">
 <h2 id="{{ e.name }}">{{ e.name }}</h2>
 {{ pictures[loop.index0] | safe }}
 <table>
@@ -190,7 +191,7 @@ everything else; below 0.2 little is told apart, and with fewer than 10 it says 
 </section>
 {% endfor %}
 {% if d.alike.answers %}
-<section aria-labelledby="alike">
+<section tabindex="0" aria-labelledby="alike">
 <h2 id="alike">Look at these: equal answers</h2>
 <p>They are equal but for names, comments and docstrings, are not the model's, and few have them.
 That proves nothing of how they came about: ask.</p>
@@ -202,7 +203,7 @@ That proves nothing of how they came about: ask.</p>
 </section>
 {% endif %}
 {% if d.regrades %}
-<section aria-labelledby="regrades">
+<section tabindex="0" aria-labelledby="regrades">
 <h2 id="regrades">What regrading changed</h2>
 <table>
 <thead><tr><th scope="col">When</th><th scope="col">Student</th><th scope="col">Exercise</th>

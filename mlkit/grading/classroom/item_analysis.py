@@ -3,10 +3,11 @@
 Difficulty is the share of the points that the class earned: the item difficulty of classical test
 theory. Discrimination is the correlation of an item with the points for everything else, so that
 the item is not correlated with itself: the corrected item-total correlation (S. Henrysson,
-"Correction of item-total correlations in item analysis", Psychometrika 28, 1963, 211-218). Below
-0.20 an item tells little apart, and where it is negative something is wrong with the item or its
-key (R. L. Ebel and D. A. Frisbie, "Essentials of Educational Measurement", 5th edition, 1991,
-chapter 13).
+"Correction of item-total correlations in item analysis", Psychometrika 28, 1963, 211-218). An item
+of 0.40 and more is a good one, and where it is negative something is wrong with the item or its key
+(R. L. Ebel and D. A. Frisbie, "Essentials of Educational Measurement", 5th edition, 1991, chapter
+13). In a small class such a number is mostly chance: something is said of it only where the upper
+end of its 95 % interval (by R. A. Fisher's transformation, Metron 1, 1921) lies below.
 """
 
 from __future__ import annotations
@@ -20,12 +21,10 @@ from mlkit.grading.classroom.gradebook import Gradebook
 from mlkit.grading.source import Exercise
 from mlkit.inside.check_facts import CheckSpec
 
-__all__ = ["correlation", "exercises_of"]
+__all__ = ["correlation", "exercises_of", "upper_end"]
 
 HARD = 0.3
-LITTLE = 0.2
-LEAST = 10
-"""With fewer, a correlation is chance: at n = 10 even r = 0.6 may be none (95 %)."""
+GOOD = 0.4
 
 Row = Mapping[str, Any]
 
@@ -43,6 +42,14 @@ def correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
         return None
     both = sum((x - mean_left) * (y - mean_right) for x, y in pairs)
     return max(-1.0, min(1.0, both / (spread_left * spread_right)))
+
+
+def upper_end(telling: float, count: int) -> float:
+    """The upper end of a correlation's 95 % interval; 1 where there are too few to have one."""
+    if count <= 3:
+        return 1.0
+    inside = max(-1 + 1e-12, min(1 - 1e-12, telling))
+    return math.tanh(math.atanh(inside) + 1.96 / math.sqrt(count - 3))
 
 
 def exercises_of(book: Gradebook) -> list[dict[str, Any]]:
@@ -163,8 +170,7 @@ def _says(
         told.append("too hard, or not taught yet" if mean else "nobody has it: is it right?")
     if max(shares) - min(shares) < 1e-9:
         told.append("tells nothing apart: all have the same")
-    elif pairs >= LEAST and telling is not None and telling < 0:
-        told.append("who has the rest fails here: look at its text and key")
-    elif pairs >= LEAST and telling is not None and telling < LITTLE:
-        told.append("tells little apart")
+    elif telling is not None and (most := upper_end(telling, pairs)) < GOOD:
+        wrong_way = "who has the rest fails here: look at its text and key"
+        told.append(wrong_way if most < 0 else "tells little apart")
     return "; ".join(told)

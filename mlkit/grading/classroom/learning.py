@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlkit.grading.classroom.alike import alike, answers_in
 from mlkit.grading.classroom.gradebook import Gradebook
-from mlkit.grading.classroom.item_analysis import LEAST, exercises_of
+from mlkit.grading.classroom.item_analysis import exercises_of
 from mlkit.grading.results import REGRADES
 from mlkit.observe.layout import columns, paragraph
 
@@ -109,8 +110,8 @@ def _parts(document: Mapping[str, Any], width: int) -> Iterator[str]:
     yield ""
     yield paragraph(
         "mean: the share of the points that were earned. r: the correlation with the points for "
-        f"everything else; below 0.2 little is told apart, and with fewer than {LEAST} it says "
-        "nothing.",
+        "everything else, +1.00 at best; in a small class mostly chance, so that something is said "
+        "of it only where it is certain.",
         width,
     )
 
@@ -141,13 +142,10 @@ def _check_row(check: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _sentences(exercise: Mapping[str, Any], width: int) -> Iterator[str]:
-    said = [
-        (f"{sentence['count']} ×", sentence["says"])
-        for check in exercise["checks"]
-        for sentence in check["sentences"]
-        if sentence["count"]
-    ]
-    said.sort(key=lambda pair: -int(pair[0].split()[0]))
+    counts: Counter[str] = Counter()
+    for check in exercise["checks"]:
+        counts.update({s["says"]: s["count"] for s in check["sentences"] if s["count"]})
+    said = [(f"{count} ×", says) for says, count in counts.most_common()]
     if said:
         yield "  What was said, and how often"
         yield columns(said[:SHOWN], width, indent="    ")

@@ -34,7 +34,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: {{ width }}; margin: 2re
        padding: 0 1rem; color: #1b1b1b; background: #fff; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 1.8rem 0 .3rem; }
 p { margin: .3rem 0; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; margin-top: .6rem; }
 .wide { overflow-x: auto; }
 caption { text-align: left; padding-bottom: .3rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0;
@@ -90,15 +90,15 @@ INDEX = (
     + """<h1>Grades of {{ book.students | length }} students</h1>
 {% for note in book.notes %}<p>{{ note }}</p>{% endfor %}
 <p><a href="gradebook.csv">gradebook.csv</a> holds the same, and every check.</p>
-<div class="wide">
+<div class="wide" tabindex="0" role="region" aria-label="Grades">
 <table>
 <caption>Points; a name leads to the page that the student gets</caption>
-<thead><tr><th scope="col">Student</th><th scope="col">Group</th>
+<thead><tr><th scope="col">Student</th>{% if groups %}<th scope="col">Group</th>{% endif %}
 {% for exercise in book.exercises %}<th scope="col" class="number">{{ exercise }}</th>{% endfor %}
 <th scope="col" class="number">Together</th><th scope="col">Zip</th></tr></thead>
 <tbody>{% for student in book.students %}
 <tr><th scope="row"><a href="students/{{ names[student.id] | urlencode }}.html">{{ student.shown
-}}</a></th><td>{{ student.group }}</td>
+}}</a></th>{% if groups %}<td>{{ student.group }}</td>{% endif %}
 {% for exercise in book.exercises %}<td class="number">{{ book.marks[student.id, exercise] | cell
 }}</td>{% endfor %}
 <td class="number">{{ book.total(student.id)[0] | points }} of
@@ -173,5 +173,6 @@ def index_page(book: Gradebook, names: Mapping[str, str]) -> str:
         Student's id → the name of the student's files.
     """
     title = f"Grades of {len(book.students)} students"
-    values = {"title": title, "width": "70rem", "book": book, "names": names}
+    values: dict[str, Any] = {"title": title, "width": "70rem", "book": book, "names": names}
+    values["groups"] = any(student.group for student in book.students)
     return _environment().from_string(INDEX).render(values)

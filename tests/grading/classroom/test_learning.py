@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mlkit.grading.classroom.alike import alike, answers_in, shape_of
 from mlkit.grading.classroom.gradebook import read_gradebook
-from mlkit.grading.classroom.item_analysis import correlation
+from mlkit.grading.classroom.item_analysis import correlation, upper_end
 from mlkit.grading.classroom.learning import learn_from, learning_text
 from mlkit.grading.results import Results
 from mlkit.grading.source import Exercise
@@ -136,6 +136,13 @@ def test_the_correlation_is_pearsons(pairs: list[tuple[int, int]]) -> None:
         expected = statistics.correlation([x for x, _ in pairs], [y for _, y in pairs])
         assert found is not None
         assert math.isclose(found, expected, abs_tol=1e-9)
+
+
+def test_a_small_class_proves_little() -> None:
+    """The same correlation says something of many, and nothing of few."""
+    assert upper_end(-0.5, 3) == 1.0
+    assert upper_end(-0.5, 12) > 0 > upper_end(-0.5, 30)
+    assert upper_end(0.1, 12) > 0.4 > upper_end(0.1, 60)
 
 
 def test_disguises_are_undone_and_other_code_stays_other() -> None:
