@@ -1,14 +1,4 @@
-r"""`mlkit class`: collect what a class handed in, return grades, learn from them.
-
-The week of a teacher, on files, without a server; each command takes --json.
-
-\b
-Examples
-  mlkit class collect download.zip --roster roster.csv
-  mlkit grade collected
-  mlkit class return grades
-  mlkit class stats grades
-"""
+"""`mlkit class`: collect what a class handed in, return grades, learn from them."""
 
 from __future__ import annotations
 
@@ -19,7 +9,32 @@ import typer
 
 from mlkit.cli.options import JsonOption
 
-__all__ = ["GROUP"]
+__all__ = ["collect", "group", "hand_back", "stats"]
+
+group = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@group.callback()
+def class_() -> None:
+    r"""Collect what a class handed in, return grades, and learn from them.
+
+    The week of a teacher, on files, without a server: docs/teaching-a-class.md tells it whole.
+
+    \b
+    Examples
+      mlkit class collect download.zip --roster roster.csv
+      mlkit grade collected
+      mlkit class return grades
+      mlkit class stats grades
+
+    Each of them has a --help of its own, and takes --json.
+    """
+
 
 SolutionsOption = Annotated[
     Path | None,
@@ -29,6 +44,7 @@ SolutionsOption = Annotated[
 ]
 
 
+@group.command("collect", short_help="Collect what was handed in, one folder a student.")
 def collect(
     paths: Annotated[
         list[Path],
@@ -203,6 +219,7 @@ ManualOption = Annotated[
 ]
 
 
+@group.command("return", short_help="Give each a page and a zip, and platforms their files.")
 def hand_back(
     grades: GradesArgument = Path("grades"),
     *,
@@ -241,8 +258,9 @@ def hand_back(
     from mlkit.grading.classroom.handback import Handback, give_back
     from mlkit.observe.layout import paragraph, terminal_width
 
+    titles = _titles(title or [])
     book = read_gradebook(grades, collection=collected, manual=manual)
-    document = give_back(Handback(book=book, out=to, titles=_titles(title or [])))
+    document = give_back(Handback(book=book, out=to, titles=titles))
     if as_json:
         print_json(document)
         return
@@ -272,6 +290,7 @@ def _titles(given: list[str]) -> dict[str, str]:
     return titles
 
 
+@group.command("stats", short_help="What a class got wrong, and what that says.")
 def stats(
     grades: GradesArgument = Path("grades"),
     *,
@@ -325,7 +344,3 @@ def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
     if given not in known:
         raise UsageError(f"{option} is {given!r}", remedy=f"It is one of {', '.join(known)}")
     return given
-
-
-GROUP = {"collect": collect, "return": hand_back, "stats": stats}
-"""The commands of the group, in the order in which one needs them."""

@@ -39,7 +39,7 @@ COMMANDS = {
     "doctor": "Check the installation, and say what to do about what is missing.",
 }
 """Each command with its line in the help; the function of that name stands in the file of that
-name, which is imported when the command is called."""
+name, which is imported when the command is called. In a file with a `group` it is several."""
 
 
 class LazyGroup(TyperGroup):
@@ -65,24 +65,23 @@ class LazyGroup(TyperGroup):
 
 
 def load_command(name: str) -> Any:
-    """Import a command's file and make its click command, or its group of commands.
+    """Import a command's file and make its click command.
 
-    A file that names its commands (`GROUP`) makes a group of them; a name that Python keeps for
-    itself has an underscore behind it there.
+    A name that Python keeps for itself has an underscore behind it as a file's name.
     """
     module = importlib.import_module(f"mlkit.cli.{name}{'_' * keyword.iskeyword(name)}")
-    group: dict[str, Any] | None = getattr(module, "GROUP", None)
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-    members: dict[str, Any] = group or {name: getattr(module, name)}
-    for word, function in members.items():
-        app.command(word)(function)
-    if group:
-        app.callback()(lambda: None)
-    command: Any = typer.main.get_command(app)
+    several = getattr(module, "group", None)
+    if several is not None:  # a word with commands of its own below it
+        command = typer.main.get_command(several)
+        command.name, command.help = name, _unfolded(command.help)
+        for below in command.commands.values():  # type: ignore[attr-defined]  # a group has them
+            below.help = _unfolded(below.help)
+        return command
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(name)(getattr(module, name))
+    command = typer.main.get_command(single)
     command.name = name
-    command.help = _unfolded((module.__doc__ or "").partition("\n\n")[2] if group else command.help)
-    for member in getattr(command, "commands", {}).values():
-        member.help = _unfolded(member.help)
+    command.help = _unfolded(command.help)
     return command
 
 

@@ -178,7 +178,11 @@ def collect(job: Collecting) -> dict[str, Any]:
         stage = Path(folder)
         for path in job.paths:
             if not path.exists():
-                raise GradingError("there is no such file or folder", path)
+                raise GradingError(
+                    "there is no such file or folder",
+                    path,
+                    remedy="Name the folder or zip that the platform gave you.",
+                )
             _read_path(path, job, stage, tally)
         roots = {str(path.absolute()) for path in job.paths}
         if earlier is not None:

@@ -286,7 +286,7 @@ def moodle_worksheet(job: Handback, exercise: str) -> str:
         mark = job.book.marks[student.id, exercise]
         if mark.participant:
             who = [f"Participant {mark.participant}", student.name, student.email]
-            rows.append([*who, _score(mark), mark.max, "-", "\n".join(mark.comments)])
+            rows.append([*who, _score(mark), mark.max, "", "\n".join(mark.comments)])
     return table_text(titles, rows)
 
 
