@@ -121,7 +121,13 @@ def parse_zone(name: str | None) -> tzinfo | None:
 
 def parse_time(text: str, zone: tzinfo | None = None) -> datetime | None:
     """A time as platforms write it, with its zone; None if it is not understood."""
-    plain = re.sub(r"\s+", " ", text.strip().replace("Sept ", "Sep ").replace(".", "", 0))
+    plain = re.sub(r"\s+", " ", text.strip().replace("Sept ", "Sep "))
+    named = re.fullmatch(r"(.+) ([A-Za-z_]+/[A-Za-z_+/-]+)", plain)
+    if named is not None:  # nbgrader: 2015-02-02 14:58:23 America/Los_Angeles
+        try:
+            zone, plain = ZoneInfo(named[2]), named[1]
+        except (KeyError, ValueError, OSError):
+            return None
     plain = re.sub(r"\b(UTC|UCT|GMT|Z)$", "+00:00", plain)
     plain = re.sub(r"\s+([+-]\d\d:?\d\d)$", r"\1", plain)
     if not re.search(r"\d", plain):
