@@ -177,6 +177,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "clean": ("clean",),
     "render": ("render", ".", "--to", "site"),
     "doctor": ("doctor",),
+    "class": ("class", "collect", "."),
 }
 
 
