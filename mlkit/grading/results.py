@@ -248,9 +248,13 @@ def _merged(
 
 @functools.cache
 def _grader() -> str:
-    """The identity of the grader: its own source, and what it runs answers with."""
+    """The identity of the grader: its own source, and what it runs answers with.
+
+    What is done with grades (`classroom`) gives none, and may change without another grading.
+    """
     here = Path(__file__).parent
-    files = [*sorted(here.rglob("*.py")), *sorted(here.parent.glob("inside/check*.py"))]
+    mine = [p for p in sorted(here.rglob("*.py")) if here / "classroom" not in p.parents]
+    files = [*mine, *sorted(here.parent.glob("inside/check*.py"))]
     return " ".join([*map(_content, files), sys.version, version("ipykernel"), version("nbval")])
 
 
