@@ -41,7 +41,7 @@ SolutionsOption = Annotated[
 ]
 NamesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Which exercises (default: all of the folder)."),
+    typer.Argument(metavar="NAME", help="Which exercises (default: all of the folder)."),
 ]
 
 
@@ -161,11 +161,11 @@ def release(
 
     \b
     Examples
-      mlkit exercise release --to handout                    all of solutions/
-      mlkit exercise release 01-mean --to handout            one; what is there already stays
-      mlkit exercise release --to week-1 --zip               week-1.zip
-      mlkit exercise release --to handout --git              commit it
-      mlkit exercise release 01-mean --to handout --open 01-mean
+      mlkit exercise release --to handout            all of solutions/
+      mlkit exercise release 01-mean --to handout    one; what is there stays
+      mlkit exercise release --to week-1 --zip       week-1.zip
+      mlkit exercise release --to handout --git      commit it
+      mlkit exercise release --to handout --open 01-mean
 
     Handing out again brings the folder up to date. What was changed in it since is not overwritten,
     but refused.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.layouts import named_pattern
+from mlkit.grading.exercise.handout import RECORD
 from mlkit.grading.exercise.source import Exercise, load_exercise
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.grading.verdict.restore import Cell, read_cells
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 NOTEBOOK = ".ipynb"
+GIVEN_ALONG = ("notebooks", "solutions")
 # A download of Canvas, Moodle or Brightspace: the student's name, perhaps LATE, numbers, the file.
 DOWNLOADED = re.compile(r"(?P<student>[^/]+?)[_-](?:LATE_)?\d+[_-].*", re.IGNORECASE)
 ODD = {
@@ -148,6 +150,8 @@ def _handed_in(path: Path, named: re.Pattern[str] | None) -> Iterator[Found]:
     for folder, folders, files in os.walk(root):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if (here / RECORD).is_file():  # what a learner was given beside the exercises is no answer
+            folders[:] = [name for name in folders if name not in GIVEN_ALONG]
         for name in [name for name in folders if (here / name).is_symlink()]:
             folders.remove(name)
             place = here / name

@@ -176,6 +176,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "notify": ("notify", "latest", "first"),
     "clean": ("clean",),
     "render": ("render", ".", "--to", "site"),
+    "learn": ("learn", "out-kit"),
+    "check": ("check", "01-dags"),
+    "exercise": ("exercise", "check"),
     "doctor": ("doctor",),
     "class": ("class", "collect", "."),
 }

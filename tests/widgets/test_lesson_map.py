@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.grading.exercise.release import learners_kit
 from mlkit.grading.exercise.source import load_exercise
 from mlkit.widgets.lesson_map import LessonMap, draw_map
 from mlkit.widgets.lesson_plan import LESSONS, State
@@ -47,6 +48,12 @@ def test_an_untouched_exercise_is_to_do_and_a_missing_one_is_named_so(home: Path
     states = LessonMap(home).states
     assert states[NAME] is State.TO_DO
     assert {state for name, state in states.items() if name != NAME} == {State.MISSING}
+
+
+def test_a_folder_for_learners_has_its_map_without_solutions(tmp_path: Path) -> None:
+    """As `mlkit learn` writes it."""
+    learners_kit(tmp_path / "kit")
+    assert set(LessonMap(tmp_path / "kit").states.values()) == {State.TO_DO}
 
 
 def test_a_folder_without_exercises_has_a_map_all_the_same(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ A handout is a mapping from paths to bytes. The folder that holds one remembers 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -78,7 +79,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise GradingError(f"the folder's record cannot be read ({error})", path) from error
@@ -131,13 +132,9 @@ def write_folder(
     }
     # What people have changed stays another than what was handed out, and other files stay ours.
     still = {n: d for n, d in earlier.items() if n in edited or n not in handout.files}
-    try:
-        for name, content in wanted.items():
-            _replace(folder / name, content)
-        _replace(folder / RECORD, handout.record(still))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise GradingError(f"the folder cannot be written: {reason}", folder) from error
+    for name, content in wanted.items():
+        _replace(folder / name, content)
+    _replace(folder / RECORD, handout.record(still))
     if git:
         _commit(folder)
     return Written(
@@ -250,11 +247,23 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file in one step.
+
+    Raises
+    ------
+    GradingError
+        If it cannot be written.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(content)
-    aside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(content)
+        aside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise GradingError(f"the file cannot be written: {reason}", path) from error
 
 
 def _digest(content: bytes) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 import keyword
+import os
 import re
-import shutil
-import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,26 @@ def begin(
     names = [f"data/{path.name}" for path in data]
     texts[".ipynb"] = _notebook(json.loads(texts[".ipynb"]), title, names)
     texts[".yaml"] = texts[".yaml"].replace("data: []", f"data: {json.dumps(names)}", 1)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, place in zip(data, places, strict=True):
-        place.parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, place)
-    for suffix, text in texts.items():
-        (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+    contents = {place: path.read_bytes() for path, place in zip(data, places, strict=True)}
+    contents |= {folder / f"{name}{suffix}": text.encode() for suffix, text in texts.items()}
+    _write(contents)
     return [*(folder / f"{name}{suffix}" for suffix in texts), *places]
+
+
+def _write(contents: Mapping[Path, bytes]) -> None:
+    """Write all of some new files, or none."""
+    written: list[Path] = []
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written.append(path)
+            path.write_bytes(content)
+    except OSError as error:
+        for path in written:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise GradingError(f"the file cannot be written: {reason}", path) from error
 
 
 def _refuse(
@@ -82,11 +95,11 @@ def _refuse(
     if folder.exists() and not folder.is_dir():
         raise GradingError("this is no folder, and solutions would be put into it", folder)
     for path in (*wanted, *places):
-        if path.exists() or path.is_symlink():
+        if os.path.lexists(path):
             remedy = "Give another name, or move this away first."
             raise GradingError("there is something of that name already", path, remedy=remedy)
     for path in data:
-        if not path.is_file() or not stat.S_ISREG(path.stat().st_mode):
+        if not path.is_file():
             raise GradingError("there is no such file of data", path)
     doubles = {path.name for path in data if [p.name for p in data].count(path.name) > 1}
     if doubles:

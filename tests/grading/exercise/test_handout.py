@@ -125,3 +125,13 @@ def test_a_learners_folder_is_found_from_within(tmp_path: Path) -> None:
     write_folder(ONE, tmp_path / "a")
     assert home_of(tmp_path / "a" / "exercises") == tmp_path / "a"
     assert home_of(tmp_path) is None
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """For a folder and for a zip."""
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(GradingError, match="cannot be written"):
+        write_folder(ONE, tmp_path / "file" / "out")
+    with pytest.raises(GradingError, match="cannot be written"):
+        write_zip(ONE, tmp_path / "file" / "out.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -19,6 +19,7 @@ from mlkit.grading.exercise.source import load_exercise
 from mlkit.grading.exercise.starting import begin
 from mlkit.grading.progress import check_notebooks, progress
 from mlkit.grading.sandbox.trial import why_limited
+from mlkit.grading.submissions import find_submissions
 from mlkit.inside.checking import check as feedback
 from tests.grading.exercise.conftest import Edit, cell
 
@@ -116,6 +117,14 @@ def test_a_model_answer_is_shown_only_if_it_was_opened(
     assert "not in this copy" in repr(feedback("check-mean", solution=True))
     release(solutions, to, opened=["mean"])
     assert "sum(numbers) / len(numbers)" in repr(feedback("check-mean", solution=True))
+
+
+def test_what_was_given_along_is_not_graded_as_an_answer(solutions: Path, tmp_path: Path) -> None:
+    """An opened solution in a learner's folder is nobody's work."""
+    release(solutions, tmp_path / "class" / "ann", opened=["mean"])
+    found = find_submissions([tmp_path / "class"])
+    path = tmp_path / "class" / "ann" / "exercises" / "mean.ipynb"
+    assert [(one.student, one.path) for one in found] == [("ann", path)]
 
 
 @pytest.mark.parametrize("place", [".", "solutions", "solutions/out", ".."])

@@ -82,7 +82,7 @@ def test_what_is_half_said_or_contradictory_is_refused(
 
 def test_learners_see_neither_role_words_nor_notes_of_the_author() -> None:
     """And other tags stay."""
-    notebook = {
+    notebook: dict[str, Any] = {
         "nbformat_minor": 4,
         "cells": [
             _cell("For you", "author", kind="markdown"),

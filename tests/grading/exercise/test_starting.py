@@ -87,3 +87,12 @@ def test_nothing_that_is_there_is_overwritten(tmp_path: Path) -> None:
         begin("other", tmp_path / "a.csv")
     assert sorted(p.name for p in folder.rglob("*")) == ["a.csv", "data", "mean.yaml"]
     assert (folder / "data" / "a.csv").read_text(encoding="utf-8") == "old"
+
+
+def test_a_place_that_cannot_be_written_is_told_and_left_as_it_was(tmp_path: Path) -> None:
+    """Not a traceback, and no half of an exercise."""
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(GradingError, match="cannot be written") as caught:
+        begin("mean", tmp_path / "file" / "solutions")
+    assert caught.value.exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
