@@ -38,6 +38,7 @@ MANIFEST: Final = "collection.json"
 VERSION: Final = 1
 WRAPPER: Final = re.compile(r"(submitted|submissions?|.*[-_ ]submissions?|.*downloads?.*)", re.I)
 NBGRADERS: Final = {"source", "release", "autograded", "feedback"}
+GIVEN_ALONG: Final = ("notebooks", "solutions")
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 Which = Literal["last", "first", "on-time", "best"]
@@ -265,6 +266,13 @@ def _read_path(path: Path, job: Collecting, stage: Path, tally: _Tally) -> None:
         name = path.stem if path.is_file() else path.name
         met = [(replace(item, parts=(name, *item.parts)), s, d) for item, s, d in met]
         stamps = {(name, *parts): text for parts, text in stamps.items()}
+    given = _given_along([item for item, _, _ in met])
+    tally.noise += [
+        {"root": root, "source": item.place, "why": "given along with exercises"}
+        for item, _, _ in met
+        if item.place in given
+    ]
+    met = [entry for entry in met if entry[0].place not in given]
     cut = _wrapped([item for item, _, _ in met], job, path)
     inner = [item.parts[cut:] for item, _, _ in met if len(item.parts) > cut]
     in_nbgrader = any(NBGRADERS & {parts[0]} for parts in inner) and any(
@@ -300,6 +308,22 @@ def _read_path(path: Path, job: Collecting, stage: Path, tally: _Tally) -> None:
         tally.people.setdefault(student.id, student)
         piece = _piece(job, owner, student, named or owner.file or parts[-1], staged, tally)
         tally.pieces.append(replace(piece, root=root, source=item.place, digest=digest))
+
+
+def _given_along(items: Sequence[Item]) -> set[str]:
+    """Places of notebooks that a learner was given beside `exercises/`, and answers nothing by."""
+    homes = {
+        item.parts[:at]
+        for item in items
+        for at, name in enumerate(item.parts[:-1])
+        if name == "exercises"
+    }
+    return {
+        item.place
+        for item in items
+        for at, name in enumerate(item.parts[:-1])
+        if name in GIVEN_ALONG and item.parts[:at] in homes
+    }
 
 
 def _staged(item: Item, stage: Path) -> tuple[Path | None, str]:

@@ -313,6 +313,25 @@ def test_a_folder_of_something_else_is_left_alone(
     assert [p.name for p in (tmp_path / "collected").iterdir()] == ["thesis.txt"]
 
 
+def test_a_whole_folder_that_was_handed_out_gives_its_exercises_alone(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """Lessons and opened solutions stand beside them, and are nobody's answers."""
+    given = {
+        "exercises/05-retries.ipynb": notebook(v="mine"),
+        "solutions/05-retries.ipynb": notebook(v="opened"),
+        "notebooks/lessons/01-what.ipynb": b"{}",
+    }
+    folder = lay({f"ann/work/{name}": content for name, content in given.items()})
+    (folder / "bob.zip").write_bytes(_zip(given))
+    document = run(folder)
+    assert {s["source"] for s in document["submissions"]} == {
+        "ann/work/exercises/05-retries.ipynb",
+        "bob.zip/exercises/05-retries.ipynb",
+    }
+    assert [row["why"] for row in document["passed_over"]] == ["given along with exercises"] * 4
+
+
 def test_nothing_understood_is_an_error_with_reasons(
     lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
 ) -> None:
