@@ -1,7 +1,8 @@
 """`python -m benchmarks.grading`: `mlkit grade` against as many `pytest --nbval` processes.
 
 Each round grades the same submissions of 05-retries both ways, one way after the other, fresh each
-time. The wall clock, as medians over the rounds and as a ratio.
+time. The wall clock, as medians over the rounds and as a ratio; what one submission takes, and how
+much memory the grading process itself took at most.
 """
 
 from __future__ import annotations
@@ -46,15 +47,19 @@ def measure(work: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def _grade(folder: Path) -> None:
+def _grade(folder: Path, workers: int) -> float:
+    """Grade; the most memory that the grading process took, in MiB."""
     code = (
-        "import sys; from pathlib import Path; from mlkit.grading.batch import Batch, grade_batch\n"
-        "done = grade_batch(Batch(paths=[Path(sys.argv[1])], solutions=Path(sys.argv[2])))\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from mlkit.grading.batch import Batch, grade_batch\n"
+        "paths, solutions, workers = [Path(sys.argv[1])], Path(sys.argv[2]), int(sys.argv[3])\n"
+        "done = grade_batch(Batch(paths=paths, solutions=solutions, workers=workers))\n"
         "assert done['isolation'] == 'sandboxed', done['isolation']\n"
         "assert all(s['score'] == s['max'] > 0 for s in done['submissions'])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
     )
-    solutions = str(ROOT / "solutions")
-    subprocess.run([sys.executable, "-c", code, str(folder), solutions], check=True)
+    line = [sys.executable, "-c", code, str(folder), str(ROOT / "solutions"), str(workers)]
+    return float(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def _nbval(paths: Sequence[Path]) -> None:
@@ -68,13 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.grading", description=__doc__)
     parser.add_argument("--count", type=int, default=30, help="submissions")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     ours: list[float] = []
     theirs: list[float] = []
+    memory: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         paths = write_submissions(Path(name), options.count)
         for _ in range(options.rounds):
-            ours.append(measure(lambda: _grade(Path(name))))
+            ours.append(measure(lambda: memory.append(_grade(Path(name), options.workers))))
             theirs.append(measure(lambda: _nbval(paths)))
     walls = statistics.median(ours), statistics.median(theirs)
     ratio = walls[0] / walls[1]
@@ -82,6 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"mlkit grade, sandboxed      {walls[0]:6.1f} s")
     print(f"pytest --nbval, one by one  {walls[1]:6.1f} s")
     print(f"ratio                       {ratio:6.2f}")
+    print(
+        f"a submission                {walls[0] / options.count:6.2f} s, {options.workers} workers"
+    )
+    print(f"the grading process         {max(memory):6.0f} MiB at most")
     return 0 if ratio <= MOST else 1
 
 

@@ -37,11 +37,21 @@ def grade(
         ),
     ] = None,
     student: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--student",
-            metavar="PATTERN",
-            help="Where the student's name stands in a file's path, as in '{student}_*_*.ipynb'.",
+            metavar="NAME|PATTERN",
+            help="Grade again this student's submissions only (may be repeated, and hold a *); or, "
+            "with {student} in it, where the name stands in a file's path: '{student}_*_*.ipynb'.",
+            show_default=False,
+        ),
+    ] = None,
+    exercise: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exercise",
+            metavar="NAME",
+            help="Grade again submissions to this exercise only (may be repeated, and hold a *).",
             show_default=False,
         ),
     ] = None,
@@ -57,15 +67,20 @@ def grade(
 
     The code of a submission runs in a sandbox (bubblewrap), and nothing of the folder that you
     work in is code, configuration or solution for the grader. A batch that was stopped goes on
-    where it stopped when the command is given again.
+    where it stopped when the command is given again; grades.csv and the pages can be read while it
+    runs. A changed submission, exercise or grader is graded again, and nothing else is.
 
     \b
     Examples
       mlkit grade exercises/05-retries.ipynb    one notebook
       mlkit grade submissions --workers 4       a folder for each student
       mlkit grade download --student '{student}_*_*.ipynb'
+      mlkit grade collected --student ann --exercise '05-*'    these again
 
-    Grading again into the same folder replaces the rows of what was graded, and leaves others.
+    Grading again into the same folder replaces the rows of what was graded, and leaves others;
+    what it changed stands in regrades.jsonl. Points and comments of your own belong into
+    manual.csv there (student, exercise, check, points, adjust, comment), which no grading touches
+    and 'mlkit class return' adds.
     """
     from mlkit.grading.batch import Batch, grade_batch
     from mlkit.grading.summary import remarks, table
@@ -75,7 +90,9 @@ def grade(
         paths=paths,
         out=out,
         solutions=solutions,
-        pattern=student,
+        pattern=_pattern(student or []),
+        students=[name for name in student or [] if "{" not in name],
+        exercises=exercise or [],
         workers=workers,
         trust=trust,
         fresh=fresh,
@@ -88,3 +105,13 @@ def grade(
         print_json(document)
         return
     typer.echo(table(document, terminal_width()))
+
+
+def _pattern(given: list[str]) -> str | None:
+    """The one word among those given that says where names stand."""
+    from mlkit.errors import UsageError
+
+    patterns = [word for word in given if "{" in word]
+    if len(patterns) > 1:
+        raise UsageError("--student has two patterns", remedy="Give one, with {student} in it.")
+    return patterns[0] if patterns else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import keyword
 import os
 import sys
 from typing import Any
@@ -36,6 +37,7 @@ COMMANDS = {
     "exercises": "Say which exercises are solved.",
     "exercise": "Write an exercise, try it, and hand it out: new, check, release.",
     "grade": "Grade exercise notebooks.",
+    "class": "Collect what a class handed in, return grades, learn from them.",
     "render": "Render lessons and exercises as a site.",
     "doctor": "Check the installation, and say what to do about what is missing.",
 }
@@ -66,8 +68,11 @@ class LazyGroup(TyperGroup):
 
 
 def load_command(name: str) -> Any:
-    """Import a command's file and make its click command."""
-    module = importlib.import_module(f"mlkit.cli.{name}")
+    """Import a command's file and make its click command.
+
+    A name that Python keeps for itself has an underscore behind it as a file's name.
+    """
+    module = importlib.import_module(f"mlkit.cli.{name}{'_' * keyword.iskeyword(name)}")
     several = getattr(module, "group", None)
     if several is not None:  # a word with commands of its own below it
         command = typer.main.get_command(several)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.durations import format_duration
 from mlkit.errors import GradingError
+from mlkit.grading.classroom.tables import did_you_mean
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.pool import Task, work_off
 from mlkit.grading.results import Results, document
@@ -17,6 +21,7 @@ from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.trial import isolation, why_limited
 from mlkit.grading.submissions import (
     Found,
+    exercise_of,
     find_solutions,
     find_submissions,
     is_own_work,
@@ -26,7 +31,7 @@ from mlkit.grading.submissions import (
 from mlkit.grading.summary import printable
 from mlkit.grading.verdict.verdict import Verdict, ungradable
 
-__all__ = ["Batch", "grade_batch"]
+__all__ = ["Batch", "grade_batch", "time_left"]
 
 GRACE_S = 60
 
@@ -49,6 +54,9 @@ class Batch:
         Where the solutions are; None: mlkit's own.
     pattern : str or None
         Where a student's name stands in a path (see `find_submissions`).
+    students, exercises : sequence of str
+        Whose submissions, and to which exercises, are graded; names, or patterns with `*`. None
+        of them: all. What is chosen so is graded again.
     workers : int or None
         How many at a time; None: one for each processor.
     trust : bool
@@ -63,6 +71,8 @@ class Batch:
     out: Path | None = None
     solutions: Path | None = None
     pattern: str | None = None
+    students: Sequence[str] = ()
+    exercises: Sequence[str] = ()
     workers: int | None = None
     trust: bool = False
     fresh: bool = False
@@ -90,7 +100,7 @@ def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str,
     GradingError
         If nothing is there to grade, the solutions are missing, or a sandbox is needed and missing.
     """
-    found = find_submissions(batch.paths, batch.pattern)
+    everything = find_submissions(batch.paths, batch.pattern)
     solutions = find_solutions(batch.solutions)
     walls = isolation()
     if walls == "limited" and not (batch.trust or is_own_work(batch.paths)):
@@ -98,32 +108,71 @@ def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str,
             f"other people's notebooks are graded in a sandbox only, and {why_limited()}",
             remedy="Install bubblewrap; or give --trust, if you would run this code yourself.",
         )
+    exercises = load_exercises(solutions)
+    found = _chosen(batch, everything, exercises)
     results = Results(batch.out) if batch.out is not None else None
     if results is not None:
         results.prepare()
-    verdicts = _with_doubles(_verdicts(batch, found, solutions, results, say))
+    verdicts = _with_doubles(_verdicts(batch, found, (solutions, exercises), results, say))
     if results is not None:
         results.write(walls, solutions, verdicts)
+        for line in results.changes_text():
+            say(line)
     return document(walls, solutions, verdicts)
+
+
+def _chosen(
+    batch: Batch, found: Sequence[Found], exercises: Mapping[str, Exercise]
+) -> Sequence[Found]:
+    """The submissions that were asked for; a name that none has is a mistake."""
+    for kind, wanted, known in (
+        ("student", batch.students, [item.student for item in found]),
+        ("exercise", batch.exercises, list(exercises)),
+    ):
+        for name in wanted:
+            if not any(fnmatch.fnmatchcase(other, name) for other in known):
+                raise GradingError(f"there is no {kind} {name!r}", remedy=did_you_mean(name, known))
+    if batch.students:
+        found = [item for item in found if _among(item.student, batch.students)]
+    if batch.exercises:
+        found = [
+            item
+            for item in found
+            if _among(exercise_of(item.path, item.path.name, exercises), batch.exercises)
+        ]
+    if not found:
+        raise GradingError("nobody of those named has handed in such an exercise")
+    return found
+
+
+def _among(name: str, wanted: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)
 
 
 def _verdicts(
     batch: Batch,
     found: Sequence[Found],
-    solutions: Path,
+    by: tuple[Path, Mapping[str, Exercise]],
     results: Results | None,
     say: Callable[[str], None],
 ) -> list[Verdict]:
-    exercises = load_exercises(solutions)
+    solutions, exercises = by
     known: dict[str, Verdict] = {}
     tasks: list[Task] = []
     keys: dict[str, str] = {}
+    fresh = batch.fresh or bool(batch.students or batch.exercises)
+    begun = time.monotonic()
 
     def done(task: Task, verdict: Verdict) -> None:
         known[task.path] = verdict
-        say(_line(verdict, len(known), len(found)))
-        if results is not None and verdict.status != "ungradable":
-            results.remember(keys[task.path], verdict, solutions)
+        total = len(tasks)
+        graded = total - (len(found) - len(known))
+        left = time_left(graded, total, time.monotonic() - begun)
+        say(_line(verdict, len(known), len(found)) + left)
+        if results is not None:
+            if verdict.status != "ungradable":
+                results.remember(keys[task.path], verdict, solutions)
+            results.tell(isolation(), solutions, verdict)
 
     for item in found:
         path = str(item.path)
@@ -132,13 +181,20 @@ def _verdicts(
             continue
         if results is not None:
             keys[path] = results.key(item.path, isolation())
-            earlier = None if batch.fresh else results.remembered(keys[path], solutions)
+            earlier = None if fresh else results.remembered(keys[path], solutions)
             if earlier is not None:
                 known[path] = replace(earlier, student=item.student)
                 continue
         tasks.append(_task(item, exercises, solutions, batch))
     work_off(tasks, batch.workers or os.cpu_count() or 1, done)
     return [known[str(item.path)] for item in found]
+
+
+def time_left(graded: int, total: int, elapsed_s: float) -> str:
+    """How long the rest will take at the pace so far, for people; empty where there is no rest."""
+    if not 0 < graded < total:
+        return ""
+    return f" (about {format_duration(elapsed_s / graded * (total - graded))} left)"
 
 
 def _with_doubles(verdicts: Sequence[Verdict]) -> list[Verdict]:

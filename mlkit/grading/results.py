@@ -10,8 +10,10 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,14 @@ from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import exercise_identity
 from mlkit.grading.feedback import page
 from mlkit.grading.sandbox.walls import Isolation
+from mlkit.grading.summary import printable
 from mlkit.grading.verdict.verdict import Verdict, verdict_from
 
-__all__ = ["Results", "document"]
+__all__ = ["REGRADES", "Results", "document", "feedback_place"]
 
+WRITE_EVERY_S = 2.0
+"""How often the tables are written while a batch runs."""
+REGRADES = "regrades.jsonl"
 COLUMNS = ("student", "exercise", "status", "score", "max", "flags", "path")
 
 
@@ -47,6 +53,10 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._before: dict[str, dict[str, Any]] = {}
+        self._so_far: list[Verdict] = []
+        self._written_s = time.monotonic()
+        self._changes: list[dict[str, Any]] = []
 
     def prepare(self) -> None:
         """See that the folder can be written, and that what is in it can be added to.
@@ -63,7 +73,7 @@ class Results:
         except OSError as error:
             reason = error.strerror or str(error)
             raise GradingError(f"grades cannot be written there: {reason}", self.folder) from error
-        self._earlier()
+        self._before = {row["path"]: row for row in self._earlier()}
         self._columns_of_others()
 
     def key(self, path: Path, isolation: Isolation) -> str:
@@ -92,20 +102,65 @@ class Results:
     def _verdict_file(self, key: str) -> Path:
         return self.folder / "verdicts" / f"{key}.json"
 
+    def tell(self, isolation: Isolation, solutions: Path, verdict: Verdict) -> None:
+        """Make a verdict readable while others are still to come."""
+        _replace(self.feedback_file(verdict), page(verdict, isolation))
+        self._so_far.append(verdict)
+        self._note_change(verdict)
+        if time.monotonic() - self._written_s >= WRITE_EVERY_S:
+            self._tables(isolation, solutions, self._so_far, complete=False)
+
     def write(self, isolation: Isolation, solutions: Path, verdicts: Sequence[Verdict]) -> None:
         """Write the tables and a feedback page for each submission.
 
         Rows of an earlier batch that this one says nothing of stay, and so do columns that somebody
         has added to grades.csv.
         """
+        self._tables(isolation, solutions, verdicts, complete=True)
+        told = {verdict.path for verdict in self._so_far}
+        for verdict in verdicts:
+            if verdict.path not in told:
+                self._note_change(verdict)
+            _replace(self.feedback_file(verdict), page(verdict, isolation))
+
+    def changes_text(self) -> list[str]:
+        """What this batch graded otherwise than an earlier one, a line each."""
+        return [
+            printable(
+                f"changed: {c['student']}/{c['exercise']}: {c['before']['score']:g} → "
+                f"{c['after']['score']:g}"
+            )
+            for c in self._changes
+        ]
+
+    def _note_change(self, verdict: Verdict) -> None:
+        """Keep what a regrade changed in regrades.jsonl, a line a change."""
+        after = verdict.public()
+        before = self._before.get(after["path"])
+        if before is None or before.get("checks") is None or _marks(before) == _marks(after):
+            return
+        change = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            **{name: after[name] for name in ("path", "student", "exercise")},
+            "before": _marks(before),
+            "after": _marks(after),
+        }
+        self._changes.append(change)
+        with (self.folder / REGRADES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(change) + "\n")
+
+    def _tables(
+        self, isolation: Isolation, solutions: Path, verdicts: Sequence[Verdict], *, complete: bool
+    ) -> None:
         whole = document(isolation, solutions, verdicts)
+        if not complete:
+            whole["complete"] = False
         whole["submissions"] = _merged(self._earlier(), whole["submissions"])
         table = json.dumps(whole, indent=1, ensure_ascii=False)
         others = self._columns_of_others()
         _replace(self.folder / "grades.csv", _csv(whole["submissions"], others))
         _replace(self.folder / "grades.json", table + "\n")
-        for verdict in verdicts:
-            _replace(self.feedback_file(verdict), page(verdict, isolation))
+        self._written_s = time.monotonic()
 
     def _earlier(self) -> list[dict[str, Any]]:
         """The rows that stand in grades.json.
@@ -153,9 +208,19 @@ class Results:
 
     def feedback_file(self, verdict: Verdict) -> Path:
         """Where a submission's feedback goes: by student and exercise, made safe for file names."""
-        student, stem = _safe(verdict.student), _safe(Path(verdict.path).stem)
-        mark = hashlib.sha256(verdict.path.encode(errors="surrogateescape")).hexdigest()[:8]
-        return self.folder / "feedback" / student / f"{stem}-{mark}.html"
+        return self.folder / feedback_place(verdict.student, verdict.path)
+
+
+def feedback_place(student: str, path: str) -> str:
+    """Where below the grades' folder the feedback on a submission stands."""
+    mark = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"feedback/{_safe(student)}/{_safe(Path(path).stem)}-{mark}.html"
+
+
+def _marks(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What counts when two gradings of one submission are compared."""
+    checks = {check["id"]: check["points"] for check in row.get("checks") or ()}
+    return {"status": row["status"], "score": row["score"], "checks": checks}
 
 
 def _content(path: Path) -> str:
@@ -176,17 +241,20 @@ def _safe(name: str) -> str:
 def _merged(
     earlier: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The earlier rows with the new ones in their places, and behind them those of new files."""
-    known = {row["path"]: row for row in new}
-    kept = [known.pop(row["path"], row) for row in earlier]
-    return [*kept, *known.values()]
+    """All rows, the new ones in place of earlier ones, by path: whatever was graded when."""
+    rows = {row["path"]: row for row in (*earlier, *new)}
+    return [rows[path] for path in sorted(rows)]
 
 
 @functools.cache
 def _grader() -> str:
-    """The identity of the grader: its own source, and what it runs answers with."""
+    """The identity of the grader: its own source, and what it runs answers with.
+
+    What is done with grades (`classroom`) gives none, and may change without another grading.
+    """
     here = Path(__file__).parent
-    files = [*sorted(here.rglob("*.py")), *sorted(here.parent.glob("inside/check*.py"))]
+    mine = [p for p in sorted(here.rglob("*.py")) if here / "classroom" not in p.parents]
+    files = [*mine, *sorted(here.parent.glob("inside/check*.py"))]
     return " ".join([*map(_content, files), sys.version, version("ipykernel"), version("nbval")])
 
 

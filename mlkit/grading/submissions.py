@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import GradingError
+from mlkit.grading.classroom.layouts import named_pattern
 from mlkit.grading.exercise.handout import RECORD
 from mlkit.grading.exercise.source import Exercise, load_exercise
-from mlkit.grading.verdict.restore import Cell
+from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
+from mlkit.grading.verdict.restore import Cell, read_cells
 from mlkit.inside.check_cells import all_names_bound, sort_cells
 from mlkit.inside.check_history import bound_names
 
 __all__ = [
     "Found",
+    "exercise_of",
     "find_solutions",
     "find_submissions",
     "is_own_work",
@@ -123,7 +126,7 @@ def find_submissions(paths: Sequence[Path], pattern: str | None = None) -> list[
     GradingError
         If a path does not exist, none holds a notebook, or the pattern names no student.
     """
-    named = None if pattern is None else _named(pattern)
+    named = None if pattern is None else named_pattern(pattern)
     found: dict[Path, Found] = {}
     for path in paths:
         if not os.path.lexists(path):
@@ -135,18 +138,6 @@ def find_submissions(paths: Sequence[Path], pattern: str | None = None) -> list[
         odd = "; ".join(f"{item.path.name} is {item.trouble}" for item in found.values())
         raise GradingError(f"there is no notebook (*.ipynb) in {places}", remedy=odd or None)
     return list(found.values())
-
-
-def _named(pattern: str) -> re.Pattern[str]:
-    """A pattern for paths as a regular expression."""
-    parts = re.split(r"(\{student\}|\*\*|\*)", pattern)
-    if parts.count("{student}") != 1:
-        raise GradingError(
-            f"the pattern {pattern!r} does not say where the student's name stands",
-            remedy="Write {student} once, as in '{student}_*_*.ipynb' or 'handed-in/{student}/**'",
-        )
-    ways = {"{student}": r"(?P<student>[^/]+?)", "**": r".*", "*": r"[^/]*?"}
-    return re.compile("".join(ways.get(part) or re.escape(part) for part in parts))
 
 
 def _handed_in(path: Path, named: re.Pattern[str] | None) -> Iterator[Found]:
@@ -238,6 +229,32 @@ def match(path: Path, cells: Sequence[Cell], exercises: Mapping[str, Exercise]) 
     fits = {name: _fit(cells, exercise) for name, exercise in exercises.items()}
     best = max(fits, key=lambda name: (fits[name], name == named), default="")
     return exercises[best] if best and fits[best] else None
+
+
+def exercise_of(path: Path, name: str, exercises: Mapping[str, Exercise]) -> str:
+    """The exercise that a file answers; empty if neither its name nor its cells tell.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its cells are read where its name says nothing, with limits.
+    name : str
+        What it is called.
+    exercises : Mapping
+        The exercises by name.
+    """
+    named = name_in(Path(name), exercises)
+    if named:
+        return named
+
+    def read() -> str:
+        found = match(Path(name), read_cells(path), exercises)
+        return found.name if found else ""
+
+    try:
+        return bounded(read)
+    except (GradingError, TooCostlyError):
+        return ""  # the grader says what is wrong with the file
 
 
 def _fit(cells: Sequence[Cell], exercise: Exercise) -> int:

@@ -11,7 +11,10 @@ import pytest
 from mlkit.cli.main import COMMANDS, load_command
 from tests.cli.conftest import Call
 
-BELOW = ["exercise new", "exercise check", "exercise release"]
+BELOW = [
+    *("exercise new", "exercise check", "exercise release"),
+    *("class collect", "class return", "class stats"),
+]
 """Commands below a word that is one of COMMANDS."""
 HEAVY = "pandas sklearn papermill mlflow nbformat nbclient matplotlib jupyter_client zmq rich"
 

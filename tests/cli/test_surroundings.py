@@ -43,6 +43,7 @@ LINES: dict[str, tuple[str, int]] = {
     "exercise": ("exercise check größe --solutions {out}", 2),
     "exercises": ("exercises --folder {out}/größe", 2),
     "grade": ("grade {out}/größe.ipynb", 2),
+    "class": ("class collect {out}/größe --to {out}/数据", 2),
     "render": ("render {out}/größe", 2),
     "doctor": ("doctor {p}", 0),
 }

@@ -10,16 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading.batch import Batch, grade_batch
+from mlkit.grading.batch import Batch, grade_batch, time_left
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.feedback import page
 from mlkit.grading.progress import progress
+from mlkit.grading.results import Results
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.trial import why_limited
 from mlkit.grading.submissions import find_submissions
@@ -139,11 +141,14 @@ def test_grading_twice_gives_the_same_and_a_second_batch_reuses_the_first(
     assert (again, said) == (first, [])
     submit(tmp_path / "class" / "bob", NAME, exercises[NAME].solution)
     later = grade_batch(Batch(paths=paths, out=out, solutions=SOLUTIONS, trust=True), said.append)
-    assert [line.split(":")[0] for line in said] == ["[2/2] bob/05-retries.ipynb"]
+    assert [line.split(": ")[:2] for line in said] == [
+        ["[2/2] bob/05-retries.ipynb", said[0].split(": ")[1]],
+        ["changed", "bob/05-retries"],
+    ]
     assert [s["score"] for s in later["submissions"]] == [exercises[NAME].max_points] * 2
     fresh = Batch(paths=paths, out=out, solutions=SOLUTIONS, trust=True, fresh=True)
     assert grade_batch(fresh, said.append) == later
-    assert len(said) == 3
+    assert len(said) == 4
 
 
 @pytest.mark.kernel
@@ -441,3 +446,77 @@ def test_grades_json_is_what_is_printed(submit: Submit, tmp_path: Path) -> None:
     assert set(document["submissions"][0]["checks"][0]) == {
         *("id", "points", "max", "status", "message")
     }
+
+
+def test_one_student_or_exercise_is_graded_again_and_no_other(
+    submit: Submit, tmp_path: Path
+) -> None:
+    """By name or by a pattern with a star; whom nobody bears is named with the nearest."""
+    for student, name in [("ann", NAME), ("anna", NAME), ("bob", NAME), ("bob", "16-schedules")]:
+        submit(tmp_path / "class" / student, name, {})
+    # Its name says nothing, its cells do.
+    (tmp_path / "class" / "bob" / f"{NAME}.ipynb").rename(tmp_path / "class" / "bob" / "x.ipynb")
+    batch = Batch(paths=[tmp_path / "class"], out=tmp_path / "out", solutions=SOLUTIONS, trust=True)
+    assert len(grade_batch(batch)["submissions"]) == 4
+
+    def graded_again(**chosen: list[str]) -> list[tuple[str, str]]:
+        said: list[str] = []
+        document = grade_batch(replace(batch, **chosen), said.append)  # type: ignore[arg-type]  # sequences all
+        assert len(said) == len(document["submissions"])
+        return [(s["student"], s["exercise"]) for s in document["submissions"]]
+
+    assert graded_again(students=["ann"]) == [("ann", NAME)]
+    assert graded_again(students=["ann*"]) == [("ann", NAME), ("anna", NAME)]
+    assert graded_again(exercises=["16-*"]) == [("bob", "16-schedules")]
+    assert graded_again(students=["bob"], exercises=[NAME]) == [("bob", NAME)]
+    rows = json.loads((tmp_path / "out" / "grades.json").read_text(encoding="utf-8"))
+    assert (len(rows["submissions"]), rows.get("complete")) == (4, None)
+    with pytest.raises(GradingError, match="no student 'bop'") as caught:
+        graded_again(students=["bop"])
+    assert caught.value.remedy == "Did you mean 'bob'?"
+    with pytest.raises(GradingError, match="no exercise '5'"):
+        graded_again(exercises=["5"])
+
+
+def test_what_is_graded_can_be_read_before_the_rest_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables and pages; the file says that it is not complete. A changed grade is kept."""
+    monkeypatch.setattr("mlkit.grading.results.WRITE_EVERY_S", 0)
+    check = CheckVerdict(id="check-x", title="x", hidden=True, points=1, max=2, status="failed")
+    ann = Verdict(
+        path="a", exercise=NAME, student="ann", status="graded", score=1, max=2, checks=(check,)
+    )
+    results = Results(tmp_path / "out")
+    results.prepare()
+    results.tell("limited", SOLUTIONS, ann)
+    rows = json.loads((tmp_path / "out" / "grades.json").read_text(encoding="utf-8"))
+    assert (rows["complete"], [row["student"] for row in rows["submissions"]]) == (False, ["ann"])
+    assert len(list((tmp_path / "out" / "feedback").rglob("*.html"))) == 1
+    results.write("limited", SOLUTIONS, [ann])
+    assert not (tmp_path / "out" / "regrades.jsonl").exists()
+    again = Results(tmp_path / "out")
+    again.prepare()
+    better = replace(ann, score=2, checks=(replace(check, points=2, status="passed"),))
+    again.tell("limited", SOLUTIONS, better)
+    again.write("limited", SOLUTIONS, [better])
+    assert again.changes_text() == [f"changed: ann/{NAME}: 1 → 2"]
+    (line,) = (tmp_path / "out" / "regrades.jsonl").read_text(encoding="utf-8").splitlines()
+    change = json.loads(line)
+    assert (change["before"]["score"], change["after"]["checks"]) == (1, {"check-x": 2})
+
+
+@pytest.mark.parametrize(
+    ("graded", "total", "elapsed_s", "says"),
+    [
+        (0, 9, 1.0, ""),
+        (9, 9, 9.0, ""),
+        (3, 9, 30.0, " (about 1 min 00 s left)"),
+        (1, 2, 0.4, " (about 0.4 s left)"),
+    ],
+)
+def test_the_time_left_is_told_at_the_pace_so_far(
+    graded: int, total: int, elapsed_s: float, says: str
+) -> None:
+    """Nothing is said before there is a pace, or when nothing is left."""
+    assert time_left(graded, total, elapsed_s) == says

@@ -180,6 +180,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "check": ("check", "01-dags"),
     "exercise": ("exercise", "check"),
     "doctor": ("doctor",),
+    "class": ("class", "collect", "."),
 }
 
 

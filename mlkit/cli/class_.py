@@ -1,0 +1,346 @@
+"""`mlkit class`: collect what a class handed in, return grades, learn from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.options import JsonOption
+
+__all__ = ["collect", "group", "hand_back", "stats"]
+
+group = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@group.callback()
+def class_() -> None:
+    r"""Collect what a class handed in, return grades, and learn from them.
+
+    The week of a teacher, on files, without a server: docs/teaching-a-class.md tells it whole.
+
+    \b
+    Examples
+      mlkit class collect download.zip --roster roster.csv
+      mlkit grade collected
+      mlkit class return grades
+      mlkit class stats grades
+
+    Each of them has a --help of its own, and takes --json.
+    """
+
+
+SolutionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
+    ),
+]
+
+
+@group.command("collect", short_help="Collect what was handed in, one folder a student.")
+def collect(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="What the platform gave you: folders, zips, notebooks."
+        ),
+    ],
+    *,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="Where the collection goes.")
+    ] = Path("collected"),
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            "--roster",
+            metavar="CSV",
+            help="The class: columns student, name, email, section, group, canvas_id, "
+            "sis_user_id, login, moodle_id, brightspace_id, github. An export of Canvas, Moodle, "
+            "Brightspace or GitHub Classroom will do.",
+            show_default=False,
+        ),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            "--student",
+            metavar="PATTERN",
+            help="Where names stand in paths, as in '{student}/**' or "
+            "'{student}_{exercise}_{attempt}.ipynb'; also {time}.",
+            show_default=False,
+        ),
+    ] = None,
+    which: Annotated[
+        str,
+        typer.Option(
+            "--which",
+            metavar="WHICH",
+            help="Which of several counts: last, first, on-time (the last in time, else the "
+            "earliest), best (all are graded).",
+        ),
+    ] = "last",
+    due: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--due",
+            metavar="[EXERCISE=]TIME",
+            help="When it is due: 2026-10-01 (the end of that day), 2026-10-01T23:59+02:00. "
+            "May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    late: Annotated[
+        str,
+        typer.Option(
+            "--late",
+            metavar="RULE",
+            help="What being late costs, of the points earned: none, zero, '10%', '10% per day', "
+            "'2% per hour up to 50%'.",
+        ),
+    ] = "none",
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="TIME", help="How late is not late yet: 15m, 2h.")
+    ] = "0s",
+    extensions: Annotated[
+        Path | None,
+        typer.Option(
+            "--extensions",
+            metavar="CSV",
+            help="Who has longer: columns student, due, exercise (may be empty).",
+            show_default=False,
+        ),
+    ] = None,
+    times: Annotated[
+        Path | None,
+        typer.Option(
+            "--times",
+            metavar="CSV",
+            help="When things came, where the download does not say: columns student, time, "
+            "exercise. GitHub Classroom's grades and Moodle's worksheet will do.",
+            show_default=False,
+        ),
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            "--timezone",
+            metavar="NAME",
+            help="The zone of times that name none (default: this computer's).",
+            show_default=False,
+        ),
+    ] = None,
+    solutions: SolutionsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Collect what was handed in: one folder a student, and a list of all that is odd.
+
+    Downloads of Canvas, Moodle and Brightspace, git-classroom's and nbgrader's folders, folders
+    and zips by student, and zips in zips are told by their names. Nothing in an archive is ever
+    written under its own name. What is not understood is listed, each with what to do about it.
+    Collecting again adds; the same path again replaces what came from it.
+
+    \b
+    Examples
+      mlkit class collect submissions.zip --roster roster.csv
+      mlkit class collect hw5/ --due 2026-10-01 --late '10% per day up to 50%'
+      mlkit class collect flat/ --student '{student}-{attempt}.ipynb' --which best
+    """
+    from mlkit.cli.output import print_json
+    from mlkit.grading.classroom.collect import WAYS, Collecting
+    from mlkit.grading.classroom.collect import collect as collect_all
+    from mlkit.grading.classroom.lateness import (
+        Deadlines,
+        parse_dues,
+        parse_late_rule,
+        parse_zone,
+        read_extensions,
+        read_times,
+    )
+    from mlkit.grading.classroom.roster import Roster, read_roster
+    from mlkit.grading.classroom.told import collection_text
+    from mlkit.grading.submissions import find_solutions, load_exercises
+    from mlkit.observe.layout import terminal_width
+
+    one = _one_of("--which", which, WAYS)
+    zone = parse_zone(timezone)
+    known = load_exercises(find_solutions(solutions))
+    people = read_roster(roster) if roster else Roster()
+    longer = read_extensions(extensions, people, list(known), zone) if extensions else {}
+    document = collect_all(
+        Collecting(
+            paths=paths,
+            out=to,
+            exercises=known,
+            roster=people,
+            pattern=student,
+            which=one,  # type: ignore[arg-type]  # it is one of them
+            deadlines=Deadlines(
+                by_exercise=parse_dues(due or [], list(known), zone),
+                extensions=longer,
+                rule=parse_late_rule(late, grace),
+            ),
+            times=read_times(times, zone) if times else (),
+            zone=zone,
+        )
+    )
+    if as_json:
+        print_json(document)
+        return
+    typer.echo(collection_text(document, terminal_width()))
+
+
+GradesArgument = Annotated[
+    Path, typer.Argument(metavar="GRADES", help="The folder that 'mlkit grade' wrote.")
+]
+CollectedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--collected",
+        metavar="DIR",
+        help="The folder of 'class collect' (default: the one that was graded, if it is one).",
+        show_default=False,
+    ),
+]
+ManualOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--manual",
+        metavar="CSV",
+        help="Points and comments of your own (default: manual.csv in GRADES).",
+        show_default=False,
+    ),
+]
+
+
+@group.command("return", short_help="Give each a page and a zip, and platforms their files.")
+def hand_back(
+    grades: GradesArgument = Path("grades"),
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where everything goes.")] = Path(
+        "returned"
+    ),
+    title: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--title",
+            metavar="EXERCISE=TITLE",
+            help="What the platform calls an exercise: '05-retries=Homework 5 (1234)'. "
+            "May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    collected: CollectedOption = None,
+    manual: ManualOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Return grades: a page and a zip for each student, a gradebook, files for platforms.
+
+    What counts is the grader's points, with yours in their place, less what being late costs, and
+    what you add. manual.csv has the columns student, exercise, check (or empty), points, adjust,
+    comment. DIR then holds index.html, students/, zips/, gradebook.csv, canvas.csv,
+    brightspace.csv, moodle.csv, and for each assignment that came from Moodle a grading worksheet
+    and a zip of feedback files.
+
+    \b
+    Examples
+      mlkit class return
+      mlkit class return grades --title '05-retries=Homework 5 (1234)'
+    """
+    from mlkit.cli.output import print_json
+    from mlkit.grading.classroom.gradebook import read_gradebook
+    from mlkit.grading.classroom.handback import Handback, give_back
+    from mlkit.observe.layout import paragraph, terminal_width
+
+    titles = _titles(title or [])
+    book = read_gradebook(grades, collection=collected, manual=manual)
+    document = give_back(Handback(book=book, out=to, titles=titles))
+    if as_json:
+        print_json(document)
+        return
+    width = terminal_width()
+    for note in document["notes"]:
+        typer.echo(paragraph(note, width))
+    typer.echo(
+        paragraph(
+            f"Grades of {len(book.students)} student(s) for {', '.join(book.exercises)} are in "
+            f"{to}: index.html shows them, students/ and zips/ are to hand out.",
+            width,
+        )
+    )
+
+
+def _titles(given: list[str]) -> dict[str, str]:
+    from mlkit.errors import UsageError
+
+    titles: dict[str, str] = {}
+    for text in given:
+        exercise, mark, title = text.partition("=")
+        if not mark or not title.strip():
+            raise UsageError(
+                f"--title {text!r} names no title", remedy="Write '05-retries=Homework 5'."
+            )
+        titles[exercise] = title.strip()
+    return titles
+
+
+@group.command("stats", short_help="What a class got wrong, and what that says.")
+def stats(
+    grades: GradesArgument = Path("grades"),
+    *,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write the same as a page with pictures.",
+            show_default=False,
+        ),
+    ] = None,
+    collected: CollectedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Say what a class got wrong, and what that says of the exercises.
+
+    For each exercise and check: how many passed, which sentences were said how often, what was too
+    hard, and what tells nothing apart (its correlation with the points for everything else).
+    Answers that several share, but for names and comments, are shown to be looked at; that proves
+    nothing. Last, what regrading changed.
+
+    \b
+    Examples
+      mlkit class stats
+      mlkit class stats grades --html stats.html
+      mlkit class stats grades --json
+    """
+    from mlkit.cli.output import print_json, say
+    from mlkit.grading.classroom.gradebook import read_gradebook
+    from mlkit.grading.classroom.learning import learn_from, learning_text
+    from mlkit.observe.layout import terminal_width
+
+    book = read_gradebook(grades, collection=collected)
+    document = learn_from(book)
+    if html is not None:
+        from mlkit.reports.class_page import render_class_page
+        from mlkit.reports.html import write_text
+
+        write_text(render_class_page(document), html)
+        say(f"The page is in {html}.")
+    if as_json:
+        print_json(document)
+        return
+    typer.echo(learning_text(document, terminal_width()))
+
+
+def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
+    from mlkit.errors import UsageError
+
+    if given not in known:
+        raise UsageError(f"{option} is {given!r}", remedy=f"It is one of {', '.join(known)}")
+    return given

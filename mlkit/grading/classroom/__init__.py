@@ -1,0 +1,1 @@
+"""A class around the grader: collect what was handed in, return grades, learn from them."""

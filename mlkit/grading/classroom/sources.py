@@ -1,0 +1,335 @@
+"""All files below a path, those inside zip archives too, without ever writing one under its name.
+
+A zip is read, not unpacked: a name in it is a text, a link in it is passed over, and what comes out
+is counted while it comes. So no name leads out of a folder, and no archive fills a disk.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+__all__ = ["NOTEBOOKS", "Bounds", "Item", "walk"]
+
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
+"""What browsers make of a notebook's name when they save it."""
+MEBIBYTE = 1024 * 1024
+OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".gz", ".xz")
+NOISE = ("__MACOSX", "__pycache__", ".ipynb_checkpoints")
+TIMES = "timestamp.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """How much is read of archives.
+
+    Parameters
+    ----------
+    file_bytes : int
+        Of one notebook.
+    archive_bytes : int
+        Of an archive as it stands.
+    total_bytes : int
+        Of what comes out of the archives of one path, together.
+    files : int
+        Names in one archive.
+    depth : int
+        Archives within archives.
+    """
+
+    file_bytes: int = 16 * MEBIBYTE
+    archive_bytes: int = 1024 * MEBIBYTE
+    total_bytes: int = 4096 * MEBIBYTE
+    files: int = 50_000
+    depth: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A file that was met.
+
+    Parameters
+    ----------
+    place : str
+        Where it stands, for people: `download.zip/ann/05-retries.ipynb`.
+    parts : tuple of str
+        Its place below the path given; an archive counts as a folder without its ending.
+    content : bytes
+        What it holds, of notebooks and time stamps.
+    trouble, remedy : str
+        Why it cannot be used, and what to do; both empty for a notebook.
+    noise : str
+        Why nobody misses it: no notebook, hidden, a copy that an editor keeps.
+    """
+
+    place: str
+    parts: tuple[str, ...]
+    content: bytes = b""
+    trouble: str = ""
+    remedy: str = ""
+    noise: str = ""
+
+
+class _Budget:
+    """What may still come out of archives."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+def walk(path: Path, bounds: Bounds | None = None) -> Iterator[Item]:
+    """Every file at or below a path, in order, each once; whatever is wrong with one is told.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, an archive, or a notebook.
+    bounds : Bounds, optional
+        How much is read of archives.
+    """
+    limits = bounds or Bounds()
+    budget = _Budget(limits.total_bytes)
+    if path.is_dir():
+        yield from _folder(path, limits, budget)
+    elif _is_zip(path.name):
+        yield from _zip_file(path, path.name, (), limits, budget)
+    else:
+        yield from _file(path, path.name, (path.name,), limits, budget)
+
+
+def _is_zip(name: str) -> bool:
+    return name.casefold().endswith(".zip")
+
+
+def _folder(root: Path, limits: Bounds, budget: _Budget) -> Iterator[Item]:
+    silent: list[OSError] = []
+    for folder, folders, files in os.walk(root, onerror=silent.append):
+        here = Path(folder)
+        inner = here.relative_to(root)
+        for name in sorted(folders):
+            item = _passed_over_folder(here / name, inner.joinpath(name))
+            if item is not None:
+                folders.remove(name)
+                yield item
+        folders.sort()
+        for name in sorted(files):
+            place = inner / name
+            yield from _file(here / name, place.as_posix(), place.parts, limits, budget)
+        if not folders and not files and inner.parts:
+            yield Item(
+                place=inner.as_posix(),
+                parts=inner.parts,
+                trouble="an empty folder",
+                remedy="Nothing was handed in here; ask, or leave it so.",
+            )
+    for error in silent:
+        place = Path(error.filename).relative_to(root)
+        yield Item(
+            place=place.as_posix(),
+            parts=place.parts,
+            trouble=f"a folder that cannot be read ({error.strerror})",
+            remedy="Give yourself the right to read it (chmod -R u+rX).",
+        )
+
+
+def _passed_over_folder(folder: Path, inner: Path) -> Item | None:
+    place, parts = inner.as_posix(), inner.parts
+    if folder.is_symlink():
+        return Item(
+            place=place,
+            parts=parts,
+            trouble="a link to a folder, which is not followed",
+            remedy="Copy the folder itself here (cp -rL).",
+        )
+    if folder.name in NOISE or folder.name.startswith("."):
+        return Item(place=place, parts=parts, noise="hidden")
+    return None
+
+
+def _file(
+    path: Path, place: str, parts: tuple[str, ...], limits: Bounds, budget: _Budget
+) -> Iterator[Item]:
+    try:
+        status = path.lstat()
+    except OSError as error:
+        yield _unreadable(place, parts, error)
+        return
+    if stat.S_ISLNK(status.st_mode):
+        yield Item(
+            place=place,
+            parts=parts,
+            trouble="a link, which is not followed",
+            remedy="Copy the file itself here.",
+        )
+    elif not stat.S_ISREG(status.st_mode):
+        yield Item(
+            place=place, parts=parts, trouble="no regular file", remedy="Remove it from the folder."
+        )
+    elif _is_zip(path.name) and not path.name.startswith("."):
+        yield from _zip_file(path, place, (*parts[:-1], path.name[:-4]), limits, budget)
+    else:
+        yield _leaf(place, parts, status.st_size, path.read_bytes, limits)
+
+
+def _unreadable(place: str, parts: tuple[str, ...], error: OSError) -> Item:
+    return Item(
+        place=place,
+        parts=parts,
+        trouble=f"cannot be read ({error.strerror or error})",
+        remedy="Give yourself the right to read it (chmod u+r), or ask for it again.",
+    )
+
+
+def _leaf(
+    place: str, parts: tuple[str, ...], size: int, read: Callable[[], bytes], limits: Bounds
+) -> Item:
+    """A file that is no archive that we open."""
+    name = parts[-1].casefold()
+    hidden = any(part in NOISE or part.startswith(".") for part in parts)
+    if hidden:
+        return Item(place=place, parts=parts, noise="hidden")
+    if name.endswith(OTHER_ARCHIVES):
+        return Item(
+            place=place,
+            parts=parts,
+            trouble="an archive of another kind than zip",
+            remedy="Unpack it into a folder of the same name, and collect again.",
+        )
+    if not name.endswith(NOTEBOOKS) and name != TIMES:
+        return Item(place=place, parts=parts, noise="no notebook")
+    if size > limits.file_bytes:
+        return Item(
+            place=place,
+            parts=parts,
+            trouble=f"larger than {limits.file_bytes // MEBIBYTE} MiB",
+            remedy="Ask for the notebook without its outputs.",
+        )
+    if size == 0:
+        return Item(
+            place=place,
+            parts=parts,
+            trouble="an empty file",
+            remedy="The upload has failed: ask for it again.",
+        )
+    try:
+        return Item(place=place, parts=parts, content=read())
+    except OSError as error:
+        return _unreadable(place, parts, error)
+
+
+def _zip_file(
+    path: Path, place: str, parts: tuple[str, ...], limits: Bounds, budget: _Budget
+) -> Iterator[Item]:
+    try:
+        size = path.stat().st_size
+        if size > limits.archive_bytes:
+            yield _broken(place, parts, f"larger than {limits.archive_bytes // MEBIBYTE} MiB")
+            return
+        with path.open("rb") as file:
+            yield from _archive(file, place, parts, limits, budget)
+    except OSError as error:
+        yield _unreadable(place, parts or (path.name,), error)
+
+
+def _broken(place: str, parts: tuple[str, ...], trouble: str) -> Item:
+    return Item(
+        place=place,
+        parts=parts or (place,),
+        trouble=trouble,
+        remedy="Open it yourself, put what is in it into a folder of the same name, and collect "
+        "again; or ask for it again.",
+    )
+
+
+def _archive(
+    file: IO[bytes], place: str, parts: tuple[str, ...], limits: Bounds, budget: _Budget
+) -> Iterator[Item]:
+    """The files of an archive; what zipfile itself cannot make sense of is one trouble."""
+    try:
+        archive = zipfile.ZipFile(file)
+        entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
+        yield _broken(place, parts, f"not a zip archive that can be opened ({error})")
+        return
+    if len(entries) > limits.files:
+        yield _broken(place, parts, f"an archive of {len(entries)} files")
+        return
+    if not any(not entry.is_dir() for entry in entries):
+        yield _broken(place, parts, "an archive without a file")
+    for entry in entries:
+        if not entry.is_dir():
+            yield from _entry(archive, entry, (place, parts), limits, budget)
+
+
+def _entry(
+    archive: zipfile.ZipFile,
+    entry: zipfile.ZipInfo,
+    within: tuple[str, tuple[str, ...]],
+    limits: Bounds,
+    budget: _Budget,
+) -> Iterator[Item]:
+    names = tuple(n for n in entry.filename.replace("\\", "/").split("/") if n not in ("", "."))
+    place, parts = f"{within[0]}/{'/'.join(names)}", (*within[1], *names)
+    trouble, remedy = _refused(entry, names)
+    if trouble:
+        yield Item(place=place, parts=parts or (place,), trouble=trouble, remedy=remedy)
+        return
+    if not _is_zip(names[-1]) or any(n in NOISE or n.startswith(".") for n in names):
+        item = _leaf(place, parts, entry.file_size, lambda: b"", limits)
+        if item.trouble or item.noise:
+            yield item
+            return
+    most = min(limits.file_bytes, budget.left)
+    if _is_zip(names[-1]):
+        if place.casefold().count(".zip/") >= limits.depth:
+            yield _broken(place, parts, "an archive within too many others")
+            return
+        most = min(limits.archive_bytes // 4, budget.left)
+    try:
+        content = _content(archive, entry, most)
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError),
+        *(NotImplementedError, ValueError, MemoryError),
+    ) as error:
+        yield _broken(place, parts, f"damaged in its archive ({error})")
+        return
+    if content is None:
+        yield _broken(place, parts, "far larger than its archive lets on")
+        return
+    budget.left -= len(content)
+    if _is_zip(names[-1]):
+        inner = (*parts[:-1], names[-1][:-4])
+        yield from _archive(io.BytesIO(content), place, inner, limits, budget)
+    else:
+        yield _leaf(place, parts, len(content), lambda: content, limits)
+
+
+def _refused(entry: zipfile.ZipInfo, names: tuple[str, ...]) -> tuple[str, str]:
+    """Why an entry is not read, by its name and kind alone."""
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    drive = bool(names) and re.match(r"[A-Za-z]:", names[0]) is not None
+    odd = entry.filename.startswith(("/", "\\")) or ".." in names or drive
+    if not names or odd:
+        return "a name that leads out of its archive", "Nobody does that by accident: ask."
+    if any(not char.isprintable() for char in "".join(names)) or max(map(len, names)) > 255:
+        return "a name that no file can have", "Ask for it again, under another name."
+    if kind and kind != stat.S_IFREG:
+        return "a link or a device in an archive", "Ask for the file itself."
+    if entry.flag_bits & 0x1:
+        return "encrypted", "Ask for it without a password."
+    return "", ""
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes | None:
+    """What an entry really holds; None if that is more than allowed, whatever it says of itself."""
+    with archive.open(entry) as file:
+        content = file.read(most + 1)
+    return None if len(content) > most else content

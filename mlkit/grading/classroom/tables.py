@@ -1,0 +1,210 @@
+"""Tables (CSV) as spreadsheets and learning platforms write them: read with places, written safely.
+
+A table that a person has saved may begin with a byte-order mark, be parted by commas, semicolons or
+tabs, and spell its titles in any case. Every cell knows its line, so that a mistake can be told.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import GradingError
+
+__all__ = [
+    "Row",
+    "Table",
+    "did_you_mean",
+    "disarmed",
+    "number_in",
+    "read_table",
+    "table_text",
+    "write_whole",
+]
+
+LARGEST_BYTES = 32 * 1024 * 1024
+SEPARATORS = ",;\t"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a table: its cells by title, in small letters, and where it stands."""
+
+    file: Path
+    line: int
+    cells: Mapping[str, str]
+
+    def get(self, *titles: str) -> str:
+        """The first of some columns that holds something, without blanks around it."""
+        return next((text for title in titles if (text := self.cells.get(title, ""))), "")
+
+    def wrong(self, fact: str, remedy: str | None = None) -> GradingError:
+        """An error that names this line."""
+        return GradingError(fact, self.file, self.line, remedy=remedy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table: its titles as they stand there, and its rows."""
+
+    file: Path
+    titles: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def has(self, *titles: str) -> bool:
+        """Whether one of some columns is there."""
+        mine = {_plain(title) for title in self.titles}
+        return any(title in mine for title in titles)
+
+
+def read_table(path: Path) -> Table:
+    """Read a table whose first line holds the titles.
+
+    Parameters
+    ----------
+    path : Path
+        CSV in UTF-8 or, with its mark, UTF-16; parted by commas, semicolons or tabs.
+
+    Raises
+    ------
+    GradingError
+        If it cannot be read, or two columns have one title; the line is named.
+    """
+    text = _text(path)
+    separator = _separator(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    titles: tuple[str, ...] = ()
+    rows: list[Row] = []
+    line = 1
+    try:
+        for cells in reader:
+            start, line = line, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not titles:
+                titles = _titles(path, start, cells)
+                continue
+            if any(cell.strip() for cell in cells[len(titles) :]):
+                raise GradingError(
+                    f"the line has {len(cells)} cells, and there are {len(titles)} titles",
+                    path,
+                    start,
+                    remedy="Put a cell that holds the separator into double quotes.",
+                )
+            pairs = zip(titles, cells, strict=False)
+            named = {_plain(title): cell.strip() for title, cell in pairs}
+            rows.append(Row(file=path, line=start, cells=named))
+    except csv.Error as error:
+        raise GradingError(
+            f"the table cannot be read ({error})", path, line, remedy="Save it as CSV in UTF-8."
+        ) from error
+    if not titles:
+        raise GradingError(
+            "the table is empty", path, remedy="Its first line must hold the titles of its columns."
+        )
+    return Table(file=path, titles=titles, rows=tuple(rows))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise GradingError(f"the table cannot be read ({error.strerror})", path) from error
+    if len(content) > LARGEST_BYTES:
+        raise GradingError(f"the table is larger than {LARGEST_BYTES >> 20} MiB", path)
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        if content.startswith(b"PK"):
+            raise GradingError(
+                "the file is a workbook or an archive, not a table", path, remedy="Save it as CSV."
+            ) from error
+        raise GradingError(
+            "the table is not in UTF-8",
+            path,
+            None if wide else line,
+            remedy="In Excel choose 'CSV UTF-8 (comma delimited)' when saving.",
+        ) from error
+
+
+def _separator(text: str) -> str:
+    """The separator that stands most often in the first line that holds anything."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    bare = "".join(first.split('"')[::2])
+    return max(SEPARATORS, key=bare.count)
+
+
+def _titles(path: Path, line: int, cells: Sequence[str]) -> tuple[str, ...]:
+    titles = tuple(cell.strip() for cell in cells)
+    seen: set[str] = set()
+    for title in filter(None, titles):
+        if _plain(title) in seen:
+            raise GradingError(
+                f"two columns have the title {title!r}", path, line, remedy="Rename one of them."
+            )
+        seen.add(_plain(title))
+    return titles
+
+
+def _plain(title: str) -> str:
+    return " ".join(title.casefold().replace("_", " ").split())
+
+
+def number_in(text: str) -> float | None:
+    """The finite number that a cell holds, with a decimal point or comma; None if it holds none."""
+    try:
+        value = float(text.replace(",", ".").replace("\u2212", "-"))
+    except ValueError:
+        return None
+    return value if abs(value) < 1e12 else None
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """A remedy that names the nearest of what there is."""
+    import difflib  # seldom needed, and slow to import
+
+    names = list(dict.fromkeys(known))
+    near = difflib.get_close_matches(given, names, 1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    shown = ", ".join(sorted(names)[:8]) + (" …" if len(names) > 8 else "")
+    return f"There are: {shown}" if names else "There is none."
+
+
+def disarmed(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def table_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as CSV, parted by commas; None is an empty cell, numbers are written shortly."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([disarmed(title) for title in titles])
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{round(value, 4):g}" if abs(value) < 1e5 else repr(round(value, 4))
+    return disarmed(value)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that whoever reads it sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name[:100]}.{os.getpid()}")
+    if isinstance(content, str):
+        content = content.encode("utf-8", errors="backslashreplace")
+    aside.write_bytes(content)
+    aside.replace(path)

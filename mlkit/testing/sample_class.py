@@ -1,0 +1,98 @@
+"""`python -m mlkit.testing.sample_class DIR`: a small class to try the commands of a teacher on.
+
+It writes `download.zip`, as Moodle gives it, `roster.csv` and `times.csv`: five students and one
+exercise, with a right answer, a usual slip twice (once in other words), an untouched notebook, and
+a file whose owner nobody knows. Nothing in it is anybody's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlkit.grading.exercise.source import exercise_notebook, load_exercise
+from mlkit.grading.submissions import find_solutions
+
+__all__ = ["main", "write_sample"]
+
+EXERCISE = "05-retries"
+ANSWER = "answer-retry-with-backoff"
+SLIP = """
+import functools, logging, time
+
+def retry_with_backoff(max_retries=3, initial_delay=1.0, backoff_factor=2.0,
+                       retryable_exceptions=(ConnectionError, TimeoutError), sleep=time.sleep):
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            for attempt in range(max_retries):
+                try:
+                    return function(*args, **kwargs)
+                except retryable_exceptions as error:
+                    logging.getLogger(__name__).warning("again: %s", error)
+                    sleep(initial_delay * backoff_factor ** attempt)
+            return function(*args, **kwargs)
+        return wrapper
+    return decorate
+"""
+LINEAR = SLIP.replace("initial_delay * backoff_factor ** attempt", "initial_delay * (attempt + 1)")
+IN_OTHER_WORDS = LINEAR.replace("attempt", "n").replace("wrapper", "inner")
+ROSTER = """student,name,email,section,group,canvas_id
+ann,Ann Lee,ann@example.org,A,,101
+bob,Bob van Dyk,bob@example.org,A,,102
+cid,Çid Ünal,cid@example.org,B,,103
+dot,Dorothea Roy,dot@example.org,B,,104
+eve,Eve O'Neil,eve@example.org,B,,105
+"""
+
+
+def _notebook(answers: Mapping[str, str]) -> bytes:
+    exercise = load_exercise(find_solutions() / f"{EXERCISE}.ipynb")
+    document = exercise_notebook(exercise)
+    for cell in document["cells"]:
+        cell["source"] = answers.get(cell["id"], cell["source"])
+    return json.dumps(document).encode()
+
+
+def write_sample(folder: Path) -> list[Path]:
+    """Write the class's files.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to; it is made if it is missing.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    model = load_exercise(find_solutions() / f"{EXERCISE}.ipynb").solution
+    handed_in = {
+        "Ann Lee_501_assignsubmission_file_/05-retries.ipynb": model,
+        "Bob van Dyk_502_assignsubmission_file_/05-retries.ipynb": {ANSWER: LINEAR},
+        "Çid Ünal_503_assignsubmission_file_/retries (1).ipynb": {ANSWER: IN_OTHER_WORDS},
+        "Dorothea Roy_504_assignsubmission_file_/05-retries.ipynb": {},
+        "homework.ipynb": {ANSWER: SLIP},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / "download.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for place, answers in handed_in.items():
+            archive.writestr(place, _notebook(answers))
+    (folder / "roster.csv").write_text(ROSTER, encoding="utf-8")
+    times = "student,time\nann,2026-10-01 18:00\nbob,2026-10-02 20:00\ncid,2026-10-01 21:30\n"
+    (folder / "times.csv").write_text(times, encoding="utf-8")
+    return [folder / name for name in ("download.zip", "roster.csv", "times.csv")]
+
+
+def main() -> None:
+    """Write the class into the folder that is named, by default the one worked in."""
+    for path in write_sample(Path(sys.argv[1] if len(sys.argv) > 1 else ".")):
+        sys.stdout.write(f"{path}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,489 @@
+"""Collecting: every layout, every roster, several of one, late ones, and whatever is odd."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit.errors import GradingError
+from mlkit.grading.classroom.collect import MANIFEST, Collecting, collect
+from mlkit.grading.classroom.lateness import Deadlines, parse_due, parse_late_rule, read_extensions
+from mlkit.grading.classroom.roster import Roster, Student, read_roster
+from mlkit.grading.exercise.source import Exercise
+
+Lay = Callable[..., Path]
+Notebook = Callable[..., bytes]
+Collect = Callable[..., dict[str, Any]]
+R = "05-retries.ipynb"
+
+ANN = Student(
+    id="ann", name="Ann Müller-Lee", email="a.lee@x.org", keys={"canvas": "11", "github": "ann-gh"}
+)
+BOB = Student(
+    id="bob", name="Bob van Dyk", email="bob@x.org", keys={"canvas": "12", "github": "bobby"}
+)
+CID = Student(id="cid", name="Çid Ü.", keys={"canvas": "13"})
+CLASS = Roster((ANN, BOB, CID))
+
+
+@pytest.fixture
+def run(tmp_path: Path, exercises: Mapping[str, Exercise]) -> Collect:
+    """Collect paths into one folder."""
+
+    def go(*paths: Path, **more: Any) -> dict[str, Any]:
+        job = {"out": tmp_path / "collected", "roster": CLASS, "zone": UTC, **more}
+        return collect(Collecting(paths=paths, exercises=exercises, **job))
+
+    return go
+
+
+def _owners(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(s["student"], s["exercise"]) for s in document["submissions"]]
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for place, content in files.items():
+            archive.writestr(place, content)
+    return buffer.getvalue()
+
+
+LAYOUTS: Mapping[str, tuple[str, str]] = {
+    "canvas": ("mullerleeann_11_901_05-retries.ipynb", "vandykbob_LATE_12_902_05-retries-1.ipynb"),
+    "canvas zip": (
+        "mullerleeann_11_901_work.zip!05-retries.ipynb",
+        "vandykbob_12_902_w.zip!a/05-retries.ipynb",
+    ),
+    "moodle folders": (
+        "Ann Müller-Lee_555_assignsubmission_file_/05-retries.ipynb",
+        "Bob van Dyk_556_assignsubmission_file/05-retries.ipynb",
+    ),
+    "moodle flat": (
+        "Ann Müller-Lee_555_assignsubmission_file_05-retries.ipynb",
+        "Bob van Dyk_556_assignsubmission_file_05-retries.ipynb",
+    ),
+    "brightspace": (
+        "1234-77 - Ann Müller-Lee - Nov 3, 2026 1145 PM/05-retries.ipynb",
+        "1234-78 - Bob van Dyk - Nov 4, 2026 905 AM/05-retries.ipynb",
+    ),
+    "brightspace flat": (
+        "1234-77 - Ann Müller-Lee - Nov 3, 2026 1145 PM - 05-retries.ipynb",
+        "1234-78 - Bob van Dyk - Nov 4, 2026 905 AM - 05-retries.ipynb",
+    ),
+    "git-classroom": (
+        "retries-submissions/retries-ann-gh/05-retries.ipynb",
+        "retries-submissions/retries-bobby/05-retries.ipynb",
+    ),
+    "nbgrader": ("submitted/ann/ps5/05-retries.ipynb", "submitted/bob/ps5/05-retries.ipynb"),
+    "folders": ("ann/05-retries.ipynb", "bob/deep/er/05-retries.ipynb"),
+    "folders by name": ("Müller-Lee, Ann/05-retries.ipynb", "van Dyk Bob/05-retries.ipynb"),
+    "zips": ("ann.zip!05-retries.ipynb", "bob.ZIP!05-retries.ipynb"),
+    "zip in zip": ("all.zip!ann.zip!05-retries.ipynb", "all.zip!bob/05-retries.ipynb"),
+    "loose by id": ("ann_05-retries.ipynb", "05-retries bob.ipynb"),
+    "loose by address": ("a.lee@x.org.ipynb", "bob@x.org.ipynb"),
+    "other names": ("ann/05-retries.ipynb.txt", "bob/Copy of 05-retries (1).IPYNB"),
+}
+
+
+def _built(places: tuple[str, ...], contents: tuple[bytes, ...]) -> dict[str, bytes]:
+    """Files for places in which `!` stands behind an archive."""
+    heaps: dict[str, tuple[list[str], list[bytes]]] = {}
+    files: dict[str, bytes] = {}
+    for place, content in zip(places, contents, strict=True):
+        head, mark, rest = place.partition("!")
+        if not mark:
+            files[place] = content
+        else:
+            heap = heaps.setdefault(head, ([], []))
+            heap[0].append(rest)
+            heap[1].append(content)
+    for head, (inner, within) in heaps.items():
+        files[head] = _zip(_built(tuple(inner), tuple(within)))
+    return files
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("packed", ["folder", "zip"])
+def test_a_layout_tells_whose_a_file_is(
+    layout: str, packed: str, lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """As a folder, and as the one zip that a platform gives."""
+    files = _built(LAYOUTS[layout], (notebook(a="1"), notebook(b="2")))
+    path = (
+        lay({"Homework 5.zip": _zip(files)}) / "Homework 5.zip" if packed == "zip" else lay(files)
+    )
+    document = run(path)
+    assert document["not_understood"] == []
+    assert _owners(document) == [("ann", "05-retries"), ("bob", "05-retries")]
+    assert (tmp_path / "collected" / "ann" / R).read_bytes() == notebook(a="1")
+    assert (tmp_path / "collected" / "bob" / R).read_bytes() == notebook(b="2")
+    assert [(m["student"]) for m in document["missing"]] == ["cid"]
+
+
+@pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - {"loose by address"}))
+def test_without_a_roster_everybody_is_who_the_place_says(
+    layout: str, lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """Two people, two folders; a name alone at its end is nobody's without a roster."""
+    files = _built(LAYOUTS[layout], (notebook(a="1"), notebook(b="2")))
+    document = run(lay(files), roster=Roster())
+    found = len(document["submissions"]) + len(document["not_understood"])
+    assert found == 2
+    assert len({s["student"] for s in document["submissions"]}) == len(document["submissions"])
+
+
+def test_paths_by_student_are_theirs(lay: Lay, notebook: Notebook, run: Collect) -> None:
+    """`collect class/*`: what the shell makes of it."""
+    folder = lay({"ann/05-retries.ipynb": notebook(a="1"), "bob.zip": _zip({R: notebook(b="2")})})
+    assert [o for o, _ in _owners(run(*sorted(folder.iterdir())))] == ["ann", "bob"]
+    assert [o for o, _ in _owners(run(*sorted(folder.iterdir()), roster=Roster()))] == [
+        "ann",
+        "bob",
+    ]
+
+
+def test_a_pattern_says_where_the_name_stands(lay: Lay, notebook: Notebook, run: Collect) -> None:
+    """And the exercise, the attempt; what does not fit is listed with the pattern."""
+    folder = lay(
+        {
+            "x-ann-05-retries-2.ipynb": notebook(a="2"),
+            "x-ann-05-retries-10.ipynb": notebook(a="10"),
+            "y.ipynb": notebook(),
+        }
+    )
+    document = run(folder, pattern="x-{student}-{exercise}-{attempt}.ipynb")
+    assert [s["source"] for s in document["submissions"]] == ["x-ann-05-retries-10.ipynb"]
+    assert [s["source"] for s in document["superseded"]] == ["x-ann-05-retries-2.ipynb"]
+    (odd,) = document["not_understood"]
+    assert odd["source"] == "y.ipynb"
+    assert "does not fit the pattern" in odd["fact"]
+
+
+def test_a_name_that_two_bear_is_told_with_what_to_do(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """An id of the platform decides; a name alone does not."""
+    twins = Roster(
+        (Student(id="a1", name="An Li", keys={"canvas": "7"}), Student(id="a2", name="An Li"))
+    )
+    folder = lay(
+        {"lian_7_1_05-retries.ipynb": notebook(a="1"), "lian_8_2_05-retries.ipynb": notebook(a="2")}
+    )
+    document = run(folder, roster=twins)
+    assert _owners(document) == [("a1", "05-retries")]
+    (odd,) = document["not_understood"]
+    assert odd["fact"] == "'lian' may be a1, a2"
+    assert "canvas_id" in odd["remedy"]
+    loose = run(folder, roster=Roster(), out=folder.parent / "other")
+    assert [s["student"] for s in loose["submissions"]] == ["lian", "lian-8"]
+
+
+def test_a_moodle_number_of_another_assignment_is_nobodys(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """Participants have other numbers in every assignment: the name wins."""
+    swapped = Roster(
+        (
+            Student(id="ann", name="Ann Lee", keys={"moodle": "2"}),
+            Student(id="bob", name="Bob Roy", keys={"moodle": "1"}),
+        )
+    )
+    folder = lay({"Ann Lee_1_assignsubmission_file_/05-retries.ipynb": notebook()})
+    assert _owners(run(folder, roster=swapped)) == [("ann", "05-retries")]
+
+
+HOUR = "2026-10-01 %02d:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("which", "counts"),
+    [
+        ("last", ["late"]),
+        ("first", ["early"]),
+        ("on-time", ["good"]),
+        ("best", ["early", "good", "late"]),
+    ],
+)
+def test_which_of_several_counts(
+    which: str, counts: list[str], lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """By time; the same file once more is the earlier one."""
+    hours = {"early": 8, "good": 10, "late": 14}
+    files: dict[str, Any] = {}
+    for name, hour in hours.items():
+        files[f"submitted/ann/{name}/05-retries.ipynb"] = notebook(v=name)
+        files[f"submitted/ann/{name}/timestamp.txt"] = HOUR % hour
+    files["submitted/ann/again/05-retries.ipynb"] = notebook(v="good")
+    files["submitted/ann/again/timestamp.txt"] = HOUR % 20
+    due = Deadlines(
+        by_exercise={"": parse_due("2026-10-01T12:00Z")}, rule=parse_late_rule("10% per hour")
+    )
+    document = run(lay(files), which=which, deadlines=due)
+    chosen = {s["source"].split("/")[2]: s for s in document["submissions"]}
+    assert sorted(chosen) == sorted(counts)
+    assert {s["source"].split("/")[2] for s in document["superseded"]} == {*hours, "again"} - set(
+        counts
+    )
+    if "late" in chosen:
+        assert (chosen["late"]["late_s"], chosen["late"]["off"]) == (7200, 0.2)
+    assert len(list((tmp_path / "collected" / "ann").glob("*.ipynb"))) == len(counts)
+
+
+def test_an_extension_moves_the_deadline(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """For one person and one exercise; a member's extension is the whole group's."""
+    table = tmp_path / "more.csv"
+    table.write_text("Student;Exercise;Due\nÇid Ü.;05-retries;2026-10-03\n", encoding="utf-8-sig")
+    longer = read_extensions(table, CLASS, ["05-retries"], UTC)
+    assert longer == {("cid", "05-retries"): datetime(2026, 10, 3, 23, 59, 59, tzinfo=UTC)}
+    files: dict[str, Any] = {}
+    for student in ("bob", "cid"):
+        files[f"submitted/{student}/x/05-retries.ipynb"] = notebook(s=student)
+        files[f"submitted/{student}/x/timestamp.txt"] = "2026-10-02 08:00:00 UTC"
+    due = Deadlines(
+        by_exercise={"05-retries": parse_due("2026-10-01", UTC)},
+        extensions=longer,
+        rule=parse_late_rule("zero"),
+    )
+    document = run(lay(files), deadlines=due)
+    assert [(s["student"], s["late"], s["off"]) for s in document["submissions"]] == [
+        ("bob", True, 1.0),
+        ("cid", False, 0.0),
+    ]
+
+
+def test_a_group_hands_in_once(lay: Lay, notebook: Notebook, run: Collect) -> None:
+    """One file stands for all its members; nobody of them is missing."""
+    people = Roster(
+        tuple(
+            Student(id=i, group=g)
+            for i, g in [("a", "Tigers"), ("b", "Tigers"), ("c", ""), ("d", "")]
+        )
+    )
+    folder = lay(
+        {
+            "a/05-retries.ipynb": notebook(v="1"),
+            "b/05-retries.ipynb": notebook(v="1"),
+            "c/05-retries.ipynb": notebook(),
+        }
+    )
+    document = run(folder, roster=people)
+    assert {s["student"]: sorted(s["students"]) for s in document["submissions"]} == {
+        "Tigers": ["a", "b"],
+        "c": ["c"],
+    }
+    assert [m["student"] for m in document["missing"]] == ["d"]
+
+
+def test_collecting_again_adds_and_replaces(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """Another week's download is added; the same path gives the same; what is gone goes."""
+    one = lay({"ann/05-retries.ipynb": notebook(), "bob/05-retries.ipynb": notebook()})
+    two = lay({"ann/16-schedules.ipynb": notebook("16-schedules")}, "second")
+    first = run(one)
+    assert run(one) == first
+    both = run(two, roster=Roster())
+    assert _owners(both) == [("ann", "05-retries"), ("ann", "16-schedules"), ("bob", "05-retries")]
+    assert [s["id"] for s in both["roster"]] == ["ann", "bob", "cid"]
+    (one / "bob" / R).unlink()
+    run(one)
+    assert not (tmp_path / "collected" / "bob" / R).exists()
+    assert (tmp_path / "collected" / "ann" / "16-schedules.ipynb").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """Nothing is written, and the remedy says what to give."""
+    folder = lay({"ann/05-retries.ipynb": notebook()})
+    (tmp_path / "collected").mkdir()
+    (tmp_path / "collected" / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(GradingError, match="something else than a collection") as caught:
+        run(folder)
+    assert "--to" in str(caught.value.remedy)
+    assert [p.name for p in (tmp_path / "collected").iterdir()] == ["thesis.txt"]
+
+
+def test_a_whole_folder_that_was_handed_out_gives_its_exercises_alone(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """Lessons and opened solutions stand beside them, and are nobody's answers."""
+    given = {
+        "exercises/05-retries.ipynb": notebook(v="mine"),
+        "solutions/05-retries.ipynb": notebook(v="opened"),
+        "notebooks/lessons/01-what.ipynb": b"{}",
+    }
+    folder = lay({f"ann/work/{name}": content for name, content in given.items()})
+    (folder / "bob.zip").write_bytes(_zip(given))
+    document = run(folder)
+    assert {s["source"] for s in document["submissions"]} == {
+        "ann/work/exercises/05-retries.ipynb",
+        "bob.zip/exercises/05-retries.ipynb",
+    }
+    assert [row["why"] for row in document["passed_over"]] == ["given along with exercises"] * 4
+
+
+def test_nothing_understood_is_an_error_with_reasons(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """And nothing is written."""
+    with pytest.raises(GradingError, match="no notebook of anybody") as caught:
+        run(lay({"zoe/05-retries.ipynb": notebook()}))
+    assert "'zoe' is nobody of the roster" in str(caught.value.remedy)
+    assert not (tmp_path / "collected" / MANIFEST).exists()
+
+
+def _hostile() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("05-retries.ipynb", b"{}")
+        archive.writestr("../../../escaped.ipynb", b"{}")
+        archive.writestr("/absolute.ipynb", b"{}")
+        archive.writestr("C:\\drive.ipynb", b"{}")
+        archive.writestr("a\x1b[2Jb.ipynb", b"{}")
+        link = zipfile.ZipInfo("link.ipynb")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("bomb.ipynb", b"0" * (20 << 20))
+        archive.writestr("empty.ipynb", b"")
+        archive.writestr("notes.txt", b"hello")
+        archive.writestr("__MACOSX/._x.ipynb", b"x")
+    return buffer.getvalue()
+
+
+def test_a_hostile_archive_does_nothing_and_is_listed(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """Names that lead out, links, bombs, odd names: the honest neighbour is collected."""
+    folder = lay(
+        {
+            "ann.zip": _hostile(),
+            "bob/05-retries.ipynb": notebook(),
+            "cid.zip": b"PK\x03\x04 no archive",
+        }
+    )
+    document = run(folder)
+    assert _owners(document) == [("ann", "05-retries"), ("bob", "05-retries")]
+    told = {row["source"]: row["fact"] for row in document["not_understood"]}
+    assert len(told) == 8
+    assert told["ann.zip/link.ipynb"] == "a link or a device in an archive"
+    assert told["ann.zip/bomb.ipynb"] == "larger than 16 MiB"
+    assert sum("leads out" in fact for fact in told.values()) == 3
+    assert "not a zip archive" in told["cid.zip"]
+    assert all(row["remedy"] for row in document["not_understood"])
+    assert {row["source"] for row in document["passed_over"]} == {
+        "ann.zip/notes.txt",
+        "ann.zip/__MACOSX/._x.ipynb",
+    }
+    written = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
+    assert [w for w in written if not w.startswith("download")] == [
+        "collected/ann/05-retries.ipynb",
+        "collected/bob/05-retries.ipynb",
+        f"collected/{MANIFEST}",
+    ]
+
+
+def test_an_archive_that_lies_about_its_size_is_cut(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """The header says one byte; what comes out is counted."""
+    content = bytearray(_zip({R: b"0" * (17 << 20)}))
+    size = (17 << 20).to_bytes(4, "little")
+    for _ in range(2):
+        at = content.rindex(size) if size in content else 0
+        content[at : at + 4] = (1).to_bytes(4, "little")
+    document = run(lay({"ann.zip": bytes(content), "bob/05-retries.ipynb": notebook()}))
+    assert [o for o, _ in _owners(document)] == ["bob"]
+    assert [row["source"] for row in document["not_understood"]] == ["ann.zip/05-retries.ipynb"]
+
+
+def test_links_and_empty_folders_are_listed(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """Nothing is followed, and nobody is missing without a word."""
+    folder = lay({"ann/05-retries.ipynb": notebook(), "cid/work.rar": b"Rar!"})
+    (folder / "bob").mkdir()
+    (folder / "away").symlink_to(tmp_path)
+    (folder / "cid" / R).symlink_to(folder / "ann" / R)
+    told = {row["source"]: row["fact"] for row in run(folder)["not_understood"]}
+    assert told == {
+        "away": "a link to a folder, which is not followed",
+        "bob": "an empty folder",
+        "cid/05-retries.ipynb": "a link, which is not followed",
+        "cid/work.rar": "an archive of another kind than zip",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("student,name\nann,Ann\nann,Other\n", 3, "stands in line 2, too"),
+        ("student;student\nx;y\n", 1, "two columns have the title"),
+        ("student,name\n,\nx,\n,Y,Z\n", 4, "the line has 3 cells"),
+        ("", None, "the table is empty"),
+        ("student,group\nann,ann\n", 2, "has the id of a student"),
+        ('student\n"open\n', 2, "cannot be read"),
+        ("foo,section\n1,2\n", 2, "the line names nobody"),
+    ],
+)
+def test_a_broken_roster_is_told_by_its_line(
+    text: str, line: int | None, says: str, tmp_path: Path
+) -> None:
+    """The place, the fact and what to do."""
+    path = tmp_path / "the roster.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(GradingError, match=says) as caught:
+        read_roster(path)
+    assert (caught.value.file, caught.value.line) == (str(path), line)
+    assert caught.value.remedy
+
+
+ROSTERS: Mapping[str, tuple[str, str]] = {
+    "own": ("student,name,canvas_id\nann,Ann Lee,11\n", "utf-8"),
+    "semicolons and a mark": ("Student;Name;Canvas ID\nann;Ann Lee;11\n", "utf-8-sig"),
+    "tabs in UTF-16": ("STUDENT\tNAME\tcanvas_id\nann\tAnn Lee\t11\n", "utf-16"),
+    "canvas": (
+        "Student,ID,SIS User ID,SIS Login ID,Section,Homework (5)\n"
+        '    Points Possible,,,,,8\n"Lee, Ann",11,S11,ann,A,\n',
+        "utf-8-sig",
+    ),
+    "brightspace": (
+        "OrgDefinedId,Username,Last Name,First Name,Email,End-of-Line Indicator\n"
+        "#ann,#alee,Lee,Ann,a@x.org,#\n",
+        "utf-8",
+    ),
+    "moodle": (
+        "Identifier,Full name,ID number,Email address,Status,Grade\n"
+        "Participant 11,Ann Lee,ann,a@x.org,Submitted,\n",
+        "utf-8",
+    ),
+    "github": (
+        '"identifier","github_username","github_id","name"\n"ann","ann-gh","1","Ann Lee"\n',
+        "utf-8",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROSTERS)
+def test_an_export_of_a_platform_is_a_roster(kind: str, tmp_path: Path) -> None:
+    """Whatever its separator, its encoding, and the case of its titles."""
+    text, encoding = ROSTERS[kind]
+    path = tmp_path / "roster.csv"
+    path.write_text(text, encoding=encoding)
+    (student,) = read_roster(path)
+    assert student.id in ("ann", "alee")
+    assert folded_name(student.name) in ("annlee", "leeann")
+
+
+def folded_name(name: str) -> str:
+    """A name without blanks and commas."""
+    return name.casefold().replace(" ", "").replace(",", "")
