@@ -34,7 +34,7 @@ from tests.planner.never_stale.trial import Bench, Finding, Trial
 
 __all__ = ["Budget", "Failure", "Session", "run_machine"]
 
-STEPS_IN_A_SEQUENCE = 10
+STEPS_IN_A_SEQUENCE = 16
 SEQUENCES_IN_A_ROUND = 25
 """Hypothesis remembers what it has tried in a round; a round is over soon when nothing is left."""
 
