@@ -21,8 +21,9 @@ _TREE = "_editable_impl_mlkit.pth"
 _UNUSED = (
     *("tests", "typeshed", "mypy", "mypyc", "moto", "cfnlint", "mlflow", "botocore", "networkx"),
     *("babel", "sphinx", "sphinxcontrib", "docutils", "playwright", "pip", "sympy"),
+    "mlkit_odd*",
 )
-"""Folders that nothing imports here: half of all files."""
+"""What nothing imports here: half of all files, and modules that another test makes for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
