@@ -131,6 +131,13 @@ def main() -> int:
             budget.seconds = _FOR_STEPS * seconds
             collection.take(failure)
 
+        def stop(*_: object) -> None:  # an exception would be Hypothesis's to judge
+            nonlocal seconds
+            seconds = 0
+            budget.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+
         session = Session(bench=bench, budget=budget, on_failure=take, goes_on=True)
         run_machine(session, asked.seed)
         collection.shorten(until=began + seconds)
