@@ -92,7 +92,8 @@ class Session:
     on_failure : callable
         What to do with a failure.
     goes_on : bool
-        A sequence goes on after a stale result, which is made good; else the next one begins.
+        A sequence goes on after a stale result, which is made good, and after one that was computed
+        again; else the next one begins.
     effective : int
         So many edits changed what a run from nothing gives.
     meant : int
@@ -191,13 +192,13 @@ class Machine(RuleBasedStateMachine):
         assert self.trial is not None
         if self.trial.findings:
             first, *others = self.trial.findings
-            self.over = not self.session.goes_on or first.symptom != "stale"
+            self.over = not (self.session.goes_on and first.symptom in ("stale", "run again"))
             alike = [each for each in others if each.symptom == first.symptom and each.keys]
             for finding in [first, *alike] if self.session.goes_on else [first]:
                 self.session.on_failure(
                     Failure(start=self.start, edits=tuple(self.taken), finding=finding)
                 )
-            if not self.over:
+            if first.symptom == "stale" and not self.over:
                 self.trial.make_good()
         if self.session.budget.spent:
             raise _Spent
