@@ -29,6 +29,7 @@ _NOT_IMPORTED = ("run -m", "run_module", "run", "exec", "compile", "run_path", "
 _APPEARING = ("file appears", "package folder appears", "file renamed")
 _ANY_READ = get_args(Kind)
 _CHANGING = ("file changed", "file rewritten", "file gone")
+_MISSED = (*_CHANGING, "file renamed")
 
 
 def _about(
@@ -161,7 +162,7 @@ DESCRIBED: dict[str, Callable[[Short], bool]] = {
     ),
     "a package that was imported ahead, and by other means than a plain import": _by_other_means,
     "a file read otherwise than by import": _itself(
-        "module", "script", "resource", edits=_CHANGING, ways=_NOT_IMPORTED
+        "module", "script", "resource", edits=_MISSED, ways=_NOT_IMPORTED
     ),
     "a module rewritten with equal size, date and inode": _in_place,
     "a module appears nearer on the search path": _about("module", edits=_APPEARING),
@@ -181,7 +182,7 @@ KINDS: dict[str, Callable[[Short], bool]] = {
     "a package, by whatever process or way of importing": _about(
         "package", "module", edits=("package",)
     ),
-    "a data file that no input declares": _about("data", edits=_CHANGING),
+    "a data file that no input declares": _about("data", edits=_MISSED),
     "a file that is asked for, or listed": _about(
         "existence", "listing", edits=(*_APPEARING, *_CHANGING)
     ),
