@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from mlkit.core.parsing import parse_expression
 from mlkit.core.types import ANY, TypeSpec
 
 __all__ = ["UnknownAnnotationError", "read_annotation"]
@@ -46,7 +47,7 @@ def read_annotation(node: ast.expr) -> TypeSpec:
 
 def _forward(text: str) -> TypeSpec:
     try:
-        return read_annotation(ast.parse(text, mode="eval").body)
+        return read_annotation(parse_expression(text))
     except UnknownAnnotationError:
         raise
     except (SyntaxError, ValueError):

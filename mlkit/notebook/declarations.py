@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mlkit.core.parsing import parse
 from mlkit.core.pipeline import Declaration
 from mlkit.core.types import TypeSpec, ValueMismatchError, fit, infer, is_parameter_value
 from mlkit.errors import NotebookError
@@ -68,7 +69,7 @@ class _Reader:
 
     def read(self) -> dict[str, Declaration]:
         try:
-            tree = ast.parse(self.cell.source)
+            tree = parse(self.cell.source)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.fail(
                 getattr(error, "lineno", None) or 1,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from mlkit.core.parsing import parse
 from mlkit.planner.checkout import INSTALLED, Checkout, is_installed
 
 __all__ = ["SearchPath", "imported_names", "syntax_tree"]
@@ -147,7 +148,7 @@ def syntax_tree(source: str) -> ast.AST:
         for line in source.splitlines()
     )
     try:
-        return ast.parse(plain)
+        return parse(plain)
     except (SyntaxError, ValueError):
         return ast.Module(body=[], type_ignores=[])
 

@@ -112,55 +112,78 @@ class Packages:
         return None
 
 
-class _Contents:
-    """What stands in some folders: the packages, their modules and what they require."""
+class _Folder:
+    """The packages whose metadata stand in one folder."""
 
-    def __init__(self, folders: Sequence[str]) -> None:
-        self.folders = [Path(folder) for folder in folders]
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._needs: dict[str, tuple[str, ...]] = {}
 
     @cached_property
     def infos(self) -> dict[str, Path]:
-        """Each package's folder of metadata; the first one on the path wins, as in an import."""
+        """Each package's folder of metadata."""
         found: dict[str, Path] = {}
-        for folder in self.folders:
-            for info in (*folder.glob("*.dist-info"), *folder.glob("*.egg-info")):
-                found.setdefault(_normal(info.name.partition("-")[0].removesuffix(".egg")), info)
+        for info in (*self.path.glob("*.dist-info"), *self.path.glob("*.egg-info")):
+            found.setdefault(_normal(info.name.partition("-")[0].removesuffix(".egg")), info)
         return found
 
     @cached_property
-    def by_module(self) -> dict[str, frozenset[str]]:
-        """Top-level modules and the packages that bring them, from the packages' lists of files.
+    def modules(self) -> dict[str, frozenset[str]]:
+        """Packages and the top-level modules that they bring, from their lists of files.
 
         `metadata.packages_distributions` says the same, but parses all metadata for it: 0.1 s.
         """
-        found: dict[str, set[str]] = {}
-        for package, info in self.infos.items():
-            for module in _top_level(info):
-                found.setdefault(module, set()).add(package)
-        return {module: frozenset(packages) for module, packages in found.items()}
-
-    @cached_property
-    def modules(self) -> dict[str, frozenset[str]]:
-        found: dict[str, set[str]] = {}
-        for module, packages in self.by_module.items():
-            for package in packages:
-                found.setdefault(package, set()).add(module)
-        return {package: frozenset(modules) for package, modules in found.items()}
+        return {package: frozenset(_top_level(info)) for package, info in self.infos.items()}
 
     def requirements(self, package: str) -> tuple[str, ...]:
         """What a package requires or can make use of, as pandas does of pyarrow."""
         if package not in self._needs:
-            info = self.infos.get(package)
-            lines = (None if info is None else metadata.Distribution.at(info).requires) or []
+            lines = metadata.Distribution.at(self.infos[package]).requires or []
             matches = map(_REQUIREMENT.match, lines)
             self._needs[package] = tuple(_normal(match[0]) for match in matches if match)
         return self._needs[package]
 
 
+class _Contents:
+    """What stands in some folders together; the first package of a name wins."""
+
+    def __init__(self, folders: Sequence[_Folder]) -> None:
+        self.folders = [folder.path for folder in folders]
+        self._homes: dict[str, _Folder] = {}
+        for folder in folders:
+            for package in folder.infos:
+                self._homes.setdefault(package, folder)
+        self.infos = {package: home.infos[package] for package, home in self._homes.items()}
+
+    @cached_property
+    def by_module(self) -> dict[str, frozenset[str]]:
+        """Top-level modules and the packages that bring them."""
+        found: dict[str, set[str]] = {}
+        for package, modules in self.modules.items():
+            for module in modules:
+                found.setdefault(module, set()).add(package)
+        return {module: frozenset(packages) for module, packages in found.items()}
+
+    @cached_property
+    def modules(self) -> dict[str, frozenset[str]]:
+        """Packages and the top-level modules that they bring."""
+        return {package: home.modules[package] for package, home in self._homes.items()}
+
+    def requirements(self, package: str) -> tuple[str, ...]:
+        """What a package requires or can make use of; nothing if it is not installed."""
+        home = self._homes.get(package)
+        return () if home is None else home.requirements(package)
+
+
 @lru_cache(maxsize=4)
 def _read(marks: tuple[tuple[str, int], ...]) -> _Contents:
-    return _Contents([folder for folder, _ in marks])
+    return _Contents([_folder(*mark) for mark in marks])
+
+
+@lru_cache(maxsize=32)
+def _folder(folder: str, _changed_ns: int) -> _Folder:
+    """Read a folder once: attempts have search paths of their own, the installation is one."""
+    return _Folder(Path(folder))
 
 
 def _version(info: Path) -> str | None:

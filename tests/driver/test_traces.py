@@ -591,6 +591,31 @@ def test_the_order_of_a_mapping_counts(tmp_path: Path) -> None:
     assert value(file) == "['a', 'b']"
 
 
+@pytest.mark.parametrize("template", ["${MONTH_X}", "from ${MONTH_X} on"])
+def test_a_parameter_that_comes_from_a_variable_counts_by_its_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    """Alone or within a longer text; an equal value is none other, wherever it comes from."""
+    monkeypatch.setenv("MONTH_X", "january")
+    sketch = Sketch(name="s", body="open(out, 'w').write(month)", declares='month: str = ""')
+
+    def written(month: str) -> Path:
+        return write_pipeline(tmp_path, sketch, parameters={"month": month})
+
+    file = written(template)
+    assert value(file, layers=None) == template.replace("${MONTH_X}", "january")
+    assert reasons(file) == UNCHANGED
+    monkeypatch.setenv("MONTH_X", "february")
+    assert reasons(file)[0].startswith("parameter month")
+    assert value(file, layers=None) == template.replace("${MONTH_X}", "february")
+    assert reasons(file) == UNCHANGED
+    monkeypatch.setenv("MONTH_Y", "february")
+    assert reasons(written(template.replace("MONTH_X", "MONTH_Y"))) == UNCHANGED
+    assert reasons(written(template.replace("${MONTH_X}", "february"))) == UNCHANGED
+    monkeypatch.setenv("MONTH_X", "january")
+    assert reasons(written(template)) == UNCHANGED
+
+
 def test_the_names_in_a_list_of_inputs_count(tmp_path: Path) -> None:
     """Equal artifacts of instances with other names."""
 

@@ -52,3 +52,24 @@ def test_the_first_package_on_the_path_wins(tmp_path: Path) -> None:
     install(tmp_path / "b", "house", "2.0")
     folders = [str(tmp_path / "b"), str(tmp_path / "a")]
     assert Packages.of(folders).version("house") == "2.0"
+
+
+def test_what_did_not_change_is_not_read_again(tmp_path: Path) -> None:
+    """Whatever else stands on the path: each attempt has a folder of its own there."""
+    install(tmp_path / "site", "house", "1.0")
+    site = str(tmp_path / "site")
+    first = Packages.of([site, str(tmp_path)]).behind(["house"], ["house"])
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        (tmp_path / "site" / "house-1.0.dist-info" / "top_level.txt").write_text(f"{place}\n")
+        assert Packages.of([str(tmp_path / place), site]).behind(["house"], ["house"]) == first
+
+
+def test_a_package_further_in_front_hides_all_of_another_version(tmp_path: Path) -> None:
+    """Its modules are those that count, not the other one's."""
+    install(tmp_path / "a", "house", "1.0")
+    install(tmp_path / "b", "house", "2.0")
+    (tmp_path / "a" / "house-1.0.dist-info" / "top_level.txt").write_text("hut\n")
+    packages = Packages.of([str(tmp_path / "a"), str(tmp_path / "b")])
+    assert packages.behind(["house", "hut"], ["house", "hut"]) == {"house": "1.0"}
+    assert packages.behind(["house"], ["house"]) == {}

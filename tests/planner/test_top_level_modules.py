@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
-from mlkit.planner.packages import _Contents, _normal
+from mlkit.planner.packages import Packages, _normal
 
 
 def test_the_quick_way_agrees_with_the_standard_library() -> None:
@@ -16,7 +16,7 @@ def test_the_quick_way_agrees_with_the_standard_library() -> None:
         module: frozenset(_normal(package) for package in packages)
         for module, packages in importlib.metadata.packages_distributions().items()
     }
-    quick = _Contents(sys.path).by_module
+    quick = Packages.of(sys.path)._contents.by_module
     assert {module: quick.get(module) for module in slow} == slow
     further = [importlib.util.find_spec(module) for module in quick.keys() - slow.keys()]
     assert [spec for spec in further if spec is None or not is_compiled(spec)] == []

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from mlkit.core.parsing import parse
 from mlkit.notebook.kernels.mlkit_zygote.tried import is_installed, is_tried
 
 __all__ = ["is_tried", "needs_of"]
@@ -32,7 +33,7 @@ def needs_of(cells: Iterable[str]) -> frozenset[str] | None:
     found: set[str] = set()
     for cell in cells:
         try:
-            tree = ast.parse(cell)
+            tree = parse(cell)
         except (SyntaxError, ValueError):
             return None
         for name in _modules(tree):

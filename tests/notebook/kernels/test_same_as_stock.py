@@ -41,6 +41,10 @@ def closed(generator=random.Random()):
 class Own(random.Random):
     pass
 own = Own()
+class Willful(random.Random):
+    def seed(self, *args):
+        pass
+willful = Willful()
 folder = tempfile.mkdtemp()
 atexit.register(__import__("shutil").rmtree, folder)
 temporary = tempfile.TemporaryDirectory()
@@ -60,14 +64,20 @@ sequence = np.random.SeedSequence()
 class Model:
     held = {"deep": (np.random.Generator(np.random.MT19937()),)}
 """
+MORE = """
+import mlkit_odd, numpy
+willful = mlkit_odd.Willful()
+state = numpy.random.RandomState()
+"""
+PARTS = {"": ODD, "_numpy": NUMPY, "_more": MORE}
 
 
 @pytest.fixture(scope="module")
 def odd() -> Iterator[str]:
-    """Two installed modules with everything that importing can leave behind."""
-    made = [Path(sysconfig.get_path("purelib"), f"mlkit_odd{part}.py") for part in ("", "_numpy")]
-    made[0].write_text(ODD)
-    made[1].write_text(NUMPY)
+    """Installed modules with everything that importing can leave behind."""
+    made = [Path(sysconfig.get_path("purelib"), f"mlkit_odd{part}.py") for part in PARTS]
+    for path, text in zip(made, PARTS.values(), strict=True):
+        path.write_text(text)
     yield "mlkit_odd"
     for path in made:
         path.unlink()
@@ -77,7 +87,7 @@ def odd() -> Iterator[str]:
 def both(odd: str) -> Iterator[dict[KernelKind, Kernels]]:
     """A forking and a stock owner of kernels."""
     env = start_environment()
-    names = (*AHEAD, odd, f"{odd}_numpy")
+    names = (*AHEAD, *(f"{odd}{part}" for part in PARTS))
     with open_kernels("fork", preload=names, env=env) as fork, open_kernels("spawn") as spawn:
         yield {"fork": fork, "spawn": spawn}
 
@@ -290,9 +300,10 @@ SAME = {
         """,
     "output_by_descriptor": """
         import os, sys
-        os.write(1, b'one\\n'); os.system('echo two'); print('three', file=sys.stdout, flush=True)
+        os.write(1, b'one\\n'); os.system('echo two'); _ = sys.stdout.write('three\\n')
         import ctypes; ctypes.CDLL(None).puts(b'four'); ctypes.CDLL(None).fflush(None)
-        print(sys.stdin.closed, sys.stdout.encoding, sys.stdout.isatty())
+        facts = sys.stdin.closed, sys.stdout.encoding, sys.stdout.isatty()
+        _ = sys.stdout.write(f'{facts}\\n')  # print writes twice, others come in between
         """,
     "session": """
         import os
@@ -368,6 +379,9 @@ FRESH = {
     "nested": "import mlkit_odd; print(mlkit_odd.Holder.nested['a'][0][0].random())",
     "a_default": "import mlkit_odd; print(mlkit_odd.closed())",
     "a_subclass": "import mlkit_odd; print(mlkit_odd.own.random())",
+    "seeds_itself": "import mlkit_odd; print(mlkit_odd.willful.random())",
+    "of_another_module": "import mlkit_odd_more; print(mlkit_odd_more.willful.random())",
+    "another_state": "import mlkit_odd_more; print(mlkit_odd_more.state.random_sample())",
     "generator": "import mlkit_odd_numpy as m; print(m.rng.random())",
     "state": "import mlkit_odd_numpy as m; print(m.state.random_sample())",
     "bits": "import mlkit_odd_numpy as m; print(m.bits.random_raw())",

@@ -22,7 +22,7 @@ from tests.planner.never_stale.state import (
 )
 from tests.planner.never_stale.ways import Kind, Way, ways_of
 
-__all__ = ["DATA", "PLACES", "module_texts", "reads", "starts", "texts_for", "tokens"]
+__all__ = ["PLACES", "SEARCHES", "reads", "starts", "texts_for", "tokens", "values_of_variables"]
 
 DATA = ("data/one.csv", "data/two.csv", "data/three.csv")
 FLAGS = ("data/flag.txt", "data/three.csv")
@@ -39,12 +39,16 @@ PLACES = (
 )
 """The files that come and go."""
 
+_BESIDE_NOTEBOOKS = tuple(f"{folder}/{name}.py" for folder in NOTEBOOK_FOLDERS for name in MODULES)
+
 _READABLE: tuple[Kind, ...] = (
-    *("module", "module", "module", "script", "data", "existence", "listing", "resource"),
+    *("module", "module", "script", "data", "existence", "listing", "resource"),
     *("variable", "package", "package", "parameter", "start-up"),
 )
 
 tokens = st.integers(10_000, 99_999).map(str)
+values_of_variables = tokens.map("value-{}".format)
+SEARCHES = (("lib",), ("lib", "more"), ("more", "lib"))
 
 _BODIES = (
     *('V = "{token}"',) * 4,
@@ -97,18 +101,26 @@ def reads(draw: DrawFn, key: str, kinds: Sequence[Kind], files: Collection[str])
     return Read(key=key, way=way.name, target=draw(st.sampled_from(targets)))
 
 
+_SHAPES: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
+    (("a", ()), ("b", ("a",))),
+    (("a", ()), ("b", ()), ("c", ())),
+    (("a", ()), ("b", ("a",)), ("c", ("a", "b"))),
+    (("a", ()), ("b", ()), ("c", ()), ("d", ())),
+    (("a", ()), ("b", ("a",)), ("c", ("b",)), ("d", ("c",))),
+    (("m", ()), ("c", ("m",))),
+    (("m", ()), ("c", ("m",)), ("a", ())),
+)
+"""Stages and what is upstream of them. `m` is mapped."""
+
+
 @st.composite
 def _stages(draw: DrawFn, files: Collection[str]) -> tuple[Stage, ...]:
-    """Draw stages that read few kinds of things, in many ways: so they meet in one pipeline."""
-    kinds = draw(st.lists(st.sampled_from(_READABLE), min_size=1, max_size=4))
-    shapes: Sequence[tuple[tuple[str, tuple[str, ...]], ...]] = (
-        (("a", ()), ("b", ("a",))),
-        (("a", ()), ("b", ())),
-        (("a", ()), ("b", ("a",)), ("c", ("a", "b"))),
-        (("a", ()), ("b", ("a",)), ("c", ("b",)), ("d", ("c",))),
-        (("m", ()), ("c", ("m",))),
-    )
-    shape = draw(st.sampled_from(shapes))
+    """Draw stages that read few kinds of things, in many ways: so they meet in one pipeline.
+
+    Most stages read one thing alone: where one cell makes a stage run, no other is put to the test.
+    """
+    kinds = draw(st.lists(st.sampled_from(_READABLE), min_size=2, max_size=5))
+    shape = draw(st.sampled_from(_SHAPES))
     return tuple([draw(_stage(name, upstream, kinds, files)) for name, upstream in shape])
 
 
@@ -120,16 +132,20 @@ def _stage(
     kinds: Sequence[Kind],
     files: Collection[str],
 ) -> Stage:
-    count = draw(st.integers(1, 4))
+    count = draw(st.sampled_from((1, 1, 1, 2, 3)))
     cells = [draw(reads(f"r{number}", kinds, files)) for number in range(count)]
     if draw(st.integers(0, 9)) == 5:
         cells.append(draw(reads("none", ("nothing",), files)))
-    if name == "m" and draw(st.booleans()):
-        cells.append(Read(key="own", way="instance", target=""))
+    if name == "m":
+        cells = cells[: draw(st.integers(0, 1))]
+        cells += [Read(key="own", way="instance", target="")] * draw(st.integers(0, 1))
     if "m" in upstream:
-        cells.append(Read(key="names", way="names", target=""))
+        cells = [Read(key="names", way="names", target=""), *cells[: draw(st.integers(0, 1))]]
     needed = {read.target for read in cells if read.how.kind == "parameter"}
-    parameters = {"options": {"low": 1, "high": 2}, "month": "january"}
+    parameters = {
+        "options": {"low": 1, "high": 2},
+        "month": draw(st.sampled_from(("january", "${SETTING_A}"))),
+    }
     return Stage(
         name=name,
         folder=draw(st.sampled_from(NOTEBOOK_FOLDERS)),
@@ -143,7 +159,7 @@ def _stage(
 @st.composite
 def _files(draw: DrawFn) -> dict[str, str]:
     sure = ("lib/alpha.py", "lib/beta.py", "tools/tool.py", *DATA[:2], "lib/assets/note.txt")
-    likely = draw(st.sets(st.sampled_from(("pipe/v1/alpha.py", "pipe/v1/beta.py")), max_size=2))
+    likely = draw(st.sets(st.sampled_from(_BESIDE_NOTEBOOKS), max_size=3))
     further = draw(st.sets(st.sampled_from(PLACES[:8]), max_size=3))
     files = {path: draw(texts_for(path)) for path in sorted({*sure, *likely, *further})}
     return {**files, "lib/assets/__init__.py": ""}
@@ -158,10 +174,14 @@ def starts(draw: DrawFn) -> State:
             version="copied", text=package_text("faketwo", "00010"), metadata=False
         )
     files = draw(_files())
+    stages = draw(_stages(files))
+    variables = draw(st.dictionaries(st.sampled_from(VARIABLES), values_of_variables))
+    if any("${SETTING_A}" in stage.parameters.values() for stage in stages):
+        variables.setdefault("SETTING_A", "value-first")
     return State(
-        projects={"one": Project(files=files, stages=draw(_stages(files)))},
-        variables=draw(st.dictionaries(st.sampled_from(VARIABLES), tokens.map("value-{}".format))),
-        search=draw(st.sampled_from((("lib",), ("lib", "more"), ("more", "lib")))),
+        projects={"one": Project(files=files, stages=stages)},
+        variables=variables,
+        search=draw(st.sampled_from(SEARCHES)),
         packages=packages,
         start_up=draw(st.sampled_from((None, 'STARTED = "10000"\n'))),
     )

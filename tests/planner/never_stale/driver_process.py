@@ -7,6 +7,7 @@ earlier revisions can be driven by it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -15,11 +16,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+KEPT = ("pandas", "joblib")
+"""What some cells import, takes long, and is never changed: imported ahead for a reference."""
+
 _added: list[str] = []
+_runner: Any = None
 
 
 def main() -> None:
     """Answer until standard input ends."""
+    with contextlib.ExitStack() as until_the_end:
+        _serve(until_the_end)
+
+
+def _serve(until_the_end: contextlib.ExitStack) -> None:
     asked = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -27,7 +37,7 @@ def main() -> None:
     os.dup2(2, 1)
     _import_ahead()
     for line in asked:
-        print(json.dumps(_answer(json.loads(line))), file=answers, flush=True)
+        print(json.dumps(_answer(json.loads(line), until_the_end)), file=answers, flush=True)
 
 
 def _import_ahead() -> None:
@@ -37,7 +47,25 @@ def _import_ahead() -> None:
     warm_up()
 
 
-def _answer(ask: dict[str, Any]) -> dict[str, Any]:
+def _reference_runner(until_the_end: contextlib.ExitStack) -> Any:
+    """Give kernels that are kept from run to run, so that one from nothing costs little.
+
+    They find nothing imported that ever changes.
+    """
+    global _runner  # one for all runs of this process
+    if _runner is None:
+        from mlkit.driver.surroundings import kernel_environment
+        from mlkit.notebook.execute import PapermillRunner
+        from mlkit.notebook.kernels import open_kernels
+
+        environment = kernel_environment(os.environ)
+        kernels = open_kernels("fork", preload=KEPT, env=environment, say=print)
+        until_the_end.callback(kernels.close)
+        _runner = PapermillRunner(kernels)
+    return _runner
+
+
+def _answer(ask: dict[str, Any], until_the_end: contextlib.ExitStack) -> dict[str, Any]:
     from mlkit import RunOptions, run
     from mlkit.driver.services import Services
     from mlkit.errors import MlkitError
@@ -46,12 +74,13 @@ def _answer(ask: dict[str, Any]) -> dict[str, Any]:
     os.environ.update(ask["environ"])
     _search(ask["search"])
     observers = [_meanwhile(ask["meanwhile"])] if ask["meanwhile"] else []
+    runner = _reference_runner(until_the_end) if ask.get("reference") else None
     try:
         record = run(
             Path(ask["pipeline"]),
             runs_dir=ask["runs"],
             options=RunOptions(workers=2, force=ask["force"]),
-            services=Services(observers=observers),
+            services=Services(observers=observers, runner=runner),
         )
     except MlkitError as error:
         return {"refused": str(error), "stages": {}}

@@ -20,10 +20,13 @@ from tests.planner.never_stale.state import (
 )
 from tests.planner.never_stale.world import Manner
 
-__all__ = ["Edit", "add_cell", "appear", "check_out", "drop_cell", "during_a_run", "install",
-           "move_notebook", "note_nearby", "order_parameters", "prose", "rename", "restart",
-           "return_to", "rewrite", "search_in", "set_parameter", "set_start_up", "set_values",
-           "set_variable", "swap_cells", "tag_cell", "touch", "uninstall", "vanish"]  # fmt: skip
+__all__ = ["SEVERAL", "Edit", "add_cell", "appear", "check_out", "drop_cell", "during_a_run",
+           "install", "move_notebook", "note_nearby", "order_parameters", "prose", "rename",
+           "restart", "return_to", "rewrite", "search_in", "set_parameter", "set_start_up",
+           "set_values", "set_variable", "swap_cells", "tag_cell", "together", "touch", "uninstall",
+           "vanish"]  # fmt: skip
+
+SEVERAL = "several at once"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,10 @@ class Edit:
         Another process runs the pipeline from now on.
     meanwhile : bool
         It happens while the pipeline runs: all stages, because that is forced.
+    about : Read, optional
+        The cell for whose sake it is made.
+    parts : tuple of Edit
+        The edits that it consists of, one after the other, if it is several at once.
     """
 
     kind: str
@@ -61,6 +68,21 @@ class Edit:
     harmless: bool = False
     fresh: bool = False
     meanwhile: bool = False
+    about: Read | None = None
+    parts: tuple[Edit, ...] = ()
+
+
+def together(parts: tuple[Edit, ...]) -> Edit:
+    """Several edits, each of the state that the one before has left, and one run after them."""
+    if len(parts) == 1:
+        return parts[0]
+    return Edit(
+        kind=SEVERAL,
+        words=", and ".join(part.words for part in parts),
+        state=parts[-1].state,
+        fresh=any(part.fresh for part in parts),
+        parts=parts,
+    )
 
 
 def rewrite(state: State, path: str, token: str, manner: Manner) -> Edit:

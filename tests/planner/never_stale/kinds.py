@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import get_args
 
+from tests.planner.never_stale.edits import SEVERAL
 from tests.planner.never_stale.shortening import Short
 from tests.planner.never_stale.state import Stage, State
 from tests.planner.never_stale.ways import Kind
@@ -28,6 +29,7 @@ _NOT_IMPORTED = ("run -m", "run_module", "run", "exec", "compile", "run_path", "
 _APPEARING = ("file appears", "package folder appears", "file renamed")
 _ANY_READ = get_args(Kind)
 _CHANGING = ("file changed", "file rewritten", "file gone")
+_MISSED = (*_CHANGING, "file renamed")
 
 
 def _about(
@@ -53,7 +55,7 @@ def _about(
 def _change_of(short: Short) -> str:
     """The kind of the last edit; of one that brought an earlier state back, what that changed."""
     edit = short.edit
-    if edit is None or edit.kind != "back to before":
+    if edit is None or edit.kind not in ("back to before", SEVERAL):
         return "" if edit is None else edit.kind
     before, after = short.failure.start, edit.state
     changes = {
@@ -131,6 +133,12 @@ def _not_fresh(edits: tuple[str, ...]) -> Callable[[Short], bool]:
     return lambda short: matches(short) and short.fresh is False
 
 
+def _by_other_means(short: Short) -> bool:
+    """Whether a package counts for nothing although no process remembers it."""
+    ways = ("package module", "package and shell", "through")
+    return short.fresh is True and _about("package", edits=("package",), ways=ways)(short)
+
+
 def _from_variable(short: Short) -> bool:
     return _about("parameter", edits=("variable",))(short)
 
@@ -152,11 +160,9 @@ DESCRIBED: dict[str, Callable[[Short], bool]] = {
     "what only a worker or a started process reads": _itself(
         "module", "script", "package", "data", edits=(*_CHANGING, "package"), ways=_ELSEWHERE
     ),
-    "a package that was imported ahead, and by other means than a plain import": _about(
-        "package", edits=("package",)
-    ),
+    "a package that was imported ahead, and by other means than a plain import": _by_other_means,
     "a file read otherwise than by import": _itself(
-        "module", "script", "resource", edits=_CHANGING, ways=_NOT_IMPORTED
+        "module", "script", "resource", edits=_MISSED, ways=_NOT_IMPORTED
     ),
     "a module rewritten with equal size, date and inode": _in_place,
     "a module appears nearer on the search path": _about("module", edits=_APPEARING),
@@ -173,7 +179,10 @@ DESCRIBED: dict[str, Callable[[Short], bool]] = {
 
 KINDS: dict[str, Callable[[Short], bool]] = {
     **DESCRIBED,
-    "a data file that no input declares": _about("data", edits=_CHANGING),
+    "a package, by whatever process or way of importing": _about(
+        "package", "module", edits=("package",)
+    ),
+    "a data file that no input declares": _about("data", edits=_MISSED),
     "a file that is asked for, or listed": _about(
         "existence", "listing", edits=(*_APPEARING, *_CHANGING)
     ),

@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import get_args
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
@@ -28,29 +26,17 @@ from hypothesis.stateful import (
 )
 
 from tests.planner.never_stale import edits
-from tests.planner.never_stale.drawing import PLACES, reads, starts, texts_for, tokens
-from tests.planner.never_stale.edits import Edit
-from tests.planner.never_stale.state import (
-    FOLDERS,
-    NOTEBOOK_FOLDERS,
-    PACKAGES,
-    VARIABLES,
-    Stage,
-    State,
-)
+from tests.planner.never_stale.changing import changes, changes_during_a_run
+from tests.planner.never_stale.drawing import starts, tokens
+from tests.planner.never_stale.edits import Edit, together
+from tests.planner.never_stale.state import FOLDERS, Stage, State
 from tests.planner.never_stale.trial import Bench, Finding, Trial
-from tests.planner.never_stale.ways import Kind
-from tests.planner.never_stale.world import Manner
 
 __all__ = ["Budget", "Failure", "Session", "run_machine"]
 
-STEPS_IN_A_SEQUENCE = 12
+STEPS_IN_A_SEQUENCE = 16
 SEQUENCES_IN_A_ROUND = 25
 """Hypothesis remembers what it has tried in a round; a round is over soon when nothing is left."""
-
-_EDITED: tuple[Kind, ...] = ("code", "code", "module", "data", "variable", "package")
-
-manners = st.sampled_from(get_args(Manner))
 
 
 @dataclass(kw_only=True)
@@ -106,7 +92,8 @@ class Session:
     on_failure : callable
         What to do with a failure.
     goes_on : bool
-        A sequence goes on after a stale result, which is made good; else the next one begins.
+        A sequence goes on after a stale result, which is made good, and after one that was computed
+        again; else the next one begins.
     effective : int
         So many edits changed what a run from nothing gives.
     meant : int
@@ -178,11 +165,6 @@ class Machine(RuleBasedStateMachine):
         """Whether a cell reads all variables: also PYTHONPATH, which names the checkout."""
         return any(read.way == "copied" for stage in self.state.stages for read in stage.reads)
 
-    def is_mentioned(self, *names: str) -> bool:
-        """Whether any file of the project contains one of some names."""
-        texts = self.state.project.rendered.values()
-        return any(name in text for text in texts for name in names)
-
     @initialize(start=starts())
     def begin(self, start: State) -> None:
         """Run the pipeline for the first time."""
@@ -209,12 +191,14 @@ class Machine(RuleBasedStateMachine):
     def _judge(self) -> None:
         assert self.trial is not None
         if self.trial.findings:
-            finding = self.trial.findings[0]
-            self.over = not self.session.goes_on or finding.symptom != "stale"
-            self.session.on_failure(
-                Failure(start=self.start, edits=tuple(self.taken), finding=finding)
-            )
-            if not self.over:
+            first, *others = self.trial.findings
+            self.over = not (self.session.goes_on and first.symptom in ("stale", "run again"))
+            alike = [each for each in others if each.symptom == first.symptom and each.keys]
+            for finding in [first, *alike] if self.session.goes_on else [first]:
+                self.session.on_failure(
+                    Failure(start=self.start, edits=tuple(self.taken), finding=finding)
+                )
+            if first.symptom == "stale" and not self.over:
                 self.trial.make_good()
         if self.session.budget.spent:
             raise _Spent
@@ -225,173 +209,53 @@ class Machine(RuleBasedStateMachine):
     def _stage(self, data: st.DataObject, *wanted: Stage) -> Stage:
         return data.draw(st.sampled_from(wanted or self.state.stages))
 
-    def _likely(self, paths: Iterable[str]) -> list[str]:
-        """Those of some files that a cell is likely to read: most edits should matter."""
-        targets = {read.target for stage in self.state.stages for read in stage.reads}
-        return sorted(p for p in paths if {p, *Path(p).with_suffix("").parts} & targets)
-
     @precondition(lambda self: self.over)
     @rule()
     def nothing_is_left_to_do(self) -> None:
         """The sequence has ended."""
 
     @precondition(_goes_on)
-    @rule(data=st.data(), manner=manners, token=tokens)
-    def a_file_changes(self, data: st.DataObject, manner: Manner, token: str) -> None:
-        """Another value in it."""
-        changeable = [path for path in self.state.files if not path.endswith("assets/__init__.py")]
-        path = self._one_of(
-            data, *(set(self._likely(self.state.files)) & set(changeable) or changeable)
-        )
-        self.take(edits.rewrite(self.state, path, token, manner))
-
-    @precondition(_goes_on)
-    @rule(data=st.data(), manner=manners, token=tokens)
-    def a_file_changes_again(self, data: st.DataObject, manner: Manner, token: str) -> None:
-        """The commonest edit of all comes up more often."""
-        self.a_file_changes(data, manner, token)
-
-    @precondition(_goes_on)
-    @rule(data=st.data(), manner=st.sampled_from(("anew", "old date")))
-    def a_file_appears(self, data: st.DataObject, manner: Manner) -> None:
-        """Where there was none, or quite another text."""
-        absent = [path for path in PLACES if path not in self.state.files]
-        path = self._one_of(data, *(self._likely(absent) or absent or PLACES))
-        text = data.draw(texts_for(path))
-        self.take(edits.appear(self.state, path, text, manner))
+    @rule(data=st.data())
+    def something_changes(self, data: st.DataObject) -> None:
+        """What a cell reads, most often."""
+        edit = data.draw(changes(self.state))
+        is_installed = edit.state.packages != self.state.packages
+        restarts = data.draw(st.integers(0, 1 if is_installed else 9)) == 0
+        self.take(replace(edit, fresh=restarts))
 
     @precondition(_goes_on)
     @rule(data=st.data())
-    def a_file_is_rewritten(self, data: st.DataObject) -> None:
-        """With another text, which reads something else."""
-        modules = [p for p in self.state.files if p.endswith(".py") and "assets" not in p]
-        path = self._one_of(data, *(set(modules) & set(self._likely(self.state.files)) or modules))
-        self.take(edits.appear(self.state, path, data.draw(texts_for(path)), "anew"))
-
-    @precondition(lambda self: _goes_on(self) and len(self.state.files) > 4)
-    @rule(data=st.data())
-    def a_file_vanishes(self, data: st.DataObject) -> None:
-        """Perhaps another one is found in its place."""
-        path = self._one_of(data, *(self._likely(self.state.files) or self.state.files))
-        self.take(edits.vanish(self.state, path))
+    def something_changes_again(self, data: st.DataObject) -> None:
+        """The commonest edits come up more often."""
+        self.something_changes(data)
 
     @precondition(_goes_on)
     @rule(data=st.data())
-    def a_file_is_renamed(self, data: st.DataObject) -> None:
-        """To a place where it is found, or not."""
-        path = self._one_of(data, *(self._likely(self.state.files) or self.state.files))
-        ending = path.rpartition(".")[2]
-        free = [p for p in PLACES if p not in self.state.files and p.endswith(ending)]
-        if free:
-            self.take(edits.rename(self.state, path, self._one_of(data, *free)))
+    def something_else_changes(self, data: st.DataObject) -> None:
+        """And more often, as Hypothesis draws some rules alone in each sequence."""
+        self.something_changes(data)
 
-    @precondition(lambda self: _goes_on(self) and self.is_mentioned(*VARIABLES))
-    @rule(data=st.data(), value=st.one_of(st.none(), tokens.map("value-{}".format)))
-    def a_variable_is_set(self, data: st.DataObject, value: str | None) -> None:
-        """Set, changed or unset."""
-        name = self._one_of(data, *filter(self.is_mentioned, VARIABLES))
-        if name not in self.state.variables:
-            value = value or "value-first"
-        self.take(edits.set_variable(self.state, name, value))
-
-    @precondition(
-        lambda self: _goes_on(self) and any(p.startswith("more/") for p in self.state.files)
-    )
-    @rule(folders=st.sampled_from((("lib",), ("lib", "more"), ("more", "lib"))))
-    def the_search_path_changes(self, folders: tuple[str, ...]) -> None:
-        """PYTHONPATH."""
-        self.take(edits.search_in(self.state, folders))
-
-    @precondition(lambda self: _goes_on(self) and self.is_mentioned(*PACKAGES))
-    @rule(data=st.data(), number=st.integers(10, 29))
-    def a_package_is_installed(self, data: st.DataObject, number: int) -> None:
-        """In another version, or another text of one that was only copied."""
-        name = self._one_of(data, *filter(self.is_mentioned, PACKAGES))
-        present = self.state.packages.get(name)
-        metadata = data.draw(st.booleans()) if present is None else present.metadata
-        self.take(edits.install(self.state, name, number, metadata=metadata))
-
-    @precondition(lambda self: _goes_on(self) and self.is_mentioned(*PACKAGES))
-    @rule(data=st.data(), number=st.integers(10, 29))
-    def a_package_comes_otherwise(self, data: st.DataObject, number: int) -> None:
-        """Copied in place of installed, or the other way round, or gone."""
-        name = self._one_of(data, *filter(self.is_mentioned, PACKAGES))
-        present = self.state.packages.get(name)
-        if present is None or data.draw(st.booleans()):
-            metadata = present is not None and not present.metadata
-            self.take(edits.install(self.state, name, number, metadata=metadata))
-        else:
-            self.take(edits.uninstall(self.state, name))
-
-    @precondition(lambda self: _goes_on(self) and self.is_mentioned("STARTED"))
-    @rule(text=st.one_of(st.none(), tokens.map('STARTED = "{}"\n'.format)))
-    def the_start_up_file_changes(self, text: str | None) -> None:
-        """IPython's own."""
-        self.take(edits.set_start_up(self.state, text))
+    @precondition(_goes_on)
+    @rule(data=st.data(), count=st.integers(2, 3))
+    def several_things_change(self, data: st.DataObject, count: int) -> None:
+        """Before the next run, as people work."""
+        parts: list[Edit] = []
+        state = self.state
+        for _ in range(count):
+            edit = data.draw(changes(state))
+            if edit.state.key != state.key:
+                parts.append(edit)
+                state = edit.state
+        if parts:
+            self.take(together(tuple(parts)))
 
     @precondition(_goes_on)
     @rule(data=st.data())
-    def a_cell_is_edited(self, data: st.DataObject) -> None:
-        """A new one, or another one in the place of one."""
-        stage = self._stage(data)
-        key = f"r{data.draw(st.integers(0, 3))}"
-        read = data.draw(reads(key, _EDITED, self.state.files))
-        self.take(edits.add_cell(self.state, stage, read))
-
-    @precondition(_goes_on)
-    @rule(data=st.data())
-    def cells_are_moved(self, data: st.DataObject) -> None:
-        """One is removed, or they stand in another order."""
-        stage = self._stage(data)
-        if len(stage.reads) > 1 and data.draw(st.booleans()):
-            self.take(edits.swap_cells(self.state, stage))
-        elif len(stage.reads) > 1:
-            key = data.draw(st.sampled_from([read.key for read in stage.reads]))
-            self.take(edits.drop_cell(self.state, stage, key))
-
-    @precondition(_goes_on)
-    @rule(data=st.data())
-    def a_cell_is_tagged(self, data: st.DataObject) -> None:
-        """With a tag that nbclient obeys."""
-        stage = self._stage(data)
-        if stage.reads:
-            key = data.draw(st.sampled_from([read.key for read in stage.reads]))
-            self.take(edits.tag_cell(self.state, stage, key, "skip-execution"))
-
-    @precondition(lambda self: _goes_on(self) and any(s.parameters for s in self.state.stages))
-    @rule(data=st.data(), number=st.integers(3, 99))
-    def a_parameter_changes(self, data: st.DataObject, number: int) -> None:
-        """Its value, the order of its keys, or the variable that it comes from."""
-        stage = self._stage(data, *(s for s in self.state.stages if s.parameters))
-        name = data.draw(st.sampled_from(sorted(stage.parameters)))
-        if name == "options" and data.draw(st.booleans()):
-            self.take(edits.order_parameters(self.state, stage))
-        elif name == "options":
-            self.take(edits.set_parameter(self.state, stage, name, {"low": number, "high": 2}))
-        elif "SETTING_A" in self.state.variables:
-            choices = st.sampled_from(("${SETTING_A}", f"month-{number}"))
-            self.take(edits.set_parameter(self.state, stage, name, data.draw(choices)))
-        else:
-            self.take(edits.set_parameter(self.state, stage, name, f"month-{number}"))
-
-    @precondition(lambda self: _goes_on(self) and any(s.values for s in self.state.stages))
-    @rule(
-        data=st.data(),
-        values=st.sampled_from((("lr", "rf"), ("xgb", "svm"), ("rf", "lr"), ("lr",))),
-    )
-    def a_stage_is_mapped_otherwise(self, data: st.DataObject, values: tuple[str, ...]) -> None:
-        """Over other values."""
-        stage = self._stage(data, *(s for s in self.state.stages if s.values))
-        if values != stage.values:
-            self.take(edits.set_values(self.state, stage, values))
-
-    @precondition(_goes_on)
-    @rule(data=st.data(), folder=st.sampled_from(NOTEBOOK_FOLDERS))
-    def a_notebook_is_moved(self, data: st.DataObject, folder: str) -> None:
-        """To the other folder, where other modules may stand."""
-        elsewhere = [stage for stage in self.state.stages if stage.folder != folder]
-        if elsewhere:
-            self.take(edits.move_notebook(self.state, self._stage(data, *elsewhere), folder))
+    def something_changes_during_a_run(self, data: st.DataObject) -> None:
+        """After it was read, or before."""
+        edit = data.draw(changes_during_a_run(self.state))
+        if edit is not None and data.draw(st.booleans()):
+            self.take(edit)
 
     @precondition(lambda self: not self.over and len(self.taken) > 0)
     @rule(data=st.data())
@@ -420,15 +284,6 @@ class Machine(RuleBasedStateMachine):
         edit = wanted(self.state)
         if edit.kind != self.last:
             self.take(replace(edit, harmless=edit.harmless and not self.copies_variables))
-
-    @precondition(_goes_on)
-    @rule(data=st.data(), manner=st.sampled_from(("anew", "old date")), token=tokens)
-    def a_file_changes_during_a_run(self, data: st.DataObject, manner: Manner, token: str) -> None:
-        """After it was read, or before."""
-        paths = [p for p in self._likely(self.state.files) if not p.endswith("assets/__init__.py")]
-        if paths:
-            edit = edits.rewrite(self.state, self._one_of(data, *paths), token, manner)
-            self.take(edits.during_a_run(edit))
 
     @precondition(_goes_on)
     @rule(data=st.data(), token=tokens, choice=st.integers(0, 3))

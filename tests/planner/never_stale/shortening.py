@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from tests.planner.never_stale.edits import Edit
+from tests.planner.never_stale.edits import SEVERAL, Edit
 from tests.planner.never_stale.machine import Failure
 from tests.planner.never_stale.state import Project, Read, State
 from tests.planner.never_stale.trial import Bench, Finding, Trial
@@ -15,6 +16,9 @@ __all__ = ["Short", "as_it_is", "shorten", "with_fresh_process"]
 
 _MOST_PARTS = 4
 """So many of the changes of one edit are tried alone: each takes a second or two."""
+
+_MOST_CANDIDATES = 9
+"""So many shorter forms are tried of one failure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ def shorten(bench: Bench, failure: Failure) -> Short:
         What failed.
     """
     suspects = _suspects(failure)
-    for candidate, read in _candidates(failure):
+    for candidate, read in islice(_candidates(failure), _MOST_CANDIDATES):
         finding = _try(bench, candidate)
         if finding is None or finding.symptom != failure.finding.symptom:
             continue
@@ -95,7 +99,23 @@ def shorten(bench: Bench, failure: Failure) -> Short:
 def as_it_is(failure: Failure) -> Short:
     """A failure that is not shortened; what it is about is guessed from what differs."""
     read = next(iter(_suspects(failure)), None)
-    return Short(failure=failure, read=read, fresh=None, reproduced=False, alone=False)
+    last = failure
+    if failure.edits:
+        about = [part for part in _singles(failure) if read and part.edits[0].about == read]
+        last = next(iter(about), None) or next(_tails(failure))
+    fresh = True if last.edits and last.edits[-1].fresh else None
+    return Short(failure=last, read=read, fresh=fresh, reproduced=False, alone=False)
+
+
+def _singles(failure: Failure) -> Iterator[Failure]:
+    """Each edit of a step of several, by itself, after those before it."""
+    if not failure.edits or failure.edits[-1].kind != SEVERAL:
+        return
+    last = failure.edits[-1]
+    before = failure.edits[-2].state if len(failure.edits) > 1 else failure.start
+    for part in last.parts:
+        yield replace(failure, start=before, edits=(replace(part, fresh=last.fresh),))
+        before = part.state
 
 
 def _is_about_packages(failure: Failure) -> bool:
@@ -146,10 +166,11 @@ def _candidates(failure: Failure) -> Iterator[tuple[Failure, Read | None]]:
     tails = list(_tails(failure))
     suspects = _suspects(failure)
     for read in suspects[:1]:
-        for part in _parts(tails[0]):
+        singles = sorted(_singles(failure), key=lambda single: single.edits[0].about != read)
+        for part in (*singles, *_parts(tails[0])):
             yield _only(part, failure.finding.stage, read), read
-    for read in suspects:
-        for tail in tails:
+    for read in suspects[:2]:
+        for tail in tails[:2]:
             yield _only(tail, failure.finding.stage, read), read
     for tail in tails[:2]:
         yield _only(tail, failure.finding.stage, None), None
@@ -170,7 +191,8 @@ def _tails(failure: Failure) -> Iterator[Failure]:
             ends = (edit, last) if edit is not last else (edit,)
             yield replace(failure, start=states[number], edits=ends)
         words = "; ".join(edit.words for edit in failure.edits[number:])
-        jump = replace(last, words=words, renamed=None) if number < len(states) - 2 else last
+        is_last = number == len(states) - 2
+        jump = last if is_last else replace(last, words=words, renamed=None, parts=())
         yield replace(failure, start=states[number], edits=(jump,))
         if len(failure.edits) - number > 4:
             return
@@ -229,7 +251,14 @@ def _only(failure: Failure, stage: str, read: Read | None) -> Failure:
         failure,
         start=_reduced(failure.start, stage, read),
         edits=tuple(
-            replace(edit, state=_reduced(edit.state, stage, read)) for edit in failure.edits
+            replace(
+                edit,
+                state=_reduced(edit.state, stage, read),
+                parts=tuple(
+                    replace(part, state=_reduced(part.state, stage, read)) for part in edit.parts
+                ),
+            )
+            for edit in failure.edits
         ),
     )
 

@@ -5,15 +5,18 @@ make a difference, and it finds an mlkit that reuses too much or too little.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
+import hypothesis
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.planner.never_stale import edits
+from tests.planner.never_stale.changing import changes
 from tests.planner.never_stale.drawing import starts
 from tests.planner.never_stale.edits import Edit
 from tests.planner.never_stale.environment import Environment
@@ -179,12 +182,45 @@ def test_manners_leave_the_marks_that_they_name(environment: Environment) -> Non
         edits.set_parameter(_state(), _state().stages[0], "options", {"low": 2, "high": 2}),
         edits.set_values(_state(), _state().stages[0], ("lr",)),
         edits.move_notebook(_state(), _state().stages[0], "pipe/v2"),
+        edits.together(
+            (
+                edits.set_variable(_state(), "SETTING_A", "x"),
+                edits.vanish(edits.set_variable(_state(), "SETTING_A", "x").state, "lib/alpha.py"),
+            )
+        ),
     ],
     ids=lambda edit: edit.kind,
 )
 def test_an_edit_is_another_state(edit: Edit) -> None:
     """So its results are computed, not remembered from the state before."""
     assert edit.state.key != _state().key
+
+
+def test_every_kind_of_edit_is_drawn() -> None:
+    """None so seldom that two hundred sequences know nothing of it."""
+    kinds: Counter[str] = Counter()
+
+    @settings(
+        max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @hypothesis.seed(1)
+    @given(data=st.data(), state=starts())
+    def draws(data: st.DataObject, state: State) -> None:
+        for _ in range(8):
+            edit = data.draw(changes(state))
+            assert edit.about is None or edit.about in {r for s in state.stages for r in s.reads}
+            kinds[edit.kind] += edit.state.key != state.key
+            state = edit.state
+
+    draws()
+    manners = {f"file changed ({manner})" for manner in get_args(Manner)}
+    assert {kind for kind, count in kinds.items() if count > 2} >= manners | {
+        *("file appears", "package folder appears", "file rewritten", "file gone", "file renamed"),
+        *("variable", "search path", "start-up file", "notebook moved", "tag skip-execution"),
+        *("package version", "package copied without metadata", "package gone"),
+        *("cell edited", "cell removed", "cells in another order"),
+        *("parameter", "order of a parameter's keys", "values of a mapped stage"),
+    }
 
 
 def test_an_equal_checkout_is_no_other_state() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from tests.planner.never_stale.edits import Edit
 from tests.planner.never_stale.environment import Environment
-from tests.planner.never_stale.state import State
+from tests.planner.never_stale.state import Package, State
 from tests.planner.never_stale.world import Driver, Outcome, StageOutcome, World
 
 __all__ = ["Bench", "Finding", "Trial"]
@@ -70,6 +70,7 @@ class Bench:
         self._threads = ThreadPoolExecutor(2)
         self._reference = Driver(environment)
         self._spare: Driver = tried(environment)
+        self._used: tuple[Driver, Mapping[str, Package]] | None = None
         self._known: dict[str, Outcome] = {}
         self._numbers = itertools.count()
         self.forced = 0
@@ -88,11 +89,28 @@ class Bench:
         self._threads.shutdown()
         self._reference.close()
         self._spare.close()
+        if self._used is not None:
+            self._used[0].close()
 
-    def driver(self) -> Driver:
-        """Give a process that has run nothing; the next one is started meanwhile."""
+    def driver(self, packages: Mapping[str, Package] | None = None) -> Driver:
+        """Give a process that remembers no other packages than these; by default nothing at all.
+
+        One that has run nothing is started ahead, so that the next one need not wait.
+        """
+        if packages is not None and self._used and self._used[1] == packages:
+            taken, self._used = self._used[0], None
+            return taken
         taken, self._spare = self._spare, self._make(self.environment)
         return taken
+
+    def take_back(self, driver: Driver, packages: Mapping[str, Package]) -> None:
+        """Keep a process that has seen only these packages; a stand-in may remember more."""
+        if type(driver) is not Driver:
+            driver.close()
+            return
+        if self._used is not None:
+            self._used[0].close()
+        self._used = (driver, packages)
 
     def expected(self, world: World, state: State) -> Future[Outcome]:
         """What a forced run into an empty folder gives; one that gave so is not asked twice."""
@@ -106,7 +124,7 @@ class Bench:
     def _forced(self, world: World, state: State) -> Outcome:
         empty = world.folder / f"empty-{next(self._numbers)}"
         self.forced += 1
-        outcome = self._reference.ask(world.question(state, runs=empty, force=True))
+        outcome = self._reference.ask(world.question(state, runs=empty, force=True, reference=True))
         shutil.rmtree(empty, ignore_errors=True)
         self._known[state.key] = outcome
         return outcome
@@ -126,8 +144,9 @@ class Trial:
     def __init__(self, bench: Bench, start: State) -> None:
         self.bench = bench
         self.world = World(bench.environment)
-        self.driver = bench.driver()
+        self.driver = bench.driver(start.packages)
         self.state = start
+        self._seen = [start.packages]
         self.expected: Outcome
         self.changed = False
         self.findings: list[Finding] = []
@@ -140,8 +159,11 @@ class Trial:
         return any(item.status != "succeeded" for item in self.expected.stages.values())
 
     def close(self) -> None:
-        """End the process and remove the world."""
-        self.driver.close()
+        """Remove the world, and end the process if it has seen packages change."""
+        if all(packages == self._seen[0] for packages in self._seen):
+            self.bench.take_back(self.driver, self._seen[0])
+        else:
+            self.driver.close()
         self.world.__exit__(None, None, None)
 
     def take(self, edit: Edit) -> list[Finding]:
@@ -150,21 +172,27 @@ class Trial:
         if edit.fresh:
             self.driver.close()
             self.driver = self.bench.driver()
+            self._seen = []
+        self._seen.append(edit.state.packages)
         if edit.meanwhile:
             moves = self.world.prepared(edit.state, edit.manner)
             self.driver.ask(self.world.question(self.state, force=True, meanwhile=moves))
             for source, target in moves:
                 if Path(source).exists():
                     Path(source).replace(target)
+        for part in edit.parts or (edit,):
+            self._make(part)
+        self._look(harmless=edit.harmless)
+        self.changed = _results(before) != _results(self.expected)
+        return self.findings
+
+    def _make(self, edit: Edit) -> None:
         if edit.renamed is not None:
             self.world.rename(*edit.renamed, self.state)
         self.world.follow(edit.state, edit.manner)
         if edit.touched is not None:
             self.world.touch(edit.touched, self.state)
         self.state = edit.state
-        self._look(harmless=edit.harmless)
-        self.changed = _results(before) != _results(self.expected)
-        return self.findings
 
     def make_good(self) -> None:
         """Run everything, so that the newest results are right."""

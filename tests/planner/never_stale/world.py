@@ -239,6 +239,7 @@ class World:
         *,
         runs: Path | None = None,
         force: bool = False,
+        reference: bool = False,
         meanwhile: list[list[str]] | None = None,
     ) -> dict[str, Any]:
         """What to ask a driver in order to run the pipeline."""
@@ -251,6 +252,7 @@ class World:
             "pipeline": str(root / "pipe/pipeline.yaml"),
             "runs": str(runs or self.runs),
             "force": force,
+            "reference": reference,
             "environ": environ,
             "search": search,
             "meanwhile": meanwhile or [],

@@ -24,13 +24,24 @@ class Generators:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._found: dict[int, Any] = {}
+        self._drawn = 0
 
-    def look(self) -> None:
-        """Look through what was made since the last look; call it before objects are frozen.
+    def look(self, *, thoroughly: bool = False) -> None:
+        """Look through what was made since the last look, and freeze it.
 
-        Generators are tracked by the collector, wherever they are kept: in globals, attributes of
-        classes, nested containers, closures.
+        The ledger hears of each `random.Random` when it is seeded, and of each seed that NumPy
+        draws: without the like, and without a class that seeds its generators in a way of its own,
+        there is nothing to look for, unless what was imported was not watched. Generators are
+        tracked by the collector, wherever they are kept: in globals, attributes of classes, nested
+        containers, closures; and it does not list what is frozen.
         """
+        drawn = len(self._ledger.drawn)
+        if thoroughly or drawn > self._drawn or _seed_themselves():
+            self._search()
+        self._drawn = drawn
+        gc.freeze()
+
+    def _search(self) -> None:
         kinds = _kinds()
         known: dict[type, bool] = {}
         for each in gc.get_objects():
@@ -63,6 +74,17 @@ class Generators:
         if numpy is not None:  # an import may have given the common stream a seed
             bits = numpy._rand._bit_generator
             type(bits).__init__(bits)
+
+
+def _seed_themselves() -> bool:
+    """Whether there are generators derived from Python's own that need not pass its `seed`."""
+    todo = [each for each in random.Random.__subclasses__() if each is not random.SystemRandom]
+    while todo:
+        each = todo.pop()
+        todo += each.__subclasses__()
+        if {"__new__", "__init__", "__setstate__", "seed"} & vars(each).keys():
+            return True
+    return False
 
 
 def _kinds() -> tuple[type, ...]:

@@ -238,6 +238,7 @@ class Imports:
         self.by_kernel = {
             name: text for name, text in os.environ.items() if self._started.get(name) != text
         }
+        self.generators.look(thoroughly=True)
 
     def _import_ahead(self, name: str) -> str:
         """Import a module, and write down what it does.
@@ -250,6 +251,7 @@ class Imports:
         self.hidden.hide()
         with _as_in_a_kernel(), self._ledger.recording():
             problem = _import(name)
+        self.generators.look()
         self.hidden.show()
         after = _streams()
         changed = any(before[key] != after[key] for key in before)
