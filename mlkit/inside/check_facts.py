@@ -305,7 +305,7 @@ def _sentence(
         for entry in spec.misconceptions:
             told = "NameError" in json.dumps(entry.get("when", {}))
             if told and _fits(entry, seen, facts, wrong, spec.tolerance):
-                return str(entry["say"])
+                return sentence_of(entry)
         return _unknown(spec, unknown)
     fitting = [e for e in spec.misconceptions if _fits(e, seen, facts, wrong, spec.tolerance)]
     for entry in fitting:
