@@ -16,7 +16,15 @@ from typing import Any
 
 from mlkit.inside.check_history import bound_names, stub_digest
 
-__all__ = ["Answer", "Sorted", "all_names_bound", "answer_in", "free_names", "sort_cells"]
+__all__ = [
+    "Answer",
+    "Sorted",
+    "all_names_bound",
+    "answer_in",
+    "free_names",
+    "sort_cells",
+    "words_in",
+]
 
 Cell = Mapping[str, Any]
 ROLES = ("answer-", "probe-", "check-", "feedback-")
@@ -213,6 +221,26 @@ def free_names(source: str) -> set[str]:
         }
     bound = all_names_bound(source)
     return used - bound - set(dir(builtins))
+
+
+def words_in(source: str) -> set[str]:
+    """The names that a cell takes from others or from `__main__`; `module.name` of what it uses."""
+    try:
+        tree = ast.parse(_plain(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    found = free_names(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found |= {f"{node.value.id}.{node.attr}"} | ({node.attr} if _is_main(node) else set())
+        elif isinstance(node, ast.ImportFrom):
+            inside = "" if node.module == "__main__" else f"{node.module}."
+            found |= {f"{inside}{alias.name}" for alias in node.names}
+    return found
+
+
+def _is_main(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "__main__"
 
 
 def _loaded(text: str) -> set[str]:

@@ -22,9 +22,11 @@ __all__ = [
     "Judgement",
     "Observation",
     "Status",
+    "is_guess",
     "judge",
     "read_facts",
     "same",
+    "sentence_of",
 ]
 
 Status = Literal["passed", "failed", "not_attempted", "error", "timeout"]
@@ -63,9 +65,15 @@ KIND_WORDS: Mapping[str, str] = {
     **{"mapping": KINDS[dict], "none": KINDS[type(None)], "set": "a set", "error": "an exception"},
 }
 CONDITIONS = ("error", "timeout", "died", "wrong", "right", "kinds", "when")
+SINGLING_OUT = ("error", "timeout", "died", "when")
+PERHAPS = "It may be this:"
 ASLEEP = (
     "When the time allowed was over, your answer was asleep: it waits for the clock, by time.sleep "
     "or in another way, where it should not."
+)
+WAITING = (
+    "When the time allowed was over, your answer computed nothing: it waits for something that has "
+    "not come, such as a lock, a queue, another thread or process, or the clock."
 )
 SILENT = (
     "The check printed nothing that it could be judged by. Does your answer print, or change print?"
@@ -97,11 +105,14 @@ class CheckSpec:
     tolerance : float
         How far two numbers may lie apart, relatively and absolutely.
     misconceptions : tuple of Mapping
-        The first entry that fits a wrong result gives the sentence (`say`).
+        The first entry that fits a wrong result gives the sentence: `say` names the mistake,
+        `asks` only what is asked where the result is wrong.
     otherwise : str
         The sentence for every other wrong result.
     hints : tuple of str
         Shown one by one, on request.
+    witness : Mapping
+        What the operating system must report of files, if the grader looks at some from outside.
     """
 
     id: str
@@ -116,6 +127,7 @@ class CheckSpec:
     misconceptions: tuple[Mapping[str, Any], ...] = ()
     otherwise: str = ""
     hints: tuple[str, ...] = ()
+    witness: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +144,8 @@ class Observation:
         What that exception says.
     asleep : bool
         Whether the process was waiting for the clock when its time was over.
+    waiting : bool
+        Whether it was waiting for anything, and computed nothing.
     ended : str
         What ended the Python process: `timeout`, `died`, `memory`, `output` or `files`;
         else empty.
@@ -141,7 +155,15 @@ class Observation:
     error: str | None = None
     error_text: str = ""
     asleep: bool = False
+    waiting: bool = False
     ended: Ended = ""
+
+    @property
+    def idleness(self) -> str:
+        """The sentence about a process that did nothing when its time was over, or nothing."""
+        if not self.timed_out:
+            return ""
+        return ASLEEP if self.asleep else WAITING if self.waiting else ""
 
     @property
     def timed_out(self) -> bool:
@@ -276,17 +298,20 @@ def _sentence(
     spec: CheckSpec, seen: Observation, facts: Mapping[str, Any], wrong: Sequence[str]
 ) -> str:
     """The first misconception that fits; else the check's own general sentence."""
-    if seen.timed_out and seen.asleep:
-        return ASLEEP
+    if seen.idleness:
+        return seen.idleness
     unknown = _unknown_name_among(spec, facts, wrong)
     if unknown is not None:
         for entry in spec.misconceptions:
             told = "NameError" in json.dumps(entry.get("when", {}))
             if told and _fits(entry, seen, facts, wrong, spec.tolerance):
-                return str(entry["say"])
+                return sentence_of(entry)
         return _unknown(spec, unknown)
-    for entry in spec.misconceptions:
-        if _fits(entry, seen, facts, wrong, spec.tolerance) and _proves(entry, spec, facts):
+    fitting = [e for e in spec.misconceptions if _fits(e, seen, facts, wrong, spec.tolerance)]
+    for entry in fitting:
+        if "asks" in entry:
+            return f"{entry['asks']} {_compared(spec, facts, entry['wrong'])}".strip()
+        if _proves(entry, spec, facts) and not is_guess(spec, entry):
             return str(entry["say"])
     if seen.ended:
         return ENDED[seen.ended]
@@ -297,7 +322,9 @@ def _sentence(
         raised = f"Your answer raised {name}, which it should not do here."
         return f"{raised} {spec.otherwise}".strip()
     general = spec.otherwise or "The answer gives another result than it should."
-    return f"{general} {_compared(spec, facts, wrong)}".strip()
+    sentence = f"{general} {_compared(spec, facts, wrong)}".strip()
+    guess = next((e for e in fitting if _proves(e, spec, facts) and is_guess(spec, e)), None)
+    return sentence if guess is None else f"{sentence} {PERHAPS} {guess['say']}"
 
 
 def _unknown_name_among(
@@ -383,6 +410,37 @@ def _proves(entry: Mapping[str, Any], spec: CheckSpec, facts: Mapping[str, Any])
         if name in spec.expected and _kind(facts[name]) != wanted:
             return False
     return True
+
+
+def sentence_of(entry: Mapping[str, Any]) -> str:
+    """The one sentence of a misconception: what it says, or what it tells is asked."""
+    return str(entry.get("say", entry.get("asks", "")))
+
+
+def is_guess(spec: CheckSpec, entry: Mapping[str, Any]) -> bool:
+    """Whether a misconception of a hidden check names a cause that its facts do not single out.
+
+    That a number, a list or a text is wrong has many causes. It has one where there are but two
+    values (a truth value), where nothing should have come (an empty list), where another kind of
+    thing came, or a fact that no right answer gives.
+
+    Parameters
+    ----------
+    spec : CheckSpec
+        The check.
+    entry : Mapping
+        One of its misconceptions.
+    """
+    if not spec.hidden or "asks" in entry or any(entry.get(name) for name in SINGLING_OUT):
+        return False
+    nothing = object()
+    kinds = entry.get("kinds", {})
+    if any(
+        KIND_WORDS.get(kind) != _kind(spec.expected.get(n, nothing)) for n, kind in kinds.items()
+    ):
+        return False
+    wanted = [spec.expected.get(name, nothing) for name in entry.get("wrong", ())]
+    return not any(value is nothing or isinstance(value, bool) or value == [] for value in wanted)
 
 
 def _fits(

@@ -52,6 +52,7 @@ def check_from_cell(cell: Mapping[str, Any]) -> CheckSpec:
         misconceptions=tuple(about.get("misconceptions", ())),
         otherwise=str(about.get("otherwise", "")),
         hints=tuple(about.get("hints", ())),
+        witness=about.get("witness", {}),
     )
 
 

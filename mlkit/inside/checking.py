@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.inside.check_cells import all_names_bound
 from mlkit.inside.check_facts import (
     NOT_ATTEMPTED,
     CheckSpec,
@@ -90,7 +91,7 @@ def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
     if _untouched(spec, cells, names.get("In", ())):
         found = Judgement(status="not_attempted", message=NOT_ATTEMPTED)
     else:
-        found = judge(spec, _run(spec.source, names))
+        found = judge(spec, _run(spec.source, _probes(notebook), names))
     more = [] if found.status == "passed" else _hints(spec, hint)
     if found.status != "not_attempted":
         more += dict.fromkeys(differences(notebook, spec, _history(), names))
@@ -131,16 +132,37 @@ def _untouched(
     return bool(digests) and all(is_untouched(history, digest) for digest in digests)
 
 
-def _run(source: str, names: dict[str, Any]) -> Observation:
-    """Run a probe on a copy of the names, so that it leaves none behind."""
+def _probes(notebook: Mapping[str, Any]) -> str:
+    """The cells that hold what checks call."""
+    return "\n\n".join(
+        cell_text(cell)
+        for cell in notebook["cells"]
+        if cell.get("cell_type") == "code"
+        and any(name.startswith("probe-") for name in (known_id(cell), *role_of(cell).names))
+    )
+
+
+def _run(source: str, probes: str, names: dict[str, Any]) -> Observation:
+    """Run a check as the grader does: the probes first, whatever has become of them since.
+
+    Answers call what probes define, so these run among the learner's own names; afterwards all
+    names are as they were.
+    """
     printed = io.StringIO()
+    theirs = all_names_bound(probes)
+    before = {name: names[name] for name in theirs if name in names}
     try:
         with contextlib.redirect_stdout(printed):
+            exec(compile(probes, "<probes>", "exec"), names)
             exec(compile(source, "<check>", "exec"), dict(names))
     except KeyboardInterrupt:
         return Observation(ended="timeout")
     except BaseException as error:  # noqa: BLE001 - whatever an answer raises becomes a sentence
         return Observation(error=type(error).__name__, error_text=str(error))
+    finally:
+        for name in theirs - before.keys():
+            names.pop(name, None)
+        names.update(before)
     return Observation(text=printed.getvalue())
 
 

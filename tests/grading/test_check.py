@@ -116,3 +116,18 @@ def test_feedback_turns_green_in_a_notebook_and_keeps_its_words() -> None:
     assert "✗ not yet: order" in wrong._repr_html_()
     assert "a &lt;b&gt;" in wrong._repr_html_()
     assert "#0b7a4b" not in wrong._repr_html_()
+
+
+def test_a_check_brings_its_probes_along_and_takes_them_away_again(
+    learn: Callable[..., str], exercises: Mapping[str, Exercise]
+) -> None:
+    """Whatever the learner has made of their names since; which stays as it is."""
+    model = exercises[NAME].solution
+    text = learn({**model, "answer-upsert": f"{model['answer-upsert']}\nthree_runs = table = 7"})
+    assert text.startswith("✓ passed")
+    shell: Any = InteractiveShell.instance()
+    shell.user_ns["three_runs"] = 7
+    del shell.user_ns["outcome"]
+    assert repr(mlkit.check(CHECK)).startswith("✓ passed")
+    assert shell.user_ns["three_runs"] == 7
+    assert "outcome" not in shell.user_ns

@@ -160,6 +160,40 @@ def test_a_guess_speaks_of_wrong_values_of_the_right_kind() -> None:
     assert told == "Not as asked. A list was expected, and a set came."
 
 
+def test_a_hidden_check_claims_no_cause_that_any_deviation_fits() -> None:
+    """That a list is wrong has many causes; a truth value, or an empty list, has one other side."""
+    guess = ({"wrong": ["names"], "say": "A name is missing."},)
+    told = _told({"size": 3, "names": []}, misconceptions=guess, hidden=True)
+    assert told == "Not as asked. It may be this: A name is missing."
+    both = {"expected": {"good": True, "left": []}, "hidden": True, "otherwise": "Not as asked."}
+    for facts, wrong in (
+        ({"good": False, "left": []}, "good"),
+        ({"good": True, "left": [1]}, "left"),
+    ):
+        entry = {"wrong": [wrong], "say": f"{wrong} is wrong"}
+        assert _told(facts, misconceptions=(entry,), **both) == f"{wrong} is wrong"
+    another_kind = ({"wrong": ["names"], "kinds": {"names": "none"}, "say": "Nothing came."},)
+    assert _told({"size": 3, "names": None}, misconceptions=another_kind, hidden=True) == (
+        "Nothing came."
+    )
+    same_kind = ({"wrong": ["names"], "kinds": {"names": "list"}, "say": "Too many."},)
+    assert "It may be this" in _told(
+        {"size": 3, "names": []}, misconceptions=same_kind, hidden=True
+    )
+
+
+def test_what_is_asked_can_be_said_of_any_deviation() -> None:
+    """With the kind of thing that came, if it is another one."""
+    asks = ({"wrong": ["names"], "asks": "Every name stands there once."},)
+    for hidden in (True, False):
+        told = _told({"size": 3, "names": None}, misconceptions=asks, hidden=hidden)
+        assert told == (
+            "Every name stands there once. A list was expected, and nothing (None) came."
+        )
+    told = _told({"size": 3, "names": []}, misconceptions=asks, hidden=True)
+    assert told == "Every name stands there once."
+
+
 def test_conditions_single_a_mistake_out() -> None:
     """By what is right besides, and by the kind of what came."""
     entries = (
@@ -197,4 +231,6 @@ def test_an_answer_that_was_asleep_at_its_end_is_told_so() -> None:
     assert judge(spec, Observation(ended="timeout", asleep=True)).message.startswith(
         "When the time"
     )
+    waiting = judge(spec, Observation(ended="timeout", waiting=True)).message
+    assert "your answer computed nothing" in waiting
     assert judge(spec, Observation(ended="timeout")).message == "it never ends"

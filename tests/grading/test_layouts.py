@@ -15,9 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 import mlkit
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.sandbox.limits import Limits
+from tests.grading.recorded import NAMES, read_by_learners
 
-HERE = Path(__file__).parent
-NAMES = sorted(path.stem for path in (HERE.parents[1] / "solutions").glob("*.ipynb"))
 Notebook = dict[str, Any]
 Layout = Callable[[Notebook, Mapping[str, str]], None]
 
@@ -142,6 +141,9 @@ LAYOUTS: tuple[Layout, ...] = (
     imports_in_the_given_cell,
 )
 
+NAMELESS = ("saved_by_colab", "saved_by_vs_code")
+"""Where neither ids nor mlkit's own metadata are left."""
+
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(
@@ -173,6 +175,39 @@ def test_a_right_answer_has_full_marks_in_every_layout(
     }
     assert lost == {}
     assert len(grades) == len(LAYOUTS)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    "name",
+    [n if i % 9 == 2 else pytest.param(n, marks=pytest.mark.slow) for i, n in enumerate(NAMES)],
+)
+def test_the_learner_reads_in_every_layout_what_is_graded(
+    name: str,
+    exercises: Mapping[str, Exercise],
+    submit: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """Passed; and where the checks themselves have lost their names, that they are not found."""
+    exercise = exercises[name]
+    notebooks = {
+        layout.__name__: submit(
+            tmp_path / layout.__name__,
+            name,
+            exercise.solution,
+            lambda notebook, layout=layout: layout(notebook, exercise.answers),
+        )
+        for layout in LAYOUTS
+    }
+    wrong = {
+        layout: read
+        for layout, readings in read_by_learners(notebooks, again=True).items()
+        for read in readings.values()
+        if read["status"] != ("unknown" if layout in NAMELESS else "passed")
+        or "as it is saved" in read["more"]
+        or "which no cell of the saved notebook defines" in read["more"]
+    }
+    assert wrong == {}
 
 
 @pytest.mark.kernel

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -85,6 +87,28 @@ def test_a_memory_file_counts_once_and_without_being_mapped() -> None:
     for way in (hold, share):
         with _children(1, way) as pids:
             assert 45 * MEGABYTE < held_bytes(pids, []) - before < 75 * MEGABYTE
+
+
+def test_what_is_on_its_way_in_sockets_and_pipes_counts() -> None:
+    """As much as the operating system lets wait there, whether anything does or not."""
+    sent: list[int] = []
+
+    def fill() -> list[object]:
+        held: list[object] = []
+        for _ in range(60):
+            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            near.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sent.append(near.send(b"x" * 4096))
+            held += [near, far]
+        return held
+
+    with _children(1, int) as pids:
+        before = held_bytes(pids, [])
+    kept = fill()
+    with _children(1, lambda: kept) as pids:
+        assert held_bytes(pids, []) - before > sum(sent) > MEGABYTE
 
 
 def test_a_control_group_leaves_nothing_behind() -> None:

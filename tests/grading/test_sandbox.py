@@ -83,6 +83,32 @@ def test_what_ended_a_kernel_is_told(kernel: InmateKernel, source: str, reason: 
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("source", "asleep", "waiting"),
+    [
+        ("while True: pass", False, False),
+        ("sum(iter(int, 1))", False, False),
+        ("import time; time.sleep(60)", True, True),
+        ("import threading as t; lock = t.Lock(); lock.acquire(); lock.acquire()", False, True),
+        ("import queue; queue.Queue().get()", False, True),
+        ("import asyncio; await asyncio.sleep(60)", False, True),
+        ("import subprocess as s; s.Popen(['cat'], stdin=s.PIPE).wait()", False, True),
+    ],
+)
+def test_what_a_kernel_did_when_its_time_was_over_is_told(
+    kernel: InmateKernel,
+    source: str,
+    asleep: bool,  # noqa: FBT001 - parameters of pytest
+    waiting: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Only what computes can be an endless loop."""
+    asked = kernel.execute_cell_input(source)
+    with pytest.raises(Empty):
+        kernel.await_reply(asked)
+    assert (kernel.reason, kernel.asleep, kernel.waiting) == ("timeout", asleep, waiting)
+
+
+@pytest.mark.kernel
 @pytest.mark.parametrize("walls", WALLS)
 def test_a_kernel_ends_with_the_grader_however_that_ends(
     walls: str, request: pytest.FixtureRequest

@@ -194,6 +194,31 @@ def test_two_misconceptions_with_equal_conditions_are_a_fault(tmp_path: Path) ->
     load_exercise(write(one, {**other, "wrong": ["b"]}))
 
 
+def test_a_misconception_has_one_sentence_and_a_witness_all_that_it_needs(tmp_path: Path) -> None:
+    """What is asked wants to be told where."""
+
+    def write(*, hidden: bool = True, **more: Any) -> Path:
+        about = {"answers": ["answer-f"], "points": 1, "otherwise": "no", **more}
+        tags = ["hidden"] if hidden else []
+        check = {"source": "print(1)", "metadata": {"mlkit": about, "tags": tags}}
+        return _write(tmp_path / "x.ipynb", **{"check-f": check})
+
+    for entry in (
+        {"when": {"a": 1}},
+        {"when": {"a": 1}, "asks": "so"},
+        {"wrong": ["a"], "asks": "so", "say": "this"},
+    ):
+        with pytest.raises(GradingError, match="without its one sentence"):
+            load_exercise(write(misconceptions=[entry]))
+    load_exercise(write(misconceptions=[{"wrong": ["a"], "asks": "so"}]))
+    witness = {"files": {"a": ""}, "replaced": "a", "table": [], "asks": "so"}
+    load_exercise(write(witness=witness))
+    with pytest.raises(GradingError, match="belongs to a hidden check"):
+        load_exercise(write(witness=witness, hidden=False))
+    with pytest.raises(GradingError, match="has asks, files, replaced, table"):
+        load_exercise(write(witness={"files": {}}))
+
+
 def test_an_exercise_without_reference_outputs_grades_nobody(tmp_path: Path) -> None:
     """Everybody would get 0 for it."""
     _write(tmp_path / "x.ipynb")

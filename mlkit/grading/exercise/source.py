@@ -23,7 +23,7 @@ from typing import Any
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids, with_roles
 from mlkit.grading.exercise.words import Words, data_files, read_words, words_file
-from mlkit.inside.check_facts import CONDITIONS, KIND_WORDS, CheckSpec
+from mlkit.inside.check_facts import CONDITIONS, KIND_WORDS, CheckSpec, sentence_of
 from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text, check_from_cell, is_hidden
 
@@ -44,6 +44,8 @@ BEGIN_STUB, END_STUB = "### BEGIN STUB", "### END STUB"
 GIVEN = Path(".mlkit", "exercises")
 """Where a folder for learners keeps its exercises as they were given."""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+WITNESS_KEYS = frozenset({"files", "replaced", "table", "asks"})
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
@@ -250,6 +252,9 @@ def _faults_of_check(check: CheckSpec, exercise: Exercise) -> Iterator[tuple[str
     if not check.otherwise:
         remedy = f"Write it in {exercise.name}.yaml: what a learner reads on any other wrong result"
         yield "has no sentence 'otherwise'", remedy
+    if check.witness and (not check.hidden or check.witness.keys() != WITNESS_KEYS):
+        keys = ", ".join(sorted(WITNESS_KEYS))
+        yield f"has a witness, which has {keys}, and belongs to a hidden check", None
     yield from _faults_of_sentences(check)
     for name in check.accept:
         if check.expected and name not in check.expected:
@@ -260,21 +265,24 @@ def _faults_of_sentences(check: CheckSpec) -> Iterator[tuple[str, str | None]]:
     """Conditions that are spelled wrong, or tell two mistakes apart that have the same facts."""
     seen: dict[str, str] = {}
     for entry in check.misconceptions:
-        unknown = sorted(entry.keys() - {*CONDITIONS, "say"})
+        unknown = sorted(entry.keys() - {*CONDITIONS, "say", "asks"})
         if unknown:
             yield (
                 f"has a misconception with an unknown key {unknown[0]!r}",
-                _near(unknown[0], CONDITIONS),
+                _near(unknown[0], (*CONDITIONS, "say", "asks")),
             )
+        if ("say" in entry) == ("asks" in entry) or ("asks" in entry and not entry.get("wrong")):
+            remedy = "`say` names a mistake; `asks` what is asked where facts are `wrong`."
+            yield "has a misconception without its one sentence", remedy
         for kind in set(entry.get("kinds", {}).values()) - KIND_WORDS.keys():
             yield f"names a kind {kind!r}; there are {', '.join(KIND_WORDS)}", None
         given = {name: entry[name] for name in CONDITIONS if entry.get(name)}
         key = json.dumps(given, sort_keys=True)
         if key in seen:
-            both = f"{seen[key]!r} and {entry.get('say')!r}"
+            both = f"{seen[key]!r} and {sentence_of(entry)!r}"
             remedy = "Nobody would ever read the second: give it a fact that singles it out."
             yield f"has two misconceptions with equal conditions: {both}", remedy
-        seen[key] = str(entry.get("say"))
+        seen[key] = sentence_of(entry)
 
 
 def _faults_of_words(exercise: Exercise, words: Words) -> Iterator[GradingError]:

@@ -29,7 +29,7 @@ from mlkit.grading.exercise.source import (
     read_exercise,
 )
 from mlkit.grading.exercise.words import Recorded, Words, words_file
-from mlkit.inside.check_facts import CheckSpec, same
+from mlkit.inside.check_facts import CheckSpec, is_guess, same, sentence_of
 from mlkit.inside.check_notebook import check_from_cell
 
 __all__ = ["report", "shadowed", "solutions_in", "try_exercises"]
@@ -187,7 +187,7 @@ def _faults_of_design(exercise: Exercise) -> Iterator[tuple[str, str, str]]:
             yield f"no hidden check is about {name!r}", name, remedy
     for check in exercise.checks:
         if check.hidden:
-            told = [check.title, check.otherwise, *(str(m["say"]) for m in check.misconceptions)]
+            told = [check.title, check.otherwise, *map(sentence_of, check.misconceptions)]
             for name, value in check.expected.items():
                 text = json.dumps(value, ensure_ascii=False)
                 if len(text) > 6 and any(text in sentence for sentence in told):
@@ -213,7 +213,7 @@ def shadowed(check: CheckSpec) -> Iterator[tuple[str, str]]:
     for number, later in enumerate(check.misconceptions):
         for earlier in check.misconceptions[:number]:
             if _fits_wherever(earlier, later) and not _fits_wherever(later, earlier):
-                yield str(earlier["say"]), str(later["say"])
+                yield sentence_of(earlier), sentence_of(later)
                 break
 
 
@@ -311,7 +311,7 @@ def _try_answers(trials: Sequence[_Trial], say: Callable[[str], None]) -> str:
             trial, kind, case = known[Path(submission["path"])]
             _judge(trial, kind, case, submission)
     for trial in trials:
-        trial.notes += _unread(trial)
+        trial.notes += [*_unread(trial), *_guesses(trial)]
     return str(document["isolation"])
 
 
@@ -399,15 +399,27 @@ def _unread(trial: _Trial) -> Iterator[str]:
         for message in case["messages"].values()
     ]
     told = Counter(
-        str(entry["say"])
+        sentence_of(entry)
         for check in trial.exercise.checks
         for entry in check.misconceptions
-        if not any(str(entry["say"]) in message for message in read)
+        if not any(sentence_of(entry) in message for message in read)
     )
     if not trial.words.wrong:
         yield "there is no wrong answer in its .yaml to try the sentences on"
     else:
         yield from (f"no recorded wrong answer reads: {sentence}" for sentence in told)
+
+
+def _guesses(trial: _Trial) -> Iterator[str]:
+    """Sentences of hidden checks that name a cause which their facts do not single out."""
+    assert trial.exercise is not None
+    for check in trial.exercise.checks:
+        for entry in check.misconceptions:
+            if is_guess(check, entry):
+                yield (
+                    f"{check.id} guesses, and says so: {sentence_of(entry)} (give it a fact that "
+                    "singles the mistake out, or write under `asks` what is asked there)"
+                )
 
 
 def report(document: Mapping[str, Any]) -> str:

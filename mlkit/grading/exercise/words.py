@@ -34,6 +34,7 @@ OF_A_CHECK: Mapping[str, type | tuple[type, ...]] = {
     "misconceptions": list,
     "tolerance": (int, float),
     "accept": dict,
+    "witness": dict,
 }
 OF_AN_ANSWER: Mapping[str, type] = {"name": str, "answers": dict, "caught_by": str, "says": str}
 IN_WORDS: Mapping[Any, str] = {
@@ -234,9 +235,10 @@ class _Reader:
         inner = checks.inner(name)
         found = self._parts(inner, OF_A_CHECK, f"{name!r}")
         for number, entry in enumerate(inner.plain.get("misconceptions") or ()):
-            if not isinstance(entry, dict) or not isinstance(entry.get("say"), str):
+            told = entry.get("say", entry.get("asks")) if isinstance(entry, dict) else None
+            if not isinstance(told, str):
                 line = inner.inner("misconceptions").line(number)
-                self._fault(f"a misconception of {name!r} has no sentence 'say'", line)
+                self._fault(f"a misconception of {name!r} has no sentence 'say' or 'asks'", line)
                 found.pop("misconceptions", None)
         return {key: part.plain for key, part in found.items()}
 

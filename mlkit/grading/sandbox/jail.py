@@ -34,9 +34,12 @@ from mlkit.grading.sandbox.walls import (
     environment,
     uid,
 )
+from mlkit.grading.sandbox.witness import Witness
 
 __all__ = ["Jail"]
 
+# A program that hands work to and fro between threads is caught at it by one of these looks.
+LOOKS, BETWEEN_S = 8, 0.02
 LINUX = sys.platform == "linux"
 
 
@@ -56,6 +59,7 @@ class Jail:
         self.key = os.urandom(16).hex()
         self._sandboxed = isolation == "sandboxed"
         self._folder = Path(tempfile.mkdtemp(prefix="mlkit-"))
+        self._home = self._folder / "home"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._group = MemoryGroup.make(self.limits.memory_bytes) if LINUX else None
         start = self._start_sandboxed if self._sandboxed else self._start_limited
@@ -94,7 +98,7 @@ class Jail:
 
     def _start_limited(self, around: Surroundings) -> tuple[subprocess.Popen[bytes], int, Path]:
         """An ordinary process with limits, for one's own work."""
-        connection, home = self._folder / "connection.json", self._folder / "home"
+        connection, home = self._folder / "connection.json", self._home
         home.mkdir()
         for name, path in self._own_copies(around.data).items():
             (home / name).parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +163,13 @@ class Jail:
                 return False
         return True
 
+    def witness(self, files: Mapping[str, str], watched: str) -> tuple[Witness, str]:
+        """A folder that is looked at from here, and its path as the kernel sees it."""
+        seen_from_here = Path(f"/proc/{self._first}/root/tmp") if self._sandboxed else self._home
+        witness = Witness(seen_from_here, files, watched)
+        inside = Path("/tmp") if self._sandboxed else self._home
+        return witness, str(inside / witness.name)
+
     def last_words(self) -> str:
         """The last line that the kernel's processes wrote outside of any cell."""
         self._log.seek(0)
@@ -189,6 +200,15 @@ class Jail:
         return any("nanosleep" in where for _, where in states) and not any(
             state == "R" for state, _ in states
         )
+
+    def is_waiting(self) -> bool:
+        """Whether no thread computes, however often one looks (Linux)."""
+        for _ in range(LOOKS):
+            states = {state for pid in self._members() for state, _ in _threads(pid)}
+            if not states or states & {"R", "D"}:
+                return False
+            time.sleep(BETWEEN_S)
+        return True
 
     def _held_bytes(self) -> int:
         return held_bytes(self._members(), self._private_folders())

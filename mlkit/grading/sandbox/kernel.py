@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from queue import Empty
 from typing import Literal
 
@@ -12,6 +13,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.sandbox.jail import Jail
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.sandbox.wire import FloodError, Message, Wire
+from mlkit.grading.sandbox.witness import Witness
 
 __all__ = ["InmateKernel", "Reason"]
 
@@ -31,7 +33,7 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
 
     def __init__(self, surroundings: Surroundings, isolation: Isolation) -> None:
         self.reason: Reason = ""
-        self.asleep = False
+        self.asleep = self.waiting = False
         self._jail = Jail(surroundings, isolation)
         self._limits = surroundings.limits
         self._looked_at = self._cell_deadline = 0.0
@@ -123,10 +125,15 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
         """End the kernel for a reason, and give what nbval takes for silence."""
         if reason == "died" and self._jail.excess() == "memory":
             reason = "memory"  # the operating system has ended it
-        self.asleep = reason == "timeout" and not self.reason and self._jail.is_asleep()
+        if reason == "timeout" and not self.reason:
+            self.asleep, self.waiting = self._jail.is_asleep(), self._jail.is_waiting()
         self.reason = self.reason or reason
         self._jail.kill()
         return Empty()
+
+    def witness(self, files: Mapping[str, str], watched: str) -> tuple[Witness, str]:
+        """A folder that is looked at from here, and its path as the kernel sees it."""
+        return self._jail.witness(files, watched)
 
     def is_alive(self) -> bool:
         """Whether the kernel runs."""

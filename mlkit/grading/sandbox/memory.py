@@ -19,8 +19,10 @@ from pathlib import Path
 
 __all__ = ["MemoryGroup", "files_in", "held_bytes"]
 
-# What a pipe or a socket may keep on its way, and a file in memory takes beside its content.
-BUFFER_BYTES = 64 * 1024
+# What a pipe or a socket may keep on its way (Linux's defaults; a sender is charged more than it
+# sends), and a file in memory takes beside its content.
+PIPE_BYTES = 64 * 1024
+SOCKET_BYTES = 208 * 1024
 FILE_BYTES = 1024
 PATIENCE_S = 2.0
 
@@ -179,8 +181,10 @@ def _kept(pid: int) -> dict[tuple[int, int], int]:
         place = f"/proc/{pid}/fd/{number}"
         try:
             status = os.stat(place)  # noqa: PTH116 - what it leads to may have no path
-            if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
-                found[status.st_dev, status.st_ino] = BUFFER_BYTES
+            if stat.S_ISFIFO(status.st_mode):
+                found[status.st_dev, status.st_ino] = PIPE_BYTES
+            elif stat.S_ISSOCK(status.st_mode):
+                found[status.st_dev, status.st_ino] = SOCKET_BYTES
             elif os.readlink(place).startswith("/memfd:"):  # noqa: PTH115 - as above
                 found[status.st_dev, status.st_ino] = status.st_blocks * 512
         except OSError:

@@ -52,6 +52,8 @@ SETTINGS = (
 )
 FIRST_UID = 1_000_000_000
 INMATE = Path(__file__).with_name("inmate.py")
+TEMPLATE = Path(__file__).parents[1] / "exercise" / "template"
+"""A solution that stands in the package: an exercise that was begun from it may still hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,7 @@ def _walls(around: Surroundings) -> list[str]:
             walls += ["--perms", "0755", "--dir", str(parent)]
     for folder in folders:
         walls += ["--ro-bind", str(folder), str(folder)]
-    for secret in around.secret:
+    for secret in (*around.secret, TEMPLATE):
         if any(secret.is_relative_to(folder) for folder in (*folders, Path("/usr"))):
             walls += ["--tmpfs", str(secret)]
     return walls + _data(around.data)

@@ -16,6 +16,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 from mlkit.errors import GradingError
 from mlkit.grading.sandbox.kernel import InmateKernel
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
+from mlkit.grading.sandbox.witness import NAME, Witness, fault
 from mlkit.grading.verdict.restore import Step
 from mlkit.grading.verdict.rules import RULES
 from mlkit.inside.check_facts import Judgement, Observation, judge
@@ -125,17 +126,44 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]  # nbval is not typed
     def runtest(self) -> None:
         """Execute the cell, and keep what came out of it whether it failed or not."""
         execution: Execution = self.parent.execution
+        witness: Witness | None = None
         try:
             if self.parent.out_of_time():
                 execution.seen[self.step.id] = Observation(ended="timeout")
                 pytest.fail("the submission's time is used up")
             if not self.parent.kernel.is_alive():
                 self.parent.revive(self.cell_num)
+            witness = self._call_witness()
             super().runtest()
         finally:
             seen = execution.seen.setdefault(self.step.id, self._observation())
             if self.step.spec is not None and self.step.id not in execution.judged:
                 execution.judged[self.step.id] = judge(self.step.spec, seen, rules=RULES)
+            if witness is not None:
+                self._hear(witness)
+
+    def _call_witness(self) -> Witness | None:
+        """Look at files from outside, if the check wants that; it finds their folder by a name."""
+        wanted = self.step.spec.witness if self.step.spec is not None else {}
+        if not wanted or not Witness.is_possible():
+            return None
+        try:
+            kernel: InmateKernel = self.parent.kernel
+            witness, place = kernel.witness(wanted["files"], wanted["replaced"])
+        except OSError as error:  # an answer can fill its folders, and loses its own points by it
+            pytest.fail(f"no folder can be made in the sandbox: {error.strerror}")
+        self.cell.source = f"{NAME} = {place!r}\n{self.cell.source}"
+        return witness
+
+    def _hear(self, witness: Witness) -> None:
+        """A pass that the witness does not confirm is none: the answer's process can lie."""
+        judged, spec = self.parent.execution.judged, self.step.spec
+        assert spec is not None
+        why = fault(witness.look(), spec.witness)
+        witness.close()
+        if why and judged[self.step.id].status == "passed":
+            message = f"{spec.witness['asks']} The operating system reports that {why}."
+            judged[self.step.id] = Judgement(status="failed", message=message)
 
     def compare_outputs(
         self, test: Sequence[Any], ref: Sequence[Any], skip_compare: Any = None
@@ -160,6 +188,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]  # nbval is not typed
             error=str(errors[-1].get("ename")) if errors else None,
             error_text=str(errors[-1].get("evalue"))[:LONGEST] if errors else "",
             asleep=self.parent.kernel.asleep,
+            waiting=self.parent.kernel.waiting,
             ended=self.parent.kernel.reason,
         )
 

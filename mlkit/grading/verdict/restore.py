@@ -17,13 +17,27 @@ from typing import Any, Literal
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
-from mlkit.inside.check_cells import Answer, Sorted, answer_in, sort_cells
+from mlkit.inside.check_cells import (
+    Answer,
+    Sorted,
+    all_names_bound,
+    answer_in,
+    sort_cells,
+    words_in,
+)
 from mlkit.inside.check_facts import CheckSpec
 from mlkit.inside.check_history import bound_names, stub_digest
 from mlkit.inside.check_notebook import cell_text
 
 __all__ = ["Cell", "Step", "Submission", "read_cells", "restored", "take_answers"]
 
+INSPECTION = frozenset(
+    {
+        *("gc.get_objects", "gc.get_referrers", "sys._getframe", "sys.addaudithook"),
+        *("inspect.currentframe", "inspect.stack", "sys.settrace", "sys.setprofile"),
+    }
+)
+"""By what a program looks into itself."""
 LARGEST_BYTES = 16 * 1024 * 1024
 LARGEST_ANSWER = 200_000
 
@@ -174,6 +188,7 @@ def _flags(
             yield f"the cell {name!r} stands there {times} times: {used}"
     for name in exercise.answers:
         yield from _flags_of_answer(name, found, answers.get(name))
+    yield from _flags_of_reach(exercise, answers)
     for name, cell in given.items():
         if name.startswith(("check-", "probe-")) and cell["cell_type"] == "code":
             text = found.given.get(name)
@@ -200,6 +215,23 @@ def _flags_of_answer(name: str, found: Sorted, answer: Answer | None) -> Iterato
     more = len(answer.before) + len(answer.after)
     if more:
         yield f"{more} further code cell(s) that {name!r} needs were used"
+
+
+def _flags_of_reach(exercise: Exercise, answers: Mapping[str, Answer]) -> Iterator[str]:
+    """Where an answer takes hold of what checks it; an honest one has no reason to."""
+    model = [*exercise.solution.values(), *exercise.answers.values()]
+    allowed = frozenset().union(*map(words_in, model))
+    probes = [text for name, text in exercise.given_code.items() if name.startswith("probe-")]
+    theirs = frozenset().union(*map(all_names_bound, probes)) - allowed
+    for name, answer in answers.items():
+        texts = [str(answer.source), *answer.before, *answer.after]
+        own = frozenset().union(*map(all_names_bound, texts))
+        reached = frozenset().union(*map(words_in, texts)) & ((theirs - own) | INSPECTION)
+        if reached:
+            yield (
+                f"the answer {name!r} reaches for what checks it ({', '.join(sorted(reached))}): "
+                "this changes no grade, and somebody should look at it"
+            )
 
 
 def _flags_of_check(

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.verdict.restore import Submission
 from mlkit.inside.check_facts import (
-    ASLEEP,
     ENDED,
     NOT_ATTEMPTED,
     STUB_ERROR,
@@ -170,9 +169,7 @@ def _judgement(
         if cell.ended:
             status: Status = "timeout" if cell.timed_out else "error"
             text = f"The cell {name!r} did not come to its end when it was run by itself."
-            return Judgement(
-                status=status, message=f"{text} {ASLEEP if cell.asleep else ENDED[cell.ended]}"
-            )
+            return Judgement(status=status, message=f"{text} {cell.idleness or ENDED[cell.ended]}")
         if cell.error is not None and cell.error != STUB_ERROR:
             text = f"{cell.error}: {cell.error_text}"[:LONGEST]
             return Judgement(status="failed", message=f"The cell {name!r} does not run: {text}")
