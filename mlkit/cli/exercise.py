@@ -78,7 +78,7 @@ def new(
     Nothing is overwritten: a name that is taken is refused.
     """
     from mlkit.cli.output import print_json, say
-    from mlkit.grading.exercise.starting import begin
+    from mlkit.grading.authoring.starting import begin
 
     written = begin(name, solutions, title=title, data=data or ())
     if as_json:
@@ -116,7 +116,7 @@ def check(
     Ends with 0 if all is well, 1 if an exercise has problems, 2 if none could be tried.
     """
     from mlkit.cli.output import print_json, say
-    from mlkit.grading.exercise.trying import report, try_exercises
+    from mlkit.grading.authoring.trying import report, try_exercises
 
     document = try_exercises(solutions, names or (), update=update, say=say)
     if as_json:
@@ -172,7 +172,7 @@ def release(
     """
     from mlkit.cli.output import print_json
     from mlkit.errors import UsageError
-    from mlkit.grading.exercise.release import release as hand_out
+    from mlkit.grading.authoring.release import release as hand_out
 
     if zipped and git:
         raise UsageError("--zip and --git exclude each other", remedy="Call it once for each.")

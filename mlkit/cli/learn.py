@@ -34,7 +34,7 @@ def learn(
     """
     from mlkit.cli.exercise import written_text
     from mlkit.cli.output import print_json, say
-    from mlkit.grading.exercise.release import learners_kit
+    from mlkit.grading.authoring.release import learners_kit
 
     document = learners_kit(folder)
     for name in document["kept"]:

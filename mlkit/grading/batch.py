@@ -13,7 +13,6 @@ from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.errors import GradingError
-from mlkit.grading.classroom.tables import did_you_mean
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.pool import Task, work_off
 from mlkit.grading.results import Results, document
@@ -29,6 +28,7 @@ from mlkit.grading.submissions import (
     name_in,
 )
 from mlkit.grading.summary import printable
+from mlkit.grading.tables import did_you_mean
 from mlkit.grading.verdict.verdict import Verdict, ungradable
 
 __all__ = ["Batch", "grade_batch", "time_left"]

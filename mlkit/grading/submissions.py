@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import GradingError
-from mlkit.grading.classroom.layouts import named_pattern
 from mlkit.grading.exercise.handout import RECORD
+from mlkit.grading.exercise.kit import kit_folder
 from mlkit.grading.exercise.source import Exercise, load_exercise
+from mlkit.grading.layouts import named_pattern
+from mlkit.grading.notebook_cells import Cell, read_cells
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
-from mlkit.grading.verdict.restore import Cell, read_cells
 from mlkit.inside.check_cells import all_names_bound, sort_cells
 from mlkit.inside.check_history import bound_names
 
@@ -23,7 +24,6 @@ __all__ = [
     "find_solutions",
     "find_submissions",
     "is_own_work",
-    "kit_folder",
     "load_exercises",
     "match",
     "name_in",
@@ -82,11 +82,6 @@ def find_solutions(folder: Path | None = None) -> Path:
         remedy="Grading needs the solutions: give --solutions DIR. Your own work is checked in the "
         "folder that you were given, or in one that 'mlkit learn DIR' has written.",
     )
-
-
-def kit_folder() -> Path:
-    """The checkout that mlkit is installed from."""
-    return Path(__file__).resolve().parents[2]
 
 
 def load_exercises(folder: Path) -> dict[str, Exercise]:

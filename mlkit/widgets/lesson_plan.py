@@ -12,9 +12,9 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import GIVEN, Exercise
+from mlkit.grading.notebook_cells import read_cells
 from mlkit.grading.progress import progress
 from mlkit.grading.submissions import find_solutions, load_exercises
-from mlkit.grading.verdict.restore import read_cells
 from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text
 

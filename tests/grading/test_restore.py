@@ -12,7 +12,8 @@ import pytest
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
-from mlkit.grading.verdict.restore import LARGEST_BYTES, read_cells, restored, take_answers
+from mlkit.grading.notebook_cells import LARGEST_BYTES, read_cells
+from mlkit.grading.verdict.restore import restored, take_answers
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"

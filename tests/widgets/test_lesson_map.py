@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.grading.exercise.release import learners_kit
+from mlkit.grading.authoring.release import learners_kit
 from mlkit.grading.exercise.source import load_exercise
 from mlkit.widgets.lesson_map import LessonMap, draw_map
 from mlkit.widgets.lesson_plan import LESSONS, State

@@ -21,8 +21,9 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.notebook_cells import read_cells
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
-from mlkit.grading.verdict.restore import read_cells, take_answers
+from mlkit.grading.verdict.restore import take_answers
 
 __all__ = ["Answer", "Shape", "alike", "answers_in", "shape_of"]
 

@@ -19,18 +19,18 @@ from typing import Any, Final, Literal, get_args
 
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.lateness import Deadlines, parse_time
-from mlkit.grading.classroom.layouts import (
+from mlkit.grading.classroom.roster import Roster, Student, folded, safe_name
+from mlkit.grading.classroom.sources import TIMES, Item, walk
+from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.layouts import (
     Owner,
     common_prefix,
     named_pattern,
     owner_by_pattern,
     owner_of,
 )
-from mlkit.grading.classroom.roster import Roster, Student, folded, safe_name
-from mlkit.grading.classroom.sources import TIMES, Item, walk
-from mlkit.grading.classroom.tables import did_you_mean, write_whole
-from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.submissions import exercise_of, name_in
+from mlkit.grading.tables import did_you_mean, write_whole
 
 __all__ = ["MANIFEST", "WAYS", "Collecting", "Which", "collect", "read_collection"]
 

@@ -14,7 +14,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.classroom.gradebook import Gradebook, Mark
 from mlkit.grading.classroom.pages import index_page, student_page
 from mlkit.grading.classroom.roster import Student, safe_name
-from mlkit.grading.classroom.tables import did_you_mean, table_text, write_whole
+from mlkit.grading.tables import did_you_mean, table_text, write_whole
 
 __all__ = ["LISTING", "Handback", "give_back"]
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from mlkit.core.durations import format_duration, parse_duration
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.roster import Roster
-from mlkit.grading.classroom.tables import did_you_mean, read_table
+from mlkit.grading.tables import did_you_mean, read_table
 
 __all__ = [
     "Deadlines",

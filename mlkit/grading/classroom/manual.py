@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from mlkit.grading.classroom.roster import Roster
-from mlkit.grading.classroom.tables import Row, did_you_mean, number_in, read_table
+from mlkit.grading.tables import Row, did_you_mean, number_in, read_table
 
 __all__ = ["MANUAL", "Manual", "read_manual"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.grading.classroom.tables import Row, Table, read_table
+from mlkit.grading.tables import Row, Table, read_table
 
 __all__ = ["Roster", "Student", "folded", "read_roster", "safe_name"]
 

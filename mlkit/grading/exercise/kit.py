@@ -6,9 +6,14 @@ from pathlib import Path
 
 from mlkit.errors import GradingError
 
-__all__ = ["kit_contents"]
+__all__ = ["kit_contents", "kit_folder"]
 
 PACKAGE = Path(__file__).resolve().parents[2]
+
+
+def kit_folder() -> Path:
+    """The checkout that mlkit is installed from."""
+    return PACKAGE.parent
 
 
 def kit_contents() -> Path:

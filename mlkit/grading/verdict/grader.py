@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.notebook_cells import read_cells
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.submissions import match, name_in
-from mlkit.grading.verdict.restore import Submission, read_cells, restored, take_answers
+from mlkit.grading.verdict.restore import Submission, restored, take_answers
 from mlkit.grading.verdict.verdict import CheckVerdict, Verdict, decide, ungradable
 
 __all__ = ["Job", "grade_answers", "grade_submission"]

@@ -7,16 +7,14 @@ are dropped, so that whatever was done to them has no effect. That is flagged al
 
 from __future__ import annotations
 
-import json
-import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
+from mlkit.grading.notebook_cells import Cell
 from mlkit.inside.check_cells import (
     Answer,
     Sorted,
@@ -29,7 +27,7 @@ from mlkit.inside.check_facts import CheckSpec
 from mlkit.inside.check_history import bound_names, stub_digest
 from mlkit.inside.check_notebook import cell_text
 
-__all__ = ["Cell", "Step", "Submission", "read_cells", "restored", "take_answers"]
+__all__ = ["Step", "Submission", "restored", "take_answers"]
 
 INSPECTION = frozenset(
     {
@@ -38,10 +36,7 @@ INSPECTION = frozenset(
     }
 )
 """By what a program looks into itself."""
-LARGEST_BYTES = 16 * 1024 * 1024
 LARGEST_ANSWER = 200_000
-
-Cell = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,55 +83,6 @@ class Step:
     kind: Literal["setup", "answer", "own", "check"]
     source: str
     spec: CheckSpec | None = None
-
-
-def read_cells(path: Path) -> list[Cell]:
-    """The cells of a notebook that may be anything at all.
-
-    Raises
-    ------
-    GradingError
-        If it is no regular file, too large, no JSON, or no notebook; in a sentence for its author.
-    """
-    try:
-        status = path.lstat()
-    except OSError as error:
-        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise GradingError("the notebook is not a regular file (a link is not followed)", path)
-    if status.st_size == 0:
-        raise GradingError("the notebook is an empty file", path)
-    if status.st_size > LARGEST_BYTES:
-        raise GradingError(f"the notebook is larger than {LARGEST_BYTES // 1024**2} MiB", path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
-    try:
-        notebook = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise GradingError("the notebook cannot be read: it is not valid JSON", path) from error
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list):
-        raise GradingError("the file is not a notebook of format 4", path)
-    return [_cell(cell) for cell in cells if isinstance(cell, dict)]
-
-
-def _cell(cell: dict[str, Any]) -> Cell:
-    """The parts that matter, in their proper types."""
-    source = cell.get("source", "")
-    lines = source if isinstance(source, list) else [source]
-    text = "".join(line for line in lines if isinstance(line, str))
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    about = metadata.get("mlkit") if isinstance(metadata, dict) else None
-    return {
-        "id": str(cell.get("id", "")),
-        "mark": str(about.get("id", "")) if isinstance(about, dict) else "",
-        "cell_type": cell.get("cell_type"),
-        "source": text.encode("utf-8", errors="replace").decode("utf-8"),
-        "tags": [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else [],
-    }
 
 
 def take_answers(cells: Sequence[Cell], exercise: Exercise) -> Submission:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlkit.grading.exercise.starting import begin
+from mlkit.grading.authoring.starting import begin
 
 Notebook = dict[str, Any]
 Edit = Callable[[Callable[[Notebook], None]], None]

@@ -14,9 +14,9 @@ import nbformat
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading.exercise.release import release
+from mlkit.grading.authoring.release import release
+from mlkit.grading.authoring.starting import begin
 from mlkit.grading.exercise.source import load_exercise
-from mlkit.grading.exercise.starting import begin
 from mlkit.grading.progress import check_notebooks, progress
 from mlkit.grading.sandbox.trial import why_limited
 from mlkit.grading.submissions import find_submissions

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.grading.authoring.second_machine import hindrances
 from mlkit.grading.exercise.roles import read_notebook_file, role_ids
-from mlkit.grading.exercise.second_machine import hindrances
 from mlkit.grading.exercise.source import load_exercise
 from tests.grading.exercise.conftest import Edit, cell
 

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 
 from mlkit.errors import GradingError
+from mlkit.grading.authoring.starting import begin
 from mlkit.grading.exercise.source import exercise_notebook, load_exercise, notebook_text
-from mlkit.grading.exercise.starting import begin
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mlkit.errors import GradingError
+from mlkit.grading.authoring.starting import begin
+from mlkit.grading.authoring.trying import report, shadowed, try_exercises
 from mlkit.grading.exercise.source import load_exercise
-from mlkit.grading.exercise.starting import begin
-from mlkit.grading.exercise.trying import report, shadowed, try_exercises
 from tests.grading.exercise.conftest import Edit, cell
 
 Change = Callable[[str, str], None]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import DISTRIBUTION, GradingError
+from mlkit.grading.authoring.trying import solutions_in
 from mlkit.grading.exercise.handout import Handout, Written, read_record, write_folder, write_zip
 from mlkit.grading.exercise.kit import kit_contents
 from mlkit.grading.exercise.roles import read_notebook_file
@@ -18,7 +19,6 @@ from mlkit.grading.exercise.source import (
     load_exercise,
     notebook_text,
 )
-from mlkit.grading.exercise.trying import solutions_in
 
 __all__ = ["learners_kit", "opened_notebook", "release"]
 

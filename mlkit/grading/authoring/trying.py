@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.grading.authoring.second_machine import hindrances
 from mlkit.grading.batch import Batch, grade_batch
 from mlkit.grading.exercise.generate import copy_data, with_reference_outputs
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids
-from mlkit.grading.exercise.second_machine import hindrances
 from mlkit.grading.exercise.source import (
     Exercise,
     exercise_notebook,

@@ -1,0 +1,1 @@
+"""What an author does with exercises: begin one, try it, hand it out."""

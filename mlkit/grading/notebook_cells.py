@@ -1,0 +1,66 @@
+"""Read the cells of somebody's notebook, whatever is in that file."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import GradingError
+
+__all__ = ["Cell", "read_cells"]
+
+LARGEST_BYTES = 16 * 1024 * 1024
+
+Cell = Mapping[str, Any]
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """The cells of a notebook that may be anything at all.
+
+    Raises
+    ------
+    GradingError
+        If it is no regular file, too large, no JSON, or no notebook; in a sentence for its author.
+    """
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise GradingError("the notebook is not a regular file (a link is not followed)", path)
+    if status.st_size == 0:
+        raise GradingError("the notebook is an empty file", path)
+    if status.st_size > LARGEST_BYTES:
+        raise GradingError(f"the notebook is larger than {LARGEST_BYTES // 1024**2} MiB", path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
+    try:
+        notebook = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise GradingError("the notebook cannot be read: it is not valid JSON", path) from error
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        raise GradingError("the file is not a notebook of format 4", path)
+    return [_cell(cell) for cell in cells if isinstance(cell, dict)]
+
+
+def _cell(cell: dict[str, Any]) -> Cell:
+    """The parts that matter, in their proper types."""
+    source = cell.get("source", "")
+    lines = source if isinstance(source, list) else [source]
+    text = "".join(line for line in lines if isinstance(line, str))
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    about = metadata.get("mlkit") if isinstance(metadata, dict) else None
+    return {
+        "id": str(cell.get("id", "")),
+        "mark": str(about.get("id", "")) if isinstance(about, dict) else "",
+        "cell_type": cell.get("cell_type"),
+        "source": text.encode("utf-8", errors="replace").decode("utf-8"),
+        "tags": [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else [],
+    }
