@@ -57,6 +57,7 @@ PEOPLE: dict[str, list[Act]] = {
 
 
 @pytest.mark.kernel
+@pytest.mark.sandbox
 @pytest.mark.timeout(900)
 def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> None:
     """In order, in a folder with a space in its name."""
