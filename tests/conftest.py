@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,12 @@ SUMMARY = "summary"
 _SKIPS = Path(__file__).parents[1] / ".ci" / "skips"
 _SUITES = ("sandbox", "browser")
 """Fixtures that stand for a Debian package; what uses one belongs to the suite of that name."""
+
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that;
+# what tests start, and then interrupt, is to hear it wherever the suite was started.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
