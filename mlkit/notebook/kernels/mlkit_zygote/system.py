@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import time
 from pathlib import Path
 
 __all__ = ["adopt_orphans", "alien_threads", "die_with_peer", "rewrite_environ"]
@@ -17,6 +18,7 @@ ENV_START, ENV_END = 47, 48  # fields 50 and 51 of /proc/self/stat, counted afte
 
 # Threads that look after themselves in a fork: jemalloc, in pyarrow, registers its own handlers.
 FORK_SAFE = frozenset({"jemalloc_bg_thd"})
+LINGER_S = 0.4
 
 
 def die_with_peer(link: socket.socket) -> None:
@@ -42,12 +44,25 @@ def adopt_orphans() -> None:
 def alien_threads() -> list[str]:
     """Name the threads, besides the main one, that would not survive a fork in good order.
 
-    OpenBLAS ends its threads in its own fork handlers, so look after a first fork.
+    OpenBLAS ends its threads in its own fork handlers, so look after a first fork. A thread that was
+    joined is listed for a moment longer, on a busy machine for some hundredths of a second.
     """
+    names = _threads()
+    until = time.monotonic() + LINGER_S
+    while names and time.monotonic() < until:
+        time.sleep(LINGER_S / 20)
+        names = _threads()
+    return names
+
+
+def _threads() -> list[str]:
     names = []
     for task in Path("/proc/self/task").iterdir():
         if int(task.name) != os.getpid():
-            name = (task / "comm").read_text("utf-8", "replace").strip()
+            try:
+                name = (task / "comm").read_text("utf-8", "replace").strip()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended meanwhile
             if name not in FORK_SAFE:
                 names.append(name)
     return sorted(names)

@@ -57,6 +57,16 @@ def test_threads_are_named_and_the_main_one_is_not() -> None:
     assert alien_threads() == sorted(alien_threads())
 
 
+def test_a_thread_that_is_just_ending_is_none() -> None:
+    """Linux lists it for a moment after it was joined; forking would be ruled out for nothing."""
+    program = (
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=[0.1], daemon=True).start()\n"
+        "print(system.alien_threads())"
+    )
+    assert run(program) == "[]"
+
+
 def test_orphans_are_adopted() -> None:
     """Also processes that the zygote has not forked itself."""
     program = (
