@@ -44,8 +44,8 @@ def adopt_orphans() -> None:
 def alien_threads() -> list[str]:
     """Name the threads, besides the main one, that would not survive a fork in good order.
 
-    OpenBLAS ends its threads in its own fork handlers, so look after a first fork. A thread that was
-    joined is listed for a moment longer, on a busy machine for some hundredths of a second.
+    OpenBLAS ends its threads in its own fork handlers, so look after a first fork. A thread that
+    was joined is listed for a moment longer, on a busy machine for some hundredths of a second.
     """
     names = _threads()
     until = time.monotonic() + LINGER_S
