@@ -18,6 +18,7 @@ from typing import Any, Literal
 __all__ = [
     "CONDITIONS",
     "KIND_WORDS",
+    "PERHAPS",
     "CheckSpec",
     "Judgement",
     "Observation",

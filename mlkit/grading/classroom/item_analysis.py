@@ -19,7 +19,7 @@ from typing import Any
 
 from mlkit.grading.classroom.gradebook import Gradebook
 from mlkit.grading.exercise.source import Exercise
-from mlkit.inside.check_facts import CheckSpec
+from mlkit.inside.check_facts import PERHAPS, CheckSpec, sentence_of
 
 __all__ = ["correlation", "exercises_of", "upper_end"]
 
@@ -133,7 +133,7 @@ def _check(graded: Sequence[Row], name: str, spec: CheckSpec | None) -> dict[str
 
 def _sentences(messages: Mapping[str, int], spec: CheckSpec | None) -> list[dict[str, Any]]:
     """What was said to how many, misconceptions first; those that nobody has stand there as 0."""
-    known = [str(entry["say"]) for entry in spec.misconceptions] if spec else []
+    known = [sentence_of(entry) for entry in spec.misconceptions] if spec else []
     found: Counter[tuple[str, str]] = Counter({("misconception", say): 0 for say in known})
     for text, count in messages.items():
         kind, shown = _kind(text, known, spec)
@@ -144,8 +144,12 @@ def _sentences(messages: Mapping[str, int], spec: CheckSpec | None) -> list[dict
 
 def _kind(text: str, known: Sequence[str], spec: CheckSpec | None) -> tuple[str, str]:
     """What sort of sentence it is, without what it says of one answer alone."""
-    if text in known:
-        return "misconception", text
+    for sentence in known:
+        # A sentence that tells what is asked goes on with what was given; a guess comes last.
+        if text == sentence or text.startswith(f"{sentence} "):
+            return "misconception", sentence
+        if text.endswith(f"{PERHAPS} {sentence}"):
+            return "perhaps", sentence
     if spec and spec.otherwise and text.startswith(spec.otherwise):
         return "otherwise", spec.otherwise
     if text.startswith("The cell ") and "does not run: " in text:

@@ -52,7 +52,7 @@ SETTINGS = (
 )
 FIRST_UID = 1_000_000_000
 INMATE = Path(__file__).with_name("inmate.py")
-TEMPLATE = Path(__file__).parents[1] / "exercise" / "template"
+TEMPLATE = Path(__file__).parents[1] / "authoring" / "template"
 """A solution that stands in the package: an exercise that was begun from it may still hold it."""
 
 

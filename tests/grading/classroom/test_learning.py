@@ -22,6 +22,7 @@ from mlkit.grading.classroom.learning import learn_from, learning_text
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.results import Results
 from mlkit.grading.verdict.verdict import CheckVerdict, Verdict
+from mlkit.inside.check_facts import PERHAPS, sentence_of
 from mlkit.reports.class_page import finding, render_class_page
 
 Lay = Callable[..., Path]
@@ -85,19 +86,22 @@ def test_checks_tell_how_many_and_what_was_said(
     """A misconception that nobody has stands there as well; exceptions lose what is one's own."""
     exercise = exercises[R]
     number, spec = next((n, c) for n, c in enumerate(exercise.checks) if c.misconceptions)
-    says = [str(entry["say"]) for entry in spec.misconceptions]
+    says = [sentence_of(entry) for entry in spec.misconceptions]
     own = "The cell 'answer-x' does not run: ValueError: secret of mine"
     verdicts = []
-    for student, say in enumerate([says[0], says[0], own, spec.otherwise + " A list came.", ""]):
+    other = f"{spec.otherwise} A list came."
+    told = [says[0], f"{says[0]} A list came.", own, other, f"{other} {PERHAPS} {says[0]}", ""]
+    for student, say in enumerate(told):
         passed = [bool(not say) or n != number for n in range(len(exercise.checks))]
         verdicts.append(_verdict(tmp_path / f"s{student}" / "x.ipynb", exercise, passed, say))
     (found,) = _learned(tmp_path, verdicts)["exercises"]
     check = found["checks"][number]
-    assert (check["submissions"], check["passed"], check["failed"]) == (5, 1, 4)
-    assert check["difficulty"] == 0.2
+    assert (check["submissions"], check["passed"], check["failed"]) == (6, 1, 5)
+    assert check["difficulty"] == pytest.approx(1 / 6, abs=1e-3)
     counts = {(s["kind"], s["says"]): s["count"] for s in check["sentences"]}
     assert counts.pop(("other", " ValueError in the answer's cell".strip())) == 1
     assert counts.pop(("otherwise", spec.otherwise)) == 1
+    assert counts.pop(("perhaps", says[0])) == 1
     assert counts == {("misconception", say): 2 * (say == says[0]) for say in says}
     assert found["full"] == 1
     assert "hard" in check["says"]
