@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 
 .PHONY: help install install-dev run test lab check format bench bench-peers exercises site clean sizes bare \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
-  test-sandbox test-browser test-engines test-engines-long test-slow test-site test-peers model-before
+  test-sandbox test-browser test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -104,6 +104,10 @@ test-slow: install-dev engines  ## run the suites that take long: many random ki
 
 test-site: install-dev engines  ## execute every lesson and exercise, and make the site of them
 	$(BIN)/mlkit render --to site --fresh
+
+STEPS ?= 300
+test-model: install-dev  ## random edits and runs (STEPS=…), each held against a run from nothing
+	MLKIT_NEVER_STALE_STEPS=$(STEPS) $(RUN_TESTS) tests/planner/never_stale/test_never_stale.py -k random_edits $(PYTEST)
 
 BASE ?= e21ef05
 model-before: install-dev  ## random edits against an earlier revision (BASE=…): which kinds of stale results it had
