@@ -165,7 +165,9 @@ class Jail:
 
     def witness(self, files: Mapping[str, str], watched: str) -> tuple[Witness, str]:
         """A folder that is looked at from here, and its path as the kernel sees it."""
-        seen_from_here = Path("/proc", str(self._first), "root", "tmp") if self._sandboxed else self._home
+        seen_from_here = (
+            Path("/proc", str(self._first), "root", "tmp") if self._sandboxed else self._home
+        )
         witness = Witness(seen_from_here, files, watched)
         inside = Path("/tmp") if self._sandboxed else self._home
         return witness, str(inside / witness.name)
