@@ -86,7 +86,8 @@ def test_a_memory_file_counts_once_and_without_being_mapped() -> None:
         before = held_bytes(pids, [])
     for way in (hold, share):
         with _children(1, way) as pids:
-            assert 45 * MEGABYTE < held_bytes(pids, []) - before < 75 * MEGABYTE
+            # Twice would be 100; how many share the pages of this process itself varies by some 30.
+            assert 45 * MEGABYTE < held_bytes(pids, []) - before < 95 * MEGABYTE
 
 
 def test_what_is_on_its_way_in_sockets_and_pipes_counts() -> None:
