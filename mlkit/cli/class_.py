@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption
+from mlkit.cli.options import JsonOption, SolutionsOption, command_group
 
 __all__ = ["collect", "group", "hand_back", "stats"]
 
-group = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+group = command_group()
 
 
 @group.callback()
@@ -34,14 +29,6 @@ def class_() -> None:
 
     Each of them has a --help of its own, and takes --json.
     """
-
-
-SolutionsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
-    ),
-]
 
 
 @group.command("collect", short_help="Collect what was handed in, one folder a student.")

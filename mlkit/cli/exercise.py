@@ -7,16 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from mlkit.cli.options import JsonOption
+from mlkit.cli.options import JsonOption, command_group
 
 __all__ = ["check", "group", "new", "release"]
 
-group = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+group = command_group()
 
 
 @group.callback()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption
+from mlkit.cli.options import JsonOption, SolutionsOption
 from mlkit.cli.output import print_json, say
 
 __all__ = ["grade"]
@@ -30,12 +30,7 @@ def grade(
             "--workers", min=1, metavar="N", help="How many at once (default: the cores)."
         ),
     ] = None,
-    solutions: Annotated[
-        Path | None,
-        typer.Option(
-            "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
-        ),
-    ] = None,
+    solutions: SolutionsOption = None,
     student: Annotated[
         list[str] | None,
         typer.Option(

@@ -24,8 +24,10 @@ __all__ = [
     "PipelineArgument",
     "ReportOption",
     "RunsDirOption",
+    "SolutionsOption",
     "TimezoneOption",
     "VerboseOption",
+    "command_group",
     "layers_of",
     "pipeline_path",
     "run_option",
@@ -191,3 +193,21 @@ def layers_of(assignments: list[str] | None, files: list[Path] | None) -> Layers
     from mlkit.load.parameters import Layers
 
     return Layers(files=files or (), environ=dict(os.environ), assignments=assignments or ())
+
+
+SolutionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
+    ),
+]
+
+
+def command_group() -> typer.Typer:
+    """A word with commands below it, whose help looks as that of any command."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
