@@ -38,6 +38,8 @@ class ErrorRecord:
         The index of the cell in the stage's own notebook, from 0.
     traceback : str
         As the notebook showed it, without terminal colours.
+    place : str
+        Of a notebook that is text: the cell and the line, `cell 3, line 41 of train.py`.
     """
 
     type: str
@@ -45,6 +47,7 @@ class ErrorRecord:
     bases: tuple[str, ...] = ()
     cell: int | None = None
     traceback: str = ""
+    place: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The error as JSON."""
@@ -54,6 +57,7 @@ class ErrorRecord:
             "bases": list(self.bases),
             "cell": self.cell,
             "traceback": self.traceback,
+            **({"place": self.place} if self.place else {}),
         }
 
     @classmethod

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.notebook.kernels import Kernels, open_kernels
+from mlkit.notebook.source import SUFFIXES
 
 __all__ = ["KernelsAhead", "is_sure_to_run", "kernels_ahead"]
 
-SOURCES = (".ipynb", ".py", ".yaml", ".yml")
+SOURCES = (*SUFFIXES, ".yaml", ".yml")
 
 
 @dataclass(kw_only=True)

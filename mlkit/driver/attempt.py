@@ -25,6 +25,7 @@ from mlkit.notebook.execution import (
     OnCell,
 )
 from mlkit.notebook.injection import Assignment
+from mlkit.notebook.source import failing_place
 from mlkit.notebook.stock import StockList
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.trace import Circumstances, observe, untold
@@ -196,7 +197,7 @@ def _perform(
         (job.work_folder / OUT / file).parent.mkdir(parents=True, exist_ok=True)
     result = runner.execute(_request(job), on_cell, cancellation)
     damaged = _damaged_inputs(job, store)
-    status, error = result.status, result.error
+    status, error = result.status, _placed(result.error, job.notebook)
     if damaged and status in (Status.SUCCEEDED, Status.SKIPPED):
         status, error = Status.FAILED, _changed_input(damaged)
     artifacts: dict[str, tuple[str, Marks]] = {}
@@ -229,6 +230,13 @@ def _perform(
         dropped=names,
         trouble=trouble,
     )
+
+
+def _placed(error: ErrorRecord | None, notebook: NotebookSource) -> ErrorRecord | None:
+    """Name the line of a notebook that is text."""
+    if error is None:
+        return None
+    return replace(error, place=failing_place(notebook, error.cell, error.traceback))
 
 
 def _dropped(job: Job) -> tuple[str, ...]:

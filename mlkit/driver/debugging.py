@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from mlkit.core.values import safe_name
 from mlkit.driver.selecting import split_id
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
-from mlkit.notebook.cells import read_notebook
 from mlkit.notebook.declarations import PARAMETERS_TAG
 from mlkit.notebook.injection import INJECTED_TAG, Assignment, injection_source
+from mlkit.notebook.source import read_notebook
 from mlkit.planner.mapping import instances_of
 from mlkit.store.folder import readable_os_errors
 
@@ -52,8 +53,8 @@ def write_debug_notebook(
     instance = _instance(pipeline, entry)
     folder = Path(record.runs_dir) / "debug" / f"{record.run_id}-{safe_name(entry.id)}"
     outputs = folder / "outputs"
-    document = json.loads(Path(instance.stage.notebook).read_text(encoding="utf-8"))
     source = read_notebook(Path(instance.stage.notebook))
+    document = copy.deepcopy(dict(source.document))
     place = next((c.index + 1 for c in source.cells if PARAMETERS_TAG in c.tags), 0)
     cell: dict[str, Any] = {
         "cell_type": "code",
@@ -65,13 +66,13 @@ def write_debug_notebook(
     if document.get("nbformat_minor", 0) >= 5:
         cell["id"] = INJECTED_TAG
     document["cells"].insert(place, cell)
-    copy = folder / Path(instance.stage.notebook).name
+    written = folder / Path(instance.stage.notebook).with_suffix(".ipynb").name
     with readable_os_errors(folder):
         outputs.mkdir(parents=True, exist_ok=True)
         for file in instance.stage.outputs.values():
             (outputs / file).parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    return copy
+        written.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    return written
 
 
 def _entry(record: RunRecord, stage_id: str) -> StageRecord:

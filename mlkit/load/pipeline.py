@@ -24,9 +24,9 @@ from mlkit.load.references import Lines, check_references
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.stage import read_defaults, read_stage
 from mlkit.load.yaml_tree import read_yaml
-from mlkit.notebook.cells import read_notebook
 from mlkit.notebook.declarations import declarations
 from mlkit.notebook.kernelspecs import check_kernel
+from mlkit.notebook.source import SUFFIXES, read_notebook
 
 __all__ = ["PIPELINE_FILE", "load_pipeline"]
 
@@ -192,9 +192,8 @@ def _nearby(notebook: Path) -> str:
     folder = notebook.parent
     if not folder.is_dir():
         return f"There is no folder '{folder}'"
-    return did_you_mean(notebook.name, sorted(p.name for p in folder.glob("*.ipynb"))) or (
-        "Notebooks are named relative to this file"
-    )
+    names = sorted(p.name for p in folder.iterdir() if p.suffix in SUFFIXES)
+    return did_you_mean(notebook.name, names) or ("Notebooks are named relative to this file")
 
 
 __all__ += ["NotebookError", "find_pipeline_file"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlkit.errors import NotebookError
 
-__all__ = ["Cell", "NotebookSource", "parse_notebook", "read_notebook"]
+__all__ = ["Cell", "NotebookSource", "parse_document", "parse_notebook"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Cell:
         Its text.
     tags : frozenset of str
         Its tags.
+    line : int, optional
+        The line of its text in the file, from 1; None where the file is JSON.
     """
 
     index: int
@@ -37,6 +39,7 @@ class Cell:
     kind: str
     source: str
     tags: frozenset[str] = frozenset()
+    line: int | None = None
 
     @property
     def digest(self) -> str:
@@ -68,27 +71,8 @@ class NotebookSource:
         return tuple(cell for cell in self.cells if cell.kind == "code" and tag in cell.tags)
 
 
-def read_notebook(path: Path) -> NotebookSource:
-    """Read a notebook of format 4.
-
-    Raises
-    ------
-    NotebookError
-        If there is no such file, or it holds no notebook.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise NotebookError("there is no such notebook", path) from None
-    except IsADirectoryError:
-        raise NotebookError("this is a folder, not a notebook", path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotebookError(f"the notebook cannot be read ({error})", path) from None
-    return parse_notebook(text, path)
-
-
 def parse_notebook(text: str, path: Path) -> NotebookSource:
-    """Read a notebook from its text; `path` names it in errors."""
+    """Read a notebook of format 4 from its JSON; `path` names it in errors."""
     if not text.strip():
         raise NotebookError(
             "the notebook is an empty file", path, remedy="Make a notebook in JupyterLab"
@@ -100,6 +84,17 @@ def parse_notebook(text: str, path: Path) -> NotebookSource:
         raise NotebookError(f"the notebook is not valid JSON ({error})", path, line) from None
     except RecursionError:
         raise NotebookError("the notebook is nested too deeply", path) from None
+    return parse_document(document, path)
+
+
+def parse_document(document: Any, path: Path) -> NotebookSource:
+    """Read a notebook of format 4 from its document; `path` names it in errors.
+
+    Raises
+    ------
+    NotebookError
+        If it is no notebook.
+    """
     if not isinstance(document, dict) or document.get("nbformat") != 4:
         raise NotebookError(
             "this is not a notebook of format 4",

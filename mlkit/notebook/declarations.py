@@ -160,8 +160,12 @@ class _Reader:
         return value
 
     def fail(self, line: int, fact: str, remedy: str | None) -> NoReturn:
-        place = f"cell {self.cell.index + 1}, line {line}"
-        raise NotebookError(f"{place}: {fact}", self.path, remedy=remedy)
+        place = f"cell {self.cell.index + 1}"
+        if self.cell.line is not None:  # a text has lines that an editor can go to
+            raise NotebookError(
+                f"{place}: {fact}", self.path, self.cell.line + line - 1, remedy=remedy
+            )
+        raise NotebookError(f"{place}, line {line}: {fact}", self.path, remedy=remedy)
 
 
 class _MadeWronglyError(Exception):

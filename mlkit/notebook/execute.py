@@ -25,6 +25,7 @@ from mlkit.notebook.execution import (
     ExecutionResult,
     OnCell,
 )
+from mlkit.notebook.importing import FORMAT_CHECKS, missing
 from mlkit.notebook.injection import INJECTED_TAG, injection_source, is_injected
 from mlkit.notebook.kernels import Kernels
 from mlkit.notebook.log import AttemptLog
@@ -38,13 +39,10 @@ FAREWELL = "KeyboardInterrupt caught in kernel"
 MARKER_TAG = "papermill-error-cell-tag"
 
 
-NOT_NEEDED = (
-    *("rfc3987_syntax", "rfc3986_validator", "isoduration"),
-    *("boto3", "azure", "gcsfs", "pyarrow.fs", "github"),
-)
-"""Optional dependencies of jsonschema and Papermill that take a second to import: checks of formats
-that no notebook uses (`iri`, `uri`, `duration`), and Papermill's own access to notebooks on S3,
-Azure, Google Cloud, Hadoop and GitHub (mlkit hands it notebooks that are read already)."""
+NOT_NEEDED = (*FORMAT_CHECKS, *("boto3", "azure", "gcsfs", "pyarrow.fs", "github"))
+"""Optional dependencies of jsonschema and Papermill that take a second to import: checks of
+formats, and Papermill's own access to notebooks on S3, Azure, Google Cloud, Hadoop and GitHub
+(mlkit hands it notebooks that are read already)."""
 
 LATER = "requests"
 """What Papermill fetches notebooks from URLs with, imported if that should ever happen."""
@@ -55,7 +53,7 @@ def warm_up() -> None:
 
     Call it before anything else imports nbformat, which imports jsonschema.
     """
-    with _missing(*NOT_NEEDED), _postponed(LATER):
+    with missing(*NOT_NEEDED), _postponed(LATER):
         from papermill.engines import Engine, papermill_engines
 
     if ENGINE in papermill_engines._engines:
@@ -71,18 +69,6 @@ def warm_up() -> None:
             return nb
 
     papermill_engines.register(ENGINE, SessionEngine)
-
-
-@contextlib.contextmanager
-def _missing(*names: str) -> Iterator[None]:
-    """Have modules look as if they were not installed, unless they are imported already."""
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None: not to be had
-    try:
-        yield
-    finally:
-        for name in hidden:
-            sys.modules.pop(name, None)
 
 
 class _Postponed(ModuleType):

@@ -226,7 +226,7 @@ def summary(record: RunRecord, *, folder: Path, report: Path | None = None, widt
 def _failure_lines(item: StageRecord, record: RunRecord, folder: Path, width: int) -> list[str]:
     facts = [] if item.critical else ["not critical"]
     if item.error is not None and item.error.cell is not None:
-        facts.append(f"cell {item.error.cell + 1} of its notebook")
+        facts.append(item.error.place or f"cell {item.error.cell + 1} of its notebook")
     if item.attempts > 1:
         facts.append(f"{item.attempts} attempts")
     attempts = Path(record.runs_dir) / record.run_id / safe_name(item.id) / "attempts"

@@ -9,7 +9,8 @@ from typing import Literal
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Instance, Pipeline
-from mlkit.notebook.cells import NotebookSource, read_notebook
+from mlkit.notebook.cells import NotebookSource
+from mlkit.notebook.source import read_notebook
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
 from mlkit.planner.reasons import differences

@@ -13,8 +13,9 @@ from pathlib import Path
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import NotebookError
-from mlkit.notebook.cells import NotebookSource, read_notebook
+from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.kernels import is_tried
+from mlkit.notebook.source import read_notebook
 from mlkit.planner.imports import syntax_tree
 
 __all__ = ["modules_to_preload", "needs_of_notebook", "needs_of_stages"]

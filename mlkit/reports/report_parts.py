@@ -48,7 +48,7 @@ class FailureView:
     error: str
     message: str
     cell: str = ""
-    cell_number: int | None = None
+    place: str = ""
     traceback: str = ""
     log: str = ""
     log_file: str = ""
@@ -206,7 +206,7 @@ def view_failure(record: RunRecord, item: StageRecord, command: str = "") -> Fai
         error=error.type,
         message=cut(error.message)[0],
         cell=_failed_cell(record, item, error.cell),
-        cell_number=None if error.cell is None else error.cell + 1,
+        place=error.place or ("" if error.cell is None else f"cell {error.cell + 1}"),
         traceback=ansi_to_html(cut(error.traceback)[0]),
         log=ansi_to_html(tail_of(log_file)),
         log_file=str(log_file),

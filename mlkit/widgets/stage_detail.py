@@ -103,7 +103,7 @@ def _attempt(attempt: AttemptRecord) -> str:
 
 def _error(record: RunRecord, item: StageRecord) -> str:
     failure = view_failure(record, item)
-    cell = f", in cell {failure.cell_number} of its notebook" if failure.cell_number else ""
+    cell = f", in {failure.place}" if failure.place else ""
     said = f"{failure.error}: {failure.message}"
     parts = [f'<div class="mlkit-problem">✗ It failed{cell}. <b>{text(said)}</b></div>']
     if failure.traceback:

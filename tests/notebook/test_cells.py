@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mlkit.errors import NotebookError
-from mlkit.notebook.cells import parse_notebook, read_notebook
+from mlkit.notebook.cells import parse_notebook
+from mlkit.notebook.source import read_notebook
 
 
 def document(*cells: dict[str, Any], **metadata: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlkit.load.pipeline import load_pipeline
-from mlkit.notebook.cells import read_notebook
+from mlkit.notebook.source import read_notebook
 from mlkit.planner.preload import modules_to_preload, needs_of_notebook, needs_of_stages
 from mlkit.testing import Sketch, write_notebook, write_pipeline
 
