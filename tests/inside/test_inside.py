@@ -13,8 +13,10 @@ from unittest import mock
 import pytest
 
 import mlkit.ml.gate
-from mlkit.inside import Secret, StageSkipped, attempt, skip
+from mlkit.inside import attempt
 from mlkit.inside.injected import injected
+from mlkit.inside.secret import Secret
+from mlkit.inside.skipping import StageSkipped, skip
 
 
 def test_a_secret_is_a_text_that_does_not_show_itself() -> None:
