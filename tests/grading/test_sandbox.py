@@ -58,6 +58,18 @@ def test_a_kernel_runs_one_cell_after_the_other(kernel: InmateKernel) -> None:
     assert _run(kernel, "x = 1 + 1") == ""
     assert _run(kernel, "import os; print(x, os.listdir() == ['.ipython'])") == "2 True\n"
     assert "PYTEST_CURRENT_TEST" not in _run(kernel, "print(dict(os.environ))")
+    imported = "import sys; print(any(os.path.exists(p + '/inmate.py') for p in sys.path))"
+    assert _run(kernel, imported) == "False\n"
+
+
+@pytest.mark.kernel
+def test_a_set_has_the_same_order_in_every_kernel(kernel: InmateKernel) -> None:
+    """So a submission that is graded twice prints the same: the hashes of texts are fixed."""
+    source = "print(list({'collect', 'clean', 'features', 'train', 'report', 'load', 'join'}))"
+    command = [sys.executable, "-S", "-c", source]
+    env = {"PYTHONHASHSEED": "0"}
+    fixed = subprocess.run(command, env=env, capture_output=True, check=True, encoding="utf-8")
+    assert _run(kernel, source) == fixed.stdout
 
 
 @pytest.mark.kernel

@@ -1,6 +1,6 @@
 """The first thing that runs in the sandbox: bound this process, then become a kernel.
 
-Run by path (`python -I inmate.py CONNECTION LIMITS`), so that nothing but this interpreter's own
+Run by path (`python -P -s inmate.py CONNECTION LIMITS`), so that nothing but this interpreter's own
 packages is imported.
 """
 

@@ -32,6 +32,7 @@ from mlkit.grading.sandbox.walls import (
     as_file,
     command,
     environment,
+    inmate_line,
     uid,
 )
 from mlkit.grading.sandbox.witness import Witness
@@ -104,10 +105,9 @@ class Jail:
             (home / name).parent.mkdir(parents=True, exist_ok=True)
             path.rename(home / name)
         connection.write_text(_connection(str(self._folder), self.key), encoding="utf-8")
-        inmate = Path(__file__).with_name("inmate.py")
         limits = json.dumps({**asdict(around.limits), "processes": 4096})
         process = subprocess.Popen(
-            [sys.executable, "-I", str(inmate), str(connection), limits],
+            inmate_line(str(connection), limits),
             env={**environment(), "HOME": str(home), "TMPDIR": str(home)},
             cwd=home,
             start_new_session=True,
@@ -147,7 +147,7 @@ class Jail:
         while not all(map(self._listens, wanted)):
             if not self.is_alive() or time.monotonic() > deadline:
                 raise GradingError(f"the kernel did not start: {self.last_words()}")
-            time.sleep(0.005)
+            time.sleep(0.005)  # nothing tells when a socket is bound; a kernel takes some 200 ms
 
     def _listens(self, path: Path) -> bool:
         """Whether somebody accepts connections there; that the file exists is not enough."""
@@ -245,7 +245,7 @@ class Jail:
                     os.killpg(self._first, signal.SIGKILL)
             except ProcessLookupError:
                 self.process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=30)  # SIGKILL is sent: only a process stuck in the kernel stays
 
     def close(self) -> None:
         """End the kernel and remove what belongs to it; may be called again."""

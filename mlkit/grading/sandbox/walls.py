@@ -33,6 +33,7 @@ __all__ = [
     "as_file",
     "command",
     "environment",
+    "inmate_line",
     "trial_command",
     "uid",
 ]
@@ -125,8 +126,18 @@ def command(around: Surroundings, handed: Handed) -> list[str]:
     users = ["--perms", "0444", "--ro-bind-data", str(handed.users), "/etc/passwd"]
     told = ["--info-fd", str(handed.told), "--block-fd", str(handed.begin)]
     limits = json.dumps(asdict(around.limits))
-    inmate = [sys.executable, "-I", str(INMATE), f"{SOCKETS}.json", limits]
+    inmate = inmate_line(f"{SOCKETS}.json", limits)
     return [*_walls(around), *data, *users, *_filtered(handed.calls), *told, *_user(), *inmate]
+
+
+def inmate_line(connection: str, limits: str) -> list[str]:
+    """The command that becomes a kernel, in a sandbox or without one.
+
+    Not `-I`: that would leave the whole environment unheeded, PYTHONHASHSEED with it, and a
+    submission's sets would come in another order each time it is graded. The environment is
+    `environment()`, which names no code; the script's folder and the user's packages stay out.
+    """
+    return [sys.executable, "-P", "-s", str(INMATE), connection, limits]
 
 
 def as_file(content: bytes) -> int:
