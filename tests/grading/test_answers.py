@@ -13,19 +13,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from mlkit.grading.exercise.handing_in import hand_in
 from mlkit.grading.exercise.source import Exercise, exercise_notebook, notebook_text
+from mlkit.grading.exercise.words import Recorded
 from mlkit.grading.verdict.verdict import ONLY_SHOWN
 from mlkit.inside.check_facts import is_guess
-from tests.grading.recorded import (
-    HERE,
-    NAMES,
-    Readings,
-    Recorded,
-    read_by_learners,
-    recorded,
-    share_of,
-    write_submission,
-)
+from tests.grading.recorded import HERE, NAMES, Readings, read_by_learners, recorded, share_of
 
 LOTS = [NAMES[first::6] for first in range(6)]
 Grade = Callable[..., dict[str, dict[str, Any]]]
@@ -99,16 +92,16 @@ def test_answers_get_the_grade_that_they_should_and_the_learner_reads_the_same(
 
     A third of the recorded answers of each exercise; all of them in the slow suite.
     """
-    answers: dict[str, Recorded] = {}
+    answers: dict[str, tuple[str, Recorded]] = {}
     for name in lot:
         known = [*recorded("right", name), *recorded("wrong", name)]
-        answers[f"{name}-model"] = Recorded(exercise=name, name="model", kind="right", file="")
+        answers[f"{name}-model"] = name, Recorded(name="model", kind="right")
         for number, answer in enumerate(share_of(known, name, share)):
-            answers[f"{name}-{answer.kind}-{number}"] = answer
-        write_submission(tmp_path / f"{name}-stub", exercises[name], None)
+            answers[f"{name}-{answer.kind}-{number}"] = name, answer
+        hand_in(exercises[name], None, tmp_path / f"{name}-stub")
     notebooks = {
-        student: write_submission(tmp_path / student, exercises[answer.exercise], answer)
-        for student, answer in answers.items()
+        student: hand_in(exercises[name], answer, tmp_path / student)
+        for student, (name, answer) in answers.items()
     }
     grades, read = grade(tmp_path), read_by_learners(notebooks)
     assert {
@@ -116,7 +109,7 @@ def test_answers_get_the_grade_that_they_should_and_the_learner_reads_the_same(
     } == {("not_attempted", 0)}
     problems = [
         problem
-        for student, answer in answers.items()
+        for student, (_, answer) in answers.items()
         for problem in (
             *(_of_right if answer.kind == "right" else _of_wrong)(student, answer, grades[student]),
             *_disagreements(student, grades[student], read[student]),
@@ -128,7 +121,7 @@ def test_answers_get_the_grade_that_they_should_and_the_learner_reads_the_same(
 @pytest.mark.parametrize("name", NAMES)
 def test_every_exercise_has_twelve_right_answers_that_are_unusual(name: str) -> None:
     """No two of them are the same, whatever they are called."""
-    unusual = [answer for answer in recorded("right", name) if answer.file == "unusual.yaml"]
+    unusual = [answer for answer in recorded("right", name) if answer.file.name == "unusual.yaml"]
     contents = [repr((a.answers, a.edits, a.above, a.below)) for a in unusual]
     assert len(set(contents)) == len(unusual) >= 12
     names = [answer.name for answer in unusual]

@@ -21,18 +21,17 @@ from mlkit.errors import GradingError
 from mlkit.grading.authoring.second_machine import hindrances
 from mlkit.grading.batch import Batch, grade_batch
 from mlkit.grading.exercise.generate import copy_data, with_reference_outputs
+from mlkit.grading.exercise.handing_in import hand_in
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids
-from mlkit.grading.exercise.source import (
-    Exercise,
-    exercise_notebook,
-    notebook_text,
-    read_exercise,
-)
+from mlkit.grading.exercise.source import Exercise, notebook_text, read_exercise
 from mlkit.grading.exercise.words import Recorded, Words, words_file
 from mlkit.inside.check_facts import CheckSpec, is_guess, same, sentence_of
 from mlkit.inside.check_notebook import check_from_cell
 
 __all__ = ["report", "shadowed", "solutions_in", "try_exercises"]
+
+
+MODEL = Recorded(name="the model solution", kind="right")
 
 
 @dataclass(kw_only=True)
@@ -55,11 +54,18 @@ class _Trial:
         return known or Words(file=words_file(self.path))
 
     def fault(
-        self, message: str, *, check: str = "", line: int | None = None, remedy: str | None = None
+        self,
+        message: str,
+        *,
+        check: str = "",
+        answer: Recorded | None = None,
+        remedy: str | None = None,
     ) -> None:
-        """Note a problem, at a check's words if it has any, else at its cell."""
-        file = self.words.file if line is not None else self.path
-        if check and line is None:
+        """Note a problem: where an answer stands, or a check's words, or else its cell."""
+        file, line = self.path, None
+        if answer is not None and answer is not MODEL:
+            file, line = answer.file, answer.line
+        elif check:
             if check in self.words.lines:
                 file, line = self.words.file, self.words.lines[check]
             elif check in self.ids:
@@ -162,7 +168,7 @@ def _read(trial: _Trial) -> None:
     """Read a solution; what is wrong with its format becomes its problems."""
     try:
         trial.ids = role_ids(read_notebook_file(trial.path), trial.path)
-        trial.exercise, faults = read_exercise(trial.path)
+        trial.exercise, faults = read_exercise(trial.path, with_folder=True)
     except GradingError as error:
         trial.problems.append(error)
         return
@@ -277,7 +283,7 @@ def _run_solution(trial: _Trial, update: bool) -> None:  # noqa: FBT001 - privat
     ]
     if changed and update:
         trial.path.write_text(notebook_text(notebook), encoding="utf-8")
-        trial.exercise, faults = read_exercise(trial.path)
+        trial.exercise, faults = read_exercise(trial.path, with_folder=True)
         trial.problems += faults
         trial.updated = True
         return
@@ -294,7 +300,7 @@ def _try_answers(trials: Sequence[_Trial], say: Callable[[str], None]) -> str:
     with tempfile.TemporaryDirectory(prefix="mlkit-") as name:
         place = Path(name).resolve()
         solutions, handed_in = place / "solutions", place / "handed-in"
-        known: dict[Path, tuple[_Trial, str, Recorded]] = {}
+        known: dict[Path, tuple[_Trial, str, Recorded | None]] = {}
         for trial in trials:
             assert trial.exercise is not None
             copy_data(trial.exercise.data, solutions)
@@ -303,7 +309,7 @@ def _try_answers(trials: Sequence[_Trial], say: Callable[[str], None]) -> str:
                     shutil.copyfile(file, solutions / file.name)
             for number, (kind, case) in enumerate(_cases(trial.words)):
                 folder = handed_in / f"{trial.path.stem}-{kind}-{number}"
-                known[_hand_in(trial.exercise, kind, case, folder)] = trial, kind, case
+                known[hand_in(trial.exercise, case, folder)] = trial, kind, case
         batch = Batch(paths=[handed_in], solutions=solutions, trust=True)
         say(f"grading {len(known)} answers")
         document = grade_batch(batch)
@@ -315,46 +321,33 @@ def _try_answers(trials: Sequence[_Trial], say: Callable[[str], None]) -> str:
     return str(document["isolation"])
 
 
-def _cases(words: Words) -> Iterator[tuple[str, Recorded]]:
-    yield "model", Recorded(name="the model solution", answers={})
-    yield "stub", Recorded(name="the stub", answers={})
-    yield from (("right", case) for case in words.right)
-    yield from (("wrong", case) for case in words.wrong)
+def _cases(words: Words) -> Iterator[tuple[str, Recorded | None]]:
+    yield "model", MODEL
+    yield "stub", None
+    yield from ((case.kind, case) for case in words.recorded)
 
 
-def _hand_in(exercise: Exercise, kind: str, case: Recorded, folder: Path) -> Path:
-    """Write an answer as a learner would hand it in."""
-    notebook = exercise_notebook(exercise)
-    answers = {} if kind == "stub" else {**exercise.solution, **case.answers}
-    for cell in notebook["cells"]:
-        if cell["id"] in answers:
-            cell["source"] = answers[cell["id"]].splitlines(keepends=True)
-    folder.mkdir(parents=True)
-    path = folder / f"{exercise.name}.ipynb"
-    path.write_text(notebook_text(notebook), encoding="utf-8")
-    return path
-
-
-def _judge(trial: _Trial, kind: str, case: Recorded, submission: Mapping[str, Any]) -> None:
+def _judge(trial: _Trial, kind: str, case: Recorded | None, submission: Mapping[str, Any]) -> None:
     """Hold a grade against what it should be."""
     checks = {check["id"]: check for check in submission["checks"]}
     before = len(trial.problems)
-    line = case.line if kind in ("right", "wrong") else None
+    name = case.name if case is not None else "the stub"
     if submission["status"] == "ungradable":
-        trial.fault(f"{case.name!r} cannot be graded: {'; '.join(submission['flags'])}", line=line)
-    elif kind == "stub" and (submission["status"], submission["score"]) != ("not_attempted", 0):
-        trial.fault(
-            f"the untouched exercise has {submission['score']:g} points",
-            remedy="What learners are given already answers a check.",
-        )
-    elif kind in ("model", "right"):
-        _full_marks(trial, case, checks, line)
-    elif kind == "wrong":
+        trial.fault(f"{name!r} cannot be graded: {'; '.join(submission['flags'])}", answer=case)
+    elif case is None:
+        if (submission["status"], submission["score"]) != ("not_attempted", 0):
+            trial.fault(
+                f"the untouched exercise has {submission['score']:g} points",
+                remedy="What learners are given already answers a check.",
+            )
+    elif case.kind == "right":
+        _full_marks(trial, case, checks)
+    else:
         _caught(trial, case, checks[case.caught_by])
     trial.cases.append(
         {
             "kind": kind,
-            "name": case.name,
+            "name": name,
             "score": submission["score"],
             "max": submission["max"],
             "ok": len(trial.problems) == before,
@@ -363,28 +356,26 @@ def _judge(trial: _Trial, kind: str, case: Recorded, submission: Mapping[str, An
     )
 
 
-def _full_marks(
-    trial: _Trial, case: Recorded, checks: Mapping[str, Mapping[str, Any]], line: int | None
-) -> None:
+def _full_marks(trial: _Trial, case: Recorded, checks: Mapping[str, Mapping[str, Any]]) -> None:
     for name, check in checks.items():
         if check["status"] != "passed":
             remedy = "Either the answer is wrong, or the check asks for more than the task says."
-            if line is None:
+            if case is MODEL:
                 remedy = "It ran here, so it may need a file, a package or a time of this machine."
             message = f"{case.name} does not pass {name!r}: {check['message']}"
-            trial.fault(message, check=name, line=line, remedy=remedy)
+            trial.fault(message, check=name, answer=case, remedy=remedy)
 
 
 def _caught(trial: _Trial, case: Recorded, check: Mapping[str, Any]) -> None:
     if check["status"] == "passed":
         remedy = "The check's inputs do not tell it from a right answer: add one that does."
         message = f"the wrong answer {case.name!r} passes {case.caught_by!r}"
-        trial.fault(message, line=case.line, remedy=remedy)
+        trial.fault(message, answer=case, remedy=remedy)
     elif case.says not in check["message"]:
         trial.fault(
             f"the wrong answer {case.name!r} should read {case.says!r}, and reads: "
             f"{check['message']}",
-            line=case.line,
+            answer=case,
             remedy="Give its sentence the fact that singles it out, and put it first.",
         )
 
@@ -404,8 +395,8 @@ def _unread(trial: _Trial) -> Iterator[str]:
         for entry in check.misconceptions
         if not any(sentence_of(entry) in message for message in read)
     )
-    if not trial.words.wrong:
-        yield "there is no wrong answer in its .yaml to try the sentences on"
+    if not any(case.kind == "wrong" for case in trial.words.recorded):
+        yield "no wrong answer is recorded to try the sentences on"
     else:
         yield from (f"no recorded wrong answer reads: {sentence}" for sentence in told)
 

@@ -22,7 +22,14 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids, with_roles
-from mlkit.grading.exercise.words import Words, data_files, read_words, words_file
+from mlkit.grading.exercise.words import (
+    Recorded,
+    Words,
+    data_files,
+    read_words,
+    with_answers,
+    words_file,
+)
 from mlkit.inside.check_facts import CONDITIONS, KIND_WORDS, CheckSpec, sentence_of
 from mlkit.inside.check_history import stub_digest
 from mlkit.inside.check_notebook import cell_text, check_from_cell, is_hidden
@@ -138,8 +145,15 @@ def is_given(path: Path) -> bool:
     return folder.parts[-len(GIVEN.parts) :] == GIVEN.parts
 
 
-def read_exercise(path: Path) -> tuple[Exercise, list[GradingError]]:
+def read_exercise(path: Path, *, with_folder: bool = False) -> tuple[Exercise, list[GradingError]]:
     """Read a solution, and say everything in which it breaks the format.
+
+    Parameters
+    ----------
+    path : Path
+        The solution notebook.
+    with_folder : bool
+        Whether to read the answers of its folder, too; only trials need them.
 
     Raises
     ------
@@ -149,7 +163,7 @@ def read_exercise(path: Path) -> tuple[Exercise, list[GradingError]]:
     raw = read_notebook_file(path)
     if is_given(path):
         return _given(path, raw), []
-    words = read_words(path)
+    words = with_answers(read_words(path)) if with_folder else read_words(path)
     notebook = _with_words(with_roles(raw, path), words)
     code = list(_code(notebook))
     exercise = Exercise(
@@ -292,15 +306,27 @@ def _faults_of_words(exercise: Exercise, words: Words) -> Iterator[GradingError]
         if name not in checks:
             message = f"no cell of {exercise.name}.ipynb is a check {name!r}"
             yield GradingError(message, words.file, line, _near(name, checks))
-    for case in (*words.wrong, *words.right):
-        for name in case.answers:
-            if name not in exercise.answers:
-                message = f"{case.name!r} answers {name!r}, which no cell of the notebook is"
-                yield GradingError(message, words.file, case.line, _near(name, exercise.answers))
-    for case in words.wrong:
-        if case.caught_by not in checks:
-            message = f"{case.name!r} is caught by {case.caught_by!r}, which is no check"
-            yield GradingError(message, words.file, case.line, _near(case.caught_by, checks))
+    for case in words.recorded:
+        yield from _faults_of_answer(exercise, case, checks)
+
+
+def _faults_of_answer(
+    exercise: Exercise, case: Recorded, checks: Iterable[str]
+) -> Iterator[GradingError]:
+    """Cells, checks and texts of a recorded answer that the notebook does not have."""
+    named = {*case.answers, *case.edits, *case.above, *case.below}
+    unknown = sorted(named - exercise.answers.keys())
+    for name in unknown:
+        message = f"{case.name!r} answers {name!r}, which no cell of the notebook is"
+        yield GradingError(message, case.file, case.line, _near(name, exercise.answers))
+    if not unknown:
+        try:
+            case.sources(exercise.solution)
+        except GradingError as fault:
+            yield fault
+    if case.kind == "wrong" and case.caught_by not in checks:
+        message = f"{case.name!r} is caught by {case.caught_by!r}, which is no check"
+        yield GradingError(message, case.file, case.line, _near(case.caught_by, checks))
 
 
 def _near(name: str, known: Iterable[str]) -> str | None:

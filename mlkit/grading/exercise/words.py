@@ -1,21 +1,22 @@
 """What belongs to an exercise beside its notebook: `NAME.yaml`, in words that people write.
 
 The sentences of checks, the files that learners get, further packages, and the wrong and right
-answers that the exercise is tried on. All of it may be missing.
+answers that the exercise is tried on; these may also stand in files of a folder, `NAME.answers`,
+which is read by nothing but trials. All of it may be missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from mlkit.errors import GradingError
 from mlkit.grading.sandbox.limits import Limits
 
-__all__ = ["Recorded", "Words", "data_files", "read_words", "words_file"]
+__all__ = ["Recorded", "Words", "data_files", "read_words", "with_answers", "words_file"]
 
 PARTS: Mapping[str, type] = {
     "data": list,
@@ -36,7 +37,16 @@ OF_A_CHECK: Mapping[str, type | tuple[type, ...]] = {
     "accept": dict,
     "witness": dict,
 }
-OF_AN_ANSWER: Mapping[str, type] = {"name": str, "answers": dict, "caught_by": str, "says": str}
+KINDS: tuple[Literal["right", "wrong"], ...] = ("right", "wrong")
+OF_AN_ANSWER: Mapping[str, type] = {
+    "name": str,
+    "answers": dict,
+    "edits": dict,
+    "above": dict,
+    "below": dict,
+    "caught_by": str,
+    "says": str,
+}
 IN_WORDS: Mapping[Any, str] = {
     str: "a text",
     list: "a list",
@@ -53,21 +63,51 @@ class Recorded:
     ----------
     name : str
         What is done there.
+    kind : str
+        `right`: it must have full marks; `wrong`: a check catches it.
     answers : Mapping
         Answer cell id → source; answers that are not given are the model's.
+    edits : Mapping
+        Answer cell id → what is replaced in the model's (`old`, `new`), for long answers.
+    above, below : Mapping
+        Answer cell id → the source of a cell of the learner's own that stands there.
     caught_by : str
         Of a wrong answer: the check that it must not pass.
     says : str
         Of a wrong answer: a part of the sentence that its author must read there.
+    file : Path
+        The file that it stands in.
     line : int
-        Where it stands.
+        And where.
     """
 
     name: str
-    answers: Mapping[str, str]
+    kind: Literal["right", "wrong"]
+    answers: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    above: Mapping[str, str] = field(default_factory=dict)
+    below: Mapping[str, str] = field(default_factory=dict)
     caught_by: str = ""
     says: str = ""
+    file: Path = Path()
     line: int = 1
+
+    def sources(self, model: Mapping[str, str]) -> dict[str, str]:
+        """Answer cell id → source, where the model's are given.
+
+        Raises
+        ------
+        GradingError
+            If a text that is to be replaced is not there.
+        """
+        sources = {**model, **self.answers}
+        for name, edits in self.edits.items():
+            for edit in edits:
+                if edit["old"] not in sources[name]:
+                    message = f"{self.name!r} replaces what {name!r} does not hold: {edit['old']!r}"
+                    raise GradingError(message, self.file, self.line)
+                sources[name] = sources[name].replace(edit["old"], edit["new"])
+        return sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +126,8 @@ class Words:
         Limits of grading (`Limits`) that the exercise sets itself.
     checks : Mapping
         Check id → its words.
-    wrong, right : tuple of Recorded
-        What the exercise is tried on.
+    recorded : tuple of Recorded
+        Answers that the exercise is tried on.
     lines : Mapping
         Check id → line.
     faults : tuple of GradingError
@@ -99,8 +139,7 @@ class Words:
     packages: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    wrong: tuple[Recorded, ...] = ()
-    right: tuple[Recorded, ...] = ()
+    recorded: tuple[Recorded, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[GradingError, ...] = ()
 
@@ -116,19 +155,30 @@ def read_words(notebook: Path) -> Words:
     What is wrong with it stands in `faults`; the rest is read all the same.
     """
     file = words_file(notebook)
+    return _read(file, PARTS) if file.exists() else Words(file=file)
+
+
+def with_answers(words: Words) -> Words:
+    """The words, and the answers that stand in the files of the folder `NAME.answers`, too."""
+    files = sorted(words.file.with_suffix(".answers").glob("*.yaml"))
+    found = [words, *(_read(file, dict.fromkeys(KINDS, list)) for file in files)]
+    return replace(
+        words,
+        recorded=tuple(answer for one in found for answer in one.recorded),
+        faults=tuple(fault for one in found for fault in one.faults),
+    )
+
+
+def _read(file: Path, known: Mapping[str, type]) -> Words:
     try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Words(file=file)
+        whole = _Mapping.of(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         fault = GradingError(f"the file cannot be read ({error})", file)
         return Words(file=file, faults=(fault,))
-    try:
-        whole = _Mapping.of(text)
     except _YamlError as error:
         fault = GradingError(f"the file is not YAML: {error.fact}", file, error.line)
         return Words(file=file, faults=(fault,))
-    return _Reader(file).words(whole)
+    return _Reader(file).words(whole, known)
 
 
 def data_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
@@ -175,7 +225,7 @@ class _Mapping:
         if plain is None:
             return cls(plain={}, placed={})
         if not isinstance(plain, dict):
-            raise _YamlError(f"it holds no mapping of {', '.join(PARTS)}", 1)
+            raise _YamlError("it holds no mapping", 1)
         return cls(plain=plain, placed=placed)
 
     def line(self, key: Any) -> int:
@@ -195,8 +245,8 @@ class _Reader:
         self.file = file
         self.faults: list[GradingError] = []
 
-    def words(self, whole: _Mapping) -> Words:
-        parts = self._parts(whole, PARTS, "the file")
+    def words(self, whole: _Mapping, known: Mapping[str, type]) -> Words:
+        parts = self._parts(whole, known, "the file")
         checks = parts.get("checks", _Mapping(plain={}, placed={}))
         return Words(
             file=self.file,
@@ -205,8 +255,12 @@ class _Reader:
             limits=self._limits(parts["limits"]) if "limits" in parts else {},
             checks={name: self._check(checks, name) for name in checks.plain},
             lines={name: checks.line(name) for name in checks.plain},
-            wrong=tuple(self._recorded(parts["wrong"], "wrong")) if "wrong" in parts else (),
-            right=tuple(self._recorded(parts["right"], "right")) if "right" in parts else (),
+            recorded=tuple(
+                answer
+                for kind in KINDS
+                if kind in parts
+                for answer in self._recorded(parts[kind], kind)
+            ),
             faults=tuple(self.faults),
         )
 
@@ -281,23 +335,39 @@ class _Reader:
         known = dict.fromkeys((one.name for one in fields(Limits)), (int, float))
         return {name: one.plain for name, one in self._parts(part, known, "'limits'").items()}
 
-    def _recorded(self, part: _Mapping, kind: str) -> Iterator[Recorded]:
-        wanted = ("name", "answers", *(("caught_by", "says") if kind == "wrong" else ()))
+    def _recorded(self, part: _Mapping, kind: Literal["right", "wrong"]) -> Iterator[Recorded]:
+        wanted = ("name", *(("caught_by", "says") if kind == "wrong" else ()))
         for number, entry in enumerate(part.plain):
             line = part.line(number)
             if not isinstance(entry, dict):
-                self._fault(f"a {kind} answer is no mapping", line, f"It has {', '.join(wanted)}.")
+                remedy = f"It has {', '.join((*wanted, 'answers'))}."
+                self._fault(f"a {kind} answer is no mapping", line, remedy)
                 continue
             found = self._parts(part.inner(number), OF_AN_ANSWER, f"a {kind} answer")
-            missing = [key for key in wanted if key not in found]
-            if missing:
-                self._fault(f"a {kind} answer has no {missing[0]!r}", line)
-                continue
             values = {key: one.plain for key, one in found.items()}
-            if not all(isinstance(text, str) for text in values["answers"].values()):
+            missing = [key for key in wanted if key not in values]
+            if missing or not values.keys() & {"answers", "edits", "above", "below"}:
+                self._fault(f"a {kind} answer has no {[*missing, 'answers'][0]!r}", line)
+            elif not all(_is_cells(values.get(key, {})) for key in ("answers", "above", "below")):
                 self._fault(f"an answer of {values['name']!r} is no text", line)
-                continue
-            yield Recorded(**values, line=line)
+            elif not all(map(_is_edits, values.get("edits", {}).values())):
+                remedy = "It has 'old', a text of the model's, and 'new'."
+                self._fault(f"an edit of {values['name']!r} replaces nothing", line, remedy)
+            else:
+                yield Recorded(**values, kind=kind, file=self.file, line=line)
+
+
+def _is_cells(value: Mapping[str, Any]) -> bool:
+    return all(isinstance(source, str) for source in value.values())
+
+
+def _is_edits(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(edit, dict)
+        and edit.keys() == {"old", "new"}
+        and all(isinstance(text, str) for text in edit.values())
+        for edit in value
+    )
 
 
 def _is(value: Any, kind: Any) -> bool:

@@ -35,7 +35,7 @@ def test_any_name_gives_a_whole_exercise(name: str, function: str, tmp_path: Pat
     assert exercise.answers[answer].startswith(f"def {function}(")
     assert exercise.max_points == 3
     assert exercise.words is not None
-    assert len(exercise.words.wrong) == 3
+    assert sum(case.kind == "wrong" for case in exercise.words.recorded) == 3
     for document in (exercise.notebook, exercise_notebook(exercise)):
         nbformat.validate(nbformat.reads(notebook_text(document), as_version=4))  # type: ignore[no-untyped-call]  # untyped library
 

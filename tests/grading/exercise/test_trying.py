@@ -72,6 +72,40 @@ def test_answers_that_do_not_get_what_they_should_are_told(solutions: Path, word
     assert len(found) == 3
 
 
+ANSWERS = """
+right:
+  - name: with a helper above
+    above: {answer-mean: "def total(numbers): return sum(numbers)"}
+    answers:
+      answer-mean: |
+        def mean(numbers):
+            return total(numbers) / len(numbers) if numbers else None
+wrong:
+  - name: one more at the end
+    below: {answer-mean: "old = mean\\ndef mean(numbers): return old([*numbers, 0])"}
+    caught_by: check-mean
+    says: is not what it should be
+  - name: half of it
+    edits: {answer-mean: [{old: "sum(numbers)", new: "sum(numbers) / 2"}]}
+    caught_by: check-mean-other
+    says: This sentence is nowhere
+"""
+
+
+@pytest.mark.kernel
+def test_answers_of_the_folder_are_tried_like_those_of_the_words(solutions: Path) -> None:
+    """As changes of the model, or with cells of the learner's own; each told with its file."""
+    folder = solutions / "mean.answers"
+    folder.mkdir()
+    (folder / "slips.yaml").write_text(ANSWERS, encoding="utf-8")
+    document = _tried(solutions)
+    tried = [case["name"] for case in document["exercises"][0]["answers"] if case["ok"]]
+    assert {"with a helper above", "one more at the end", "gives the sum"} <= {*tried}
+    (told,) = _problems(document)
+    line = ANSWERS.splitlines().index("  - name: half of it") + 1
+    assert told.startswith(f"slips.yaml:{line}: the wrong answer 'half of it' should read")
+
+
 @pytest.mark.kernel
 def test_a_changed_check_is_told_and_then_stored(solutions: Path, notebook: Edit) -> None:
     """What it should print is what the solution prints, once its author has said so."""

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from mlkit.errors import GradingError
-from mlkit.grading.exercise.source import exercise_identity, exercise_notebook, load_exercise
+from mlkit.grading.exercise.source import (
+    exercise_identity,
+    exercise_notebook,
+    load_exercise,
+    read_exercise,
+)
 from mlkit.grading.exercise.words import data_files, read_words
 
 Change = Callable[[str, str], None]
@@ -56,6 +61,11 @@ def test_an_exercise_without_words_is_one_all_the_same(tmp_path: Path) -> None:
         ("wrong:\n- name: a\n  answers: {answer-a: x}", 2, "has no 'caught_by'"),
         ("wrong:\n- 3", 2, "a wrong answer is no mapping"),
         ("right:\n- name: a\n  answers: {answer-a: 3}", 2, "an answer of 'a' is no text"),
+        ("right:\n- name: a\n  above: {answer-a: 3}", 2, "an answer of 'a' is no text"),
+        ("right:\n- name: a", 2, "a right answer has no 'answers'"),
+        ("right:\n- name: a\n  edits: {answer-a: [{old: x}]}", 2, "an edit of 'a' replaces"),
+        ("right:\n- name: a\n  edits: {answer-a: {old: x, new: y}}", 2, "an edit of 'a' repl"),
+        ("right:\n- name: a\n  edits: {answer-a: [{old: x, new: 3}]}", 2, "an edit of 'a' rep"),
         ("a: [", 1, "not YAML"),
         ("checks:\n  a: 1\n  a: 2", 3, "not YAML"),
         ("- a", 1, "holds no mapping"),
@@ -85,6 +95,39 @@ def test_words_about_what_the_notebook_has_not_are_refused(solutions: Path, word
         load_exercise(solutions / "mean.ipynb")
     assert caught.value.file == str(solutions / "mean.yaml")
     assert "Did you mean 'check-mean-other'?" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("wrong:\n- 3", 2, "a wrong answer is no mapping"),
+        ("checks: {}", 1, "unknown key 'checks'"),
+        ("- name: a", 1, "holds no mapping"),
+        ("right:\n- {name: a, answers: {answer-men: x}}", 2, "answers 'answer-men', which no"),
+        ("right:\n- {name: a, below: {answer-men: x}}", 2, "answers 'answer-men', which no cell"),
+        (
+            "right:\n- {name: a, edits: {answer-mean: [{old: no such text, new: x}]}}",
+            2,
+            "'a' replaces what 'answer-mean' does not hold: 'no such text'",
+        ),
+        (
+            "wrong:\n- {name: a, answers: {answer-mean: x}, caught_by: check-men, says: x}",
+            2,
+            "caught by 'check-men', which is no check",
+        ),
+    ],
+)
+def test_a_mistake_in_a_folder_of_answers_is_told_with_its_file(
+    text: str, line: int, message: str, solutions: Path
+) -> None:
+    """By who tries the exercise; who grades or hands it out does not read the folder."""
+    file = solutions / "mean.answers" / "slips.yaml"
+    file.parent.mkdir()
+    file.write_text(text, encoding="utf-8")
+    (fault,) = read_exercise(solutions / "mean.ipynb", with_folder=True)[1]
+    assert message in fault.message
+    assert (fault.file, fault.line) == (str(file), line)
+    assert read_exercise(solutions / "mean.ipynb")[1] == []
 
 
 def test_equal_conditions_are_told_at_the_words_that_hold_them(
