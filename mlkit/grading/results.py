@@ -23,6 +23,7 @@ from mlkit.grading.exercise.source import exercise_identity
 from mlkit.grading.feedback import page
 from mlkit.grading.sandbox.walls import Isolation
 from mlkit.grading.summary import printable
+from mlkit.grading.tables import disarmed
 from mlkit.grading.verdict.verdict import Verdict, verdict_from
 
 __all__ = ["REGRADES", "Results", "document", "feedback_place"]
@@ -259,21 +260,17 @@ def _grader() -> str:
 
 
 def _csv(rows: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[str, str]]) -> str:
-    """One row a submission; a text that a spreadsheet would take for a formula is disarmed."""
+    """One row a submission. What somebody has added to the table is theirs, and stays as it is."""
     text = io.StringIO()
     further = list(dict.fromkeys(name for columns in others.values() for name in columns))
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *further])
     for row in rows:
         record = {**row, "flags": "; ".join(row["flags"] or ())}
-        mine = [_disarmed(record[column]) for column in COLUMNS]
-        theirs = others.get(str(_disarmed(row["path"])), {})
+        mine = [disarmed(record[column]) for column in COLUMNS]
+        theirs = others.get(str(disarmed(row["path"])), {})
         writer.writerow([*mine, *(theirs.get(name, "") for name in further)])
     return text.getvalue()
-
-
-def _disarmed(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
 
 
 def _replace(path: Path, text: str) -> None:

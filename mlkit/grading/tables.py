@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,11 @@ __all__ = [
 
 LARGEST_BYTES = 32 * 1024 * 1024
 SEPARATORS = ",;\t"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = tuple("=+-@\t\uff1d\uff0b\uff0d\uff20")  # the last four are the same, full-width
+"""By what a cell begins that a spreadsheet may compute, or part in two."""
+KEPT = "\n\t"
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the way a text runs: behind them a file's name can read as another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,8 +186,22 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
 
 
 def disarmed(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    r"""A cell that does nothing, in a spreadsheet or a terminal, but stand there.
+
+    A text that would be taken for a formula has `'` before it. Control characters, halves of pairs
+    (names of files that are not UTF-8) and what turns the way of writing are spelled: `\x1b`.
+    Numbers stay numbers.
+    """
+    if not isinstance(value, str):
+        return value
+    text = "".join(map(_harmless, value.replace("\r\n", "\n")))
+    begins = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
+    return f"'{text}" if begins else text
+
+
+def _harmless(letter: str) -> str:
+    spelled = unicodedata.category(letter) in ("Cc", "Cs") or letter in TURNING
+    return letter.encode("unicode_escape").decode() if spelled and letter not in KEPT else letter
 
 
 def table_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
