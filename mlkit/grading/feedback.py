@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +26,6 @@ ISOLATION: Mapping[str, str] = {
         "had, so this grade rests on trust in the submission's code."
     ),
 }
-LONGEST = 400
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -77,8 +75,8 @@ notebook does not show{% endif %}</p>
 <tr><th scope="col">fact</th><th scope="col">yours</th><th scope="col">expected</th></tr>
 </thead>
 <tbody>{% for difference in check.differences %}
-<tr><th scope="row">{{ difference.fact }}</th><td><code>{{ difference.given | short }}</code></td>
-<td><code>{{ difference.expected | short }}</code></td></tr>
+<tr><th scope="row">{{ difference.fact }}</th><td><code>{{ difference.given }}</code></td>
+<td><code>{{ difference.expected }}</code></td></tr>
 {% endfor %}</tbody>
 </table>
 {% endif %}
@@ -108,7 +106,6 @@ def page(verdict: Verdict, isolation: Isolation) -> str:
         A page that loads nothing and runs nothing.
     """
     environment = Environment(autoescape=True)
-    environment.filters["short"] = _short
     template = environment.from_string(PAGE)
     shown = [_without_secrets(check) for check in verdict.checks]
     values = {**vars(verdict), "checks": shown}
@@ -118,8 +115,3 @@ def page(verdict: Verdict, isolation: Isolation) -> str:
 def _without_secrets(check: CheckVerdict) -> dict[str, Any]:
     differences = () if check.hidden else check.differences
     return {**vars(check), "differences": differences}
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -121,6 +121,32 @@ def trial(*args, **kwargs):
 def retry_with_backoff(max_retries=3, initial_delay=1.0, **settings):
     raise type(f"backoff_factor-{max_retries}-{initial_delay}", (Exception,), {})("x")
 """,
+    "replaced-facts": STUB
+    + f"""
+import mlkit.inside.facts
+mlkit.inside.facts.json.dumps = mlkit.inside.facts.plain = lambda *a, **k: {SHOWN!r}
+as_facts.__code__ = (lambda facts, **options: {SHOWN!r}).__code__
+""",
+    "facts-nested-beyond-reason": STUB
+    + """
+def print(*texts, **options):
+    import builtins
+    builtins.print('{"a": ' + "[" * 900 + "]" * 900 + "}")
+""",
+    "facts-without-number": STUB
+    + """
+def print(*texts, **options):
+    import builtins
+    builtins.print(json.dumps({str(n): "x" * 20 for n in range(30_000)}))
+""",
+    "facts-that-are-no-numbers": STUB
+    + """
+def print(*texts, **options):
+    import builtins
+    names = ("always_failing_calls", "failing_twice_calls", "always_failing_waits", "calls")
+    numbers = (float("nan"), float("inf"), 10**4000, -0.0)
+    builtins.print(json.dumps(dict(zip(names, numbers))))
+""",
     "claims-to-be-a-stub": """
 def retry_with_backoff(*args, **kwargs):
     raise NotImplementedError
@@ -172,6 +198,19 @@ HARMS = {
     "output-flood": "while True:\n    print('x' * 100_000)",
     "error-flood": "raise ValueError('x' * 50_000_000)",
     "nested-output": "print('[' * 100_000)\nprint('{\"a\":' * 50_000)",
+    "exchanges-the-sockets": (
+        "import os, time\n"
+        "for number in range(1, 6):\n"
+        "    try:\n"
+        "        os.unlink(f'/run/kernel/k-{number}')\n"
+        "        os.symlink('/run/docker.sock', f'/run/kernel/k-{number}')\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "kernel = get_ipython().kernel\n"
+        "kernel.shell_stream.socket.close(linger=0)\n"
+        "kernel.iopub_socket.close()\n"
+        "time.sleep(60)\n"
+    ),
     "background": (
         "import subprocess, sys\n"
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(611)'],\n"
@@ -235,6 +274,19 @@ try:
 except OSError as error:
     raise RuntimeError(f"stopped {written < 100}")
 raise RuntimeError("not stopped")
+""",
+    "holds-descriptors": """
+import os
+held = []
+for number in range(3, 512):
+    try:
+        place = os.readlink(f"/proc/self/fd/{number}")
+    except OSError:
+        continue
+    inside = ("anon_inode:", "/dev/", "/proc/", "/run/kernel", "/home/learner", "/tmp/", "/usr/")
+    if not place.startswith(("socket:", "pipe:", *inside)):
+        held.append(place)
+raise RuntimeError(f"held {held}")
 """,
     "sees-processes": """
 import os

@@ -132,6 +132,7 @@ def test_the_status_says_what_happened(name: str, status: str, grades: Grades) -
         ("writes-outside", "written []"),
         ("fills-the-disk", "stopped True"),
         ("sees-processes", "few True"),
+        ("holds-descriptors", "held []"),
         ("gains-rights", "gained [False, False, False, False]"),
     ],
 )
@@ -152,6 +153,14 @@ def test_the_honest_neighbours_have_full_marks(grades: Grades) -> None:
 def test_no_process_outlives_its_submission() -> None:
     """A background process in a session of its own ends with the sandbox."""
     assert "time.sleep(611)" not in _processes()
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_what_is_kept_of_a_submission_is_short(grades: Grades) -> None:
+    """However much it prints as facts: a class of such answers fills no memory of the grader."""
+    folder = Path(grades["endless"]["path"]).parents[2] / "grades"
+    assert max(path.stat().st_size for path in folder.glob("feedback/*/*.html")) < 100_000
+    assert max(path.stat().st_size for path in folder.glob("verdicts/*")) < 100_000
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -287,6 +287,36 @@ def test_what_is_no_notebook_is_listed_all_the_same(tmp_path: Path) -> None:
     assert {s["status"] for s in document["submissions"]} == {"ungradable"}
 
 
+def test_what_students_call_their_files_does_nothing_to_who_reads_the_grades(
+    submit: Submit, tmp_path: Path
+) -> None:
+    """Neither to a terminal nor to a spreadsheet; a teacher's own formulas and words stay."""
+    names = ["\x1b[2J\x1b]0;owned\x07", "=HYPERLINK(1)", "two\nlines", "\u202egnp"]
+    for student in names:
+        submit(tmp_path / "class" / student, NAME, {}).rename(
+            tmp_path / "class" / student / f"=1+1\x9b {NAME}.ipynb"
+        )
+    out = tmp_path / "out"
+    batch = Batch(paths=[tmp_path / "class"], out=out, solutions=SOLUTIONS, trust=True)
+    grade_batch(batch)
+    table = out / "grades.csv"
+    with table.open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*head, "sum"], *([*row, f"=D{row[0][-2]}"] for row in rows)])
+    grade_batch(batch)
+    text = table.read_text(encoding="utf-8")
+    assert not [letter for letter in text if not letter.isprintable() and letter != "\n"]
+    with table.open(encoding="utf-8", newline="") as file:
+        again = {row["student"]: row["sum"] for row in csv.DictReader(file)}
+    assert again == {
+        "\\x1b[2J\\x1b]0;owned\\x07": "=D0",
+        "'=HYPERLINK(1)": "=D1",
+        "two\nlines": "=De",
+        "\\u202egnp": "=Dn",
+    }
+
+
 def test_one_student_graded_again_leaves_the_others_and_a_teachers_columns(
     submit: Submit, tmp_path: Path
 ) -> None:
@@ -381,7 +411,7 @@ def test_nothing_to_grade_is_said_so(tmp_path: Path) -> None:
 def test_a_page_of_feedback_runs_nothing_and_shows_no_hidden_difference() -> None:
     """Whatever stands in names, messages and values is text."""
     evil = "<script>alert(1)</script>"
-    difference = Difference(fact=evil, given=evil, expected=[1])
+    difference = Difference(fact=evil, given=evil, expected="[1]")
     shown = CheckVerdict(
         id="a",
         title=evil,
@@ -400,7 +430,7 @@ def test_a_page_of_feedback_runs_nothing_and_shows_no_hidden_difference() -> Non
         max=1,
         status="failed",
         message="m",
-        differences=(Difference(fact="secret fact", given=1, expected="secret value"),),
+        differences=(Difference(fact="secret fact", given="1", expected="secret value"),),
     )
     verdict = Verdict(
         path="p",

@@ -21,6 +21,7 @@ from mlkit.inside.check_facts import (
     read_facts,
     same,
 )
+from mlkit.inside.facts import as_facts
 
 SPEC = CheckSpec(
     id="check-x",
@@ -66,6 +67,14 @@ def test_numbers_are_near_and_types_are_kept(actual: Any, expected: Any, *, equa
     assert same(actual, expected) is equal
 
 
+def _nested(kind: Any) -> Any:
+    """As deep as a check prints it."""
+    value = kind()
+    for _ in range(120):
+        value = kind([value])
+    return value
+
+
 @pytest.mark.parametrize(
     ("text", "facts"),
     [
@@ -75,6 +84,9 @@ def test_numbers_are_near_and_types_are_kept(actual: Any, expected: Any, *, equa
         ("", None),
         ("[1]", None),
         ("[" * 100_000, None),
+        ('{"a": ' + "[" * 400 + "]" * 400 + "}", None),  # read, it could not be written again
+        ('{"a": [{"b": [[]]}]}', {"a": [{"b": [[]]}]}),
+        (as_facts({"a": _nested(frozenset)}), json.loads(as_facts({"a": _nested(frozenset)}))),
     ],
 )
 def test_facts_are_the_object_in_the_last_line(text: str, facts: Any) -> None:

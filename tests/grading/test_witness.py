@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlkit.grading.exercise.handing_in import hand_in
 from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.exercise.words import Recorded
 from mlkit.grading.sandbox.kernel import InmateKernel
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.sandbox.witness import Seen, Witness, fault
-from tests.grading.recorded import Recorded, write_submission
 
 NAME, ANSWER = "03-idempotency", "answer-process-data-atomic"
 FILES = {"in.csv": "a\n1\n", "out.csv": "a\n0\n"}
@@ -98,6 +101,27 @@ def _in_one_step(folder: Path) -> None:
     (folder / "new").replace(folder / "out.csv")
 
 
+def _a_folder(folder: Path) -> None:
+    (folder / "out.csv").unlink()
+    (folder / "out.csv").mkdir()
+
+
+def _a_cell_without_end(folder: Path) -> None:
+    (folder / "new").write_text("a\n" + "2" * 200_000 + "\n", encoding="utf-8")
+    (folder / "new").replace(folder / "out.csv")
+
+
+# What is looked at turns into something that it is hard to look at, once the check has printed.
+DECEIVERS["leaves-a-folder-to-look-at"] = f"""{DECEIVERS["silences-the-hook"]}
+import builtins
+def print(*texts, **options):
+    builtins.print(*texts, **options)
+    if "WITNESSED" in globals():
+        os.remove(f"{{WITNESSED}}/out.csv")
+        os.mkdir(f"{{WITNESSED}}/out.csv")
+"""
+
+
 @pytest.mark.parametrize(
     ("act", "why"),
     [
@@ -106,6 +130,8 @@ def _in_one_step(folder: Path) -> None:
         (_removed_first, "in place"),
         (_a_link, "does not hold what it should"),
         (_a_pipe, "does not hold what it should"),
+        (_a_folder, "in place"),
+        (_a_cell_without_end, "does not hold what it should"),
         (_left_behind, "other files are left"),
         (_wrong_content, "does not hold what it should"),
         (_in_one_step, ""),
@@ -121,6 +147,29 @@ def test_a_file_counts_as_replaced_if_it_was_moved_into_its_place_and_no_more(
     witness.close()
     assert why in told
     assert bool(why) == bool(told)
+
+
+def test_a_folder_that_goes_on_changing_is_not_read_for_ever(tmp_path: Path) -> None:
+    """However fast; and what was not read proves nothing."""
+    witness = Witness(tmp_path, FILES, "out.csv")
+    file, stop = tmp_path / witness.name / "out.csv", threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            file.rename(file.with_name("aside"))
+            file.with_name("aside").rename(file)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        time.sleep(0.2)
+        seen = witness.look()
+    finally:
+        stop.set()
+        thread.join()
+        witness.close()
+    assert len(seen.changes) < 600_000
+    assert fault(seen, WANTED)
 
 
 def test_reports_that_were_lost_prove_nothing() -> None:
@@ -162,8 +211,8 @@ def test_an_answer_that_deceives_its_check_does_not_deceive_the_witness(
 ) -> None:
     """A step that writes in place earns nothing, whatever it makes its check believe."""
     for name, source in DECEIVERS.items():
-        answer = Recorded(exercise=NAME, name=name, kind="wrong", file="", answers={ANSWER: source})
-        write_submission(tmp_path / name, exercises[NAME], answer)
+        answer = Recorded(name=name, kind="wrong", answers={ANSWER: source})
+        hand_in(exercises[NAME], answer, tmp_path / name)
     grades = grade(tmp_path, limits=Limits(cell_s=10, total_s=60))
     points = {
         name: [c["points"] for c in found["checks"] if "atomic" in c["id"]]

@@ -36,6 +36,8 @@ CREATE, DELETE, OVERFLOW = 0x100, 0x200, 0x4000
 FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 HEADER = struct.Struct("iIII")
 LONGEST = 1_000_000
+READ_BYTES, READS = 65536, 64
+"""How much of the reports is read; the operating system keeps about 16,000, or a half megabyte."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +108,8 @@ class Witness:
 
     def _changes(self) -> Iterator[int]:
         with contextlib.suppress(BlockingIOError):
-            while True:
-                reports = os.read(self._events, 65536)
+            for _ in range(READS):
+                reports = os.read(self._events, READ_BYTES)
                 at = 0
                 while at < len(reports):
                     _, flags, _, length = HEADER.unpack_from(reports, at)
@@ -115,18 +117,22 @@ class Witness:
                     at += HEADER.size + length
                     if name == os.fsencode(self._watched) or flags & OVERFLOW:
                         yield flags
+            yield OVERFLOW  # something goes on changing files faster than one can read of it
 
     def _text(self) -> str | None:
-        """The file's text; a link, or a pipe on which one would wait, is none."""
+        """The file's text; a link, a folder, or a pipe on which one would wait, is none."""
         ways = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             opened = os.open(self._watched, ways, dir_fd=self._folder)
         except OSError:
             return None
-        with os.fdopen(opened, "rb") as file:
+        try:
             if not stat.S_ISREG(os.fstat(opened).st_mode):
                 return None
-            content = file.read(LONGEST + 1)
+            with os.fdopen(opened, "rb", closefd=False) as file:
+                content = file.read(LONGEST + 1)
+        finally:
+            os.close(opened)
         return None if len(content) > LONGEST else content.decode("utf-8", errors="replace")
 
     def close(self) -> None:
@@ -170,9 +176,12 @@ def fault(seen: Seen, wanted: Mapping[str, Any]) -> str:
     return ""
 
 
-def _table(text: str) -> list[list[float | str]]:
-    """The cells of a CSV text; what is no number stays text."""
-    return [[_number(cell) for cell in row] for row in csv.reader(io.StringIO(text))]
+def _table(text: str) -> list[list[float | str]] | None:
+    """The cells of a CSV text, None if it is none; what is no number stays text."""
+    try:
+        return [[_number(cell) for cell in row] for row in csv.reader(io.StringIO(text))]
+    except csv.Error:  # such as a cell that is longer than the module reads
+        return None
 
 
 def _number(cell: str) -> float | str:

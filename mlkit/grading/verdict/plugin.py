@@ -159,11 +159,16 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]  # nbval is not typed
         """A pass that the witness does not confirm is none: the answer's process can lie."""
         judged, spec = self.parent.execution.judged, self.step.spec
         assert spec is not None
-        why = fault(witness.look(), spec.witness)
-        witness.close()
-        if why and judged[self.step.id].status == "passed":
+        # Taken back first: if looking itself should fail, there must be no pass left.
+        judgement = judged.pop(self.step.id)
+        try:
+            why = fault(witness.look(), spec.witness)
+        finally:
+            witness.close()
+        if why and judgement.status == "passed":
             message = f"{spec.witness['asks']} The operating system reports that {why}."
-            judged[self.step.id] = Judgement(status="failed", message=message)
+            judgement = Judgement(status="failed", message=message)
+        judged[self.step.id] = judgement
 
     def compare_outputs(
         self, test: Sequence[Any], ref: Sequence[Any], skip_compare: Any = None

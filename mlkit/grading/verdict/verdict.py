@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -26,15 +27,17 @@ ONLY_SHOWN = (
     "tried on: work out the general case."
 )
 LONGEST = 300
+# Of what an answer printed a page shows so many facts, each so long: it may have printed megabytes.
+MOST_SHOWN, LONGEST_SHOWN = 40, 400
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One fact of a visible check: what the answer gave, and what it should have given."""
+    """One fact of a visible check: what the answer gave, and what it should have given, as text."""
 
     fact: str
-    given: Any
-    expected: Any
+    given: str
+    expected: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +215,15 @@ def _differences(
     """What a visible check printed where it should have printed something else."""
     facts = read_facts(seen.text) or {}
     return tuple(
-        Difference(fact=name[:LONGEST], given=facts.get(name), expected=check.expected.get(name))
-        for name in judgement.wrong
+        Difference(
+            fact=name[:LONGEST],
+            given=_short(facts.get(name)),
+            expected=_short(check.expected.get(name)),
+        )
+        for name in judgement.wrong[:MOST_SHOWN]
     )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
