@@ -33,7 +33,7 @@ from mlkit.grading.verdict.verdict import Verdict, ungradable
 
 __all__ = ["Batch", "grade_batch", "time_left"]
 
-GRACE_S = 60
+GRACE_S = 60  # to start kernels, twice if need be, and to read a notebook, beside running its cells
 
 
 def _silent(text: str) -> None:

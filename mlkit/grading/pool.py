@@ -21,7 +21,7 @@ from mlkit.grading.verdict.verdict import Verdict, ungradable, verdict_from
 
 __all__ = ["Task", "work_off"]
 
-SLICE_S = 0.2
+SLICE_S = 0.2  # how soon an interrupt is heeded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from typing import TypeVar
 __all__ = ["TooCostlyError", "bounded"]
 
 Value = TypeVar("Value")
+# Many times what the largest notebook or listing that is let in takes to read.
 MEMORY_BYTES = 256 * 1024 * 1024
 TIME_S = 10.0
 

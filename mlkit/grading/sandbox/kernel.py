@@ -19,7 +19,7 @@ __all__ = ["InmateKernel", "Reason"]
 
 Reason = Literal["", "timeout", "died", "output", "memory", "files"]
 
-SLICE_S = 0.2
+SLICE_S = 0.2  # how often its memory is looked at: what it can take meanwhile is not seen
 # After its reply a kernel may still put out what it has kept back.
 OUTPUT_S = 10.0
 

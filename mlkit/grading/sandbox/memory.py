@@ -24,7 +24,7 @@ __all__ = ["MemoryGroup", "files_in", "held_bytes"]
 PIPE_BYTES = 64 * 1024
 SOCKET_BYTES = 208 * 1024
 FILE_BYTES = 1024
-PATIENCE_S = 2.0
+PATIENCE_S = 2.0  # killed processes leave their group a moment after they have been waited for
 
 _numbers = itertools.count()
 
