@@ -7,7 +7,6 @@ import functools
 import hashlib
 import io
 import json
-import os
 import re
 import sys
 import time
@@ -23,7 +22,7 @@ from mlkit.grading.exercise.source import exercise_identity
 from mlkit.grading.feedback import page
 from mlkit.grading.sandbox.walls import Isolation
 from mlkit.grading.summary import printable
-from mlkit.grading.tables import disarmed
+from mlkit.grading.tables import disarmed, write_whole
 from mlkit.grading.verdict.verdict import Verdict, verdict_from
 
 __all__ = ["REGRADES", "Results", "document", "feedback_place"]
@@ -69,7 +68,7 @@ class Results:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _replace(self.folder / ".mlkit", "")
+            write_whole(self.folder / ".mlkit", "")
             (self.folder / ".mlkit").unlink()
         except OSError as error:
             reason = error.strerror or str(error)
@@ -98,14 +97,14 @@ class Results:
         """Keep a verdict, so that a stopped batch can go on behind it."""
         solution = exercise_identity(solutions / f"{verdict.exercise}.ipynb")
         record = {"solution": solution, "verdict": asdict(verdict)}
-        _replace(self._verdict_file(key), json.dumps(record))
+        write_whole(self._verdict_file(key), json.dumps(record))
 
     def _verdict_file(self, key: str) -> Path:
         return self.folder / "verdicts" / f"{key}.json"
 
     def tell(self, isolation: Isolation, solutions: Path, verdict: Verdict) -> None:
         """Make a verdict readable while others are still to come."""
-        _replace(self.feedback_file(verdict), page(verdict, isolation))
+        write_whole(self.feedback_file(verdict), page(verdict, isolation))
         self._so_far.append(verdict)
         self._note_change(verdict)
         if time.monotonic() - self._written_s >= WRITE_EVERY_S:
@@ -122,7 +121,7 @@ class Results:
         for verdict in verdicts:
             if verdict.path not in told:
                 self._note_change(verdict)
-            _replace(self.feedback_file(verdict), page(verdict, isolation))
+            write_whole(self.feedback_file(verdict), page(verdict, isolation))
 
     def changes_text(self) -> list[str]:
         """What this batch graded otherwise than an earlier one, a line each."""
@@ -159,8 +158,8 @@ class Results:
         whole["submissions"] = _merged(self._earlier(), whole["submissions"])
         table = json.dumps(whole, indent=1, ensure_ascii=False)
         others = self._columns_of_others()
-        _replace(self.folder / "grades.csv", _csv(whole["submissions"], others))
-        _replace(self.folder / "grades.json", table + "\n")
+        write_whole(self.folder / "grades.csv", _csv(whole["submissions"], others))
+        write_whole(self.folder / "grades.json", table + "\n")
         self._written_s = time.monotonic()
 
     def _earlier(self) -> list[dict[str, Any]]:
@@ -271,10 +270,3 @@ def _csv(rows: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[str, st
         theirs = others.get(str(disarmed(row["path"])), {})
         writer.writerow([*mine, *(theirs.get(name, "") for name in further)])
     return text.getvalue()
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8", errors="backslashreplace")
-    aside.replace(path)

@@ -6,6 +6,7 @@ tabs, and spell its titles in any case. Every cell knows its line, so that a mis
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -225,5 +226,10 @@ def write_whole(path: Path, content: str | bytes) -> None:
     aside = path.with_name(f".{path.name[:100]}.{os.getpid()}")
     if isinstance(content, str):
         content = content.encode("utf-8", errors="backslashreplace")
-    aside.write_bytes(content)
-    aside.replace(path)
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise

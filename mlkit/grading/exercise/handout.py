@@ -6,7 +6,6 @@ A handout is a mapping from paths to bytes. The folder that holds one remembers 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -21,6 +20,7 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import GIVEN
+from mlkit.grading.tables import write_whole
 
 __all__ = ["RECORD", "Handout", "Written", "home_of", "read_record", "write_folder", "write_zip"]
 
@@ -254,14 +254,9 @@ def _replace(path: Path, content: bytes) -> None:
     GradingError
         If it cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(content)
-        aside.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise GradingError(f"the file cannot be written: {reason}", path) from error
 
