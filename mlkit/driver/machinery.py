@@ -8,8 +8,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from mlkit.driver.order import Order
 from mlkit.notebook.execution import NotebookRunner
+from mlkit.notebook.imports import modules_to_preload, needs_of_stages
 from mlkit.notebook.kernels import Kernels, open_kernels
-from mlkit.planner.preload import modules_to_preload, needs_of_stages
 
 __all__ = ["Machinery"]
 

@@ -13,11 +13,11 @@ from mlkit.core.types import accepts
 from mlkit.driver.attempt import Job
 from mlkit.driver.context import Context
 from mlkit.driver.surroundings import attempt_environment
+from mlkit.notebook.imports import needs_of_notebook
 from mlkit.notebook.injection import Assignment
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.deciding import Decision, Planner
 from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
-from mlkit.planner.preload import needs_of_notebook
 
 __all__ = ["MissingInputError", "Submission", "arrivals", "make_job", "shown_parameters"]
 

@@ -54,8 +54,7 @@ class ExecutionRequest:
     timeout_s : float, optional
         The deadline for everything, the kernel's start included.
     imports : frozenset of str, optional
-        The top-level modules that the notebook imports, if that is known; by default as far as its
-        own code tells.
+        The top-level modules that the notebook imports, if that is known.
     stock : StockList, optional
         Remembers which notebooks need a stock kernel.
     scrubber : Scrubber

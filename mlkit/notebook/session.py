@@ -25,7 +25,6 @@ from mlkit.notebook.kernels import (
     Kernels,
     interrupt,
     kill,
-    needs_of,
     wait_dead,
 )
 from mlkit.notebook.lease import KernelLease
@@ -182,7 +181,6 @@ class Session:
             await self.lease.end(grace_s=GRACE_S if self.stopped is None else 0)
 
     def _kernel_request(self) -> KernelRequest:
-        code = [cell.source for cell in self.nb.cells if cell.cell_type == "code"]
         stock = self.request.stock
         reason = "" if stock is None else stock.reason_for(code_digest(self.request.document))
         if reason:
@@ -193,7 +191,7 @@ class Session:
             log=self.kernel_log,
             preload_ok=not reason,
             may_begin_again=True,
-            imports=needs_of(code) if self.request.imports is None else self.request.imports,
+            imports=self.request.imports,
         )
 
     async def _stop(self, why: str, work: asyncio.Future[None]) -> None:

@@ -24,10 +24,11 @@ from mlkit.errors import DISTRIBUTION
 from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.execution import ExecutionResult
+from mlkit.notebook.imports import top_level_names
 from mlkit.planner.checkout import Checkout
-from mlkit.planner.imports import SearchPath, imported_names
 from mlkit.planner.packages import Packages
 from mlkit.planner.reasons import OLDER
+from mlkit.planner.search_path import SearchPath
 from mlkit.store.artifacts import digest_file
 
 __all__ = [
@@ -417,7 +418,7 @@ class _Reading:
         ]
         tops = {name.partition(".")[0] for name in named}
         loaded = {*self.result.imported, *tops}
-        static = {name for text in texts for name in imported_names(text)}
+        static = {name for text in texts for name in top_level_names(text)}
         found = packages.behind(sorted(tops | (static & loaded)), loaded)
         own = packages.version(DISTRIBUTION)
         if "mlkit" in tops | static and own is not None:

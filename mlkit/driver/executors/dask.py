@@ -18,7 +18,7 @@ from mlkit.driver.executors.dask_task import Reply, Task, cancel, carry_out
 from mlkit.driver.executors.receiving import received
 from mlkit.errors import ExecutionError, MlkitError
 from mlkit.notebook.execution import OnCell
-from mlkit.planner.preload import modules_to_preload
+from mlkit.notebook.imports import modules_to_preload
 
 __all__ = ["DaskExecutor", "count_threads"]
 

@@ -10,8 +10,6 @@ importing Papermill; what needs jupyter_client is imported with the first `Kerne
 * `Kernels.manager(request)` gives an `AsyncKernelManager`, not yet started, for nbclient's `km=`;
   working directory and environment come from the request, whatever `start_kernel` is told. Its
   client is a `ReadyClient`.
-* `needs_of(cells)` reads from a notebook's code what `KernelRequest.imports` wants to know;
-  `is_tried(name)` says whether kernels can share a package that was imported ahead.
 * nbclient does not end a kernel whose manager it was given: call `end_kernel` (from any thread or
   event loop), after the client's channels are stopped.
 * `wait_dead`, `interrupt` (the process group, as Jupyter does) and `kill` act on such a manager.
@@ -23,7 +21,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.policies import KernelKind
-from mlkit.notebook.kernels.needs import is_tried, needs_of
 from mlkit.notebook.kernels.opening import Kernels, open_kernels
 from mlkit.notebook.kernels.request import KernelRequest
 
@@ -45,9 +42,7 @@ __all__ = [
     "ReadyClient",
     "end_kernel",
     "interrupt",
-    "is_tried",
     "kill",
-    "needs_of",
     "open_kernels",
     "wait_dead",
 ]

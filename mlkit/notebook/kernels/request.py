@@ -28,8 +28,9 @@ class KernelRequest:
         False asks for a stock kernel, in which nothing was imported beforehand: for a notebook that
         sets environment variables and imports afterwards.
     imports : frozenset of str, optional
-        The top-level modules that the notebook imports, if that is known (see `needs_of`): a forked
-        kernel then need not wait until the others are imported ahead.
+        The top-level modules that the notebook imports, if that is known (see
+        `mlkit.notebook.imports`): a forked kernel then need not wait until the others are imported
+        ahead.
     may_begin_again : bool
         Whether a forked kernel may end and ask for a stock one in its place (see
         `KernelProcess.again`) when the notebook sets an environment variable that something

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.machinery as machinery
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from mlkit.core.parsing import parse
 from mlkit.planner.checkout import INSTALLED, Checkout, is_installed
 
-__all__ = ["SearchPath", "imported_names", "syntax_tree"]
+__all__ = ["SearchPath"]
 
 _LOADERS = (
     (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
@@ -139,27 +137,3 @@ class SearchPath:
 
 def _is_named(entry: str, names: set[str], checkout: Checkout) -> bool:
     return bool(names) and not is_installed(entry) and checkout.name(entry) in names
-
-
-def syntax_tree(source: str) -> ast.AST:
-    """Parse a piece of Python whose magics are passed over; one that is no Python gives nothing."""
-    plain = "\n".join(
-        "pass" if line.lstrip().startswith(("%", "!", "?")) else line
-        for line in source.splitlines()
-    )
-    try:
-        return parse(plain)
-    except (SyntaxError, ValueError):
-        return ast.Module(body=[], type_ignores=[])
-
-
-def imported_names(source: str) -> set[str]:
-    """The top-level modules that a piece of Python imports anywhere."""
-    tree = syntax_tree(source)
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
