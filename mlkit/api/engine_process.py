@@ -13,7 +13,7 @@ from mlkit.core.events import Event, EventKind
 from mlkit.driver.event_log import read_events
 from mlkit.engines.launching import Launch
 from mlkit.errors import EngineError
-from mlkit.notebook.execution import Cancellation
+from mlkit.notebook.notebook_runner import Cancellation
 
 __all__ = ["EngineProcess"]
 

@@ -20,7 +20,7 @@ from mlkit.driver.interrupts import interruptible
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers
 from mlkit.load.pipeline import find_pipeline_file, load_pipeline
-from mlkit.notebook.execution import Cancellation
+from mlkit.notebook.notebook_runner import Cancellation
 
 if TYPE_CHECKING:
     from mlkit.driver.options import RunOptions

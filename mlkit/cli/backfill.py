@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlkit.core.backfilling import Planned
     from mlkit.core.intervals import Schedule
     from mlkit.driver.services import Services
-    from mlkit.notebook.execution import Cancellation
+    from mlkit.notebook.notebook_runner import Cancellation
 
 __all__ = ["backfill"]
 
@@ -143,7 +143,7 @@ def _fill_all(filling: Filling, plans: Sequence[Planned], parallel: int) -> list
     from concurrent.futures import ThreadPoolExecutor
 
     from mlkit.driver.interrupts import interruptible
-    from mlkit.notebook.execution import Cancellation
+    from mlkit.notebook.notebook_runner import Cancellation
 
     cancellation = Cancellation()
     places = {id(planned): number for number, planned in enumerate(plans, start=1)}

@@ -245,8 +245,8 @@ def check_kernel(kind: Literal["fork", "spawn"]) -> Finding:
     """A kernel of that kind starts and executes a notebook."""
     from mlkit.core.states import Status
     from mlkit.notebook.execute import PapermillRunner
-    from mlkit.notebook.execution import Cancellation, ExecutionRequest
     from mlkit.notebook.kernels import open_kernels
+    from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest
 
     said: list[str] = []
     env = {**os.environ, "PYTHONHASHSEED": "0"}

@@ -18,13 +18,13 @@ from mlkit.driver.outputs import check_outputs, share_outputs, take_outputs
 from mlkit.driver.surroundings import with_tracking
 from mlkit.errors import MlkitError
 from mlkit.notebook.cells import NotebookSource
-from mlkit.notebook.execution import (
+from mlkit.notebook.injection import Assignment
+from mlkit.notebook.notebook_runner import (
     Cancellation,
     ExecutionRequest,
     NotebookRunner,
     OnCell,
 )
-from mlkit.notebook.injection import Assignment
 from mlkit.notebook.source import failing_place
 from mlkit.notebook.stock import StockList
 from mlkit.planner.checkout import Checkout

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 
 from mlkit.core.interrupting import heeding
-from mlkit.notebook.execution import Cancellation
+from mlkit.notebook.notebook_runner import Cancellation
 
 __all__ = ["interruptible"]
 

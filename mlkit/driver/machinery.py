@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from mlkit.driver.order import Order
-from mlkit.notebook.execution import NotebookRunner
 from mlkit.notebook.imports import modules_to_preload, needs_of_stages
 from mlkit.notebook.kernels import Kernels, open_kernels
+from mlkit.notebook.notebook_runner import NotebookRunner
 
 __all__ = ["Machinery"]
 

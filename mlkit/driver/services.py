@@ -11,7 +11,7 @@ from mlkit.core.events import Observer
 from mlkit.driver.ahead import KernelsAhead
 from mlkit.driver.clock import Clock, SystemClock
 from mlkit.driver.notify import AppriseNotifier, Notifier
-from mlkit.notebook.execution import Cancellation, NotebookRunner
+from mlkit.notebook.notebook_runner import Cancellation, NotebookRunner
 
 __all__ = ["Services"]
 

@@ -15,7 +15,7 @@ from nbclient.util import ensure_async
 
 from mlkit.notebook import failures
 from mlkit.notebook.log import AttemptLog
-from mlkit.notebook.streams import merge_streams
+from mlkit.notebook.printed_text import merge_streams
 
 __all__ = ["CellClient", "ask"]
 

@@ -19,16 +19,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from mlkit.notebook.execution import (
+from mlkit.notebook.importing import FORMAT_CHECKS, missing
+from mlkit.notebook.injection import INJECTED_TAG, injection_source, is_injected
+from mlkit.notebook.kernels import Kernels
+from mlkit.notebook.log import AttemptLog
+from mlkit.notebook.notebook_runner import (
     Cancellation,
     ExecutionRequest,
     ExecutionResult,
     OnCell,
 )
-from mlkit.notebook.importing import FORMAT_CHECKS, missing
-from mlkit.notebook.injection import INJECTED_TAG, injection_source, is_injected
-from mlkit.notebook.kernels import Kernels
-from mlkit.notebook.log import AttemptLog
 
 __all__ = ["PapermillRunner", "warm_up"]
 

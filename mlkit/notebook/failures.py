@@ -9,7 +9,7 @@ from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.record import ErrorRecord
-from mlkit.notebook.kernels.process import UNKNOWN
+from mlkit.notebook.kernels.kernel_process import UNKNOWN
 
 __all__ = ["dead_kernel", "notebook_error", "plain_text", "stage_timeout", "system_exit"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mlkit.core.scrubbing import Scrubber
-from mlkit.notebook.streams import as_shown
+from mlkit.notebook.printed_text import as_shown
 
 __all__ = ["AttemptLog"]
 

@@ -18,7 +18,6 @@ from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.notebook import failures
 from mlkit.notebook.cell_client import SKIPPED, CellClient, ask
-from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.notebook.injection import source_place
 from mlkit.notebook.kernels import (
     KernelRequest,
@@ -29,6 +28,7 @@ from mlkit.notebook.kernels import (
 )
 from mlkit.notebook.lease import KernelLease
 from mlkit.notebook.log import AttemptLog
+from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.notebook.stock import code_digest
 
 __all__ = ["Session"]
@@ -38,7 +38,7 @@ GRACE_S = 2.0
 
 SAVE_EVERY_S = 5.0
 
-_ATTEMPT = '__import__("mlkit.inside.attempt", fromlist=["begin", "end"])'
+_ATTEMPT = '__import__("mlkit.inside.in_kernel", fromlist=["begin", "end"])'
 
 
 class Session:

@@ -23,8 +23,8 @@ from mlkit.core.scrubbing import names_a_secret
 from mlkit.errors import DISTRIBUTION
 from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.notebook.cells import NotebookSource
-from mlkit.notebook.execution import ExecutionResult
 from mlkit.notebook.imports import top_level_names
+from mlkit.notebook.notebook_runner import ExecutionResult
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.packages import Packages
 from mlkit.planner.reasons import OLDER

@@ -15,8 +15,8 @@ from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.inside.secret import Secret
 from mlkit.inside.skipping import StageSkipped
-from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.notebook.injection import INJECTED_TAG, injection_source
+from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.planner.trace import file_marks
 
 __all__ = ["Behaviour", "FakeRunner", "Raises", "Returns", "Skips"]
@@ -117,7 +117,7 @@ class FakeRunner:
     def execute(
         self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
     ) -> ExecutionResult:
-        """Execute one notebook; see `mlkit.notebook.execution.NotebookRunner`."""
+        """Execute one notebook; see `mlkit.notebook.notebook_runner.NotebookRunner`."""
         behaviour = self._behaviour(request)
         told = None if behaviour is None else behaviour(request)
         printed: list[str] = []

@@ -14,7 +14,7 @@ from mlkit.driver.notify import Notifier
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.load.parameters import Layers
-from mlkit.notebook.execution import NotebookRunner
+from mlkit.notebook.notebook_runner import NotebookRunner
 from mlkit.testing.clock import FakeClock, InlineExecutor
 from mlkit.testing.recording import RecordingNotifier
 from mlkit.testing.runner import FakeRunner

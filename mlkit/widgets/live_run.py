@@ -18,7 +18,7 @@ from mlkit.core.states import FINISHED, Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.load.parameters import Layers
-from mlkit.notebook.execution import Cancellation
+from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.observe.board import Board, Line, advance
 
 __all__ = ["LiveRun", "Order", "Progress", "follow", "record_of"]

@@ -14,7 +14,7 @@ import pytest
 from mlkit import RunOptions, run
 from mlkit.driver.ahead import is_sure_to_run, kernels_ahead
 from mlkit.driver.services import Services
-from mlkit.notebook.kernels.fork import ForkKernels
+from mlkit.notebook.kernels.kernel_supply import ForkKernels
 from mlkit.testing import Sketch, write_pipeline
 
 MAIN = "from mlkit.cli.main import main; main()"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlkit.driver.descriptors import EACH, OWN, affordable
 from mlkit.errors import RunsFolderError
-from mlkit.notebook.execution import ExecutionRequest, ExecutionResult
+from mlkit.notebook.notebook_runner import ExecutionRequest, ExecutionResult
 from mlkit.testing import FakeRunner, fan_out, run_fake
 
 

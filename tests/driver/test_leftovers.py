@@ -10,7 +10,7 @@ import pytest
 
 from mlkit.core.record import ErrorRecord
 from mlkit.driver.leftovers import dropped, explained, sentence
-from mlkit.notebook.execution import ExecutionRequest
+from mlkit.notebook.notebook_runner import ExecutionRequest
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_pipeline
 
 

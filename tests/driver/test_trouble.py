@@ -22,7 +22,7 @@ from mlkit.core.states import Status
 from mlkit.driver.services import Services
 from mlkit.errors import RunsFolderError
 from mlkit.load.parameters import Layers
-from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult
+from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult
 from mlkit.store.database import Database
 from mlkit.testing import FakeRunner, RecordingObserver, Sketch, chain, run_fake, write_pipeline
 from mlkit.testing.running import fake_services

@@ -25,7 +25,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.event_log import append_line, has_finished, open_log, read_events
 from mlkit.errors import UsageError
-from mlkit.notebook.execution import ExecutionRequest
+from mlkit.notebook.notebook_runner import ExecutionRequest
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.testing import (

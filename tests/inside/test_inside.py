@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 import mlkit.ml.gate
-from mlkit.inside import attempt
+from mlkit.inside import in_kernel
 from mlkit.inside.injected import injected
 from mlkit.inside.secret import Secret
 from mlkit.inside.skipping import StageSkipped, skip
@@ -59,15 +59,15 @@ def test_injected_values_come_from_the_environment() -> None:
 def test_begin_puts_the_notebooks_folder_first(tmp_path: Path) -> None:
     """Once, however often it is called."""
     with mock.patch.object(sys, "path", ["/x", str(tmp_path), "/y"]):
-        attempt.begin(str(tmp_path))
-        attempt.begin(str(tmp_path))
+        in_kernel.begin(str(tmp_path))
+        in_kernel.begin(str(tmp_path))
         assert sys.path == [str(tmp_path), "/x", "/y"]
 
 
 def facts(tmp_path: Path) -> dict[str, object]:
     """What the kernel tells at the end."""
     path = tmp_path / "facts.json"
-    attempt.end(str(path))
+    in_kernel.end(str(path))
     found: dict[str, object] = json.loads(path.read_text())
     return found
 
@@ -76,7 +76,7 @@ def test_end_tells_which_project_modules_were_imported(tmp_path: Path) -> None:
     """Those outside the standard library and site-packages, and of mlkit only the helpers."""
     (tmp_path / "own_module_of_a_test.py").write_text("import wave\n")
     with mock.patch.object(sys, "path", [str(tmp_path), *sys.path]):
-        attempt.begin(str(tmp_path))
+        in_kernel.begin(str(tmp_path))
         __import__("own_module_of_a_test")
     try:
         found = facts(tmp_path)
@@ -86,7 +86,7 @@ def test_end_tells_which_project_modules_were_imported(tmp_path: Path) -> None:
     assert isinstance(modules, dict)
     assert modules["own_module_of_a_test"] == str(tmp_path / "own_module_of_a_test.py")
     assert modules["mlkit.ml.gate"] == mlkit.ml.gate.__file__
-    assert not {"json", "pytest", "mlkit", "mlkit.inside.attempt"} & set(modules)
+    assert not {"json", "pytest", "mlkit", "mlkit.inside.in_kernel"} & set(modules)
     imported = found["imported"]
     assert isinstance(imported, list)
     assert {"json", "own_module_of_a_test", "wave", "mlkit"} <= set(imported)
@@ -116,7 +116,7 @@ def test_end_tells_what_was_used(tmp_path: Path) -> None:
 def test_it_is_cheap_to_import() -> None:
     """A kernel imports it before the first cell."""
     code = (
-        "import sys; before = set(sys.modules); import mlkit.inside, mlkit.inside.attempt; "
+        "import sys; before = set(sys.modules); import mlkit.inside, mlkit.inside.in_kernel; "
         "import mlkit.inside.injected; print(*sorted(set(sys.modules) - before))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

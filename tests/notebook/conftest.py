@@ -16,8 +16,8 @@ import pytest
 
 from mlkit.core.scrubbing import Scrubber
 from mlkit.notebook.execute import PapermillRunner
-from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult
 from mlkit.notebook.kernels import KernelKind, Kernels, open_kernels
+from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ import pytest
 
 from mlkit.core.states import Status
 from mlkit.notebook.execute import PapermillRunner
-from mlkit.notebook.execution import Cancellation, ExecutionRequest, ExecutionResult
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.kernels import KernelKind, Kernels
+from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult
 
 pytestmark = pytest.mark.kernel
 

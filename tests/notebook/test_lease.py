@@ -13,7 +13,7 @@ import pytest
 from mlkit.core.states import Status
 from mlkit.notebook import lease
 from mlkit.notebook.kernels import KernelKind, KernelRequest, Kernels
-from mlkit.notebook.kernels.fork import ForkKernels
+from mlkit.notebook.kernels.kernel_supply import ForkKernels
 from tests.notebook.conftest import Bench
 
 pytestmark = pytest.mark.kernel

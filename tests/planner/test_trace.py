@@ -12,7 +12,7 @@ import pytest
 from mlkit.core.scrubbing import names_a_secret
 from mlkit.core.states import Status
 from mlkit.errors import DISTRIBUTION
-from mlkit.notebook.execution import ExecutionResult
+from mlkit.notebook.notebook_runner import ExecutionResult
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.trace import Circumstances, Today, file_marks, observe

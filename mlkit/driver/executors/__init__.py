@@ -20,7 +20,7 @@ from mlkit.store.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
     from mlkit.driver.attempt import Job, Outcome
-    from mlkit.notebook.execution import OnCell
+    from mlkit.notebook.notebook_runner import OnCell
 
 __all__ = ["EXECUTORS", "AttemptExecutor", "Site", "Workshop", "cluster_size", "open_executor"]
 

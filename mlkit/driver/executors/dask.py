@@ -17,8 +17,8 @@ from mlkit.driver.executors.dask_cluster import connected, inspected
 from mlkit.driver.executors.dask_task import Reply, Task, cancel, carry_out
 from mlkit.driver.executors.receiving import received
 from mlkit.errors import ExecutionError, MlkitError
-from mlkit.notebook.execution import OnCell
 from mlkit.notebook.imports import modules_to_preload
+from mlkit.notebook.notebook_runner import OnCell
 
 __all__ = ["DaskExecutor", "count_threads"]
 

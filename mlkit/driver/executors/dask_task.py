@@ -24,9 +24,9 @@ from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome, perform
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.errors import DISTRIBUTION, StoreError
-from mlkit.notebook.execution import Cancellation
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.kernels import open_kernels
+from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.store.artifacts import ArtifactStore
 
 __all__ = ["Reply", "Sight", "Task", "cancel", "carry_out", "look_around"]

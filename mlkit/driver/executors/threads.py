@@ -9,7 +9,7 @@ from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome, perform
 from mlkit.driver.executors import Site, Workshop
 from mlkit.errors import UsageError
-from mlkit.notebook.execution import OnCell
+from mlkit.notebook.notebook_runner import OnCell
 
 __all__ = ["ThreadsExecutor"]
 

@@ -21,7 +21,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.policies import KernelKind
-from mlkit.notebook.kernels.opening import Kernels, open_kernels
+from mlkit.notebook.kernels.kernel_supply import Kernels, open_kernels
 from mlkit.notebook.kernels.request import KernelRequest
 
 if TYPE_CHECKING:

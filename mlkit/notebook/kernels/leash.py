@@ -10,46 +10,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-import weakref
 from pathlib import Path
-from typing import Protocol
 
 from mlkit.notebook.kernels import warden
-from mlkit.notebook.kernels.process import KernelProcess
+from mlkit.notebook.kernels.kernel_process import KernelProcess
+from mlkit.notebook.kernels.ownership import abandon_in_forks
 
-__all__ = ["Leash", "abandon_in_forks"]
+__all__ = ["Leash"]
 
 # A socket's path holds 104 bytes at the least on the systems that we know; we add about 20.
 LONGEST_FOLDER = 80
-
-
-class Abandonable(Protocol):
-    """Something that belongs to the process that made it, and not to one forked from that."""
-
-    def abandon(self) -> None:
-        """Let go of it, in a process that was forked from its owner; its locks may be held."""
-        ...
-
-
-_owned: weakref.WeakSet[Abandonable] = weakref.WeakSet()
-
-
-def abandon_in_forks(each: Abandonable) -> None:
-    """Have something abandoned in every process that is forked from this one.
-
-    A fork that kept the other end of a kernel's or a zygote's link would keep these alive when
-    this process has ended, and would talk to them in its place.
-    """
-    _owned.add(each)
-
-
-def _abandon_all() -> None:
-    for each in list(_owned):
-        each.abandon()
-    _owned.clear()
-
-
-os.register_at_fork(after_in_child=_abandon_all)
 
 
 class Leash:

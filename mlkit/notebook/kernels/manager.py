@@ -17,7 +17,7 @@ from jupyter_client.session import Session
 from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.client import ReadyClient
 from mlkit.notebook.kernels.leash import Leash
-from mlkit.notebook.kernels.provision import LeashedProvisioner
+from mlkit.notebook.kernels.provisioners import LeashedProvisioner
 from mlkit.notebook.kernels.request import USUAL_ARGUMENTS, KernelRequest
 
 __all__ = ["LeashedKernelManager", "end_kernel", "interrupt", "kill", "shared_context", "wait_dead"]

@@ -21,11 +21,12 @@ from typing import Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
-from mlkit.notebook.kernels.forking import Zygote
-from mlkit.notebook.kernels.leash import Leash, abandon_in_forks
-from mlkit.notebook.kernels.popen import ForkedPopen, Streams
-from mlkit.notebook.kernels.surroundings import fixed_at_start
+from mlkit.notebook.kernels.fixed_environment import fixed_at_start
+from mlkit.notebook.kernels.forked_popen import ForkedPopen, Streams
+from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.ownership import abandon_in_forks
 from mlkit.notebook.kernels.warden import LEASH
+from mlkit.notebook.kernels.zygote import Zygote
 
 __all__ = ["ForkingProvisioner"]
 

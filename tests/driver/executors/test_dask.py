@@ -22,7 +22,7 @@ from mlkit.core.record import RunRecord
 from mlkit.driver.services import Services
 from mlkit.errors import ExecutionError
 from mlkit.load.parameters import Layers
-from mlkit.notebook.execution import Cancellation
+from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.testing import RecordingObserver, Sketch, diamond, write_pipeline
 from tests.dask_cluster import Cluster, cluster
 from tests.remote import S3

@@ -16,16 +16,16 @@ from typing import Any
 
 from .application import ForkedKernelApp
 from .guard import Guard
+from .messages import receive, send
 from .preload import Imports
 from .system import die_with_peer, rewrite_environ
-from .wire import receive, send
 
 __all__ = ["become_kernel", "leave_quickly"]
 
 PACKAGE = __name__.partition(".")[0]
 OWN = (
-    *("application", "chance", "child", "guard", "handing", "ledger", "preload", "server"),
-    *("system", "tried", "wire"),
+    *("application", "chance", "child", "forking_loop", "guard", "handing", "ledger", "messages"),
+    *("preload", "system", "tried"),
 )
 _links: dict[int, socket.socket] = {}
 """The link to the driver, under the process id of the kernel that it belongs to."""

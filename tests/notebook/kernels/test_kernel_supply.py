@@ -18,10 +18,9 @@ import psutil
 import pytest
 
 from mlkit.notebook.kernels import KernelKind, end_kernel, open_kernels, wait_dead
-from mlkit.notebook.kernels.fork import ForkKernels
-from mlkit.notebook.kernels.forked import ForkedProcess
+from mlkit.notebook.kernels.kernel_process import UNKNOWN, ForkedProcess
+from mlkit.notebook.kernels.kernel_supply import ForkKernels
 from mlkit.notebook.kernels.mlkit_zygote.preload import AT_THE_END, KERNEL_MODULES, OURS
-from mlkit.notebook.kernels.process import UNKNOWN
 
 from .conftest import Lab, execute, start_environment
 
@@ -453,3 +452,32 @@ def zygote_of(lab: Lab) -> int:
     """The zygote's process id."""
     assert isinstance(lab.kernels, ForkKernels)
     return lab.kernels._zygote._popen.pid
+
+
+def test_elsewhere_than_on_linux_kernels_are_stock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says so."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    said: list[str] = []
+    with open_kernels("fork", say=said.append) as kernels:
+        assert kernels.kind == "spawn"
+    assert said == ["kernels are not forked on darwin; stock kernels are used"]
+
+
+def test_spawn_is_obeyed_in_silence() -> None:
+    """Who asks for stock kernels gets them."""
+    said: list[str] = []
+    with open_kernels("spawn", say=said.append) as kernels:
+        kernels.prepare(3)
+        assert kernels.kind == "spawn"
+    assert said == []
+
+
+def test_opening_imports_neither_jupyter_nor_papermill() -> None:
+    """So the zygote's imports and the driver's go on at the same time."""
+    program = (
+        "import sys; from mlkit.notebook.kernels import open_kernels\n"
+        "open_kernels('fork').close()\n"
+        "print({'zmq', 'jupyter_client', 'papermill', 'asyncio'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() in {"set()", "{'asyncio'}"}

@@ -9,7 +9,7 @@ import socket
 import struct
 from typing import Any
 
-__all__ = ["hear", "receive", "send"]
+__all__ = ["hear", "receive", "send", "split"]
 
 HEADER = struct.Struct("!I")
 
@@ -46,6 +46,18 @@ def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     for descriptor in descriptors:
         os.close(descriptor)
     return None
+
+
+def split(heard: bytes) -> tuple[list[dict[str, Any]], bytes]:
+    """Take the complete messages out of what was heard; gives them, and what is left."""
+    messages = []
+    while len(heard) >= HEADER.size:
+        end = HEADER.size + HEADER.unpack_from(heard)[0]
+        if len(heard) < end:
+            break
+        messages.append(json.loads(heard[HEADER.size : end]))
+        heard = heard[end:]
+    return messages, heard
 
 
 def hear(link: socket.socket) -> tuple[bytes, list[int]]:

@@ -16,15 +16,17 @@ from typing import IO, Any
 
 from jupyter_client.launcher import launch_kernel
 
-from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
-from mlkit.notebook.kernels.forking import Zygote
+from mlkit.notebook.kernels.kernel_process import (
+    ForkedProcess,
+    ForkError,
+    KernelProcess,
+    SpawnedProcess,
+)
 from mlkit.notebook.kernels.leash import Leash
-from mlkit.notebook.kernels.process import KernelProcess, SpawnedProcess
+from mlkit.notebook.kernels.zygote import Zygote
 
 __all__ = ["ForkedPopen", "Streams"]
 
-# A zygote that has not finished its imports by then is given up.
-PRELOAD_S = 300.0
 PAUSE_S = 0.02
 
 
@@ -240,11 +242,7 @@ def _fork(
 ) -> ForkedProcess:
     process = zygote.fork(arguments, spare=False)
     process.order(env, cwd, streams.theirs, may_begin_again=False)
-    try:
-        asyncio.run(asyncio.wait_for(process.born(), timeout=PRELOAD_S))
-    except TimeoutError as error:
-        process.dismiss()
-        raise ForkError(f"the imports have not ended after {PRELOAD_S:.0f} s") from error
+    asyncio.run(process.born())
     return process
 
 

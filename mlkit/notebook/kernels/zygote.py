@@ -12,15 +12,16 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
-from mlkit.notebook.kernels.leash import Leash, abandon_in_forks
-from mlkit.notebook.kernels.mlkit_zygote import wire
+from mlkit.notebook.kernels.kernel_process import ForkedProcess, ForkError
+from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.mlkit_zygote import messages
+from mlkit.notebook.kernels.ownership import abandon_in_forks
 from mlkit.notebook.kernels.warden import LEASH, kill_group
 
 __all__ = ["Zygote"]
 
 PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from mlkit_zygote.server import main;"
+    "import sys; sys.path.insert(0, sys.argv[1]); from mlkit_zygote.forking_loop import main;"
     " sys.path.remove(sys.argv[1]); main()"
 )
 
@@ -93,7 +94,7 @@ class Zygote:
         A zygote that has ended is none to talk to; the next request for a kernel finds that out.
         """
         with self._lock, contextlib.suppress(OSError):
-            wire.send(self._control, {"preload": list(names)})
+            messages.send(self._control, {"preload": list(names)})
 
     def fork(
         self, arguments: Sequence[str], *, spare: bool, needs: Collection[str] | None = None
@@ -121,7 +122,7 @@ class Zygote:
             with theirs:
                 try:
                     names = None if needs is None else sorted(needs)
-                    wire.send(self._control, {"needs": names}, theirs.fileno())
+                    messages.send(self._control, {"needs": names}, theirs.fileno())
                 except OSError as error:
                     ours.close()
                     raise ForkError("the forking process has ended") from error
@@ -135,7 +136,7 @@ class Zygote:
             ear = select.poll()
             ear.register(self._control, select.POLLIN)
             while not self.refusal and ear.poll(0):
-                news = wire.receive(self._control)
+                news = messages.receive(self._control)
                 if news is None:
                     self._refuse(f"the forking process has ended{self._last_words()}")
                     return

@@ -1,29 +1,128 @@
-"""One forked kernel, seen from its driver; the zygote is its parent."""
+"""One kernel's process, seen from its driver: is it alive, when does it end, signal it.
+
+A stock kernel's process is a child of the driver. A forked kernel's parent is the zygote, which
+reports the end over the kernel's link.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
 import os
 import select
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from mlkit.notebook.kernels.leash import abandon_in_forks
-from mlkit.notebook.kernels.mlkit_zygote import wire
-from mlkit.notebook.kernels.process import UNKNOWN, until_readable
+from mlkit.notebook.kernels.mlkit_zygote import messages
+from mlkit.notebook.kernels.ownership import abandon_in_forks
+from mlkit.notebook.kernels.warden import kill_group
 
-__all__ = ["ForkError", "ForkedProcess"]
+__all__ = ["UNKNOWN", "ForkError", "ForkedProcess", "KernelProcess", "SpawnedProcess"]
+
+UNKNOWN = 1 << 16
+"""In place of the exit status of a process that has ended while nobody was there to learn it."""
+
+# A zygote that has not finished its imports by then is given up.
+PRELOAD_S = 300.0
 
 # How often a zygote is asked again whether a dead kernel has been collected, and how long: a zygote
 # that was stopped, or imports something big, does not report at once.
 REPORT_MS = 100
 REPORT_S = 5.0
+
+
+class KernelProcess(Protocol):
+    """One kernel's process; all methods may be called from any thread."""
+
+    pid: int
+    again: str
+    unstable: list[str]
+
+    def poll(self) -> int | None:
+        """The exit status (a signal's number negated), or None while it is alive."""
+        ...
+
+    async def done(self) -> None:
+        """Wait until the kernel has done its last work; the end may be a moment later."""
+        ...
+
+    async def ended(self) -> int:
+        """Wait for the end without polling; return the exit status."""
+        ...
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the kernel's process group, unless the kernel has ended."""
+        ...
+
+    def end(self) -> None:
+        """Kill the kernel and return when it is gone."""
+        ...
+
+    def dismiss(self) -> None:
+        """Hear no more of it."""
+        ...
+
+
+class SpawnedProcess:
+    """A kernel that is a direct child of the driver and the leader of its own session."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self.pid = popen.pid
+        self.again = ""
+        self.unstable: list[str] = []
+        self._popen = popen
+        self._lock = threading.Lock()
+
+    def poll(self) -> int | None:
+        """The exit status; at the first look after the end the rest of its group is killed.
+
+        The group is killed while the dead leader still holds its number, so nobody else's can be.
+        """
+        with self._lock:
+            if self._popen.returncode is None and self._has_exited():
+                kill_group(self.pid)
+                self._popen.wait()
+            return self._popen.returncode
+
+    async def done(self) -> None:
+        """Wait for the end: a stock kernel does not say that it has finished."""
+        await self.ended()
+
+    async def ended(self) -> int:
+        """Wait on the process's file descriptor; where there is none, in a thread."""
+        while (status := self.poll()) is None:
+            if hasattr(os, "pidfd_open"):
+                await until_readable(os.pidfd_open(self.pid))
+            else:
+                await asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        return status
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the process group, unless the kernel has ended."""
+        with self._lock:
+            if self._popen.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signum)
+
+    def end(self) -> None:
+        """Kill the kernel and collect it."""
+        self.signal(signal.SIGKILL)
+        while self.poll() is None:
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+
+    def dismiss(self) -> None:
+        """Nothing: a child that has ended was collected."""
+
+    def _has_exited(self) -> bool:
+        """Look without collecting the status."""
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, options) is not None
 
 
 class ForkError(Exception):
@@ -86,8 +185,13 @@ class ForkedProcess:
         ForkError
             If it has not come so far.
         """
-        while self.poll() is None and not self.ready:
-            await self._news()
+        try:
+            async with asyncio.timeout(PRELOAD_S):
+                while self.poll() is None and not self.ready:
+                    await self._news()
+        except TimeoutError as error:
+            self.dismiss()
+            raise ForkError(f"the imports have not ended after {PRELOAD_S:.0f} s") from error
         if not self.ready:
             raise ForkError("the forking process has ended")
 
@@ -95,8 +199,8 @@ class ForkedProcess:
         """The exit status, or None while it is alive; `UNKNOWN` if nobody can tell any more."""
         with self._lock:
             while self._status is None and (chunk := self._read()) is not None:
-                self._heard += chunk
-                for message in self._messages():
+                told, self._heard = messages.split(self._heard + chunk)
+                for message in told:
                     self._take(message)
                 if not chunk and self._status is None:
                     self._status = self._untold()  # its end of the link went with it
@@ -191,7 +295,7 @@ class ForkedProcess:
     def _read(self) -> bytes | None:
         """What has arrived; an empty text at the end, None if there is nothing yet."""
         try:
-            text, files = wire.hear(self._link)
+            text, files = messages.hear(self._link)
         except BlockingIOError:
             return None
         except ConnectionResetError:
@@ -204,21 +308,9 @@ class ForkedProcess:
                 os.close(file)
         return text
 
-    def _messages(self) -> list[dict[str, Any]]:
-        """Take the complete messages out of what was heard."""
-        messages = []
-        size = wire.HEADER.size
-        while len(self._heard) >= size:
-            (length,) = wire.HEADER.unpack(self._heard[:size])
-            if len(self._heard) < size + length:
-                break
-            messages.append(json.loads(self._heard[size : size + length]))
-            self._heard = self._heard[size + length :]
-        return messages
-
     def _send(self, message: dict[str, Any], *descriptors: int) -> None:
         try:
-            wire.send(self._link, message, *descriptors)
+            messages.send(self._link, message, *descriptors)
         except OSError as error:
             raise ForkError("the forking process has ended") from error
 
@@ -228,3 +320,18 @@ def _is_readable(descriptor: int) -> bool:
     ear = select.poll()
     ear.register(descriptor, select.POLLIN)
     return bool(ear.poll(0))
+
+
+async def until_readable(*descriptors: int, limit_s: float | None = None) -> None:
+    """Wait until one of some file descriptors can be read, or for so long; then close them."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    for descriptor in descriptors:
+        loop.add_reader(descriptor, ready.set)
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ready.wait(), timeout=limit_s)
+    finally:
+        for descriptor in descriptors:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlkit.notebook import failures
-from mlkit.notebook.execution import Cancellation
+from mlkit.notebook.notebook_runner import Cancellation
 
 
 def test_a_cancellation_calls_each_subscriber_once() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mlkit.inside import attempt
+from mlkit.inside import in_kernel
 
 
 class Lazy:
@@ -31,10 +31,10 @@ def test_an_object_that_refuses_questions_does_not_stop_the_telling(
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in ("get_data", "set_data"):
         monkeypatch.setattr(SourceFileLoader, name, getattr(SourceFileLoader, name))
-    attempt.begin(str(tmp_path))
+    in_kernel.begin(str(tmp_path))
     __import__("own_module")
     monkeypatch.setitem(sys.modules, "refusing", Lazy())
-    attempt.end(str(tmp_path / "facts.json"))
+    in_kernel.end(str(tmp_path / "facts.json"))
     facts = json.loads((tmp_path / "facts.json").read_text(encoding="utf-8"))
     assert facts["modules"]["own_module"] == str(own)
     assert "own_module" in facts["imported"]
@@ -53,7 +53,7 @@ def test_a_module_edited_within_a_second_is_imported_as_it_stands(tmp_path: Path
     own.write_text("x = 2\n", encoding="utf-8")
     os.utime(own, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert subprocess.run(plain, **options).stdout == "1\n"  # type: ignore[call-overload] # the trap
-    begun = f"from mlkit.inside import attempt; attempt.begin({str(tmp_path)!r}); "
+    begun = f"from mlkit.inside import in_kernel; in_kernel.begin({str(tmp_path)!r}); "
     command = [sys.executable, "-c", begun + plain[2]]
     assert subprocess.run(command, **options).stdout == "2\n"  # type: ignore[call-overload] # as above
     (tmp_path / "other_module.py").write_text("y = 1\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlkit.notebook.kernels.surroundings import differing, fixed_at_boot, fixed_at_start
+from mlkit.notebook.kernels.fixed_environment import differing, fixed_at_boot, fixed_at_start
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,31 +13,29 @@ from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
-from mlkit.notebook.kernels.forking import Zygote
+from mlkit.notebook.kernels.kernel_process import (
+    ForkedProcess,
+    ForkError,
+    KernelProcess,
+    SpawnedProcess,
+)
 from mlkit.notebook.kernels.leash import Leash
-from mlkit.notebook.kernels.process import KernelProcess, SpawnedProcess
 from mlkit.notebook.kernels.request import KernelRequest
 from mlkit.notebook.kernels.warden import LEASH
+from mlkit.notebook.kernels.zygote import Zygote
 
-__all__ = ["ForkProvisioner", "LeashedProvisioner", "SpawnProvisioner"]
+__all__ = ["ForkProvisioner", "LeashedProvisioner"]
 
-# A zygote that has not finished its imports by then is given up.
-PRELOAD_S = 300.0
 LAUNCHER = "ipykernel_launcher"
 
 
 class LeashedProvisioner(LocalProvisioner):
-    """What spawned and forked kernels have in common: a request, a leash, a watched process."""
+    """Starts stock kernels, a fresh interpreter for each, on the driver's leash."""
 
     request: KernelRequest
     leash: Leash
     serial: int
     kernel: KernelProcess | None = None
-
-    @abstractmethod
-    async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
-        """Start the process."""
 
     @property
     def has_process(self) -> bool:
@@ -98,10 +95,6 @@ class LeashedProvisioner(LocalProvisioner):
             self.leash.drop(self.kernel)
             self.kernel = None
 
-
-class SpawnProvisioner(LeashedProvisioner):
-    """Starts stock kernels: a fresh interpreter for each."""
-
     async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
         """Start the interpreter as the leader of a session of its own."""
         return await asyncio.to_thread(self._popen, command, env)
@@ -127,7 +120,7 @@ class SpawnProvisioner(LeashedProvisioner):
         return SpawnedProcess(popen)
 
 
-class ForkProvisioner(SpawnProvisioner):
+class ForkProvisioner(LeashedProvisioner):
     """Has the zygote fork a kernel; starts a stock one if that fails."""
 
     zygote: Zygote
@@ -163,9 +156,5 @@ class ForkProvisioner(SpawnProvisioner):
                 streams,
                 may_begin_again=self.request.may_begin_again,
             )
-        try:
-            await asyncio.wait_for(process.born(), timeout=PRELOAD_S)
-        except TimeoutError as error:
-            process.dismiss()
-            raise ForkError(f"the imports have not ended after {PRELOAD_S:.0f} s") from error
+        await process.born()
         return process

@@ -14,9 +14,9 @@ import sys
 from typing import Any
 
 from .child import become_kernel, leave_quickly
+from .messages import receive, send
 from .preload import Imports
 from .system import adopt_orphans
-from .wire import receive, send
 
 __all__ = ["main"]
 

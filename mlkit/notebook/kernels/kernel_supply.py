@@ -1,30 +1,121 @@
-"""Forked kernels: each a fresh process that finds its imports done."""
+"""Who gives out the kernels of one driver: stock ones, or ones that were forked from a zygote.
+
+It needs the standard library only, and starts its helper processes at once. What needs
+jupyter_client is imported with the first manager, inside the functions: that takes 0.1 s, in which
+the zygote imports already.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from mlkit.core.policies import KernelKind
 from mlkit.notebook.kernels.address import Address
-from mlkit.notebook.kernels.forked import ForkedProcess, ForkError
-from mlkit.notebook.kernels.forking import Zygote
+from mlkit.notebook.kernels.fixed_environment import differing, fixed_at_boot, fixed_at_start
+from mlkit.notebook.kernels.kernel_process import ForkedProcess, ForkError
+from mlkit.notebook.kernels.leash import Leash
 from mlkit.notebook.kernels.request import USUAL_ARGUMENTS, KernelRequest
-from mlkit.notebook.kernels.spawn import SpawnKernels
-from mlkit.notebook.kernels.surroundings import differing, fixed_at_boot, fixed_at_start
+from mlkit.notebook.kernels.zygote import Zygote
 
 if TYPE_CHECKING:
+    import zmq.asyncio
+
     from mlkit.notebook.kernels.manager import LeashedKernelManager
 
-__all__ = ["ForkKernels"]
+__all__ = ["ForkKernels", "Kernels", "open_kernels"]
+
 
 # mlkit's own part in a notebook; it is cheap, and needed before the first cell.
-CALLED_IN_EVERY_KERNEL = ("mlkit.inside.attempt",)
+CALLED_IN_EVERY_KERNEL = ("mlkit.inside.in_kernel",)
 
 # Nobody sets breakpoints in a pipeline's run, and a hundred modules need not be imported for them.
 DEBUGGER = ("debugpy",)
+
+
+class Kernels:
+    """Gives out stock kernels, one owner for each driver process; its methods are thread-safe."""
+
+    def __init__(self) -> None:
+        self._leash = Leash()
+        self._lock = threading.Lock()
+        self._context: zmq.asyncio.Context | None = None
+
+    @property
+    def kind(self) -> KernelKind:
+        """`fork` or `spawn`; a `fork` that is no longer to be had turns into `spawn`."""
+        return "spawn"
+
+    def manager(self, request: KernelRequest) -> LeashedKernelManager:
+        """Make a manager whose stock kernel is not yet started."""
+        from mlkit.notebook.kernels.manager import make_manager
+        from mlkit.notebook.kernels.provisioners import LeashedProvisioner
+
+        return make_manager(
+            LeashedProvisioner, request, self._leash, self._address(), self.context()
+        )
+
+    def preload(self, names: Sequence[str]) -> None:
+        """Say what to import ahead, where that was not known when the kernels were opened.
+
+        A stock kernel imports everything itself: here this does nothing.
+        """
+
+    def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
+        """Get kernels ready ahead of need, where that is cheap; returns at once.
+
+        A stock kernel that is started ahead of need costs as much as one that is started later:
+        here this does nothing.
+
+        Parameters
+        ----------
+        count : int
+            How many are kept ready in which everything is imported ahead.
+        first : sequence of frozenset of str, or None
+            What the first requests will say that they import, in this order: for each of them one
+            kernel is made ready besides, as soon as that much is imported.
+        """
+
+    def close(self) -> None:
+        """Kill every kernel that is still alive, with all it has started, and remove the folder."""
+        self._leash.close()
+        with self._lock:
+            context, self._context = self._context, None
+        if context is not None:
+            context.destroy(linger=0)
+
+    def context(self) -> zmq.asyncio.Context:
+        """The ZeroMQ context that all these kernels share."""
+        from mlkit.notebook.kernels.manager import shared_context
+
+        with self._lock:
+            if self._context is None:
+                self._context = shared_context()
+            return self._context
+
+    def _address(self) -> Address:
+        """An address that no other kernel has."""
+        serial = self._leash.serial()
+        return Address(serial=serial, stem=self._leash.folder / str(serial))
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +146,7 @@ class Spare:
         return self.needs is None or (imports is not None and imports <= self.needs)
 
 
-class ForkKernels(SpawnKernels):
+class ForkKernels(Kernels):
     """Gives out forked kernels, and stock ones where a request cannot be met by forking."""
 
     def __init__(
@@ -86,7 +177,7 @@ class ForkKernels(SpawnKernels):
         if not self._can_fork(request):
             return super().manager(request)
         from mlkit.notebook.kernels.manager import make_manager
-        from mlkit.notebook.kernels.provision import ForkProvisioner
+        from mlkit.notebook.kernels.provisioners import ForkProvisioner
 
         spare = self._take_spare(request)
         address = spare.address if spare else self._address()
@@ -99,7 +190,7 @@ class ForkKernels(SpawnKernels):
         return manager
 
     def preload(self, names: Sequence[str]) -> None:
-        """Say what to import ahead, where that was not known when the kernels were opened."""
+        """Say what to import ahead: none is forked before."""
         self._zygote.preload(names)
 
     def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
@@ -161,3 +252,43 @@ class ForkKernels(SpawnKernels):
             self._wanted = 0  # the zygote has said, or will say, why
             return
         self._spares.append(Spare(address=address, process=process, needs=needs))
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+def open_kernels(
+    kind: KernelKind,
+    *,
+    preload: Sequence[str] | None = (),
+    env: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = _silent,
+) -> Kernels:
+    """Open the kernels of one driver process.
+
+    Parameters
+    ----------
+    kind : {"fork", "spawn"}
+        Forked kernels fall back to stock ones, and say why, where forking is not safe or not to be
+        had.
+    preload : sequence of str, optional
+        Modules to import ahead for forked kernels; those outside site-packages are left out. None
+        if that is not known yet: no kernel starts before `Kernels.preload` has said it.
+    env : Mapping of str to str, optional
+        The environment in which they are imported; default: this process's, `PYTHONHASHSEED=0`.
+    say : callable
+        Receives one line for people when something is not as asked for.
+
+    Returns
+    -------
+    Kernels
+        A context manager.
+    """
+    if kind == "spawn":
+        return Kernels()
+    if not sys.platform.startswith("linux"):
+        say(f"kernels are not forked on {sys.platform}; stock kernels are used")
+        return Kernels()
+    start = {"PYTHONHASHSEED": "0", **os.environ} if env is None else env
+    return ForkKernels(preload=preload, env=start, say=say)

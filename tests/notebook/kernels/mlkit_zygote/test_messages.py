@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.notebook.kernels.mlkit_zygote.wire import receive, send
+from mlkit.notebook.kernels.mlkit_zygote.messages import receive, send
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),

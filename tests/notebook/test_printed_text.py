@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlkit.notebook.streams import as_shown, merge_streams
+from mlkit.notebook.printed_text import as_shown, merge_streams
 
 
 def _stream(text: str, name: str = "stdout") -> dict[str, Any]:
