@@ -17,9 +17,10 @@ from mlkit.core.values import decode
 from mlkit.engines.environments import core_executable, engine_python, find_python
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.launching import Order
-from mlkit.engines.refusals import refusal
+from mlkit.engines.refusals import refusal, refuse_composed_maps
 from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
 from mlkit.errors import EngineError, UnsupportedByEngineError
+from mlkit.load.lists import with_lists
 from mlkit.load.parameters import (
     ENVIRONMENT_PREFIX,
     Layers,
@@ -76,12 +77,14 @@ def export(
     pipeline = loaded(pipeline)
     whole = with_values(parameters, layers)
     configuration = configure(pipeline, whole)
+    pipeline = with_lists(pipeline, configuration)
     _refuse_secrets(pipeline, whole, engine)
     chosen = options or RunOptions()
     if workers is not None:
         chosen = replace(chosen, workers=workers)
     folder = runs_folder(pipeline, runs_dir)
     settings = _settings(pipeline, configuration, folder, chosen, mlkit)
+    refuse_composed_maps(engine_named(engine), pipeline)
     return compiler_of(engine_named(engine)).compile(pipeline, settings)
 
 
@@ -212,10 +215,12 @@ def run_on(
     options = options or RunOptions()
     whole = with_values(parameters, layers)
     configuration = configure(pipeline, whole)
+    pipeline = with_lists(pipeline, configuration)
     folder = runs_folder(pipeline, runs_dir)
     if host is not None:
         _refuse_without_images(pipeline, chosen)
     settings = _settings(pipeline, configuration, folder, options)
+    refuse_composed_maps(chosen, pipeline)
     made = compiler_of(chosen).compile(pipeline, settings)
     python = engine_python(chosen, services.environ)
     run = EngineRun(

@@ -16,6 +16,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.values import decode
 from mlkit.errors import UsageError
 from mlkit.load.contract import holds_variable
+from mlkit.load.lists import with_lists
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def resume(
     changes = {name: value for name, value in given.items() if value is not None}
     chosen = replace(RunOptions.of_record(record.options), **changes)
     order = Order(
-        pipeline=current,
+        pipeline=with_lists(current, configuration),
         configuration=configuration,
         options=chosen,
         runs_dir=Path(record.runs_dir),

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from mlkit.api.engine_calls import scheduled_values
 from mlkit.api.reading import runs_folder
 from mlkit.core.configuration import Configuration
+from mlkit.core.instances import stage_of
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.errors import UsageError
+from mlkit.load.lists import with_lists
 from mlkit.load.parameters import Layers, configure
 from mlkit.load.pipeline import load_pipeline
 
@@ -117,7 +119,7 @@ def run(
     surroundings = services or Services()
     return start_run(
         Order(
-            pipeline=pipeline,
+            pipeline=with_lists(pipeline, configuration),
             configuration=configuration,
             options=chosen,
             runs_dir=runs_folder(pipeline, runs_dir),
@@ -221,6 +223,7 @@ def forecast(
     from mlkit.store.remote.places import remotes_of
 
     options = options or RunOptions()
+    pipeline = with_lists(pipeline, configuration)
     selection = select(pipeline, options)
     folder = RunsFolder(runs_dir)
     remotes = remotes_of(folder.path, options.store)
@@ -245,8 +248,8 @@ def forecast(
     return {
         key: item
         for key, item in found.items()
-        if item.id.partition("[")[0] in selection.stages
-        and (selection.wanted is None or item.id == selection.wanted)
+        if (stage := stage_of(item.id)) in selection.stages
+        and selection.has_id(pipeline.stages[stage], item.id)
     }
 
 

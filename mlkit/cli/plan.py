@@ -29,6 +29,7 @@ __all__ = ["plan"]
 
 SIGNS = {"run": "▶ run", "reuse": "≡ reuse", "skip": "» skip", "unknown": "? unknown"}
 UNCHANGED = "nothing changed"
+_MOST_NAMED = 20
 
 
 @takes_run_options
@@ -169,15 +170,20 @@ def _reasons(
     group: list[Forecast], items: list[Forecast], reasons: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The reasons of instances that share them, with how many they are, or which."""
-    from mlkit.core.values import label
-
     if len(group) == 1:
         return reasons
     count = f"{len(group)} of {len(items)}"
     if reasons == (UNCHANGED,):
         return (f"{count} unchanged",)
-    names = f" ({', '.join(label(item.value) for item in group)})" if group != items else ""
+    names = f" ({_named(group)})" if group != items else ""
     return (f"{count}{names}: {reasons[0]}", *reasons[1:])
+
+
+def _named(group: list[Forecast]) -> str:
+    """The values of some instances, of many the first ones."""
+    values = [item.values for item in group]
+    more = [f"and {len(values) - _MOST_NAMED} more"] if len(values) > _MOST_NAMED else []
+    return ", ".join([*values[:_MOST_NAMED], *more])
 
 
 def _undecided(
@@ -228,5 +234,8 @@ def _parameters(pipeline: Pipeline, configuration: Configuration) -> list[tuple[
 
 
 def _reach(pipeline: Pipeline, name: str) -> str:
-    reached = any(name in stage.declared for stage in pipeline.stages.values())
+    stages = pipeline.stages.values()
+    reached = any(name in stage.declared for stage in stages)
+    axes = [axis for stage in stages if stage.foreach for axis in stage.foreach.axes]
+    reached = reached or any(axis.listed == name for axis in axes)
     return "" if reached else " (no stage declares it)"

@@ -115,11 +115,10 @@ def _only(record: RunRecord, joined: str) -> RunRecord:
     """The part of a joined run's record that one task has run, with that part's status."""
     from dataclasses import replace
 
+    from mlkit.core.instances import is_named
     from mlkit.core.states import RunStatus, Status
 
-    name = joined.partition("[")[0]
-    stages = {k: item for k, item in record.stages.items() if joined in (k, item.stage)}
-    stages = stages or {k: item for k, item in record.stages.items() if k == name}
+    stages = {k: item for k, item in record.stages.items() if is_named(joined, k)}
     found = {item.status for item in stages.values()}
     status = RunStatus.SUCCEEDED
     if found & {Status.FAILED, Status.UPSTREAM_FAILED}:
@@ -167,14 +166,13 @@ def print_text(text: str) -> None:
 
 def exit_code(record: RunRecord, joined: str | None = None) -> int:
     """Give the exit code of a run; of one stage of it, if it joined a run."""
+    from mlkit.core.instances import is_named
     from mlkit.core.states import RunStatus, Status
 
     if joined is None:
         ended_otherwise = INTERRUPTED if record.status is RunStatus.CANCELLED else FAILED
         return 0 if record.ok else ended_otherwise
-    stages = [r for r in record.stages.values() if joined in (r.id, r.stage)]
-    mapped_away = [r for r in record.stages.values() if r.id == joined.partition("[")[0]]
-    statuses = {item.status for item in stages or mapped_away}
+    statuses = {r.status for r in record.stages.values() if is_named(joined, r.id)}
     if Status.CANCELLED in statuses:
         return INTERRUPTED
     if statuses & {Status.FAILED, Status.UPSTREAM_FAILED}:

@@ -82,10 +82,9 @@ class Configuration:
         return {name: bound.origin for name, bound in self.pipeline.items()}
 
     def of(self, instance: Instance) -> dict[str, Bound]:
-        """What one instance receives, its `foreach` value included."""
+        """What one instance receives, its `foreach` values included."""
         bound = dict(self.stages.get(instance.stage.name, {}))
-        foreach = instance.stage.foreach
-        if foreach is not None:
-            spec = instance.stage.declared[foreach.parameter].spec
-            bound[foreach.parameter] = Bound(value=fit(instance.value, spec), origin="foreach")
+        for name, value in zip(instance.labels, instance.values, strict=True):
+            spec = instance.stage.declared[name].spec
+            bound[name] = Bound(value=fit(value, spec), origin="foreach")
         return bound

@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
+from mlkit.core.instances import instance_id, written
 from mlkit.core.policies import Notify, Resources, Retry, WaitFor
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
-from mlkit.core.values import label
 
 __all__ = [
+    "Axis",
     "Condition",
     "Declaration",
     "ExternalFile",
     "Foreach",
     "Instance",
     "Node",
+    "Pick",
     "Pipeline",
     "Source",
     "Stage",
     "StageOutput",
+    "gives_list",
 ]
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
+class Pick:
+    """What a reference says of one parameter that the other stage maps over.
+
+    Parameters
+    ----------
+    parameter : str
+        The parameter.
+    value : str, optional
+        The one value that is meant, as it stands in ids; None is *the same value as mine*.
+    """
+
+    parameter: str
+    value: str | None = None
+
+    def value_for(self, own: Mapping[str, str]) -> str | None:
+        """The value that is meant for an instance with some values; None is each."""
+        return own.get(self.parameter) if self.value is None else self.value
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
 class Node:
-    """A stage, or one instance of a mapped stage, as another stage refers to it."""
+    """A stage, or some instances of a mapped stage, as another stage refers to it.
+
+    Parameters
+    ----------
+    stage : str
+        The stage.
+    value : str, optional
+        What stands in brackets, as it is written.
+    picks : tuple of Pick
+        What that means; of a parameter without a pick all values are meant.
+    """
 
     stage: str
     value: str | None = None
+    picks: tuple[Pick, ...] = ()
 
     def __str__(self) -> str:
         """`STAGE` or `STAGE[VALUE]`."""
         return self.stage if self.value is None else f"{self.stage}[{self.value}]"
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether it means another instance for each instance of the stage that refers."""
+        return any(pick.value is None for pick in self.picks)
+
+    def wanted(self, own: Mapping[str, str]) -> dict[str, str]:
+        """The values that are meant, by parameter, for an instance that has some values itself.
+
+        For a stage as a whole, which has none, *the same value as mine* means each.
+        """
+        said = {p.parameter: p.value_for(own) for p in self.picks}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +128,65 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Foreach:
-    """One instance of the stage for each value of one parameter.
+class Axis:
+    """One parameter that a stage maps over, and where its values come from.
 
-    Either `values` is given (a literal list) or `source` (an artifact that holds a JSON list).
+    Parameters
+    ----------
+    parameter : str
+        The parameter.
+    values : tuple, optional
+        The values; None where nobody knows them before a run.
+    source : StageOutput, optional
+        The artifact that holds them as a JSON list.
+    listed : str, optional
+        The parameter of the pipeline that lists them.
     """
 
     parameter: str
     values: tuple[Any, ...] | None = None
     source: StageOutput | None = None
+    listed: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreach:
+    """One instance of the stage for each value of a parameter, or each combination of several."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters, in order: the first one is the slowest of the product."""
+        return tuple(axis.parameter for axis in self.axes)
+
+    @property
+    def sources(self) -> tuple[StageOutput, ...]:
+        """The artifacts that hold lists of values."""
+        return tuple(axis.source for axis in self.axes if axis.source is not None)
+
+    @property
+    def size(self) -> int | None:
+        """How many instances there are; None where that is not known before a run."""
+        lists = [axis.values for axis in self.axes]
+        return None if None in lists else math.prod(len(values or ()) for values in lists)
+
+    # Of the one parameter, for engines: they refuse a product before they ask.
+
+    @property
+    def parameter(self) -> str:
+        """The first parameter."""
+        return self.axes[0].parameter
+
+    @property
+    def values(self) -> tuple[Any, ...] | None:
+        """The first parameter's values."""
+        return self.axes[0].values
+
+    @property
+    def source(self) -> StageOutput | None:
+        """The artifact that holds the first parameter's values."""
+        return self.axes[0].source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,14 +246,19 @@ class Stage:
         """The nodes whose artifacts the stage reads: they are done before it starts."""
         named = [source.node for source in self.inputs.values() if isinstance(source, StageOutput)]
         named += [condition.source.node for condition in self.when]
-        if self.foreach is not None and self.foreach.source is not None:
-            named.append(self.foreach.source.node)
+        if self.foreach is not None:
+            named += [source.node for source in self.foreach.sources]
         return tuple(dict.fromkeys(named))
 
     @cached_property
     def upstream(self) -> tuple[Node, ...]:
         """All nodes that its trigger rule looks at, each once."""
         return tuple(dict.fromkeys([*self.data_upstream, *self.after]))
+
+    @cached_property
+    def is_chained(self) -> bool:
+        """Whether its instances wait for different instances of another stage."""
+        return any(node.is_chained for node in self.upstream)
 
     @property
     def configurable(self) -> Mapping[str, Declaration]:
@@ -166,28 +269,35 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """What an attempt executes: a stage, or one value of a mapped stage.
+    """What an attempt executes: a stage, or one instance of a mapped stage.
 
     Parameters
     ----------
     stage : Stage
         The stage.
-    value : object
-        The value of its `foreach` parameter; meaningless if it is not mapped.
+    values : tuple
+        The values of its `foreach` parameters, in their order; empty if it is not mapped.
     """
 
     stage: Stage
-    value: Any = None
+    values: tuple[Any, ...] = ()
 
     @property
     def is_mapped(self) -> bool:
-        """Whether the stage is a mapped one."""
-        return self.stage.foreach is not None
+        """Whether it is one of a mapped stage's."""
+        return bool(self.values)
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Its values by parameter, as they stand in its id."""
+        foreach = self.stage.foreach
+        names = () if foreach is None or not self.values else foreach.parameters
+        return dict(zip(names, map(written, self.values), strict=True))
 
     @cached_property
     def id(self) -> str:
-        """`STAGE` or `STAGE[VALUE]`."""
-        return f"{self.stage.name}[{label(self.value)}]" if self.is_mapped else self.stage.name
+        """`STAGE`, `STAGE[VALUE]` or `STAGE[V1,V2]`."""
+        return instance_id(self.stage.name, self.labels.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,3 +329,9 @@ class Pipeline:
     def folder(self) -> PurePath:
         """The folder of pipeline.yaml."""
         return self.file.parent
+
+
+def gives_list(node: Node, stages: Mapping[str, Stage]) -> bool:
+    """Whether a reference means a list of instances, however long."""
+    foreach = stages[node.stage].foreach
+    return foreach is not None and len(node.picks) < len(foreach.axes)

@@ -7,13 +7,14 @@ as success, and a rule may decide before every upstream stage has finished.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mlkit.core.record import StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 
-__all__ = ["NOT_STARTED", "TriggerRule", "Verdict", "blame", "judge"]
+__all__ = ["NOT_STARTED", "Tally", "TriggerRule", "Verdict", "blame", "judge", "judge_tally"]
 
 
 class TriggerRule(StrEnum):
@@ -38,25 +39,64 @@ class Verdict(StrEnum):
     UPSTREAM_FAILED = "upstream_failed"
 
 
+_MOST_NAMED = 20
+"""Of a map of thousands not everybody needs all the names, in every record."""
+
 NOT_STARTED = {Verdict.SKIP: Status.SKIPPED, Verdict.UPSTREAM_FAILED: Status.UPSTREAM_FAILED}
 """The status of a stage that is not to start, by the verdict."""
 
 
-class _Tally:
-    """How many upstream states there are of each kind."""
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many upstream states there are of each kind; tallies of several references add up."""
 
-    def __init__(self, upstream: Sequence[Status]) -> None:
-        counts = Counter(upstream)
-        self.total = len(upstream)
-        self.success = sum(counts[status] for status in SUCCESSFUL)
-        self.skipped = counts[Status.SKIPPED]
-        self.failed = (
-            counts[Status.FAILED] + counts[Status.UPSTREAM_FAILED] + counts[Status.CANCELLED]
+    total: int = 0
+    success: int = 0
+    skipped: int = 0
+    failed: int = 0
+    finished: int = 0
+
+    @classmethod
+    def of(cls, counts: Mapping[Status, int]) -> Tally:
+        """Sum up how often each state is there."""
+        return cls(
+            total=sum(counts.values()),
+            success=_sum(counts, SUCCESSFUL),
+            skipped=_sum(counts, (Status.SKIPPED,)),
+            failed=_sum(counts, _FAILED),
+            finished=_sum(counts, FINISHED),
         )
-        self.done = sum(counts[status] for status in FINISHED) == self.total
+
+    def __add__(self, other: Tally) -> Tally:
+        """The tally of both."""
+        return Tally(
+            total=self.total + other.total,
+            success=self.success + other.success,
+            skipped=self.skipped + other.skipped,
+            failed=self.failed + other.failed,
+            finished=self.finished + other.finished,
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether all have finished."""
+        return self.finished == self.total
+
+    @property
+    def outline(self) -> tuple[bool, ...]:
+        """All that a rule looks at: as long as it stays the same, no verdict changes."""
+        kinds = (self.success, self.skipped, self.failed)
+        return (*(count > 0 for count in kinds), *(n == self.total for n in kinds), self.done)
 
 
-def _all_success(t: _Tally) -> Verdict:
+_FAILED = (Status.FAILED, Status.UPSTREAM_FAILED, Status.CANCELLED)
+
+
+def _sum(counts: Mapping[Status, int], kinds: Iterable[Status]) -> int:
+    return sum(counts.get(kind, 0) for kind in kinds)
+
+
+def _all_success(t: Tally) -> Verdict:
     if t.failed:
         return Verdict.UPSTREAM_FAILED
     if t.skipped:
@@ -64,17 +104,17 @@ def _all_success(t: _Tally) -> Verdict:
     return Verdict.START if t.success == t.total else Verdict.WAIT
 
 
-def _all_done(t: _Tally) -> Verdict:
+def _all_done(t: Tally) -> Verdict:
     return Verdict.START if t.done else Verdict.WAIT
 
 
-def _all_failed(t: _Tally) -> Verdict:
+def _all_failed(t: Tally) -> Verdict:
     if t.success or t.skipped:
         return Verdict.SKIP
     return Verdict.START if t.failed == t.total else Verdict.WAIT
 
 
-def _one_success(t: _Tally) -> Verdict:
+def _one_success(t: Tally) -> Verdict:
     if t.success or not t.total:
         return Verdict.START
     if not t.done:
@@ -82,19 +122,19 @@ def _one_success(t: _Tally) -> Verdict:
     return Verdict.SKIP if t.skipped == t.total else Verdict.UPSTREAM_FAILED
 
 
-def _one_failed(t: _Tally) -> Verdict:
+def _one_failed(t: Tally) -> Verdict:
     if t.failed or not t.total:
         return Verdict.START
     return Verdict.SKIP if t.done else Verdict.WAIT
 
 
-def _none_failed(t: _Tally) -> Verdict:
+def _none_failed(t: Tally) -> Verdict:
     if t.failed:
         return Verdict.UPSTREAM_FAILED
     return Verdict.START if t.done else Verdict.WAIT
 
 
-def _none_failed_min_one_success(t: _Tally) -> Verdict:
+def _none_failed_min_one_success(t: Tally) -> Verdict:
     if t.failed:
         return Verdict.UPSTREAM_FAILED
     if t.total and t.skipped == t.total:
@@ -102,7 +142,7 @@ def _none_failed_min_one_success(t: _Tally) -> Verdict:
     return Verdict.START if t.done else Verdict.WAIT
 
 
-def _always(_: _Tally) -> Verdict:
+def _always(_: Tally) -> Verdict:
     return Verdict.START
 
 
@@ -133,11 +173,18 @@ def judge(rule: TriggerRule, upstream: Sequence[Status]) -> Verdict:
     Verdict
         `WAIT` only while an upstream stage has not finished.
     """
-    return _RULES[rule](_Tally(upstream))
+    return judge_tally(rule, Tally.of(Counter(upstream)))
+
+
+def judge_tally(rule: TriggerRule, upstream: Tally) -> Verdict:
+    """Say the same as `judge` of states that have been counted already."""
+    return _RULES[rule](upstream)
 
 
 def blame(rule: TriggerRule, verdict: Verdict, upstream: Iterable[StageRecord]) -> str:
     """Say which upstream stages decided that a stage does not start."""
     spared = SUCCESSFUL if verdict is Verdict.UPSTREAM_FAILED else frozenset()
-    told = [f"{r.id} {r.status.value}" for r in upstream if r.status in FINISHED - spared]
-    return f"{rule.value}: {', '.join(dict.fromkeys(told))}"
+    told = (f"{r.id} {r.status.value}" for r in upstream if r.status in FINISHED - spared)
+    names = list(dict.fromkeys(told))
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return f"{rule.value}: {', '.join([*names[:_MOST_NAMED], *more])}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlkit.core.pipeline import Pipeline
+from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import Status
 from mlkit.driver.engine_ids import EngineIds
@@ -36,15 +36,14 @@ def answered(
     if engine is None or record is None:
         return None
     stages = with_uncalled(pipeline, record.stages)
-    wanted = [item for item in stages.values() if _is_called(item, selection)]
+    wanted = [i for i in stages.values() if _is_called(pipeline.stages[i.stage], i, selection)]
     if wanted and all(_is_final(pipeline, record, item, engine) for item in wanted):
         return replace(record, stages=stages)
     return None
 
 
-def _is_called(item: StageRecord, selection: Selection) -> bool:
-    whole = selection.wanted is None or item.id == item.stage
-    return item.stage in selection.stages and (whole or item.id == selection.wanted)
+def _is_called(stage: Stage, item: StageRecord, selection: Selection) -> bool:
+    return item.stage in selection.stages and selection.has_id(stage, item.id)
 
 
 def _is_final(pipeline: Pipeline, record: RunRecord, item: StageRecord, engine: EngineIds) -> bool:

@@ -23,6 +23,8 @@ from mlkit.store.writing import write_json
 __all__ = ["Book", "new_record"]
 
 _WRITE_EVERY_S = 2.0
+_MOST_OF_THE_TIME = 0.05
+"""The share of a run's time that may go into writing its record: that of thousands takes long."""
 
 
 @dataclass(kw_only=True)
@@ -55,7 +57,7 @@ class Book:
     journal: Journal
     publisher: Publisher | None
     warnings: list[str] = field(default_factory=list)
-    _written: float = float("-inf")
+    _next_write: float = float("-inf")
 
     @property
     def joins(self) -> bool:
@@ -96,15 +98,19 @@ class Book:
     def write_now_and_then(self) -> None:
         """Write run.json if it was not written in the last seconds.
 
+        The longer it takes, the more seldom it is written.
+
         A run that others work on too is written as a whole only, when a stage of it has ended.
         """
-        if not self.joins and self.clock.monotonic() - self._written >= _WRITE_EVERY_S:
+        if not self.joins and self.clock.monotonic() >= self._next_write:
             self.write(self.snapshot())
 
     def write(self, record: RunRecord) -> None:
         """Write run.json."""
-        self._written = self.clock.monotonic()
+        began = self.clock.monotonic()
         write_json(self.scrubber.record(record).to_full_json(), self.folder.record)
+        ended = self.clock.monotonic()
+        self._next_write = ended + max(_WRITE_EVERY_S, (ended - began) / _MOST_OF_THE_TIME)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

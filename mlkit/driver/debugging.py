@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.configuration import Configuration
+from mlkit.core.instances import is_named, labels_of
 from mlkit.core.pipeline import Instance, Pipeline
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.values import safe_name
-from mlkit.driver.selecting import split_id
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.notebook.declarations import PARAMETERS_TAG
@@ -79,7 +79,7 @@ def _entry(record: RunRecord, stage_id: str) -> StageRecord:
     found = record.stages.get(stage_id)
     if found is not None:
         return found
-    alike = [item for item in record.stages.values() if item.stage == stage_id]
+    alike = [item for item in record.stages.values() if is_named(stage_id, item.id)]
     failed = [item for item in alike if item.error is not None]
     if alike:
         return (failed or alike)[0]
@@ -93,11 +93,11 @@ def _instance(pipeline: Pipeline, entry: StageRecord) -> Instance:
     stage = pipeline.stages.get(entry.stage)
     if stage is None:
         raise UsageError(f"the pipeline has no stage '{entry.stage}' any more")
-    if stage.foreach is None or split_id(entry.id)[1] is None:
+    if stage.foreach is None or not labels_of(entry.id):
         return Instance(stage=stage)
-    value = entry.parameters.get(stage.foreach.parameter)
-    known = [] if stage.foreach.values is None else instances_of(stage, lambda *_: None)
-    return next((i for i in known if i.id == entry.id), Instance(stage=stage, value=value))
+    values = tuple(entry.parameters.get(name) for name in stage.foreach.parameters)
+    known = [] if stage.foreach.size is None else instances_of(stage, lambda *_: None)
+    return next((i for i in known if i.id == entry.id), Instance(stage=stage, values=values))
 
 
 def _source(

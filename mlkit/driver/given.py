@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mlkit.core.graph import ancestors
+from mlkit.core.instances import Table, instance_id, labels_of, stage_of
 from mlkit.core.pipeline import ExternalFile, Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
@@ -31,9 +32,11 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
         If an upstream stage has none.
     """
     found = Forecaster(planner, ignore_policy=True).forecast(sorted(selection.upstream))
+    stages = planner.pipeline.stages
+    found = {k: f for k, f in found.items() if selection.has_id(stages[stage_of(k)], k)}
     needed = _read_by(planner.pipeline, selection.stages)
     for item in found.values():
-        if not item.is_known and item.id.partition("[")[0] in needed:
+        if not item.is_known and stage_of(item.id) in needed:
             wanted = ", ".join(sorted(selection.stages))
             raise UsageError(
                 f"stage '{item.id}' has no result that can be reused ({'; '.join(item.reasons)})",
@@ -61,7 +64,7 @@ def place_given(
     """
     records = {}
     for item in forecasts.values():
-        stage = pipeline.stages[item.id.partition("[")[0]]
+        stage = pipeline.stages[stage_of(item.id)]
         if item.skipped:
             records[item.id] = StageRecord(id=item.id, stage=stage.name, status=Status.SKIPPED)
         elif not item.is_known:
@@ -104,12 +107,26 @@ def joined_given(
     given = {key: item for key, item in stages.items() if item.stage not in selection.stages}
     for name in selection.stages:
         stage = pipeline.stages[name]
-        upstream = [r.status for node in stage.upstream for r in _at(node, given)]
-        starts = judge(stage.trigger, upstream) is Verdict.START
-        for source in _sources(stage):
-            _check(pipeline, source, given, f"stage '{name}' reads {source}", run_id, starts=starts)
+        for own in _readers(stage, given, selection):
+            upstream = [r for node in stage.upstream for r in _at(pipeline, node, given, own)]
+            starts = judge(stage.trigger, [r.status for r in upstream]) is Verdict.START
+            for source in _sources(stage):
+                reads = f"stage '{name}' reads {source}"
+                _check(pipeline, source, given, own, reads, run_id, starts=starts)
     check_wanted(pipeline, selection, given)
     return given
+
+
+def _readers(
+    stage: Stage, given: Mapping[str, StageRecord], selection: Selection
+) -> list[dict[str, str]]:
+    """The values of the instances that are to run, where it matters which ones these are."""
+    if not stage.is_chained or stage.foreach is None:
+        return [{}]
+    known = [] if selection.wanted is None else [selection.wanted]
+    known = known or sorted(expected_ids(stage, given) or ())
+    names = stage.foreach.parameters
+    return [dict(zip(names, labels_of(key), strict=False)) for key in known] or [{}]
 
 
 def artifacts_read(
@@ -121,7 +138,7 @@ def artifacts_read(
         if stage.foreach is not None and stage.foreach.source is not None:
             sources.add(stage.foreach.source)
     for source in sources:
-        for item in _at(source.node, record.stages):
+        for item in _at(pipeline, source.node, record.stages, {}):
             if source.output in item.artifacts:
                 yield item.artifacts[source.output]
 
@@ -141,18 +158,24 @@ def _check(
     pipeline: Pipeline,
     source: StageOutput,
     given: Mapping[str, StageRecord],
+    own: Mapping[str, str],
     reads: str,
     run_id: str,
     *,
     starts: bool,
 ) -> None:
     node = source.node
-    wanted = {str(node)}
-    there = {record.id: record.status for record in _at(node, given)}
-    if node.value is None and there != {node.stage: Status.SKIPPED}:
-        wanted = expected_ids(pipeline.stages[node.stage], given) or wanted
-    if node.value is not None and _is_unlisted(pipeline, node, given):
-        return
+    stage = pipeline.stages[node.stage]
+    there = {record.id: record.status for record in _at(pipeline, node, given, own)}
+    wanted = {node.stage}
+    if there != {node.stage: Status.SKIPPED}:
+        known = expected_ids(stage, given)
+        if known is None:
+            wanted = _said(stage, node, own)
+        else:
+            wanted = set(_table(stage, sorted(known)).matching(node.wanted(own)))
+    if not wanted:
+        return  # the list does not have the value; the reader then fails
     missing = sorted(wanted - there.keys())
     unfit = [key for key, status in there.items() if not _is_fit(status, starts=starts)]
     if not missing and not unfit:
@@ -165,10 +188,12 @@ def _check(
     )
 
 
-def _is_unlisted(pipeline: Pipeline, node: Node, given: Mapping[str, StageRecord]) -> bool:
-    """Whether the list that a stage is mapped over does not have a value; its reader then fails."""
-    known = expected_ids(pipeline.stages[node.stage], given)
-    return known is not None and known != {node.stage} and str(node) not in known
+def _said(stage: Stage, node: Node, own: Mapping[str, str]) -> set[str]:
+    """The one instance that a reference names, or the stage, where the list is not known."""
+    values, names = node.wanted(own), () if stage.foreach is None else stage.foreach.parameters
+    if not names or len(values) < len(names):
+        return {stage.name}
+    return {instance_id(stage.name, [values[name] for name in names])}
 
 
 def _is_fit(status: Status, *, starts: bool) -> bool:
@@ -191,15 +216,24 @@ def check_wanted(
     if selection.wanted is None:
         return
     for name in selection.stages:
-        known = expected_ids(pipeline.stages[name], given)
-        if known is not None and known != {name} and selection.wanted not in known:
+        stage = pipeline.stages[name]
+        known = expected_ids(stage, given)
+        if known is None or known == {name}:
+            continue
+        if not any(selection.has_id(stage, key) for key in known):
             raise UsageError(
                 f"stage '{name}' has no instance '{selection.wanted}' in this run",
                 remedy=did_you_mean(selection.wanted, known),
             )
 
 
-def _at(node: Node, given: Mapping[str, StageRecord]) -> list[StageRecord]:
-    if node.value is not None:
-        return [given[str(node)]] if str(node) in given else []
-    return [record for record in given.values() if record.stage == node.stage]
+def _at(
+    pipeline: Pipeline, node: Node, given: Mapping[str, StageRecord], own: Mapping[str, str]
+) -> list[StageRecord]:
+    ids = [key for key, record in given.items() if record.stage == node.stage]
+    found = _table(pipeline.stages[node.stage], ids).matching(node.wanted(own))
+    return [given[key] for key in found]
+
+
+def _table(stage: Stage, ids: list[str]) -> Table:
+    return Table(stage.name, () if stage.foreach is None else stage.foreach.parameters, ids)

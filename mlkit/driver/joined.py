@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mlkit.core.graph import edges, topological_order
-from mlkit.core.pipeline import Node, Pipeline, Stage
+from mlkit.core.instances import Table
+from mlkit.core.pipeline import Instance, Node, Pipeline, Stage, gives_list
 from mlkit.core.policies import Retry, is_retryable
 from mlkit.core.record import StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
@@ -22,8 +23,6 @@ __all__ = [
     "nothing_to_come",
     "with_uncalled",
 ]
-
-_Found = Mapping[str, list[StageRecord]]
 
 
 def with_uncalled(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> dict[str, StageRecord]:
@@ -45,14 +44,82 @@ def with_uncalled(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> dict
     dict of str to StageRecord
         By instance id, in the order of the pipeline.
     """
-    found: dict[str, list[StageRecord]] = {}
+    found = _Found(pipeline)
     for name in topological_order(edges(pipeline)):
         stage = pipeline.stages[name]
         own = [record for record in stages.values() if record.stage == name]
         there = [r for r in own if not (stage.upstream and is_inferred(r))]
-        known = all(_is_complete(pipeline.stages[n.stage], found) for n in stage.upstream)
-        found[name] = there or (_uncalled(stage, found) if known else [])
-    return {record.id: record for name in pipeline.stages for record in found[name]}
+        found.put(name, there)
+        if stage.is_chained:
+            found.put(name, _with_uncalled_instances(stage, there, found))
+        elif not there and _is_upstream_complete(stage, {}, found):
+            found.put(name, _uncalled(stage, found))
+    return {record.id: record for name in pipeline.stages for record in found.records[name]}
+
+
+class _Found:
+    """What is known of each stage so far, found by reference."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.records: dict[str, list[StageRecord]] = {}
+        self._by_id: dict[str, StageRecord] = {}
+        self._tables: dict[str, Table] = {}
+
+    def put(self, name: str, records: list[StageRecord]) -> None:
+        """Say what there is of a stage."""
+        stage = self.pipeline.stages[name]
+        parameters = () if stage.foreach is None else stage.foreach.parameters
+        self.records[name] = records
+        self._by_id.update({record.id: record for record in records})
+        self._tables[name] = Table(name, parameters, [record.id for record in records])
+
+    def at(self, node: Node, own: Mapping[str, str]) -> list[StageRecord]:
+        """The records that a reference means for an instance, or a stage as a whole."""
+        if node.stage not in self._tables:
+            return []
+        return [self._by_id[i] for i in self._tables[node.stage].matching(node.wanted(own))]
+
+    def find(self, node: Node, output: str) -> Path | None:
+        """The file of an upstream output that is not mapped."""
+        made = [r.artifacts[output] for r in self.at(node, {}) if output in r.artifacts]
+        return Path(made[0].path) if made else None
+
+
+def _is_upstream_complete(stage: Stage, own: Mapping[str, str], found: _Found) -> bool:
+    """Whether everything that a stage, or one of its instances, refers to is known."""
+    stages = found.pipeline.stages
+    return all(
+        bool(found.at(node, own))
+        if own and not gives_list(node, stages)
+        else _is_complete(stages[node.stage], found)
+        for node in stage.upstream
+    )
+
+
+def _with_uncalled_instances(
+    stage: Stage, there: list[StageRecord], found: _Found
+) -> list[StageRecord]:
+    """The records of a chained stage, each instance judged by its own upstream."""
+    instances = _listed_instances(stage, found)
+    if not instances:
+        whole = not there and _is_upstream_complete(stage, {}, found)
+        return _uncalled(stage, found) if whole else there
+    known = {record.id: record for record in there}
+    records = []
+    for instance in instances:
+        if instance.id in known:
+            records.append(known[instance.id])
+        elif _is_upstream_complete(stage, instance.labels, found):
+            records += _uncalled(stage, found, instance)
+    return records
+
+
+def _listed_instances(stage: Stage, found: _Found) -> list[Instance]:
+    try:
+        return instances_of(stage, found.find)
+    except MappingError:
+        return []
 
 
 def is_inferred(record: StageRecord) -> bool:
@@ -63,31 +130,42 @@ def is_inferred(record: StageRecord) -> bool:
 
 def _is_complete(stage: Stage, found: _Found) -> bool:
     """Whether every instance of a stage is known, or the stage is not to run."""
-    there = {record.id for record in found[stage.name]}
-    if not there or all(is_inferred(record) for record in found[stage.name]):
+    records = found.records.get(stage.name, [])
+    there = {record.id for record in records}
+    if not there or (there == {stage.name} and all(map(is_inferred, records))):
         return bool(there)
-    wanted = expected_ids(stage, {r.id: r for records in found.values() for r in records})
+    wanted = _expected(stage, found.find)
     return wanted is None or wanted <= there
 
 
-def _uncalled(stage: Stage, found: _Found) -> list[StageRecord]:
-    """The records of a stage that is not to run; none if it is to run, or if that is open."""
-    upstream = [record for node in stage.upstream for record in _at(node, found)]
+def _uncalled(stage: Stage, found: _Found, instance: Instance | None = None) -> list[StageRecord]:
+    """The records of what is not to run; none if it is to run, or if that is open."""
+    own = {} if instance is None else instance.labels
+    ids = _entries(stage) if instance is None else [instance.id]
+    upstream = [record for node in stage.upstream for record in found.at(node, own)]
     verdict = judge(stage.trigger, [record.status for record in upstream])
     if verdict is Verdict.START:
-        reason = _why_not(stage, found)
-        return [] if reason is None else _records(stage, Status.SKIPPED, reason, upstream)
+        reason = _why_not(stage, found, own)
+        return [] if reason is None else _records(stage, ids, Status.SKIPPED, reason, upstream)
     if verdict not in NOT_STARTED:
         return []
     reason = blame(stage.trigger, verdict, upstream)
-    return _records(stage, NOT_STARTED[verdict], reason, upstream)
+    return _records(stage, ids, NOT_STARTED[verdict], reason, upstream)
+
+
+def _entries(stage: Stage) -> list[str]:
+    """The instances whose values stand in the file; otherwise the stage's one entry."""
+    listed = stage.foreach is None or bool(stage.foreach.size)
+    return [i.id for i in instances_of(stage, lambda *_: None)] if listed else [stage.name]
 
 
 def _records(
-    stage: Stage, status: Status, reason: str, upstream: Sequence[StageRecord]
+    stage: Stage,
+    ids: Sequence[str],
+    status: Status,
+    reason: str,
+    upstream: Sequence[StageRecord],
 ) -> list[StageRecord]:
-    listed = stage.foreach is None or bool(stage.foreach.values)
-    ids = [i.id for i in instances_of(stage, lambda *_: None)] if listed else [stage.name]
     ended = max((r.ended for r in upstream if r.ended is not None), default=None)
     return [
         StageRecord(
@@ -102,31 +180,17 @@ def _records(
     ]
 
 
-def _why_not(stage: Stage, found: _Found) -> str | None:
+def _why_not(stage: Stage, found: _Found, own: Mapping[str, str]) -> str | None:
     """Say why a stage that its trigger rule lets start is skipped; None if it is not."""
-    if any(r.status not in FINISHED for node in stage.data_upstream for r in _at(node, found)):
+    if any(r.status not in FINISHED for node in stage.data_upstream for r in found.at(node, own)):
         return None
-
-    def find(node: Node, output: str) -> Path | None:
-        made = [r.artifacts[output] for r in _at(node, found) if output in r.artifacts]
-        return Path(made[0].path) if made else None
-
     try:
-        unmet = unmet_condition(stage, find)
-        if unmet is None and stage.foreach is not None and not instances_of(stage, find):
+        unmet = unmet_condition(stage, found.find)
+        if unmet is None and stage.foreach is not None and not instances_of(stage, found.find):
             return "the list of values is empty"
     except (ConditionError, MappingError):
         return None
     return unmet
-
-
-def _at(node: Node, found: _Found) -> list[StageRecord]:
-    """The records that a reference means: all instances, or one."""
-    records = found.get(node.stage, [])
-    if node.value is None:
-        return records
-    exact = [record for record in records if record.id == str(node)]
-    return exact or [record for record in records if record.id == node.stage]
 
 
 def joined_status(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> RunStatus:
@@ -155,7 +219,9 @@ def joined_status(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> RunS
 def nothing_to_come(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> bool:
     """Whether every stage has ended, or is not to run."""
     whole = with_uncalled(pipeline, stages)
-    found = {n: [r for r in whole.values() if r.stage == n] for n in pipeline.stages}
+    found = _Found(pipeline)
+    for name in pipeline.stages:
+        found.put(name, [r for r in whole.values() if r.stage == name])
     complete = all(_is_complete(stage, found) for stage in pipeline.stages.values())
     return complete and all(item.status in FINISHED for item in whole.values())
 
@@ -164,12 +230,14 @@ def expected_ids(stage: Stage, given: Mapping[str, StageRecord]) -> set[str] | N
     """The ids of all instances of a stage; None if its values are not known yet."""
 
     def find(node: Node, output: str) -> Path | None:
-        records = [r for r in given.values() if r.stage == node.stage]
-        for record in _at(node, {node.stage: records}):
-            if output in record.artifacts:
-                return Path(record.artifacts[output].path)
-        return None
+        record = given.get(node.stage)
+        made = None if record is None else record.artifacts.get(output)
+        return None if made is None else Path(made.path)
 
+    return _expected(stage, find)
+
+
+def _expected(stage: Stage, find: Callable[[Node, str], Path | None]) -> set[str] | None:
     try:
         return {instance.id for instance in instances_of(stage, find)} or {stage.name}
     except MappingError:

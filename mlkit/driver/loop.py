@@ -7,11 +7,14 @@ report through the timetable, where retries and sensors wait as well.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from mlkit.core.events import EventKind
-from mlkit.core.pipeline import Instance, Stage
+from mlkit.core.pipeline import Node, Stage
+from mlkit.core.record import StageRecord
 from mlkit.core.states import RunStatus, Status
-from mlkit.core.triggers import NOT_STARTED, Verdict, blame, judge
+from mlkit.core.triggers import NOT_STARTED, Verdict, blame, judge_tally
 from mlkit.driver.context import Context
 from mlkit.driver.endings import Endings
 from mlkit.driver.timetable import Timetable
@@ -20,6 +23,9 @@ from mlkit.planner.conditions import ConditionError, unmet_condition
 from mlkit.planner.mapping import MappingError, instances_of
 
 __all__ = ["Loop"]
+
+NO_VALUES: Mapping[str, str] = MappingProxyType({})
+"""The values of a stage as a whole."""
 
 
 class Loop:
@@ -34,7 +40,8 @@ class Loop:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.state = context.book.state
-        self.fresh: deque[str] = deque(self.state.order)
+        self.fresh: deque[tuple[str, Mapping[str, str]]] = deque((n, {}) for n in self.state.order)
+        self.outlines: dict[tuple[str, Node], tuple[bool, ...]] = {}
         self.stopping: Status | None = None
         self.timetable = Timetable(context.order.services.clock, context.order.options.workers)
         self.endings = Endings(context.book)
@@ -91,7 +98,36 @@ class Loop:
             failed = record.status is Status.FAILED and record.critical
             if failed and self.context.order.options.fail_fast and self.stopping is None:
                 self._stop(f"stage '{record.id}' failed (--fail-fast)", Status.FAILED)
-            self.fresh.extend(self.state.downstream.get(record.stage, ()))
+            self._look_below(record)
+
+    def _look_below(self, record: StageRecord) -> None:
+        """Have those looked at whose turn may have come now that an instance has ended.
+
+        A chained stage is looked at as a whole only where something changes for all its instances;
+        otherwise those are looked at that refer to this very one.
+        """
+        for name in self.state.downstream.get(record.stage, ()):
+            stage = self.state.pipeline.stages[name]
+            if not stage.is_chained or self.state.instances[name] is None:
+                self.fresh.append((name, {}))
+                continue
+            for node in stage.upstream:
+                if node.stage == record.stage:
+                    self._look_at_readers(stage, node, record)
+
+    def _look_at_readers(self, stage: Stage, node: Node, record: StageRecord) -> None:
+        if not node.is_chained:
+            outline = self.state.tally([node], {}).outline
+            if self.outlines.get((stage.name, node)) != outline:
+                self.outlines[stage.name, node] = outline
+                self.fresh.append((stage.name, {}))
+            return
+        theirs = self.state.tables[record.stage].own(record.id)
+        if not theirs:  # it ended before its values were known
+            self.fresh.append((stage.name, {}))
+        elif all(p.value in (None, theirs[p.parameter]) for p in node.picks):
+            same = {p.parameter: theirs[p.parameter] for p in node.picks if p.value is None}
+            self.fresh.append((stage.name, same))
 
     def _stop(self, reason: str, status: Status) -> None:
         """Start nothing more, interrupt what is running, and end what waits as cancelled."""
@@ -107,58 +143,95 @@ class Loop:
     def _consider_fresh(self) -> None:
         self._heed_ends()
         while self.fresh:
-            self._consider(self.fresh.popleft())
+            self._consider(*self.fresh.popleft())
             self._heed_ends()
 
-    def _consider(self, name: str) -> None:
-        """Look whether a stage may start, and if so, start it; or end it without starting."""
+    def _consider(self, name: str, wanted: Mapping[str, str]) -> None:
+        """Look whether a stage, or some instances, may start; or end them without starting."""
         stage = self.state.pipeline.stages[name]
-        if self.stopping or name not in self.state.own or not self.state.is_open(name):
+        if self.stopping or name not in self.state.own:
             return
-        lost = [node for node in stage.upstream if not self.state.at(node)]
+        if not stage.is_chained or not self._is_spread(stage):
+            self._consider_together(stage, self.state.waiting(name))
+            return
+        instances = self.state.instances[name] or {}
+        for instance_id in self.state.tables[name].matching(wanted):
+            if self.state.records[instance_id].status is Status.WAITING:
+                self._consider_together(stage, [instance_id], instances[instance_id].labels)
+
+    def _is_spread(self, stage: Stage) -> bool:
+        """Whether a chained stage's instances are known, made known now if they can be.
+
+        They wait for one another's upstream no longer than they must: as soon as the lists are
+        there, and not when everything above has ended.
+        """
+        if self.state.instances[stage.name] is not None:
+            return True
+        sources = () if stage.foreach is None else stage.foreach.sources
+        if not all(self.state.find(source.node, source.output) for source in sources):
+            return False
+        try:
+            self._spread(stage)
+        except MappingError:
+            return False  # said in the stage's own turn
+        return self.state.instances[stage.name] is not None
+
+    def _consider_together(
+        self, stage: Stage, ids: Sequence[str], own: Mapping[str, str] = NO_VALUES
+    ) -> None:
+        """Decide for entries that wait for the same."""
+        if not ids:
+            return
+        lost = [n for n in stage.upstream if not self.state.tally([n], own).total]
         if lost:
-            fact = f"there is no '{lost[0]}' in this run: the value is not in the list"
-            for instance_id in list(self.state.ids[name]):
+            missing = self.state.named(lost[0], own)
+            fact = f"there is no '{missing}' in this run: the value is not in the list"
+            for instance_id in ids:
                 self.endings.fail(instance_id, "MissingInput", fact)
             return
-        verdict = judge(stage.trigger, self.state.statuses(stage.upstream))
+        verdict = judge_tally(stage.trigger, self.state.tally(stage.upstream, own))
         if verdict in NOT_STARTED:
-            upstream = [record for node in stage.upstream for record in self.state.at(node)]
+            upstream = [record for node in stage.upstream for record in self.state.at(node, own)]
             reason = blame(stage.trigger, verdict, upstream)
-            self._end_all(name, NOT_STARTED[verdict], reason)
-        elif verdict is Verdict.START and self.state.are_done(stage.data_upstream):
-            self._open(stage)
+            self._end_all(ids, NOT_STARTED[verdict], reason)
+        elif verdict is Verdict.START and self.state.tally(stage.data_upstream, own).done:
+            self._open(stage, ids)
 
-    def _open(self, stage: Stage) -> None:
-        """Start a stage whose trigger rule says so: conditions first, then its instances."""
+    def _open(self, stage: Stage, ids: Sequence[str]) -> None:
+        """Start what a trigger rule says so of: conditions first, then the instances."""
         try:
             unmet = unmet_condition(stage, self.state.find)
-            instances = None if unmet else self._instances(stage)
+            if unmet is None and self.state.instances[stage.name] is None:
+                if not self._spread(stage):
+                    self._end_all(ids, Status.SKIPPED, "the list of values is empty")
+                    return
+                ids = self.state.waiting(stage.name)
         except (ConditionError, MappingError) as error:
-            for instance_id in list(self.state.ids[stage.name]):
+            for instance_id in ids:
                 self.endings.fail(instance_id, type(error).__name__, str(error))
             return
         if unmet is not None:
-            self._end_all(stage.name, Status.SKIPPED, unmet)
+            self._end_all(ids, Status.SKIPPED, unmet)
             return
-        if not instances:
-            self._end_all(stage.name, Status.SKIPPED, "the list of values is empty")
-            return
-        for instance in instances:
-            self.work.begin(instance)
+        instances = self.state.instances[stage.name] or {}
+        for instance_id in ids:
+            self.work.begin(instances[instance_id])
 
-    def _instances(self, stage: Stage) -> list[Instance]:
-        known = self.state.instances[stage.name]
-        if known is None:
-            known = instances_of(stage, self.state.find)
-            if known:
-                self.state.expand(stage.name, known)
-                ids = [instance.id for instance in known]
-                self.context.book.journal.emit(EventKind.STAGE_MAPPED, stage.name, instances=ids)
-                known = self.state.instances[stage.name] or []
-        return [i for i in known if self.state.records[i.id].status is Status.WAITING]
+    def _spread(self, stage: Stage) -> bool:
+        """Put a stage's instances in the place of its one entry; False if there are none."""
+        found = instances_of(stage, self.state.find)
+        if not found:
+            return False
+        if not self.state.expand(stage.name, found):
+            raise MappingError(
+                f"there is no '{self.state.selection.wanted}' in this run: the value is not in "
+                "the list"
+            )
+        ids = [instance.id for instance in found]
+        self.context.book.journal.emit(EventKind.STAGE_MAPPED, stage.name, instances=ids)
+        return True
 
-    def _end_all(self, name: str, status: Status, reason: str) -> None:
-        for instance_id in list(self.state.ids[name]):
+    def _end_all(self, ids: Sequence[str], status: Status, reason: str) -> None:
+        for instance_id in ids:
             if self.state.records[instance_id].status is Status.WAITING:
                 self.endings.finish(instance_id, status, reason)

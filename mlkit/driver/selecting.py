@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mlkit.core.graph import ancestors, edges
-from mlkit.core.pipeline import Pipeline
+from mlkit.core.instances import instance_id, labels_of, split_id
+from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.policies import Retry
-from mlkit.core.values import label
+from mlkit.core.subsets import EVERYTHING, Subset, is_in, needed, subset_of
 from mlkit.driver.options import RunOptions
 from mlkit.errors import UsageError
+from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import did_you_mean
 
-__all__ = ["Selection", "select", "split_id", "without_retries"]
+__all__ = ["Selection", "select", "without_retries"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,24 +27,32 @@ class Selection:
     stages : frozenset of str
         The stages to be ended.
     wanted : str, optional
-        Of a mapped stage: the one instance, by its id.
+        The one instance that is asked for, by its id, or `STAGE[VALUE,*]` for several.
     upstream : frozenset of str
         Stages that are not run but whose artifacts are needed.
+    parts : mapping of str to Subset
+        Of mapped stages, selected or upstream, the instances that count.
     """
 
     stages: frozenset[str]
     wanted: str | None = None
     upstream: frozenset[str] = field(default=frozenset())
+    parts: Mapping[str, Subset] = field(default_factory=dict)
 
     def is_complete(self, pipeline: Pipeline) -> bool:
         """Whether it is the whole pipeline."""
         return self.stages == set(pipeline.stages) and self.wanted is None
 
+    def has(self, stage: str, labels: Mapping[str, str]) -> bool:
+        """Whether an instance, by its values, is one of those that count."""
+        return is_in(self.parts.get(stage, EVERYTHING), labels)
 
-def split_id(text: str) -> tuple[str, str | None]:
-    """Split `STAGE` or `STAGE[VALUE]`."""
-    stage, bracket, rest = text.partition("[")
-    return (stage, rest.removesuffix("]")) if bracket and rest.endswith("]") else (text, None)
+    def has_id(self, stage: Stage, instance: str) -> bool:
+        """Whether an instance, by its id, is one of those that count."""
+        if stage.name not in self.parts:
+            return True
+        names = () if stage.foreach is None else stage.foreach.parameters
+        return self.has(stage.name, dict(zip(names, labels_of(instance), strict=False)))
 
 
 def select(pipeline: Pipeline, options: RunOptions) -> Selection:
@@ -56,23 +66,32 @@ def select(pipeline: Pipeline, options: RunOptions) -> Selection:
     graph = edges(pipeline)
     if isinstance(options.force, frozenset):
         for name in options.force:
-            _check(pipeline, name)
+            _meant(pipeline, name)
     if options.only is not None and options.until is not None:
         raise UsageError("--only and --until exclude each other", remedy="Give one of them")
     if options.run_id is not None and options.only is None:
         raise UsageError("--run-id goes with --only", remedy="Name the stage: --only STAGE")
+    asked = options.only if options.until is None else options.until
+    if asked is None:
+        return Selection(stages=frozenset(pipeline.stages))
+    node = _meant(pipeline, asked)
+    whole = _whole(pipeline, node)
+    if options.run_id is not None and node.value is not None and whole is None:
+        raise UsageError(
+            f"--run-id joins with one instance, and '{asked}' means several",
+            remedy="Call for each of them, or leave --run-id away",
+        )
+    start = {node.stage: subset_of(node)}
+    parts = {n: p for n, p in needed(pipeline.stages, start).items() if p != EVERYTHING}
+    above = ancestors(graph, [node.stage])
+    wanted = (whole or asked) if node.picks else None
     if options.until is not None:
-        name = _check(pipeline, options.until)
-        return Selection(stages=ancestors(graph, [name]) | {name})
-    if options.only is not None:
-        name = _check(pipeline, options.only)
-        wanted = options.only if split_id(options.only)[1] is not None else None
-        return Selection(stages=frozenset({name}), wanted=wanted, upstream=ancestors(graph, [name]))
-    return Selection(stages=frozenset(pipeline.stages))
+        return Selection(stages=above | {node.stage}, wanted=wanted, parts=parts)
+    return Selection(stages=frozenset({node.stage}), wanted=wanted, upstream=above, parts=parts)
 
 
-def _check(pipeline: Pipeline, text: str) -> str:
-    name, value = split_id(text)
+def _meant(pipeline: Pipeline, text: str) -> Node:
+    name, inside = split_id(text)
     stage = pipeline.stages.get(name)
     if stage is None:
         raise UsageError(
@@ -80,17 +99,19 @@ def _check(pipeline: Pipeline, text: str) -> str:
             pipeline.file.as_posix(),
             remedy=did_you_mean(name, pipeline.stages),
         )
-    if value is None:
-        return name
-    if stage.foreach is None:
-        raise UsageError(f"stage '{name}' is not mapped", remedy=f"Write '{name}'")
-    known = stage.foreach.values
-    labels: Mapping[str, object] = {} if known is None else {label(v): v for v in known}
-    if known is not None and value not in labels:
-        raise UsageError(
-            f"stage '{name}' has no value '{value}'", remedy=did_you_mean(value, labels)
-        )
-    return name
+    try:
+        return with_picks(Node(stage=name, value=inside), None, pipeline.stages)
+    except BracketError as error:
+        raise UsageError(f"'{text}': {error.fact}", remedy=error.remedy) from None
+
+
+def _whole(pipeline: Pipeline, node: Node) -> str | None:
+    """The id of the one instance that a reference means; None if there may be several."""
+    foreach = pipeline.stages[node.stage].foreach
+    if foreach is None or len(node.picks) < len(foreach.axes):
+        return None
+    said = {pick.parameter: pick.value or "" for pick in node.picks}
+    return instance_id(node.stage, [said[name] for name in foreach.parameters])
 
 
 def without_retries(pipeline: Pipeline, selection: Selection) -> Pipeline:

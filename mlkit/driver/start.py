@@ -109,10 +109,10 @@ def _run_alone(order: Order, resumed: str | None = None) -> RunRecord:
 
 def _run_joined(order: Order) -> RunRecord:
     """One stage of a run that others work on, too: what an orchestrator's task asks for."""
-    run_id, stage, selection = order.options.run_id, order.options.only, order.selection
+    run_id, selection = order.options.run_id, order.selection
     order = _with_fitting_workers(order)
     assert run_id is not None
-    assert stage is not None
+    called = selection.wanted or next(iter(selection.stages))
     with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
         known = stores.database.load_run(run_id)
         answer = answered(order.pipeline, known, selection, order.engine)
@@ -122,7 +122,7 @@ def _run_joined(order: Order) -> RunRecord:
         order = _for_one_call(order)
         planner = _planner(order, stores)
         folder = stores.runs.make_run(run_id, now=order.services.clock.now())
-        with folder.lock(shared=True) as mine, folder.stage_lock(stage):
+        with folder.lock(shared=True) as mine, folder.stage_lock(called):
             refuse_alive(folder, free=mine)
             earlier = stores.database.load_run(run_id)
             given = joined_given(order.pipeline, earlier, selection, run_id)
@@ -233,6 +233,9 @@ def _warn_of_idle_parameters(book: Book) -> None:
     """A parameter that no stage declares changes nothing: it is probably mistyped."""
     pipeline = book.order.pipeline
     declared = {name for stage in pipeline.stages.values() for name in stage.declared}
+    for stage in pipeline.stages.values():
+        axes = () if stage.foreach is None else stage.foreach.axes
+        declared |= {axis.listed for axis in axes if axis.listed is not None}
     for name in pipeline.parameters:
         if name not in declared:
             book.warn(f"no stage declares the parameter '{name}', so it changes nothing")
@@ -241,9 +244,8 @@ def _warn_of_idle_parameters(book: Book) -> None:
 def _state(order: Order, begun: _Begun) -> RunState:
     return RunState(
         order.pipeline,
-        order.selection.stages,
+        order.selection,
         begun.given,
-        order.selection.wanted,
         {key: item.history for key, item in begun.stages.items()},
         None if order.engine is None else order.engine.task_id or None,
     )

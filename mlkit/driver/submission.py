@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.configuration import HIDDEN
-from mlkit.core.pipeline import ExternalFile, Instance
+from mlkit.core.pipeline import ExternalFile, Instance, Node
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.types import accepts
 from mlkit.driver.attempt import Job
@@ -60,7 +60,11 @@ def arrivals(context: Context, instance: Instance) -> ResolvedInputs:
         If one is not there.
     """
     state, files = context.book.state, _files(context, instance)
-    inputs = resolve_inputs(instance, state.made, state.is_mapped, files)
+
+    def made(node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
+        return state.made(node, output, instance.labels)
+
+    inputs = resolve_inputs(instance, made, state.gives_list, files)
     declared = instance.stage.declared
     unfit = [
         f"'{name}' ({source})"

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.events import EventKind
+from mlkit.core.instances import is_named
 from mlkit.core.interrupting import WorkInterrupted
 from mlkit.core.pipeline import Instance
 from mlkit.core.policies import is_retryable
@@ -136,9 +137,7 @@ class Work:
 
     def _forced(self, instance: Instance) -> bool:
         force = self.context.order.options.force
-        return (
-            force if isinstance(force, bool) else bool({instance.id, instance.stage.name} & force)
-        )
+        return force if isinstance(force, bool) else any(is_named(t, instance.id) for t in force)
 
     def _reuse(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
         record = self.state.change(

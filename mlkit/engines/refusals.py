@@ -6,7 +6,7 @@ from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
 
-__all__ = ["refusal", "refuse_single_instances"]
+__all__ = ["refusal", "refuse_composed_maps", "refuse_single_instances"]
 
 
 def refusal(
@@ -33,6 +33,36 @@ def refusal(
         stage.line,
         remedy,
     )
+
+
+def refuse_composed_maps(engine: Engine, pipeline: Pipeline) -> None:
+    """Refuse maps over several parameters, and those whose instances wait for one another's.
+
+    Raises
+    ------
+    UnsupportedByEngineError
+        If there is such a stage.
+    """
+    for stage in pipeline.stages.values():
+        if stage.foreach is not None and len(stage.foreach.axes) > 1:
+            raise refusal(
+                engine,
+                pipeline,
+                stage,
+                f"it maps over {' and '.join(stage.foreach.parameters)}, and the export takes one "
+                "parameter",
+                "Map over one list of combinations, or run it without the engine",
+            )
+        chained = next((node for node in stage.upstream if node.is_chained), None)
+        if chained is not None:
+            raise refusal(
+                engine,
+                pipeline,
+                stage,
+                f"each instance waits for its own '{chained}', and the export waits for whole "
+                "stages",
+                f"Refer to '{chained.stage}' as a whole, or run it without the engine",
+            )
 
 
 def refuse_single_instances(engine: Engine, pipeline: Pipeline) -> None:

@@ -7,9 +7,17 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage, StageOutput
+from mlkit.core.pipeline import (
+    Axis,
+    Declaration,
+    ExternalFile,
+    Pipeline,
+    Stage,
+    StageOutput,
+    gives_list,
+)
 from mlkit.core.types import ValueMismatchError, accepts, fit
-from mlkit.core.values import canonical
+from mlkit.load.lists import twice_as_declared
 from mlkit.load.section import Section, did_you_mean
 
 __all__ = [
@@ -40,7 +48,10 @@ def written_path(source: ExternalFile, folder: PurePath) -> str:
 
 
 def fit_to_notebook(
-    stage: Stage, section: Section, declared: Mapping[str, Declaration], mapped: Mapping[str, bool]
+    stage: Stage,
+    section: Section,
+    declared: Mapping[str, Declaration],
+    stages: Mapping[str, Stage],
 ) -> Stage:
     """Check every name and value of a stage against its notebook.
 
@@ -52,8 +63,8 @@ def fit_to_notebook(
         Its place in pipeline.yaml.
     declared : mapping of str to Declaration
         What the notebook's parameters cell declares.
-    mapped : mapping of str to bool
-        For each stage of the pipeline, whether it is mapped.
+    stages : mapping of str to Stage
+        All stages of the pipeline, their references resolved.
 
     Returns
     -------
@@ -69,7 +80,7 @@ def fit_to_notebook(
     _names_once(stage, section)
     for kind in ("parameters", "inputs", "outputs"):
         _declared(stage, section, declared, kind)
-    _paths_fit(stage, section, declared, mapped)
+    _paths_fit(stage, section, declared, stages)
     parameters = _fit_parameters(stage, section, declared)
     _check_foreach(stage, section, declared)
     return replace(stage, parameters=parameters, declared=declared)
@@ -81,7 +92,7 @@ def _names_once(stage: Stage, section: Section) -> None:
         "parameters": stage.parameters,
         "inputs": stage.inputs,
         "outputs": stage.outputs,
-        "foreach": {} if stage.foreach is None else {stage.foreach.parameter: None},
+        "foreach": {} if stage.foreach is None else dict.fromkeys(stage.foreach.parameters),
     }
     for kind, names in groups.items():
         for name in names:
@@ -112,16 +123,12 @@ def _paths_fit(
     stage: Stage,
     section: Section,
     declared: Mapping[str, Declaration],
-    mapped: Mapping[str, bool],
+    stages: Mapping[str, Stage],
 ) -> None:
     for name in stage.outputs:
         _path_fits(stage, section, declared[name], "outputs")
     for name, source in stage.inputs.items():
-        many = (
-            isinstance(source, StageOutput)
-            and source.node.value is None
-            and mapped.get(source.node.stage, False)
-        )
+        many = isinstance(source, StageOutput) and gives_list(source.node, stages)
         if many and not accepts(declared[name].spec, [_SAMPLE_PATH]):
             section.fail(
                 f"input '{name}' comes from the mapped stage '{source}' as a list of paths, but "
@@ -164,29 +171,29 @@ def _fit_parameters(
 
 def _check_foreach(stage: Stage, section: Section, declared: Mapping[str, Declaration]) -> None:
     """Check the values; they stay as they are written, since references name them so."""
-    foreach = stage.foreach
-    if foreach is None:
-        return
-    line = section.line_of("foreach")
-    if foreach.parameter not in declared:
+    for axis in () if stage.foreach is None else stage.foreach.axes:
+        _check_axis(stage, axis, section, declared)
+
+
+def _check_axis(
+    stage: Stage, axis: Axis, section: Section, declared: Mapping[str, Declaration]
+) -> None:
+    line = _line(section, "foreach", axis.parameter)
+    if axis.parameter not in declared:
         section.fail(
-            f"'foreach' maps over '{foreach.parameter}', which {stage.notebook.name} does not "
-            "declare",
+            f"'foreach' maps over '{axis.parameter}', which {stage.notebook.name} does not declare",
             line,
-            did_you_mean(foreach.parameter, declared),
+            did_you_mean(axis.parameter, declared),
         )
-    if declared[foreach.parameter].spec.is_secret:
+    spec = declared[axis.parameter].spec
+    if spec.is_secret:
         section.fail("'foreach' cannot map over a secret", line)
-    seen: set[str] = set()
-    for value in foreach.values or ():
-        try:
-            own = fit(value, declared[foreach.parameter].spec)
-        except ValueMismatchError as error:
-            section.fail(f"'foreach': {error} (as {stage.notebook.name} declares)", line)
-        fitted = canonical(own + 0.0 if isinstance(own, float) else own)  # -0.0 equals 0.0
-        if fitted in seen:
-            section.fail(f"'foreach': the value {value!r} stands twice", line)
-        seen.add(fitted)
+    try:
+        twice = twice_as_declared(axis.values or (), spec)
+    except ValueMismatchError as error:
+        section.fail(f"'foreach': {error} (as {stage.notebook.name} declares)", line)
+    if twice is not None:
+        section.fail(f"'foreach': the value {twice!r} stands twice", line)
 
 
 def _line(section: Section, kind: str, name: str) -> int:

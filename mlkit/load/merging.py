@@ -70,7 +70,7 @@ def is_secret(pipeline: Pipeline, name: str) -> bool:
 
 
 def _maps_over(stage: Stage, name: str) -> bool:
-    return stage.foreach is not None and stage.foreach.parameter == name
+    return stage.foreach is not None and name in stage.foreach.parameters
 
 
 class Merger:

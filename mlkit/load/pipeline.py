@@ -20,7 +20,7 @@ from mlkit.load.contract import (
 )
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.policies import POLICIES
-from mlkit.load.references import Lines, check_references
+from mlkit.load.references import Lines, check_references, check_types_of_chains, resolved
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.stage import read_defaults, read_stage
 from mlkit.load.yaml_tree import read_yaml
@@ -61,16 +61,17 @@ def load_pipeline(path: Path | str) -> Pipeline:
     name = top.text("name")
     if not name:
         top.fail("'name' is missing", remedy="Give the pipeline a name: name: flights")
-    parameters = top.section("parameters", "the pipeline's parameters")
+    section = top.section("parameters", "the pipeline's parameters")
+    parameters = {} if section is None else _plain(section)
     pipeline = Pipeline(
         name=name,
         file=file,
         description=top.text("description") or "",
         schedule=_schedule(top),
-        parameters={} if parameters is None else _plain(parameters),
-        stages=_stages(top, file),
+        parameters=parameters,
+        stages=_stages(top, file, parameters),
     )
-    check_parameter_defaults(pipeline, parameters)
+    check_parameter_defaults(pipeline, section)
     return pipeline
 
 
@@ -115,7 +116,7 @@ def _schedule(top: Section) -> str | None:
     return cron
 
 
-def _stages(top: Section, file: Path) -> dict[str, Stage]:
+def _stages(top: Section, file: Path, parameters: Mapping[str, Any]) -> dict[str, Stage]:
     entries = top.section("stages", "stages")
     if entries is None or not entries.entries:
         top.fail("there are no stages", top.line_of("stages"), "Add a stage with its notebook")
@@ -129,10 +130,12 @@ def _stages(top: Section, file: Path) -> dict[str, Stage]:
     stages: dict[str, Stage] = {}
     lines: dict[str, Lines] = {}
     for name, section in sections.items():
-        stages[name], lines[name] = read_stage(name, section, defaults)
+        stages[name], lines[name] = read_stage(name, section, defaults, parameters)
     check_references(stages, lines, file)
     _check_files(stages, sections)
-    return _with_notebooks(stages, sections)
+    stages = _with_notebooks(resolved(stages), sections)
+    check_types_of_chains(stages, lines, file)
+    return stages
 
 
 def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -> None:
@@ -158,7 +161,6 @@ def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -
 def _with_notebooks(
     stages: Mapping[str, Stage], sections: Mapping[str, Section]
 ) -> dict[str, Stage]:
-    mapped = {name: stage.foreach is not None for name, stage in stages.items()}
     read: dict[Path, Mapping[str, Declaration]] = {}
     complete = {}
     for name, stage in stages.items():
@@ -168,7 +170,7 @@ def _with_notebooks(
             source = read_notebook(notebook)
             check_kernel(source)
             read[notebook] = declarations(source)
-        complete[name] = fit_to_notebook(stage, section, read[notebook], mapped)
+        complete[name] = fit_to_notebook(stage, section, read[notebook], stages)
     return complete
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
 from mlkit.core.graph import find_cycle
 from mlkit.core.pipeline import ExternalFile, Node, Source, Stage, StageOutput
-from mlkit.core.values import label
 from mlkit.errors import PipelineError
+from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.yaml_tree import Entry
 
-__all__ = ["Lines", "check_references", "parse_node", "parse_output", "parse_source"]
+__all__ = ["Lines", "check_references", "parse_node", "parse_output", "parse_source", "resolved"]
 
 _NODE = re.compile(r"(?P<stage>[^.\[\]]+)(?:\[(?P<value>.*)\])?", re.DOTALL)
 _OUTPUT = re.compile(r"(?P<node>[^.\[\]]+(?:\[.*\])?)\.(?P<output>[^.\[\]]+)", re.DOTALL)
@@ -88,6 +88,63 @@ def check_references(stages: Mapping[str, Stage], lines: Mapping[str, Lines], fi
         )
 
 
+def check_types_of_chains(
+    stages: Mapping[str, Stage], lines: Mapping[str, Lines], file: Path
+) -> None:
+    """Check that a value of an artifact's list reads the same in every stage that maps over it.
+
+    Such a value takes the declared type, and with it its place in ids: `1` is `1.0` for a float.
+
+    Raises
+    ------
+    PipelineError
+        If two stages that are chained declare different types.
+    """
+    for stage in stages.values():
+        for node in stage.upstream:
+            other = stages[node.stage]
+            for pick in node.picks:
+                axes = () if other.foreach is None else other.foreach.axes
+                axis = next((a for a in axes if a.parameter == pick.parameter), None)
+                if pick.value is not None or axis is None or axis.source is None:
+                    continue
+                mine, their = (s.declared[pick.parameter].spec for s in (stage, other))
+                if str(mine) != str(their):
+                    raise PipelineError(
+                        f"stage '{stage.name}': '{node}' means the same {pick.parameter} as mine, "
+                        f"but {stage.notebook.name} declares {mine} and {other.notebook.name} "
+                        f"{their}",
+                        file,
+                        _line_of(node, lines[stage.name].of, stage.line),
+                        "Declare the same type in both notebooks",
+                    )
+
+
+def _line_of(node: Node, lines: Mapping[str, int], otherwise: int) -> int:
+    """Where a node is referred to first, by itself or by one of its outputs."""
+    named = (n for text, n in lines.items() if text == str(node) or text.startswith(f"{node}."))
+    return min(named, default=otherwise)
+
+
+def resolved(stages: Mapping[str, Stage]) -> dict[str, Stage]:
+    """Give stages whose references say what their brackets mean; they have been checked."""
+    return {stage.name: _resolved(stage, stages) for stage in stages.values()}
+
+
+def _resolved(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
+    def known(node: Node) -> Node:
+        return with_picks(node, stage, stages)
+
+    def source(item: Source) -> Source:
+        return replace(item, node=known(item.node)) if isinstance(item, StageOutput) else item
+
+    return replace(
+        stage,
+        inputs={name: source(item) for name, item in stage.inputs.items()},
+        after=tuple(map(known, stage.after)),
+    )
+
+
 class _Checker:
     """Checks the references of one stage."""
 
@@ -108,10 +165,9 @@ class _Checker:
         for condition in self.stage.when:
             self.output(condition.source, "'when'")
             self.unmapped(condition.source, "'when' reads")
-        foreach = self.stage.foreach
-        if foreach is not None and foreach.source is not None:
-            self.output(foreach.source, "'foreach'")
-            self.unmapped(foreach.source, "'foreach' reads")
+        for listed in () if self.stage.foreach is None else self.stage.foreach.sources:
+            self.output(listed, "'foreach'")
+            self.unmapped(listed, "'foreach' reads")
 
     def output(self, source: StageOutput, what: str) -> None:
         written_by = self.node(source.node, str(source), what)
@@ -130,22 +186,10 @@ class _Checker:
                 f"{what} names the stage '{node.stage}', which does not exist",
                 did_you_mean(node.stage, self.stages),
             )
-        if node.value is None:
-            return other
-        if other.foreach is None:
-            self.fail(
-                reference,
-                f"{what} names '{node}', but stage '{node.stage}' is not mapped",
-                f"Write '{node.stage}'",
-            )
-        values = other.foreach.values
-        labels = None if values is None else [label(value) for value in values]
-        if labels is not None and node.value not in labels:
-            self.fail(
-                reference,
-                f"{what} names '{node}', but '{node.value}' is not among the stage's values",
-                did_you_mean(node.value, labels),
-            )
+        try:
+            with_picks(node, self.stage, self.stages)
+        except BracketError as error:
+            self.fail(reference, f"{what} names '{node}', but {error.fact}", error.remedy)
         return other
 
     def unmapped(self, source: StageOutput, what: str) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlkit.core.pipeline import Condition, Foreach, Source, Stage, StageOutput
+from mlkit.core.instances import MOST_INSTANCES
+from mlkit.core.pipeline import Axis, Condition, Foreach, Source, Stage
 from mlkit.core.policies import Notify, Resources, Retry
 from mlkit.core.triggers import TriggerRule
-from mlkit.core.types import is_scalar
-from mlkit.core.values import label
+from mlkit.core.values import shown
+from mlkit.load.contract import holds_variable
+from mlkit.load.lists import PARAMETERS, trouble_with_values
 from mlkit.load.policies import read_notify, read_resources, read_retry, read_wait_for
 from mlkit.load.references import Lines, parse_node, parse_output, parse_source
-from mlkit.load.section import Section
+from mlkit.load.section import Section, did_you_mean
+from mlkit.load.yaml_tree import Entry
 
 __all__ = ["STAGE_KEYS", "Defaults", "read_defaults", "read_stage"]
 
@@ -81,8 +85,21 @@ def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
     }
 
 
-def read_stage(name: str, section: Section, defaults: Defaults) -> tuple[Stage, Lines]:
+def read_stage(
+    name: str, section: Section, defaults: Defaults, parameters: Mapping[str, Any]
+) -> tuple[Stage, Lines]:
     """Read one stage; its references and its notebook are checked later.
+
+    Parameters
+    ----------
+    name : str
+        The stage's name.
+    section : Section
+        What stands below it.
+    defaults : Defaults
+        The policies that it inherits.
+    parameters : mapping of str to object
+        The pipeline's parameters; some may be lists that it maps over.
 
     Returns
     -------
@@ -94,6 +111,11 @@ def read_stage(name: str, section: Section, defaults: Defaults) -> tuple[Stage, 
     section.allow(STAGE_KEYS)
     if not _NAME.fullmatch(name):
         section.fail("a stage's name holds letters, digits, '_' and '-' only, no digit first")
+    if name == PARAMETERS:
+        section.fail(
+            f"a stage cannot be called '{PARAMETERS}'",
+            remedy=f"'{PARAMETERS}.NAME' is a parameter of the pipeline; choose another name",
+        )
     folder = section.file.parent
     lines: dict[str, int] = {}
     notebook = section.text("notebook")
@@ -112,7 +134,7 @@ def read_stage(name: str, section: Section, defaults: Defaults) -> tuple[Stage, 
         outputs=outputs,
         after=_after(section, lines),
         when=_when(section, lines),
-        foreach=_foreach(section, lines),
+        foreach=_foreach(section, lines, parameters),
         wait_for=read_wait_for(section.section("wait_for"), folder),
         line=section.line,
         **policies,
@@ -195,29 +217,72 @@ def _when(section: Section, lines: dict[str, int]) -> tuple[Condition, ...]:
     return tuple(conditions)
 
 
-def _foreach(section: Section, lines: dict[str, int]) -> Foreach | None:
+def _foreach(
+    section: Section, lines: dict[str, int], parameters: Mapping[str, Any]
+) -> Foreach | None:
     inner = section.section("foreach")
     if inner is None:
         return None
-    if len(inner.entries) != 1:
-        inner.fail("name exactly one parameter", remedy="Write foreach: {NAME: [VALUE, …]}")
-    ((parameter, entry),) = inner.entries.items()
+    if not inner.entries:
+        inner.fail("it names no parameter", remedy="Write foreach: {NAME: [VALUE, …]}")
+    foreach = Foreach(
+        axes=tuple(
+            _axis(inner, name, entry, lines, parameters) for name, entry in inner.entries.items()
+        )
+    )
+    size = foreach.size
+    if len(foreach.axes) > 1 and size is not None and size > MOST_INSTANCES:
+        factors = " × ".join(str(len(axis.values or ())) for axis in foreach.axes)
+        inner.fail(
+            f"{factors} are {size:,} instances, and a product may have {MOST_INSTANCES:,}",
+            remedy="Map over fewer values, or do a part of the work within the notebook",
+        )
+    return foreach
+
+
+def _axis(
+    section: Section,
+    name: str,
+    entry: Entry,
+    lines: dict[str, int],
+    parameters: Mapping[str, Any],
+) -> Axis:
     if isinstance(entry.value, str):
-        source: StageOutput = parse_output(section, entry.value, entry.line)
+        word, dot, listed = entry.value.partition(".")
+        if word == PARAMETERS and dot:
+            return _listed(section, name, listed, entry.line, parameters)
+        source = parse_output(section, entry.value, entry.line)
         lines[str(source)] = entry.line
-        return Foreach(parameter=parameter, source=source)
+        return Axis(parameter=name, source=source)
     if not isinstance(entry.value, tuple):
-        inner.fail("give a list of values, or STAGE.OUTPUT of a JSON list", entry.line)
-    _check_values(inner, entry.value)
-    return Foreach(parameter=parameter, values=tuple(item.plain() for item in entry.value))
+        section.fail(
+            "give a list of values, STAGE.OUTPUT of a JSON list, or parameters.NAME", entry.line
+        )
+    values = tuple(item.plain() for item in entry.value)
+    trouble = trouble_with_values(values)
+    if trouble is not None:
+        section.fail(trouble.fact, entry.value[trouble.place].line)
+    return Axis(parameter=name, values=values)
 
 
-def _check_values(section: Section, items: tuple[Any, ...]) -> None:
-    seen: set[str] = set()
-    for item in items:
-        value = item.plain()
-        if not is_scalar(value):
-            section.fail(f"the value {value!r} is not a scalar", item.line)
-        if label(value) in seen:
-            section.fail(f"the value {value!r} stands twice", item.line)
-        seen.add(label(value))
+def _listed(
+    section: Section, name: str, listed: str, line: int, parameters: Mapping[str, Any]
+) -> Axis:
+    """An axis over a parameter of the pipeline; a variable in it is filled in by a run only."""
+    if listed not in parameters:
+        section.fail(
+            f"the pipeline has no parameter '{listed}'", line, did_you_mean(listed, parameters)
+        )
+    values = parameters[listed]
+    if holds_variable(values):
+        return Axis(parameter=name, listed=listed)
+    if not isinstance(values, list):
+        section.fail(
+            f"'{PARAMETERS}.{listed}' is {shown(values)}, and '{name}' needs a list",
+            line,
+            f"Write {listed}: [VALUE, …] under 'parameters'",
+        )
+    trouble = trouble_with_values(values)
+    if trouble is not None:
+        section.fail(f"'{PARAMETERS}.{listed}': {trouble.fact}", line)
+    return Axis(parameter=name, values=tuple(values), listed=listed)

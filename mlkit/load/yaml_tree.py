@@ -12,6 +12,7 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mlkit.errors import MlkitError
+from mlkit.load.flow_style import corrected_line
 
 __all__ = ["Entry", "parse_value", "read_yaml"]
 
@@ -84,7 +85,9 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
         mark = broken.problem_mark or broken.context_mark
         line = None if mark is None else mark.line + 1
         fact = " ".join(str(part) for part in (broken.context, broken.problem) if part)
-        remedy = _QUOTES if "unexpected ':'" in fact else None
+        remedy = corrected_line(text, line)
+        if remedy is None and "unexpected ':'" in fact:
+            remedy = _QUOTES
         raise error(f"this is not valid YAML: {fact}", file, line, remedy=remedy) from None
     except (YAMLError, ValueError) as broken:
         fact = str(broken).partition("\n")[0]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import FINISHED, RunStatus, Status
 
-__all__ = ["Board", "Line", "advance", "error_text"]
+__all__ = ["Board", "Line", "Lines", "advance", "error_text"]
+
+_PART = 64
+"""So many lines stand in one part: near the square root of the longest boards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,46 @@ class Line:
     note: str = ""
 
 
+class Lines(Mapping[str, Line]):
+    """The lines of a board: a change makes a copy, which shares nearly everything with the old one.
+
+    Every event is a change, and a map of thousands has tens of thousands of them; a plain dict
+    would be copied whole each time.
+    """
+
+    def __init__(self, lines: Mapping[str, Line] | None = None) -> None:
+        pairs = list((lines or {}).items())
+        parts = range(0, len(pairs), _PART)
+        self._parts = tuple(dict(pairs[start : start + _PART]) for start in parts)
+        self._place = {name: index // _PART for index, (name, _) in enumerate(pairs)}
+
+    def __getitem__(self, name: str) -> Line:
+        """One line."""
+        return self._parts[self._place[name]][name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the order in which they were announced."""
+        return iter(self._place)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._place)
+
+    def put(self, name: str, line: Line) -> Lines:
+        """Give the lines with one of them changed, or added."""
+        place = self._place.get(name)
+        if place is None:
+            return Lines({**self, name: line})
+        changed = Lines()
+        changed._place = self._place
+        changed._parts = (
+            *self._parts[:place],
+            {**self._parts[place], name: line},
+            *self._parts[place + 1 :],
+        )
+        return changed
+
+
 @dataclass(frozen=True, kw_only=True)
 class Board:
     """All stages of a run, in the order in which they were announced.
@@ -60,7 +103,7 @@ class Board:
     started: float = 0.0
     seconds: float | None = None
     status: RunStatus = RunStatus.RUNNING
-    lines: Mapping[str, Line] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -80,7 +123,7 @@ def advance(board: Board, event: Event) -> Board:
                 run_id=event.run_id,
                 pipeline=str(data.get("pipeline", "")),
                 started=event.time,
-                lines={str(name): board.lines.get(name, Line()) for name in names},
+                lines=Lines({str(name): board.lines.get(name, Line()) for name in names}),
             )
         case EventKind.STAGE_MAPPED:
             return _map(board, event)
@@ -92,21 +135,22 @@ def advance(board: Board, event: Event) -> Board:
     if event.stage is None:
         return board
     line = _step(board.lines.get(event.stage, Line()), event)
-    return replace(board, lines={**board.lines, event.stage: line})
+    return replace(board, lines=board.lines.put(event.stage, line))
 
 
 def _map(board: Board, event: Event) -> Board:
     """Put the instances in the place of their stage."""
     instances = [str(name) for name in event.data.get("instances", ())]
+    known = frozenset(instances)
     lines: dict[str, Line] = {}
     for name, line in board.lines.items():
         if name == event.stage and instances:
             lines.update({item: board.lines.get(item, Line()) for item in instances})
-        elif name not in instances:
+        elif name not in known:
             lines[name] = line
     for item in instances:
         lines.setdefault(item, Line())
-    return replace(board, lines=lines)
+    return replace(board, lines=Lines(lines))
 
 
 def _step(line: Line, event: Event) -> Line:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.graph import edges, topological_order
-from mlkit.core.pipeline import ExternalFile, Instance, Node, Stage
+from mlkit.core.instances import Table, is_named
+from mlkit.core.pipeline import ExternalFile, Instance, Node, Stage, StageOutput, gives_list
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.states import Status
-from mlkit.core.triggers import Verdict, judge
-from mlkit.core.values import label
+from mlkit.core.triggers import TriggerRule, Verdict, judge
 from mlkit.planner.conditions import ConditionError, unmet_condition
 from mlkit.planner.deciding import Action, Planner
 from mlkit.planner.fingerprint import Parts
@@ -22,6 +22,10 @@ from mlkit.planner.reasons import differences
 from mlkit.planner.trace import unseen_programs
 
 __all__ = ["Forecast", "Forecaster"]
+
+_MOST_NAMED = 20
+
+_ANOTHER = "another list"
 
 _LOOK_BACK = 50
 """How many earlier results are held against a stage whose inputs are still to be made."""
@@ -43,8 +47,8 @@ class Forecast:
         Of a reused one: output name to digest.
     skipped : bool
         Whether it would be skipped.
-    value : object
-        Of a mapped stage: its value.
+    values : str
+        Of a mapped stage: what stands in brackets.
     waits : tuple of str
         Of an unknown one: the stages or instances whose outputs it depends on.
     unseen : tuple of str
@@ -56,7 +60,7 @@ class Forecast:
     reasons: tuple[str, ...]
     outputs: Mapping[str, str]
     skipped: bool = False
-    value: Any = None
+    values: str = ""
     waits: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
 
@@ -95,7 +99,8 @@ class Forecaster:
         self.force = force
         self.ignore_policy = ignore_policy
         self.pipeline = planner.pipeline
-        self.found: dict[str, list[Forecast]] = {}
+        self.found: dict[str, dict[str, Forecast]] = {}
+        self.tables: dict[str, Table] = {}
 
     def forecast(self, names: Sequence[str] | None = None) -> dict[str, Forecast]:
         """Say for each stage (of those named; all by default) what a run would do.
@@ -108,65 +113,82 @@ class Forecaster:
         order = topological_order(edges(self.pipeline))
         for name in order:
             if names is None or name in names:
-                self.found[name] = self._stage(self.pipeline.stages[name])
-        return {item.id: item for name in self.found for item in self.found[name]}
+                stage = self.pipeline.stages[name]
+                self.found[name] = {item.id: item for item in self._stage(stage)}
+                parameters = () if stage.foreach is None else stage.foreach.parameters
+                self.tables[name] = Table(name, parameters, list(self.found[name]))
+        return {key: item for found in self.found.values() for key, item in found.items()}
 
     def _stage(self, stage: Stage) -> list[Forecast]:
         try:
-            skip = self._skip_reason(stage)
-            if skip is not None:
-                return [_skipped(stage.name, skip)]
-            instances = self._instances(stage)
+            if not stage.is_chained:
+                skip = self._skip_reason(stage, {})
+                if skip is not None:
+                    return [_skipped(stage.name, skip)]
+            unknown = self._unknown_lists(stage)
+            instances = [] if unknown else instances_of(stage, self._master)
         except (ConditionError, MappingError) as error:
             reason = f"would fail: {error}"
             return [Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={})]
-        if instances is None:
-            assert stage.foreach is not None
-            reason = f"the values come from {stage.foreach.source}, which is not known yet"
-            source = stage.foreach.source
-            waits = () if source is None else tuple(item.id for item in self._at(source.node))
-            return [
-                Forecast(
-                    id=stage.name, action="unknown", reasons=(reason,), outputs={}, waits=waits
-                )
-            ]
+        if unknown:
+            return [self._unlisted(stage, unknown)]
         if not instances:
-            return [_skipped(stage.name, "the list of values is empty")]
+            skip = self._skip_reason(stage, {}) or "the list of values is empty"
+            return [_skipped(stage.name, skip)]
         try:
             return [self._instance(instance) for instance in instances]
+        except ConditionError as error:
+            reason = f"would fail: {error}"
         except OSError as error:
             place = error.filename or "an input"
             reason = f"would fail: {place} cannot be read: {error.strerror}"
-            return [Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={})]
+        return [Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={})]
 
-    def _skip_reason(self, stage: Stage) -> str | None:
-        statuses = [item.status for node in stage.upstream for item in self._at(node)]
+    def _unknown_lists(self, stage: Stage) -> list[StageOutput]:
+        """The lists that a stage maps over and that are still to be written."""
+        found = []
+        for source in () if stage.foreach is None else stage.foreach.sources:
+            master = self._master(source.node, source.output)
+            if master is None or not master.is_file():
+                found.append(source)
+        return found
+
+    def _unlisted(self, stage: Stage, unknown: list[StageOutput]) -> Forecast:
+        skip = self._skip_reason(stage, {})
+        if skip is not None:
+            return _skipped(stage.name, skip)
+        names, verb = " and ".join(map(str, unknown)), "are" if unknown[1:] else "is"
+        reason = f"the values come from {names}, which {verb} not known yet"
+        waits = tuple(item.id for source in unknown for item in self._at(source.node, {}))
+        return Forecast(id=stage.name, action="unknown", reasons=(reason,), outputs={}, waits=waits)
+
+    def _skip_reason(self, stage: Stage, own: Mapping[str, str]) -> str | None:
+        statuses = [item.status for node in stage.upstream for item in self._at(node, own)]
         if judge(stage.trigger, statuses) is Verdict.SKIP:
             return "its upstream would be skipped"
-        if all(item.is_known for node in stage.data_upstream for item in self._at(node)):
+        if all(item.is_known for node in stage.data_upstream for item in self._at(node, own)):
             return unmet_condition(stage, self._master)
         return None
 
-    def _at(self, node: Node) -> list[Forecast]:
-        found = self.found.get(node.stage, [])
-        return found if node.value is None else [f for f in found if label(f.value) == node.value]
+    def _at(self, node: Node, own: Mapping[str, str]) -> list[Forecast]:
+        if node.stage not in self.tables:
+            return []
+        found = self.found[node.stage]
+        return [found[i] for i in self.tables[node.stage].matching(node.wanted(own))]
 
     def _master(self, node: Node, output: str) -> Path | None:
-        for item in self._at(node):
+        for item in self._at(node, {}):
             if output in item.outputs:
                 return self.planner.store.readable(item.outputs[output])
         return None
 
-    def _instances(self, stage: Stage) -> list[Instance] | None:
-        source = None if stage.foreach is None else stage.foreach.source
-        if source is not None:
-            master = self._master(source.node, source.output)
-            if master is None or not master.is_file():
-                return None
-        return instances_of(stage, self._master)
-
     def _instance(self, instance: Instance) -> Forecast:
-        upstream = [item for node in instance.stage.data_upstream for item in self._at(node)]
+        stage, own = instance.stage, instance.labels
+        if stage.is_chained:
+            skip = self._skip_reason(stage, own)
+            if skip is not None:
+                return replace(_skipped(instance.id, skip), values=_values(instance))
+        upstream = [item for node in stage.data_upstream for item in self._at(node, own)]
         open_ends = [item for item in upstream if not item.is_known]
         digests = self._digests(instance)
         if open_ends:
@@ -181,14 +203,14 @@ class Forecaster:
             action=decision.action,
             reasons=decision.reasons,
             outputs=outputs,
-            value=instance.value,
+            values=_values(instance),
             unseen=() if decision.result is None else unseen_programs(decision.result.observed),
         )
 
     def _forced(self, instance: Instance) -> bool:
         if isinstance(self.force, bool):
             return self.force
-        return bool({instance.id, instance.stage.name} & self.force)
+        return any(is_named(text, instance.id) for text in self.force)
 
     def _digests(self, instance: Instance) -> dict[str, Any]:
         files: dict[str, ArtifactRecord | None] = {}
@@ -199,28 +221,22 @@ class Forecaster:
                 files[name] = None
                 if digest is not None:
                     files[name] = ArtifactRecord(path=str(path), digest=digest, size_bytes=0)
-        resolved = resolve_inputs(instance, self._made, self._is_mapped, files)
-        return dict(resolved.digests)
 
-    def _is_mapped(self, name: str) -> bool:
-        return self.pipeline.stages[name].foreach is not None
+        def made(node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
+            return [(item.id, _made(item, output)) for item in self._at(node, instance.labels)]
 
-    def _made(self, node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
-        return [
-            (
-                item.id,
-                ArtifactRecord(path="", digest=item.outputs[output], size_bytes=0)
-                if output in item.outputs
-                else None,
-            )
-            for item in self._at(node)
-        ]
+        def is_list(node: Node) -> bool:
+            return gives_list(node, self.pipeline.stages)
+
+        return dict(resolve_inputs(instance, made, is_list, files).digests)
 
     def _open(self, instance: Instance, parts: Parts, open_ends: list[Forecast]) -> Forecast:
         """Decide for a stage whose inputs are still to be made: it runs for certain, or not."""
         action: Action = "unknown"
         waits = tuple(item.id for item in open_ends)
-        reasons: tuple[str, ...] = (f"depends on what {', '.join(waits)} will write",)
+        more = len(waits) - _MOST_NAMED
+        names = [*waits[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+        reasons: tuple[str, ...] = (f"depends on what {', '.join(names)} will write",)
         results = self.planner.database.results(self.pipeline.name, instance.id, limit=_LOOK_BACK)
         if self._hangs_on(instance.stage, open_ends):
             return Forecast(
@@ -228,11 +244,22 @@ class Forecaster:
                 action=action,
                 reasons=reasons,
                 outputs={},
-                value=instance.value,
+                values=_values(instance),
                 waits=waits,
             )
-        blind = {"inputs": dict(parts.inputs)}
-        changed = [differences({**result.parts, **blind}, parts) for result in results]
+        known = {
+            name: [(item.id, _made(item, source.output), item.is_known) for item in found]
+            for name, source in instance.stage.inputs.items()
+            if isinstance(source, StageOutput)
+            for found in [self._at(source.node, instance.labels)]
+        }
+        # Under this rule every instance has written; under others one may be skipped and missing.
+        strict = instance.stage.trigger is TriggerRule.ALL_SUCCESS
+        inputs = [_blinded(result.parts, parts, known, strict=strict) for result in results]
+        changed = [
+            differences({**result.parts, "inputs": own}, parts)
+            for result, own in zip(results, inputs, strict=True)
+        ]
         if self._forced(instance):
             action, reasons = "run", ("forced",)
         elif not instance.stage.cache:
@@ -246,14 +273,58 @@ class Forecaster:
             action=action,
             reasons=reasons,
             outputs={},
-            value=instance.value,
+            values=_values(instance),
             waits=waits if action == "unknown" else (),
         )
 
     def _hangs_on(self, stage: Stage, open_ends: list[Forecast]) -> bool:
         """Whether it is not even known that the stage starts, since a `when` is not known."""
-        deciding = {id(item) for c in stage.when for item in self._at(c.source.node)}
+        deciding = {id(item) for c in stage.when for item in self._at(c.source.node, {})}
         return any(id(item) in deciding for item in open_ends)
+
+
+_Known = Mapping[str, list[tuple[str, ArtifactRecord | None, bool]]]
+"""For each input from another stage: the ids that it comes from, what they made, and whether that
+is known."""
+
+
+def _blinded(
+    before: Mapping[str, Any], parts: Parts, known: _Known, *, strict: bool
+) -> dict[str, Any]:
+    """The inputs of an earlier result, those taken for equal that may still come out so.
+
+    What is there already can be compared, and in a list also whose artifacts it holds; if it is
+    not strict, one that is still to be made may come out as none.
+    """
+    inputs = dict(before.get("inputs", {}))
+    for name, items in known.items():
+        if name not in inputs or name not in parts.inputs:
+            continue
+        earlier = inputs[name]
+        if isinstance(earlier, list):
+            told = {key: digest for key, _, digest in (e.rpartition(" ") for e in earlier)}
+            coming = {k: made for k, made, is_known in items if made is not None or not is_known}
+            sure = {k for k, made in coming.items() if made is not None or strict}
+            same = sure <= told.keys() <= coming.keys() and all(
+                made is None or told.get(key) == made.digest for key, made in coming.items()
+            )
+        else:
+            same = not all(is_known for _, _, is_known in items) or earlier == parts.inputs[name]
+        if same:
+            inputs[name] = parts.inputs[name]
+        elif earlier == parts.inputs[name]:  # what is still to be made stands in neither
+            inputs[name] = _ANOTHER
+    return inputs
+
+
+def _values(instance: Instance) -> str:
+    return ",".join(instance.labels.values())
+
+
+def _made(item: Forecast, output: str) -> ArtifactRecord | None:
+    if output not in item.outputs:
+        return None
+    return ArtifactRecord(path="", digest=item.outputs[output], size_bytes=0)
 
 
 def _skipped(name: str, reason: str) -> Forecast:

@@ -12,7 +12,8 @@ from mlkit.core.record import ArtifactRecord
 __all__ = ["ResolvedInputs", "resolve_inputs"]
 
 Made = Callable[[Node, str], Sequence[tuple[str, ArtifactRecord | None]]]
-"""Gives id and artifact of each instance of a node, for one output; None if it made none."""
+"""Gives id and artifact of each instance that a reference means, for one output; None if it made
+none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class ResolvedInputs:
 def resolve_inputs(
     instance: Instance,
     made: Made,
-    is_mapped: Callable[[str], bool],
+    gives_list: Callable[[Node], bool],
     external: Mapping[str, ArtifactRecord | None],
 ) -> ResolvedInputs:
     """Find the inputs of an instance.
@@ -54,9 +55,9 @@ def resolve_inputs(
     instance : Instance
         The stage, or one value of it.
     made : callable
-        The artifacts of upstream stages.
-    is_mapped : callable
-        Whether the stage of a name is mapped.
+        The artifacts of upstream stages, as this instance refers to them.
+    gives_list : callable
+        Whether a reference means a list.
     external : mapping
         The files from outside by input name; None where there is no such file.
     """
@@ -69,11 +70,7 @@ def resolve_inputs(
         found = _found(name, source, made, external)
         handed = files if isinstance(source, ExternalFile) else artifacts
         handed += [item for _, item in found if item is not None]
-        if (
-            isinstance(source, StageOutput)
-            and source.node.value is None
-            and is_mapped(source.node.stage)
-        ):
+        if isinstance(source, StageOutput) and gives_list(source.node):
             present = [(key, item) for key, item in found if item is not None]
             paths[name] = [item.path for _, item in present]
             digests[name] = [f"{key} {item.digest}" for key, item in present]

@@ -1,15 +1,17 @@
-"""The instances of a mapped stage whose values stand in an artifact."""
+"""The instances of a mapped stage: every combination of its values, lists in artifacts included."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlkit.core.pipeline import Instance, Node, Stage
+from mlkit.core.instances import MOST_INSTANCES, written
+from mlkit.core.pipeline import Axis, Instance, Node, Stage
 from mlkit.core.types import ValueMismatchError, fit, is_scalar
-from mlkit.core.values import label
 
 __all__ = ["MappingError", "instances_of"]
 
@@ -19,7 +21,7 @@ class MappingError(ValueError):
 
 
 def instances_of(stage: Stage, find: Callable[[Node, str], Path | None]) -> list[Instance]:
-    """Read the values of a `foreach` and make one instance for each.
+    """Read the values of a `foreach` and make one instance for each combination.
 
     Parameters
     ----------
@@ -28,42 +30,62 @@ def instances_of(stage: Stage, find: Callable[[Node, str], Path | None]) -> list
     find : callable
         Gives the file of a node's output.
 
+    Returns
+    -------
+    list of Instance
+        The last parameter's values follow one another.
+
     Raises
     ------
     MappingError
-        If the artifact is missing or holds anything but a JSON list of unique scalars of the
-        declared type.
+        If an artifact is missing or holds anything but a JSON list of unique scalars of the
+        declared type, or if there are too many combinations.
     """
     foreach = stage.foreach
     if foreach is None:
         return [Instance(stage=stage)]
-    if foreach.values is not None:
-        return [Instance(stage=stage, value=value) for value in foreach.values]
-    assert foreach.source is not None
-    path = find(foreach.source.node, foreach.source.output)
+    lists = [_values(stage, axis, find) for axis in foreach.axes]
+    size = math.prod(map(len, lists))
+    if len(lists) > 1 and size > MOST_INSTANCES:
+        raise MappingError(
+            f"'foreach' makes {size:,} instances, and a product may have {MOST_INSTANCES:,}"
+        )
+    return [Instance(stage=stage, values=values) for values in itertools.product(*lists)]
+
+
+def _values(stage: Stage, axis: Axis, find: Callable[[Node, str], Path | None]) -> tuple[Any, ...]:
+    if axis.source is None:
+        if axis.values is None:
+            raise MappingError(f"nobody has filled in 'parameters.{axis.listed}'")
+        return axis.values
+    path = find(axis.source.node, axis.source.output)
     if path is None:
-        raise MappingError(f"'foreach' reads {foreach.source}, which was not made")
+        raise MappingError(f"'foreach' reads {axis.source}, which was not made")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MappingError(f"{foreach.source} holds no JSON ({error})") from None
+        raise MappingError(f"{axis.source} holds no JSON ({error})") from None
     if not isinstance(values, list) or not all(map(is_scalar, values)):
-        raise MappingError(f"{foreach.source} must hold a JSON list of scalars")
-    if len(set(map(label, values))) < len(values):
-        raise MappingError(f"{foreach.source} holds a value twice")
-    spec = stage.declared[foreach.parameter].spec
+        raise MappingError(f"{axis.source} must hold a JSON list of scalars")
+    if len(set(map(written, values))) < len(values):
+        raise MappingError(f"{axis.source} holds a value twice")
+    return _fitted(stage, axis, values)
+
+
+def _fitted(stage: Stage, axis: Axis, values: list[Any]) -> tuple[Any, ...]:
+    spec = stage.declared[axis.parameter].spec
     try:
-        fitted = [fit(value, spec) for value in values]
+        fitted = tuple(fit(value, spec) for value in values)
     except ValueMismatchError as error:
-        raise MappingError(f"{foreach.source}: {error}") from None
+        raise MappingError(f"{axis.source}: {error}") from None
     seen: dict[str, Any] = {}
     for given, value in zip(values, fitted, strict=True):
         # 0.0 and -0.0 are equal, too
-        key = label(value + 0.0 if isinstance(value, float) else value)
+        key = written(value + 0.0 if isinstance(value, float) else value)
         if key in seen:
             raise MappingError(
-                f"{foreach.source} holds {seen[key]!r} and {given!r}, which are one value for "
-                f"'{foreach.parameter}: {spec}'"
+                f"{axis.source} holds {seen[key]!r} and {given!r}, which are one value for "
+                f"'{axis.parameter}: {spec}'"
             )
         seen[key] = given
-    return [Instance(stage=stage, value=value) for value in fitted]
+    return fitted

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mlkit.core.graph import topological_order
-from mlkit.core.pipeline import Condition, Foreach, Node, Pipeline, Stage, StageOutput
+from mlkit.core.instances import written
+from mlkit.core.pipeline import Condition, Foreach, Node, Pipeline, Stage
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 from mlkit.core.values import label
@@ -175,12 +177,13 @@ def _box(name: str, foreach: Foreach | None, items: Iterable[StageRecord]) -> Bo
     prefix = f"{name}["
     instances = tuple((i.id[len(prefix) : -1], i.status) for i in found if i.id.startswith(prefix))
     values: tuple[tuple[str, Status | None], ...] = instances
-    if not found and foreach is not None and foreach.values is not None:
-        values = tuple((label(value), None) for value in foreach.values)
+    if not found and foreach is not None and foreach.size:
+        axes = [map(written, axis.values or ()) for axis in foreach.axes]
+        values = tuple((",".join(labels), None) for labels in itertools.product(*axes))
     status = combined(item.status for item in found)
     return Box(
         name=name,
-        note=f"for each {foreach.parameter}" if foreach is not None else "",
+        note="" if foreach is None else f"for each {' and '.join(foreach.parameters)}",
         seconds=_span(found) if status in FINISHED else None,
         status=status,
         instances=values,
@@ -227,7 +230,6 @@ def _which(stage: Stage, nodes: list[Node]) -> str:
     """Name the instances, if only some of a mapped stage are meant; or what `foreach` goes over."""
     if nodes and all(node.value is not None for node in nodes):
         return ", ".join(f"[{node.value}]" for node in nodes)
-    source = stage.foreach.source if stage.foreach is not None else None
-    if isinstance(source, StageOutput) and source.node in nodes:
-        return f"one for each of {source.output}"
-    return ""
+    sources = () if stage.foreach is None else stage.foreach.sources
+    listed = [source.output for source in sources if source.node in nodes]
+    return f"one for each of {' and '.join(listed)}" if listed else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from mlkit.core.pipeline import (
+    Axis,
     Condition,
     Declaration,
     ExternalFile,
@@ -29,7 +30,7 @@ def test_upstream_are_inputs_when_foreach_and_after_each_once() -> None:
         notebook=PurePath("s.ipynb"),
         inputs={"a": output("one"), "b": ExternalFile(path=PurePath("/f"))},
         when=(Condition(source=output("two"), values=(1,)),),
-        foreach=Foreach(parameter="m", source=output("three")),
+        foreach=Foreach(axes=(Axis(parameter="m", source=output("three")),)),
         after=(Node(stage="four"), Node(stage="one")),
     )
     assert [str(node) for node in stage.data_upstream] == ["one", "two", "three"]
@@ -61,8 +62,10 @@ def test_references_read_as_they_stand_in_the_file() -> None:
 def test_an_instance_is_called_by_its_value() -> None:
     """A stage that is not mapped, by its name."""
     plain = Stage(name="s", notebook=PurePath("s.ipynb"))
-    mapped = Stage(name="s", notebook=PurePath("s.ipynb"), foreach=Foreach(parameter="m"))
+    mapped = Stage(
+        name="s", notebook=PurePath("s.ipynb"), foreach=Foreach(axes=(Axis(parameter="m"),))
+    )
     assert (Instance(stage=plain).id, Instance(stage=plain).is_mapped) == ("s", False)
-    assert [Instance(stage=mapped, value=value).id for value in ("x", 1, 1.0, True, None)] == [
+    assert [Instance(stage=mapped, values=(value,)).id for value in ("x", 1, 1.0, True, None)] == [
         *("s[x]", "s[1]", "s[1.0]", "s[true]", "s[null]")
     ]

@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mlkit import load_pipeline
+from mlkit.api.engines import export
 from mlkit.engines.commands import parameter_words, task_command, value_text
 from mlkit.engines.environments import engine_python, engine_version, find_python
 from mlkit.engines.export import ExportSettings
@@ -123,3 +124,39 @@ def test_no_cell_in_the_table_of_engines_is_empty() -> None:
 def _table() -> str:
     lines = (ROOT / "docs" / "engines.md").read_text().splitlines()
     return "\n".join(line for line in lines if line.startswith("| "))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_maps_that_compose_are_refused_where_an_engine_has_none(
+    tmp_path: Path, engine: str
+) -> None:
+    """With the stage's line and the remedy, before a file is written."""
+    both = {"foreach": {"a": [1, 2], "b": [1, 2]}}
+    grid = write_pipeline(tmp_path / "grid", Sketch(name="g", declares="a = 1\nb = 1", keys=both))
+    one = {"foreach": {"a": [1, 2]}}
+    chained = write_pipeline(
+        tmp_path / "chained",
+        Sketch(name="g", declares="a = 1", keys=one),
+        Sketch(name="h", declares="a = 1", keys={**one, "after": ["g[a]"]}),
+    )
+    with pytest.raises(UnsupportedByEngineError) as caught:
+        export(grid, engine)
+    assert caught.value.line == 3
+    assert "stage 'g': it maps over a and b, and the export takes one" in caught.value.message
+    with pytest.raises(UnsupportedByEngineError) as caught:
+        export(chained, engine)
+    assert "stage 'h': each instance waits for its own 'g[a]'" in caught.value.message
+    assert caught.value.remedy == "Refer to 'g' as a whole, or run it without the engine"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_list_of_the_pipeline_is_that_of_the_export(tmp_path: Path, engine: str) -> None:
+    """As if it stood in the file."""
+    keys = {"foreach": {"a": "parameters.items"}}
+    file = write_pipeline(
+        tmp_path, Sketch(name="g", declares="a = 'x'", keys=keys), parameters={"items": ["one"]}
+    )
+    made = export(file, engine, parameters={"items": ["two", "three"]})
+    text = made.files[made.entry]
+    assert "two" in text
+    assert "three" in text

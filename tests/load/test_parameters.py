@@ -348,7 +348,7 @@ def test_a_mapped_parameter_cannot_be_set(configured: Configured, tmp_path: Path
             "command line: stage 's' is mapped over 'rate'; it cannot be set. "
             "Change 'foreach' in pipeline.yaml"
         )
-    instance = Instance(stage=pipeline.stages["s"], value=2)
+    instance = Instance(stage=pipeline.stages["s"], values=(2,))
     bound = configure(pipeline).of(instance)["rate"]
     assert (instance.id, bound.value, type(bound.value), bound.origin) == (
         *("s[2]", 2.0, float),

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from mlkit.core.pipeline import (
+    Axis,
     Condition,
     ExternalFile,
     Foreach,
@@ -108,7 +109,7 @@ def test_every_key_is_read(project: Project) -> None:
     assert train.notebook == project.folder / "train.ipynb"
     assert train.after == (Node(stage="collect"),)
     assert train.inputs == {"train_set": StageOutput(node=Node(stage="collect"), output="flights")}
-    assert train.foreach == Foreach(parameter="model", values=("forest", "boost"))
+    assert train.foreach == Foreach(axes=(Axis(parameter="model", values=("forest", "boost")),))
     assert train.parameters == {"depth": 3}
     assert train.outputs == {"metrics": "deep/metrics.json"}
     assert train.retry == Retry(
@@ -277,10 +278,14 @@ def test_foreach_from_an_artifact_and_of_length_0(project: Project) -> None:
     dynamic = project.load(HEAD + lists + TRAIN + "    foreach: {model: select.decision}\n")
     empty = project.load(HEAD + TRAIN + "    foreach: {model: []}\n")
     assert dynamic.stages["train"].foreach == Foreach(
-        parameter="model", source=StageOutput(node=Node(stage="select"), output="decision")
+        axes=(
+            Axis(
+                parameter="model", source=StageOutput(node=Node(stage="select"), output="decision")
+            ),
+        )
     )
     assert [str(node) for node in dynamic.stages["train"].upstream] == ["select"]
-    assert empty.stages["train"].foreach == Foreach(parameter="model", values=())
+    assert empty.stages["train"].foreach == Foreach(axes=(Axis(parameter="model", values=()),))
 
 
 def test_two_stages_can_share_a_notebook(project: Project) -> None:
@@ -426,15 +431,15 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
         "stage, which is a list of files. Gather the list in a stage of its own and read that "
         "stage's output",
     ),
-    "foreach of two": (
-        TRAIN + "    foreach: {model: [a], rate: [1]}\n",
-        "pipeline.yaml:5: stage 'train', foreach: name exactly one parameter. "
+    "foreach of nothing": (
+        TRAIN + "    foreach: {}\n",
+        "pipeline.yaml:5: stage 'train', foreach: it names no parameter. "
         "Write foreach: {NAME: [VALUE, …]}",
     ),
     "foreach of a number": (
         TRAIN + "    foreach: {model: 3}\n",
-        "pipeline.yaml:5: stage 'train', foreach: give a list of values, or STAGE.OUTPUT of a "
-        "JSON list",
+        "pipeline.yaml:5: stage 'train', foreach: give a list of values, STAGE.OUTPUT of a "
+        "JSON list, or parameters.NAME",
     ),
     "foreach of duplicates": (
         TRAIN + "    foreach:\n      model:\n        - a\n        - b\n        - a\n",
@@ -683,7 +688,8 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
     "a colon in braces": (
         HEAD + "  a: {notebook: end.ipynb, inputs: {x: file:data.csv}}\n",
         "pipeline.yaml:3: this is not valid YAML: while scanning a plain scalar found unexpected "
-        "':'. Put quotes around a text that holds a colon: {data: \"file:data.csv\"}",
+        "':'. Within {} and [] it needs quotes. "
+        'Write: a: {notebook: end.ipynb, inputs: {x: "file:data.csv"}}',
     ),
     "two documents": (
         "name: p\n---\nname: q\n",

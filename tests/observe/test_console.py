@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mlkit.core.events import Event
 from mlkit.core.states import Status
-from mlkit.observe.board import Board, Line, advance
+from mlkit.observe.board import Board, Line, Lines, advance
 from mlkit.observe.console import LiveConsole, PlainConsole, console_for
 from mlkit.observe.live_table import draw_board, fitting
 
@@ -120,7 +120,7 @@ def test_a_long_or_wide_name_gives_way(width: int) -> None:
     """State and time stay on the line, and no line is wider than the terminal."""
     names = ["a_stage_with_a_name" * 5, "数据" * 30, "short"]
     lines = {name: Line(status=Status.SUCCEEDED, started=1.0, seconds=2.0) for name in names}
-    shown_lines = shown(Board(run_id="R", lines=lines), now=9.0, width=width).splitlines()
+    shown_lines = shown(Board(run_id="R", lines=Lines(lines)), now=9.0, width=width).splitlines()
     assert max(map(cell_len, shown_lines)) <= width
     told = sum("succeeded" in line and "2.0 s" in line for line in shown_lines)
     assert width < 60 or told == len(names)

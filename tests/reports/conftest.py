@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlkit.core.pipeline import Condition, Foreach, Node, Pipeline, Stage, StageOutput
+from mlkit.core.pipeline import Axis, Condition, Foreach, Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import ArtifactRecord, AttemptRecord, ErrorRecord, RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.triggers import TriggerRule
@@ -62,7 +62,7 @@ def flights() -> Pipeline:
         stage(
             "train",
             inputs=reads(train_set="split.train"),
-            foreach=Foreach(parameter="model", values=MODELS),
+            foreach=Foreach(axes=(Axis(parameter="model", values=MODELS),)),
             outputs={"model_file": "model.joblib", "metrics": "metrics.json"},
         ),
         stage("tune", inputs=reads(train_set="split.train"), outputs={"best": "model.joblib"}),

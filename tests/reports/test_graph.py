@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlkit.core.pipeline import Foreach, Node, Pipeline, Stage
+from mlkit.core.pipeline import Axis, Foreach, Node, Pipeline, Stage
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.observe.layout import cell_width
@@ -72,7 +72,7 @@ def test_one_instance_of_a_mapped_stage_is_named_on_its_edge(
     make_stage: Callable[..., Stage],
 ) -> None:
     """One instance of a mapped stage is named on its edge."""
-    train = make_stage("train", foreach=Foreach(parameter="m", values=("a", "b")))
+    train = make_stage("train", foreach=Foreach(axes=(Axis(parameter="m", values=("a", "b")),)))
     use = make_stage("use", after=(Node(stage="train", value="b"),))
     (link,) = dag_of_pipeline(pipeline_of(train, use)).links
     assert link.label == "[b]"
@@ -96,7 +96,7 @@ def test_names_are_escaped_everywhere(make_stage: Callable[..., Stage]) -> None:
     """Names are escaped everywhere."""
     odd = '<b onclick="x">&"\x00'
     pipeline = pipeline_of(
-        make_stage("one", foreach=Foreach(parameter="p", values=(odd,))),
+        make_stage("one", foreach=Foreach(axes=(Axis(parameter="p", values=(odd,)),))),
         make_stage("two", after=(Node(stage="one", value=odd),)),
     )
     assert any('<b onclick="x">&"' in words for words in texts(to_svg(pipeline)))
@@ -141,7 +141,9 @@ def test_the_rails_of_a_diamond(make_stage: Callable[..., Stage]) -> None:
 
 def test_of_many_instances_the_failed_ones_are_shown(make_stage: Callable[..., Stage]) -> None:
     """And how many are not."""
-    many = pipeline_of(make_stage("many", foreach=Foreach(parameter="n", values=tuple(range(30)))))
+    many = pipeline_of(
+        make_stage("many", foreach=Foreach(axes=(Axis(parameter="n", values=tuple(range(30))),)))
+    )
     assert "… and 22 more" in to_svg(many)
     assert "… and 22 more" in to_mermaid(many)
     (box,) = dag_of_pipeline(many).boxes

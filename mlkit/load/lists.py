@@ -1,0 +1,139 @@
+"""Lists that a stage maps over: what may stand in them, and those that a run's parameters give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlkit.core.configuration import Bound, Configuration
+from mlkit.core.instances import MOST_INSTANCES, written
+from mlkit.core.pipeline import Axis, Foreach, Pipeline, Stage
+from mlkit.core.types import TypeSpec, ValueMismatchError, fit, is_scalar
+from mlkit.core.values import canonical, shown
+from mlkit.errors import ConfigurationError
+from mlkit.load.brackets import BracketError, with_picks
+
+__all__ = ["PARAMETERS", "ListTrouble", "trouble_with_values", "twice_as_declared", "with_lists"]
+
+PARAMETERS = "parameters"
+"""What stands before the name of a pipeline's parameter where a list is expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListTrouble:
+    """Why a list cannot be mapped over, and which of its members shows it."""
+
+    fact: str
+    place: int
+
+
+def trouble_with_values(values: Sequence[Any]) -> ListTrouble | None:
+    """Look for a value that is no scalar, or that stands twice."""
+    seen: set[str] = set()
+    for place, value in enumerate(values):
+        if not is_scalar(value):
+            return ListTrouble(fact=f"the value {value!r} is not a scalar", place=place)
+        if written(value) in seen:
+            return ListTrouble(fact=f"the value {value!r} stands twice", place=place)
+        seen.add(written(value))
+    return None
+
+
+def twice_as_declared(values: Sequence[Any], spec: TypeSpec) -> Any:
+    """The first value that equals an earlier one for the declared type; None if there is none.
+
+    Raises
+    ------
+    ValueMismatchError
+        If a value is not of the type.
+    """
+    seen: set[str] = set()
+    for value in values:
+        own = fit(value, spec)
+        fitted = canonical(own + 0.0 if isinstance(own, float) else own)  # -0.0 equals 0.0
+        if fitted in seen:
+            return value
+        seen.add(fitted)
+    return None
+
+
+def with_lists(pipeline: Pipeline, configuration: Configuration) -> Pipeline:
+    """Give a pipeline whose stages map over the lists that a run's parameters hold.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline; its lists are those of pipeline.yaml.
+    configuration : Configuration
+        The parameters of a run.
+
+    Raises
+    ------
+    ConfigurationError
+        If a parameter is no list of unique scalars of the declared type, if there would be too
+        many instances, or if two stages that are chained would map over different lists.
+    """
+    if not any(_listed(stage) for stage in pipeline.stages.values()):
+        return pipeline
+    stages = {
+        name: _with_lists(stage, configuration) if _listed(stage) else stage
+        for name, stage in pipeline.stages.items()
+    }
+    for stage in stages.values():
+        for node in stage.upstream:
+            try:
+                with_picks(node, stage, stages)
+            except BracketError as error:
+                raise ConfigurationError(
+                    f"pipeline.yaml:{stage.line}, stage '{stage.name}': with the parameters of "
+                    f"this run '{node}' means nothing: {error.fact}",
+                    remedy=error.remedy,
+                ) from None
+    return replace(pipeline, stages=stages)
+
+
+def _listed(stage: Stage) -> bool:
+    return stage.foreach is not None and any(axis.listed for axis in stage.foreach.axes)
+
+
+def _with_lists(stage: Stage, configuration: Configuration) -> Stage:
+    assert stage.foreach is not None
+    foreach = Foreach(axes=tuple(_given(stage, axis, configuration) for axis in stage.foreach.axes))
+    size = foreach.size
+    if len(foreach.axes) > 1 and size is not None and size > MOST_INSTANCES:
+        raise ConfigurationError(
+            f"stage '{stage.name}' would have {size:,} instances, and a product may have "
+            f"{MOST_INSTANCES:,}",
+            remedy="Give shorter lists",
+        )
+    return replace(stage, foreach=foreach)
+
+
+def _given(stage: Stage, axis: Axis, configuration: Configuration) -> Axis:
+    if axis.listed is None:
+        return axis
+    bound = configuration.pipeline[axis.listed]
+    if bound.secret:
+        raise _refusal(stage, axis, bound, "is a secret")
+    values = bound.value
+    if not isinstance(values, list):
+        raise _refusal(stage, axis, bound, f"is {shown(values)}, and a list is needed")
+    trouble = trouble_with_values(values)
+    if trouble is not None:
+        raise _refusal(stage, axis, bound, f"cannot be mapped over: {trouble.fact}")
+    try:
+        twice = twice_as_declared(values, stage.declared[axis.parameter].spec)
+    except ValueMismatchError as error:
+        fact = f"does not fit '{axis.parameter}': {error} (as {stage.notebook.name} declares)"
+        raise _refusal(stage, axis, bound, fact) from None
+    if twice is not None:
+        raise _refusal(stage, axis, bound, f"holds {twice!r} twice")
+    return replace(axis, values=tuple(values))
+
+
+def _refusal(stage: Stage, axis: Axis, bound: Bound, fact: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"parameter '{axis.listed}', which stage '{stage.name}' maps over, {fact} ({bound.origin})",
+        remedy=f"Give a list of different values, such as -p '{axis.listed}=[1, 2]'",
+    )
