@@ -1,8 +1,5 @@
 """mlkit: pipelines of notebooks, to learn on, to build with and to run."""
-
-from __future__ import annotations
-
-import importlib
+# Nothing is imported here, not even `annotations`: Ctrl-C would show where, as the command starts.
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest here
 
@@ -49,10 +46,12 @@ if TYPE_CHECKING:
     from mlkit.load.pipeline import load_pipeline as load_pipeline
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import an exported name on its first use, so that `import mlkit` stays cheap."""
     if name not in _HOMES:
         raise AttributeError(f"module 'mlkit' has no attribute {name!r}")
+    import importlib
+
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

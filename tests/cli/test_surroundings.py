@@ -6,10 +6,8 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,28 +213,47 @@ def test_a_locale_names_no_files(tmp_path: Path, environment: dict[str, str]) ->
     assert shown.returncode == 0, shown.stderr
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
-def test_ctrl_c_at_the_start_ends_quietly(pipeline: Path, delay_s: float) -> None:
-    """Also while libraries are imported: exit code 130, no traceback."""
-    code = (
-        "import os, sys\n"
-        "from mlkit.__main__ import main\n"
-        "def tell(event, args):\n"
-        "    if event == 'import' and args[0] == 'mlkit.cli.main': os.write(1, b'.')\n"
-        "sys.addaudithook(tell)\n"
-        f"sys.argv = ['mlkit', 'run', '--force', {str(pipeline)!r}]\n"
-        "main()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    process.stdout.read(1)
-    time.sleep(delay_s)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"Traceback" not in err
+STRIKER = """
+import os, sys
+
+def strike(event, arguments):
+    if event == "import":
+        with open(os.environ["IMPORTS"], "a") as file:
+            file.write(arguments[0] + chr(10))
+        if arguments[0] == os.environ["STRIKE_AT"]:
+            os.kill(os.getpid(), 2)
+
+sys.addaudithook(strike)
+"""
+"""A `sitecustomize.py`: it lists what is imported, and strikes Ctrl-C as a certain one begins."""
+
+
+def test_ctrl_c_at_the_start_ends_quietly(pipeline: Path, tmp_path: Path) -> None:
+    """From the module of the command on, at whatever import: exit code 130, nothing is said."""
+    script = shutil.which("mlkit", path=str(Path(sys.executable).parent))
+    assert script is not None
+    (tmp_path / "sitecustomize.py").write_text(STRIKER)
+
+    def struck_at(module: str) -> tuple[list[str], tuple[int, bytes]]:
+        imports = tmp_path / f"before-{module}"
+        environment = {"PYTHONPATH": str(tmp_path), "STRIKE_AT": module, "IMPORTS": str(imports)}
+        done = subprocess.run(
+            [script, "plan", str(pipeline)],
+            env={**os.environ, **environment},
+            capture_output=True,
+            check=False,
+        )
+        return imports.read_text().splitlines(), (done.returncode, done.stderr)
+
+    imported, ended = struck_at("")
+    assert ended == (0, b"")
+    begun = imported.index("mlkit.__main__")
+    assert imported[begun + 1] == "mlkit"
+    earlier = set(imported[: begun + 2])
+    later = [name for name in dict.fromkeys(imported) if name not in earlier]
+    assert len(later) > 100
+    at = [*later[:3], *later[3::40], later[-1]]
+    assert {module: struck_at(module)[1] for module in at} == dict.fromkeys(at, (130, b""))
 
 
 def test_the_script_is_the_same_as_the_module() -> None:
