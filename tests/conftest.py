@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.engines.registry import ENGINES
+from tests.remote import S3, s3_server
 
 SUMMARY = "summary"
 """The name of the property by which a test says a line, from whichever process it runs in."""
@@ -40,6 +41,22 @@ def _engines_only_where_they_are_meant(
     if request.node.get_closest_marker("engine") is None:
         for engine in ENGINES.values():
             monkeypatch.setenv(engine.python_variable, "/nonexistent/no-engine-in-this-suite")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A server with the bucket `shared`."""
+    with s3_server() as server:
+        server.make_bucket("shared")
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty place in that bucket."""
+    for name, value in s3.environ.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://shared/{tmp_path.name}/my {{runs}}"
 
 
 class UnknownSkips:

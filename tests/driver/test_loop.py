@@ -17,11 +17,15 @@ from mlkit.testing import (
     FakeRunner,
     Raises,
     RecordingObserver,
+    Sketch,
+    Skips,
+    branching,
     chain,
     diamond,
     fan_out,
     mapped,
     run_fake,
+    write_pipeline,
 )
 
 
@@ -153,3 +157,115 @@ def test_odd_paths_work(tmp_path: Path, odd: str) -> None:
     assert Path(record.stages["all"].outputs["out"]).read_text() == f"{odd},plain"
     again = run_fake(file, runs_dir=tmp_path / f"runs {odd}")
     assert set(_statuses(again).values()) == {"cached"}
+
+
+def test_independent_branches_finish(tmp_path: Path) -> None:
+    """A critical failure fails the run, and stops only what depends on it."""
+    record = run_fake(diamond(tmp_path), runner=FakeRunner({"left": [Raises()]}))
+    assert record.status == "failed"
+    assert _statuses(record) == {
+        "top": "succeeded",
+        "left": "failed",
+        "right": "succeeded",
+        "bottom": "upstream_failed",
+    }
+    assert record.stages["bottom"].reason == "all_success: left failed"
+
+
+def test_fail_fast_stops_everything(tmp_path: Path) -> None:
+    """What has not started is cancelled, and the run has failed."""
+    record = run_fake(
+        fan_out(tmp_path), runner=FakeRunner({"leaf1": [Raises()]}), fail_fast=True, workers=1
+    )
+    assert record.status == "failed"
+    assert _statuses(record) == {
+        "source": "succeeded",
+        "leaf1": "failed",
+        "leaf2": "cancelled",
+        "leaf3": "cancelled",
+    }
+    assert record.stages["leaf2"].reason == "stage 'leaf1' failed (--fail-fast)"
+
+
+def test_a_failure_that_is_not_critical_does_not_fail_the_run(tmp_path: Path) -> None:
+    """What depends on it is upstream_failed; the run succeeded, and not fail-fast either."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="a", keys={"critical": False}),
+        Sketch(name="b", upstream=("a",)),
+        Sketch(name="c"),
+    )
+    record = run_fake(file, runner=FakeRunner({"a": [Raises()]}), fail_fast=True)
+    assert record.status == "succeeded"
+    assert _statuses(record) == {"a": "failed", "b": "upstream_failed", "c": "succeeded"}
+
+
+def test_a_trigger_starts_a_stage_with_a_missing_input_as_none(tmp_path: Path) -> None:
+    """If the annotation allows it."""
+    file = write_pipeline(
+        tmp_path, Sketch(name="a"), Sketch(name="b", upstream=("a",), keys={"trigger": "all_done"})
+    )
+    record = run_fake(file, runner=FakeRunner({"a": [Raises()]}))
+    assert Path(record.stages["b"].outputs["out"]).read_text() == "b()"
+
+
+def test_a_missing_input_that_may_not_be_none_fails_the_stage(tmp_path: Path) -> None:
+    """Without starting its notebook."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="a"),
+        Sketch(
+            name="b",
+            declares='a: str = ""',
+            keys={"inputs": {"a": "a.out"}, "trigger": "all_done"},
+        ),
+    )
+    runner = FakeRunner({"a": [Raises()]})
+    error = run_fake(file, runner=runner).stages["b"].error
+    assert error is not None
+    assert error.message == (
+        "the input 'a' (a.out) was not made, and what the notebook declares does not allow "
+        "None; annotate it 'str | None' if the stage can do without"
+    )
+    assert runner.stages == ["a"]
+
+
+def test_a_branch_not_taken_is_skipped_and_joined(tmp_path: Path) -> None:
+    """`none_failed_min_one_success` goes on after one branch."""
+    record = run_fake(branching(tmp_path))
+    assert _statuses(record) == {
+        "decide": "succeeded",
+        "yes": "succeeded",
+        "no": "skipped",
+        "finish": "succeeded",
+    }
+    other = run_fake(tmp_path / "pipeline.yaml", parameters={"decide.decision": "no"})
+    assert (other.stages["yes"].status, other.stages["no"].status) == ("skipped", "succeeded")
+
+
+def test_a_skip_skips_what_depends_on_it(tmp_path: Path) -> None:
+    """`mlkit.skip` is no failure."""
+    record = run_fake(chain(tmp_path), runner=FakeRunner({"s1": [Skips(reason="no news")]}))
+    assert record.status == "succeeded"
+    assert _statuses(record) == {"s1": "skipped", "s2": "skipped", "s3": "skipped"}
+    assert record.stages["s1"].reason == "no news"
+
+
+def test_a_condition_on_no_json_fails_the_stage(tmp_path: Path) -> None:
+    """With the artifact's name."""
+    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b", keys={"when": {"a.out": 1}}))
+    error = run_fake(file).stages["b"].error
+    assert error is not None
+    assert error.message.startswith("'when' looks at a.out, which holds no JSON value")
+
+
+def test_instances_that_fail_together_end_once_each(tmp_path: Path) -> None:
+    """Also when the first failure stops the run."""
+    keys = {"when": {"a.out": 1}, "foreach": {"x": [1, 2, 3]}}
+    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b", declares="x = 0", keys=keys))
+    seen = RecordingObserver()
+    record = run_fake(file, observers=[seen], fail_fast=True)
+    ended = [event.stage for event in seen.events if event.kind == "stage_finished"]
+    assert ended == ["a", "b[1]", "b[2]", "b[3]"]
+    assert record.status == "failed"
+    assert {item.status for item in record.stages.values() if item.stage == "b"} == {"failed"}

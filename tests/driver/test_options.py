@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields, replace
 
@@ -10,6 +11,7 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mlkit
 from mlkit import RunOptions
 from mlkit.cli.main import _with_force_values
 from mlkit.cli.options import Given, takes_run_options
@@ -96,3 +98,8 @@ def test_nothing_that_is_not_asked_for_is_said() -> None:
     """An export's bytes depend on what was chosen alone."""
     assert RunOptions().to_words("task") == ()
     assert flag("fail_fast") == "--fail-fast"
+
+
+def test_as_many_workers_as_cores() -> None:
+    """Also where other options are given."""
+    assert mlkit.RunOptions(verify=True).workers == len(os.sched_getaffinity(0))

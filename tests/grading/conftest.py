@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mlkit.grading.authoring.starting import begin
 from mlkit.grading.batch import Batch, grade_batch
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
 from mlkit.grading.sandbox.limits import Limits
@@ -22,6 +23,7 @@ QUICK = Limits(cell_s=3, total_s=40)
 Notebook = dict[str, Any]
 Submit = Callable[..., Path]
 Grade = Callable[..., dict[str, dict[str, Any]]]
+Edit = Callable[[Callable[[Notebook], None]], None]
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +75,43 @@ def grade() -> Grade:
         return {s["student"]: s for s in grade_batch(batch)["submissions"]}
 
     return run
+
+
+@pytest.fixture
+def solutions(tmp_path: Path) -> Path:
+    """A folder with one exercise, `mean`, in a place with a space in its name."""
+    folder = tmp_path / "my course" / "solutions"
+    begin("mean", folder)
+    return folder
+
+
+@pytest.fixture
+def notebook(solutions: Path) -> Edit:
+    """Change the exercise's notebook."""
+
+    def change(by: Callable[[Notebook], None]) -> None:
+        path = solutions / "mean.ipynb"
+        document = json.loads(path.read_text(encoding="utf-8"))
+        by(document)
+        path.write_text(json.dumps(document, indent=1, sort_keys=True), encoding="utf-8")
+
+    return change
+
+
+@pytest.fixture
+def words(solutions: Path) -> Callable[[str, str], None]:
+    """Replace a piece of the exercise's words."""
+
+    def change(old: str, new: str) -> None:
+        path = solutions / "mean.yaml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    return change
+
+
+def cell(document: Notebook, name: str) -> dict[str, Any]:
+    """A cell by its id."""
+    found: dict[str, Any] = next(c for c in document["cells"] if c["id"] == name)
+    return found

@@ -13,9 +13,38 @@ import pytest
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
-from mlkit.errors import MlkitError
+from mlkit.errors import ConfigurationError, MlkitError
 from mlkit.load import Layers, configure, load_pipeline
 from tests.other_user import place_for_everybody
+
+HEAD = "name: p\nstages:\n"
+COLLECT = "  collect:\n    notebook: collect.ipynb\n    outputs: {flights: f.parquet}\n"
+TRAIN = "  train:\n    notebook: train.ipynb\n"
+MAPPED = (
+    TRAIN
+    + "    inputs: {train_set: collect.flights}\n"
+    + "    foreach: {model: [forest, boost]}\n"
+    + "    outputs: {metrics: metrics.json}\n"
+)
+
+
+Configured = Callable[..., Configuration]
+ROWS = {"a": "rows = 1", "b": "rows = 1\nother = ''"}
+SECRET = {"a": "import mlkit\ntoken: mlkit.Secret = ''\nrows = 1"}
+
+
+def values(configuration: Configuration, name: str) -> dict[str, Any]:
+    """What each stage receives under a name."""
+    return {
+        stage: bound[name].value for stage, bound in configuration.stages.items() if name in bound
+    }
+
+
+def refusal(configured: Configured, *args: Any, **kwargs: Any) -> str:
+    """The text with which a configuration is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        configured(*args, **kwargs)
+    return str(caught.value)
 
 
 def notebook_document(parameters: str | None, *cells: str) -> dict[str, Any]:
@@ -98,9 +127,6 @@ def project(tmp_path: Path) -> Project:
     made.notebook("select.ipynb", 'candidates: list[str] = []\ndecision = "scratch/d.json"\n')
     made.notebook("end.ipynb")
     return made
-
-
-Configured = Callable[..., Configuration]
 
 
 @pytest.fixture

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.core.pipeline import (
+    ExternalFile,
+)
 from mlkit.errors import PipelineError
 from mlkit.load import load_pipeline
 from mlkit.testing import Sketch, write_pipeline
+from tests.load.conftest import HEAD, Project
 from tests.other_user import ANN, mlkit_as
 
 LONG = "x" * 300
@@ -134,3 +138,23 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, name: str, fact: str) ->
         load_pipeline(write_pipeline(tmp_path, Sketch(name="a", keys={"notebook": name})))
     assert caught.value.message == f"stage 'a': {fact}"
     assert caught.value.line is not None
+
+
+def test_files_from_outside(project: Project) -> None:
+    """`file:` is relative to pipeline.yaml, absolute, or begins with a variable."""
+    project.notebook("in.ipynb", 'a = ""\nb = ""\nc = ""\n')
+    for name in ("data/a.csv", "b [1].csv"):
+        (project.folder / name).parent.mkdir(exist_ok=True)
+        (project.folder / name).touch()
+    there = project.folder / "b [1].csv"
+    pipeline = project.load(
+        HEAD
+        + "  s:\n    notebook: in.ipynb\n    inputs:\n"
+        + f"      a: file:data/a.csv\n      b: 'file:{there}'\n      c: file:${{DATA}}/c.csv\n"
+    )
+    assert pipeline.stages["s"].inputs == {
+        "a": ExternalFile(path=project.folder / "data/a.csv"),
+        "b": ExternalFile(path=there),
+        "c": ExternalFile(path=Path("${DATA}/c.csv")),
+    }
+    assert pipeline.stages["s"].upstream == ()

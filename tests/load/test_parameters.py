@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Instance
 from mlkit.errors import ConfigurationError
 from mlkit.load import Layers, configure, load_pipeline
 from mlkit.load.parameters import Assignment, parse_assignment
-
-Configured = Callable[..., Configuration]
-ROWS = {"a": "rows = 1", "b": "rows = 1\nother = ''"}
-SECRET = {"a": "import mlkit\ntoken: mlkit.Secret = ''\nrows = 1"}
-
-
-def values(configuration: Configuration, name: str) -> dict[str, Any]:
-    """What each stage receives under a name."""
-    return {
-        stage: bound[name].value for stage, bound in configuration.stages.items() if name in bound
-    }
-
-
-def refusal(configured: Configured, *args: Any, **kwargs: Any) -> str:
-    """The text with which a configuration is refused."""
-    with pytest.raises(ConfigurationError) as caught:
-        configured(*args, **kwargs)
-    return str(caught.value)
+from tests.load.conftest import ROWS, Configured, refusal, values
 
 
 def test_without_any_layer_the_notebook_keeps_its_defaults(configured: Configured) -> None:
@@ -362,215 +343,6 @@ def test_outputs_and_inputs_are_no_parameters(tmp_path: Path, configured: Config
     (tmp_path / "pipeline.yaml").write_text(MAPPED)
     with pytest.raises(ConfigurationError, match="stage 's' declares no parameter 'made'"):
         configure(load_pipeline(tmp_path), Layers(assignments=["s.made=/etc/x"]))
-
-
-def test_plain_variables_are_filled_in_and_shown(configured: Configured) -> None:
-    """`${NAME}` is a value like any other: in records, in the fingerprint, however short it is."""
-    made = configured(
-        {"a": "url = ''\nmany: list = []"},
-        Layers(environ={"MONTH_X": "jan"}),
-        top="url: 'https://x/${MONTH_X}?a'",
-        more="parameters: {many: [1, {k: '${MONTH_X}'}]}",
-    )
-    url, many = made.stages["a"]["url"], made.stages["a"]["many"]
-    assert (url.value, url.public, url.secret) == ("https://x/jan?a", "https://x/jan?a", False)
-    assert many.public == [1, {"k": "jan"}]
-    assert made.secrets == ()
-    assert made.shown() == {"url": "https://x/jan?a"}
-
-
-SECRET_NAMES = [
-    *("TOKEN", "GITHUB_TOKEN", "TOKEN_X", "DB_PASSWORD", "MY_SECRET_X", "CREDENTIAL", "api_token"),
-    *("AWS_CREDENTIALS", "OPENAI_API_KEY", "MYAPI_KEY"),
-]
-PLAIN_NAMES = [
-    "TOKENS",
-    "KEY",
-    "API_KEYS",
-    "MONTH",
-    "TOKENIZER",
-    "SECRETARY",
-    "PASSWORDLESS",
-    "PATH",
-]
-
-
-@pytest.mark.parametrize("name", SECRET_NAMES)
-def test_a_variable_that_is_secret_by_its_name_is_refused_in_a_plain_place(
-    tmp_path: Path, configured: Configured, name: str
-) -> None:
-    """In a plain parameter, in a list, on the command line, in a path; with the remedy."""
-    layers = Layers(environ={name: "hunter22-secret"})
-    text = refusal(configured, {"a": "url = ''"}, layers, top=f"url: 'x ${{{name}}}'")
-    assert text == (
-        f"pipeline.yaml: the environment variable {name} is a secret by its name, and parameter "
-        "'url' appears in records. Declare it 'url: mlkit.Secret', or take a variable with another "
-        "name"
-    )
-    given = Layers(environ=layers.environ, assignments=[f"url=${{{name}}}"])
-    assert "is a secret by its name" in refusal(configured, {"a": "url = ''"}, given)
-    configured({"s": "made = ''\nmodel = ''"})
-    (tmp_path / "pipeline.yaml").write_text(
-        "name: p\nstages:\n  s:\n    notebook: s.ipynb\n"
-        f"    inputs: {{made: 'file:${{{name}}}/a'}}\n"
-    )
-    with pytest.raises(ConfigurationError, match="the path of input 'made' appears in records"):
-        configure(load_pipeline(tmp_path), layers)
-
-
-@pytest.mark.parametrize("name", PLAIN_NAMES)
-def test_other_names_are_plain(configured: Configured, name: str) -> None:
-    """Whole words decide."""
-    made = configured({"a": "url = ''"}, Layers(environ={name: "value"}), top=f"url: '${{{name}}}'")
-    assert (made.shown(), made.secrets) == ({"url": "value"}, ())
-
-
-@pytest.mark.parametrize("name", ["TOKEN", "HOST"])
-def test_what_reaches_a_secret_parameter_is_secret(configured: Configured, name: str) -> None:
-    """Whatever its name: the value and the whole text around it."""
-    made = configured(
-        {"a": "import mlkit\nkey: mlkit.Secret = ''"},
-        Layers(environ={name: "hunter22-secret"}),
-        top=f"key: 'Bearer ${{{name}}}'",
-    )
-    assert made.stages["a"]["key"].value == "Bearer hunter22-secret"
-    assert made.shown() == {"key": "***"}
-    assert set(made.secrets) == {"hunter22-secret", "Bearer hunter22-secret"}
-    assert "hunter22" not in repr(made)
-
-
-def test_one_variable_in_a_plain_and_a_secret_place_is_refused(configured: Configured) -> None:
-    """It would be told in one place and hidden in the other."""
-    text = refusal(
-        configured,
-        {"a": "url = ''"},
-        Layers(environ={"HOST": "example.org"}),
-        top="url: 'https://${HOST}/'",
-        more="notify: {on_failure: ['json://${HOST}/']}",
-    )
-    assert "the environment variable HOST stands in a secret place (notify, pipeline.yaml:" in text
-    assert "in one that records show (parameter 'url', pipeline.yaml)" in text
-
-
-def test_variables_in_files_and_notifications(tmp_path: Path, configured: Configured) -> None:
-    """`${NAME}` is filled in there too; in an address it is hidden, in a path it is not."""
-    configured({"s": "made = ''\nmodel = ''"})
-    (tmp_path / "pipeline.yaml").write_text(
-        "name: p\nstages:\n  s:\n    notebook: s.ipynb\n    inputs: {made: 'file:${DATA_DIR}/a'}\n"
-        "    notify: {on_failure: ['json://${HOOK_TOKEN}@h/']}\n"
-    )
-    pipeline = load_pipeline(tmp_path)
-    here = tmp_path / "data"
-    here.mkdir()
-    environ = {"DATA_DIR": str(here), "HOOK_TOKEN": "hunter22"}
-    with pytest.raises(ConfigurationError) as missing:
-        configure(pipeline, Layers(environ=environ))
-    assert str(missing.value) == (
-        "pipeline.yaml:3: stage 's': input 'made': there is no file '${DATA_DIR}/a'. "
-        "Look at the values of the variables in it"
-    )
-    (here / "a").touch()
-    made = configure(pipeline, Layers(environ=environ))
-    assert made.files == {"s.made": here / "a"}
-    assert made.notify["s"].on_failure == ("json://hunter22@h/",)
-    assert made.secrets == ("hunter22",)
-    assert "hunter22" not in repr(made)
-    with pytest.raises(ConfigurationError) as caught:
-        configure(pipeline, Layers(environ={"DATA_DIR": str(here)}))
-    assert str(caught.value) == (
-        "pipeline.yaml:3: stage 's': the environment variable HOOK_TOKEN is not set. "
-        "Set it: export HOOK_TOKEN=…"
-    )
-
-
-def test_a_missing_variable_does_not_matter_where_it_is_overruled(configured: Configured) -> None:
-    """Whoever gives the value need not set the variable."""
-    cell = {"a": "url = ''"}
-    made = configured(cell, Layers(assignments=["url=here"]), top="url: '${NOT_SET_X}'")
-    assert values(made, "url") == {"a": "here"}
-    assert "the environment variable NOT_SET_X is not set" in refusal(
-        configured, cell, top="url: '${NOT_SET_X}'"
-    )
-
-
-def test_a_short_secret_is_refused(configured: Configured) -> None:
-    """Five characters would hide half of every text."""
-    assert refusal(configured, SECRET, Layers(assignments=["token=12345"])) == (
-        "parameter 'token' (command line): a secret of 5 characters is too short to be hidden. "
-        "Use one of at least 6 characters"
-    )
-    assert refusal(configured, SECRET, Layers(environ={"T": "12345\n\n"}), top="token: '${T}'") == (
-        "pipeline.yaml: environment variable T: a secret of 5 characters is too short to be "
-        "hidden. Use one of at least 6 characters"
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["123456", "'quoted'", "[a-list", "*alias", "a: b: c", "#hash-sign", "{x: 1234", " spaced "],
-)
-@pytest.mark.parametrize("layer", ["assignments", "environ"])
-def test_a_secret_is_a_text_as_it_stands(configured: Configured, layer: str, text: str) -> None:
-    """It is no YAML: digits stay text, special characters need no quotes, it is never shown."""
-    layers = (
-        Layers(assignments=[f"token={text}"])
-        if layer == "assignments"
-        else Layers(environ={"MLKIT_PARAM_TOKEN": text})
-    )
-    made = configured(SECRET, layers)
-    bound = made.stages["a"]["token"]
-    assert (bound.value, bound.secret, bound.public) == (text, True, "***")
-    assert made.secrets == (text,)
-    assert made.shown() == {"token": "***"}
-    assert made.overrides == {}
-    assert text not in repr(made)
-
-
-def test_a_secret_for_one_stage(configured: Configured) -> None:
-    """`-p stage.token` is as hidden as `-p token`."""
-    made = configured(SECRET, Layers(assignments=["a.token=99999999", "rows=3"]))
-    assert made.stages["a"]["token"].value == "99999999"
-    assert made.overrides == {"rows": 3}
-    assert made.shown() == {"rows": 3}
-    assert "99999999" not in repr(made)
-
-
-def test_a_secret_stays_hidden_in_stages_that_forgot_to_say_so(configured: Configured) -> None:
-    """If one stage declares the name as secret, no stage gets it into its cell."""
-    both = {"a": "import mlkit\ntoken: mlkit.Secret = ''", "b": "token = ''"}
-    made = configured(both, Layers(assignments=["token=hunter22"]))
-    assert {name: bound["token"].secret for name, bound in made.stages.items()} == {
-        "a": True,
-        "b": True,
-    }
-
-
-def test_a_secret_that_is_no_text_is_refused(configured: Configured) -> None:
-    """Without showing it."""
-    text = refusal(configured, SECRET, Layers(values={"token": 12345678}))
-    assert text == (
-        "parameter 'token' of stage 'a' is a secret: its value must be a text "
-        "(run(parameters=…)). Put quotes around it"
-    )
-
-
-def test_a_variable_of_the_wrong_type_is_named(configured: Configured) -> None:
-    """It is a value like any other."""
-    text = refusal(
-        configured,
-        {"a": "rows = 1"},
-        Layers(environ={"T": "many"}),
-        top="other: 1",
-        more="parameters: {rows: '${T}'}",
-    )
-    assert "'many' is not an int" in text
-
-
-def test_an_empty_secret_is_none(configured: Configured) -> None:
-    """`-p token=` takes the secret away."""
-    made = configured(SECRET, Layers(assignments=["token="]))
-    assert made.stages["a"]["token"].value == ""
-    assert made.secrets == ()
 
 
 def test_what_a_run_began_with_is_weaker_than_a_stages_own(configured: Configured) -> None:

@@ -8,26 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.other_user import place_for_everybody
-from tests.remote import S3, s3_server
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3]:
-    """A server with the bucket `shared`."""
-    with s3_server() as server:
-        server.make_bucket("shared")
-        yield server
 
 
 @pytest.fixture(params=["file", "s3"])
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty place, with a space and braces in it."""
     if request.param == "file":
         return f"file://{tmp_path}/re mote{{x}}"
-    server: S3 = request.getfixturevalue("s3")
-    for name, value in server.environ.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://shared/{tmp_path.name}/re mote{{x}}"
+    place: str = request.getfixturevalue("bucket")
+    return place
 
 
 @pytest.fixture

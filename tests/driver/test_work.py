@@ -1,4 +1,4 @@
-"""Retries: which failures, how often, after how long, and what is kept of each attempt."""
+"""What a failure, a branch, a map, a sensor or a skip means for the rest of the run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mlkit.core.policies import Retry
 from mlkit.core.record import RunRecord
-from mlkit.driver.backoff import delay_before
 from mlkit.testing import (
     FakeClock,
     FakeRunner,
@@ -23,6 +19,83 @@ from mlkit.testing import (
     run_fake,
     write_pipeline,
 )
+
+
+def _statuses(record: RunRecord) -> dict[str, str]:
+    return {key: item.status.value for key, item in record.stages.items()}
+
+
+def _sensor(tmp_path: Path, **wait: Any) -> Path:
+    keys = {"wait_for": {"path": "in/*.csv", **wait}}
+    return write_pipeline(tmp_path, Sketch(name="a", keys=keys))
+
+
+def test_a_sensor_waits_until_a_file_matches(tmp_path: Path) -> None:
+    """It looks every so often, and starts its stage."""
+    file = _sensor(tmp_path, every="60s", timeout="1h")
+
+    class Arriving(FakeClock):
+        def wait(self, inbox: Any, timeout_s: float | None) -> Any:
+            if len(self.waits) == 2:
+                (tmp_path / "in").mkdir()
+                (tmp_path / "in" / "x.csv").touch()
+            return super().wait(inbox, timeout_s)
+
+    clock, seen = Arriving(), RecordingObserver()
+    record = run_fake(file, clock=clock, observers=[seen])
+    assert record.status == "succeeded"
+    assert clock.waits == [60.0, 60.0, 60.0]
+    assert seen.of("stage_waiting")[0].data["for"].endswith("in/*.csv")
+
+
+def test_a_sensor_gives_up(tmp_path: Path) -> None:
+    """After its timeout, to the second; no notebook is started."""
+    clock, runner = FakeClock(), FakeRunner()
+    record = run_fake(_sensor(tmp_path, every="40s", timeout="100s"), clock=clock, runner=runner)
+    error = record.stages["a"].error
+    assert error is not None
+    assert error.type == "SensorTimeout"
+    assert error.message.endswith("in/*.csv in 1 min 40 s")
+    assert clock.waits == [40.0, 40.0, 20.0]
+    assert runner.stages == []
+
+
+def test_a_sensor_is_asked_before_the_cache(tmp_path: Path) -> None:
+    """A result of yesterday does not stand in for a file that is not there today."""
+    file = _sensor(tmp_path, every="1s", timeout="2s")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.csv").touch()
+    assert run_fake(file).status == "succeeded"
+    (tmp_path / "in" / "x.csv").unlink()
+    assert run_fake(file).status == "failed"
+
+
+@pytest.mark.parametrize("folder", ["proj [v1]", "a*b", "what?", "[!x]", "[[]"])
+@pytest.mark.parametrize("pattern", ["in.csv", "in/*.csv", "**/x[1].csv"])
+def test_the_name_of_the_projects_folder_is_no_pattern(
+    tmp_path: Path, folder: str, pattern: str
+) -> None:
+    """Only what the pipeline says is; people read the pattern as they know it."""
+    file = _sensor(tmp_path / folder, path=pattern, every="1s", timeout="2s")
+    error = run_fake(file).stages["a"].error
+    assert error is not None
+    assert error.message == f"no file matched {file.parent}/{pattern} in 2.0 s"
+    found = file.parent / {"in.csv": "in.csv", "in/*.csv": "in/x.csv"}.get(pattern, "deep/x1.csv")
+    found.parent.mkdir(exist_ok=True)
+    found.touch()
+    assert run_fake(file).status == "succeeded"
+
+
+@pytest.mark.parametrize("pattern", ["in/x.csv", "in/*.csv"])
+def test_a_link_that_leads_nowhere_is_waited_for(tmp_path: Path, pattern: str) -> None:
+    """Nobody can read it yet; when what it names has come, the stage starts."""
+    file = _sensor(tmp_path, path=pattern, every="1s", timeout="2s")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.csv").symlink_to(tmp_path / "later.csv")
+    assert run_fake(file).status == "failed"
+    (tmp_path / "later.csv").touch()
+    assert run_fake(file).status == "succeeded"
+
 
 CONNECTION = Raises(
     type="ConnectionError",
@@ -59,35 +132,6 @@ def test_a_retry_that_succeeds_is_a_success(tmp_path: Path) -> None:
     assert [a.status.value for a in stage.history] == ["failed", "failed", "succeeded"]
     assert [a.error and a.error.type for a in stage.history] == ["ConnectionError"] * 2 + [None]
     assert stage.error is None
-
-
-def test_backoff_without_jitter_is_exact(tmp_path: Path) -> None:
-    """Delays are `delay * backoff ** n`, at most `max_delay`; nothing else waits."""
-    clock, seen = FakeClock(), RecordingObserver()
-    retry = {"max_retries": 5, "delay": "1s", "backoff": 3, "max_delay": "20s", "jitter": False}
-    record, _ = _run(tmp_path, retry, [CONNECTION], clock=clock, observers=[seen])
-    assert clock.waits == [1.0, 3.0, 9.0, 20.0, 20.0]
-    assert [e.data["delay_s"] for e in seen.of("retry_scheduled")] == clock.waits
-    assert [a.delay_s for a in record.stages["a"].history] == [0.0, *clock.waits]
-
-
-def test_jitter_draws_between_half_and_all(tmp_path: Path) -> None:
-    """It is on by default."""
-    clock = FakeClock()
-    _run(tmp_path, {"max_retries": 4, "delay": "8s", "backoff": 1}, [CONNECTION], clock=clock)
-    assert all(4 <= wait <= 8 for wait in clock.waits)
-    assert len(set(clock.waits)) > 1
-
-
-@given(
-    st.floats(0.01, 100), st.floats(1, 4), st.floats(0.1, 1000), st.integers(0, 200), st.booleans()
-)
-def test_no_delay_exceeds_the_longest(
-    delay: float, factor: float, longest: float, n: int, jitter: object
-) -> None:
-    """For any policy and any number of retries, without overflow."""
-    retry = Retry(delay_s=delay, backoff=factor, max_delay_s=longest, jitter=bool(jitter))
-    assert 0 <= delay_before(retry, n) <= longest
 
 
 @pytest.mark.parametrize(

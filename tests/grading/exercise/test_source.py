@@ -20,7 +20,7 @@ from mlkit.grading.exercise.source import (
 )
 from mlkit.grading.submissions import load_exercises
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ANSWER = '''def f(x: int) -> int:
     """Say."""
     ### BEGIN SOLUTION

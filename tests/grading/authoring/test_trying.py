@@ -14,7 +14,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.authoring.starting import begin
 from mlkit.grading.authoring.trying import report, shadowed, try_exercises
 from mlkit.grading.exercise.source import load_exercise
-from tests.grading.exercise.conftest import Edit, cell
+from tests.grading.conftest import Edit, cell
 
 Change = Callable[[str, str], None]
 

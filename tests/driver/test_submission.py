@@ -1,4 +1,4 @@
-"""Things that a reader of the documents tried, and that once went wrong."""
+"""What a stage receives from those before it."""
 
 from __future__ import annotations
 
@@ -27,21 +27,6 @@ def test_an_instance_that_is_not_in_the_list_fails_its_reader(tmp_path: Path) ->
     assert error.message == "there is no 'each[q]' in this run: the value is not in the list"
 
 
-def test_a_notebook_that_removes_its_own_folder_harms_itself_only(tmp_path: Path) -> None:
-    """Its attempt fails; an independent branch ends."""
-    file = write_pipeline(
-        tmp_path,
-        Sketch(
-            name="vandal",
-            body="import pathlib, shutil\nshutil.rmtree(pathlib.Path(out).parents[2])",
-        ),
-        Sketch(name="other"),
-    )
-    record = run_fake(file, runner=FakeRunner())
-    assert record.stages["vandal"].status is Status.FAILED
-    assert record.stages["other"].status is Status.SUCCEEDED
-
-
 def test_none_needs_an_annotation_that_allows_it(tmp_path: Path) -> None:
     """A default that is a text says that the parameter is a text."""
     file = write_pipeline(
@@ -56,13 +41,3 @@ def test_none_needs_an_annotation_that_allows_it(tmp_path: Path) -> None:
     error = run_fake(file, runner=FakeRunner()).stages["b"].error
     assert error is not None
     assert error.type == "MissingInput"
-
-
-def test_a_parameter_that_no_stage_declares_is_said(tmp_path: Path) -> None:
-    """A mistyped name would otherwise change nothing, and nobody would notice."""
-    file = write_pipeline(tmp_path, Sketch(name="a"))
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text + "\nparameters: {rosw: 5}\n", encoding="utf-8")
-    assert run_fake(file, runner=FakeRunner()).warnings == (
-        "no stage declares the parameter 'rosw', so it changes nothing",
-    )

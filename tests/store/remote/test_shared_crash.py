@@ -17,7 +17,7 @@ import pytest
 from mlkit import list_runs
 from mlkit.store.remote.files import Remote
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_pipeline
-from tests.driver.conftest import Machine
+from tests.store.remote.conftest import Machine
 
 DRIVER = Path(__file__).with_name("shared_driver.py")
 WHOLE = 300_000
@@ -43,7 +43,7 @@ def _killed(file: Path, url: str, delay_s: float) -> bool:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import combinations
 from typing import Any
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from mlkit.errors import PipelineError
+from mlkit.load import load_pipeline
 from mlkit.load.yaml_tree import read_yaml
-from tests.load.conftest import Project
+from tests.load.conftest import COLLECT, HEAD, Project
 
 BASE = """\
 name: p
@@ -94,3 +96,59 @@ def test_merging_agrees_with_a_reader_that_is_known_to_be_right(
 
 def _flow(values: dict[str, int]) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+
+
+def test_yaml_is_1_2(project: Project) -> None:
+    """`on:` is a key, `1e-3` a number, `no` a text, `012` twelve."""
+    project.notebook("y.ipynb", "a = 1.0\nb = ''\nc = 1\nd = 1\ne = ''\nf = 1.0\n")
+    pipeline = project.load(
+        HEAD
+        + "  s:\n    notebook: y.ipynb\n    retry: {on: [OSError]}\n    parameters:\n"
+        + "      a: 1e-3\n      b: no\n      c: 012\n      d: 0o14\n      e: 1:30\n      f: .inf\n"
+    )
+    stage = pipeline.stages["s"]
+    assert stage.retry.on == ("OSError",)
+    assert stage.parameters == {
+        **{"a": 0.001, "b": "no", "c": 12, "d": 12},
+        **{"e": "1:30", "f": float("inf")},
+    }
+
+
+def test_anchors_are_understood(project: Project) -> None:
+    """An alias stands for its anchor."""
+    pipeline = project.load(
+        HEAD
+        + "  a: {notebook: collect.ipynb, retry: &r {max_retries: 4}}\n"
+        + "  b: {notebook: collect.ipynb, retry: *r}\n"
+    )
+    assert pipeline.stages["b"].retry.max_retries == 4
+
+
+def test_a_byte_order_mark_is_passed_over(project: Project) -> None:
+    """Windows editors write one."""
+    project.file.write_bytes(b"\xef\xbb\xbf" + (HEAD + COLLECT).encode())
+    assert load_pipeline(project.file).name == "p"
+
+
+def test_a_file_that_is_not_utf_8_is_refused(project: Project) -> None:
+    """The reason is told, without a traceback."""
+    project.file.write_bytes("name: ü".encode("utf-16"))
+    with pytest.raises(PipelineError, match="the file cannot be read"):
+        load_pipeline(project.file)
+
+
+def test_aliases_that_unfold_without_end_are_refused_at_once(project: Project) -> None:
+    """Nine lines that stand for a billion values."""
+    lines = ["name: p", "parameters:", "  a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    started = time.monotonic()
+    assert "this unfolds into more than 500,000 values" in project.refused("\n".join(lines))
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("text", ["[" * 300_000, "- " * 300_000, "{a: " * 100_000, "[" * 5_000])
+def test_what_is_nested_without_end_is_refused(project: Project, text: str) -> None:
+    """The parser in C would end the process."""
+    project.file.write_text(f"a:\n {text}")
+    with pytest.raises(PipelineError, match=r"nested too deeply|not valid YAML"):
+        load_pipeline(project.file)

@@ -28,7 +28,7 @@ from mlkit.testing import (
     write_pipeline,
 )
 from mlkit.testing.running import fake_services
-from tests.driver.conftest import Machine
+from tests.store.remote.conftest import Machine
 
 WHOLE = "bottom(left(top()),right(top()))"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,18 @@ from typing import Any
 import pytest
 
 from mlkit import RunOptions, find_run, load_pipeline, run
+from mlkit.api import clean
+from mlkit.core.events import EventKind
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.joined import joined_status
 from mlkit.errors import UsageError
 from mlkit.load.parameters import Layers
+from mlkit.notebook.notebook_runner import ExecutionRequest
 from mlkit.testing import (
     FakeRunner,
     Raises,
+    RecordingObserver,
     Sketch,
     branching,
     chain,
@@ -35,76 +41,6 @@ from mlkit.testing.running import fake_services
 
 def _join(file: Path, stage: str, **rest: Any) -> RunRecord:
     return run_fake(file, only=stage, run_id="joined", **rest)
-
-
-def test_until_runs_a_stage_and_its_upstream(tmp_path: Path) -> None:
-    """Stages that were not selected are absent."""
-    assert list(run_fake(diamond(tmp_path), until="left").stages) == ["top", "left"]
-
-
-def test_only_runs_one_stage_on_the_latest_artifacts(tmp_path: Path) -> None:
-    """What is upstream is taken from results that can be reused."""
-    file = diamond(tmp_path)
-    run_fake(file)
-    runner = FakeRunner()
-    record = run_fake(file, only="bottom", force=True, runner=runner)
-    assert (list(record.stages), runner.stages) == (["bottom"], ["bottom"])
-    text = Path(record.stages["bottom"].outputs["out"]).read_text()
-    assert text == "bottom(left(top()),right(top()))"
-
-
-def test_only_without_upstream_artifacts_is_refused(tmp_path: Path) -> None:
-    """Also if there are some, but not of today's code."""
-    file = diamond(tmp_path)
-    with pytest.raises(UsageError, match=r"stage 'top' has no result that can be reused \(never"):
-        run_fake(file, only="bottom")
-    run_fake(file)
-    path = tmp_path / "top.ipynb"
-    path.write_text(path.read_text().replace("top(", "TOP("))
-    with pytest.raises(UsageError) as caught:
-        run_fake(file, only="bottom")
-    assert "code changed: cell 2" in str(caught.value)
-    assert str(caught.value).endswith("Run 'mlkit run --until bottom' first")
-
-
-def test_only_takes_results_of_stages_that_are_never_reused(tmp_path: Path) -> None:
-    """`cache: false` does not stand in the way."""
-    file = write_pipeline(
-        tmp_path, Sketch(name="a", keys={"cache": False}), Sketch(name="b", upstream=("a",))
-    )
-    run_fake(file)
-    runner = FakeRunner()
-    assert run_fake(file, only="b", force=True, runner=runner).status == "succeeded"
-    assert runner.stages == ["b"]
-
-
-def test_mere_order_is_no_missing_artifact(tmp_path: Path) -> None:
-    """A stage that comes `after` another needs nothing of it."""
-    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b", keys={"after": ["a"]}))
-    assert list(run_fake(file, only="b").stages) == ["b"]
-
-
-@pytest.mark.parametrize(
-    ("options", "fact"),
-    [
-        ({"only": "nope"}, "there is no stage 'nope'"),
-        ({"until": "lef"}, "Did you mean 'left'"),
-        ({"only": "top", "until": "top"}, "exclude each other"),
-        ({"run_id": "x"}, "--run-id goes with --only"),
-        ({"only": "top[x]"}, "stage 'top' is not mapped"),
-        ({"force": frozenset({"rigth"})}, "Did you mean 'right'"),
-        ({"workers": 0}, "0 workers can do no work"),
-        ({"only": "top", "run_id": "../x"}, "cannot be the id of a run"),
-        ({"only": "top", "run_id": "latest"}, "cannot be the id of a run"),
-        ({"only": "top", "run_id": ".hidden"}, "cannot be the id of a run"),
-        ({"only": "top", "run_id": ""}, "cannot be the id of a run"),
-    ],
-)
-def test_what_cannot_be_done_is_refused(tmp_path: Path, options: dict[str, Any], fact: str) -> None:
-    """Before anything runs, with the fact and the remedy."""
-    with pytest.raises(UsageError) as caught:
-        run_fake(diamond(tmp_path), **options)
-    assert fact in str(caught.value)
 
 
 def test_an_orchestrators_run_id_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -252,29 +188,6 @@ def test_many_processes_join_one_run_at_once(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "runs" / "joined" / "run.json").read_text())["ended"]
 
 
-def _whole_run(file: str) -> None:
-    assert run_fake(file).status == "succeeded"
-
-
-def test_two_runs_at_once_on_one_runs_folder_both_end_right(tmp_path: Path) -> None:
-    """From an empty folder on: both make the database, and want the same stages."""
-    file = diamond(tmp_path)
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_whole_run, args=(str(file),)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    runs = [p for p in (tmp_path / "runs").iterdir() if (p / "run.json").is_file()]
-    assert len(runs) == 4  # with `latest`
-    for folder in runs:
-        assert (folder / "bottom" / "bottom.txt").read_text() == "bottom(left(top()),right(top()))"
-    runner = FakeRunner()
-    run_fake(file, runner=runner)
-    assert runner.stages == []
-
-
 def test_a_join_behind_a_branch_that_an_orchestrator_skipped(tmp_path: Path) -> None:
     """Nobody called the skipped stage; its record is written, and what comes behind it runs."""
     body = "from pathlib import Path\nPath(out).write_text(f'{yes is None} {no is None}')"
@@ -374,3 +287,80 @@ def test_one_stage_of_a_run_gets_a_kernel_of_its_own(tmp_path: Path) -> None:
     """A process to fork others from would be started for nothing."""
     record = _join(chain(tmp_path, 1), "s1")
     assert record.options["start"] == "spawn"
+
+
+def _events(tmp_path: Path, run_id: str) -> list[dict[str, Any]]:
+    text = (tmp_path / "runs" / run_id / "events.jsonl").read_text("utf-8")
+    assert text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _ends(tmp_path: Path, run_id: str) -> list[str]:
+    return [e["status"] for e in _events(tmp_path, run_id) if e["event"] == "run_finished"]
+
+
+class _Task:
+    """A process of an orchestrator, in a thread: it enters its stage, and leaves it when told."""
+
+    def __init__(self, file: Path, stage: str) -> None:
+        self.entered, self.leave = threading.Event(), threading.Event()
+        self.seen = RecordingObserver()
+
+        def wait(request: ExecutionRequest) -> None:
+            self.entered.set()
+            assert self.leave.wait(30)
+
+        runner = FakeRunner({stage: [wait]})
+        self.thread = threading.Thread(
+            target=lambda: run_fake(
+                file, only=stage, run_id="joined", runner=runner, observers=[self.seen]
+            )
+        )
+
+    def start(self) -> None:
+        self.thread.start()
+        assert self.entered.wait(30)
+
+    def end(self) -> None:
+        self.leave.set()
+        self.thread.join(30)
+
+
+@pytest.mark.parametrize("order", sorted(set(itertools.permutations("aabb"))))
+def test_a_run_of_many_processes_ends_once(tmp_path: Path, order: tuple[str, ...]) -> None:
+    """However they overlap; each process's own observers are told of its end."""
+    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b"))
+    tasks = {name: _Task(file, name) for name in "ab"}
+    steps = {name: iter((task.start, task.end)) for name, task in tasks.items()}
+    for name in order:
+        next(steps[name])()
+    assert _ends(tmp_path, "joined") == ["succeeded"]
+    assert _events(tmp_path, "joined")[-1]["event"] == "run_finished"
+    assert find_run("joined", tmp_path / "runs").status is RunStatus.SUCCEEDED
+    for task in tasks.values():
+        assert [e.kind for e in task.seen.events].count(EventKind.RUN_FINISHED) == 1
+
+
+def test_a_joined_run_ends_when_nothing_is_to_come(tmp_path: Path) -> None:
+    """A failure alone does not end it; a task that is tried again reopens it."""
+    file = write_pipeline(
+        tmp_path, Sketch(name="a"), Sketch(name="b"), Sketch(name="c", upstream=("a",))
+    )
+    run_fake(file, only="a", run_id="joined", runner=FakeRunner({"a": [Raises()]}))
+    assert _ends(tmp_path, "joined") == []
+    record = find_run("joined", tmp_path / "runs")
+    assert (record.status, record.ended) == (RunStatus.FAILED, None)
+    run_fake(file, only="b", run_id="joined")
+    assert _ends(tmp_path, "joined") == ["failed"]
+    run_fake(file, only="a", run_id="joined")
+    run_fake(file, only="c", run_id="joined")
+    assert _ends(tmp_path, "joined") == ["failed", "succeeded"]
+
+
+def test_a_joined_run_that_is_cleaned_is_named(tmp_path: Path) -> None:
+    """A task that comes after the stated time is told what is missing."""
+    file = chain(tmp_path, 2)
+    run_fake(file, only="s1", run_id="R1")
+    clean(tmp_path / "runs", keep=0, dry_run=False, unfinished_for_s=0.0)
+    with pytest.raises(UsageError):
+        run_fake(file, only="s2", run_id="R1")

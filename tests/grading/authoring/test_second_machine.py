@@ -9,7 +9,7 @@ import pytest
 from mlkit.grading.authoring.second_machine import hindrances
 from mlkit.grading.exercise.roles import read_notebook_file, role_ids
 from mlkit.grading.exercise.source import load_exercise
-from tests.grading.exercise.conftest import Edit, cell
+from tests.grading.conftest import Edit, cell
 
 
 def _found(solutions: Path) -> list[tuple[str, int | None, str | None]]:

@@ -1,0 +1,87 @@
+"""`--only` and `--until`: parts of a run, and what they take from earlier ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit.errors import UsageError
+from mlkit.testing import (
+    FakeRunner,
+    Sketch,
+    diamond,
+    run_fake,
+    write_pipeline,
+)
+
+
+def test_until_runs_a_stage_and_its_upstream(tmp_path: Path) -> None:
+    """Stages that were not selected are absent."""
+    assert list(run_fake(diamond(tmp_path), until="left").stages) == ["top", "left"]
+
+
+def test_only_runs_one_stage_on_the_latest_artifacts(tmp_path: Path) -> None:
+    """What is upstream is taken from results that can be reused."""
+    file = diamond(tmp_path)
+    run_fake(file)
+    runner = FakeRunner()
+    record = run_fake(file, only="bottom", force=True, runner=runner)
+    assert (list(record.stages), runner.stages) == (["bottom"], ["bottom"])
+    text = Path(record.stages["bottom"].outputs["out"]).read_text()
+    assert text == "bottom(left(top()),right(top()))"
+
+
+def test_only_without_upstream_artifacts_is_refused(tmp_path: Path) -> None:
+    """Also if there are some, but not of today's code."""
+    file = diamond(tmp_path)
+    with pytest.raises(UsageError, match=r"stage 'top' has no result that can be reused \(never"):
+        run_fake(file, only="bottom")
+    run_fake(file)
+    path = tmp_path / "top.ipynb"
+    path.write_text(path.read_text().replace("top(", "TOP("))
+    with pytest.raises(UsageError) as caught:
+        run_fake(file, only="bottom")
+    assert "code changed: cell 2" in str(caught.value)
+    assert str(caught.value).endswith("Run 'mlkit run --until bottom' first")
+
+
+def test_only_takes_results_of_stages_that_are_never_reused(tmp_path: Path) -> None:
+    """`cache: false` does not stand in the way."""
+    file = write_pipeline(
+        tmp_path, Sketch(name="a", keys={"cache": False}), Sketch(name="b", upstream=("a",))
+    )
+    run_fake(file)
+    runner = FakeRunner()
+    assert run_fake(file, only="b", force=True, runner=runner).status == "succeeded"
+    assert runner.stages == ["b"]
+
+
+def test_mere_order_is_no_missing_artifact(tmp_path: Path) -> None:
+    """A stage that comes `after` another needs nothing of it."""
+    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b", keys={"after": ["a"]}))
+    assert list(run_fake(file, only="b").stages) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "fact"),
+    [
+        ({"only": "nope"}, "there is no stage 'nope'"),
+        ({"until": "lef"}, "Did you mean 'left'"),
+        ({"only": "top", "until": "top"}, "exclude each other"),
+        ({"run_id": "x"}, "--run-id goes with --only"),
+        ({"only": "top[x]"}, "stage 'top' is not mapped"),
+        ({"force": frozenset({"rigth"})}, "Did you mean 'right'"),
+        ({"workers": 0}, "0 workers can do no work"),
+        ({"only": "top", "run_id": "../x"}, "cannot be the id of a run"),
+        ({"only": "top", "run_id": "latest"}, "cannot be the id of a run"),
+        ({"only": "top", "run_id": ".hidden"}, "cannot be the id of a run"),
+        ({"only": "top", "run_id": ""}, "cannot be the id of a run"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(tmp_path: Path, options: dict[str, Any], fact: str) -> None:
+    """Before anything runs, with the fact and the remedy."""
+    with pytest.raises(UsageError) as caught:
+        run_fake(diamond(tmp_path), **options)
+    assert fact in str(caught.value)
