@@ -12,7 +12,7 @@ _HOMES = {
     "RunRecord": "mlkit.core.record",
     "Secret": "mlkit.inside.secret",
     "backfill": "mlkit.api.filling",
-    "check": "mlkit.inside.checking",
+    "check": "mlkit.inside.checks.checking",
     "compare": "mlkit.api.reading",
     "find_run": "mlkit.api.reading",
     "list_runs": "mlkit.api.reading",
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mlkit.core.record import RunRecord as RunRecord
     from mlkit.driver.options import RunOptions as RunOptions
     from mlkit.errors import MlkitError as MlkitError
-    from mlkit.inside.checking import check as check
+    from mlkit.inside.checks.checking import check as check
     from mlkit.inside.secret import Secret as Secret
     from mlkit.inside.skipping import skip as skip
     from mlkit.load.pipeline import load_pipeline as load_pipeline

@@ -78,7 +78,7 @@ def grade(
     and 'mlkit class return' adds.
     """
     from mlkit.grading.batch import Batch, grade_batch
-    from mlkit.grading.summary import remarks, table
+    from mlkit.grading.batch_text import remarks, table
     from mlkit.observe.layout import terminal_width
 
     batch = Batch(

@@ -13,6 +13,7 @@ from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.errors import GradingError
+from mlkit.grading.batch_text import printable
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.pool import Task, work_off
 from mlkit.grading.results import Results, document
@@ -27,7 +28,6 @@ from mlkit.grading.submissions import (
     load_exercises,
     name_in,
 )
-from mlkit.grading.summary import printable
 from mlkit.grading.tables import did_you_mean
 from mlkit.grading.verdict.verdict import Verdict, ungradable
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.grading.batch_text import printable
 from mlkit.grading.exercise.source import exercise_identity
 from mlkit.grading.feedback import page
 from mlkit.grading.sandbox.walls import Isolation
-from mlkit.grading.summary import printable
 from mlkit.grading.tables import disarmed, write_whole
 from mlkit.grading.verdict.verdict import Verdict, verdict_from
 
@@ -254,7 +254,7 @@ def _grader() -> str:
     """
     here = Path(__file__).parent
     mine = [p for p in sorted(here.rglob("*.py")) if here / "classroom" not in p.parents]
-    files = [*mine, *sorted(here.parent.glob("inside/check*.py"))]
+    files = [*mine, *sorted(here.parent.glob("inside/checks/*.py"))]
     return " ".join([*map(_content, files), sys.version, version("ipykernel"), version("nbval")])
 
 

@@ -15,8 +15,8 @@ from mlkit.grading.exercise.source import Exercise, load_exercise
 from mlkit.grading.layouts import named_pattern
 from mlkit.grading.notebook_cells import Cell, read_cells
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
-from mlkit.inside.check_cells import all_names_bound, sort_cells
-from mlkit.inside.check_history import bound_names
+from mlkit.inside.checks.check_cells import all_names_bound, sort_cells
+from mlkit.inside.checks.check_history import bound_names
 
 __all__ = [
     "Found",

@@ -15,8 +15,8 @@ from mlkit.grading.exercise.source import GIVEN, Exercise
 from mlkit.grading.notebook_cells import read_cells
 from mlkit.grading.progress import progress
 from mlkit.grading.submissions import find_solutions, load_exercises
-from mlkit.inside.check_history import stub_digest
-from mlkit.inside.check_notebook import cell_text
+from mlkit.inside.checks.check_history import stub_digest
+from mlkit.inside.checks.check_notebook import cell_text
 
 __all__ = ["LESSONS", "PARTS", "Lesson", "ProgressBook", "State"]
 

@@ -13,11 +13,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from mlkit.grading.exercise.handing_in import hand_in
+from mlkit.grading.exercise.answered import hand_in
 from mlkit.grading.exercise.source import Exercise, exercise_notebook, notebook_text
 from mlkit.grading.exercise.words import Recorded
 from mlkit.grading.verdict.verdict import ONLY_SHOWN
-from mlkit.inside.check_facts import is_guess
+from mlkit.inside.checks.check_facts import is_guess
 from tests.grading.recorded import HERE, NAMES, Readings, read_by_learners, recorded, share_of
 
 LOTS = [NAMES[first::6] for first in range(6)]

@@ -12,8 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import mlkit
 from mlkit.grading.exercise.source import Exercise
-from mlkit.inside.check_history import is_untouched, stub_digest
-from mlkit.inside.checking import Feedback
+from mlkit.inside.checks.check_history import is_untouched, stub_digest
+from mlkit.inside.checks.checking import Feedback
 
 NAME = "03-idempotency"
 CHECK = "check-process-data"

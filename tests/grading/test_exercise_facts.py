@@ -15,7 +15,7 @@ from mlkit.core.states import Status
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.triggers import judge as real_judge
 from mlkit.grading.exercise.source import Exercise
-from mlkit.inside.check_notebook import cell_text
+from mlkit.inside.checks.check_notebook import cell_text
 
 STATES = ("succeeded", "failed", "upstream_failed", "skipped")
 RULES = ("all_success", "none_failed", "none_failed_min_one_success", "all_done")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.inside.check_facts import (
+from mlkit.inside.checks.check_facts import (
     ENDED,
     NOT_ATTEMPTED,
     SILENT,

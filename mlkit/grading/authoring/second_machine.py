@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from mlkit.errors import DISTRIBUTION, GradingError
 from mlkit.grading.exercise.roles import line_of_cell
 from mlkit.grading.exercise.source import Exercise
-from mlkit.inside.check_notebook import cell_text
+from mlkit.inside.checks.check_notebook import cell_text
 
 __all__ = ["hindrances"]
 

@@ -20,13 +20,13 @@ from typing import Any
 from mlkit.errors import GradingError
 from mlkit.grading.authoring.second_machine import hindrances
 from mlkit.grading.batch import Batch, grade_batch
+from mlkit.grading.exercise.answered import hand_in
 from mlkit.grading.exercise.generate import copy_data, with_reference_outputs
-from mlkit.grading.exercise.handing_in import hand_in
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids
 from mlkit.grading.exercise.source import Exercise, notebook_text, read_exercise
 from mlkit.grading.exercise.words import Recorded, Words, words_file
-from mlkit.inside.check_facts import CheckSpec, is_guess, same, sentence_of
-from mlkit.inside.check_notebook import check_from_cell
+from mlkit.inside.checks.check_facts import CheckSpec, is_guess, same, sentence_of
+from mlkit.inside.checks.check_notebook import check_from_cell
 
 __all__ = ["report", "shadowed", "solutions_in", "try_exercises"]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.gradebook import Gradebook, Mark
-from mlkit.grading.classroom.pages import index_page, student_page
+from mlkit.grading.classroom.returned_pages import index_page, student_page
 from mlkit.grading.classroom.roster import Student, safe_name
 from mlkit.grading.tables import did_you_mean, table_text, write_whole
 

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from mlkit.grading.classroom.downloads import TIMES, Item, walk
 from mlkit.grading.classroom.lateness import Deadlines, parse_time
 from mlkit.grading.classroom.roster import Roster, Student, folded
-from mlkit.grading.classroom.sources import TIMES, Item, walk
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.layouts import Owner, common_prefix, named_pattern, owner_by_pattern, owner_of
 from mlkit.grading.submissions import exercise_of, name_in

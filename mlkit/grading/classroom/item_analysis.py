@@ -19,7 +19,7 @@ from typing import Any
 
 from mlkit.grading.classroom.gradebook import Gradebook
 from mlkit.grading.exercise.source import Exercise
-from mlkit.inside.check_facts import PERHAPS, CheckSpec, sentence_of
+from mlkit.inside.checks.check_facts import PERHAPS, CheckSpec, sentence_of
 
 __all__ = ["correlation", "exercises_of", "upper_end"]
 

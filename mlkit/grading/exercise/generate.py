@@ -21,7 +21,7 @@ from mlkit.grading.exercise.kit import kit_folder
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids
 from mlkit.grading.exercise.source import exercise_notebook, load_exercise, notebook_text
 from mlkit.grading.exercise.words import data_files, read_words
-from mlkit.inside.check_roles import AUTHOR
+from mlkit.inside.checks.check_roles import AUTHOR
 
 __all__ = ["copy_data", "drifted", "generate", "main", "with_reference_outputs"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.inside.check_history import bound_names
-from mlkit.inside.check_notebook import cell_text
-from mlkit.inside.check_roles import (
+from mlkit.inside.checks.check_history import bound_names
+from mlkit.inside.checks.check_notebook import cell_text
+from mlkit.inside.checks.check_roles import (
     HIDDEN,
     KINDS,
     Role,

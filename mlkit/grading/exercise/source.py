@@ -30,9 +30,9 @@ from mlkit.grading.exercise.words import (
     with_answers,
     words_file,
 )
-from mlkit.inside.check_facts import CONDITIONS, KIND_WORDS, CheckSpec, sentence_of
-from mlkit.inside.check_history import stub_digest
-from mlkit.inside.check_notebook import cell_text, check_from_cell, is_hidden
+from mlkit.inside.checks.check_facts import CONDITIONS, KIND_WORDS, CheckSpec, sentence_of
+from mlkit.inside.checks.check_history import stub_digest
+from mlkit.inside.checks.check_notebook import cell_text, check_from_cell, is_hidden
 
 __all__ = [
     "GIVEN",

@@ -16,7 +16,7 @@ from mlkit.grading.listings.airflow_names import BRANCHING
 from mlkit.grading.listings.dag_file import DagFile, read_dag
 from mlkit.grading.listings.dag_names import Problem
 from mlkit.grading.listings.dag_values import LONGEST_TEXT
-from mlkit.inside.check_facts import same
+from mlkit.inside.checks.check_facts import same
 
 __all__ = ["ADVICE", "REFUSED", "dag_file", "dag_problems", "has_settings"]
 

@@ -10,9 +10,9 @@ from typing import Literal
 from nbval.kernel import RunningKernel
 
 from mlkit.errors import GradingError
+from mlkit.grading.sandbox.channels import FloodError, Message, Wire
 from mlkit.grading.sandbox.jail import Jail
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
-from mlkit.grading.sandbox.wire import FloodError, Message, Wire
 from mlkit.grading.sandbox.witness import Witness
 
 __all__ = ["InmateKernel", "Reason"]

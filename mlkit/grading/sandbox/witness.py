@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlkit.inside.check_facts import same
+from mlkit.inside.checks.check_facts import same
 
 __all__ = ["NAME", "Seen", "Witness", "fault"]
 

@@ -17,9 +17,9 @@ from mlkit.errors import GradingError
 from mlkit.grading.sandbox.kernel import InmateKernel
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.sandbox.witness import NAME, Witness, fault
+from mlkit.grading.verdict.acceptance import RULES
 from mlkit.grading.verdict.restore import Step
-from mlkit.grading.verdict.rules import RULES
-from mlkit.inside.check_facts import Judgement, Observation, judge
+from mlkit.inside.checks.check_facts import Judgement, Observation, judge
 
 __all__ = ["Execution", "GradingPlugin"]
 

@@ -15,7 +15,7 @@ from typing import Literal
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
 from mlkit.grading.notebook_cells import Cell
-from mlkit.inside.check_cells import (
+from mlkit.inside.checks.check_cells import (
     Answer,
     Sorted,
     all_names_bound,
@@ -23,9 +23,9 @@ from mlkit.inside.check_cells import (
     sort_cells,
     words_in,
 )
-from mlkit.inside.check_facts import CheckSpec
-from mlkit.inside.check_history import bound_names, stub_digest
-from mlkit.inside.check_notebook import cell_text
+from mlkit.inside.checks.check_facts import CheckSpec
+from mlkit.inside.checks.check_history import bound_names, stub_digest
+from mlkit.inside.checks.check_notebook import cell_text
 
 __all__ = ["Step", "Submission", "restored", "take_answers"]
 

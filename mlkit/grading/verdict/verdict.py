@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.verdict.restore import Submission
-from mlkit.inside.check_facts import (
+from mlkit.inside.checks.check_facts import (
     ENDED,
     NOT_ATTEMPTED,
     STUB_ERROR,

@@ -20,7 +20,7 @@ from mlkit.grading.exercise.source import load_exercise
 from mlkit.grading.progress import check_notebooks, progress
 from mlkit.grading.sandbox.trial import why_limited
 from mlkit.grading.submissions import find_submissions
-from mlkit.inside.checking import check as feedback
+from mlkit.inside.checks.checking import check as feedback
 from tests.grading.conftest import Edit, cell
 
 Change = Callable[[str, str], None]

@@ -22,7 +22,7 @@ from mlkit.grading.classroom.learning import learn_from, learning_text
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.results import Results
 from mlkit.grading.verdict.verdict import CheckVerdict, Verdict
-from mlkit.inside.check_facts import PERHAPS, sentence_of
+from mlkit.inside.checks.check_facts import PERHAPS, sentence_of
 from mlkit.reports.class_page import finding, render_class_page
 
 Lay = Callable[..., Path]

@@ -10,7 +10,7 @@ from mlkit.grading.listings.kfp_file import (
     pipeline_problems,
     read_pipeline,
 )
-from mlkit.grading.verdict.rules import pipeline_file
+from mlkit.grading.verdict.acceptance import pipeline_file
 from mlkit.testing.kfp_listings import GOOD, WRONG, pipeline
 
 

@@ -25,7 +25,7 @@ from mlkit.grading.sandbox.kernel import InmateKernel
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.memory import MemoryGroup, held_bytes
 from mlkit.grading.sandbox.walls import Surroundings
-from mlkit.grading.verdict.rules import RULES
+from mlkit.grading.verdict.acceptance import RULES
 
 MEGABYTE = 1_000_000
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlkit.grading.exercise.handing_in import hand_in
+from mlkit.grading.exercise.answered import hand_in
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.exercise.words import Recorded
 from mlkit.grading.sandbox.kernel import InmateKernel

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.grading.verdict.rules import RULES
+from mlkit.grading.verdict.acceptance import RULES
 
 DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 SECONDS = {"a": 1, "b": 2, "c": 2, "d": 1}

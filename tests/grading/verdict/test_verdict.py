@@ -14,7 +14,7 @@ from mlkit.grading.verdict.verdict import (
     decide,
     verdict_from,
 )
-from mlkit.inside.check_facts import CheckSpec, Judgement, Observation
+from mlkit.inside.checks.check_facts import CheckSpec, Judgement, Observation
 
 SHOWN = CheckSpec(id="check-f", points=1, answers=("answer-f",), expected={"f": 1})
 OTHER = CheckSpec(id="check-f-other", points=2, answers=("answer-f",), hidden=True)

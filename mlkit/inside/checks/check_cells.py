@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlkit.inside.check_history import bound_names, stub_digest
+from mlkit.inside.checks.check_history import bound_names, stub_digest
 
 __all__ = [
     "Answer",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.inside.check_facts import CheckSpec, read_facts
-from mlkit.inside.check_roles import role_of
+from mlkit.inside.checks.check_facts import CheckSpec, read_facts
+from mlkit.inside.checks.check_roles import role_of
 
 __all__ = ["cell_text", "check_from_cell", "find_notebook", "is_hidden", "known_id"]
 

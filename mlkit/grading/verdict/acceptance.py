@@ -10,7 +10,7 @@ from mlkit.grading.listings import dag_rules
 from mlkit.grading.listings.dag_rules import has_settings
 from mlkit.grading.listings.kfp_file import read_pipeline
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
-from mlkit.inside.check_facts import same
+from mlkit.inside.checks.check_facts import same
 
 __all__ = ["RULES"]
 

@@ -6,10 +6,16 @@ import builtins
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from mlkit.inside.check_cells import ROLES, all_names_bound, answer_in, free_names, sort_cells
-from mlkit.inside.check_facts import CheckSpec
-from mlkit.inside.check_history import stub_digest
-from mlkit.inside.check_notebook import cell_text, known_id
+from mlkit.inside.checks.check_cells import (
+    ROLES,
+    all_names_bound,
+    answer_in,
+    free_names,
+    sort_cells,
+)
+from mlkit.inside.checks.check_facts import CheckSpec
+from mlkit.inside.checks.check_history import stub_digest
+from mlkit.inside.checks.check_notebook import cell_text, known_id
 
 __all__ = ["differences"]
 

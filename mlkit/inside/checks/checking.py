@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
-from mlkit.inside.check_cells import all_names_bound
-from mlkit.inside.check_facts import (
+from mlkit.inside.checks.check_cells import all_names_bound
+from mlkit.inside.checks.check_facts import (
     NOT_ATTEMPTED,
     CheckSpec,
     Judgement,
     Observation,
     judge,
 )
-from mlkit.inside.check_history import is_untouched
-from mlkit.inside.check_notebook import cell_text, check_from_cell, find_notebook, known_id
-from mlkit.inside.check_roles import role_of
-from mlkit.inside.check_saved import differences
+from mlkit.inside.checks.check_history import is_untouched
+from mlkit.inside.checks.check_notebook import cell_text, check_from_cell, find_notebook, known_id
+from mlkit.inside.checks.check_roles import role_of
+from mlkit.inside.checks.check_saved import differences
 
 __all__ = ["Feedback", "check"]
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit.errors import GradingError
+from mlkit.grading.classroom.downloads import Bounds, walk
 from mlkit.grading.classroom.lateness import parse_late_rule, parse_time
-from mlkit.grading.classroom.sources import Bounds, walk
 from mlkit.grading.tables import read_table, table_text
 from mlkit.testing.sample_class import write_sample
 
