@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 RUN_TESTS := $(BIN)/python -m pytest --durations=20
 
-.PHONY: help install install-dev run test lab check format bench bench-peers exercises site clean sizes bare \
+.PHONY: help install install-dev run test lab check format bench bench-peers exercises site clean sizes bare newcomer wheel \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
   test-sandbox test-browser test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -121,6 +121,12 @@ sizes:  ## measure what an installation takes: the ten packages, the base, make 
 
 bare:  ## play a bare machine: make run and make test in fresh clones, as root and as an ordinary user
 	@.ci/bare
+
+wheel: install  ## build the wheel, in dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+newcomer:  ## play a newcomer: the wheel, a first pipeline, a further stage, an edit, a report
+	@.ci/newcomer
 
 test-peers: install-dev  ## run the peers' own suites on stock and on forked kernels, three times
 	$(BIN)/python -m benchmarks.suites $(PEERS)

@@ -17,6 +17,8 @@ from typer.core import TyperGroup  # noqa: E402 - see above
 __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
+    "init": "Write a first pipeline of your own, which runs at once.",
+    "add": "Add a stage: write its notebook, and wire it.",
     "run": "Run a pipeline: only what has changed runs, the rest is reused.",
     "plan": "Say what a run would do, and why; where each parameter comes from.",
     "resume": "Finish a run that was killed or has failed.",

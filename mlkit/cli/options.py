@@ -179,7 +179,7 @@ def pipeline_path(given: Path | None) -> Path:
             raise PipelineError(
                 "there is no such pipeline",
                 given,
-                remedy="Name a pipeline.yaml or the folder that holds one",
+                remedy="Name a pipeline.yaml or its folder; 'mlkit init DIR' writes a first one",
             )
         return given
     here = Path("pipeline.yaml")

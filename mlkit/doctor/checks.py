@@ -138,7 +138,7 @@ def no_pipeline(folder: Path) -> Finding:
         title="pipeline",
         state="missing",
         detail=f"there is no pipeline.yaml in {folder}",
-        remedy="Call it in a pipeline's folder, or name one: mlkit doctor FOLDER",
+        remedy="'mlkit init DIR' writes a first one; 'mlkit doctor FOLDER' looks at another",
     )
 
 

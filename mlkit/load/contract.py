@@ -86,6 +86,13 @@ def fit_to_notebook(
     return replace(stage, parameters=parameters, declared=declared)
 
 
+TAGGED = "Declare it with a default in the cell tagged 'parameters'"
+UNTAGGED = (
+    "Declare it with a default in a cell tagged 'parameters'; in JupyterLab a cell gets its tags in "
+    "the Property Inspector (the gears on the right), Common Tools, Cell Tags"
+)
+
+
 def _names_once(stage: Stage, section: Section) -> None:
     seen: dict[str, str] = {}
     groups: dict[str, Mapping[str, Any]] = {
@@ -114,8 +121,7 @@ def _declared(
                 f"the notebook {stage.notebook.name} declares no '{name}' "
                 f"(which stands under '{kind}')",
                 _line(section, kind, name),
-                did_you_mean(name, declared)
-                or "Declare it with a default in the cell tagged 'parameters'",
+                did_you_mean(name, declared) or (TAGGED if declared else UNTAGGED),
             )
 
 

@@ -83,7 +83,7 @@ def find_pipeline_file(path: Path) -> Path:
         raise PipelineError(
             "there is no such pipeline",
             file,
-            remedy="Name a pipeline.yaml or the folder that holds one",
+            remedy="Name a pipeline.yaml or its folder; 'mlkit init DIR' writes a first one",
         )
     return file
 

@@ -1,0 +1,254 @@
+"""A further stage of a pipeline: its notebook, and its lines in pipeline.yaml."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from keyword import iskeyword
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mlkit.beginning.notebook import Given, Wanted, stage_notebook
+from mlkit.beginning.wiring import FlowStagesError, with_stage
+from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.suggesting import did_you_mean
+from mlkit.errors import MlkitError, UsageError
+from mlkit.load.pipeline import find_pipeline_file, load_pipeline
+
+__all__ = ["Added", "NewStage", "add_stage"]
+
+_REFERENCE = re.compile(r"(?P<node>[^.\[\]]+(?:\[.*\])?)\.(?P<output>[^.\[\]]+)", re.DOTALL)
+_NUMBERED = re.compile(r"(\d+)-.+\.(ipynb|py|md)")
+_SCRATCH = "scratch"
+_IGNORE = "# Notebooks that are opened by hand write here; nothing of it is kept.\n*\n!.gitignore\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewStage:
+    """A stage as it is asked for on a command line.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    after : sequence of str
+        Stages that it waits for without reading from them.
+    inputs : sequence of str
+        `STAGE.OUTPUT` or `file:PATH`, or `NAME=` one of these.
+    outputs : sequence of str
+        `FILE`, or `NAME=FILE`.
+    parameters : mapping
+        Parameters that its notebook declares, with their defaults.
+    notebook : str, optional
+        The notebook's file; by default it is numbered where the others are.
+    """
+
+    name: str
+    after: Sequence[str] = ()
+    inputs: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    notebook: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What was written: the notebook (unless it was there), and the lines of pipeline.yaml."""
+
+    stage: str
+    pipeline: Path
+    notebook: Path
+    notebook_is_new: bool
+    lines: tuple[str, ...]
+
+
+def add_stage(pipeline_path: Path, new: NewStage) -> Added:
+    """Add a stage behind the last one: write its notebook, and wire it.
+
+    A notebook that is there already is only wired; it must declare what is named. Of pipeline.yaml
+    only lines are added.
+
+    Raises
+    ------
+    UsageError
+        If the stage cannot be added so; then nothing is changed.
+    PipelineError, NotebookError
+        If the pipeline is invalid as it stands, or would be so with the stage.
+    """
+    file = find_pipeline_file(pipeline_path)
+    pipeline = load_pipeline(file)
+    if new.name in pipeline.stages:
+        raise UsageError(
+            f"there is a stage '{new.name}' already",
+            file,
+            pipeline.stages[new.name].line,
+            "Choose another name",
+        )
+    for name in new.after:
+        _known(pipeline, name.partition("[")[0], file)
+    inputs = dict(_named(text, _source_name(text)) for text in new.inputs)
+    outputs = dict(_named(text, PurePosixPath(text).name.partition(".")[0]) for text in new.outputs)
+    notebook = file.parent / (new.notebook or _notebook_name(file.parent, pipeline, new.name))
+    text = file.read_text(encoding="utf-8")
+    changed = _wired(text, file, new, notebook, inputs, outputs)
+    is_new = not notebook.exists()
+    if is_new:
+        given = tuple(_given(pipeline, name, source, file) for name, source in inputs.items())
+        wanted = tuple(Wanted(name=name, file=path) for name, path in outputs.items())
+        document = stage_notebook(
+            new.name, parameters=dict(new.parameters), inputs=given, outputs=wanted
+        )
+        _write(notebook, _as_text(document, notebook))
+    _check_and_keep(file, text, changed, notebook if is_new else None)
+    _make_scratch(notebook.parent)
+    before = text.splitlines()
+    lines = tuple(line for line in changed.splitlines() if line not in before)
+    return Added(
+        stage=new.name, pipeline=file, notebook=notebook, notebook_is_new=is_new, lines=lines
+    )
+
+
+def _named(text: str, usual: str) -> tuple[str, str]:
+    """Split `NAME=REST`; without a name it gets the usual one."""
+    name, sign, rest = text.partition("=")
+    if not sign:
+        name, rest = usual.replace("-", "_"), text
+    if not name.isidentifier() or iskeyword(name) or not rest:
+        raise UsageError(
+            f"'{text}': '{name}' cannot be the name of a variable",
+            remedy="Give it a name: NAME=…, of letters, digits and '_'",
+        )
+    return name, rest
+
+
+def _source_name(text: str) -> str:
+    if text.startswith("file:"):
+        return PurePosixPath(text.removeprefix("file:")).name.partition(".")[0]
+    match = _REFERENCE.fullmatch(text)
+    return match["output"] if match else text
+
+
+def _known(pipeline: Pipeline, name: str, file: Path) -> Stage:
+    if name not in pipeline.stages:
+        raise UsageError(
+            f"there is no stage '{name}' in {pipeline.name}",
+            file,
+            remedy=did_you_mean(name, pipeline.stages) or f"There are {', '.join(pipeline.stages)}",
+        )
+    return pipeline.stages[name]
+
+
+def _given(pipeline: Pipeline, name: str, source: str, file: Path) -> Given:
+    """Where an input is found when the notebook is opened by hand."""
+    if source.startswith("file:"):
+        return Given(name=name, path=source.removeprefix("file:"))
+    match = _REFERENCE.fullmatch(source)
+    if match is None:
+        raise UsageError(
+            f"'{source}' is not an input",
+            remedy="Write STAGE.OUTPUT, or file:PATH for a file from outside",
+        )
+    stage, bracket, _ = match["node"].partition("[")
+    upstream = _known(pipeline, stage, file)
+    if match["output"] not in upstream.outputs:
+        raise UsageError(
+            f"stage '{stage}' writes no '{match['output']}'",
+            file,
+            upstream.line,
+            did_you_mean(match["output"], upstream.outputs)
+            or f"It writes {', '.join(upstream.outputs) or 'nothing'}",
+        )
+    written = upstream.outputs[match["output"]]
+    many = upstream.foreach is not None and not bracket
+    return Given(name=name, path=f"runs/latest/{match['node']}/{written}", many=many)
+
+
+def _notebook_name(folder: Path, pipeline: Pipeline, stage: str) -> str:
+    """Name a notebook as the others are named: numbered, if they are."""
+    names = [Path(other.notebook).name for other in pipeline.stages.values()]
+    matches = [_NUMBERED.fullmatch(name) for name in names]
+    if not names or not all(matches):
+        return f"{stage}.ipynb"
+    taken = [_NUMBERED.fullmatch(path.name) for path in folder.iterdir()]
+    number = 1 + max(int(match[1]) for match in [*matches, *taken] if match)
+    return f"{number:02d}-{stage.replace('_', '-')}.ipynb"
+
+
+def _wired(
+    text: str,
+    file: Path,
+    new: NewStage,
+    notebook: Path,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+) -> str:
+    entry: dict[str, Any] = {"notebook": Path(os.path.relpath(notebook, file.parent)).as_posix()}
+    for key, value in (("after", list(new.after)), ("inputs", inputs), ("outputs", outputs)):
+        if value:
+            entry[key] = value
+    try:
+        return with_stage(text, new.name, entry)
+    except FlowStagesError:
+        raise UsageError(
+            "'stages' is written in braces, where no line can be added",
+            file,
+            remedy="Write each stage on lines of its own, as README.md shows",
+        ) from None
+
+
+def _as_text(document: dict[str, Any], notebook: Path) -> str:
+    if notebook.suffix == ".ipynb":
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    if notebook.suffix not in (".py", ".md"):
+        raise UsageError(
+            f"'{notebook.name}' is no notebook",
+            remedy="Name a file that ends with .ipynb, .py or .md",
+        )
+    import jupytext  # only a stage that is text needs it
+    import nbformat
+
+    form = {".py": "py:percent", ".md": "md:myst"}[notebook.suffix]
+    notebook_node = nbformat.reads(json.dumps(document), as_version=4)
+    written: str = jupytext.writes(notebook_node, fmt=form)  # type: ignore[no-untyped-call]  # nbformat has no types
+    return written
+
+
+def _write(file: Path, text: str) -> None:
+    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(text, encoding="utf-8")
+        if file.exists():
+            aside.chmod(file.stat().st_mode)
+        aside.replace(file)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise UsageError(
+            f"the file cannot be written: {error.strerror or error}",
+            file,
+            remedy="See that you may write in its folder",
+        ) from None
+
+
+def _check_and_keep(file: Path, text: str, changed: str, notebook: Path | None) -> None:
+    """Write the pipeline; where it is none any more, put back what was there."""
+    try:
+        _write(file, changed)
+        load_pipeline(file)
+    except MlkitError:
+        if file.read_text(encoding="utf-8") == changed:
+            _write(file, text)
+        if notebook is not None:
+            notebook.unlink(missing_ok=True)
+        raise
+
+
+def _make_scratch(folder: Path) -> None:
+    """Where notebooks write that are opened by hand; git keeps the empty folder."""
+    ignore = folder / _SCRATCH / ".gitignore"
+    if not ignore.parent.exists():
+        ignore.parent.mkdir()
+        ignore.write_text(_IGNORE)

@@ -1,0 +1,131 @@
+"""A further stage in the text of a pipeline.yaml: lines are added, and no other is touched.
+
+Where the stages stand is asked of the YAML parser; what is written stands in the file's own form
+(its indentation, its order), so that a diff shows the new lines alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.events import (
+    CollectionEndEvent,
+    CollectionStartEvent,
+    Event,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
+
+from mlkit.errors import PipelineError
+from mlkit.load.yaml_tree import parse_value
+
+__all__ = ["FlowStagesError", "with_stage"]
+
+_SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
+"""What needs no quotes in either of YAML's styles, unless it reads as a number or the like."""
+_STEP = 2
+
+
+class FlowStagesError(ValueError):
+    """The stages are written between braces, where a line cannot be added."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a stage is added: before this line (from 0), its key at this column."""
+
+    line: int
+    column: int
+    step: int
+
+
+def with_stage(text: str, name: str, entry: Mapping[str, Any]) -> str:
+    """Add a stage behind the last one.
+
+    Parameters
+    ----------
+    text : str
+        A pipeline.yaml.
+    name : str
+        The stage.
+    entry : mapping
+        Its keys: texts, lists of texts, or mappings of text to text.
+
+    Raises
+    ------
+    FlowStagesError
+        If `stages` is written in braces.
+    """
+    place = _place(text)
+    lines = text.splitlines(keepends=True)
+    if place.line and not lines[place.line - 1].endswith("\n"):
+        lines[place.line - 1] += "\n"
+    end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    added = [line + end for line in _lines(name, entry, place)]
+    return "".join([*lines[: place.line], *added, *lines[place.line :]])
+
+
+def _place(text: str) -> _Place:
+    """Find the end of the mapping under `stages`."""
+    inside = list(_events_under_stages(text))
+    # an end without a width is one that the parser has inferred from what comes behind it
+    written = [event for event in inside if event.end_mark.index > event.start_mark.index]
+    if not written:
+        raise FlowStagesError
+    last, column = written[-1].end_mark, written[0].start_mark.column
+    deeper = [e.start_mark.column - column for e in written if isinstance(e, ScalarEvent)]
+    step = min((width for width in deeper if width > 0), default=_STEP)
+    return _Place(line=last.line + (1 if last.column else 0), column=column, step=step)
+
+
+def _events_under_stages(text: str) -> Iterator[Event]:
+    """What the parser says between the beginning and the end of the stages."""
+    depth, key, is_key = 0, None, True
+    for event in YAML(pure=True).parse(text):
+        opens = isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if key == "stages" and depth == 1 and opens:
+            if not isinstance(event, MappingStartEvent) or event.flow_style:
+                raise FlowStagesError
+        elif key == "stages" and depth >= 2:
+            yield event
+        if depth == 1 and isinstance(event, NodeEvent | CollectionEndEvent) and not opens:
+            key = event.value if is_key and isinstance(event, ScalarEvent) else None
+            is_key = not is_key if isinstance(event, NodeEvent) else True
+        depth += opens
+
+
+def _lines(name: str, entry: Mapping[str, Any], place: _Place) -> list[str]:
+    outer, inner = " " * place.column, " " * (place.column + place.step)
+    lines = [f"{outer}{_scalar(name)}:"]
+    for key, value in entry.items():
+        if isinstance(value, str):
+            lines.append(f"{inner}{key}: {_scalar(value)}")
+        elif isinstance(value, Mapping):
+            lines += _mapping(key, value, inner, " " * place.step)
+        elif isinstance(value, Sequence):
+            lines.append(f"{inner}{key}: [{', '.join(map(_scalar, value))}]")
+    return lines
+
+
+def _mapping(key: str, value: Mapping[str, str], inner: str, step: str) -> list[str]:
+    """In braces on one line where YAML's flow style takes the texts as they are."""
+    pairs = [f"{name}: {_scalar(text)}" for name, text in value.items()]
+    line = f"{inner}{key}: {{{', '.join(pairs)}}}"
+    if len(line) <= 100 and all(map(_is_plain, value.values())):
+        return [line]
+    return [f"{inner}{key}:", *(f"{inner}{step}{pair}" for pair in pairs)]
+
+
+def _scalar(text: str) -> str:
+    return text if _is_plain(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _is_plain(text: str) -> bool:
+    return bool(_SIMPLE.fullmatch(text)) and parse_value(text, PipelineError, "a text") == text
