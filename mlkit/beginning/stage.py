@@ -211,8 +211,8 @@ def _as_text(document: dict[str, Any], notebook: Path) -> str:
     import nbformat
 
     form = {".py": "py:percent", ".md": "md:myst"}[notebook.suffix]
-    notebook_node = nbformat.reads(json.dumps(document), as_version=4)
-    written: str = jupytext.writes(notebook_node, fmt=form)  # type: ignore[no-untyped-call]  # nbformat has no types
+    read = nbformat.reads(json.dumps(document), as_version=4)  # type: ignore[no-untyped-call]  # it has no types
+    written: str = jupytext.writes(read, fmt=form)
     return written
 
 

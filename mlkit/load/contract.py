@@ -88,7 +88,7 @@ def fit_to_notebook(
 
 TAGGED = "Declare it with a default in the cell tagged 'parameters'"
 UNTAGGED = (
-    "Declare it with a default in a cell tagged 'parameters'; in JupyterLab a cell gets its tags in "
+    "Declare it with a default in a cell tagged 'parameters'; JupyterLab shows a cell's tags in "
     "the Property Inspector (the gears on the right), Common Tools, Cell Tags"
 )
 
