@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -12,13 +11,13 @@ from pathlib import Path
 from mlkit.core.events import Event, EventKind
 from mlkit.driver.event_log import read_events
 from mlkit.engines.launching import Launch
+from mlkit.engines.local_server import end_group
 from mlkit.errors import EngineError
 from mlkit.notebook.notebook_runner import Cancellation
 
 __all__ = ["EngineProcess"]
 
 _LOOK_EVERY_S = 0.25
-_PATIENCE_S = 20.0
 _WHOLE_RUN = frozenset({EventKind.RUN_STARTED, EventKind.RUN_RESUMED, EventKind.RUN_FINISHED})
 """Every task opens and closes the run for itself; the run as a whole is told by who started it."""
 
@@ -61,7 +60,7 @@ class EngineProcess:
                     if process.poll() is not None or cancellation.requested:
                         return self._end(process, tell)
             finally:
-                _kill(process.pid, signal.SIGKILL)
+                end_group(process)
 
     def _start(self, log: int) -> subprocess.Popen[bytes]:
         try:
@@ -80,14 +79,7 @@ class EngineProcess:
 
     def _end(self, process: subprocess.Popen[bytes], tell: Callable[[Event], None]) -> int:
         """Ask the group to end, wait for that, and tell the rest."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if process.poll() is None:
-                _kill(process.pid, number)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_PATIENCE_S)
-        if process.poll() is None:
-            _kill(process.pid, signal.SIGKILL)
-        code = process.wait()
+        code = end_group(process, signal.SIGINT, signal.SIGTERM)
         self._tell(tell)
         return code
 
@@ -96,9 +88,3 @@ class EngineProcess:
         for event in events:
             if event.kind not in _WHOLE_RUN:
                 tell(event)
-
-
-def _kill(group: int, number: int) -> None:
-    """Send a signal to a process group that may be gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from mlkit.core.values import decode
 from mlkit.engines.environments import core_executable, engine_python, find_python
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.launching import Order
-from mlkit.engines.refusals import refusal, refuse_composed_maps
+from mlkit.engines.refusals import Refusal, composed_maps, refuse
 from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
 from mlkit.errors import EngineError, UnsupportedByEngineError
 from mlkit.load.lists import with_lists
@@ -84,7 +84,7 @@ def export(
         chosen = replace(chosen, workers=workers)
     folder = runs_folder(pipeline, runs_dir)
     settings = _settings(pipeline, configuration, folder, chosen, mlkit)
-    refuse_composed_maps(engine_named(engine), pipeline)
+    refuse(engine_named(engine), pipeline, composed_maps(pipeline))
     return compiler_of(engine_named(engine)).compile(pipeline, settings)
 
 
@@ -157,16 +157,14 @@ def compile_export(made: Export, folder: Path, environ: Mapping[str, str]) -> li
     return [compiled] if compiled.exists() else []
 
 
-def _refuse_without_images(pipeline: Pipeline, engine: Engine) -> None:
-    """Refuse to send stages to a cluster that has no mlkit to run them with."""
+def _without_images(pipeline: Pipeline, engine: Engine) -> Iterator[Refusal]:
+    """Name the stages that a cluster has no mlkit to run with."""
     for stage in pipeline.stages.values():
         if engine.runs_images and stage.image is None:
-            raise refusal(
-                engine,
-                pipeline,
-                stage,
-                "on a cluster it needs an image that holds mlkit",
-                "Name one, for all stages at once by defaults: {image: …}",
+            yield Refusal(
+                stage=stage,
+                fact="on a cluster it needs an image that holds mlkit",
+                remedy="Name one, for all stages at once by defaults: {image: …}",
             )
 
 
@@ -218,9 +216,9 @@ def run_on(
     pipeline = with_lists(pipeline, configuration)
     folder = runs_folder(pipeline, runs_dir)
     if host is not None:
-        _refuse_without_images(pipeline, chosen)
+        refuse(chosen, pipeline, _without_images(pipeline, chosen))
     settings = _settings(pipeline, configuration, folder, options)
-    refuse_composed_maps(chosen, pipeline)
+    refuse(chosen, pipeline, composed_maps(pipeline))
     made = compiler_of(chosen).compile(pipeline, settings)
     python = engine_python(chosen, services.environ)
     run = EngineRun(

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
-__all__ = ["Cron", "parse_cron"]
+__all__ = ["Cron", "cron_fields", "parse_cron"]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -67,6 +67,11 @@ class Cron:
         return by_month or by_week if self.either_day else by_month and by_week
 
 
+def cron_fields(expression: str) -> list[str]:
+    """Take a cron expression, or an alias such as `@daily`, apart into its fields."""
+    return _ALIASES.get(expression.strip(), expression).split()
+
+
 def parse_cron(expression: str) -> Cron:
     """Read a cron expression.
 
@@ -80,7 +85,7 @@ def parse_cron(expression: str) -> Cron:
     ValueError
         Saying which field is wrong, or that such a day never comes.
     """
-    fields = _ALIASES.get(expression.strip(), expression).split()
+    fields = cron_fields(expression)
     if len(fields) != len(_FIELDS):
         raise ValueError(f"'{expression}' has {len(fields)} fields, a cron expression has 5")
     minutes, hours, days, months, weekdays = (

@@ -1,4 +1,4 @@
-"""The call of mlkit that every task of an engine makes."""
+"""Parameters as the words of a task's call of mlkit."""
 
 from __future__ import annotations
 
@@ -9,65 +9,17 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from mlkit.engines.export import ExportSettings
-
-__all__ = [
-    "EXIT_DONE",
-    "EXIT_FAILED",
-    "EXIT_MISSING",
-    "EXIT_SKIPPED",
-    "parameter_words",
-    "task_command",
-    "value_text",
-]
-
-EXIT_DONE, EXIT_FAILED, EXIT_MISSING, EXIT_SKIPPED = 0, 1, 2, 99
+__all__ = ["assignments", "parameter_words", "value_text"]
 
 
-def task_command(
-    settings: ExportSettings,
-    *,
-    stage: str,
-    run_id: str,
-    parameters: Mapping[str, Any] | None = None,
-) -> tuple[str, ...]:
-    """Write the command of a task.
-
-    Parameters
-    ----------
-    settings : ExportSettings
-        What the export depends on.
-    stage : str
-        `STAGE` or `STAGE[VALUE]`, or what the engine replaces by it.
-    run_id : str
-        The run's id, or what the engine replaces by it.
-    parameters : mapping of str to object, optional
-        By default those of the settings.
-    """
-    given = settings.parameters if parameters is None else parameters
-    return (
-        str(settings.mlkit),
-        "run",
-        str(settings.pipeline_file),
-        "--only",
-        stage,
-        "--run-id",
-        run_id,
-        "--runs-dir",
-        str(settings.runs_dir),
-        *parameter_words(given),
-        *settings.options,
-        "--json",
-    )
+def assignments(parameters: Mapping[str, Any]) -> list[str]:
+    """Write parameters as `NAME:=VALUE`, which is YAML also where a text is declared."""
+    return [f"{name}:={value_text(value)}" for name, value in parameters.items()]
 
 
-def parameter_words(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Write parameters as `-p NAME:=VALUE …`, which is YAML also where a text is declared."""
-    return tuple(
-        word
-        for name, value in parameters.items()
-        for word in ("-p", f"{name}:={value_text(value)}")
-    )
+def parameter_words(parameters: Mapping[str, Any]) -> list[str]:
+    """Write parameters as `-p NAME:=VALUE …`."""
+    return [word for text in assignments(parameters) for word in ("-p", text)]
 
 
 def value_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A server of an engine on this machine: a free port, a process group, and its end."""
+"""An engine's server on this machine: its port, its group of processes, its end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,41 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["free_port", "running_group"]
+from mlkit.errors import MlkitError
+
+__all__ = ["Served", "end_group", "free_port", "running_group", "until_interrupted"]
 
 _PATIENCE_S = 20.0
+"""How long a group may take to end after each signal: a web server lets its requests end first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A server that runs.
+
+    Parameters
+    ----------
+    url : str
+        Its web page.
+    process : subprocess.Popen
+        Its first process, which leads the group of all.
+    log : Path
+        Receives what it says.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+S = TypeVar("S", bound=Served)
 
 
 def free_port() -> int:
@@ -51,13 +80,49 @@ def running_group(
         try:
             yield process
         finally:
-            _end(process)
+            end_group(process, signal.SIGTERM)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the group, politely at first: its leader alone would leave the others behind."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE_S)
+def end_group(process: subprocess.Popen[bytes], *politely: signal.Signals) -> int:
+    """End a process and its group, and give its exit code.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        The group's leader.
+    *politely : signal.Signals
+        What is sent first, one after the other while the leader is there.
+    """
+    for number in politely:
+        if process.poll() is None:
+            _send(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE_S)
+    _send(process.pid, signal.SIGKILL)  # also behind a leader that is gone and left others
+    return process.wait()
+
+
+def _send(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def until_interrupted(start: AbstractContextManager[S], words: Callable[[S], str]) -> int:
+    """Run a server as a command does, until Ctrl-C; gives the exit code.
+
+    Parameters
+    ----------
+    start : context manager
+        Starts the server, and ends it.
+    words : callable
+        What is said of it when it runs.
+    """
+    try:
+        with start as server:
+            print(words(server), "Ctrl-C ends it.", sep="\n", flush=True)  # noqa: T201 - a command
+            return server.process.wait()
+    except KeyboardInterrupt:
+        return 130
+    except MlkitError as error:
+        print(f"mlkit: {error}", file=sys.stderr)  # noqa: T201 - a command
+        return error.exit_code

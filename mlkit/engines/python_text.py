@@ -15,6 +15,8 @@ __all__ = [
     "listing",
     "literal",
     "mapping",
+    "number",
+    "one_line",
     "value",
     "write",
 ]
@@ -38,6 +40,16 @@ def formatted(source: str) -> str:
 def literal(text: str) -> str:
     """Write a string."""
     return repr(text)
+
+
+def number(item: float) -> str:
+    """Write a number, a whole one without a point."""
+    return repr(int(item) if item == int(item) else item)
+
+
+def one_line(text: str) -> str:
+    """Write a text as it may stand in a docstring, on one line."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace('"', "'")
 
 
 def value(item: Any) -> str:

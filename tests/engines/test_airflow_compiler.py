@@ -99,6 +99,15 @@ def test_what_airflow_cannot_express_is_refused(
     assert caught.value.line == pipeline.stages["odd"].line
 
 
+def test_waiting_for_one_instance_is_refused(tmp_path: Path) -> None:
+    """Airflow waits for all instances of a mapped task."""
+    one = Sketch(name="one", declares="a: str = ''", keys={"inputs": {"a": "each[a].out"}})
+    each = Sketch(name="each", declares="v: str = 'a'", keys={"foreach": {"v": ["a", "b"]}})
+    pipeline = load_pipeline(write_pipeline(tmp_path, each, one))
+    with pytest.raises(UnsupportedByEngineError, match=r"'one': it waits for each\[a\] alone"):
+        AirflowCompiler().compile(pipeline, SETTINGS)
+
+
 def test_exact_delays_that_do_not_grow_are_expressed(tmp_path: Path) -> None:
     """Airflow keeps to a fixed delay to the second."""
     retry = {"max_retries": 2, "jitter": False, "backoff": 1}

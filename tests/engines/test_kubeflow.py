@@ -153,8 +153,8 @@ class TestKubeflow(EngineContract):
         write_export(made, folder)
         python = engine_python(ENGINES["kubeflow"], os.environ)
         with Cluster(python, tmp_path) as cluster:
-            words = [str(python), "-W", "ignore", str(folder / "submit.py")]
-            subprocess.run([*words, cluster.url, "--recurring"], check=True, capture_output=True)
+            words = [str(python), "-W", "ignore", str(folder / made.entry), "submit", cluster.url]
+            subprocess.run([*words, "--recurring"], check=True, capture_output=True)
         (sent,) = cluster.bodies("/recurringruns")
         assert sent["trigger"] == {"cron_schedule": {"cron": "0 0 2 * * 0"}}
         assert (sent["no_catchup"], sent["max_concurrency"], sent["mode"]) == (True, 1, "ENABLE")

@@ -15,10 +15,9 @@ import pytest
 from mlkit import load_pipeline
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.kubeflow.branches import Branch
-from mlkit.engines.kubeflow.compiler import KubeflowCompiler
+from mlkit.engines.kubeflow.compiler import KubeflowCompiler, cron_with_seconds
 from mlkit.engines.kubeflow.layout import Fork, lay_out
 from mlkit.engines.kubeflow.names import kfp_name, make_names
-from mlkit.engines.kubeflow.recurring import cron_with_seconds
 from mlkit.engines.python_text import formatted
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.testing import Sketch, branching, chain, mapped, write_pipeline
@@ -258,8 +257,8 @@ def test_a_loop_over_a_list_of_another_branch_is_refused(tmp_path: Path) -> None
         ("0 2 * * *", "0 0 2 * * *"),
         ("*/5 * * * 7", "0 */5 * * * 0"),
         ("0 9 * * 1-5", "0 0 9 * * 1-5"),
-        ("0 9 * * 5-7", "0 0 9 * * 5,6,0"),
-        ("0 9 * * mon-7/2", "0 0 9 * * 1,3,5,0"),
+        ("0 9 * * 5-7", "0 0 9 * * 0,5,6"),
+        ("0 9 * * mon-7/2", "0 0 9 * * 0,1,3,5"),
         ("0 9 1,15 * fri", "0 0 9 1,15 * fri"),
         ("@weekly", "0 0 0 * * 0"),
     ],
@@ -281,18 +280,18 @@ def test_a_scheduled_run_tells_stages_that_ask_for_which_interval(tmp_path: Path
     dated = Sketch(name="dated", declares='logical_date: str = ""')
     with_schedule = main_text(write_pipeline(tmp_path / "a" / "p", dated, schedule="@daily"))
     assert '"scheduled_at": dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER,' in with_schedule
-    assert '"MLKIT_ENGINE_SCHEDULED": "" if run_id else scheduled_at,' in with_schedule
     without = main_text(write_pipeline(tmp_path / "b" / "p", dated))
-    assert "scheduled_at" not in without
+    assert "SCHEDULE_TIME" not in without
 
 
 def test_names_are_free_of_each_other() -> None:
     """Stages named like Python's words, like each other's variables, or with dashes."""
-    names = make_names("my-pipe", ["class", "a-b", "a_b", "a", "a_task", "list", "run"])
+    stages = ["class", "a-b", "a_b", "a", "a_task", "list", "run", "read_value"]
+    names = make_names("my-pipe", stages, {"read_value"})
     made = [*names.components.values(), *names.tasks.values(), names.function]
     assert len(set(made)) == len(made)
     assert all(name.isidentifier() for name in made)
-    assert not {"class", "list", "run"} & set(made)
+    assert not {"class", "list", "run", "read_value"} & set(made)
     assert (kfp_name("Été 2024!"), kfp_name("***")) == ("t-2024", "pipeline")
 
 

@@ -6,8 +6,7 @@ import ast
 import itertools
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,6 +25,7 @@ from mlkit.engines.python_text import formatted
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.testing import Sketch, chain, diamond, write_pipeline
 from mlkit.testing.engine_pipelines import everything
+from tests.engines.carried import loaded
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden")
@@ -38,8 +38,8 @@ SETTINGS = ExportSettings(
 
 def exported(pipeline: Pipeline | Path, **settings: Any) -> Export:
     """Compile a pipeline."""
-    loaded = load_pipeline(pipeline) if isinstance(pipeline, Path) else pipeline
-    return PrefectCompiler().compile(loaded, replace(SETTINGS, **settings))
+    whole = load_pipeline(pipeline) if isinstance(pipeline, Path) else pipeline
+    return PrefectCompiler().compile(whole, replace(SETTINGS, **settings))
 
 
 def flow_of(pipeline: Pipeline | Path, **settings: Any) -> str:
@@ -84,20 +84,6 @@ def test_a_formatter_leaves_the_flow_as_it_is(tmp_path: Path) -> None:
         assert formatted(text) == text
 
 
-def shipped_judge() -> Callable[[str, Sequence[str]], str]:
-    """`judge` of the module that stands beside every flow, without importing Prefect."""
-    source = (ROOT / "mlkit" / "engines" / "prefect" / "mlkit_upstream.py").read_text()
-    wanted: list[ast.stmt] = [
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef) and node.name == "judge"
-    ]
-    scope: dict[str, Any] = {"Counter": Counter, "Sequence": Sequence}
-    exec(compile(ast.Module(wanted, []), "mlkit_upstream.py", "exec"), scope)
-    found: Callable[[str, Sequence[str]], str] = scope["judge"]
-    return found
-
-
 @pytest.mark.parametrize("rule", list(TriggerRule))
 def test_the_trigger_rules_are_those_of_the_core(rule: TriggerRule) -> None:
     """For every mixture of up to four upstream stages."""
@@ -107,7 +93,7 @@ def test_the_trigger_rules_are_those_of_the_core(rule: TriggerRule) -> None:
         "failed": Status.FAILED,
         "waiting": Status.RUNNING,
     }
-    shipped = shipped_judge()
+    shipped = loaded("prefect", "mlkit_upstream").judge
     for count in range(5):
         for states in itertools.combinations_with_replacement(kinds, count):
             expected = judge(rule, [kinds[state] for state in states]).value
@@ -157,8 +143,8 @@ def test_rules_that_decide_early_do_not_wait_for_everything(tmp_path: Path) -> N
     first = Sketch(name="first", keys={"after": ["a", "b"], "trigger": "one_failed"})
     at_once = Sketch(name="at_once", upstream=("a",), keys={"after": ["b"], "trigger": "always"})
     text = flow_of(write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b"), first, at_once))
-    assert "first.submit(run, given(a=early(a_run), b=early(b_run)))" in text
-    assert "at_once.submit(run, given(a=a_run))" in text
+    assert 'first.submit(run, given({"a": early(a_run), "b": early(b_run)}))' in text
+    assert 'at_once.submit(run, given({"a": a_run}))' in text
 
 
 def placed(folder: Path, *stages: Mapping[str, Any]) -> Path:

@@ -4,44 +4,79 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
 
-from mlkit.core.pipeline import Condition, Node, Stage
+from mlkit.core.pipeline import Condition, Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
-from mlkit.core.values import encode, label, safe_name
-from mlkit.engines.airflow import functions
-from mlkit.engines.airflow.plan import Plan
-from mlkit.engines.airflow.policies import number, own_policy, placement
-from mlkit.engines.airflow.tasks import Task
+from mlkit.core.values import encode, safe_name
+from mlkit.engines.airflow.policies import Policy, common_policy, own_policy, placement, policy_of
+from mlkit.engines.airflow.tasks import Branch, Task, branches_of, tasks_of
+from mlkit.engines.naming import FreeNames
 from mlkit.engines.python_text import (
+    assign,
     call,
     decorate,
     listing,
     literal,
     mapping,
+    number,
+    one_line,
     value,
     write,
 )
+from mlkit.engines.questions import listed_labels
 
 __all__ = ["Body"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Body:
-    """Writes what comes behind the helper functions.
+    """Writes what comes behind the functions that a DAG file carries.
 
     Parameters
     ----------
-    plan : Plan
-        What is written.
+    pipeline : Pipeline
+        The pipeline.
+    workers : int
+        How many tasks may run at once.
+    dated : bool
+        Whether the start of the scheduled interval is handed on.
+    reserved : set of str
+        Names that the file uses already.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.names = plan.names
+    pipeline: Pipeline
+    workers: int
+    dated: bool
+    reserved: AbstractSet[str]
 
-    @property
-    def uses_durations(self) -> bool:
-        """Whether a `timedelta` stands anywhere."""
-        return any("timedelta" in str(policy) for policy in self.plan.policies.values())
+    @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, in the order in which they are written."""
+        return tasks_of(self.pipeline)
+
+    @cached_property
+    def branches(self) -> dict[str, Branch]:
+        """The branches, by the names of their tasks."""
+        return {branch.id: branch for branch in branches_of(self.pipeline).values()}
+
+    @cached_property
+    def policies(self) -> dict[str, Policy]:
+        """The policies of each stage."""
+        return {name: policy_of(stage) for name, stage in self.pipeline.stages.items()}
+
+    @cached_property
+    def common(self) -> Policy:
+        """The default arguments."""
+        return common_policy(self.policies.values())
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Each task's variable in the file; those of the functions have `run_` before them."""
+        free = FreeNames({*self.reserved, "pipeline"})
+        return {task.id: free.new(task.id, "run_{}") for task in self.tasks}
 
     def functions(self) -> Iterator[str]:
         """One function for each task that is written in Python."""
@@ -51,20 +86,23 @@ class Body:
             "values": self._values,
             "verdict": self._verdict,
         }
-        for task in self.plan.tasks:
+        for task in self.tasks:
             if task.kind in writers:
                 yield writers[task.kind](task)
 
-    def _function(self, name: str, decorator: str, head: str, lines: list[str]) -> str:
-        return "\n".join([decorate(decorator), head.format(name=name), *lines])
+    def _function(
+        self, task: Task, signature: str, lines: list[str], kind: str = "task", **named: str
+    ) -> str:
+        """A task's function; its signature is written as `(…) -> …`."""
+        decorator = call(kind, task_id=literal(task.id), **named)
+        return "\n".join(
+            [decorate(decorator), f"def run_{self.names[task.id]}{signature}:", *lines]
+        )
 
     def _stage(self, task: Task) -> str:
-        stage = self.plan.stage(task)
-        named: dict[str, str] = {"task_id": literal(task.id)}
-        if stage.foreach is not None:
-            named["map_index_template"] = literal("{{ item }}")
-        named |= _rule(task.rule)
-        named |= own_policy(self.plan.policies[stage.name], self.plan.common)
+        stage = self.pipeline.stages[task.stage]
+        named = {} if stage.foreach is None else {"map_index_template": literal("{{ item }}")}
+        named |= _rule(task.rule) | own_policy(self.policies[stage.name], self.common)
         if stage.notify.on_failure:
             named["on_failure_callback"] = "tell"
         if stage.notify.on_success:
@@ -72,60 +110,47 @@ class Body:
         place = placement(stage)
         if place is not None:
             named["executor_config"] = place
-        lines = [f'    """{stage.notebook.name.replace(chr(34), chr(39))}."""']
-        name = literal(stage.name)
+        lines = [f'    """{one_line(stage.notebook.name)}."""']
+        name, signature = literal(stage.name), "() -> None"
         if stage.foreach is not None:
             lines.append('    get_current_context()["item"] = item  # what the UI calls it')
-            name = f'f"{stage.name}[{{item}}]"'
+            name, signature = f'f"{stage.name}[{{item}}]"', "(item: str) -> None"
         lines.append(write(call("run_stage", name), indent=1))
-        head = (
-            "def run_{name}(item: str) -> None:" if stage.foreach else "def run_{name}() -> None:"
-        )
-        return self._function(self.names[task.id], call("task", **named), head, lines)
+        return self._function(task, signature, lines, **named)
 
     def _branch(self, task: Task) -> str:
-        branch = next(b for b in self.plan.branches.values() if b.id == task.id)
+        branch = self.branches[task.id]
         followed = {name: self._behind(task, name) for name in branch.stages}
-        stages = [self.plan.pipeline.stages[name] for name in branch.stages]
+        stages = [self.pipeline.stages[name] for name in branch.stages]
         if branch.shared:
-            lines = self._shared(stages, followed)
-            head = "def run_{name}() -> list[str]:"
+            lines, returns = self._shared(stages, followed), "list[str]"
         else:
-            lines = self._own(stages[0], followed[stages[0].name])
-            head = "def run_{name}() -> str | None:"
-        named = {"task_id": literal(task.id), **_rule(task.rule)}
-        return self._function(self.names[task.id], call("task.branch", **named), head, lines)
+            lines, returns = self._own(stages[0], followed[stages[0].name]), "str | None"
+        return self._function(task, f"() -> {returns}", lines, "task.branch", **_rule(task.rule))
 
     def _shared(self, stages: list[Stage], followed: dict[str, str]) -> list[str]:
         condition = stages[0].when[0]
         choices = mapping({followed[stage.name]: _wanted(stage.when[0]) for stage in stages})
         return [
             f'    """Choose what follows by what {condition.source} holds."""',
-            write(self._read(condition), before="found = ", indent=1),
-            write(choices, before="choices = ", indent=1),
+            assign("found", self._artifact(condition.source.node, condition.source.output), 1),
+            assign("choices", choices, 1),
             "    return [name for name, wanted in choices.items() if is_one_of(found, wanted)]",
         ]
 
     def _own(self, stage: Stage, followed: str) -> list[str]:
         lines = [f'    """Let {stage.name} run, or have it skipped."""']
         for condition in stage.when:
+            asked = call("is_one_of", "found", _wanted(condition))
             lines += [
-                write(self._read(condition), before="found = ", indent=1),
-                write(
-                    call("is_one_of", "found", _wanted(condition)),
-                    before="if not ",
-                    after=":",
-                    indent=1,
-                ),
+                assign("found", self._artifact(condition.source.node, condition.source.output), 1),
+                write(asked, before="if not ", after=":", indent=1),
                 "        return None",
             ]
         return [*lines, f"    return {literal(followed)}"]
 
-    def _read(self, condition: Condition) -> str:
-        return _artifact(self.plan, condition.source.node, condition.source.output)
-
     def _values(self, task: Task) -> str:
-        stage = self.plan.stage(task)
+        stage = self.pipeline.stages[task.stage]
         assert stage.foreach is not None
         source = stage.foreach.source
         assert source is not None
@@ -133,58 +158,51 @@ class Body:
         item = "label(float(item))" if spec.kind == "float" else "label(item)"
         lines = [
             f'    """Read the values that {stage.name} is mapped over from {source}."""',
-            write(_artifact(self.plan, source.node, source.output), before="found = ", indent=1),
+            assign("found", self._artifact(source.node, source.output), 1),
             f"    return [{item} for item in found]",
         ]
-        named = {"task_id": literal(task.id), **_rule(task.rule)}
-        head = "def run_{name}() -> list[str]:"
-        return self._function(self.names[task.id], call("task", **named), head, lines)
+        return self._function(task, "() -> list[str]", lines, **_rule(task.rule))
 
     def _verdict(self, task: Task) -> str:
-        named = {"task_id": literal(task.id), **_rule(task.rule)}
-        lines = [functions.VERDICT.strip("\n")]
-        head = "def run_{name}() -> None:"
-        return self._function(self.names[task.id], call("task", **named), head, lines)
+        lines = ['    """Ask mlkit how its run has ended."""', "    ask_for_verdict()"]
+        return self._function(task, "() -> None", lines, **_rule(task.rule))
 
     def _behind(self, branch: Task, stage: str) -> str:
         """The first task of a stage behind a branch."""
-        return next(t.id for t in self.plan.tasks if t.stage == stage and branch.id in t.upstream)
+        return next(t.id for t in self.tasks if t.stage == stage and branch.id in t.upstream)
+
+    def _artifact(self, node: Node, output: str) -> str:
+        file = self.pipeline.stages[node.stage].outputs[output]
+        return call("read_artifact", literal(safe_name(str(node))), literal(file))
 
     def dag(self) -> str:
         """The DAG function, and the call that makes the DAG."""
-        plan = self.plan
-        schedule: str = value(plan.pipeline.schedule)
-        if plan.dated and plan.pipeline.schedule:
-            zone = literal("UTC")
-            schedule = call("CronDataIntervalTimetable", str(schedule), timezone=zone)
-        named: dict[str, str] = {"dag_id": literal(plan.dag_id)}
-        if plan.pipeline.description.strip():
-            named["description"] = literal(" ".join(plan.pipeline.description.split()))
+        schedule = value(self.pipeline.schedule)
+        if self.dated and self.pipeline.schedule:
+            schedule = call("CronDataIntervalTimetable", schedule, timezone=literal("UTC"))
+        named = {"dag_id": literal(re.sub(r"[^A-Za-z0-9_-]", "_", self.pipeline.name))}
+        if self.pipeline.description.strip():
+            named["description"] = literal(" ".join(self.pipeline.description.split()))
         named |= {
             "schedule": schedule,
+            # a first day is asked for, and with `catchup=False` any day that is past does
             "start_date": call("pendulum.datetime", "2013", "1", "1", tz=literal("UTC")),
             "catchup": "False",
             "tags": value(["mlkit"]),
             "params": "PARAMETERS",
-            "max_active_tasks": str(plan.workers),
+            "max_active_tasks": str(self.workers),
         }
-        if plan.common:
-            named["default_args"] = mapping(plan.common)
-        name = "pipeline"
+        if self.common:
+            named["default_args"] = mapping(self.common)
+        edges = [self._edge(task) for task in self.tasks if task.upstream]
         lines = [
             decorate(call("dag", **named)),
-            f"def {name}() -> None:",
+            "def pipeline() -> None:",
             '    """One task for each stage, and what leads to it."""',
+            *(assign(self.names[task.id], self._made(task), 1) for task in self.tasks),
+            *(["", *edges] if edges else []),
         ]
-        lines += [
-            write(self._made(task), before=f"{self.names[task.id]} = ", indent=1)
-            for task in plan.tasks
-        ]
-        lines.append("")
-        lines += [self._edge(task) for task in plan.tasks if task.upstream]
-        if lines[-1] == "":
-            lines.pop()
-        return "\n".join([*lines, "", "", f"{name}()"])
+        return "\n".join([*lines, "", "", "pipeline()"])
 
     def _made(self, task: Task) -> str:
         name = f"run_{self.names[task.id]}"
@@ -192,18 +210,16 @@ class Body:
             return call("EmptyOperator", task_id=literal(task.id), **_rule(task.rule))
         if task.kind == "sensor":
             return self._sensor(task)
-        if task.kind != "stage":
+        stage = self.pipeline.stages.get(task.stage)
+        if task.kind != "stage" or stage is None or stage.foreach is None:
             return call(name)
-        stage = self.plan.stage(task)
-        if stage.foreach is None:
-            return call(name)
-        if stage.foreach.values is None:
+        labels = listed_labels(stage)
+        if labels is None:
             return call(f"{name}.expand", item=self.names[f"{stage.name}.values"])
-        items = listing(literal(_escaped(label(item))) for item in stage.foreach.values)
-        return call(f"{name}.expand", item=items)
+        return call(f"{name}.expand", item=value(list(map(_escaped, labels))))
 
     def _sensor(self, task: Task) -> str:
-        wait = self.plan.stage(task).wait_for
+        wait = self.pipeline.stages[task.stage].wait_for
         assert wait is not None
         return call(
             "FileSensor",
@@ -220,7 +236,7 @@ class Body:
 
     def _edge(self, task: Task) -> str:
         above = [self.names[name] for name in task.upstream]
-        first: str = above[0] if len(above) == 1 else listing(above)
+        first = above[0] if len(above) == 1 else listing(above)
         return write(first, after=f" >> {self.names[task.id]}", indent=1)
 
 
@@ -232,11 +248,6 @@ def _wanted(condition: Condition) -> str:
     return value([encode(item) for item in condition.values])
 
 
-def _artifact(plan: Plan, node: Node, output: str) -> str:
-    file = plan.pipeline.stages[node.stage].outputs[output]
-    return call("read_artifact", literal(safe_name(str(node))), literal(file))
-
-
 def _escaped(text: str) -> str:
-    """Keep Airflow's templates from reading a value; see `functions.ESCAPED`."""
+    """Keep Airflow's templates from reading a value; see `mlkit_dag.label`."""
     return re.sub(r"{(?=[{%#])", "{{ '{' }}", text)

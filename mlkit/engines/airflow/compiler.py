@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
+from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.core.pipeline import Pipeline
-from mlkit.engines.airflow import functions
+from mlkit.core.values import encode
 from mlkit.engines.airflow.body import Body
-from mlkit.engines.airflow.plan import Plan, plan_of
+from mlkit.engines.airflow.policies import refusals
+from mlkit.engines.carrying import carried, identifiers, imports, module_text
 from mlkit.engines.commands import parameter_words
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.python_text import assign, call, formatted, literal, value
-from mlkit.engines.refusals import refuse_single_instances
+from mlkit.engines.python_text import assign, call, formatted, literal, one_line, value
+from mlkit.engines.questions import shown_parameters
+from mlkit.engines.refusals import refuse
 from mlkit.engines.registry import ENGINES
 
 __all__ = ["AirflowCompiler"]
 
-_DAG = "airflow.sdk"
+_OWN_IMPORTS = """
+import pendulum
+from datetime import timedelta
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.sensors.filesystem import FileSensor
+from airflow.sdk import CronDataIntervalTimetable, dag, task
+"""
 
 
 class AirflowCompiler:
@@ -22,100 +33,48 @@ class AirflowCompiler:
 
     def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
         """Compile a pipeline; see `mlkit.engines.export.Compiler`."""
-        refuse_single_instances(ENGINES["airflow"], pipeline)
-        plan = plan_of(pipeline, settings)
-        body = Body(plan)
-        parts = [
-            _head(plan),
-            _imports(plan, body),
-            _constants(plan, settings),
-            *(part.strip("\n") for part in _functions(plan)),
-            *body.functions(),
-            body.dag(),
-        ]
-        name = f"{plan.dag_id}.py"
-        text = f"{parts[0]}\n\n{parts[1]}\n\n{parts[2]}\n\n\n" + "\n\n\n".join(parts[3:])
+        refuse(ENGINES["airflow"], pipeline, refusals(pipeline))
+        module = module_text("airflow", "mlkit_dag")
+        dated = takes_logical_date(pipeline) and LOGICAL_DATE not in settings.parameters
+        body = Body(
+            pipeline=pipeline,
+            workers=settings.workers,
+            dated=dated,
+            reserved=identifiers([module, _OWN_IMPORTS]),
+        )
+        constants = _constants(pipeline, settings, dated=dated)
+        own = "\n\n\n".join([*body.functions(), body.dag()])
+        copied = carried(module, own)
+        head = f"{_head(pipeline)}\n\nfrom __future__ import annotations\n"
+        needed = imports("\n".join([constants, copied, own]), module, _OWN_IMPORTS)
+        text = f"{head}\n{needed}\n\n{constants}\n\n\n{copied}\n\n\n{own}\n"
+        # Python imports it by its name, so that it has to be one
+        name = f"{re.sub(r'[^A-Za-z0-9_-]', '_', pipeline.name)}.py"
         return Export(engine="airflow", files={name: formatted(text)}, entry=name)
 
 
-def _head(plan: Plan) -> str:
-    title = plan.pipeline.description or f"The pipeline {plan.pipeline.name}."
-    lines = [
-        f'"""{_one_line(title)}',
-        "",
-        "mlkit made this file from the pipeline named below. Each task runs one notebook, by a",
-        "call of mlkit, which keeps artifacts, cache and records. Airflow schedules, retries,",
-        "branches and maps.",
-    ]
-    if plan.has("sensor"):
-        lines[-1] += " The sensors need the connection `fs_default`."
-    return "\n".join([*lines, '"""'])
+def _head(pipeline: Pipeline) -> str:
+    title = one_line(pipeline.description or f"The pipeline {pipeline.name}.")
+    needs = any(stage.wait_for is not None for stage in pipeline.stages.values())
+    sensors = " The sensors need the connection `fs_default`." if needs else ""
+    return f'''"""{title}
+
+mlkit made this file from the pipeline named below. Each task runs one notebook, by a
+call of mlkit, which keeps artifacts, cache and records. Airflow schedules, retries,
+branches and maps.{sensors}
+"""'''
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("\\", "\\\\").replace('"', "'")
-
-
-def _imports(plan: Plan, body: Body) -> str:
-    """The imports that the file uses, in isort's order."""
-    names = ["Context", "dag", "get_current_context", "task"]
-    if plan.dated:
-        names.insert(1, "CronDataIntervalTimetable")
-    lines = [
-        "from __future__ import annotations",
-        "",
-        "import json",
-        "import os",
-        "import re",
-        "import subprocess",
-        *(["from datetime import timedelta"] if body.uses_durations else []),
-        "from pathlib import Path",
-        "from typing import Any",
-        "",
-        "import pendulum",
-    ]
-    if plan.has("gate"):
-        lines.append("from airflow.providers.standard.operators.empty import EmptyOperator")
-    if plan.has("sensor"):
-        lines.append("from airflow.providers.standard.sensors.filesystem import FileSensor")
-    lines += [
-        f"from {_DAG} import {', '.join(names)}",
-        f"from {_DAG}.exceptions import AirflowFailException, AirflowSkipException",
-    ]
-    if plan.has_pods:
-        lines.append("from kubernetes.client import models as k8s")
-    return "\n".join(lines)
-
-
-def _constants(plan: Plan, settings: ExportSettings) -> str:
+def _constants(pipeline: Pipeline, settings: ExportSettings, *, dated: bool) -> str:
+    shown = shown_parameters(pipeline, settings.parameters)
+    plain = {name: item for name, item in shown.items() if encode(item) == item}
     words = [*parameter_words(settings.parameters), *settings.options]
     lines = [
         assign("MLKIT", literal(str(settings.mlkit))),
         assign("PIPELINE", literal(str(settings.pipeline_file))),
         assign("RUNS", call("Path", literal(str(settings.runs_dir)))),
-        assign("PARAMETERS", value(plan.parameters)),
+        assign("PARAMETERS", value(plain)),
         assign("OPTIONS", value(words)),
+        assign("DATED", f"{dated}  # whether stages ask for the start of their interval"),
     ]
     return "\n".join(lines)
-
-
-def _functions(plan: Plan) -> list[str]:
-    """The functions beside the tasks, each only if something calls it."""
-    options = functions.PARAMETERS_OF
-    if plan.dated:
-        end = "    return words\n"
-        options = options.replace(end, functions.INTERVAL.lstrip("\n") + end)
-    parts = [functions.RUN_ID, functions.CALL_MLKIT, options, functions.RUN_STAGE]
-    if plan.has("branch") or plan.has("values"):
-        parts.append(functions.READ_ARTIFACT)
-    if plan.has("branch"):
-        parts.append(functions.HOLDS)
-    if plan.has("values"):
-        parts.append(functions.ESCAPED)
-    if plan.tells:
-        parts.append(functions.TELL)
-    if plan.has("sensor"):
-        parts.append(functions.RECORD_TIMEOUT)
-    if plan.has_pods:
-        parts.append(functions.POD)
-    return parts

@@ -1,53 +1,70 @@
-"""A stage's policies in Airflow's words. Pure."""
+"""A stage's policies in Airflow's words, and what Airflow has no words for. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mlkit.core.pipeline import Pipeline, Stage
-from mlkit.engines.python_text import call, literal, value
-from mlkit.engines.refusals import refusal
-from mlkit.engines.registry import ENGINES
+from mlkit.engines.python_text import call, number, value
+from mlkit.engines.refusals import Refusal
 
 __all__ = [
     "Policy",
     "common_policy",
     "duration",
-    "number",
     "own_policy",
     "placement",
     "policy_of",
+    "refusals",
 ]
 
-AIRFLOW = ENGINES["airflow"]
 GRACE_S = 60.0
 """mlkit ends a notebook at its own deadline; Airflow's is there for what mlkit could not end."""
 
 Policy = dict[str, str]
 
+_WITHOUT = {
+    "retries": "0",
+    "execution_timeout": "None",
+    "retry_exponential_backoff": "0",
+    "max_retry_delay": "None",
+}
+"""What a stage says that does not have a policy which the default arguments give to all."""
 
-def policy_of(pipeline: Pipeline, stage: Stage) -> Policy:
-    """Give the keyword arguments for retries and timeout of a stage.
 
-    Raises
-    ------
-    UnsupportedByEngineError
-        If delays must be exact and grow: Airflow spreads growing delays at random.
-    """
+def refusals(pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name what Airflow cannot express."""
+    for stage in pipeline.stages.values():
+        single = next((node for node in stage.upstream if node.value is not None), None)
+        if single is not None:
+            yield Refusal(
+                stage=stage,
+                fact=f"it waits for {single} alone, and the engine waits for all instances of a "
+                "mapped task or for none",
+                remedy=f"Refer to '{single.stage}' as a whole, and pick from the list in the "
+                "notebook",
+            )
+        if _grows(stage) and not stage.retry.jitter:
+            yield Refusal(
+                stage=stage,
+                fact="'jitter: false' with a growing delay, for Airflow always spreads delays that "
+                "grow",
+                remedy="Leave out 'jitter', or write 'backoff: 1'",
+            )
+
+
+def _grows(stage: Stage) -> bool:
+    return stage.retry.max_retries > 1 and stage.retry.backoff != 1
+
+
+def policy_of(stage: Stage) -> Policy:
+    """Give the keyword arguments for retries and timeout of a stage."""
     retry, found = stage.retry, Policy()
     if retry.max_retries:
         found["retries"] = str(retry.max_retries)
         found["retry_delay"] = duration(retry.delay_s)
-    if retry.max_retries > 1 and retry.backoff != 1:
-        if not retry.jitter:
-            raise refusal(
-                AIRFLOW,
-                pipeline,
-                stage,
-                "'jitter: false' with a growing delay, for Airflow always spreads delays that grow",
-                "Leave out 'jitter', or write 'backoff: 1'",
-            )
+    if _grows(stage):
         found["retry_exponential_backoff"] = number(retry.backoff)
         if retry.max_delay_s is not None:
             found["max_retry_delay"] = duration(retry.max_delay_s)
@@ -59,30 +76,22 @@ def policy_of(pipeline: Pipeline, stage: Stage) -> Policy:
 def common_policy(policies: Iterable[Policy]) -> Policy:
     """Give what most stages have in common; it becomes the DAG's default arguments."""
     everyone = list(policies)
-    names = dict.fromkeys(name for policy in everyone for name in policy)
     common = Policy()
-    for name in names:
-        counts = Counter(str(policy.get(name)) for policy in everyone)
-        chosen = counts.most_common(1)[0][0]
-        common |= (
-            next(({name: p[name]} for p in everyone if str(p.get(name)) == chosen), {})
-            if (chosen != "None")
-            else {}
-        )
+    for name in dict.fromkeys(name for policy in everyone for name in policy):
+        ((chosen, _),) = Counter(policy.get(name) for policy in everyone).most_common(1)
+        if chosen is not None:
+            common[name] = chosen
     return common
 
 
 def own_policy(policy: Policy, common: Policy) -> Policy:
     """Give what a stage has otherwise than the default arguments say."""
-    nothing = {"retries": "0"}
-    own = {name: item for name, item in policy.items() if str(common.get(name)) != str(item)}
+    own = {name: item for name, item in policy.items() if common.get(name) != item}
     for name in common:
-        if name not in policy and (name == "execution_timeout" or name == "retries"):
-            own[name] = nothing.get(name, "None")
-        elif name == "retry_exponential_backoff" and name not in policy and "retries" in policy:
-            own[name] = "0"
-        elif name == "max_retry_delay" and name not in policy and "retries" in policy:
-            own[name] = "None"
+        # delays mean nothing to a stage that is not tried again
+        matters = "retries" in policy or name in ("retries", "execution_timeout")
+        if name not in policy and name in _WITHOUT and matters:
+            own[name] = _WITHOUT[name]
     return own
 
 
@@ -94,23 +103,15 @@ def duration(seconds: float) -> str:
     return call("timedelta", seconds=number(seconds))
 
 
-def number(item: float) -> str:
-    """Write a number, a whole one without a point."""
-    return repr(int(item) if item == int(item) else item)
-
-
 def placement(stage: Stage) -> str | None:
     """Write what a stage asks of the machine that it runs on, for executors on Kubernetes."""
     wanted = stage.resources
-    named: dict[str, str] = {}
-    if stage.image:
-        named["image"] = literal(stage.image)
-    if wanted.cpu:
-        named["cpu"] = literal(wanted.cpu)
-    if wanted.memory:
-        named["memory"] = literal(wanted.memory)
-    if wanted.gpu:
-        named["gpu"] = str(wanted.gpu)
-    if wanted.node_selector:
-        named["node_selector"] = value(dict(wanted.node_selector))
+    asked = {
+        "image": stage.image,
+        "cpu": wanted.cpu,
+        "memory": wanted.memory,
+        "gpu": wanted.gpu,
+        "node_selector": dict(wanted.node_selector),
+    }
+    named = {name: value(item) for name, item in asked.items() if item}
     return call("pod", **named) if named else None

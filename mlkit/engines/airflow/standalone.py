@@ -9,45 +9,23 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.engines.airflow.launch import DATABASE, airflow_environment, migrated_database
 from mlkit.engines.environments import engine_python
-from mlkit.engines.local_server import free_port, running_group
+from mlkit.engines.local_server import Served, free_port, running_group, until_interrupted
 from mlkit.engines.registry import ENGINES
-from mlkit.errors import MlkitError
 
-__all__ = ["Standalone", "main", "standalone"]
+__all__ = ["main", "standalone"]
 
 _ANSWER_WITHIN_S = "60"
 """The first answer to a worker takes the web server long, on a busy machine longer than usual."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standalone:
-    """An Airflow that runs.
-
-    Parameters
-    ----------
-    url : str
-        Its web page.
-    process : subprocess.Popen
-        Its first process, which leads the group of all.
-    log : Path
-        Receives what it says.
-    """
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
 @contextlib.contextmanager
-def standalone(folder: Path) -> Iterator[Standalone]:
+def standalone(folder: Path) -> Iterator[Served]:
     """Start `airflow standalone` on a free port, and end it with all its children.
 
     Parameters
@@ -68,35 +46,29 @@ def standalone(folder: Path) -> Iterator[Standalone]:
         **airflow_environment(python, home=folder, dags=folder / "dags"),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__WORKERS": "1",  # one person looks at it; each further one takes 300 MB
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # nobody else reaches 127.0.0.1
+        "AIRFLOW__CORE__PARALLELISM": "2",  # this machine serves the page, too
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": _ANSWER_WITHIN_S,
     }
     command = [str(python), "-P", "-m", "airflow", "standalone"]
     with running_group(command, environ, log) as process:
-        yield Standalone(url=url, process=process, log=log)
+        yield Served(url=url, process=process, log=log)
 
 
 def main(folder: Path) -> int:
     """Run it until Ctrl-C; gives the exit code."""
-    try:
-        with standalone(folder) as airflow:
-            print(  # noqa: T201 - it is a command
-                f"Airflow starts, which takes a minute; then it is at {airflow.url}\n"
-                f"DAG files: {folder / 'dags'}; what it says: {airflow.log}\nCtrl-C ends it.",
-                flush=True,
-            )
-            return airflow.process.wait()
-    except KeyboardInterrupt:
-        return 130
-    except MlkitError as error:
-        print(f"mlkit: {error}", file=sys.stderr)  # noqa: T201 - it is a command
-        return error.exit_code
+    return until_interrupted(
+        standalone(folder),
+        lambda airflow: (
+            f"Airflow starts, which takes a minute; then it is at {airflow.url}\n"
+            f"DAG files: {folder / 'dags'}; what it says: {airflow.log}"
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ from typing import Literal
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
+from mlkit.engines.questions import EARLY
 
 __all__ = ["Branch", "Task", "branches_of", "tasks_of"]
 
 Kind = Literal["stage", "branch", "sensor", "values", "gate", "verdict"]
-
-_EARLY = frozenset({TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED})
-"""Rules that may decide before the stages whose artifacts are read have ended."""
 
 _TOLERANT = frozenset(TriggerRule) - {
     TriggerRule.ALL_SUCCESS,
@@ -124,7 +122,7 @@ def _of_stage(stage: Stage, branch: Branch | None) -> Iterator[Task]:
     rule, name = stage.trigger, stage.name
     if rule is TriggerRule.ALWAYS and data:
         rule, upstream = TriggerRule.ALL_DONE, data
-    if rule in _EARLY and data and len(upstream) > 1:
+    if rule in EARLY and data and len(upstream) > 1:
         start, ready = f"{name}.start", f"{name}.inputs"
         yield Task(id=start, kind="gate", upstream=upstream, rule=rule, stage=name)
         yield Task(id=ready, kind="gate", upstream=data, rule=TriggerRule.ALL_DONE, stage=name)

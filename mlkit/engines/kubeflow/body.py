@@ -6,27 +6,18 @@ from dataclasses import dataclass, field
 
 from mlkit.core.pipeline import Condition, Pipeline, Stage, StageOutput
 from mlkit.core.triggers import TriggerRule
-from mlkit.core.values import canonical, label
-from mlkit.engines.kubeflow import policies
+from mlkit.core.values import canonical
 from mlkit.engines.kubeflow.branches import is_patient, nodes_of, plain_answer
-from mlkit.engines.kubeflow.components import (
-    branch_argument,
-    forks_before,
-    handed,
-    speaker,
-)
+from mlkit.engines.kubeflow.components import branch_argument, forks_before, handed, speaker
 from mlkit.engines.kubeflow.layout import Block, Fork, Layout
 from mlkit.engines.kubeflow.names import Names, argument
-from mlkit.engines.kubeflow.writing import (
-    INDENT,
-    Argument,
-    call,
-    expression,
-    literal,
-    quoted,
-)
+from mlkit.engines.kubeflow.policies import statements
+from mlkit.engines.python_text import call, literal, value
+from mlkit.engines.questions import listed_labels
 
 __all__ = ["Body"]
+
+_STEP = "    "
 
 
 @dataclass(kw_only=True)
@@ -45,12 +36,10 @@ class Body:
     layout: Layout
     names: Names
     workers: int
-    small: set[str] = field(default_factory=set)
     tasks: list[str] = field(default_factory=list)
-    forks: dict[str, list[str]] = field(default_factory=dict)
 
     def write(self, indent: str) -> list[str]:
-        """Write everything; `small` then names the small components that it uses."""
+        """Write everything; `tasks` then names all tasks."""
         return self._blocks(self.layout.blocks, indent)
 
     def _blocks(self, blocks: tuple[Block, ...], indent: str) -> list[str]:
@@ -63,40 +52,35 @@ class Body:
             )
         return lines
 
-    def _task(self, stage: str) -> str:
-        return self.names.tasks[stage]
-
-    def _new(self, name: str) -> str:
-        self.tasks.append(name)
-        return name
+    def _made(self, task: str, function: str, indent: str, **named: str) -> str:
+        """The line that makes a task."""
+        self.tasks.append(task)
+        return f"{indent}{task} = {call(function, **named)}"
 
     def _stage(self, stage: Stage, indent: str) -> list[str]:
         waits = self._wait(stage, indent)
         if stage.foreach is None:
-            return [*waits, *self._call(stage, indent, [])]
+            return [*waits, *self._call(stage, indent)]
         items, before = self._items(stage, indent)
-        loop: list[Argument] = [items, f"parallelism={self.workers}"]
-        head = call(f"{indent}with dsl.ParallelFor", loop, " as instance:")
-        inner = self._call(stage, indent + INDENT, ["instance=instance"])
-        return [*waits, *before, *head, *inner]
+        loop = call("dsl.ParallelFor", items, parallelism=str(self.workers))
+        inner = self._call(stage, indent + _STEP, instance="instance")
+        return [*waits, *before, f"{indent}with {loop} as instance:", *inner]
 
-    def _call(self, stage: Stage, indent: str, first: list[Argument]) -> list[str]:
-        task = self._new(self._task(stage.name))
+    def _call(self, stage: Stage, indent: str, **named: str) -> list[str]:
+        task = self.names.tasks[stage.name]
         inputs = handed(self.pipeline, self.layout, stage)
-        arguments = list(first)
-        arguments += [(f"{argument(n)}=", self._value(source)) for n, source in inputs.items()]
-        branches = self.taken(stage)
-        arguments += [(f"{branch_argument(n)}=", text) for n, text in enumerate(branches)]
-        head = f"{indent}{task} = {self.names.components[stage.name]}"
-        lines = call(head, [*arguments, "**run"])
+        named |= {argument(name): self._value(source) for name, source in inputs.items()}
+        named |= {branch_argument(n): text for n, text in enumerate(self.taken(stage))}
+        self.tasks.append(task)
+        made = call(self.names.components[stage.name], *_named(named), "**run")
         linked = {source.node.stage for source in inputs.values()}
         after = [f"{task}_wait"] if stage.wait_for else []
         after += self._order(stage, linked)
-        if after:
-            lines += call(f"{indent}{task}.after", list(dict.fromkeys(after)))
+        said = [call(f"{task}.after", *dict.fromkeys(after))] if after else []
         if is_patient(stage) and nodes_of(stage):
-            lines.append(f"{indent}{task}.ignore_upstream_failure()")
-        return [*lines, *(indent + line for line in policies.statements(stage, task))]
+            said.append(f"{task}.ignore_upstream_failure()")
+        lines = [f"{task} = {made}", *said, *statements(stage, task)]
+        return [indent + line for line in lines]
 
     def _order(self, stage: Stage, linked: set[str]) -> list[str]:
         """The tasks that a stage waits for without reading from them."""
@@ -106,55 +90,54 @@ class Body:
         listed = None if stage.foreach is None else stage.foreach.source
         over = set() if listed is None else {listed.node.stage}
         skip = linked | told | asked | over
-        return [self._task(name) for name in names if name not in skip]
+        return [self.names.tasks[name] for name in names if name not in skip]
+
+    def _output(self, stage: str, name: str) -> str:
+        return f"{self.names.tasks[stage]}.outputs[{literal(name)}]"
 
     def _path(self, source: StageOutput) -> str:
         """The path of an upstream artifact."""
-        return f'{self._task(source.node.stage)}.outputs["{argument(source.output)}"]'
+        return self._output(source.node.stage, argument(source.output))
 
     def _value(self, source: StageOutput) -> str:
         """The path of an upstream artifact, or the list of a loop's paths."""
         mapped = self.pipeline.stages[source.node.stage].foreach is not None
         path = self._path(source)
-        return expression("dsl.Collected", [path]) if mapped else path
+        return call("dsl.Collected", path) if mapped else path
 
     # branches
 
-    def _find(self, name: str, blocks: tuple[Block, ...] | None = None) -> Fork:
-        for block in self.layout.blocks if blocks is None else blocks:
-            if isinstance(block, str):
+    def _find(self, name: str, blocks: tuple[Block, ...] | None = None) -> Fork | None:
+        for fork in self.layout.blocks if blocks is None else blocks:
+            if isinstance(fork, str):
                 continue
-            if block.name == name:
-                return block
-            for inner in block.branches.values():
-                try:
-                    return self._find(name, inner)
-                except LookupError:
-                    continue
-        raise LookupError(name)
+            inner = (self._find(name, branch) for branch in fork.branches.values())
+            found = fork if fork.name == name else next(filter(None, inner), None)
+            if found is not None:
+                return found
+        return None
 
     def _spoken(self, stage: Stage) -> list[Fork]:
         """The forks whose taken branch a stage is told of by `dsl.OneOf`."""
         if is_patient(stage):
             return []
         here = len(self.layout.paths[stage.name])
-        forks = [
-            self._find(name) for depth, name in forks_before(self.layout, stage) if depth == here
-        ]
-        return [fork for fork in forks if speaker(self.pipeline, fork) is not None]
+        before = forks_before(self.layout, stage)
+        forks = [self._find(name) for depth, name in before if depth == here]
+        return [fork for fork in forks if fork and speaker(self.pipeline, fork) is not None]
 
     def taken(self, stage: Stage) -> list[str]:
         """For each fork before a stage, the expression that gives the taken branch's state."""
         found: list[str] = []
         for fork in self._spoken(stage):
             speakers = speaker(self.pipeline, fork) or {}
-            states = [f'{self._task(name)}.outputs["state"]' for name in speakers.values()]
-            found.append(expression("dsl.OneOf", [*states, f"{self._else(fork)}.output"]))
+            states = [self._output(name, "state") for name in speakers.values()]
+            found.append(call("dsl.OneOf", *states, f"{self._first(fork)}_not_taken.output"))
         return found
 
-    def _else(self, fork: Fork) -> str:
-        first = next(iter(fork.stages))
-        return f"{self.names.components[first]}_not_taken"
+    def _first(self, fork: Fork) -> str:
+        """The component of a fork's first stage, after which its own tasks are called."""
+        return self.names.components[next(iter(fork.stages))]
 
     def _is_joined(self, fork: Fork) -> bool:
         """Whether something outside waits for it: kfp then wants all its ways to be there."""
@@ -168,34 +151,30 @@ class Body:
 
     def _fork(self, fork: Fork, indent: str) -> list[str]:
         """`dsl.If`, `dsl.Elif`, and `dsl.Else` where something waits for the fork."""
-        first = self.names.components[next(iter(fork.stages))]
+        first = self._first(fork)
         asking = next(
             self.pipeline.stages[name]
             for name in fork.stages
             if name in self.layout.askers and self.layout.paths[name][-1].fork == fork.name
         )
-        lines, question = self._question(asking, f"{first}_decision", indent)
+        question = f"{first}_decision"
+        lines = [self._question(asking, question, indent)]
         for number, (answer, blocks) in enumerate(fork.branches.items()):
             word = "dsl.Elif" if number else "dsl.If"
-            lines.append(f"{indent}with {word}({question} == {quoted(answer or 'yes')}):")
-            lines += self._blocks(blocks, indent + INDENT)
+            lines.append(f"{indent}with {word}({question}.output == {literal(answer or 'yes')}):")
+            lines += self._blocks(blocks, indent + _STEP)
         if self._is_joined(fork):
-            self.small.add("no_branch")
             lines.append(f"{indent}with dsl.Else():")
-            lines.append(f"{indent}{INDENT}{self._new(self._else(fork))} = no_branch()")
+            lines.append(self._made(f"{first}_not_taken", "no_branch", indent + _STEP))
         return lines
 
-    def _question(self, stage: Stage, task: str, indent: str) -> tuple[list[str], str]:
-        """The task that reads what a fork asks, and the value that it gives."""
-        self._new(task)
+    def _question(self, stage: Stage, task: str, indent: str) -> str:
+        """The task that reads what a fork asks."""
         if plain_answer(stage) is not None:
-            self.small.add("read_value")
-            path = f"path={self._path(stage.when[0].source)}"
-            return call(f"{indent}{task} = read_value", [path]), f"{task}.output"
-        self.small.add("conditions_hold")
+            return self._made(task, "read_value", indent, path=self._path(stage.when[0].source))
         wanted = [[canonical(value) for value in c.values] for c in stage.when]
-        arguments = (f"paths={self._paths(stage.when)}", ("wanted=", literal(wanted)))
-        return call(f"{indent}{task} = conditions_hold", arguments), f"{task}.output"
+        named = {"paths": self._paths(stage.when), "wanted": value(wanted)}
+        return self._made(task, "conditions_hold", indent, **named)
 
     def _paths(self, conditions: tuple[Condition, ...]) -> str:
         values = [self._path(condition.source) for condition in conditions]
@@ -208,49 +187,48 @@ class Body:
 
     def _items(self, stage: Stage, indent: str) -> tuple[str, list[str]]:
         """What a loop runs over: the instances as mlkit names them."""
-        foreach = stage.foreach
-        assert foreach is not None
-        if foreach.source is None:
-            values = [f"{stage.name}[{label(v)}]" for v in foreach.values or ()]
-            return literal(values or [stage.name]), []
-        self.small.add("read_instances")
-        task = self._new(f"{self.names.components[stage.name]}_instances")
-        as_float = stage.declared[foreach.parameter].spec.kind == "float"
-        arguments = [
-            f"stage={quoted(stage.name)}",
-            f"path={self._path(foreach.source)}",
-            f"as_float={as_float}",
-        ]
-        return f"{task}.output", call(f"{indent}{task} = read_instances", arguments)
+        labels = listed_labels(stage)
+        if labels is not None:
+            return value([f"{stage.name}[{label}]" for label in labels] or [stage.name]), []
+        assert stage.foreach is not None
+        assert stage.foreach.source is not None
+        task = f"{self.names.components[stage.name]}_instances"
+        as_float = stage.declared[stage.foreach.parameter].spec.kind == "float"
+        path = self._path(stage.foreach.source)
+        named = {"stage": literal(stage.name), "path": path, "as_float": str(as_float)}
+        return f"{task}.output", [self._made(task, "read_instances", indent, **named)]
 
     def _wait(self, stage: Stage, indent: str) -> list[str]:
         """The task that waits for a stage's file, once everything upstream of it is done."""
         sensor = stage.wait_for
         if sensor is None:
             return []
-        self.small.add("wait_for_file")
-        task = self._new(f"{self._task(stage.name)}_wait")
+        task = f"{self.names.tasks[stage.name]}_wait"
         upstream, after = self._states(stage)
-        arguments: list[Argument] = [
-            ("pattern=", quoted(str(sensor.path))),
-            f"every_s={sensor.every_s!r}",
-            f"timeout_s={sensor.timeout_s!r}",
-            f"upstream={upstream}",
-        ]
-        lines = call(f"{indent}{task} = wait_for_file", arguments)
-        return [*lines, *(call(f"{indent}{task}.after", after) if after else [])]
+        named = {
+            "pattern": literal(str(sensor.path)),
+            "every_s": repr(sensor.every_s),
+            "timeout_s": repr(sensor.timeout_s),
+            "upstream": upstream,
+        }
+        made = self._made(task, "wait_for_file", indent, **named)
+        return [made, *([indent + call(f"{task}.after", *after)] if after else [])]
 
     def _states(self, stage: Stage) -> tuple[str, list[str]]:
         """The states upstream as one text, and the tasks that can only be waited for."""
         names = list(dict.fromkeys(node.stage for node in nodes_of(stage)))
         if stage.trigger is not TriggerRule.ALL_SUCCESS:
-            return '""', [self._task(name) for name in names]
+            return '""', [self.names.tasks[name] for name in names]
         plain = [
             name
             for name in names
             if self.layout.sees(stage.name, name) and not self.pipeline.stages[name].foreach
         ]
-        rest = [self._task(name) for name in names if name not in plain]
-        states = [f"{self._task(name)}.outputs['state']" for name in plain]
-        text = " ".join("{" + state + "}" for state in states)
-        return (f'f"{text}"' if states else '""'), rest
+        rest = [self.names.tasks[name] for name in names if name not in plain]
+        text = " ".join(f"{{{self._output(name, 'state')}}}" for name in plain)
+        return (f'f"{text}"' if plain else '""'), rest
+
+
+def _named(arguments: dict[str, str]) -> list[str]:
+    """Arguments by name, which stand before `**run`."""
+    return [f"{name}={text}" for name, text in arguments.items()]

@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from mlkit.core.cron import cron_fields, parse_cron
 from mlkit.core.pipeline import Pipeline
-from mlkit.engines.commands import value_text
+from mlkit.engines.carrying import carried, identifiers, imports, module_text
+from mlkit.engines.commands import assignments
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.kubeflow import embedded, policies
 from mlkit.engines.kubeflow.body import Body
-from mlkit.engines.kubeflow.components import (
-    first_image,
-    handed,
-    is_dated,
-    small_components,
-    stage_component,
+from mlkit.engines.kubeflow.components import first_image, handed, run_arguments, stage_component
+from mlkit.engines.kubeflow.layout import lay_out
+from mlkit.engines.kubeflow.names import Names, kfp_name, make_names
+from mlkit.engines.kubeflow.policies import refusals
+from mlkit.engines.python_text import (
+    assign,
+    call,
+    decorate,
+    formatted,
+    listing,
+    literal,
+    mapping,
+    one_line,
+    value,
+    write,
 )
-from mlkit.engines.kubeflow.layout import Layout, lay_out
-from mlkit.engines.kubeflow.names import Names, kfp_name, make_names, module_name
-from mlkit.engines.kubeflow.programs import RUN_LOCALLY, SUBMIT, launcher
-from mlkit.engines.kubeflow.recurring import recurring_run
-from mlkit.engines.kubeflow.writing import INDENT, Argument, call, literal, quoted
-from mlkit.engines.python_text import formatted, write
+from mlkit.engines.questions import told_stages
+from mlkit.engines.refusals import refuse
+from mlkit.engines.registry import ENGINES
 
-__all__ = ["KubeflowCompiler"]
+__all__ = ["KubeflowCompiler", "cron_with_seconds"]
+
+_OWN_IMPORTS = """
+import sys
+from functools import partial
+from typing import NamedTuple
+from kfp import dsl, kubernetes
+"""
+_CALL_MLKIT = ("facts", "mlkit_words", "run_stage")
+"""What is sent along with every component that calls mlkit."""
+
+_COMPONENTS = {
+    "tell_people": "component",
+    **dict.fromkeys(
+        ("read_value", "read_instances", "conditions_hold", "wait_for_file", "no_branch"),
+        "small_component",
+    ),
+}
+"""The functions that are components by themselves."""
 
 
 class KubeflowCompiler:
-    """Pipeline → `NAME.py`, its recurring-run settings, and the two ways to start it."""
+    """Pipeline → `NAME_pipeline.py`, and the settings of its recurring run."""
 
     def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
         """Write the files.
@@ -45,159 +71,136 @@ class KubeflowCompiler:
             If kfp cannot do what a stage asks for.
         """
         layout = lay_out(pipeline)
-        policies.check(pipeline, layout)
-        names = make_names(pipeline.name, pipeline.stages)
-        module = module_name(pipeline.name)
-        place = {"name": kfp_name(pipeline.name), "module": module, "function": names.function}
-        files = {
-            f"{module}.py": formatted(_module(pipeline, settings, names, layout)),
-            "run_locally.py": launcher(RUN_LOCALLY, **place),
-            "submit.py": launcher(SUBMIT, **place),
-        }
+        refuse(ENGINES["kubeflow"], pipeline, refusals(pipeline, layout))
+        module = module_text("kubeflow", "mlkit_components")
+        reserved = {*identifiers([module, _OWN_IMPORTS]), "component", "small_component"}
+        names = make_names(pipeline.name, pipeline.stages, reserved)
+        body = Body(pipeline=pipeline, layout=layout, names=names, workers=settings.workers)
+        stages = [
+            stage_component(
+                pipeline, names, stage, handed(pipeline, layout, stage), len(body.taken(stage))
+            )
+            for stage in pipeline.stages.values()
+        ]
+        function = _function(pipeline, settings, names, body)
+        ending = f"sys.exit({call('main', names.function, '__file__')})"
+        own = [*stages, function, f'if __name__ == "__main__":\n    {ending}']
+        text = _assembled(module, _facts(pipeline, settings), "\n\n\n".join(own), pipeline)
+        entry = f"{kfp_name(pipeline.name).replace('-', '_')}_pipeline.py"
+        files = {entry: formatted(f"{_head(pipeline, entry)}\n\n{text}")}
         if pipeline.schedule is not None:
-            document = recurring_run(pipeline, f"{module}.yaml")
-            files["recurring-run.json"] = json.dumps(document, indent=2) + "\n"
-        return Export(engine="kubeflow", files=files, entry=f"{module}.py")
+            files["recurring-run.json"] = json.dumps(_recurring(pipeline, entry), indent=2) + "\n"
+        return Export(engine="kubeflow", files=files, entry=entry)
 
 
-def _module(pipeline: Pipeline, settings: ExportSettings, names: Names, layout: Layout) -> str:
-    body = Body(pipeline=pipeline, layout=layout, names=names, workers=settings.workers)
-    told = _told(pipeline)
-    stages = _stages(pipeline, layout, names, body)
-    function = _function(pipeline, settings, names, body)
-    parts = [
-        _head(pipeline, stages),
-        _decorators(pipeline, body),
-        _filled(embedded.RUN_STAGE, pipeline, settings),
-        *small_components(sorted(body.small)),
-        *(
-            [["@small_component", *_filled(embedded.TELL_PEOPLE, pipeline, settings)]]
-            if told
-            else []
-        ),
-        *stages,
-        function,
-        _main(pipeline, names),
-    ]
-    first, second, third, *rest = ["\n".join(part).rstrip() for part in parts]
-    return "\n\n\n".join([f"{first}\n\n\n{third}", second, *rest]) + "\n"
-
-
-def _head(pipeline: Pipeline, stages: list[list[str]]) -> list[str]:
-    lists = any("List[str]" in line for lines in stages for line in lines)
-    lines = [
-        f'"""The pipeline {_one_line(pipeline.name)} for Kubeflow Pipelines.',
-        "",
-        "Each task runs one stage through mlkit, which keeps results, records and the cache;",
-        "order, branches, loops and retries are kfp's. `python THIS_FILE` compiles it to YAML.",
-        '"""',
-        "",
-        "from functools import partial",
-        f"from typing import {'List, ' if lists else ''}NamedTuple",
-        "",
-    ]
-    kubernetes = ["from kfp import compiler, dsl, kubernetes"]
-    plain = ["from kfp import compiler, dsl"]
-    return [*lines, *(kubernetes if policies.needs_kubernetes(pipeline) else plain)]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("\\", "/").replace('"""', "'''")
-
-
-def _decorators(pipeline: Pipeline, body: Body) -> list[str]:
-    common = ["dsl.component", f"base_image={quoted(first_image(pipeline))}"]
-    common += ["install_kfp_package=False", "packages_to_install=[]"]
-    lines = call("small_component = partial", common) if body.small or _told(pipeline) else []
-    return [*lines, *call("component = partial", [*common, "additional_funcs=[run_stage]"])]
-
-
-def _filled(text: str, pipeline: Pipeline, settings: ExportSettings) -> list[str]:
-    """An embedded function with the places of this export."""
-    dated = is_dated(pipeline)
-    # a run that was started under an id of its own is not the schedule's
-    scheduled = f'{INDENT * 2}"MLKIT_ENGINE_SCHEDULED": "" if run_id else scheduled_at,\n'
-    words = literal(list(settings.options))
-    given = write(words, before="command += ", indent=1) + "\n" if settings.options else ""
-    notifies = f'{INDENT * 2}"MLKIT_ENGINE_NOTIFIES": "1",\n' if _told(pipeline) else ""
-    values = {
-        "@MLKIT@": quoted(str(settings.mlkit)),
-        "@PIPELINE@": quoted(str(settings.pipeline_file)),
-        "@RUNS_DIR@": quoted(str(settings.runs_dir)),
-        "@OPTIONS@": given,
-        "@NOTIFIES@": notifies,
-        "@SCHEDULED_ARGUMENT@": f'{INDENT}scheduled_at: str = "",\n' if dated else "",
-        "@SCHEDULED@": scheduled if dated else "",
+def _head(pipeline: Pipeline, entry: str) -> str:
+    usage = {
+        f"python {entry}": "compile it to YAML",
+        f"python {entry} run": "run it on this machine, in this Python",
+        f"python {entry} submit URL": "hand it to a cluster, and wait for its end",
+        f"python {entry} submit URL --recurring": "have it run there on its schedule",
     }
-    for mark, value in values.items():
-        text = text.replace(mark, value)
-    return text.rstrip().split("\n")
+    width = max(map(len, usage)) + 4
+    lines = "\n".join(f"    {command:{width}}{what}" for command, what in usage.items())
+    return f'''"""The pipeline {one_line(pipeline.name)} for Kubeflow Pipelines.
+
+Each task runs one stage through mlkit, which keeps results, records and the cache;
+order, branches, loops and retries are kfp's.
+
+{lines}
+"""'''
 
 
-def _told(pipeline: Pipeline) -> tuple[str, ...]:
-    """The stages of whose end people are told."""
-    return tuple(
-        stage.name
-        for stage in pipeline.stages.values()
-        if stage.notify.on_failure or stage.notify.on_success
+def _assembled(module: str, facts: str, own: str, pipeline: Pipeline) -> str:
+    """Imports, the functions that are carried, their components, and what is the pipeline's own."""
+    calls = listing(_CALL_MLKIT)
+    copied = carried(module, f"{facts}\n{own}\n{calls}")
+    plain = call(
+        "partial",
+        "dsl.component",
+        base_image=literal(first_image(pipeline)),
+        install_kfp_package="False",
+        packages_to_install="[]",
+    )
+    components = [
+        assign("small_component", plain),
+        assign("component", call("partial", "small_component", additional_funcs=calls)),
+        *(
+            assign(name, call(kind, name))
+            for name, kind in _COMPONENTS.items()
+            if f"def {name}(" in copied
+        ),
+    ]
+    code = "\n\n\n".join([facts, copied, "\n".join(components), own])
+    return f"{imports(code, module, _OWN_IMPORTS)}\n\n\n{code}\n"
+
+
+def _facts(pipeline: Pipeline, settings: ExportSettings) -> str:
+    known = {
+        "mlkit": str(settings.mlkit),
+        "pipeline": str(settings.pipeline_file),
+        "runs_dir": str(settings.runs_dir),
+        "options": list(settings.options),
+        "notifies": bool(told_stages(pipeline)),
+    }
+    return "\n".join(
+        [
+            "def facts() -> dict[str, Any]:",
+            '    """Where the tasks find what, and how they call mlkit."""',
+            write(value(known), before="return ", indent=1),
+        ]
     )
 
 
-def _stages(pipeline: Pipeline, layout: Layout, names: Names, body: Body) -> list[list[str]]:
-    return [
-        stage_component(
-            pipeline, names, stage, handed(pipeline, layout, stage), len(body.taken(stage))
-        )
-        for stage in pipeline.stages.values()
-    ]
-
-
-def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: Body) -> list[str]:
-    given = [f"name={quoted(kfp_name(pipeline.name))}"]
+def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: Body) -> str:
+    given = {"name": literal(kfp_name(pipeline.name))}
     if pipeline.description:
-        given.append(f"description={quoted(_one_line(pipeline.description))}")
-    parameters = ("parameters: list = ", literal(_assignments(settings)))
-    arguments: list[Argument] = ['run_id: str = ""', parameters]
-    lines = [*call("@dsl.pipeline", given), *call(f"def {names.function}", arguments, ":")]
-    lines += [
-        f"{INDENT}run = {{",
-        f'{INDENT * 2}"run_id": run_id,',
-        f'{INDENT * 2}"parameters": parameters,',
-        f'{INDENT * 2}"job_id": dsl.PIPELINE_JOB_ID_PLACEHOLDER,',
-        f'{INDENT * 2}"task_id": dsl.PIPELINE_TASK_ID_PLACEHOLDER,',
-        *_scheduled_at(pipeline),
-        f"{INDENT}}}",
+        given["description"] = literal(" ".join(pipeline.description.split()))
+    parameters = f"parameters: list = {value(assignments(settings.parameters))}"
+    run = run_arguments(pipeline)
+    head = [
+        decorate(call("dsl.pipeline", **given)),
+        write(call(names.function, 'run_id: str = ""', parameters), before="def ", after=":"),
+        assign("run", mapping(run), 1),
         "",
     ]
-    told = _told(pipeline)
+    told = told_stages(pipeline)
     if told:
-        arguments = [("stages=", literal(told)), "run_id=run_id", "parameters=parameters"]
-        arguments.append("job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER")
-        lines += call(f"{INDENT}tell_task = tell_people", arguments)
-        lines.append(f"{INDENT}with dsl.ExitHandler(tell_task):")
-    lines += body.write(INDENT * 2 if told else INDENT)
-    lines.append("")
-    lines += _loop_head(["tell_task", *body.tasks] if told else body.tasks)
-    return [*lines, f"{INDENT * 2}task.set_caching_options(False)  # mlkit knows what is unchanged"]
+        known = {name: run[name] for name in ("run_id", "parameters", "job_id")}
+        head.append(assign("tell_task", call("tell_people", stages=value(told), **known), 1))
+        head.append("    with dsl.ExitHandler(tell_task):")
+    lines = body.write("        " if told else "    ")
+    tasks = [*(["tell_task"] if told else []), *body.tasks]
+    return "\n".join(
+        [
+            *head,
+            *lines,
+            "",
+            f"    for task in ({', '.join(tasks)},):",
+            "        task.set_caching_options(False)  # mlkit knows what is unchanged",
+        ]
+    )
 
 
-def _scheduled_at(pipeline: Pipeline) -> list[str]:
-    line = f'{INDENT * 2}"scheduled_at": dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER,'
-    return [line] if is_dated(pipeline) else []
+def _recurring(pipeline: Pipeline, entry: str) -> dict[str, Any]:
+    """What `kfp.Client.create_recurring_run` is called with, beside the experiment."""
+    assert pipeline.schedule is not None
+    return {
+        "job_name": kfp_name(pipeline.name),
+        "cron_expression": cron_with_seconds(pipeline.schedule),
+        "pipeline_package_path": entry.replace(".py", ".yaml"),
+        "max_concurrency": 1,
+        "no_catchup": True,
+        "enable_caching": False,
+    }
 
 
-def _loop_head(tasks: list[str]) -> list[str]:
-    """`for task in (…):` as a tuple, also of one."""
-    if len(tasks) == 1:
-        return [f"{INDENT}for task in ({tasks[0]},):"]
-    return call(f"{INDENT}for task in ", tasks, ":")
+def cron_with_seconds(expression: str) -> str:
+    """Turn a cron expression of five fields into the six that Kubeflow Pipelines reads.
 
-
-def _assignments(settings: ExportSettings) -> list[str]:
-    return [f"{name}:={value_text(value)}" for name, value in settings.parameters.items()]
-
-
-def _main(pipeline: Pipeline, names: Names) -> list[str]:
-    target = '__file__.removesuffix(".py") + ".yaml"'
-    lines = call(f"{INDENT}compiler.Compiler().compile", [names.function, target])
-    return ['if __name__ == "__main__":', *lines]
+    The first of them are the seconds. Sunday is 0 there, never 7.
+    """
+    *fields, days = cron_fields(expression)
+    if "7" in days:
+        days = ",".join(map(str, sorted(parse_cron(expression).weekdays)))
+    return " ".join(["0", *fields, days])

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline, Stage, StageOutput
-from mlkit.engines.kubeflow import embedded
 from mlkit.engines.kubeflow.branches import is_patient, nodes_of
 from mlkit.engines.kubeflow.layout import Fork, Layout
-from mlkit.engines.kubeflow.names import Names, argument
-from mlkit.engines.kubeflow.writing import (
-    INDENT,
-    Argument,
-    call,
-    expression,
-    literal,
-    quoted,
-    signature,
-)
-from mlkit.engines.python_text import listing
+from mlkit.engines.kubeflow.names import RUN_ARGUMENTS, Names, argument
+from mlkit.engines.python_text import call, decorate, listing, literal, one_line, value, write
 
 __all__ = [
-    "PLAIN_IMAGE",
     "branch_argument",
     "first_image",
     "forks_before",
     "handed",
-    "is_dated",
-    "small_components",
+    "run_arguments",
     "speaker",
     "stage_component",
 ]
 
-PLAIN_IMAGE = "python:3.12"
-_RUN = ("run_id: str", "parameters: list", "job_id: str", "task_id: str")
+_PLAIN_IMAGE = "python:3.12"
+"""kfp wants an image of every component; its local runner does not use any."""
 
 
 def handed(pipeline: Pipeline, layout: Layout, stage: Stage) -> dict[str, StageOutput]:
@@ -83,34 +69,38 @@ def speaker(pipeline: Pipeline, fork: Fork) -> dict[str, str] | None:
 
 def stage_component(
     pipeline: Pipeline, names: Names, stage: Stage, inputs: dict[str, StageOutput], branches: int
-) -> list[str]:
+) -> str:
     """The function of a stage's component, with its decorator."""
-    mapped = stage.foreach is not None
-    parameters = ["instance: str"] if mapped else []
-    parameters += _RUN
-    parameters += ["scheduled_at: str"] if is_dated(pipeline) else []
+    takes = {"instance": "str"} if stage.foreach is not None else {}
+    takes |= {name: "list" if name == "parameters" else "str" for name in run_arguments(pipeline)}
     for name, source in inputs.items():
         many = pipeline.stages[source.node.stage].foreach is not None
-        parameters.append(f"{argument(name)}: {'List[str]' if many else 'str'}")
-    parameters += [f"{branch_argument(n)}: str" for n in range(branches)]
-    fields = ["state", *map(argument, stage.outputs)]
-    typed = listing(f"({quoted(name)}, str)" for name in fields)
-    returns = expression("NamedTuple", ['"Outputs"', typed])
-    lines = decorated(stage.image, pipeline)
-    lines += signature(names.components[stage.name], parameters, returns)
-    lines.append(f'{INDENT}"""Run the notebook {_plain(stage.notebook.name)}."""')
-    arguments: list[Argument] = ["instance" if mapped else quoted(stage.name)]
-    arguments += [literal(list(stage.outputs)), "run_id", "parameters", "job_id", "task_id"]
-    if is_dated(pipeline):
-        arguments.append("scheduled_at=scheduled_at")
-    if not stage.critical:
-        arguments.append("critical=False")
-    return [*lines, *call(f"{INDENT}return run_stage", arguments)]
+        takes[argument(name)] = "list[str]" if many else "str"
+    takes |= {branch_argument(n): "str" for n in range(branches)}
+    signature = call(names.components[stage.name], *(f"{n}: {kind}" for n, kind in takes.items()))
+    gives = listing(f"({literal(n)}, str)" for n in ["state", *map(argument, stage.outputs)])
+    usual = stage.image is None or stage.image == first_image(pipeline)
+    decorator = "component" if usual else call("component", base_image=literal(str(stage.image)))
+    name = literal(stage.name) if stage.foreach is None else "instance"
+    told = [] if stage.critical else ["critical=False"]
+    run = call("run_stage", name, value(list(stage.outputs)), *run_arguments(pipeline), *told)
+    return "\n".join(
+        [
+            decorate(decorator),
+            write(signature, before="def ", after=f' -> NamedTuple("Outputs", {gives}):'),
+            f'    """Run the notebook {one_line(stage.notebook.name)}."""',
+            write(run, before="return ", indent=1),
+        ]
+    )
 
 
-def is_dated(pipeline: Pipeline) -> bool:
-    """Whether a schedule starts runs whose stages want to know for which interval."""
-    return pipeline.schedule is not None and takes_logical_date(pipeline)
+def run_arguments(pipeline: Pipeline) -> dict[str, str]:
+    """What every component takes, and what it is given.
+
+    The time of the schedule is among it where stages want to know for which interval they run.
+    """
+    dated = pipeline.schedule is not None and takes_logical_date(pipeline)
+    return {name: text for name, text in RUN_ARGUMENTS.items() if name != "scheduled_at" or dated}
 
 
 def branch_argument(number: int) -> str:
@@ -118,31 +108,6 @@ def branch_argument(number: int) -> str:
     return "branch" if number == 0 else f"branch_{number + 1}"
 
 
-def _plain(name: str) -> str:
-    return name.replace("\\", "/").replace('"', "'")
-
-
-def decorated(image: str | None, pipeline: Pipeline) -> list[str]:
-    """The decorator of a stage's component; the image that most have stands in it already."""
-    usual = image is None or image == first_image(pipeline)
-    return ["@component" if usual else f"@component(base_image={quoted(str(image))})"]
-
-
 def first_image(pipeline: Pipeline) -> str:
     """The image of the components that belong to no stage, and of stages that name none."""
-    return next((s.image for s in pipeline.stages.values() if s.image), PLAIN_IMAGE)
-
-
-def small_components(wanted: Sequence[str]) -> list[list[str]]:
-    """The components that read values, wait and stand for branches, each as its lines."""
-    texts = {
-        **embedded.READ,
-        "conditions_hold": embedded.CONDITIONS_HOLD,
-        "wait_for_file": embedded.WAIT_FOR_FILE,
-        "no_branch": embedded.NO_BRANCH,
-    }
-    return [
-        ["@small_component", *text.rstrip().split("\n")]
-        for name, text in texts.items()
-        if name in wanted
-    ]
+    return next((s.image for s in pipeline.stages.values() if s.image), _PLAIN_IMAGE)

@@ -17,8 +17,7 @@ def launch(order: Order) -> Launch:
     order : Order
         The run; with a host, the pipeline is submitted to that address and waited for.
     """
-    if order.host is None:
-        words: tuple[str, ...] = (str(order.folder / "run_locally.py"), order.run_id)
-    else:
-        words = (str(order.folder / "submit.py"), order.host, "--run-id", order.run_id)
-    return Launch(command=(str(order.python), *words), environment=_QUIET)
+    words = ("run",) if order.host is None else ("submit", order.host)
+    entry = str(order.folder / order.entry)
+    command = (str(order.python), entry, *words, "--run-id", order.run_id)
+    return Launch(command=command, environment=_QUIET)

@@ -1,33 +1,29 @@
-"""Python's names for the stages of a pipeline, none twice and none that means something else."""
+"""What a pipeline and its stages are called in a compiled file."""
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["OWN_ARGUMENTS", "Names", "argument", "kfp_name", "make_names", "module_name"]
+from mlkit.engines.naming import FreeNames
 
-OWN_ARGUMENTS = (
-    *("instance", "run_id", "parameters", "job_id", "task_id", "scheduled_at"),
-    *("branch", "state"),
-)
-"""What every component takes or gives beside the stage's own inputs and outputs."""
+__all__ = ["RUN_ARGUMENTS", "Names", "argument", "kfp_name", "make_names"]
 
-_TAKEN = frozenset(
-    {
-        *keyword.kwlist,
-        *dir(builtins),
-        *OWN_ARGUMENTS,
-        *("dsl", "compiler", "kubernetes", "component", "partial", "run", "task"),
-        *("NamedTuple", "List", "run_stage", "read_value", "read_instances"),
-        *("conditions_hold", "wait_for_file", "no_branch", "tell_people", "tell_task"),
-    }
-)
+RUN_ARGUMENTS = {
+    "run_id": "run_id",
+    "parameters": "parameters",
+    "job_id": "dsl.PIPELINE_JOB_ID_PLACEHOLDER",
+    "task_id": "dsl.PIPELINE_TASK_ID_PLACEHOLDER",
+    "scheduled_at": "dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER",
+}
+"""What a component takes beside the stage's own inputs, and what it is given."""
 
-_SUFFIXES = ("_task", "_task_wait", "_decision", "_instances", "_not_taken")
+_OTHERS = ("instance", "branch", "state")
+_FORMS = ("{}_task", "{}_task_wait", "{}_decision", "{}_instances", "{}_not_taken")
+_MOST = 128
+"""The longest name of a pipeline that Kubeflow Pipelines keeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,40 +45,22 @@ class Names:
     tasks: Mapping[str, str]
 
 
-def make_names(pipeline: str, stages: Iterable[str]) -> Names:
+def make_names(pipeline: str, stages: Iterable[str], reserved: Iterable[str] = ()) -> Names:
     """Choose names for a pipeline and its stages, in the order of the file."""
-    taken = set(_TAKEN)
-    function = _free(_identifier(f"{pipeline}_pipeline"), taken, ())
-    components = {stage: _free(_identifier(stage), taken, _SUFFIXES) for stage in stages}
+    free = FreeNames({*reserved, *RUN_ARGUMENTS, *_OTHERS, "run", "task", "tell_task"})
+    function = free.new(f"{pipeline}_pipeline")
+    components = {stage: free.new(stage, *_FORMS) for stage in stages}
     tasks = {stage: f"{component}_task" for stage, component in components.items()}
     return Names(function=function, components=components, tasks=tasks)
 
 
 def argument(name: str) -> str:
     """The name under which a component takes an input or gives an output."""
-    return f"{name}_" if name in OWN_ARGUMENTS or keyword.iskeyword(name) else name
+    taken = name in RUN_ARGUMENTS or name in _OTHERS or keyword.iskeyword(name)
+    return f"{name}_" if taken else name
 
 
 def kfp_name(text: str) -> str:
     """A pipeline's name as kfp allows it: lower case, digits and dashes."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return plain[:128].strip("-") or "pipeline"
-
-
-def module_name(pipeline: str) -> str:
-    """The name of the compiled file, without its ending."""
-    return kfp_name(pipeline).replace("-", "_") + "_pipeline"
-
-
-def _identifier(text: str) -> str:
-    plain = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_").lower()
-    return plain if plain and not plain[0].isdigit() else f"stage_{plain}".rstrip("_")
-
-
-def _free(name: str, taken: set[str], suffixes: Iterable[str]) -> str:
-    """Choose a name that is free, and so is everything derived from it."""
-    candidate, number = name, 2
-    while taken & (made := {candidate, *(candidate + suffix for suffix in suffixes)}):
-        candidate, number = f"{name}_{number}", number + 1
-    taken |= made
-    return candidate
+    return plain[:_MOST].strip("-") or "pipeline"

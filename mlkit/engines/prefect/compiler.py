@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import ast
-from importlib import resources
-
 from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline
+from mlkit.engines.carrying import imports, module_text
 from mlkit.engines.commands import parameter_words
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.prefect.deployment import deployment_files
 from mlkit.engines.prefect.flow import flow_text
-from mlkit.engines.prefect.names import FlowNames, flow_names, flow_order, parameter_specs
-from mlkit.engines.prefect.refusing import check
+from mlkit.engines.prefect.names import (
+    IMPORTS,
+    FlowNames,
+    flow_names,
+    flow_order,
+    parameter_specs,
+)
+from mlkit.engines.prefect.policies import refusals
 from mlkit.engines.prefect.tasks import retry_policies, task_texts
-from mlkit.engines.python_text import assign, call, formatted, listing, literal, mapping
+from mlkit.engines.python_text import (
+    assign,
+    call,
+    formatted,
+    literal,
+    mapping,
+    one_line,
+    value,
+)
+from mlkit.engines.refusals import refuse
+from mlkit.engines.registry import ENGINES
 
 __all__ = ["PrefectCompiler"]
 
-SUPPORT = {
-    "mlkit_stages": ("Pipeline", "Run", "is_retryable", "main", "outcome", "tell"),
-    "mlkit_upstream": (
-        *("artifact", "early", "given", "held_back", "labels", "picked", "same", "skipped"),
-    ),
-}
-"""The modules that stand beside the flow, and what it may import from them."""
+_BESIDE = ("mlkit_stages", "mlkit_upstream")
+"""The modules that stand beside the flow."""
 
 
 class PrefectCompiler:
@@ -45,15 +54,13 @@ class PrefectCompiler:
         UnsupportedByEngineError
             If Prefect cannot express it.
         """
-        check(pipeline)
+        refuse(ENGINES["prefect"], pipeline, refusals(pipeline))
         specs = parameter_specs(pipeline, settings.parameters)
         names = flow_names(pipeline, specs)
         entry = f"{names.flow}_flow.py"
-        here = resources.files("mlkit.engines.prefect")
-        beside = [f"{module}.py" for module in SUPPORT]
         files = {
             entry: _flow_file(pipeline, settings, names),
-            **{name: here.joinpath(name).read_text(encoding="utf-8") for name in beside},
+            **{f"{module}.py": module_text("prefect", module) for module in _BESIDE},
             **deployment_files(pipeline, names),
         }
         return Export(engine="prefect", files=files, entry=entry)
@@ -69,7 +76,7 @@ def _flow_file(pipeline: Pipeline, settings: ExportSettings, names: FlowNames) -
         f'if __name__ == "__main__":\n    main({names.flow}, PIPELINE)',
     ]
     code = "\n\n\n".join(body)
-    return formatted(f"{_head(pipeline, names)}\n\n{_imports(code)}\n\n{code}\n")
+    return formatted(f"{_head(pipeline, names)}\n\n{imports(code, IMPORTS)}\n\n{code}\n")
 
 
 def _head(pipeline: Pipeline, names: FlowNames) -> str:
@@ -81,25 +88,12 @@ def _head(pipeline: Pipeline, names: FlowNames) -> str:
     }
     width = max(map(len, usage)) + 4
     lines = "\n".join(f"    {command:{width}}{what}" for command, what in usage.items())
-    about = literal(f"The pipeline '{pipeline.name}' as a Prefect flow.").strip("\"'")
-    return f'''"""{about}
+    return f'''"""The pipeline '{one_line(pipeline.name)}' as a Prefect flow.
 
 Made from pipeline.yaml by `mlkit export prefect`: make it again instead of editing it.
 
 {lines}
 """'''
-
-
-def _imports(code: str) -> str:
-    found = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
-    dates = [name for name in ("date", "datetime") if name in found]
-    prefect = ["flow", "task", *(["unmapped"] if "unmapped" in found else [])]
-    lines = [f"from datetime import {', '.join(dates)}", ""] if dates else []
-    for module, names in SUPPORT.items():
-        wanted = [name for name in names if name in found]
-        lines.append(f"from {module} import {', '.join(wanted)}")
-    lines += [f"from prefect import {', '.join(prefect)}"]
-    return "\n".join([*lines, "from prefect.cache_policies import NO_CACHE"])
 
 
 def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str]) -> str:
@@ -115,8 +109,8 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str
     if takes_logical_date(pipeline):
         arguments.append("takes_logical_date=True")
     words = (*settings.options, *parameter_words(rest))
-    named = {"options": listing(map(literal, words))} if words else {}
-    common = {"tags": listing([literal(pipeline.name)]), "cache_policy": "NO_CACHE"}
+    named = {"options": value(words)} if words else {}
+    common = {"tags": value([pipeline.name]), "cache_policy": "NO_CACHE"}
     lines = [
         assign("PIPELINE", call("Pipeline", *arguments, **named)),
         "# Prefect remembers no results: mlkit knows which ones are still good.",

@@ -9,7 +9,7 @@ from mlkit.core.logical_date import LOGICAL_DATE
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
-from mlkit.engines.prefect.names import FlowNames, flow_order, static_labels
+from mlkit.engines.prefect.names import FlowNames, flow_order
 from mlkit.engines.python_text import (
     assign,
     call,
@@ -20,11 +20,11 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
+from mlkit.engines.questions import EARLY, listed_labels
 
 __all__ = ["flow_text"]
 
 _OWN = ("run_id", LOGICAL_DATE)
-_EARLY = {TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED}
 
 
 def flow_text(
@@ -101,10 +101,10 @@ def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]
     lines = []
     if stage.wait_for is not None:
         lines.append(assign(own.arrival, call(f"{own.waiting}.submit", "run", upstream), indent=1))
-        upstream = call("given", file=own.arrival)
+        upstream = call("given", mapping({"file": own.arrival}))
     if stage.foreach is None:
         return [*lines, assign(own.future, call(f"{own.task}.submit", "run", upstream), indent=1)]
-    known = static_labels(stage)
+    known = listed_labels(stage)
     values: str = own.values
     if known is not None:
         values = listing(map(literal, known))
@@ -134,16 +134,16 @@ def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
         if node not in stage.data_upstream:
             if stage.trigger is TriggerRule.ALWAYS:
                 continue
-            future = f"early({future})" if stage.trigger in _EARLY else future
-        futures[names.key(node)] = future
-    return call("given", **futures)
+            future = f"early({future})" if stage.trigger in EARLY else future
+        futures[str(node)] = future
+    return call("given", mapping(futures))
 
 
 def _future(pipeline: Pipeline, node: Node, names: FlowNames) -> str:
     own = names.stages[node.stage]
     if node.value is None:
         return own.future
-    known = static_labels(pipeline.stages[node.stage])
+    known = listed_labels(pipeline.stages[node.stage])
     if known is not None:
         return f"{own.future}[{known.index(node.value)}]"
     return f"picked({own.future}, {own.values}, {literal(node.value)})"

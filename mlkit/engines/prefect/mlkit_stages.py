@@ -103,7 +103,7 @@ class Run:
         """Look for a file again and again; if none comes in time, the stage has failed."""
         deadline = time.monotonic() + timeout_s
         # a link that leads nowhere matches a pattern, and is no file
-        while not any(map(os.path.exists, glob.glob(pattern, recursive=True))):  # noqa: PTH207 - absolute
+        while not any(map(os.path.exists, glob.glob(pattern, recursive=True))):
             left = deadline - time.monotonic()
             if left <= 0:
                 return self.stage(name, waited=True)

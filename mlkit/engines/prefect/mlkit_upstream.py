@@ -46,7 +46,7 @@ def upstream_failed(reason: str) -> State:
     return Failed(name="UpstreamFailed", message=reason, data=StageError(reason))
 
 
-def given(**upstream: Any) -> dict[str, Any]:
+def given(upstream: Mapping[str, Any]) -> dict[str, Any]:
     """Hand futures to a task, which then waits for them and is told how they ended."""
     known = {name: future for name, future in upstream.items() if future is not None}
     return {name: _allowed(future) for name, future in known.items()}

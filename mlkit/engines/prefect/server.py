@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import time
 import urllib.error
@@ -18,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.engines.environments import engine_python
-from mlkit.engines.local_server import free_port, running_group
+from mlkit.engines.local_server import Served, free_port, running_group, until_interrupted
 from mlkit.engines.prefect.launch import prefect_settings
 from mlkit.engines.registry import ENGINES
-from mlkit.errors import EngineError, MlkitError
+from mlkit.errors import EngineError
 
 __all__ = ["Server", "main", "server"]
 
@@ -29,22 +28,8 @@ _LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server:
-    """A Prefect server that runs.
-
-    Parameters
-    ----------
-    url : str
-        Its web page.
-    process : subprocess.Popen
-        Its first process, which leads the group of all.
-    log : Path
-        Receives what it says.
-    """
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
+class Server(Served):
+    """A Prefect server that runs."""
 
     @property
     def api(self) -> str:
@@ -97,20 +82,13 @@ def server(folder: Path) -> Iterator[Server]:
 
 def main(folder: Path) -> int:
     """Run it until Ctrl-C; gives the exit code."""
-    try:
-        with server(folder) as prefect:
-            prefect.wait()
-            print(  # noqa: T201 - it is a command
-                f"Prefect is at {prefect.url}; what it says: {prefect.log}\n"
-                f"To report to it: export PREFECT_API_URL={prefect.api}\nCtrl-C ends it.",
-                flush=True,
-            )
-            return prefect.process.wait()
-    except KeyboardInterrupt:
-        return 130
-    except MlkitError as error:
-        print(f"mlkit: {error}", file=sys.stderr)  # noqa: T201 - it is a command
-        return error.exit_code
+    return until_interrupted(
+        server(folder),
+        lambda prefect: (
+            f"Prefect is at {prefect.wait().url}; what it says: {prefect.log}\n"
+            f"To report to it: export PREFECT_API_URL={prefect.api}"
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -7,20 +7,28 @@ from typing import Any
 from mlkit.core.pipeline import Condition, Pipeline, Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.prefect.names import FlowNames
-from mlkit.engines.python_text import assign, call, decorate, literal, value, write
+from mlkit.engines.python_text import (
+    assign,
+    call,
+    decorate,
+    literal,
+    number,
+    one_line,
+    value,
+    write,
+)
 
-__all__ = ["retry_policies", "task_texts"]
+__all__ = ["MOST_DELAYS", "delay_s", "retry_policies", "task_texts"]
 
-_MAX_DELAYS = 50  # Prefect takes no longer list; it repeats the last delay
+MOST_DELAYS = 50
+"""Prefect takes no longer list of delays; it repeats the last one."""
+
 _JITTER = 0.5
+"""Around each delay: what comes nearest to mlkit's draw between half of it and all of it."""
 
 
-def number(value: float) -> str:
-    """Write a number without a needless fraction."""
-    return repr(int(value)) if float(value).is_integer() else repr(value)
-
-
-def _delay(retry: Retry, place: int) -> float:
+def delay_s(retry: Retry, place: int) -> float:
+    """How long Prefect waits before a retry; the first has place 0."""
     delay = retry.delay_s * retry.backoff**place
     return delay if retry.max_delay_s is None else min(delay, retry.max_delay_s)
 
@@ -29,7 +37,7 @@ def retry_arguments(retry: Retry) -> list[str]:
     """Write a retry policy as the arguments of `@task`; empty if nothing is tried again."""
     if retry.max_retries == 0:
         return []
-    delays = [_delay(retry, place) for place in range(min(retry.max_retries, _MAX_DELAYS))]
+    delays = [delay_s(retry, place) for place in range(min(retry.max_retries, MOST_DELAYS))]
     arguments = [
         f"retries={retry.max_retries}",
         f"retry_delay_seconds=[{', '.join(map(number, delays))}]",
@@ -51,7 +59,7 @@ def retry_policies(pipeline: Pipeline) -> dict[tuple[str, ...], str]:
 def task_texts(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]:
     """Write the tasks of one stage."""
     own = names.stages[stage.name]
-    guards = _guards(stage, names)
+    guards = _guards(stage)
     texts = []
     if stage.wait_for is not None:
         wait = call(
@@ -89,7 +97,7 @@ def _doc(stage: Stage) -> str:
     text = f"Run {stage.notebook.name}"
     if stage.timeout_s is not None:
         text += f"; mlkit ends it after {number(stage.timeout_s)} s"
-    return f"{text}.".replace("\\", "\\\\").replace('"', '\\"')
+    return one_line(f"{text}.")
 
 
 def _decorator(pipeline: Pipeline, stage: Stage) -> str:
@@ -105,19 +113,18 @@ def _decorator(pipeline: Pipeline, stage: Stage) -> str:
     return call("task", *arguments)
 
 
-def _guards(stage: Stage, names: FlowNames) -> list[str]:
+def _guards(stage: Stage) -> list[str]:
     """What keeps a stage from being run: its trigger rule, then its conditions."""
     rule = literal(stage.trigger.value)
     lines = [f"    if ended := held_back({rule}, upstream):", "        return ended"]
     for condition in stage.when:
-        lines += _condition(condition, names)
+        lines += _condition(condition)
     return lines
 
 
-def _condition(condition: Condition, names: FlowNames) -> list[str]:
+def _condition(condition: Condition) -> list[str]:
     source = condition.source
-    key = literal(names.key(source.node))
-    read = call("artifact", f"upstream[{key}]", literal(source.output))
+    read = call("artifact", f"upstream[{literal(str(source.node))}]", literal(source.output))
     return [
         assign("found", read, indent=1),
         f"    if {_unmet(condition.values)}:",

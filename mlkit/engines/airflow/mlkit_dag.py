@@ -1,32 +1,39 @@
-"""The functions that stand in a DAG file beside its tasks, as text."""
+"""What a DAG file carries with it beside its tasks.
+
+The compiler copies from here the functions that a DAG calls, and those that they call, so that a
+DAG is one file that needs Airflow and the standard library only. Not the constants: each DAG file
+has those of its own pipeline.
+"""
 
 from __future__ import annotations
 
-__all__ = [
-    "CALL_MLKIT",
-    "ESCAPED",
-    "HOLDS",
-    "INTERVAL",
-    "PARAMETERS_OF",
-    "POD",
-    "READ_ARTIFACT",
-    "RECORD_TIMEOUT",
-    "RUN_ID",
-    "RUN_STAGE",
-    "TELL",
-    "VERDICT",
-]
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
 
-RUN_ID = '''
+from airflow.sdk import Context, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from kubernetes.client import models as k8s
+
+MLKIT = "mlkit"
+PIPELINE = "pipeline.yaml"
+RUNS = Path("runs")
+PARAMETERS: dict[str, Any] = {}
+OPTIONS: list[str] = []
+DATED = False
+
+
 def run_id_of(context: Context) -> str:
     """Give the id of mlkit's run: the one handed over, else one made from Airflow's."""
     dag_run = context["dag_run"]
     given = (dag_run.conf or {}).get("run_id")
-    own = re.sub(r"[^\\w.+-]", "-", dag_run.run_id)
+    own = re.sub(r"[^\w.+-]", "-", dag_run.run_id)
     return given or f"{dag_run.run_after:%Y%m%d-%H%M%S}-{own}"
-'''
 
-CALL_MLKIT = '''
+
 def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
     """Call mlkit, and give its exit code and what it printed."""
     ti = context["ti"]
@@ -47,81 +54,74 @@ def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
             process.terminate()  # mlkit then ends the notebook, and writes that down
             raise
     return process.returncode, json.loads(printed or b"{}")
-'''
 
-PARAMETERS_OF = '''
-def parameters_of(context: Context) -> list[str]:
-    """Give the options for mlkit: those of this file, and what was changed in Airflow."""
-    words = list(OPTIONS)
+
+def call_for_stage(context: Context, stage: str) -> tuple[int, dict[str, Any]]:
+    """Let mlkit run a stage with the parameters of this file, and what was changed in Airflow."""
+    words = ["run", PIPELINE, "--only", stage, "--run-id", run_id_of(context), *OPTIONS]
     for name, item in context["params"].items():
         if name in PARAMETERS and item != PARAMETERS[name]:
             words += ["-p", f"{name}:={json.dumps(item)}"]
-    return words
-'''
-
-INTERVAL = """
-    if context["dag_run"].run_type in ("scheduled", "backfill"):
+    if DATED and context["dag_run"].run_type in ("scheduled", "backfill"):
         start = context["data_interval_start"].isoformat()
         words += ["-p", f"logical_date:={json.dumps(start)}"]
-"""
+    return call_mlkit(context, *words)
 
-RUN_STAGE = '''
+
 def run_stage(stage: str) -> None:
     """Let mlkit run one stage, or one instance of it, in the run of this DAG run."""
-    context = get_current_context()
-    words = ["--only", stage, "--run-id", run_id_of(context), *parameters_of(context)]
-    code, document = call_mlkit(context, "run", PIPELINE, *words)
+    code, document = call_for_stage(get_current_context(), stage)
     if code == 0:
         return
     if code == 99:
         raise AirflowSkipException(f"{stage} was skipped")
     ended = [document, *document.get("stages", {}).values()]
-    error = next((item["error"] for item in ended if item.get("error")), {})
+    error: dict[str, Any] = next((item["error"] for item in ended if item.get("error")), {})
     message = f"{stage}: {error.get('type', 'mlkit')}: {error.get('message', code)}"
     if error.get("retryable"):
         raise RuntimeError(message)
     raise AirflowFailException(message)
-'''
 
-READ_ARTIFACT = '''
+
 def read_artifact(*path: str) -> Any:
     """Read a JSON artifact of this run; None if it was not made."""
     file = RUNS.joinpath(run_id_of(get_current_context()), *path)
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-'''
 
-HOLDS = '''
+
 def is_one_of(found: Any, wanted: list[Any]) -> bool:
     """Compare JSON values strictly: 1 is neither true nor 1.0."""
     texts = [json.dumps(item, sort_keys=True) for item in wanted]
     return json.dumps(found, sort_keys=True) in texts
-'''
 
-ESCAPED = '''
+
 def label(item: Any) -> str:
     """Write a value as it stands in STAGE[VALUE], and so that Airflow takes it literally."""
     text = item if isinstance(item, str) else json.dumps(item)
     return re.sub(r"{(?=[{%#])", "{{ '{' }}", text)
-'''
 
-TELL = '''
+
 def tell(context: Context) -> None:
     """Tell the people whom the stage's `notify` names how it ended."""
     task = context["task"]
     item = getattr(task, "op_kwargs", {}).get("item")
     stage = task.task_id if item is None else f"{task.task_id}[{item}]"
     call_mlkit(context, "notify", run_id_of(context), stage, PIPELINE)
-'''
 
-RECORD_TIMEOUT = '''
+
 def record_timeout(context: Context) -> None:
     """Have mlkit write down that a sensor found nothing in time."""
-    stage = context["ti"].task_id.removesuffix(".file")
-    words = ["--only", stage, "--run-id", run_id_of(context), *parameters_of(context)]
-    call_mlkit(context, "run", PIPELINE, *words)
-'''
+    call_for_stage(context, context["ti"].task_id.removesuffix(".file"))
 
-POD = '''
+
+def ask_for_verdict() -> None:
+    """Fail the DAG run if mlkit's run has failed: its last tasks alone do not tell."""
+    context = get_current_context()
+    code, document = call_mlkit(context, "show", run_id_of(context), PIPELINE)
+    if document.get("status") != "succeeded":
+        raise AirflowFailException(f"the run is {document.get('status', code)}")
+
+
 def pod(
     *,
     image: str | None = None,
@@ -142,12 +142,3 @@ def pod(
     )
     spec = k8s.V1PodSpec(containers=[container], node_selector=node_selector)
     return {"pod_override": k8s.V1Pod(spec=spec)}
-'''
-
-VERDICT = '''
-    """Fail the DAG run if mlkit's run has failed: its last tasks alone do not tell."""
-    context = get_current_context()
-    code, document = call_mlkit(context, "show", run_id_of(context), PIPELINE)
-    if document.get("status") != "succeeded":
-        raise AirflowFailException(f"the run is {document.get('status', code)}")
-'''

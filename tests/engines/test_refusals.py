@@ -1,0 +1,35 @@
+"""What an engine cannot express is refused with a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlkit import load_pipeline
+from mlkit.engines.refusals import Refusal, refuse
+from mlkit.engines.registry import ENGINES
+from mlkit.errors import UnsupportedByEngineError
+from mlkit.testing import mapped
+
+AIRFLOW = ENGINES["airflow"]
+
+
+def test_a_refusal_names_the_stage_its_line_and_the_remedy(tmp_path: Path) -> None:
+    """One sentence that can be acted on; the first of several."""
+    pipeline = load_pipeline(mapped(tmp_path))
+    stage = pipeline.stages["all"]
+    odd = Refusal(stage=stage, fact="it is too odd", remedy="Write it otherwise")
+    whole = Refusal(stage=None, fact="it is too large", remedy="Write less")
+    with pytest.raises(UnsupportedByEngineError) as caught:
+        refuse(AIRFLOW, pipeline, [odd, whole])
+    error = caught.value
+    assert (error.line, error.remedy, error.exit_code) == (stage.line, "Write it otherwise", 2)
+    assert error.message == "Airflow cannot express stage 'all': it is too odd"
+    with pytest.raises(UnsupportedByEngineError, match="this pipeline: it is too large"):
+        refuse(AIRFLOW, pipeline, [whole])
+
+
+def test_nothing_to_refuse_is_no_error(tmp_path: Path) -> None:
+    """The usual case."""
+    refuse(AIRFLOW, load_pipeline(mapped(tmp_path)), [])

@@ -1,0 +1,90 @@
+"""The engines that there are, and what each has to have."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlkit.engines.extras import requirements_of
+from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of
+from mlkit.errors import UsageError
+from mlkit.testing.engine_pipelines import everything
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_an_unknown_engine_is_refused_with_the_nearest() -> None:
+    """A slip of the fingers is seen."""
+    with pytest.raises(UsageError, match="Did you mean 'airflow'"):
+        engine_named("airlfow")
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_an_engine_has_a_compiler_and_a_launcher(name: str) -> None:
+    """Where its line says."""
+    engine = ENGINES[name]
+    assert callable(compiler_of(engine).compile)
+    assert callable(launcher_of(engine))
+
+
+_EXPORT = """
+import sys
+from pathlib import Path
+from mlkit.api.engines import export, write_export
+from mlkit.load.parameters import Layers
+given = {"marker": "m"}
+made = export(sys.argv[2], sys.argv[1], layers=Layers(environ={}, values=given), mlkit=Path("/m"))
+write_export(made, Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_a_second_export_is_equal_to_the_byte(name: str, tmp_path: Path) -> None:
+    """In another process, which orders sets otherwise."""
+    file = everything(tmp_path / "pipeline")
+    written = []
+    for seed in ("1", "2"):
+        words = [sys.executable, "-c", _EXPORT, name, str(file), str(tmp_path / seed)]
+        subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        made = tmp_path / seed
+        written.append({p.name: p.read_bytes() for p in made.iterdir()})
+    assert written[0] == written[1]
+    assert all(content.endswith(b"\n") for content in written[0].values())
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_the_lock_of_an_engine_pins_its_extra(name: str) -> None:
+    """The engine alone: nothing of mlkit, no address of an index."""
+    text = (ROOT / f"requirements-{name}.lock").read_text()
+    pinned = {re.split(r"[\[=]", line)[0] for line in text.splitlines() if "==" in line}
+    wanted = {re.split(r"[<>=\[ ]", line)[0] for line in requirements_of(name)}
+    assert wanted
+    assert wanted <= pinned
+    assert not {"papermill", "mlflow", "mlkit"} & pinned
+    assert "://" not in text
+
+
+def test_every_test_in_the_table_of_engines_exists() -> None:
+    """docs/engines.md names what proves each row."""
+    named = re.findall(r"`((?:tests|mlkit)/[^`]+)::(test_\w+)`", _table())
+    assert len(named) > 10
+    missing = [f"{f}::{n}" for f, n in named if f"def {n}(" not in (ROOT / f).read_text()]
+    assert missing == []
+
+
+def test_no_cell_in_the_table_of_engines_is_empty() -> None:
+    """Every construct is expressed by every engine, and proved."""
+    rows = [[c.strip() for c in r.strip("|").split(" | ")] for r in _table().splitlines()]
+    wide = [row for row in rows if len(row) == 5]
+    assert len(wide) > 10
+    assert [row for row in wide if not all(row)] == []
+
+
+def _table() -> str:
+    lines = (ROOT / "docs" / "engines.md").read_text().splitlines()
+    return "\n".join(line for line in lines if line.startswith("| "))
