@@ -51,7 +51,9 @@ lab: install  ## open JupyterLab on the page to start with
 	@$(BIN)/jupyter trust $(SHIPPED) >/dev/null
 	$(BIN)/jupyter lab $(ROOT_OPTION) --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb $(LAB)
 
-engines: .venv-airflow/.installed .venv-kubeflow/.installed .venv-prefect/.installed  ## set up the engines, each in an environment of its own
+# Those that have a lock; make engines ENGINES="prefect" sets up only what is named.
+ENGINES ?= $(filter-out dev,$(patsubst requirements-%.lock,%,$(wildcard requirements-*.lock)))
+engines: $(ENGINES:%=.venv-%/.installed)  ## set up the engines (or ENGINES="…"), each in an environment of its own
 .venv-%/.installed: requirements-%.lock
 	@[ -x $(@D)/bin/python ] || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<

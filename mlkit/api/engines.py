@@ -85,7 +85,7 @@ def export(
     folder = runs_folder(pipeline, runs_dir)
     settings = _settings(pipeline, configuration, folder, chosen, mlkit)
     refuse(engine_named(engine), pipeline, composed_maps(pipeline))
-    return compiler_of(engine_named(engine)).compile(pipeline, settings)
+    return compiler_of(engine_named(engine))(pipeline, settings)
 
 
 def _settings(
@@ -219,7 +219,7 @@ def run_on(
         refuse(chosen, pipeline, _without_images(pipeline, chosen))
     settings = _settings(pipeline, configuration, folder, options)
     refuse(chosen, pipeline, composed_maps(pipeline))
-    made = compiler_of(chosen).compile(pipeline, settings)
+    made = compiler_of(chosen)(pipeline, settings)
     python = engine_python(chosen, services.environ)
     run = EngineRun(
         RunOrder(

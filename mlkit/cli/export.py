@@ -26,7 +26,7 @@ __all__ = ["export"]
 
 @takes_run_options
 def export(
-    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="airflow, kubeflow or prefect.")],
+    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="Its name, such as airflow.")],
     pipeline: PipelineArgument = None,
     *,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the files.")],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any
 
 from mlkit.core.pipeline import Pipeline
 
@@ -59,15 +59,6 @@ class ExportSettings:
     workers: int = 2
 
 
-class Compiler(Protocol):
-    """Writes a pipeline as files of an engine. Pure: no disk, no clock."""
-
-    def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
-        """Compile a pipeline.
-
-        Raises
-        ------
-        UnsupportedByEngineError
-            If the pipeline asks for what the engine cannot express.
-        """
-        ...
+Compiler = Callable[[Pipeline, ExportSettings], Export]
+"""Writes a pipeline as files of an engine, or raises `UnsupportedByEngineError`. Pure: no disk, no
+clock."""

@@ -17,6 +17,7 @@ __all__ = [
     "mapping",
     "number",
     "one_line",
+    "usage",
     "value",
     "write",
 ]
@@ -50,6 +51,12 @@ def number(item: float) -> str:
 def one_line(text: str) -> str:
     """Write a text as it may stand in a docstring, on one line."""
     return " ".join(text.split()).replace("\\", "\\\\").replace('"', "'")
+
+
+def usage(commands: Mapping[str, str]) -> str:
+    """Write commands and what they do, one under the other, as a docstring shows them."""
+    width = max(map(len, commands)) + 4
+    return "\n".join(f"    {command:{width}}{what}" for command, what in commands.items())
 
 
 def value(item: Any) -> str:

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.instances import written
+from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
-from mlkit.core.values import label
 
-__all__ = ["EARLY", "listed_labels", "shown_parameters", "told_stages"]
+__all__ = ["EARLY", "listed_labels", "picked_label", "shown_parameters"]
 
 EARLY = frozenset({TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED})
 """Rules that may decide before the stages whose artifacts are read have ended."""
 
 
 def listed_labels(stage: Stage) -> list[str] | None:
-    """The labels of a mapped stage's values; None if they stand in an artifact."""
+    """A mapped stage's values as they stand in ids; None if they stand in an artifact."""
     assert stage.foreach is not None
-    return None if stage.foreach.values is None else list(map(label, stage.foreach.values))
+    return None if stage.foreach.values is None else list(map(written, stage.foreach.values))
 
 
-def told_stages(pipeline: Pipeline) -> list[str]:
-    """The stages of whose end people are told."""
-    stages = pipeline.stages.values()
-    return [stage.name for stage in stages if stage.notify.on_failure or stage.notify.on_success]
+def picked_label(node: Node) -> str | None:
+    """The one value of a mapped stage that a node means, as in ids; None if it means all."""
+    return next(iter(node.wanted({}).values()), None)
 
 
 def shown_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:

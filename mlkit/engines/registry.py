@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.engines.export import Compiler
@@ -21,13 +20,12 @@ class Engine:
     Parameters
     ----------
     name : str
-        As the command line calls it; also the name of its extra and of its make target.
+        As the command line calls it; also the name of its folder here, of its extra and of its make
+        target.
     title : str
         As people call it.
     package : str
         The package whose version is the engine's.
-    compiler, launcher : str
-        `MODULE:NAME` of its `Compiler` and of its `Launcher`.
     compiles_itself : bool
         Whether running the entry in the engine's environment compiles it to a YAML file beside it;
         `mlkit export` does so where the environment is there.
@@ -38,8 +36,6 @@ class Engine:
     name: str
     title: str
     package: str
-    compiler: str
-    launcher: str
     compiles_itself: bool = False
     runs_images: bool = False
 
@@ -57,29 +53,15 @@ class Engine:
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine(
-            name="airflow",
-            title="Airflow",
-            package="apache-airflow",
-            compiler="mlkit.engines.airflow.compiler:AirflowCompiler",
-            launcher="mlkit.engines.airflow.launch:launch",
-        ),
+        Engine(name="airflow", title="Airflow", package="apache-airflow"),
         Engine(
             name="kubeflow",
             title="Kubeflow Pipelines",
             package="kfp",
-            compiler="mlkit.engines.kubeflow.compiler:KubeflowCompiler",
-            launcher="mlkit.engines.kubeflow.launch:launch",
             compiles_itself=True,
             runs_images=True,
         ),
-        Engine(
-            name="prefect",
-            title="Prefect",
-            package="prefect",
-            compiler="mlkit.engines.prefect.compiler:PrefectCompiler",
-            launcher="mlkit.engines.prefect.launch:launch",
-        ),
+        Engine(name="prefect", title="Prefect", package="prefect"),
     )
 }
 
@@ -98,17 +80,13 @@ def engine_named(name: str) -> Engine:
 
 
 def compiler_of(engine: Engine) -> Compiler:
-    """Import an engine's compiler."""
-    compiler: Compiler = _named(engine.compiler)()
+    """Import an engine's compiler: `compile_pipeline` of its `compiler.py`."""
+    module = importlib.import_module(f"mlkit.engines.{engine.name}.compiler")
+    compiler: Compiler = module.compile_pipeline
     return compiler
 
 
 def launcher_of(engine: Engine) -> Launcher:
-    """Import an engine's launcher."""
-    launcher: Launcher = _named(engine.launcher)
+    """Import an engine's launcher: `launch` of its `launch.py`."""
+    launcher: Launcher = importlib.import_module(f"mlkit.engines.{engine.name}.launch").launch
     return launcher
-
-
-def _named(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)

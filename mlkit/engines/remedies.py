@@ -46,6 +46,8 @@ def install_remedy(folder: Path, wrong: Sequence[str] = ()) -> str:
 def engine_remedy(engine: Engine, folder: Path) -> str:
     """How to get an engine, which lives in an environment of its own."""
     make = make_command(engine.name, folder)
+    if make is None and (every := make_command("engines", folder)) is not None:
+        make = f"{every} ENGINES={engine.name}"
     if make is not None:
         return f"Set it up with '{make}', or name its Python in {engine.python_variable}"
     pip = f"{engine.environment}/bin/pip install {shlex.join(requirements_of(engine.name))}"

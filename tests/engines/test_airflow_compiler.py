@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mlkit import load_pipeline
-from mlkit.engines.airflow.compiler import AirflowCompiler
+from mlkit.engines.airflow.compiler import compile_pipeline
 from mlkit.engines.airflow.launch import airflow_environment
 from mlkit.engines.airflow.tasks import tasks_of
 from mlkit.engines.environments import engine_python
@@ -36,9 +36,9 @@ FLIGHTS_SETTINGS = ExportSettings(
 
 def _compiled(name: str, folder: Path) -> str:
     if name == "flights":
-        made = AirflowCompiler().compile(load_pipeline(FLIGHTS), FLIGHTS_SETTINGS)
+        made = compile_pipeline(load_pipeline(FLIGHTS), FLIGHTS_SETTINGS)
     else:
-        made = AirflowCompiler().compile(load_pipeline(constructs(folder)), SETTINGS)
+        made = compile_pipeline(load_pipeline(constructs(folder)), SETTINGS)
     return made.files[made.entry]
 
 
@@ -94,7 +94,7 @@ def test_what_airflow_cannot_express_is_refused(
     """With the stage and its line."""
     pipeline = load_pipeline(write_pipeline(tmp_path, Sketch(name="odd", keys=keys)))
     with pytest.raises(UnsupportedByEngineError) as caught:
-        AirflowCompiler().compile(pipeline, SETTINGS)
+        compile_pipeline(pipeline, SETTINGS)
     assert caught.value.message.startswith(f"Airflow cannot express stage 'odd': {fact}")
     assert caught.value.line == pipeline.stages["odd"].line
 
@@ -105,14 +105,14 @@ def test_waiting_for_one_instance_is_refused(tmp_path: Path) -> None:
     each = Sketch(name="each", declares="v: str = 'a'", keys={"foreach": {"v": ["a", "b"]}})
     pipeline = load_pipeline(write_pipeline(tmp_path, each, one))
     with pytest.raises(UnsupportedByEngineError, match=r"'one': it waits for each\[a\] alone"):
-        AirflowCompiler().compile(pipeline, SETTINGS)
+        compile_pipeline(pipeline, SETTINGS)
 
 
 def test_exact_delays_that_do_not_grow_are_expressed(tmp_path: Path) -> None:
     """Airflow keeps to a fixed delay to the second."""
     retry = {"max_retries": 2, "jitter": False, "backoff": 1}
     pipeline = load_pipeline(write_pipeline(tmp_path, Sketch(name="a", keys={"retry": retry})))
-    text = "".join(AirflowCompiler().compile(pipeline, SETTINGS).files.values())
+    text = "".join(compile_pipeline(pipeline, SETTINGS).files.values())
     assert "retry_exponential_backoff" not in text
 
 

@@ -15,7 +15,7 @@ import pytest
 from mlkit import load_pipeline
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.kubeflow.branches import Branch
-from mlkit.engines.kubeflow.compiler import KubeflowCompiler, cron_with_seconds
+from mlkit.engines.kubeflow.compiler import compile_pipeline, cron_with_seconds
 from mlkit.engines.kubeflow.layout import Fork, lay_out
 from mlkit.engines.kubeflow.names import kfp_name, make_names
 from mlkit.engines.python_text import formatted
@@ -72,7 +72,7 @@ PIPELINES: dict[str, Callable[[Path], Path]] = {
 def compiled(file: Path, **settings: Any) -> Export:
     """A pipeline's files."""
     pipeline = load_pipeline(file)
-    return KubeflowCompiler().compile(pipeline, SETTINGS if not settings else settings["settings"])
+    return compile_pipeline(pipeline, SETTINGS if not settings else settings["settings"])
 
 
 def main_text(file: Path) -> str:

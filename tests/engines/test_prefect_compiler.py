@@ -19,7 +19,7 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.core.states import Status
 from mlkit.core.triggers import TriggerRule, judge
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.prefect.compiler import PrefectCompiler
+from mlkit.engines.prefect.compiler import compile_pipeline
 from mlkit.engines.prefect.placing import quantity
 from mlkit.engines.python_text import formatted
 from mlkit.errors import UnsupportedByEngineError
@@ -39,7 +39,7 @@ SETTINGS = ExportSettings(
 def exported(pipeline: Pipeline | Path, **settings: Any) -> Export:
     """Compile a pipeline."""
     whole = load_pipeline(pipeline) if isinstance(pipeline, Path) else pipeline
-    return PrefectCompiler().compile(whole, replace(SETTINGS, **settings))
+    return compile_pipeline(whole, replace(SETTINGS, **settings))
 
 
 def flow_of(pipeline: Pipeline | Path, **settings: Any) -> str:

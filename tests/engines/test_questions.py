@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from mlkit import load_pipeline
-from mlkit.engines.questions import listed_labels, shown_parameters, told_stages
+from mlkit.core.instances import written
+from mlkit.engines.questions import listed_labels, shown_parameters
 from mlkit.testing import Sketch, dynamic_map, mapped, write_pipeline
+from tests.engines.carried import loaded
 
 
 def test_labels_are_known_where_the_list_is(tmp_path: Path) -> None:
@@ -30,8 +36,16 @@ def test_an_engine_is_shown_no_secret_and_nothing_of_the_environment(tmp_path: P
     }
 
 
-def test_people_are_told_of_some_stages(tmp_path: Path) -> None:
-    """Of their failure, or of their success."""
-    told = {"notify": {"on_success": ["json://localhost/x"]}}
-    file = write_pipeline(tmp_path, Sketch(name="a"), Sketch(name="b", keys=told))
-    assert told_stages(load_pipeline(file)) == ["b"]
+@pytest.mark.parametrize(
+    "value",
+    ["a b", "ä'\"$x", "c,d", "*", "[x]", '"q"', " spaced ", "tab\t", "line\n", True, 1, 2.5, None],
+)
+def test_values_stand_in_ids_on_every_engine_as_here(tmp_path: Path, value: Any) -> None:
+    """Also those that mean something between the brackets."""
+    file = tmp_path / "list.json"
+    file.write_text(json.dumps([value]))
+    expected = written(value)
+    assert loaded("airflow", "mlkit_dag").label(value) == expected
+    components = loaded("kubeflow", "mlkit_components")
+    assert components.read_instances("s", str(file), as_float=False) == [f"s[{expected}]"]
+    assert loaded("prefect", "mlkit_upstream")._label(value) == expected

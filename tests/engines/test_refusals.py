@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from mlkit import load_pipeline
+from mlkit.api.engines import export
 from mlkit.engines.refusals import Refusal, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import UnsupportedByEngineError
-from mlkit.testing import mapped
+from mlkit.testing import Sketch, mapped, write_pipeline
 
 AIRFLOW = ENGINES["airflow"]
 
@@ -33,3 +34,26 @@ def test_a_refusal_names_the_stage_its_line_and_the_remedy(tmp_path: Path) -> No
 def test_nothing_to_refuse_is_no_error(tmp_path: Path) -> None:
     """The usual case."""
     refuse(AIRFLOW, load_pipeline(mapped(tmp_path)), [])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_maps_that_compose_are_refused_where_an_engine_has_none(
+    tmp_path: Path, engine: str
+) -> None:
+    """With the stage's line and the remedy, before a file is written."""
+    both = {"foreach": {"a": [1, 2], "b": [1, 2]}}
+    grid = write_pipeline(tmp_path / "grid", Sketch(name="g", declares="a = 1\nb = 1", keys=both))
+    one = {"foreach": {"a": [1, 2]}}
+    chained = write_pipeline(
+        tmp_path / "chained",
+        Sketch(name="g", declares="a = 1", keys=one),
+        Sketch(name="h", declares="a = 1", keys={**one, "after": ["g[a]"]}),
+    )
+    with pytest.raises(UnsupportedByEngineError) as caught:
+        export(grid, engine)
+    assert caught.value.line == 3
+    assert "stage 'g': it maps over a and b, and the export takes one" in caught.value.message
+    with pytest.raises(UnsupportedByEngineError) as caught:
+        export(chained, engine)
+    assert "stage 'h': each instance waits for its own 'g[a]'" in caught.value.message
+    assert caught.value.remedy == "Refer to 'g' as a whole, or run it without the engine"

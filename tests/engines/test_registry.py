@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.api.engines import export
 from mlkit.engines.extras import requirements_of
 from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of
 from mlkit.errors import UsageError
+from mlkit.testing import Sketch, write_pipeline
 from mlkit.testing.engine_pipelines import everything
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +30,7 @@ def test_an_unknown_engine_is_refused_with_the_nearest() -> None:
 def test_an_engine_has_a_compiler_and_a_launcher(name: str) -> None:
     """Where its line says."""
     engine = ENGINES[name]
-    assert callable(compiler_of(engine).compile)
+    assert callable(compiler_of(engine))
     assert callable(launcher_of(engine))
 
 
@@ -88,3 +90,16 @@ def test_no_cell_in_the_table_of_engines_is_empty() -> None:
 def _table() -> str:
     lines = (ROOT / "docs" / "engines.md").read_text().splitlines()
     return "\n".join(line for line in lines if line.startswith("| "))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_list_of_the_pipeline_is_that_of_the_export(tmp_path: Path, engine: str) -> None:
+    """As if it stood in the file."""
+    keys = {"foreach": {"a": "parameters.items"}}
+    file = write_pipeline(
+        tmp_path, Sketch(name="g", declares="a = 'x'", keys=keys), parameters={"items": ["one"]}
+    )
+    made = export(file, engine, parameters={"items": ["two", "three"]})
+    text = made.files[made.entry]
+    assert "two" in text
+    assert "three" in text

@@ -41,6 +41,8 @@ def test_an_engine_is_got_without_make_elsewhere(tmp_path: Path, engine: object)
     assert chosen.python_variable in said
     (tmp_path / "Makefile").write_text(f"{chosen.name}:\n", encoding="utf-8")
     assert f"'make {chosen.name}'" in engine_remedy(chosen, tmp_path)
+    (tmp_path / "Makefile").write_text("engines: x\n")
+    assert f"'make engines ENGINES={chosen.name}'" in engine_remedy(chosen, tmp_path)
 
 
 def test_what_is_missing_is_named_as_it_is_installed(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mlkit.engines.questions import shown_parameters
 from mlkit.engines.refusals import refuse
 from mlkit.engines.registry import ENGINES
 
-__all__ = ["AirflowCompiler"]
+__all__ = ["compile_pipeline"]
 
 _OWN_IMPORTS = """
 import pendulum
@@ -28,29 +28,26 @@ from airflow.sdk import CronDataIntervalTimetable, dag, task
 """
 
 
-class AirflowCompiler:
-    """Compiles to one file for Airflow's folder of DAGs."""
-
-    def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
-        """Compile a pipeline; see `mlkit.engines.export.Compiler`."""
-        refuse(ENGINES["airflow"], pipeline, refusals(pipeline))
-        module = module_text("airflow", "mlkit_dag")
-        dated = takes_logical_date(pipeline) and LOGICAL_DATE not in settings.parameters
-        body = Body(
-            pipeline=pipeline,
-            workers=settings.workers,
-            dated=dated,
-            reserved=identifiers([module, _OWN_IMPORTS]),
-        )
-        constants = _constants(pipeline, settings, dated=dated)
-        own = "\n\n\n".join([*body.functions(), body.dag()])
-        copied = carried(module, own)
-        head = f"{_head(pipeline)}\n\nfrom __future__ import annotations\n"
-        needed = imports("\n".join([constants, copied, own]), module, _OWN_IMPORTS)
-        text = f"{head}\n{needed}\n\n{constants}\n\n\n{copied}\n\n\n{own}\n"
-        # Python imports it by its name, so that it has to be one
-        name = f"{re.sub(r'[^A-Za-z0-9_-]', '_', pipeline.name)}.py"
-        return Export(engine="airflow", files={name: formatted(text)}, entry=name)
+def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
+    """Compile a pipeline; see `mlkit.engines.export.Compiler`."""
+    refuse(ENGINES["airflow"], pipeline, refusals(pipeline))
+    module = module_text("airflow", "mlkit_dag")
+    dated = takes_logical_date(pipeline) and LOGICAL_DATE not in settings.parameters
+    body = Body(
+        pipeline=pipeline,
+        workers=settings.workers,
+        dated=dated,
+        reserved=identifiers([module, _OWN_IMPORTS]),
+    )
+    constants = _constants(pipeline, settings, dated=dated)
+    own = "\n\n\n".join([*body.functions(), body.dag()])
+    copied = carried(module, own)
+    head = f"{_head(pipeline)}\n\nfrom __future__ import annotations\n"
+    needed = imports("\n".join([constants, copied, own]), module, _OWN_IMPORTS)
+    text = f"{head}\n{needed}\n\n{constants}\n\n\n{copied}\n\n\n{own}\n"
+    # Python imports it by its name, so that it has to be one
+    name = f"{re.sub(r'[^A-Za-z0-9_-]', '_', pipeline.name)}.py"
+    return Export(engine="airflow", files={name: formatted(text)}, entry=name)
 
 
 def _head(pipeline: Pipeline) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.engines.python_text import call, number, value
+from mlkit.engines.questions import picked_label
 from mlkit.engines.refusals import Refusal
 
 __all__ = [
@@ -36,7 +37,7 @@ _WITHOUT = {
 def refusals(pipeline: Pipeline) -> Iterator[Refusal]:
     """Name what Airflow cannot express."""
     for stage in pipeline.stages.values():
-        single = next((node for node in stage.upstream if node.value is not None), None)
+        single = next((node for node in stage.upstream if picked_label(node) is not None), None)
         if single is not None:
             yield Refusal(
                 stage=stage,

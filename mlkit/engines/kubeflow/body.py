@@ -107,24 +107,14 @@ class Body:
 
     # branches
 
-    def _find(self, name: str, blocks: tuple[Block, ...] | None = None) -> Fork | None:
-        for fork in self.layout.blocks if blocks is None else blocks:
-            if isinstance(fork, str):
-                continue
-            inner = (self._find(name, branch) for branch in fork.branches.values())
-            found = fork if fork.name == name else next(filter(None, inner), None)
-            if found is not None:
-                return found
-        return None
-
     def _spoken(self, stage: Stage) -> list[Fork]:
         """The forks whose taken branch a stage is told of by `dsl.OneOf`."""
         if is_patient(stage):
             return []
         here = len(self.layout.paths[stage.name])
         before = forks_before(self.layout, stage)
-        forks = [self._find(name) for depth, name in before if depth == here]
-        return [fork for fork in forks if fork and speaker(self.pipeline, fork) is not None]
+        forks = [self.layout.forks[name] for depth, name in before if depth == here]
+        return [fork for fork in forks if speaker(self.pipeline, fork) is not None]
 
     def taken(self, stage: Stage) -> list[str]:
         """For each fork before a stage, the expression that gives the taken branch's state."""

@@ -9,12 +9,13 @@ open: mlkit itself judges `when` and trigger when the task calls it, and the tas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
+from mlkit.engines.questions import picked_label
 
 __all__ = ["Branch", "Path", "choose_branches", "is_patient", "nodes_of", "plain_answer"]
 
@@ -51,7 +52,7 @@ def is_patient(stage: Stage) -> bool:
     That is so under a trigger rule that allows it, and where it needs one instance of a mapped
     stage only: kfp knows the whole loop, mlkit each instance.
     """
-    return stage.trigger not in _STRICT or any(node.value is not None for node in stage.upstream)
+    return stage.trigger not in _STRICT or any(map(picked_label, stage.upstream))
 
 
 def nodes_of(stage: Stage) -> tuple[Node, ...]:
@@ -153,13 +154,5 @@ class _Choice:
 
 
 def _common(paths: list[Path]) -> Path:
-    shared: list[Branch] = []
-    for steps in _side_by_side(paths):
-        if len(set(steps)) > 1:
-            break
-        shared.append(steps[0])
-    return tuple(shared)
-
-
-def _side_by_side(paths: list[Path]) -> Iterator[tuple[Branch, ...]]:
-    return zip(*paths, strict=False)
+    together = takewhile(lambda steps: len(set(steps)) == 1, zip(*paths, strict=False))
+    return tuple(steps[0] for steps in together)

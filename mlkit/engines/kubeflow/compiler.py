@@ -24,14 +24,14 @@ from mlkit.engines.python_text import (
     literal,
     mapping,
     one_line,
+    usage,
     value,
     write,
 )
-from mlkit.engines.questions import told_stages
 from mlkit.engines.refusals import refuse
 from mlkit.engines.registry import ENGINES
 
-__all__ = ["KubeflowCompiler", "cron_with_seconds"]
+__all__ = ["compile_pipeline", "cron_with_seconds"]
 
 _OWN_IMPORTS = """
 import sys
@@ -52,62 +52,57 @@ _COMPONENTS = {
 """The functions that are components by themselves."""
 
 
-class KubeflowCompiler:
-    """Pipeline → `NAME_pipeline.py`, and the settings of its recurring run."""
+def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
+    """Write the files.
 
-    def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
-        """Write the files.
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    settings : ExportSettings
+        Where mlkit, the pipeline and its runs are.
 
-        Parameters
-        ----------
-        pipeline : Pipeline
-            The pipeline.
-        settings : ExportSettings
-            Where mlkit, the pipeline and its runs are.
-
-        Raises
-        ------
-        UnsupportedByEngineError
-            If kfp cannot do what a stage asks for.
-        """
-        layout = lay_out(pipeline)
-        refuse(ENGINES["kubeflow"], pipeline, refusals(pipeline, layout))
-        module = module_text("kubeflow", "mlkit_components")
-        reserved = {*identifiers([module, _OWN_IMPORTS]), "component", "small_component"}
-        names = make_names(pipeline.name, pipeline.stages, reserved)
-        body = Body(pipeline=pipeline, layout=layout, names=names, workers=settings.workers)
-        stages = [
-            stage_component(
-                pipeline, names, stage, handed(pipeline, layout, stage), len(body.taken(stage))
-            )
-            for stage in pipeline.stages.values()
-        ]
-        function = _function(pipeline, settings, names, body)
-        ending = f"sys.exit({call('main', names.function, '__file__')})"
-        own = [*stages, function, f'if __name__ == "__main__":\n    {ending}']
-        text = _assembled(module, _facts(pipeline, settings), "\n\n\n".join(own), pipeline)
-        entry = f"{kfp_name(pipeline.name).replace('-', '_')}_pipeline.py"
-        files = {entry: formatted(f"{_head(pipeline, entry)}\n\n{text}")}
-        if pipeline.schedule is not None:
-            files["recurring-run.json"] = json.dumps(_recurring(pipeline, entry), indent=2) + "\n"
-        return Export(engine="kubeflow", files=files, entry=entry)
+    Raises
+    ------
+    UnsupportedByEngineError
+        If kfp cannot do what a stage asks for.
+    """
+    layout = lay_out(pipeline)
+    refuse(ENGINES["kubeflow"], pipeline, refusals(pipeline, layout))
+    module = module_text("kubeflow", "mlkit_components")
+    reserved = {*identifiers([module, _OWN_IMPORTS]), "component", "small_component"}
+    names = make_names(pipeline.name, pipeline.stages, reserved)
+    body = Body(pipeline=pipeline, layout=layout, names=names, workers=settings.workers)
+    stages = [
+        stage_component(
+            pipeline, names, stage, handed(pipeline, layout, stage), len(body.taken(stage))
+        )
+        for stage in pipeline.stages.values()
+    ]
+    function = _function(pipeline, settings, names, body)
+    ending = f"sys.exit({call('main', names.function, '__file__')})"
+    own = [*stages, function, f'if __name__ == "__main__":\n    {ending}']
+    text = _assembled(module, _facts(pipeline, settings), "\n\n\n".join(own), pipeline)
+    entry = f"{kfp_name(pipeline.name).replace('-', '_')}_pipeline.py"
+    files = {entry: formatted(f"{_head(pipeline, entry)}\n\n{text}")}
+    if pipeline.schedule is not None:
+        files["recurring-run.json"] = json.dumps(_recurring(pipeline, entry), indent=2) + "\n"
+    return Export(engine="kubeflow", files=files, entry=entry)
 
 
 def _head(pipeline: Pipeline, entry: str) -> str:
-    usage = {
+    commands = {
         f"python {entry}": "compile it to YAML",
         f"python {entry} run": "run it on this machine, in this Python",
         f"python {entry} submit URL": "hand it to a cluster, and wait for its end",
         f"python {entry} submit URL --recurring": "have it run there on its schedule",
     }
-    width = max(map(len, usage)) + 4
-    lines = "\n".join(f"    {command:{width}}{what}" for command, what in usage.items())
     return f'''"""The pipeline {one_line(pipeline.name)} for Kubeflow Pipelines.
 
 Each task runs one stage through mlkit, which keeps results, records and the cache;
 order, branches, loops and retries are kfp's.
 
-{lines}
+{usage(commands)}
 """'''
 
 
@@ -141,7 +136,7 @@ def _facts(pipeline: Pipeline, settings: ExportSettings) -> str:
         "pipeline": str(settings.pipeline_file),
         "runs_dir": str(settings.runs_dir),
         "options": list(settings.options),
-        "notifies": bool(told_stages(pipeline)),
+        "notifies": bool(_told_stages(pipeline)),
     }
     return "\n".join(
         [
@@ -150,6 +145,12 @@ def _facts(pipeline: Pipeline, settings: ExportSettings) -> str:
             write(value(known), before="return ", indent=1),
         ]
     )
+
+
+def _told_stages(pipeline: Pipeline) -> list[str]:
+    """The stages of whose end people are told."""
+    stages = pipeline.stages.values()
+    return [stage.name for stage in stages if stage.notify.on_failure or stage.notify.on_success]
 
 
 def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: Body) -> str:
@@ -164,7 +165,7 @@ def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: 
         assign("run", mapping(run), 1),
         "",
     ]
-    told = told_stages(pipeline)
+    told = _told_stages(pipeline)
     if told:
         known = {name: run[name] for name in ("run_id", "parameters", "job_id")}
         head.append(assign("tell_task", call("tell_people", stages=value(told), **known), 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from mlkit.core.graph import find_cycle, topological_order
 from mlkit.core.pipeline import Pipeline
@@ -57,10 +58,23 @@ class Layout:
     paths: Mapping[str, Path]
     askers: frozenset[str]
 
+    @cached_property
+    def forks(self) -> dict[str, Fork]:
+        """Every fork, by its name."""
+        return {fork.name: fork for fork in _forks(self.blocks)}
+
     def sees(self, stage: str, other: str) -> bool:
         """Whether a stage stands in the same branch as another, or further inside."""
         there = self.paths[other]
         return self.paths[stage][: len(there)] == there
+
+
+def _forks(blocks: tuple[Block, ...]) -> Iterator[Fork]:
+    for block in blocks:
+        if isinstance(block, Fork):
+            yield block
+            for inner in block.branches.values():
+                yield from _forks(inner)
 
 
 def lay_out(pipeline: Pipeline) -> Layout:

@@ -124,12 +124,15 @@ def read_instances(stage: str, path: str, as_float: bool) -> list[str]:
     Of an empty list, the stage itself: mlkit then notes that it was skipped.
     """
     import json
+    import re
     from pathlib import Path
 
     values = json.loads(Path(path).read_text("utf-8")) if path else []
     if as_float:
         values = [float(value) for value in values]
     texts = [v if isinstance(v, str) else json.dumps(v) for v in values]
+    special = re.compile(r'[,\[\]*]|^["\s]|\s$')  # what means something between the brackets
+    texts = [json.dumps(t, ensure_ascii=False) if special.search(t) else t for t in texts]
     return [f"{stage}[{text}]" for text in texts] or [stage]
 
 

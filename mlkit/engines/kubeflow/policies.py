@@ -11,6 +11,7 @@ from mlkit.core.policies import Retry
 from mlkit.engines.kubeflow.branches import is_patient
 from mlkit.engines.kubeflow.layout import Layout
 from mlkit.engines.python_text import call, literal
+from mlkit.engines.questions import picked_label
 from mlkit.engines.refusals import Refusal
 
 __all__ = ["GPU", "refusals", "statements"]
@@ -55,7 +56,7 @@ def _refused(stage: Stage, layout: Layout) -> Iterator[tuple[str, str]]:
     if source is None:
         return
     over = f"'foreach' over {source}"  # it is read from one artifact, before the loop
-    if source.node.value is not None:
+    if picked_label(source.node) is not None:
         yield f"{over}, one instance's artifact", "Let a stage without 'foreach' write the list"
     if is_patient(stage):
         fact = f"{over} in a stage that may run although something failed"

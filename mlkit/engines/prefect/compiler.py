@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline
 from mlkit.engines.carrying import imports, module_text
@@ -22,48 +24,45 @@ from mlkit.engines.python_text import (
     assign,
     call,
     formatted,
-    literal,
     mapping,
     one_line,
+    usage,
     value,
 )
 from mlkit.engines.refusals import refuse
 from mlkit.engines.registry import ENGINES
 
-__all__ = ["PrefectCompiler"]
+__all__ = ["compile_pipeline"]
 
 _BESIDE = ("mlkit_stages", "mlkit_upstream")
 """The modules that stand beside the flow."""
 
 
-class PrefectCompiler:
-    """Writes a flow, what its tasks have in common, and `prefect.yaml`."""
+def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
+    """Compile a pipeline.
 
-    def compile(self, pipeline: Pipeline, settings: ExportSettings) -> Export:
-        """Compile a pipeline.
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    settings : ExportSettings
+        Where mlkit and the runs are, and the parameters given.
 
-        Parameters
-        ----------
-        pipeline : Pipeline
-            The pipeline.
-        settings : ExportSettings
-            Where mlkit and the runs are, and the parameters given.
-
-        Raises
-        ------
-        UnsupportedByEngineError
-            If Prefect cannot express it.
-        """
-        refuse(ENGINES["prefect"], pipeline, refusals(pipeline))
-        specs = parameter_specs(pipeline, settings.parameters)
-        names = flow_names(pipeline, specs)
-        entry = f"{names.flow}_flow.py"
-        files = {
-            entry: _flow_file(pipeline, settings, names),
-            **{f"{module}.py": module_text("prefect", module) for module in _BESIDE},
-            **deployment_files(pipeline, names),
-        }
-        return Export(engine="prefect", files=files, entry=entry)
+    Raises
+    ------
+    UnsupportedByEngineError
+        If Prefect cannot express it.
+    """
+    refuse(ENGINES["prefect"], pipeline, refusals(pipeline))
+    specs = parameter_specs(pipeline, settings.parameters)
+    names = flow_names(pipeline, specs)
+    entry = f"{names.flow}_flow.py"
+    files = {
+        entry: _flow_file(pipeline, settings, names),
+        **{f"{module}.py": module_text("prefect", module) for module in _BESIDE},
+        **deployment_files(pipeline, names),
+    }
+    return Export(engine="prefect", files=files, entry=entry)
 
 
 def _flow_file(pipeline: Pipeline, settings: ExportSettings, names: FlowNames) -> str:
@@ -81,42 +80,37 @@ def _flow_file(pipeline: Pipeline, settings: ExportSettings, names: FlowNames) -
 
 def _head(pipeline: Pipeline, names: FlowNames) -> str:
     file = f"{names.flow}_flow.py"
-    usage = {
+    commands = {
         f"python {file}": "run it once",
         f"python {file} serve": "run it on its schedule, until you stop it",
         "prefect deploy --all": "hand it to a work pool, as prefect.yaml says",
     }
-    width = max(map(len, usage)) + 4
-    lines = "\n".join(f"    {command:{width}}{what}" for command, what in usage.items())
     return f'''"""The pipeline '{one_line(pipeline.name)}' as a Prefect flow.
 
 Made from pipeline.yaml by `mlkit export prefect`: make it again instead of editing it.
 
-{lines}
+{usage(commands)}
 """'''
 
 
 def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str]) -> str:
     rest = {k: v for k, v in settings.parameters.items() if k not in parameters}
-    arguments = [
-        f"mlkit={literal(str(settings.mlkit))}",
-        f"file={literal(str(settings.pipeline_file))}",
-        f"runs_dir={literal(str(settings.runs_dir))}",
-        f"workers={settings.workers}",
-    ]
-    if pipeline.schedule is not None:
-        arguments.append(f"schedule={literal(pipeline.schedule)}")
-    if takes_logical_date(pipeline):
-        arguments.append("takes_logical_date=True")
-    words = (*settings.options, *parameter_words(rest))
-    named = {"options": value(words)} if words else {}
+    facts: dict[str, Any] = {
+        "mlkit": str(settings.mlkit),
+        "file": str(settings.pipeline_file),
+        "runs_dir": str(settings.runs_dir),
+        "workers": settings.workers,
+        "schedule": pipeline.schedule,
+        "takes_logical_date": takes_logical_date(pipeline),
+        "options": [*settings.options, *parameter_words(rest)],
+    }
+    known = {name: value(item) for name, item in facts.items() if item}
     common = {"tags": value([pipeline.name]), "cache_policy": "NO_CACHE"}
-    lines = [
-        assign("PIPELINE", call("Pipeline", *arguments, **named)),
-        "# Prefect remembers no results: mlkit knows which ones are still good.",
-        assign("COMMON", mapping(common)),
-    ]
-    for policy, name in retry_policies(pipeline).items():
-        pairs = dict(argument.split("=", 1) for argument in policy)
-        lines.append(assign(name, mapping(pairs)))
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            assign("PIPELINE", call("Pipeline", **known)),
+            "# Prefect remembers no results: mlkit knows which ones are still good.",
+            assign("COMMON", mapping(common)),
+            *(assign(name, policy) for policy, name in retry_policies(pipeline).items()),
+        ]
+    )

@@ -20,7 +20,7 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
-from mlkit.engines.questions import EARLY, listed_labels
+from mlkit.engines.questions import EARLY, listed_labels, picked_label
 
 __all__ = ["flow_text"]
 
@@ -141,12 +141,13 @@ def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
 
 def _future(pipeline: Pipeline, node: Node, names: FlowNames) -> str:
     own = names.stages[node.stage]
-    if node.value is None:
+    label = picked_label(node)
+    if label is None:
         return own.future
     known = listed_labels(pipeline.stages[node.stage])
     if known is not None:
-        return f"{own.future}[{known.index(node.value)}]"
-    return f"picked({own.future}, {own.values}, {literal(node.value)})"
+        return f"{own.future}[{known.index(label)}]"
+    return f"picked({own.future}, {own.values}, {literal(label)})"
 
 
 def _outcome(pipeline: Pipeline, names: FlowNames) -> str:

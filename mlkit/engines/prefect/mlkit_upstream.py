@@ -6,6 +6,7 @@ This file stands beside the flow and imports Prefect and the standard library on
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -164,7 +165,8 @@ def labels(future: Any, output: str, kind: Callable[[Any], Any] | None = None) -
 def _label(value: Any) -> str:
     """Write a value as mlkit does between the brackets of `STAGE[VALUE]`."""
     if isinstance(value, str):
-        return value
+        special = re.search(r'[,\[\]*]|^["\s]|\s$', value)  # between the brackets
+        return json.dumps(value, ensure_ascii=False) if special else value
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if hasattr(value, "isoformat"):

@@ -11,7 +11,9 @@ from mlkit.engines.python_text import (
     assign,
     call,
     decorate,
+    listing,
     literal,
+    mapping,
     number,
     one_line,
     value,
@@ -33,24 +35,24 @@ def delay_s(retry: Retry, place: int) -> float:
     return delay if retry.max_delay_s is None else min(delay, retry.max_delay_s)
 
 
-def retry_arguments(retry: Retry) -> list[str]:
-    """Write a retry policy as the arguments of `@task`; empty if nothing is tried again."""
+def _policy(retry: Retry) -> str:
+    """Write a retry policy as further arguments of `@task`; empty if nothing is tried again."""
     if retry.max_retries == 0:
-        return []
+        return ""
     delays = [delay_s(retry, place) for place in range(min(retry.max_retries, MOST_DELAYS))]
-    arguments = [
-        f"retries={retry.max_retries}",
-        f"retry_delay_seconds=[{', '.join(map(number, delays))}]",
-    ]
+    named = {
+        "retries": str(retry.max_retries),
+        "retry_delay_seconds": listing(map(number, delays)),
+        "retry_condition_fn": "is_retryable",
+    }
     if retry.jitter and any(delays):
-        arguments.append(f"retry_jitter_factor={_JITTER}")
-    return [*arguments, "retry_condition_fn=is_retryable"]
+        named["retry_jitter_factor"] = str(_JITTER)
+    return mapping(named)
 
 
-def retry_policies(pipeline: Pipeline) -> dict[tuple[str, ...], str]:
+def retry_policies(pipeline: Pipeline) -> dict[str, str]:
     """Name each retry policy of a pipeline: `RETRY`, or `RETRY_1`, `RETRY_2`, …."""
-    found = dict.fromkeys(tuple(retry_arguments(stage.retry)) for stage in pipeline.stages.values())
-    policies = [policy for policy in found if policy]
+    policies = [*filter(None, dict.fromkeys(_policy(s.retry) for s in pipeline.stages.values()))]
     if len(policies) == 1:
         return {policies[0]: "RETRY"}
     return {policy: f"RETRY_{place}" for place, policy in enumerate(policies, 1)}
@@ -106,7 +108,7 @@ def _decorator(pipeline: Pipeline, stage: Stage) -> str:
         run_name = stage.name.replace("{", "{{").replace("}", "}}") + "[{value}]"
         arguments.append(f"task_run_name={literal(run_name)}")
     arguments.append("**COMMON")
-    policy = retry_policies(pipeline).get(tuple(retry_arguments(stage.retry)))
+    policy = retry_policies(pipeline).get(_policy(stage.retry))
     arguments += [] if policy is None else [f"**{policy}"]
     arguments += ["on_failure=[tell]"] if stage.notify.on_failure else []
     arguments += ["on_completion=[tell]"] if stage.notify.on_success else []
