@@ -5,7 +5,7 @@ How an engine plugs in:
 1. A line in `registry.ENGINES`, whose name is that of the engine's folder here.
 2. `compiler.compile_pipeline` in that folder (`export.Compiler`): a pure function of a checked
    pipeline and `ExportSettings` to readable files. The files import the engine and the standard
-   library only; what they hold beside the pipeline's facts is copied from real modules (`carrying`).
+   library only; what they hold beside the pipeline's facts comes of real modules (`carrying`).
    Each task calls `mlkit run --only 'STAGE[VALUE]' --run-id ID`, with `MLKIT_ENGINE`,
    `MLKIT_ENGINE_RUN_ID` and `MLKIT_ENGINE_TASK_ID` in its environment, and obeys its exit code:
    0 done, 99 skipped, 1 failed, 2 an upstream artifact is missing. A failed task's JSON document

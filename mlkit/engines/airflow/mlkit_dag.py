@@ -98,7 +98,8 @@ def is_one_of(found: Any, wanted: list[Any]) -> bool:
 def label(item: Any) -> str:
     """Write a value as it stands in STAGE[VALUE], and so that Airflow takes it literally."""
     text = item if isinstance(item, str) else json.dumps(item)
-    if re.search(r'[,\[\]*]|^["\s]|\s$', text):  # what means something between the brackets
+    # what means something between the brackets is quoted
+    if re.search(r'[,\[\]*]|^["\s]|\s$', text):
         text = json.dumps(text, ensure_ascii=False)
     return re.sub(r"{(?=[{%#])", "{{ '{' }}", text)
 

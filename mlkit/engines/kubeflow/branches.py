@@ -52,7 +52,9 @@ def is_patient(stage: Stage) -> bool:
     That is so under a trigger rule that allows it, and where it needs one instance of a mapped
     stage only: kfp knows the whole loop, mlkit each instance.
     """
-    return stage.trigger not in _STRICT or any(map(picked_label, stage.upstream))
+    return stage.trigger not in _STRICT or any(
+        picked_label(node) is not None for node in stage.upstream
+    )
 
 
 def nodes_of(stage: Stage) -> tuple[Node, ...]:

@@ -131,7 +131,8 @@ def read_instances(stage: str, path: str, as_float: bool) -> list[str]:
     if as_float:
         values = [float(value) for value in values]
     texts = [v if isinstance(v, str) else json.dumps(v) for v in values]
-    special = re.compile(r'[,\[\]*]|^["\s]|\s$')  # what means something between the brackets
+    # what means something between the brackets is quoted
+    special = re.compile(r'[,\[\]*]|^["\s]|\s$')
     texts = [json.dumps(t, ensure_ascii=False) if special.search(t) else t for t in texts]
     return [f"{stage}[{text}]" for text in texts] or [stage]
 
