@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 RUN_TESTS := $(BIN)/python -m pytest --durations=20
 
-.PHONY: help install install-dev run test lab check format bench bench-peers exercises site clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-maps bench-peers exercises site clean sizes bare newcomer wheel \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
   test-sandbox test-browser test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -142,6 +142,9 @@ exercises: install-dev  ## make the exercises from the solutions
 
 bench: install-dev  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-maps: install-dev  ## measure whether the work for one instance grows with a map
+	$(BIN)/python -m benchmarks.maps
 
 bench-peers: install-dev  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers

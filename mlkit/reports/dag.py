@@ -71,18 +71,27 @@ class Box:
         """Choose at most so many instances to show; those that failed come first."""
         if len(self.instances) <= most:
             return self.instances
-        return tuple(sorted(self.instances, key=lambda pair: pair[1] is not Status.FAILED)[:most])
+        bad = (Status.FAILED, Status.CANCELLED, Status.UPSTREAM_FAILED)
+        rank = {status: place for place, status in enumerate(bad)}
+        return tuple(
+            sorted(self.instances, key=lambda pair: rank.get(pair[1] or Status.WAITING, len(bad)))
+        )[:most]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """One arrow: `target` comes after `source`; `tone` as of a box."""
+    """One arrow: `target` comes after `source`; `tone` as of a box.
+
+    Of two maps that are chained, `chain` names the parameters that both have: each instance comes
+    after its own.
+    """
 
     source: str
     target: str
     kind: EdgeKind = EdgeKind.DATA
     label: str = ""
     tone: str = ""
+    chain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,12 +219,21 @@ def _link(stage: Stage, source: str) -> Link:
         return Link(source=source, target=stage.name, kind=EdgeKind.CONDITION, label=text)
     nodes = [node for node in stage.upstream if node.stage == source]
     is_data = any(node in stage.data_upstream for node in nodes)
+    chain = _chain(nodes)
     return Link(
         source=source,
         target=stage.name,
         kind=EdgeKind.DATA if is_data else EdgeKind.ORDER,
-        label=_which(stage, nodes),
+        label=f"each its own {' and '.join(chain)}" if chain else _which(stage, nodes),
+        chain=chain,
     )
+
+
+def _chain(nodes: list[Node]) -> tuple[str, ...]:
+    """The parameters by which every reference to a stage means the reader's own instance."""
+    if not all(node.is_chained for node in nodes):
+        return ()
+    return tuple(dict.fromkeys(p.parameter for n in nodes for p in n.picks if p.value is None))
 
 
 def _condition(condition: Condition) -> str:

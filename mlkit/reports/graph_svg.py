@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ _GAP, _ROW_GAP, _MARGIN, _PAD = 26.0, 44.0, 14.0, 12.0
 _LINE, _NAME_SIZE, _SMALL_SIZE = 17.0, 13.0, 11.5
 _LABEL_HEIGHT, _STACK, _MOST_INSTANCES = 18.0, 4.0, 8
 _PORT, _LANE = 14.0, 30.0
+_POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 _USUAL_STATE = "✓ succeeded · 10.0 s"
 """Boxes have room for it from the start, so that they stay in place while a run goes on."""
 
@@ -195,7 +197,17 @@ def _back(link: Link, places: Mapping[str, _Place], lane: float) -> str:
 def _drawn(link: Link, d: str) -> str:
     hint = element("title", text(_words(link)))
     kind = f"arrow {link.kind}" + (f" tone-{link.tone}" if link.tone else "")
-    return element("path", hint, d=d, class_=kind, marker_end=f"url(#{_tip_name(link.tone)})")
+    tip = f"url(#{_tip_name(link.tone)})"
+    strands = "".join(
+        element("path", d=_shifted(d, shift), class_=f"{kind} strand")
+        for shift in ((2 * _STACK, _STACK) if link.chain else ())
+    )
+    return strands + element("path", hint, d=d, class_=kind, marker_end=tip)
+
+
+def _shifted(d: str, right: float) -> str:
+    """The same way a little further to the right."""
+    return _POINT.sub(lambda point: f"{float(point[1]) + right:.1f},{point[2]}", d)
 
 
 def _words(link: Link) -> str:

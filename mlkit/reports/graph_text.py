@@ -154,7 +154,7 @@ def _instances(box: Box) -> str:
     """How many instances there are, and by name the few that matter."""
     failed = [value for value, status in box.instances if status is Status.FAILED]
     shown = failed or [value for value, _ in box.instances]
-    names = shorten(", ".join(shown), 60)
+    names = shorten(("; " if any("," in value for value in shown) else ", ").join(shown), 60)
     count = f"× {len(box.instances)} " if box.instances else ""
     what = "failed: " if failed else f"{box.note}: " if box.note and names else box.note
     return f"{count}({what}{names})"
@@ -163,9 +163,10 @@ def _instances(box: Box) -> str:
 def _origin(link: Link) -> str:
     if link.kind is EdgeKind.CONDITION:
         return f"{link.source} when {link.label}"
+    source = f"{link.source}[{','.join(link.chain)}]" if link.chain else link.source
     if link.kind is EdgeKind.ORDER:
-        return f"{link.source} (order only)"
-    return f"{link.source}{link.label}" if link.label.startswith("[") else link.source
+        return f"{source} (order only)"
+    return f"{source}{link.label}" if link.label.startswith("[") else source
 
 
 def draw_mermaid(dag: Dag) -> str:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlkit.core.pipeline import Axis, Foreach, Node, Pipeline, Stage
+from mlkit.core.pipeline import Axis, Foreach, Node, Pick, Pipeline, Stage
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.observe.layout import cell_width
@@ -190,3 +190,35 @@ def test_captions_wrap_beside_the_rails(make_stage: Callable[..., Stage], width:
     text = to_text(pipeline_of(*stages, last), width=width)
     assert max(map(cell_width, text.splitlines())) <= width
     assert all(name in text for name in names)
+
+
+def test_chained_maps_are_one_lane_of_stacks(make_stage: Callable[..., Stage]) -> None:
+    """One box for a stage, and between two of them one arrow of several strands."""
+    over = Foreach(axes=(Axis(parameter="month", values=tuple(range(12))),))
+    own = Node(stage="collect", value="month", picks=(Pick(parameter="month"),))
+    pipeline = pipeline_of(
+        make_stage("collect", foreach=over),
+        make_stage("clean", foreach=over, after=(own,)),
+        make_stage("join", after=(Node(stage="clean"),)),
+    )
+    chained, joined = dag_of_pipeline(pipeline).links
+    assert (chained.chain, chained.label) == (("month",), "each its own month")
+    assert joined.chain == ()
+    arrows = [
+        path.get("class", "")
+        for path in ElementTree.fromstring(to_svg(pipeline)).iter(f"{SVG}path")
+        if "arrow" in path.get("class", "")
+    ]
+    assert sum("strand" in kind for kind in arrows) == 2
+    assert len(arrows) == 4
+    assert "clean  × 12" in to_text(pipeline)
+    assert "← collect[month] (order only)" in to_text(pipeline, width=200)
+    assert "each its own month" in to_mermaid(pipeline)
+
+
+def test_a_product_names_both_parameters(make_stage: Callable[..., Stage]) -> None:
+    """And its instances by both values."""
+    axes = (Axis(parameter="m", values=("a", "b,c")), Axis(parameter="n", values=(1,)))
+    (box,) = dag_of_pipeline(pipeline_of(make_stage("s", foreach=Foreach(axes=axes)))).boxes
+    assert box.note == "for each m and n"
+    assert [value for value, _ in box.instances] == ["a,1", '"b,c",1']
