@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.core.cron import parse_cron
+from mlkit.core.every import parse_when
 from mlkit.core.intervals import Schedule, last_interval
 from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.core.pipeline import Pipeline
+from mlkit.load.schedule import find_zone
 
 __all__ = ["SCHEDULED", "scheduled_values"]
 
@@ -23,7 +24,7 @@ def scheduled_values(pipeline: Pipeline, environ: Mapping[str, str]) -> dict[str
     Parameters
     ----------
     pipeline : Pipeline
-        The pipeline; its schedule counts in UTC, as the engine's does.
+        The pipeline; its schedule counts in its own time zone.
     environ : mapping of str to str
         The environment of the task's call.
 
@@ -35,6 +36,6 @@ def scheduled_values(pipeline: Pipeline, environ: Mapping[str, str]) -> dict[str
     moment = environ.get(SCHEDULED)
     if not moment or pipeline.schedule is None or not takes_logical_date(pipeline):
         return {}
-    schedule = Schedule(cron=parse_cron(pipeline.schedule))
+    schedule = Schedule(when=parse_when(pipeline.schedule), zone=find_zone(pipeline.timezone))
     interval = last_interval(schedule, dt.datetime.fromisoformat(moment))
     return {LOGICAL_DATE: interval.start.isoformat()}

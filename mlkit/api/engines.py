@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.reading import runs_folder
-from mlkit.api.running import loaded, with_values
+from mlkit.api.running import with_profile, with_values
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
@@ -17,7 +17,7 @@ from mlkit.core.values import decode
 from mlkit.engines.environments import core_executable, engine_python, find_python
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.launching import Order
-from mlkit.engines.refusals import Refusal, composed_maps, refuse
+from mlkit.engines.refusals import Refusal, composed_maps, other_schedules, refuse
 from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
 from mlkit.errors import EngineError, UnsupportedByEngineError
 from mlkit.load.lists import with_lists
@@ -74,18 +74,18 @@ def export(
     """
     from mlkit.driver.options import RunOptions
 
-    pipeline = loaded(pipeline)
-    whole = with_values(parameters, layers)
-    configuration = configure(pipeline, whole)
-    pipeline = with_lists(pipeline, configuration)
-    _refuse_secrets(pipeline, whole, engine)
-    chosen = options or RunOptions()
+    current, chosen = with_profile(pipeline, options or RunOptions())
+    whole = replace(with_values(parameters, layers), needs_values=False)
+    configuration = configure(current, whole)
+    current = with_lists(current, configuration)
+    refuse(engine_named(engine), current, other_schedules(current))
+    _refuse_secrets(current, whole, engine)
     if workers is not None:
         chosen = replace(chosen, workers=workers)
-    folder = runs_folder(pipeline, runs_dir)
-    settings = _settings(pipeline, configuration, folder, chosen, mlkit)
-    refuse(engine_named(engine), pipeline, composed_maps(pipeline))
-    return compiler_of(engine_named(engine))(pipeline, settings)
+    folder = runs_folder(current, runs_dir)
+    settings = _settings(current, configuration, folder, chosen, mlkit)
+    refuse(engine_named(engine), current, composed_maps(current))
+    return compiler_of(engine_named(engine))(current, settings)
 
 
 def _settings(
@@ -209,21 +209,22 @@ def run_on(
     from mlkit.driver.services import Services
 
     chosen = engine_named(engine)
-    pipeline, services = loaded(pipeline), services or Services()
-    options = options or RunOptions()
+    services = services or Services()
+    current, options = with_profile(pipeline, options or RunOptions())
     whole = with_values(parameters, layers)
-    configuration = configure(pipeline, whole)
-    pipeline = with_lists(pipeline, configuration)
-    folder = runs_folder(pipeline, runs_dir)
+    configuration = configure(current, whole)
+    current = with_lists(current, configuration)
+    folder = runs_folder(current, runs_dir)
     if host is not None:
-        refuse(chosen, pipeline, _without_images(pipeline, chosen))
-    settings = _settings(pipeline, configuration, folder, options)
-    refuse(chosen, pipeline, composed_maps(pipeline))
-    made = compiler_of(chosen)(pipeline, settings)
+        refuse(chosen, current, _without_images(current, chosen))
+    settings = _settings(current, configuration, folder, options)
+    refuse(chosen, current, composed_maps(current))
+    # This run is not the schedule's, so that the engine need not express one.
+    made = compiler_of(chosen)(replace(current, schedule=None), settings)
     python = engine_python(chosen, services.environ)
     run = EngineRun(
         RunOrder(
-            pipeline=pipeline,
+            pipeline=current,
             configuration=configuration,
             options=options,
             runs_dir=folder,
@@ -237,12 +238,12 @@ def run_on(
         python=python,
         folder=place,
         entry=made.entry,
-        pipeline=pipeline.name,
+        pipeline=current.name,
         run_id=run.record.run_id,
         workers=options.workers,
         host=host,
     )
-    return _follow(run, order, chosen, _secrets(pipeline, whole))
+    return _follow(run, order, chosen, {**whole.environ, **_secrets(current, whole)})
 
 
 def _follow(

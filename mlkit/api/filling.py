@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.reading import runs_folder, up_to_date
-from mlkit.api.running import loaded, run, with_values
+from mlkit.api.running import run, with_profile, with_values
 from mlkit.api.scheduling import read_schedule, read_span
 from mlkit.core.backfilling import MOST_INTERVALS, Planned, plan_intervals
 from mlkit.core.intervals import Schedule, intervals
@@ -154,7 +154,7 @@ def plan_backfill(
     found = list(islice(intervals(schedule, span[0], stop), MOST_INTERVALS + 1))
     if len(found) > MOST_INTERVALS:
         raise UsageError(
-            f"the span holds more than {MOST_INTERVALS:,} intervals of '{schedule.cron.text}'",
+            f"the span holds more than {MOST_INTERVALS:,} intervals of '{schedule.when.text}'",
             remedy="Choose a shorter span, or another schedule with --schedule",
         )
     over = [interval for interval in found if interval.end <= now]
@@ -195,7 +195,7 @@ def backfill(  # noqa: PLR0913 - keywords: each is asked for by its name
     first: str,
     last: str,
     schedule: str | None = None,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     parameters: Mapping[str, Any] | None = None,
     runs_dir: Path | str | None = None,
     rerun: bool = False,
@@ -210,9 +210,9 @@ def backfill(  # noqa: PLR0913 - keywords: each is asked for by its name
     first, last : str
         ISO dates: intervals that begin on the first, the last, or a day between.
     schedule : str, optional
-        A cron expression in place of the pipeline's own.
-    timezone : str
-        The zone whose clock the schedule follows.
+        A cron expression, or `every 6h`, in place of the pipeline's own.
+    timezone : str, optional
+        The zone whose clock the schedule follows, in place of the pipeline's own.
     parameters : mapping, optional
         Values for `NAME` or `STAGE.NAME`.
     runs_dir : Path or str, optional
@@ -229,12 +229,12 @@ def backfill(  # noqa: PLR0913 - keywords: each is asked for by its name
     """
     from mlkit.driver.options import RunOptions
 
-    current = loaded(pipeline)
+    current, options = with_profile(pipeline, options or RunOptions())
     chosen = read_schedule(current, schedule, timezone)
     filling = Filling(
         pipeline=current,
         layers=with_values(parameters, None),
-        options=options or RunOptions(),
+        options=options,
         runs_dir=runs_folder(current, runs_dir),
         rerun=rerun,
     )

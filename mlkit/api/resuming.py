@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.reading import find_run, runs_folder
-from mlkit.api.running import loaded
 from mlkit.core.configuration import HIDDEN
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
@@ -18,14 +17,15 @@ from mlkit.errors import UsageError
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import with_lists
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
+from mlkit.load.pipeline import load_pipeline
 
 if TYPE_CHECKING:
     from mlkit.driver.services import Services
 
-__all__ = ["own_layers", "resume"]
+__all__ = ["own_layers", "resume", "run_pipeline"]
 
 
-def resume(
+def resume(  # noqa: PLR0913 - keywords: each is asked for by its name
     run_id: str,
     pipeline: Pipeline | Path | str | None = None,
     *,
@@ -35,6 +35,7 @@ def resume(
     services: Services | None = None,
     start: str | None = None,
     options: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> RunRecord:
     """Finish a run that was killed or has failed, with its own parameters and today's code.
 
@@ -56,6 +57,8 @@ def resume(
         How kernels are started.
     options : mapping, optional
         Fields of `mlkit.RunOptions` that are to differ from those of the run.
+    environ : mapping of str to str, optional
+        Where `${NAME}` and secrets are found; default: this process's environment.
 
     Returns
     -------
@@ -75,16 +78,19 @@ def resume(
     from mlkit.driver.start import resume_run
 
     record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir), files=True)
-    current = loaded(pipeline or record.file)
+    profile = (options or {}).get("profile")
+    current = run_pipeline(record, pipeline, profile)
     if current.name != record.pipeline:
         raise UsageError(
             f"run {record.run_id} is one of '{record.pipeline}', not of '{current.name}'",
             remedy="Name its pipeline: mlkit resume RUN PIPELINE",
         )
-    configuration = configure(current, own_layers(record, current, parameters or {}))
+    layers = own_layers(record, current, parameters or {}, environ)
+    configuration = configure(current, layers)
     given = {"workers": workers, "start": start, **(options or {})}
     changes = {name: value for name, value in given.items() if value is not None}
     chosen = replace(RunOptions.of_record(record.options), **changes)
+    chosen = replace(chosen, profile=None if current.profile is None else current.profile.name)
     order = Order(
         pipeline=with_lists(current, configuration),
         configuration=configuration,
@@ -95,7 +101,35 @@ def resume(
     return resume_run(order, record.run_id)
 
 
-def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]) -> Layers:
+def run_pipeline(
+    record: RunRecord,
+    pipeline: Pipeline | Path | str | None = None,
+    profile: str | None = None,
+) -> Pipeline:
+    """Give the pipeline of a run as it is today, with the profile that the run had.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    pipeline : Pipeline, Path or str, optional
+        The pipeline; by default the one that the record names.
+    profile : str, optional
+        Another profile in place of the run's own.
+    """
+    wanted = str(record.options.get("profile") or "") if profile is None else profile
+    if not isinstance(pipeline, Pipeline):
+        return load_pipeline(pipeline or record.file, profile=wanted)
+    name = "" if pipeline.profile is None else pipeline.profile.name
+    return pipeline if name == wanted else load_pipeline(Path(pipeline.file), profile=wanted)
+
+
+def own_layers(
+    record: RunRecord,
+    pipeline: Pipeline,
+    secrets: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+) -> Layers:
     """The parameters of a run as layers: what it was given, and the defaults of its own day."""
     overrides = decode(record.options.get("overrides", {}))
     known = {
@@ -104,12 +138,12 @@ def own_layers(record: RunRecord, pipeline: Pipeline, secrets: Mapping[str, Any]
         if name in pipeline.parameters and value != HIDDEN and not holds_variable(value)
     }
     still = {name: value for name, value in overrides.items() if _is_known(name, pipeline)}
-    environ = {
+    fitting = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in (os.environ if environ is None else environ).items()
         if not name.startswith(ENVIRONMENT_PREFIX) or _names_secret(name, pipeline)
     }
-    return Layers(environ=environ, defaults=known, values={**still, **secrets})
+    return Layers(environ=fitting, defaults=known, values={**still, **secrets})
 
 
 def _is_known(name: str, pipeline: Pipeline) -> bool:

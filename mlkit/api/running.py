@@ -37,6 +37,7 @@ __all__ = [
     "plan",
     "run",
     "run_options",
+    "with_profile",
     "with_values",
 ]
 
@@ -47,9 +48,32 @@ def with_values(parameters: Mapping[str, Any] | None, layers: Layers | None) -> 
     return replace(layers, values={**layers.values, **(parameters or {})})
 
 
-def loaded(pipeline: Pipeline | Path | str) -> Pipeline:
-    """Give a pipeline, read from its file if it is named by path."""
-    return pipeline if isinstance(pipeline, Pipeline) else load_pipeline(pipeline)
+def loaded(pipeline: Pipeline | Path | str, profile: str | None = None) -> Pipeline:
+    """Give a pipeline, read from its file, with a profile, if it is named by path."""
+    if isinstance(pipeline, Pipeline):
+        return pipeline
+    return load_pipeline(pipeline, profile=profile)
+
+
+def with_profile(
+    pipeline: Pipeline | Path | str, options: RunOptions
+) -> tuple[Pipeline, RunOptions]:
+    """Give a pipeline with the profile that is asked for, and options that name it.
+
+    Raises
+    ------
+    UsageError
+        If a pipeline that is loaded already has another profile.
+    """
+    current = loaded(pipeline, options.profile)
+    name = None if current.profile is None else current.profile.name
+    if options.profile is not None and (options.profile or None) != name:
+        was = "without a profile" if name is None else f"with the profile '{name}'"
+        raise UsageError(
+            f"the pipeline was loaded {was}, and the profile '{options.profile}' is asked for",
+            remedy=f"Load it so: mlkit.load_pipeline(path, profile={options.profile!r})",
+        )
+    return current, replace(options, profile=name)
 
 
 def configure_with(
@@ -106,8 +130,7 @@ def run(
     from mlkit.driver.services import Services
     from mlkit.driver.start import start_run
 
-    pipeline = loaded(pipeline)
-    chosen = options or RunOptions()
+    pipeline, chosen = with_profile(pipeline, options or RunOptions())
     whole = with_values(parameters, layers)
     if chosen.run_id is not None:
         given = {**scheduled_values(pipeline, whole.environ), **whole.values}
@@ -199,7 +222,9 @@ def plan(
     MlkitError
         If the pipeline, a parameter or an option is invalid.
     """
-    pipeline = loaded(pipeline)
+    from mlkit.driver.options import RunOptions
+
+    pipeline, options = with_profile(pipeline, options or RunOptions())
     configuration = configure(pipeline, with_values(parameters, layers))
     return forecast(pipeline, configuration, runs_folder(pipeline, runs_dir), options)
 

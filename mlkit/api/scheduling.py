@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from pathlib import Path
 
-from mlkit.core.cron import parse_cron
+from mlkit.core.every import EXAMPLES, parse_when
 from mlkit.core.intervals import Schedule
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import UsageError
-from mlkit.load.section import did_you_mean
+from mlkit.load.schedule import UnknownZoneError, find_zone
 
 __all__ = ["read_schedule", "read_span"]
 
@@ -18,7 +17,7 @@ _YEARS = (1900, 2199)
 
 
 def read_schedule(
-    pipeline: Pipeline, expression: str | None = None, timezone: str = "UTC"
+    pipeline: Pipeline, expression: str | None = None, timezone: str | None = None
 ) -> Schedule:
     """Give a pipeline's schedule, or another on its behalf.
 
@@ -27,9 +26,9 @@ def read_schedule(
     pipeline : Pipeline
         The pipeline.
     expression : str, optional
-        A cron expression in place of the pipeline's own.
-    timezone : str
-        The zone whose clock it follows, such as `Europe/Berlin`.
+        A cron expression, or `every 6h`, in place of the pipeline's own.
+    timezone : str, optional
+        The zone whose clock it follows, such as `Europe/Berlin`, in place of the pipeline's own.
 
     Raises
     ------
@@ -44,23 +43,14 @@ def read_schedule(
             remedy='Add one, such as schedule: "0 2 * * *"',
         )
     try:
-        cron = parse_cron(text)
+        when = parse_when(text)
     except ValueError as error:
-        remedy = 'Write a cron expression of five fields, such as "0 2 * * *"'
-        raise UsageError(f"--schedule: {error}", remedy=remedy) from None
-    return Schedule(cron=cron, zone=_zone(timezone))
-
-
-def _zone(name: str) -> dt.tzinfo:
-    if name.upper() == "UTC":
-        return dt.UTC
+        raise UsageError(f"--schedule: {error}", remedy=EXAMPLES) from None
     try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = did_you_mean(name, sorted(zoneinfo.available_timezones()))
-        raise UsageError(
-            f"there is no time zone '{name}'", remedy=near or "Give one such as Europe/Berlin"
-        ) from None
+        zone = find_zone(pipeline.timezone if timezone is None else timezone)
+    except UnknownZoneError as error:
+        raise UsageError(str(error), remedy=error.remedy) from None
+    return Schedule(when=when, zone=zone)
 
 
 def read_span(first: str, last: str, zone: dt.tzinfo) -> tuple[dt.datetime, dt.datetime]:

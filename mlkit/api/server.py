@@ -31,6 +31,9 @@ __all__ = ["ScheduleServer", "Settings"]
 WATCH_S = 2.0
 """How often pipeline.yaml is looked at for a change."""
 
+_MOST_AT_ONCE = 16
+"""More runs than this are not begun beside each other, whatever `overlap` says."""
+
 ServicesFor = Callable[[], "contextlib.AbstractContextManager[Services]"]
 
 
@@ -48,8 +51,8 @@ class Settings:
         What is asked of every run.
     runs_dir : Path or str, optional
         The runs folder.
-    timezone : str
-        The zone whose clock the schedule follows.
+    timezone : str, optional
+        The zone whose clock the schedule follows, in place of the pipeline's own.
     catch_up : bool
         Also run the intervals that were missed.
     stop_after : int, optional
@@ -60,13 +63,13 @@ class Settings:
     layers: Layers
     options: RunOptions
     runs_dir: Path | str | None = None
-    timezone: str = "UTC"
+    timezone: str | None = None
     catch_up: bool = False
     stop_after: int | None = None
 
 
 class ScheduleServer:
-    """One pipeline on its schedule, one run at a time.
+    """One pipeline on its schedule, one run at a time unless it says `overlap: true`.
 
     Parameters
     ----------
@@ -145,15 +148,21 @@ class ScheduleServer:
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         scheduler = BackgroundScheduler(
             timezone=dt.UTC,
-            executors={"default": ThreadPoolExecutor(2)},
+            executors={"default": ThreadPoolExecutor(1 + _MOST_AT_ONCE)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         first = {"next_run_time": self._now()} if self.settings.catch_up else {}
-        scheduler.add_job(self._fire, self._trigger(), id="run", **first)
+        scheduler.add_job(
+            self._fire, self._trigger(), id="run", max_instances=self._at_once(), **first
+        )
         scheduler.add_job(lambda: self._watch(scheduler), "interval", seconds=WATCH_S, id="watch")
         scheduler.add_listener(self._tell_busy, EVENT_JOB_MAX_INSTANCES)
         scheduler.add_listener(self._tell_fault, EVENT_JOB_ERROR)
         return scheduler
+
+    def _at_once(self) -> int:
+        """How many runs may go on beside each other."""
+        return _MOST_AT_ONCE if self.filling.pipeline.overlap else 1
 
     def _trigger(self) -> Any:
         from apscheduler.triggers.base import BaseTrigger
@@ -194,27 +203,27 @@ class ScheduleServer:
         MlkitError
             If pipeline.yaml is broken, or the runs folder cannot be used; nothing was run then.
         """
-        self.filling, self.schedule = self._read()
-        newest = last_interval(self.schedule, now)
-        runs = scheduled_runs(self.filling.pipeline, self.filling.runs_dir)
+        filling, schedule = self.filling, self.schedule = self._read()
+        newest = last_interval(schedule, now)
+        runs = scheduled_runs(filling.pipeline, filling.runs_dir)
         catch_up = self.settings.catch_up
-        wanted = due(self.schedule, newest, runs, catch_up=catch_up)
+        wanted = due(schedule, newest, runs, catch_up=catch_up)
         if catch_up and not runs:
             self._tell("nothing to catch up: no run of this schedule is recorded yet")
         if not catch_up:
-            self._tell_left_out(left_out(self.schedule, newest, runs))
+            self._tell_left_out(left_out(schedule, newest, runs))
         done = []
         for planned in plan_intervals(wanted, runs):
             if self._stopped.is_set():
                 break
-            done.append(self._fill(planned.interval))
+            done.append(self._fill(filling, planned.interval))
         return done
 
-    def _fill(self, interval: Interval) -> Filled:
+    def _fill(self, filling: Filling, interval: Interval) -> Filled:
         self._tell(f"interval {interval}")
         (planned,) = plan_intervals([interval], ())
-        with self._services_for() as services:
-            done = fill(self.filling, planned, replace(services, cancellation=self.cancellation))
+        with self._surroundings(filling) as services:
+            done = fill(filling, planned, replace(services, cancellation=self.cancellation))
         self.filled.append(done)
         run_id = "" if done.record is None else f" (run {done.record.run_id})"
         self._tell(f"interval {interval}: {done.note or done.status}{run_id}")
@@ -223,10 +232,18 @@ class ScheduleServer:
             self._stopped.set()
         return done
 
+    def _surroundings(self, filling: Filling) -> contextlib.AbstractContextManager[Services]:
+        """What a run tells of itself; a terminal shows the progress of one run at a time."""
+        if not filling.pipeline.overlap:
+            return self._services_for()
+        from mlkit.driver.services import Services
+
+        return contextlib.nullcontext(Services())
+
     def _read(self) -> tuple[Filling, Schedule]:
         """Read and check everything as it stands now."""
         settings = self.settings
-        pipeline = load_pipeline(settings.path)
+        pipeline = load_pipeline(settings.path, profile=settings.options.profile)
         filling = Filling(
             pipeline=pipeline,
             layers=settings.layers,
@@ -250,7 +267,7 @@ class ScheduleServer:
             return
         self._marks, before = marks, self.schedule
         try:
-            _, self.schedule = self._read()
+            self.filling, self.schedule = self._read()
         except MlkitError as error:
             self._tell(
                 f"pipeline.yaml cannot be used as it is now: {words.sentence(error)}\n"
@@ -259,6 +276,7 @@ class ScheduleServer:
             return
         if self.schedule != before:
             scheduler.reschedule_job("run", trigger=self._trigger())
+        scheduler.modify_job("run", max_instances=self._at_once())
         self._tell(f"pipeline.yaml has changed. {self._greeting()}")
 
     def _greeting(self) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.reading import find_run, runs_folder
-from mlkit.api.resuming import own_layers
-from mlkit.api.running import loaded
+from mlkit.api.resuming import own_layers, run_pipeline
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record_views import UNFINISHED_FOR_S, is_half_done
 from mlkit.errors import RunsFolderError, UsageError
@@ -147,7 +146,7 @@ def debug_notebook(
     """
     from mlkit.driver.debugging import write_debug_notebook
 
-    current = loaded(pipeline)
-    record = find_run(run_id, runs_folder(current, runs_dir), files=True)
+    record = find_run(run_id, runs_folder(pipeline, runs_dir), files=True)
+    current = run_pipeline(record, pipeline)
     configuration = configure(current, own_layers(record, current, parameters or {}))
     return write_debug_notebook(current, configuration, record, stage)

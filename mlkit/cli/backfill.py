@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlkit.cli.options import (
+    EnvFileOption,
     FilesOption,
     Given,
     JsonOption,
@@ -54,10 +55,10 @@ def backfill(
         typer.Option(
             "--schedule",
             metavar="CRON",
-            help="Another schedule than pipeline.yaml's, such as '0 0 1 * *'.",
+            help="Another schedule than pipeline.yaml's, such as '0 0 1 * *' or 'every 6h'.",
         ),
     ] = None,
-    timezone: TimezoneOption = "UTC",
+    timezone: TimezoneOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what each interval would do; run nothing.")
     ] = False,
@@ -69,10 +70,18 @@ def backfill(
         ),
     ] = False,
     parallel: Annotated[
-        int, typer.Option("--parallel", min=1, metavar="N", help="How many runs at once.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--parallel",
+            min=1,
+            metavar="N",
+            help="How many runs at once (default: 1; with 'overlap: true', as many as cores).",
+            show_default=False,
+        ),
+    ] = None,
     assignments: ParametersOption = None,
     files: FilesOption = None,
+    env_file: EnvFileOption = None,
     given: Given,
     metric: Annotated[
         list[str] | None,
@@ -105,11 +114,11 @@ def backfill(
     from mlkit.api.filling import Filling, plan_backfill
     from mlkit.api.scheduling import read_schedule, read_span
 
-    loaded = api.load_pipeline(pipeline_path(pipeline))
+    loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     chosen = read_schedule(loaded, schedule, timezone)
     filling = Filling(
         pipeline=loaded,
-        layers=layers_of(assignments, files),
+        layers=layers_of(assignments, files, env_file),
         options=api.run_options(given),
         runs_dir=api.runs_folder(loaded, runs_dir),
         rerun=rerun,
@@ -117,7 +126,8 @@ def backfill(
     filling.check()
     plans, unfinished = plan_backfill(filling, chosen, read_span(first, last, chosen.zone))
     _tell_plan(filling, chosen, plans, unfinished)
-    filled = [] if dry_run else _fill_all(filling, plans, parallel)
+    at_once = parallel or (api.default_workers() if loaded.overlap else 1)
+    filled = [] if dry_run else _fill_all(filling, plans, at_once)
     _show(filling, chosen, plans, filled, metric=metric, as_json=as_json)
     raise typer.Exit(_exit_code(filled))
 
@@ -217,7 +227,7 @@ def _show(
         print_json(
             {
                 "pipeline": filling.pipeline.name,
-                "schedule": schedule.cron.text,
+                "schedule": schedule.when.text,
                 "timezone": str(schedule.zone),
                 "intervals": [done.to_json() for done in filled]
                 or [_planned_json(planned) for planned in plans],

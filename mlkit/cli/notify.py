@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.options import (
+    EnvFileOption,
     FilesOption,
     JsonOption,
     ParametersOption,
@@ -29,6 +30,7 @@ def notify(
     *,
     assignments: ParametersOption = None,
     files: FilesOption = None,
+    env_file: EnvFileOption = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,12 +46,13 @@ def notify(
       mlkit notify 20260101-12 'train[xgboost]' notebooks/flights
     """
     from mlkit import api
+    from mlkit.api.resuming import run_pipeline
     from mlkit.driver.telling import tell_end
 
     path = pipeline_path(pipeline)
-    loaded = api.load_pipeline(path)
-    configuration = api.configure(loaded, layers_of(assignments, files))
-    record = api.find_run(run, api.runs_folder(loaded, runs_dir))
+    record = api.find_run(run, api.runs_folder(path, runs_dir))
+    loaded = run_pipeline(record, path)
+    configuration = api.configure(loaded, layers_of(assignments, files, env_file))
     told = tell_end(record, stage, configuration)
     if as_json:
         print_json({"run_id": record.run_id, "stage": stage, "told": told})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlkit.load.parameters import Layers
 
 __all__ = [
+    "EnvFileOption",
     "FilesOption",
     "Given",
     "InstancesOption",
@@ -28,6 +29,7 @@ __all__ = [
     "TimezoneOption",
     "VerboseOption",
     "command_group",
+    "environment_of",
     "layers_of",
     "pipeline_path",
     "run_option",
@@ -35,6 +37,20 @@ __all__ = [
 ]
 
 DEFAULT_PIPELINE = Path("notebooks/flights")
+
+
+def _take_own_variables(file: Path | None) -> Path | None:
+    """Set what a command looks for in its own environment: `MLKIT_RUNS_DIR`, `MLKIT_PROFILE`."""
+    if file is not None:
+        import os
+
+        from mlkit.load.env_file import OWN_VARIABLES, read_env_file
+
+        for name, value in read_env_file(file).items():
+            if name.startswith(OWN_VARIABLES):
+                os.environ.setdefault(name, value)
+    return file
+
 
 PipelineArgument = Annotated[
     Path | None,
@@ -80,6 +96,19 @@ FilesOption = Annotated[
         show_default=False,
     ),
 ]
+EnvFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        help="A .env file (NAME=value): values for ${NAME} in pipeline.yaml, and MLKIT_* for this "
+        "command. What is set in the environment wins; no kernel sees the file. No such file is "
+        "read by itself.",
+        show_default=False,
+        callback=_take_own_variables,
+        is_eager=True,
+    ),
+]
 ReportOption = Annotated[
     bool, typer.Option("--report", help="Write the run's HTML report and say where it is.")
 ]
@@ -87,12 +116,14 @@ VerboseOption = Annotated[
     bool, typer.Option("--verbose", help="Show the tracebacks of failed notebooks.")
 ]
 TimezoneOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--timezone",
         metavar="ZONE",
-        help="The zone whose clock the schedule follows, such as Europe/Berlin. Where that clock "
-        "jumps, a named hour still comes once a day, as in cron.",
+        help="The zone whose clock the schedule follows, such as Europe/Berlin (default: the "
+        "pipeline's 'timezone', else UTC). Where that clock jumps, a named hour still comes once "
+        "a day, as in cron.",
+        show_default=False,
     ),
 ]
 
@@ -186,13 +217,23 @@ def pipeline_path(given: Path | None) -> Path:
     return here if here.is_file() else DEFAULT_PIPELINE
 
 
-def layers_of(assignments: list[str] | None, files: list[Path] | None) -> Layers:
+def layers_of(
+    assignments: list[str] | None, files: list[Path] | None, env_file: Path | None = None
+) -> Layers:
     """Gather the layers of configuration of a command."""
-    import os
-
     from mlkit.load.parameters import Layers
 
-    return Layers(files=files or (), environ=dict(os.environ), assignments=assignments or ())
+    environ = environment_of(env_file)
+    return Layers(files=files or (), environ=environ, assignments=assignments or ())
+
+
+def environment_of(env_file: Path | None) -> dict[str, str]:
+    """Give this process's environment, and below it the variables of a `.env` file."""
+    import os
+
+    from mlkit.load.env_file import with_env_file
+
+    return with_env_file(env_file, os.environ)
 
 
 SolutionsOption = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlkit.cli.options import (
+    EnvFileOption,
     FilesOption,
     Given,
     InstancesOption,
@@ -38,6 +39,7 @@ def plan(
     *,
     assignments: ParametersOption = None,
     files: FilesOption = None,
+    env_file: EnvFileOption = None,
     given: Given,
     instances: InstancesOption = False,
     runs_dir: RunsDirOption = None,
@@ -57,8 +59,8 @@ def plan(
     from mlkit import api
     from mlkit.driver.options import RunOptions
 
-    loaded = api.load_pipeline(pipeline_path(pipeline))
-    configuration = api.configure(loaded, layers_of(assignments, files))
+    loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
+    configuration = api.configure(loaded, layers_of(assignments, files, env_file))
     folder = api.runs_folder(loaded, runs_dir)
     found = api.forecast(loaded, configuration, folder, RunOptions(**given))
     if as_json:
@@ -72,13 +74,16 @@ def _document(
 ) -> dict[str, Any]:
     from mlkit.core.graph import edges, levels
     from mlkit.core.values import plain
+    from mlkit.notebook.source import differing_pairs
 
     return {
         "pipeline": pipeline.name,
+        "profile": None if pipeline.profile is None else pipeline.profile.name,
         "stages": {
             key: {"action": item.action, "reasons": list(item.reasons)}
             for key, item in found.items()
         },
+        "warnings": differing_pairs(pipeline.stages.values()),
         "levels": [list(level) for level in levels(edges(pipeline))],
         "parameters": {
             name: {"value": plain(bound.public), "origin": bound.origin}
@@ -91,6 +96,14 @@ def _document(
             }
             for stage, values in configuration.stages.items()
         },
+        "env": {
+            stage: {
+                name: {"value": bound.public, "origin": bound.origin}
+                for name, bound in values.items()
+            }
+            for stage, values in configuration.env.items()
+            if values
+        },
     }
 
 
@@ -102,21 +115,28 @@ def _text(
     instances: bool,
 ) -> str:
     """The plan for a terminal: what is known in a table, what hangs on it in a sentence each."""
+    from mlkit.notebook.source import differing_pairs
     from mlkit.observe.layout import columns, paragraph, terminal_width
 
     width = terminal_width()
     open_ends = {key for key, item in found.items() if item.waits}
     rows = _rows({k: i for k, i in found.items() if k not in open_ends}, instances=instances)
-    parts = [paragraph(f"{pipeline.name}: {pipeline.description}".rstrip(": "), width)]
+    name = pipeline.name
+    if pipeline.profile is not None:
+        name = f"{name} (profile {pipeline.profile.name})"
+    parts = [paragraph(f"{name}: {pipeline.description}".rstrip(": "), width)]
     parts += [columns(rows, width, head=("stage", "action", "why"))] if rows else []
     parts += [
         paragraph(f"Decided once {_listed(causes)}: {', '.join(names)}", width, hanging="  ")
         for causes, names in _undecided(found, open_ends, instances=instances).items()
     ]
     parts.append(paragraph(_totals(found, open_ends), width))
-    parts += [paragraph(line, width, hanging="  ") for line in _unseen(found)]
+    told = [*_unseen(found), *differing_pairs(pipeline.stages.values())]
+    parts += [paragraph(line, width, hanging="  ") for line in told]
     if parameters := _parameters(pipeline, configuration):
         parts.append(f"parameters\n{columns(parameters, width, indent='  ')}")
+    if env := _env(configuration):
+        parts.append(f"env\n{columns(env, width, indent='  ')}")
     return "\n\n".join(parts)
 
 
@@ -231,6 +251,19 @@ def _parameters(pipeline: Pipeline, configuration: Configuration) -> list[tuple[
             if shared is None or (shared.public, shared.origin) != (bound.public, bound.origin):
                 rows.append((f"{stage}.{name}", repr(bound.public), bound.origin))
     return rows
+
+
+def _env(configuration: Configuration) -> list[tuple[str, str, str]]:
+    """A line for each variable, and the stages that find it set so."""
+    stages: dict[tuple[str, str, str], list[str]] = {}
+    for stage, values in configuration.env.items():
+        for name, bound in values.items():
+            stages.setdefault((name, str(bound.public), bound.origin), []).append(stage)
+    every = len(configuration.env)
+    return [
+        (name, repr(value), origin if len(at) == every else f"{origin}: {', '.join(at)}")
+        for (name, value, origin), at in stages.items()
+    ]
 
 
 def _reach(pipeline: Pipeline, name: str) -> str:

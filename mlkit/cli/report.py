@@ -90,11 +90,11 @@ def _write(record: RunRecord, to: ReportFormat, target: Path) -> Path:
 
 def _pipeline(record: RunRecord) -> Pipeline | None:
     """The run's pipeline as it is today; a report does not need it, so a broken one is no error."""
-    from mlkit import api
+    from mlkit.api.resuming import run_pipeline
     from mlkit.errors import MlkitError
 
     try:
-        return api.load_pipeline(record.file)
+        return run_pipeline(record)
     except MlkitError as error:
         say(f"The report's graph shows no conditions: {error}")
         return None

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.options import (
+    EnvFileOption,
     Given,
     JsonOption,
     ParametersOption,
@@ -14,6 +15,7 @@ from mlkit.cli.options import (
     ReportOption,
     RunsDirOption,
     VerboseOption,
+    environment_of,
     pipeline_path,
     takes_run_options,
 )
@@ -30,6 +32,7 @@ def resume(
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,
+    env_file: EnvFileOption = None,
     given: Given,
     report: ReportOption = False,
     verbose: VerboseOption = False,
@@ -38,7 +41,7 @@ def resume(
 ) -> None:
     r"""Finish a run with its own parameters and today's code; finished stages are not repeated.
 
-    Secrets stand in no record: give them again with -p or in the environment.
+    Secrets stand in no record: give them again with -p, in the environment, or by --env-file.
 
     \b
     Examples
@@ -48,7 +51,7 @@ def resume(
     from mlkit import api
     from mlkit.load.parameters import read_assignment
 
-    loaded = api.load_pipeline(pipeline_path(pipeline))
+    loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     secrets = [read_assignment(loaded, text) for text in assignments or ()]
     with observed() as services:
         record = api.resume(
@@ -58,6 +61,7 @@ def resume(
             parameters={item.name: item.value for item in secrets},
             services=services,
             options=given,
+            environ=environment_of(env_file),
         )
     show_end(record, loaded, report=report, verbose=verbose, as_json=as_json)
     raise typer.Exit(exit_code(record))

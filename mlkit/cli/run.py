@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.options import (
+    EnvFileOption,
     FilesOption,
     Given,
     JsonOption,
@@ -32,6 +33,7 @@ def run(
     *,
     assignments: ParametersOption = None,
     files: FilesOption = None,
+    env_file: EnvFileOption = None,
     given: Given,
     report: ReportOption = False,
     runs_dir: RunsDirOption = None,
@@ -79,14 +81,14 @@ def run(
     options = api.run_options(given)
     early = early_kernels(path, runs_dir, options) if on is None else nullcontext()
     with early as ahead, observed() as services:
-        loaded = api.load_pipeline(path)
+        loaded = api.load_pipeline(path, profile=options.profile)
         if on is not None:
             from mlkit.api.engines import run_on
 
             record = run_on(
                 loaded,
                 on,
-                layers=layers_of(assignments, files),
+                layers=layers_of(assignments, files, env_file),
                 options=options,
                 runs_dir=runs_dir,
                 services=services,
@@ -95,7 +97,7 @@ def run(
         else:
             record = api.run(
                 loaded,
-                layers=layers_of(assignments, files),
+                layers=layers_of(assignments, files, env_file),
                 options=options,
                 runs_dir=runs_dir,
                 services=replace(services, ahead=ahead),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlkit.cli.options import (
+    EnvFileOption,
     FilesOption,
     Given,
     JsonOption,
@@ -31,7 +32,7 @@ __all__ = ["serve"]
 def serve(
     pipeline: PipelineArgument = None,
     *,
-    timezone: TimezoneOption = "UTC",
+    timezone: TimezoneOption = None,
     catch_up: Annotated[
         bool,
         typer.Option(
@@ -45,6 +46,7 @@ def serve(
     ] = None,
     assignments: ParametersOption = None,
     files: FilesOption = None,
+    env_file: EnvFileOption = None,
     given: Given,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
@@ -52,17 +54,17 @@ def serve(
     r"""Run the pipeline at every time of its schedule, until Ctrl-C or SIGTERM.
 
     At each time the interval that has just ended is run; its START is the parameter
-    'logical_date'. One run at a time: a time that comes while a run goes on is left out, and
-    several that were missed, say while the machine slept, count as one. --catch-up makes up what
-    was left out. pipeline.yaml is read again before each run; a broken edit is told and the
-    serving goes on, as it does after a run that failed.
+    'logical_date'. One run at a time, but for a pipeline with 'overlap': a time that comes while a
+    run goes on is left out, and several that were missed, say while the machine slept, count as
+    one. --catch-up makes up what was left out. pipeline.yaml is read again before each run; a
+    broken edit is told and the serving goes on, as it does after a run that failed.
 
     A cron expression means what it means to cron: 0 and 7 are Sunday, and where both kinds of day
     are named, one is enough.
 
     \b
     Examples
-      mlkit serve                             the schedule in the file, in UTC
+      mlkit serve                             the file's schedule and timezone
       mlkit serve --timezone Europe/Berlin    on Berlin's clock, summer time too
       mlkit serve -p rows=5000 --catch-up     with a parameter; nothing is missed
 
@@ -76,7 +78,7 @@ def serve(
 
     settings = Settings(
         path=Path(pipeline_path(pipeline)),
-        layers=layers_of(assignments, files),
+        layers=layers_of(assignments, files, env_file),
         options=api.run_options(given),
         runs_dir=runs_dir,
         timezone=timezone,
@@ -107,7 +109,7 @@ def _end(server: ScheduleServer, *, as_json: bool) -> None:
         print_json(
             {
                 "pipeline": server.filling.pipeline.name,
-                "schedule": server.schedule.cron.text,
+                "schedule": server.schedule.when.text,
                 "timezone": str(server.schedule.zone),
                 "intervals": [done.to_json() for done in server.filled],
             }

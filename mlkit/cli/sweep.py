@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlkit.cli.options import (
+    EnvFileOption,
     FilesOption,
     Given,
     JsonOption,
@@ -42,6 +43,7 @@ def sweep(
         ),
     ],
     files: FilesOption = None,
+    env_file: EnvFileOption = None,
     given: Given,
     metric: Annotated[
         list[str] | None,
@@ -68,9 +70,9 @@ def sweep(
     from mlkit import api
     from mlkit.reports.metrics import numbers_by_name
 
-    loaded = api.load_pipeline(pipeline_path(pipeline))
+    loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     combinations = _combinations(loaded, assignments)
-    layers = layers_of(None, files)
+    layers = layers_of(None, files, env_file)
     for values in combinations:
         api.configure_with(loaded, layers, values)
     options = api.run_options(given)

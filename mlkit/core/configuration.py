@@ -29,11 +29,14 @@ class Bound:
         Where it came from: `pipeline.yaml:7`, `environment variable MLKIT_PARAM_ROWS`, ….
     secret : bool
         Whether the value must appear nowhere.
+    shown : str, optional
+        What is said of a secret one that is made of several parts: its variables by their names.
     """
 
     value: Any
     origin: str
     secret: bool = False
+    shown: str | None = None
 
     def __repr__(self) -> str:
         """The fields, a secret's value hidden."""
@@ -42,7 +45,7 @@ class Bound:
     @property
     def public(self) -> Any:
         """The value for records and fingerprints; asterisks for a secret's."""
-        return HIDDEN if self.secret else self.value
+        return (self.shown or HIDDEN) if self.secret else self.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,8 @@ class Configuration:
         The files from outside, by `STAGE.INPUT`, with environment variables filled in.
     notify : mapping of str to Notify
         For each stage, the addresses with environment variables filled in.
+    env : mapping of str to mapping of str to Bound
+        For each stage, the variables that its kernel finds set.
     secrets : tuple of str
         The values that must appear nowhere.
     overrides : mapping
@@ -70,6 +75,7 @@ class Configuration:
     stages: Mapping[str, Mapping[str, Bound]] = field(default_factory=dict)
     files: Mapping[str, PurePath] = field(default_factory=dict, repr=False)
     notify: Mapping[str, Notify] = field(default_factory=dict, repr=False)
+    env: Mapping[str, Mapping[str, Bound]] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
@@ -80,6 +86,11 @@ class Configuration:
     def sources(self) -> dict[str, str]:
         """Where each of the pipeline's parameters came from."""
         return {name: bound.origin for name, bound in self.pipeline.items()}
+
+    def settings(self, instance: Instance) -> dict[str, str]:
+        """The variables that the kernel of an instance finds set by the pipeline."""
+        env = self.env.get(instance.stage.name, {})
+        return {name: str(bound.value) for name, bound in env.items()}
 
     def of(self, instance: Instance) -> dict[str, Bound]:
         """What one instance receives, its `foreach` values included."""

@@ -6,6 +6,8 @@ A schedule's times are wall-clock times of a time zone. Where the clock jumps, t
   as much later as the clock jumps, one that comes twice is taken the first time;
 - an hour that begins with `*` follows real time: an hour that is left out is left out, and one that
   comes twice is taken twice.
+
+A schedule of real time (`every 6h`) does not mind how the clock jumps.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.cron import Cron
+from mlkit.core.every import Every
 
 __all__ = [
     "Interval",
@@ -47,22 +50,22 @@ _LOOKS_BACK = (
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A cron expression on the clock of a time zone.
+    """A cron expression on the clock of a time zone, or a span of real time.
 
     Parameters
     ----------
-    cron : Cron
+    when : Cron or Every
         When.
     zone : tzinfo
         On whose clock.
     """
 
-    cron: Cron
+    when: Cron | Every
     zone: dt.tzinfo = dt.UTC
 
     def __str__(self) -> str:
         """The expression and the zone."""
-        return f"{self.cron.text} ({self.zone})"
+        return f"{self.when.text} ({self.zone})"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -125,10 +128,16 @@ def ticks(schedule: Schedule, start: dt.datetime, stop: dt.datetime) -> Iterator
     datetime
         As the zone's clock shows it, with its offset.
     """
+    when = schedule.when
+    if isinstance(when, Every):
+        yield from (
+            in_zone(moment, schedule.zone) for moment in when.ticks(schedule.zone, start, stop)
+        )
+        return
     pending: set[dt.datetime] = set()
     day = (start.astimezone(dt.UTC) - 2 * _DAY).date()
     while True:
-        pending.update(_instants(schedule.cron, schedule.zone, day))
+        pending.update(_instants(when, schedule.zone, day))
         day += _DAY
         settled = dt.datetime.combine(day, dt.time.min, dt.UTC) - _EASTERNMOST
         ready = sorted(moment for moment in pending if moment < min(settled, stop))

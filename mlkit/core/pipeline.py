@@ -24,6 +24,8 @@ __all__ = [
     "Node",
     "Pick",
     "Pipeline",
+    "Profile",
+    "Setting",
     "Source",
     "Stage",
     "StageOutput",
@@ -190,6 +192,41 @@ class Foreach:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A variable of the kernel's environment, as pipeline.yaml sets it.
+
+    Parameters
+    ----------
+    text : str
+        Its value; those of `${NAME}` are not filled in yet.
+    line : int
+        Where it stands in pipeline.yaml.
+    """
+
+    text: str
+    line: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """The profile that was chosen; what else it says has been merged into the pipeline.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    parameters : mapping of str to object
+        Its values of `NAME` or `STAGE.NAME`.
+    lines : mapping of str to int
+        Where these stand in pipeline.yaml.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Declaration:
     """One name that a notebook's parameters cell declares.
 
@@ -218,7 +255,8 @@ class Declaration:
 class Stage:
     """One notebook with typed parameters, named inputs, named outputs and policies.
 
-    Paths are absolute; `line` is the stage's line in pipeline.yaml.
+    Paths are absolute; `line` is the stage's line in pipeline.yaml; `env` is what it and the
+    pipeline set; `metrics` maps the name of a number to where it stands, `OUTPUT.KEY`.
     """
 
     name: str
@@ -238,6 +276,8 @@ class Stage:
     notify: Notify = field(default_factory=Notify)
     resources: Resources = field(default_factory=Resources)
     image: str | None = None
+    env: Mapping[str, Setting] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, Declaration] = field(default_factory=dict)
     line: int = 1
 
@@ -315,7 +355,13 @@ class Pipeline:
     parameters : mapping of str to object
         The pipeline's parameters and their defaults.
     schedule : str, optional
-        A cron expression.
+        A cron expression, or `every 6h`.
+    timezone : str
+        The zone whose clock the schedule follows.
+    overlap : bool
+        Whether a run may begin while another one of the schedule goes on.
+    profile : Profile, optional
+        The profile that was chosen.
     """
 
     name: str
@@ -324,6 +370,9 @@ class Pipeline:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     schedule: str | None = None
+    timezone: str = "UTC"
+    overlap: bool = False
+    profile: Profile | None = None
 
     @property
     def folder(self) -> PurePath:

@@ -61,6 +61,8 @@ class Job:
         With what digests of environment variables are keyed.
     env : mapping
         The kernel's environment.
+    settings : mapping of str to str
+        What of it the pipeline sets.
     assignments : tuple of Assignment
         Parameters and inputs; outputs are added by the attempt.
     outputs : mapping of str to str
@@ -86,6 +88,7 @@ class Job:
     metadata: Mapping[str, Any]
     declared: Mapping[str, Any]
     timeout_s: float | None
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     imports: frozenset[str] | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
     verify: bool = False
@@ -211,7 +214,9 @@ def _perform(
     trouble = share_outputs(artifacts, store)
     observed: Mapping[str, Any] = {}
     if status in (Status.SUCCEEDED, Status.SKIPPED):
-        circumstances = Circumstances(environ=job.env, key=job.trace_key)
+        circumstances = Circumstances(
+            environ=job.env, key=job.trace_key, set_by_pipeline=frozenset(job.settings)
+        )
         observed = observe(result, job.notebook, job.checkout, circumstances, started)
         if job.scrubber.value([observed]) != [observed]:
             observed = untold("a path that it read holds a secret")
@@ -268,6 +273,7 @@ def _request(job: Job) -> ExecutionRequest:
         cwd=job.work_folder / CWD,
         folder=job.notebook.path.parent,
         env=env,
+        settings=frozenset(job.settings),
         notebook=job.attempt_folder / "notebook.ipynb",
         log=job.attempt_folder / LOG,
         facts=job.work_folder / "facts.json",

@@ -131,6 +131,8 @@ def new_record(order: Order, folder: RunFolder, engine: Mapping[str, str] | None
     engine : mapping of str to str, optional
         The engine that runs it, with its own name for the run.
     """
+    stages = order.pipeline.stages.values()
+    metrics = {stage.name: dict(stage.metrics) for stage in stages if stage.metrics}
     return RunRecord(
         run_id=folder.path.name,
         pipeline=order.pipeline.name,
@@ -143,6 +145,7 @@ def new_record(order: Order, folder: RunFolder, engine: Mapping[str, str] | None
             **order.options.to_json(),
             "overrides": order.configuration.overrides,
             "parameter_sources": order.configuration.sources(),
+            **({"metrics": metrics} if metrics else {}),
         },
         edges=edges(order.pipeline),
         engine=engine,

@@ -15,6 +15,7 @@ from mlkit.driver.attempt import Outcome
 from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
+from mlkit.reports.metrics import missing_metrics
 from mlkit.store.artifacts import copy_file
 from mlkit.store.database import Result
 from mlkit.store.folder import RunFolder, readable_os_errors
@@ -36,6 +37,7 @@ class Committer:
         self.stores = context.stores
         self.book = context.book
         self.pipeline = context.order.pipeline.name
+        self.stages = context.order.pipeline.stages
         self.deep = context.order.options.verify
 
     def succeed(self, outcome: Outcome, record: StageRecord, parts: Parts) -> StageRecord:
@@ -64,6 +66,7 @@ class Committer:
             created=outcome.ended,
         )
         record = replace(record, artifacts=artifacts)
+        self._tell_missing_metrics(record)
         place = self.book.state.place(record.id)
         marks = dict(outcome.artifacts.values())
         return self.stores.database.commit_result(record, place, result, marks)
@@ -94,7 +97,20 @@ class Committer:
             if notebook is not None:
                 _link(notebook, staging / NOTEBOOK)
             self._publish(staging, final)
-        return replace(record, artifacts=artifacts, result=result.id, source_run=result.run_id)
+        record = replace(record, artifacts=artifacts, result=result.id, source_run=result.run_id)
+        self._tell_missing_metrics(record)
+        return record
+
+    def _tell_missing_metrics(self, record: StageRecord) -> None:
+        """Say which numbers pipeline.yaml calls metrics and the stage has not written."""
+        stage = self.stages.get(record.stage)
+        named = {} if stage is None else stage.metrics
+        for name in missing_metrics(record, named) if named else ():
+            self.book.warn(
+                f"stage '{record.id}': metric '{name}' is no number in its output "
+                f"({named[name]}); write it there, or correct 'metrics' in pipeline.yaml",
+                record.id,
+            )
 
     def _folders_with(self, result: Result) -> list[Path]:
         """The stage's folders of the runs that made or reused a result."""

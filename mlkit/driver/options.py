@@ -69,6 +69,14 @@ class Spelling:
 class RunOptions:
     """The options of a run."""
 
+    profile: Annotated[
+        str | None,
+        Spelling(
+            words="One of the profiles in pipeline.yaml.",
+            metavar="NAME",
+            default="MLKIT_PROFILE",
+        ),
+    ] = None
     until: Annotated[
         str | None,
         Spelling(words="This stage and what is upstream of it, nothing else.", metavar="STAGE"),

@@ -33,6 +33,7 @@ from mlkit.driver.selecting import without_retries
 from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
+from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
 from mlkit.planner.trace import Circumstances
 from mlkit.store.folder import RunFolder
@@ -227,6 +228,8 @@ def _begin(book: Book, *, is_new: bool) -> None:
     book.journal.tell_start(kind, book.record, book.state.own_records(), book.order.options)
     if is_new and not book.joins:
         _warn_of_idle_parameters(book)
+        for line in differing_pairs(book.order.pipeline.stages.values()):
+            book.warn(line)
 
 
 def _warn_of_idle_parameters(book: Book) -> None:

@@ -205,7 +205,7 @@ class Work:
         """Take in the end of an attempt."""
         instance_id = outcome.job.instance_id
         submission = self.executing.pop(instance_id)
-        self.context.planner.today.forget()  # the attempt may have changed what others read
+        self.context.planner.forget_today()
         status, error = self._judged(outcome, submission)
         record = self._remember_attempt(outcome, submission, status, error)
         if status is Status.SUCCEEDED or status is Status.SKIPPED:

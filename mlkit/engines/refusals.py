@@ -9,7 +9,7 @@ from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
 
-__all__ = ["Refusal", "composed_maps", "refuse"]
+__all__ = ["Refusal", "composed_maps", "other_schedules", "refuse"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,4 +66,25 @@ def composed_maps(pipeline: Pipeline) -> Iterator[Refusal]:
                 fact=f"each instance waits for its own '{chained}', and the export waits for whole "
                 "stages",
                 remedy=f"Refer to '{chained.stage}' as a whole, or run it without the engine",
+            )
+
+
+def other_schedules(pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name what an engine would make another schedule of."""
+    if pipeline.schedule is None:
+        return
+    said = {
+        f"its schedule '{pipeline.schedule}' is no cron expression": (
+            pipeline.schedule.lower().startswith("every")
+        ),
+        f"its schedule follows the clock of {pipeline.timezone}": pipeline.timezone.upper()
+        != "UTC",
+        "runs of its schedule may overlap": pipeline.overlap,
+    }
+    for fact, is_there in said.items():
+        if is_there:
+            yield Refusal(
+                stage=None,
+                fact=fact,
+                remedy="Keep that schedule by 'mlkit serve', or give the engine cron in UTC",
             )

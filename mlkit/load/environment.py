@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from mlkit.core.pipeline import ExternalFile, Stage
+from mlkit.core.configuration import Bound
+from mlkit.core.pipeline import ExternalFile, Setting, Stage
 from mlkit.core.policies import Notify
 from mlkit.core.scrubbing import SHORTEST_SECRET, names_a_secret
 from mlkit.errors import ConfigurationError
@@ -30,10 +31,14 @@ class Environment:
     ----------
     variables : mapping of str to str
         The environment.
+    needs_values : bool
+        Whether a variable that is not set is refused; otherwise `${NAME}` stays as it is, for
+        whoever fills it in where the stages run.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], *, needs_values: bool = True) -> None:
         self.variables = variables
+        self.needs_values = needs_values
         self.secrets: set[str] = set()
         self._plain: dict[str, str] = {}
         self._secret: dict[str, str] = {}
@@ -86,10 +91,36 @@ class Environment:
         def find(name: str) -> str:
             self._secret.setdefault(name, f"{what}, {origin}")
             text = self._variable(name, origin)
-            self.keep_secret(text, f"{origin}: environment variable {name}")
+            if name in self.variables:
+                self.keep_secret(text, f"{origin}: environment variable {name}")
             return text
 
         return _filled(value, find)
+
+    def setting(self, name: str, setting: Setting, stage: str) -> Bound:
+        """Fill in a variable of a stage's `env`.
+
+        A secret may stand in it: what records and fingerprints see then names the variable, and
+        holds all of the rest.
+        """
+        origin, what = f"pipeline.yaml:{setting.line}", f"env {name} of stage '{stage}'"
+        hides = False
+
+        def secret(variable: str) -> bool:
+            nonlocal hides
+            hides = hides or names_a_secret(name) or names_a_secret(variable)
+            return names_a_secret(name) or names_a_secret(variable)
+
+        def whole(variable: str) -> str:
+            if not secret(variable):
+                return str(self.plain(f"${{{variable}}}", origin, what, ""))
+            return str(self.secret(f"${{{variable}}}", origin, what))
+
+        value = VARIABLE.sub(lambda match: whole(match[1]), setting.text)
+        shown = VARIABLE.sub(
+            lambda match: match[0] if secret(match[1]) else whole(match[1]), setting.text
+        )
+        return Bound(value=value, origin=origin, secret=hides, shown=shown if hides else None)
 
     def settled(self, value: Any) -> Any:
         """Replace `${NAME}` as `plain` does, where every variable is set; else leave the value."""
@@ -117,10 +148,12 @@ class Environment:
 
     def _variable(self, name: str, origin: str) -> str:
         value = self.variables.get(name)
+        if value is None and not self.needs_values:
+            return f"${{{name}}}"
         if value is None:
             raise ConfigurationError(
                 f"{origin}: the environment variable {name} is not set",
-                remedy=f"Set it: export {name}=…",
+                remedy=f"Set it: export {name}=…, or name a file that does: --env-file FILE",
             )
         return value
 

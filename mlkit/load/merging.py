@@ -19,7 +19,7 @@ from mlkit.load.environment import VARIABLE, Environment
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.section import did_you_mean
 
-__all__ = ["Given", "Merger", "is_secret", "known_names", "types_of"]
+__all__ = ["Given", "Merger", "check_given", "is_secret", "known_names", "types_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,23 @@ def is_secret(pipeline: Pipeline, name: str) -> bool:
     return any(spec.is_secret for spec in types_of(pipeline, name))
 
 
+def check_given(pipeline: Pipeline, given: Given) -> None:
+    """Check one value without anything else: its name, and its type where it can be told.
+
+    Raises
+    ------
+    ConfigurationError
+        If no stage knows the name, or one declares another type.
+    """
+    merger = Merger(pipeline, Environment({}), {})
+    merger.give_layer([given])
+    if not holds_variable(given.value) and not is_secret(pipeline, given.name):
+        for stage in pipeline.stages.values():
+            for name, layers in merger.stages[stage.name].items():
+                if layers[-1] is given:
+                    merger.fit(stage, name, given, given.value)
+
+
 def _maps_over(stage: Stage, name: str) -> bool:
     return stage.foreach is not None and name in stage.foreach.parameters
 
@@ -97,6 +114,7 @@ class Merger:
         self.overrides: dict[str, Any] = {}
         self.own: dict[str, Given] = {}
         self.stages: dict[str, dict[str, list[Given]]] = {name: {} for name in pipeline.stages}
+        self._kept = defaults
         for name, value in pipeline.parameters.items():
             kept = name in defaults
             origin = "the run's own record" if kept else "pipeline.yaml"
@@ -107,6 +125,26 @@ class Merger:
                 self._add(
                     stage, name, Given(name=f"{stage.name}.{name}", value=value, origin=origin)
                 )
+
+    def give_profile(self) -> None:
+        """Take the profile that was chosen: over pipeline.yaml, below everything else.
+
+        The profile's name is recorded and handed on, so its values are no overrides; a run that is
+        resumed keeps those that it began with.
+        """
+        profile, overrides = self.pipeline.profile, dict(self.overrides)
+        if profile is None:
+            return
+        self.give_layer(
+            Given(
+                name=name,
+                value=value,
+                origin=f"pipeline.yaml:{profile.lines[name]}, profile '{profile.name}'",
+            )
+            for name, value in profile.parameters.items()
+            if name not in self._kept
+        )
+        self.overrides = overrides
 
     def give_layer(self, layer: Iterable[Given]) -> None:
         """Take one layer above pipeline.yaml; in it `STAGE.NAME` is stronger than `NAME`."""
@@ -129,6 +167,13 @@ class Merger:
             place = f"pipeline.yaml:{stage.line}, stage '{stage.name}'"
             files.update(self.environment.files(stage, self.pipeline.folder, place))
             notify[stage.name] = self.environment.notify(stage.notify, place)
+        env = {
+            stage.name: {
+                name: self.environment.setting(name, setting, stage.name)
+                for name, setting in stage.env.items()
+            }
+            for stage in self.pipeline.stages.values()
+        }
         self.environment.check()
         for stage in self.pipeline.stages.values():
             self._look_at_files(stage, files, f"pipeline.yaml:{stage.line}, stage '{stage.name}'")
@@ -139,6 +184,7 @@ class Merger:
             stages=stages,
             files=files,
             notify=notify,
+            env=env,
             secrets=tuple(secrets),
             overrides={
                 name: encode(value if is_secret(self.pipeline, name) else settled(value))
@@ -155,6 +201,8 @@ class Merger:
             if not holds_variable(text):
                 continue
             path = Path(files[f"{stage.name}.{name}"])
+            if not self.environment.needs_values and holds_variable(str(path)):
+                continue
             may_come = waits(stage.name, self.pipeline.stages)
             trouble = trouble_with_file(text, path, may_come=may_come)
             if trouble is not None:
@@ -231,11 +279,11 @@ class Merger:
             meant = weaker.origin != given.origin or weaker.name == given.name
             hidden = holds_variable(weaker.value) or is_secret(self.pipeline, weaker.name)
             if meant and not hidden:
-                self._fit(stage, name, weaker, _written(weaker, spec))
+                self.fit(stage, name, weaker, _written(weaker, spec))
         if spec.is_secret or is_secret(self.pipeline, given.name):
             return self._bind_secret(stage, name, given, spec)
         value = self._plain(_written(given, spec), given.origin, name)
-        return Bound(value=self._fit(stage, name, given, value), origin=given.origin)
+        return Bound(value=self.fit(stage, name, given, value), origin=given.origin)
 
     def _bind_secret(self, stage: Stage, name: str, given: Given, spec: TypeSpec) -> Bound:
         value = self._secret(given, name)
@@ -246,7 +294,7 @@ class Merger:
                 remedy="Put quotes around it",
             )
         text = value or ""
-        if text:
+        if text and (self.environment.needs_values or not holds_variable(text)):
             self.environment.keep_secret(text, f"parameter '{name}' ({given.origin})")
         if not accepts(spec, text):
             raise ConfigurationError(
@@ -263,7 +311,10 @@ class Merger:
             return Bound(value=value, origin=given.origin, secret=True)
         return Bound(value=self._plain(given.value, given.origin, given.name), origin=given.origin)
 
-    def _fit(self, stage: Stage, name: str, given: Given, value: Any) -> Any:
+    def fit(self, stage: Stage, name: str, given: Given, value: Any) -> Any:
+        """Give a value the type that a stage declares; refuse what does not fit."""
+        if not self.environment.needs_values and holds_variable(value):
+            return value
         spec = stage.configurable[name].spec
         try:
             return fit(as_declared(value, spec) if name == LOGICAL_DATE else value, spec)

@@ -1,4 +1,4 @@
-"""The layers of configuration, weakest first: pipeline.yaml, files, environment, command line."""
+"""The layers of configuration: pipeline.yaml, profile, files, environment, command line."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ class Layers:
     defaults : mapping of str to object
         What the pipeline's own parameters were when a run began, in place of what pipeline.yaml
         says today; the weakest layer.
+    needs_values : bool
+        Whether every `${NAME}` must have its value; an export leaves that to where stages run.
     """
 
     files: Sequence[Path] = ()
@@ -54,6 +56,7 @@ class Layers:
     assignments: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    needs_values: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +120,9 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
         secret is too short to be hidden.
     """
     layers = layers or Layers()
-    environment = Environment(layers.environ)
+    environment = Environment(layers.environ, needs_values=layers.needs_values)
     merger = Merger(pipeline, environment, layers.defaults)
+    merger.give_profile()
     for file in layers.files:
         merger.give_layer(_from_file(file))
     merger.give_layer(_from_environ(pipeline, layers.environ))

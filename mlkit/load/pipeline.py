@@ -9,7 +9,6 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from mlkit.core.cron import parse_cron
 from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage
 from mlkit.errors import NotebookError, PipelineError
 from mlkit.load.contract import (
@@ -20,8 +19,11 @@ from mlkit.load.contract import (
 )
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.policies import POLICIES
+from mlkit.load.profiles import check_profile, chosen_profile, profile_of, read_profiles
 from mlkit.load.references import Lines, check_references, check_types_of_chains, resolved
+from mlkit.load.schedule import read_schedule_keys
 from mlkit.load.section import Section, did_you_mean
+from mlkit.load.settings import read_settings
 from mlkit.load.stage import read_defaults, read_stage
 from mlkit.load.yaml_tree import read_yaml
 from mlkit.notebook.declarations import declarations
@@ -32,16 +34,22 @@ __all__ = ["PIPELINE_FILE", "load_pipeline"]
 
 PIPELINE_FILE = "pipeline.yaml"
 _MOST_NAME = 60
-_TOP_KEYS = ("name", "description", "schedule", "parameters", "defaults", "stages")
+_TOP_KEYS = (
+    *("name", "description", "schedule", "timezone", "overlap", "parameters", "defaults"),
+    *("env", "profiles", "stages"),
+)
 
 
-def load_pipeline(path: Path | str) -> Pipeline:
+def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
     """Read a pipeline and check everything that can be checked without a kernel.
 
     Parameters
     ----------
     path : Path or str
         A pipeline.yaml, or the folder that holds one.
+    profile : str, optional
+        One of its profiles; default: the one that `MLKIT_PROFILE` names, if any. An empty text:
+        none in any case.
 
     Returns
     -------
@@ -63,15 +71,23 @@ def load_pipeline(path: Path | str) -> Pipeline:
         top.fail("'name' is missing", remedy="Give the pipeline a name: name: flights")
     section = top.section("parameters", "the pipeline's parameters")
     parameters = {} if section is None else _plain(section)
+    wanted = chosen_profile(profile)
+    profiles, chosen = read_profiles(top, wanted)
+    when = read_schedule_keys(top, profiles.values(), chosen)
     pipeline = Pipeline(
         name=name,
         file=file,
         description=top.text("description") or "",
-        schedule=_schedule(top),
+        schedule=when.schedule,
+        timezone=when.timezone,
+        overlap=when.overlap,
         parameters=parameters,
-        stages=_stages(top, file, parameters),
+        stages=_stages(top, file, parameters, profiles, chosen),
+        profile=profile_of(wanted, chosen),
     )
     check_parameter_defaults(pipeline, section)
+    for key, said in profiles.items():
+        check_profile(pipeline, key, said)
     return pipeline
 
 
@@ -102,35 +118,33 @@ def _plain(section: Section) -> dict[str, Any]:
     return {name: entry.plain() for name, entry in section.entries.items()}
 
 
-def _schedule(top: Section) -> str | None:
-    cron = top.text("schedule")
-    if cron is not None:
-        try:
-            parse_cron(cron)
-        except ValueError as error:
-            top.fail(
-                f"'schedule': {error}",
-                top.line_of("schedule"),
-                'Write a cron expression of five fields, such as "0 2 * * *"',
-            )
-    return cron
-
-
-def _stages(top: Section, file: Path, parameters: Mapping[str, Any]) -> dict[str, Stage]:
+def _stages(
+    top: Section,
+    file: Path,
+    parameters: Mapping[str, Any],
+    profiles: Mapping[str, Section],
+    chosen: Section | None,
+) -> dict[str, Stage]:
     entries = top.section("stages", "stages")
     if entries is None or not entries.entries:
         top.fail("there are no stages", top.line_of("stages"), "Add a stage with its notebook")
     defaults_section = top.section("defaults", "defaults")
     if defaults_section is not None:
         defaults_section.allow(POLICIES)
-    defaults = read_defaults(defaults_section)
+    defaults, env = read_defaults(defaults_section), read_settings(top.section("env", "env"))
+    for section in profiles.values():  # each is checked, also where another one is chosen
+        read_defaults(section.section("defaults"), defaults)
+        read_settings(section.section("env"))
+    if chosen is not None:
+        defaults = read_defaults(chosen.section("defaults"), defaults)
+        env = {**env, **read_settings(chosen.section("env"))}
     sections = {
         name: Section(entry, file, f"stage '{name}'") for name, entry in entries.entries.items()
     }
     stages: dict[str, Stage] = {}
     lines: dict[str, Lines] = {}
     for name, section in sections.items():
-        stages[name], lines[name] = read_stage(name, section, defaults, parameters)
+        stages[name], lines[name] = read_stage(name, section, defaults, parameters, env)
     check_references(stages, lines, file)
     _check_files(stages, sections)
     stages = _with_notebooks(resolved(stages), sections)

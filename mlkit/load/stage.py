@@ -9,15 +9,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlkit.core.instances import MOST_INSTANCES
-from mlkit.core.pipeline import Axis, Condition, Foreach, Source, Stage
+from mlkit.core.pipeline import Axis, Condition, Foreach, Setting, Source, Stage
 from mlkit.core.policies import Notify, Resources, Retry
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import shown
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import PARAMETERS, trouble_with_values
+from mlkit.load.metrics import read_metrics
 from mlkit.load.policies import read_notify, read_resources, read_retry, read_wait_for
 from mlkit.load.references import Lines, parse_node, parse_output, parse_source
 from mlkit.load.section import Section, did_you_mean
+from mlkit.load.settings import read_settings
 from mlkit.load.yaml_tree import Entry
 
 __all__ = ["STAGE_KEYS", "Defaults", "read_defaults", "read_stage"]
@@ -39,6 +41,8 @@ STAGE_KEYS = (
     "notify",
     "resources",
     "image",
+    "env",
+    "metrics",
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -62,9 +66,10 @@ class Defaults:
     image: str | None = None
 
 
-def read_defaults(section: Section | None) -> Defaults:
-    """Read `defaults`."""
-    return Defaults() if section is None else Defaults(**_policies(section, Defaults()))
+def read_defaults(section: Section | None, inherited: Defaults | None = None) -> Defaults:
+    """Read `defaults`; what they leave out is inherited, as a profile does from the pipeline."""
+    known = inherited or Defaults()
+    return known if section is None else Defaults(**_policies(section, known))
 
 
 def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
@@ -86,7 +91,11 @@ def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
 
 
 def read_stage(
-    name: str, section: Section, defaults: Defaults, parameters: Mapping[str, Any]
+    name: str,
+    section: Section,
+    defaults: Defaults,
+    parameters: Mapping[str, Any],
+    env: Mapping[str, Setting],
 ) -> tuple[Stage, Lines]:
     """Read one stage; its references and its notebook are checked later.
 
@@ -100,6 +109,8 @@ def read_stage(
         The policies that it inherits.
     parameters : mapping of str to object
         The pipeline's parameters; some may be lists that it maps over.
+    env : mapping of str to Setting
+        The variables that the pipeline sets.
 
     Returns
     -------
@@ -136,6 +147,8 @@ def read_stage(
         when=_when(section, lines),
         foreach=_foreach(section, lines, parameters),
         wait_for=read_wait_for(section.section("wait_for"), folder),
+        env={**env, **read_settings(section.section("env"))},
+        metrics=read_metrics(section.section("metrics"), outputs),
         line=section.line,
         **policies,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -36,10 +36,13 @@ class Entry:
         A scalar, a tuple of Entry, or a mapping of str to Entry.
     line : int
         From 1; of a mapping's value, the line of its key.
+    written : str
+        A scalar's text as it stands in the document, without its quotes.
     """
 
     value: Any
     line: int
+    written: str = ""
 
     def plain(self) -> Any:
         """The value without its lines."""
@@ -141,7 +144,7 @@ class _Builder:
                 f"this unfolds into more than {_MAX_ENTRIES:,} values", self.file, line
             )
         if isinstance(node, ScalarNode):
-            return Entry(value=self.scalar(node), line=line)
+            return Entry(value=self.scalar(node), line=line, written=str(node.value))
         if id(node) in self.open:
             raise self.error("an alias stands in its own anchor", self.file, line, "Take it away")
         self.open.add(id(node))
@@ -170,11 +173,11 @@ class _Builder:
                     f"the key '{key}' stands twice (first in line {lines[key]})", self.file, line
                 )
             lines[key] = line
-            value = self.build(value_node, depth + 1).value
+            built = self.build(value_node, depth + 1)
             if key_node.tag == _MERGE:
-                merged = self.merged(value, line)
+                merged = self.merged(built.value, line)
             else:
-                own[key] = Entry(value=value, line=line)
+                own[key] = replace(built, line=line)
         return {**merged, **own}
 
     def merged(self, value: Any, line: int) -> dict[str, Entry]:

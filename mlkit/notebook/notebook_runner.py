@@ -40,6 +40,8 @@ class ExecutionRequest:
         The notebook's own folder, first on `sys.path`.
     env : mapping of str to str
         The kernel's whole environment.
+    settings : frozenset of str
+        The variables in it that the pipeline sets, before anything is imported.
     notebook : Path
         Where the executed notebook is written.
     log : Path
@@ -68,6 +70,7 @@ class ExecutionRequest:
     notebook: Path
     log: Path
     facts: Path
+    settings: frozenset[str] = frozenset()
     assignments: tuple[Assignment, ...] = ()
     title: str = "Parameters"
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -188,6 +188,7 @@ class Session:
         return KernelRequest(
             cwd=self.request.cwd,
             env=self.request.env,
+            settings=self.request.settings,
             log=self.kernel_log,
             preload_ok=not reason,
             may_begin_again=True,

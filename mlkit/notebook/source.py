@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.pipeline import Stage
 from mlkit.errors import NotebookError
 from mlkit.notebook.cells import NotebookSource, parse_document, parse_notebook
 from mlkit.notebook.importing import FORMAT_CHECKS, missing
 
-__all__ = ["SUFFIXES", "beside", "failing_place", "is_text", "read_notebook"]
+__all__ = ["SUFFIXES", "beside", "differing_pairs", "failing_place", "is_text", "read_notebook"]
 
 SUFFIXES = (".ipynb", ".py", ".md")
 """What a notebook's file may end with."""
@@ -179,6 +180,12 @@ def failing_place(source: NotebookSource, cell: int | None, traceback: str) -> s
     frame = _CELL_FRAME.search(traceback)
     line += 0 if frame is None else int(frame[1]) - 1
     return f"cell {cell + 1}, line {line} of {source.path.name}"
+
+
+def differing_pairs(stages: Iterable[Stage]) -> list[str]:
+    """Say of which notebooks another form stands beside them and is not the same."""
+    notebooks = dict.fromkeys(Path(stage.notebook) for stage in stages)
+    return [said for path in notebooks if (said := beside(path)) is not None]
 
 
 def beside(path: Path) -> str | None:

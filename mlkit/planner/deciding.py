@@ -97,7 +97,7 @@ class Planner:
         self.store = store
         self.verify = verify
         self.circumstances = circumstances or Circumstances()
-        self.today = Today(self.circumstances, verify=verify)
+        self._todays: dict[tuple[tuple[str, str], ...], Today] = {}
         self._notebooks: dict[Path, NotebookSource] = {}
         self._checkouts: dict[str, Checkout] = {}
         self._whole: set[str] = set()
@@ -113,7 +113,30 @@ class Planner:
     def parts(self, instance: Instance, inputs: Digests) -> Parts:
         """The parts of an instance's fingerprint."""
         bound = self.configuration.of(instance)
-        return parts_of(instance.stage, self.notebook(instance), bound, inputs)
+        env = self.configuration.env.get(instance.stage.name)
+        return parts_of(instance.stage, self.notebook(instance), bound, inputs, env)
+
+    def environ(self, instance: Instance) -> dict[str, str]:
+        """The environment in which kernels of a stage start, its own `env` included."""
+        return {**self.circumstances.environ, **self.configuration.settings(instance)}
+
+    def forget_today(self) -> None:
+        """Look at everything anew: an attempt may have changed what others read."""
+        for today in self._todays.values():
+            today.forget()
+
+    def _today(self, instance: Instance) -> Today:
+        """What is so at present, for stages that share an environment."""
+        settings = self.configuration.settings(instance)
+        key = tuple(sorted(settings.items()))
+        if key not in self._todays:
+            there = replace(
+                self.circumstances,
+                environ=self.environ(instance),
+                set_by_pipeline=frozenset(settings),
+            )
+            self._todays[key] = Today(there, verify=self.verify)
+        return self._todays[key]
 
     def decide(self, instance: Instance, inputs: Digests, *, force: bool = False) -> Decision:
         """Decide for one instance whose inputs are known.
@@ -155,7 +178,7 @@ class Planner:
 
     def changes(self, instance: Instance, result: Result) -> tuple[str, ...]:
         """What a result observed that is no longer so."""
-        return self.today.changes(result.observed, self.checkout(instance))
+        return self._today(instance).changes(result.observed, self.checkout(instance))
 
     def checkout(self, instance: Instance) -> Checkout:
         """Where the project of a stage stands.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -56,6 +56,8 @@ class Parts:
         Output name to file name.
     python : str
         The version of Python.
+    env : mapping of str to str
+        The variables that the pipeline sets; secrets in them by their names.
     """
 
     cells: tuple[tuple[str, str], ...]
@@ -63,6 +65,7 @@ class Parts:
     inputs: Mapping[str, Any]
     outputs: Mapping[str, str]
     python: str
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -74,6 +77,7 @@ class Parts:
             "inputs": dict(self.inputs),
             "outputs": dict(self.outputs),
             "python": self.python,
+            **({"env": dict(self.env)} if self.env else {}),
         }
         return sha256(canonical(document).encode()).hexdigest()
 
@@ -86,11 +90,16 @@ class Parts:
             "inputs": dict(self.inputs),
             "outputs": dict(self.outputs),
             "python": self.python,
+            "env": dict(self.env),
         }
 
 
 def parts_of(
-    stage: Stage, notebook: NotebookSource, bound: Mapping[str, Bound], inputs: Digests
+    stage: Stage,
+    notebook: NotebookSource,
+    bound: Mapping[str, Bound],
+    inputs: Digests,
+    env: Mapping[str, Bound] | None = None,
 ) -> Parts:
     """Gather the parts of a stage's fingerprint.
 
@@ -104,6 +113,8 @@ def parts_of(
         The values that it receives.
     inputs : mapping
         The digests of its inputs.
+    env : mapping of str to Bound, optional
+        The variables that its kernel finds set by the pipeline.
     """
     return Parts(
         cells=tuple(map(_cell, notebook.code_cells)),
@@ -118,6 +129,7 @@ def parts_of(
         },
         outputs=dict(sorted(stage.outputs.items())),
         python=python_version(),
+        env={name: str(item.public) for name, item in sorted((env or {}).items())},
     )
 
 

@@ -39,6 +39,7 @@ def differences(before: Mapping[str, Any], now: Parts) -> tuple[str, ...]:
         *_values("parameter", before["parameters"], now.parameters),
         *_inputs(before["inputs"], now.inputs),
         *_values("output", before["outputs"], now.outputs),
+        *_env(before.get("env", {}), now.env),
         *([] if before["python"] == now.python else [f"Python: {before['python']} → {now.python}"]),
     )
 
@@ -66,6 +67,15 @@ def _values(kind: str, before: Mapping[str, str], now: Mapping[str, str]) -> Ite
         old, new = before.get(name), now.get(name)
         if old != new:
             yield f"{kind} {name}: {_short(old)} → {_short(new)}"
+
+
+def _env(before: Mapping[str, str], now: Mapping[str, str]) -> Iterable[str]:
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if old is None or new is None:
+            yield f"env {name} is no longer set" if new is None else f"env {name} is set now"
+        elif old != new:
+            yield f"env {name}: {_short(json.dumps(old))} → {_short(json.dumps(new))}"
 
 
 def _inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:

@@ -123,10 +123,13 @@ class Circumstances:
     key : bytes
         With what the digests of environment variables are keyed: it belongs to a runs folder or a
         store, and stands in no record. Empty where nothing was ever recorded.
+    set_by_pipeline : frozenset of str
+        The variables that are a part of the fingerprint themselves, and none of the trace.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     key: bytes = b""
+    set_by_pipeline: frozenset[str] = frozenset()
 
     @property
     def key_id(self) -> str:
@@ -263,9 +266,12 @@ class _Reading:
         )
 
     def _take_env(self, name: str, asker: str, already_set: list[str]) -> None:
+        if name in self.circumstances.set_by_pipeline:
+            return
         if name == "*":
             self.reads_all = True
-            names = self.circumstances.environ.keys() - set(already_set)
+            known = {*already_set, *self.circumstances.set_by_pipeline}
+            names = self.circumstances.environ.keys() - known
             self.variables |= {each for each in names if not is_of_session(each)}
         elif not is_of_kernel(name) and (asker == "own" or not is_of_session(name)):
             self.variables.add(name)
@@ -579,7 +585,7 @@ class Today:
                 how = "was set" if was is None else "is no longer set" if now is None else "changed"
                 yield f"environment variable {name} {how}"
         if recorded["all"]:
-            known = {*recorded["read"], *recorded["secret"]}
+            known = {*recorded["read"], *recorded["secret"], *self.circumstances.set_by_pipeline}
             fresh = self.circumstances.environ.keys() - known
             for name in sorted(fresh):
                 if not is_of_session(name) and not names_a_secret(name):

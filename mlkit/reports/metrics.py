@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlkit.core.record import RunRecord
+from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "MetricGroup",
     "MetricTable",
     "compare_instances",
+    "declared_metrics",
     "metric_tables",
+    "missing_metrics",
     "numbers_by_name",
     "read_numbers",
 ]
@@ -56,13 +58,15 @@ class MetricGroup:
         return len({value for _, value in self.values}) > 1
 
 
-def read_numbers(path: Path) -> dict[str, float]:
+def read_numbers(path: Path, depth: int = _DEPTH) -> dict[str, float]:
     """Read the numbers (no nan, no inf) of a JSON object; anything else gives none.
 
     Parameters
     ----------
     path : Path
         A JSON file; files above 1 MB and files that are no JSON object are passed over.
+    depth : int
+        How many mappings deep a number may stand.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -70,13 +74,13 @@ def read_numbers(path: Path) -> dict[str, float]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return dict(_flatten(content, "", 0)) if isinstance(content, dict) else {}
+    return dict(_flatten(content, "", depth)) if isinstance(content, dict) else {}
 
 
 def _flatten(content: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, float]]:
     for key, value in content.items():
-        if isinstance(value, dict) and depth + 1 < _DEPTH:
-            yield from _flatten(value, f"{prefix}{key}.", depth + 1)
+        if isinstance(value, dict) and depth > 1:
+            yield from _flatten(value, f"{prefix}{key}.", depth - 1)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             continue
         elif abs(value) < _LARGEST:
@@ -84,9 +88,11 @@ def _flatten(content: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tu
 
 
 def metric_tables(record: RunRecord, *, every: bool = False) -> tuple[MetricTable, ...]:
-    """Give the metrics of the stages that succeeded: numbers in their outputs called `metrics`.
+    """Give the metrics of the stages that succeeded.
 
-    A number that only repeats a parameter, such as `seed`, measures nothing and is left out.
+    They are the numbers that pipeline.yaml names under a stage's `metrics`, by those names; of a
+    stage that names none, those in its outputs called `metrics`. There a number that only repeats
+    a parameter, such as `seed`, measures nothing and is left out.
 
     Parameters
     ----------
@@ -95,8 +101,12 @@ def metric_tables(record: RunRecord, *, every: bool = False) -> tuple[MetricTabl
     every : bool
         Give the numbers of every JSON artifact, parameters too: for who asks for one by its name.
     """
-    tables = []
+    tables: list[MetricTable] = []
     for item in record.stages.values():
+        named = declared_metrics(record, item)
+        if named and not every:
+            tables += _named_tables(item, named) if item.status in SUCCESSFUL else ()
+            continue
         for output, artifact in item.artifacts.items() if item.status in SUCCESSFUL else ():
             if not artifact.path.endswith(".json") or not (every or output == METRICS):
                 continue
@@ -114,6 +124,50 @@ def metric_tables(record: RunRecord, *, every: bool = False) -> tuple[MetricTabl
                     MetricTable(stage=item.id, output=output, numbers=kept, left_out=left_out)
                 )
     return tuple(tables)
+
+
+def declared_metrics(record: RunRecord, item: StageRecord) -> Mapping[str, str]:
+    """What pipeline.yaml called metrics of a stage when the run began: name to `OUTPUT.KEY`."""
+    named: Mapping[str, str] = record.options.get("metrics", {}).get(item.stage, {})
+    return named
+
+
+def missing_metrics(item: StageRecord, named: Mapping[str, str]) -> list[str]:
+    """Give the names of metrics that do not stand as a number where pipeline.yaml says.
+
+    Parameters
+    ----------
+    item : StageRecord
+        A stage that has its artifacts.
+    named : mapping of str to str
+        Its metrics: name to `OUTPUT.KEY`.
+    """
+    found = {name for table in _named_tables(item, named) for name in table.numbers}
+    outputs = {place.partition(".")[0] for place in named.values()}
+    there = {output for output in outputs if output in item.artifacts}
+    return [
+        name
+        for name, place in named.items()
+        if name not in found and place.partition(".")[0] in there
+    ]
+
+
+def _named_tables(item: StageRecord, named: Mapping[str, str]) -> list[MetricTable]:
+    """The metrics of a stage by their names, a table for each output that holds some."""
+    tables: dict[str, dict[str, float]] = {}
+    read: dict[str, dict[str, float]] = {}
+    for name, place in named.items():
+        output, _, key = place.partition(".")
+        if output not in item.artifacts:
+            continue
+        if output not in read:
+            read[output] = read_numbers(Path(item.artifacts[output].path), depth=key.count(".") + 8)
+        if key in read[output]:
+            tables.setdefault(output, {})[name] = read[output][key]
+    return [
+        MetricTable(stage=item.id, output=output, numbers=numbers)
+        for output, numbers in tables.items()
+    ]
 
 
 def _repeats(name: str, number: float, *parameters: Mapping[str, Any]) -> bool:

@@ -63,7 +63,7 @@ class ScheduleLab(Panel):
         self._catch_up = tick("serve --catch-up", catch_up)
         self._backfill = tick("mlkit backfill at the end", backfill)
         self._said, self._shown = Markup(live=True), Markup()
-        self._schedule = Schedule(cron=parse_cron(cron), zone=_zone(timezone))
+        self._schedule = Schedule(when=parse_cron(cron), zone=_zone(timezone))
         super().__init__(
             row(
                 column(self._cron, row(self._zone, self._window)),
@@ -112,10 +112,10 @@ class ScheduleLab(Panel):
         except ValueError as error:
             self._said.markup = (
                 f"<p><strong>✗ This is no cron expression:</strong> {escape(str(error))}. "
-                f"The picture still shows <code>{escape(self._schedule.cron.text)}</code>.</p>"
+                f"The picture still shows <code>{escape(self._schedule.when.text)}</code>.</p>"
             )
             return
-        self._schedule = Schedule(cron=cron, zone=_zone(self._zone.value))
+        self._schedule = Schedule(when=cron, zone=_zone(self._zone.value))
         self._said.markup = self._words()
         pictures = self.pictures()
         self._shown.markup = f'<div class="mlkit-scroll">{"".join(pictures)}</div>'

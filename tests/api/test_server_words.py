@@ -16,7 +16,7 @@ NOW = dt.datetime(2013, 1, 1, 0, 30, tzinfo=dt.UTC)
 
 def test_the_next_three_times_are_told() -> None:
     """Each with how far away it is."""
-    told = words.greeting("flights", Schedule(cron=parse_cron("0 2 * * *")), NOW)
+    told = words.greeting("flights", Schedule(when=parse_cron("0 2 * * *")), NOW)
     assert told.splitlines() == [
         "flights runs on the schedule 0 2 * * * (UTC). Next runs:",
         "  Tue 2013-01-01 02:00 +0000 (in 1 h 30 min)",

@@ -10,7 +10,7 @@ from mlkit.core.intervals import Interval, Schedule, intervals, last_interval
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
 
-DAILY = Schedule(cron=parse_cron("0 0 * * *"))
+DAILY = Schedule(when=parse_cron("0 0 * * *"))
 DAYS = list(
     intervals(DAILY, dt.datetime(2013, 1, 1, tzinfo=dt.UTC), dt.datetime(2013, 1, 8, tzinfo=dt.UTC))
 )
@@ -78,7 +78,7 @@ def test_catch_up_takes_what_was_missed_oldest_first() -> None:
 def test_runs_of_another_schedule_are_no_beginning() -> None:
     """Months that were backfilled ask for no minutes in between."""
     month = Interval(start=DAYS[0].start, end=dt.datetime(2013, 2, 1, tzinfo=dt.UTC))
-    minutes = Schedule(cron=parse_cron("* * * * *"))
+    minutes = Schedule(when=parse_cron("* * * * *"))
     newest = last_interval(minutes, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     runs = [_run(month, RunStatus.SUCCEEDED)]
     assert due(minutes, newest, runs, catch_up=True) == [newest]
@@ -86,7 +86,7 @@ def test_runs_of_another_schedule_are_no_beginning() -> None:
 
 def test_a_long_pause_is_caught_up_in_parts() -> None:
     """1000 intervals at once, the oldest first; the newest comes when it is reached."""
-    minutes = Schedule(cron=parse_cron("* * * * *"))
+    minutes = Schedule(when=parse_cron("* * * * *"))
     (first,) = intervals(minutes, DAYS[0].start, DAYS[0].start + dt.timedelta(minutes=1))
     runs = [_run(first, RunStatus.SUCCEEDED)]
     newest = last_interval(minutes, DAYS[2].start)

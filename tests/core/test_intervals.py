@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlkit.core.cron import parse_cron
+from mlkit.core.cron import Cron, parse_cron
 from mlkit.core.intervals import (
     Interval,
     Schedule,
@@ -48,7 +48,7 @@ _EXPRESSIONS = st.tuples(
     _field(0, 59), _field(0, 23), _field(1, 28), _field(1, 12), _field(0, 7)
 ).map(" ".join)
 _SCHEDULES = st.builds(
-    lambda text, zone: Schedule(cron=parse_cron(text), zone=ZoneInfo(zone)),
+    lambda text, zone: Schedule(when=parse_cron(text), zone=ZoneInfo(zone)),
     _EXPRESSIONS,
     st.sampled_from(ZONES),
 )
@@ -68,7 +68,7 @@ _MOMENTS = st.datetimes(
 
 
 def _schedule(text: str, zone: str = "UTC") -> Schedule:
-    return Schedule(cron=parse_cron(text), zone=ZoneInfo(zone))
+    return Schedule(when=parse_cron(text), zone=ZoneInfo(zone))
 
 
 def _walls(schedule: Schedule, start: dt.datetime, count: int) -> list[str]:
@@ -114,7 +114,8 @@ def test_times_are_those_of_a_clock_that_is_looked_at_every_minute(
     """With an hour that begins with `*`: exactly the minutes that match on the zone's clock."""
     start = start.replace(second=0, microsecond=0)
     minutes = [start + number * MINUTE for number in range(2 * 24 * 60)]
-    cron = schedule.cron
+    cron = schedule.when
+    assert isinstance(cron, Cron)
     expected = []
     for moment in minutes:
         wall = moment.astimezone(schedule.zone)
@@ -151,10 +152,11 @@ def test_the_scheduling_library_agrees(text: str, start: dt.datetime) -> None:
 
     text = " ".join(re.sub(r"\*/(1\d|20)", "*/7", field) for field in text.split())
     minute, hour, day, month, _ = text.split()
-    schedule = _schedule(text)
-    if schedule.cron.either_day:
-        schedule = _schedule(f"{minute} {hour} {day} {month} *")
-    names = [("sun", "mon", "tue", "wed", "thu", "fri", "sat")[n] for n in schedule.cron.weekdays]
+    schedule, cron = _schedule(text), parse_cron(text)
+    if cron.either_day:
+        text = f"{minute} {hour} {day} {month} *"
+        schedule, cron = _schedule(text), parse_cron(text)
+    names = [("sun", "mon", "tue", "wed", "thu", "fri", "sat")[n] for n in cron.weekdays]
     trigger = CronTrigger(
         minute=minute,
         hour=hour,

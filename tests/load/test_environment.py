@@ -128,7 +128,7 @@ def test_variables_in_files_and_notifications(tmp_path: Path, configured: Config
         configure(pipeline, Layers(environ={"DATA_DIR": str(here)}))
     assert str(caught.value) == (
         "pipeline.yaml:3: stage 's': the environment variable HOOK_TOKEN is not set. "
-        "Set it: export HOOK_TOKEN=…"
+        "Set it: export HOOK_TOKEN=…, or name a file that does: --env-file FILE"
     )
 
 

@@ -73,12 +73,13 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
     "a cron of four fields": (
         'name: p\nschedule: "0 2 * *"\n' + HEAD[8:] + COLLECT,
         "pipeline.yaml:2: the pipeline: 'schedule': '0 2 * *' has 4 fields, a cron expression has "
-        '5. Write a cron expression of five fields, such as "0 2 * * *"',
+        '5. Write a cron expression of five fields, such as "0 2 * * *", or a span, such as '
+        "every 6h",
     ),
     "a cron of month 13": (
         'name: p\nschedule: "0 2 * 13 *"\n' + HEAD[8:] + COLLECT,
         "pipeline.yaml:2: the pipeline: 'schedule': '13' is no month (1 to 12) in '0 2 * 13 *'. "
-        'Write a cron expression of five fields, such as "0 2 * * *"',
+        'Write a cron expression of five fields, such as "0 2 * * *", or a span, such as every 6h',
     ),
     "a parameter that is no variable": (
         "name: p\nparameters:\n  max-rows: 3\n" + HEAD[8:] + COLLECT,

@@ -16,7 +16,7 @@ YEAR = dt.datetime(2013, 1, 1, tzinfo=dt.UTC), dt.datetime(2014, 1, 1, tzinfo=dt
 
 
 def _months(outage: Outage, *, catch_up: bool = False, backfill: bool = False) -> Story:
-    schedule = Schedule(cron=parse_cron("0 0 1 * *"))
+    schedule = Schedule(when=parse_cron("0 0 1 * *"))
     return tell(schedule, YEAR, outage, catch_up=catch_up, backfill=backfill)
 
 
@@ -53,7 +53,7 @@ def test_backfill_makes_it_up_at_the_end() -> None:
 
 def test_many_intervals_are_cut() -> None:
     """And it is said that there are more."""
-    story = tell(Schedule(cron=parse_cron("* * * * *")), YEAR, Outage())
+    story = tell(Schedule(when=parse_cron("* * * * *")), YEAR, Outage())
     assert (len(story.entries), story.more) == (MOST, True)
 
 

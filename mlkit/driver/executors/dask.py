@@ -113,6 +113,7 @@ class DaskExecutor:
 
     def _task(self, token: str, job: Job) -> Task:
         own = {name: value for name, value in job.env.items() if name.startswith("MLKIT_")}
+        own.update(job.settings)
         return Task(
             token=token,
             topic=self._topic,

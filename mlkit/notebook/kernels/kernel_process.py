@@ -15,7 +15,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -171,10 +171,24 @@ class ForkedProcess:
         self._send({"arguments": self.arguments, "spare": spare})
 
     def order(
-        self, env: Mapping[str, str], cwd: Path, streams: Sequence[int], *, may_begin_again: bool
+        self,
+        env: Mapping[str, str],
+        cwd: Path,
+        streams: Sequence[int],
+        *,
+        settings: Collection[str] = (),
+        may_begin_again: bool,
     ) -> None:
-        """Give it its environment, its working directory, and files for its standard streams."""
-        message = {"env": dict(env), "cwd": str(cwd), "may_begin_again": may_begin_again}
+        """Give it its environment, its working directory, and files for its standard streams.
+
+        Of the environment, `settings` are those that it has to itself.
+        """
+        message = {
+            "env": dict(env),
+            "cwd": str(cwd),
+            "settings": sorted(settings),
+            "may_begin_again": may_begin_again,
+        }
         self._send(message, *streams)
 
     async def born(self) -> None:
@@ -193,7 +207,7 @@ class ForkedProcess:
             self.dismiss()
             raise ForkError(f"the imports have not ended after {PRELOAD_S:.0f} s") from error
         if not self.ready:
-            raise ForkError("the forking process has ended")
+            raise ForkError(self.again or "the forking process has ended")
 
     def poll(self) -> int | None:
         """The exit status, or None while it is alive; `UNKNOWN` if nobody can tell any more."""

@@ -154,7 +154,13 @@ class ForkProvisioner(LeashedProvisioner):
                 env,
                 self.request.cwd.absolute(),
                 streams,
+                settings=self.request.settings,
                 may_begin_again=self.request.may_begin_again,
             )
-        await process.born()
+        try:
+            await process.born()
+        except ForkError:
+            if process.again:
+                self.zygote.tell(f"a stock kernel is used: {process.again}")
+            raise
         return process

@@ -22,6 +22,9 @@ class KernelRequest:
         The kernel's working directory.
     env : Mapping of str to str
         The whole environment of the kernel, not an addition to the caller's.
+    settings : frozenset of str
+        The variables in it that were chosen for this kernel: what was imported ahead has not seen
+        them, so that a kernel is stock where something of that may read one.
     log : Path
         The kernel's raw stdout and stderr are appended to this file.
     preload_ok : bool
@@ -40,6 +43,7 @@ class KernelRequest:
     cwd: Path
     env: Mapping[str, str]
     log: Path
+    settings: frozenset[str] = frozenset()
     preload_ok: bool = True
     imports: frozenset[str] | None = None
     may_begin_again: bool = False

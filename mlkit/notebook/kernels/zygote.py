@@ -161,6 +161,10 @@ class Zygote:
             self._popen.wait()
             self._leash.release(self._popen.pid)
 
+    def tell(self, line: str) -> None:
+        """Pass on what a kernel had to say before it was one."""
+        self._say(line)
+
     def abandon(self) -> None:
         """Let go of it, in a process that was forked from its owner."""
         self._lock = threading.RLock()

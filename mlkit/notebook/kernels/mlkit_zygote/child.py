@@ -63,6 +63,9 @@ class Orders:
             shell.starting_dir = str(Path.cwd())
             shell.history_manager.dir_hist[:] = [Path.cwd()]
         self.may_begin_again = message["may_begin_again"]
+        for name in message.get("settings", ()):
+            if self.guard.may_be_read(name):
+                self.tell(True, f"env sets {name}, which may be read by what was imported ahead")
         send(self.link, {"ready": True})
         die_with_peer(self.link)
 

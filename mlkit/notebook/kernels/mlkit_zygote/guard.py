@@ -92,7 +92,7 @@ class Guard:
             if self._hidden.is_repeating:
                 return
             name = os.fsdecode(arguments[0])
-            if self._may_be_read(name) and not _within_import(self._installed):
+            if self.may_be_read(name) and not _within_import(self._installed):
                 self.object_to(
                     f"the notebook sets {name}, which may be read by what was imported ahead"
                 )
@@ -108,7 +108,8 @@ class Guard:
         elif any(self._is_outside(arguments[place]) for place in PLACES[event]):
             self._touched = f"changed files elsewhere ({event})"
 
-    def _may_be_read(self, name: str) -> bool:
+    def may_be_read(self, name: str) -> bool:
+        """Whether something that was imported ahead may have read a variable."""
         tops = self._hidden.tops()
         if (name.startswith(BY_LIBRARIES) or name == TIME_ZONE) and any(
             top not in sys.stdlib_module_names and top != "mlkit" for top in tops
