@@ -73,12 +73,10 @@ def other_schedules(pipeline: Pipeline) -> Iterator[Refusal]:
     """Name what an engine would make another schedule of."""
     if pipeline.schedule is None:
         return
+    zone, when = pipeline.timezone, pipeline.schedule
     said = {
-        f"its schedule '{pipeline.schedule}' is no cron expression": (
-            pipeline.schedule.lower().startswith("every")
-        ),
-        f"its schedule follows the clock of {pipeline.timezone}": pipeline.timezone.upper()
-        != "UTC",
+        f"its schedule '{when}' is no cron expression": when.lower().startswith("every"),
+        f"its schedule follows the clock of {zone}": zone.upper() != "UTC",
         "runs of its schedule may overlap": pipeline.overlap,
     }
     for fact, is_there in said.items():
