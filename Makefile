@@ -15,10 +15,12 @@ ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=
 
 RUN_TESTS := $(BIN)/python -m pytest --durations=20
+# One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
+SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help install install-dev run test lab check format bench bench-maps bench-peers exercises site clean sizes bare newcomer wheel \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
-  test-sandbox test-browser test-engines test-engines-long test-slow test-site test-model test-peers model-before
+  test-answers test-sandbox test-browser test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -76,8 +78,8 @@ prefect: install .venv-prefect/.installed  ## set up Prefect and run the flights
 	$(BIN)/mlkit run notebooks/flights --on prefect --report
 
 test: check  ## check and test all that needs no Debian package and no engine
-	$(RUN_TESTS) -n 2 --dist worksteal $(PYTEST)
-	@echo "Not run: make test-sandbox (bubblewrap), make test-browser (Chromium), make test-site (the lessons), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
+	$(RUN_TESTS) $(SIDE_BY_SIDE) $(PYTEST)
+	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-site (the lessons), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -86,9 +88,12 @@ check: install-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m mlkit.grading.exercise.generate --check
 
+test-answers: install-dev  ## grade hundreds of recorded answers, right and wrong
+	$(RUN_TESTS) -n 2 --dist worksteal -m "answers and not slow" $(PYTEST)
+
 test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs bubblewrap where it may
 	@.ci/need bubblewrap
-	$(RUN_TESTS) -n 2 --dist worksteal -m "sandbox and not slow" $(PYTEST)
+	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "sandbox and not slow" $(PYTEST)
 
 test-browser: install-dev  ## test pages and widgets in Chromium; installs Chromium where it may
 	@.ci/need chromium

@@ -16,6 +16,7 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = {
+    "answers": "test-answers",
     "sandbox": "test-sandbox",
     "browser": "test-browser",
     "engine": "test-engines",
@@ -130,7 +131,9 @@ def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path)
     said = [line.split()[:3] for line in done.stdout.splitlines() if " of " in line]
     verdicts = {part: (verdict, minutes) for part, verdict, minutes in said}
     assert verdicts == {
-        **dict.fromkeys(("test", "sandbox", "model", "site", "engines"), ("passed", "0.0")),
+        **dict.fromkeys(
+            ("test", "answers", "sandbox", "model", "site", "engines"), ("passed", "0.0")
+        ),
         **dict.fromkeys(("browser", "all"), ("FAILED", "0.0")),
     }
     done = subprocess.run(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,12 @@ from mlkit.grading.verdict.verdict import ONLY_SHOWN
 from mlkit.inside.checks.check_facts import is_guess
 from tests.grading.recorded import HERE, NAMES, Readings, read_by_learners, recorded, share_of
 
-LOTS = [NAMES[first::6] for first in range(6)]
 Grade = Callable[..., dict[str, dict[str, Any]]]
 
 
-def a_third(names: Sequence[str]) -> list[Any]:
-    """Every third exercise; the others in the slow suite."""
-    return [
-        name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.slow)
-        for number, name in enumerate(names)
-    ]
+def lots(count: int) -> list[list[str]]:
+    """The exercises in so many lots, each graded as one batch: starting its workers takes long."""
+    return [NAMES[first::count] for first in range(count)]
 
 
 def _of_right(student: str, answer: Recorded, grade: Mapping[str, Any]) -> Iterator[str]:
@@ -80,8 +77,9 @@ def _disagreements(student: str, grade: Mapping[str, Any], read: Readings) -> It
 @pytest.mark.parametrize(
     ("lot", "share"),
     [
-        *((lot, 3) for lot in LOTS),
-        *(pytest.param(lot, 1, marks=pytest.mark.slow) for lot in LOTS),
+        *((lot, 20) for lot in lots(2)),
+        *(pytest.param(lot, 3, marks=pytest.mark.answers) for lot in lots(4)),
+        *(pytest.param(lot, 1, marks=pytest.mark.slow) for lot in lots(6)),
     ],
     ids=lambda value: "+".join(n[:2] for n in value) if isinstance(value, list) else f"1/{value}",
 )
@@ -90,7 +88,8 @@ def test_answers_get_the_grade_that_they_should_and_the_learner_reads_the_same(
 ) -> None:
     """The model and right answers have full marks, the stub none, wrong ones their sentence.
 
-    A third of the recorded answers of each exercise; all of them in the slow suite.
+    Every twentieth recorded answer of each exercise, every third in `make test-answers`, all of
+    them in the slow suite.
     """
     answers: dict[str, tuple[str, Recorded]] = {}
     for name in lot:
@@ -178,23 +177,35 @@ def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercis
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("name", a_third(NAMES))
-def test_a_solved_exercise_is_green_under_plain_nbval_and_a_stub_is_red(
-    name: str, exercises: Mapping[str, Exercise], submit: Callable[..., Path], tmp_path: Path
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "names", [NAMES[::3], pytest.param(NAMES, marks=pytest.mark.slow)], ids=["a third", "all"]
+)
+def test_solved_exercises_are_green_under_plain_nbval_and_stubs_are_red(
+    names: list[str],
+    exercises: Mapping[str, Exercise],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """At once and offline, for the model and for another right answer that prints."""
-    model = exercises[name].solution
-    others = [{**model, **answer.answers} for answer in recorded("right", name)[-1:]]
-    solved = [
-        submit(tmp_path / str(number), name, answers)
-        for number, answers in enumerate([model, *others])
-    ]
-    stub = submit(tmp_path / "stub", name, {})
-    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider"]
-    green = subprocess.run([*command, *solved], cwd=tmp_path, capture_output=True, check=False)
+    """At once and offline, for the model and for another right answer that prints.
+
+    One nbval for all that is solved, one for all stubs, its kernels forked: what takes long is to
+    start them.
+    """
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "mlkit-fork")
+    monkeypatch.setenv("MLKIT_PRELOAD", "matplotlib.pyplot,networkx,pandas,scipy")
+    for name in names:
+        right = [Recorded(name="model", kind="right"), *recorded("right", name)[-1:]]
+        for number, answer in enumerate(right):
+            hand_in(exercises[name], answer, tmp_path / "solved" / f"{name}-{number}")
+        hand_in(exercises[name], None, tmp_path / "stubs" / name)
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", "-rfE"]
+    green = subprocess.run([*command, "solved"], cwd=tmp_path, capture_output=True, check=False)
     assert green.returncode == 0, green.stdout.decode()
-    red = subprocess.run([*command, stub], cwd=tmp_path, capture_output=True, check=False)
+    red = subprocess.run([*command, "stubs"], cwd=tmp_path, capture_output=True, check=False)
     assert red.returncode == 1, red.stdout.decode()
+    failed = re.findall(r"^FAILED stubs/([^/]+)/", red.stdout.decode(), re.MULTILINE)
+    assert set(failed) == set(names), red.stdout.decode()
 
 
 @pytest.mark.kernel
