@@ -11,6 +11,7 @@ import pytest
 
 from mlkit.api.filling import scheduled_runs
 from mlkit.api.server import ScheduleServer, Settings
+from mlkit.core.intervals import next_tick
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
@@ -20,6 +21,7 @@ from mlkit.store.folder import RunsFolder
 from mlkit.testing import Sketch, chain, write_pipeline
 from mlkit.testing.running import fake_services
 
+MINUTE = dt.timedelta(minutes=1)
 DECLARES = "import datetime\nlogical_date: datetime.date | None = None"
 WRITES = "from pathlib import Path\nPath(out).write_text(str(logical_date))"
 
@@ -134,3 +136,17 @@ def test_the_clock_of_a_zone_is_followed(tmp_path: Path) -> None:
     server.fire(_at(6, 3))
     (run,) = scheduled_runs(load_pipeline(file), tmp_path / "runs")
     assert run.parameters["logical_date"] == "2013-01-04T21:00:00-05:00"
+
+
+def test_the_schedules_next_time_is_what_is_waited_for(tmp_path: Path) -> None:
+    """By APScheduler, which is not started here: nobody waits for a full minute."""
+    server = _server(_write(tmp_path, schedule="*/5 * * * *"), [])
+    before = dt.datetime.now(dt.UTC)
+    scheduler = server._scheduler()
+    scheduler.start(paused=True)
+    try:
+        due = scheduler.get_job("run").next_run_time
+    finally:
+        scheduler.shutdown()
+    assert due in (next_tick(server.schedule, before), next_tick(server.schedule, due - MINUTE))
+    assert before < due <= dt.datetime.now(dt.UTC) + 5 * MINUTE

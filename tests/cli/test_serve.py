@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -24,6 +24,9 @@ time.sleep(300)
 Path(out).write_text(logical_date)"""
 
 
+Serve = Callable[..., "subprocess.Popen[str]"]
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A pipeline that is due every minute, and takes longer."""
@@ -33,21 +36,28 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(file: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """The server; what it tells stands in `told.txt`."""
+def serve(file: Path, tmp_path: Path) -> Iterator[Serve]:
+    """Start the server; what it tells stands in `told.txt`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLKIT_")}
-    with (tmp_path / "told.txt").open("w") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, "serve", str(file), "--json"],
-            stdout=subprocess.PIPE,
-            stderr=told,
-            text=True,
-            env=environment,
-        )
-    yield process
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> subprocess.Popen[str]:
+        with (tmp_path / "told.txt").open("w") as told:
+            process = subprocess.Popen(
+                [sys.executable, "-c", MAIN, "serve", str(file), "--json", *options],
+                stdout=subprocess.PIPE,
+                stderr=told,
+                text=True,
+                env=environment,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def _until(told: Path, words: str, seconds: float) -> str:
@@ -59,21 +69,29 @@ def _until(told: Path, words: str, seconds: float) -> str:
     return text
 
 
+def _until_begun(tmp_path: Path) -> None:
+    deadline = time.monotonic() + 100
+    while not (tmp_path / "began").exists():
+        assert time.monotonic() < deadline, (tmp_path / "told.txt").read_text()
+        time.sleep(0.1)
+
+
 @pytest.mark.kernel
 @pytest.mark.timeout(200)
-def test_it_runs_survives_and_ends_in_order(
-    file: Path, served: subprocess.Popen[str], tmp_path: Path
-) -> None:
-    """Next times; a broken edit; a run at the full minute; SIGTERM cuts it short, exit code 130."""
+def test_it_runs_survives_and_ends_in_order(file: Path, serve: Serve, tmp_path: Path) -> None:
+    """Next times; a run; a broken edit; SIGTERM cuts the run short, exit code 130.
+
+    The first run is due at once (`--catch-up`): nobody waits for a full minute.
+    """
     told = tmp_path / "told.txt"
+    served = serve("--catch-up")
     _until(told, "runs on the schedule * * * * * (UTC). Next runs:", 40)
+    _until_begun(tmp_path)
     good = file.read_text()
     file.write_text(good + "  broken: [")
     _until(told, f"pipeline.yaml cannot be used as it is now: {file}:", 30)
     file.write_text(good)
     _until(told, "pipeline.yaml has changed", 30)
-    while not (tmp_path / "began").exists():
-        time.sleep(0.2)
     children = psutil.Process(served.pid).children(recursive=True)
     served.send_signal(signal.SIGTERM)
     out, _ = served.communicate(timeout=90)
@@ -84,6 +102,16 @@ def test_it_runs_survives_and_ends_in_order(
     assert "Traceback" not in told.read_text()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
+
+
+@pytest.mark.kernel
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_run_begins_at_the_full_minute(serve: Serve, tmp_path: Path) -> None:
+    """By the machine's clock; whoever is in the middle of another run leaves the next one out."""
+    serve()
+    _until_begun(tmp_path)
+    _until(tmp_path / "told.txt", "the run before is still going on", 100)
 
 
 def test_an_idle_server_ends_with_0(file: Path, tmp_path: Path) -> None:
