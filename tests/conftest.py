@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer another order."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="Tests in random order.")
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses such a fixture, before markers select."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what uses such a fixture, before markers select; and shuffle where that is asked for.
+
+    Files come in another order, and so do the tests of a file; its fixtures are still made once.
+    """
     for item in items:
         for name in set(_SUITES) & set(getattr(item, "fixturenames", ())):
             item.add_marker(name)
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        chance = random.Random(seed)
+        place = {path: chance.random() for path in dict.fromkeys(item.path for item in items)}
+        items.sort(key=lambda item: (place[item.path], chance.random()))
 
 
 @pytest.fixture(autouse=True)

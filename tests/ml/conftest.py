@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 
-from mlkit.ml import sources
+from mlkit.ml import registry, sources
 from mlkit.ml.features import build_features
 from mlkit.ml.preprocessing import clean
 from mlkit.ml.splitting import Parts, split_by_day
@@ -94,6 +95,23 @@ def registry_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "my {runs}"
     monkeypatch.setenv("MLKIT_RUNS_DIR", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry without a model: making its tables takes MLflow seconds."""
+    from mlflow import MlflowClient
+
+    home = tmp_path_factory.mktemp("registry")
+    uri = registry.database_uri(home)
+    MlflowClient(tracking_uri=uri, registry_uri=uri).search_registered_models()
+    return home
+
+
+@pytest.fixture
+def made_registry(empty_registry: Path, registry_home: Path) -> Path:
+    """That one, in `registry_home`."""
+    return Path(shutil.copytree(empty_registry, registry_home))
 
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]

@@ -53,7 +53,7 @@ def test_by_hand_the_registry_lies_beside_the_notebook(
 
 
 def test_the_same_model_is_registered_once_and_the_alias_moves(
-    registry_home: Path, model_files: tuple[Path, Path], parts: Parts
+    made_registry: Path, model_files: tuple[Path, Path], parts: Parts
 ) -> None:
     """One, one again, two, one again: two versions, and the champion follows."""
     one, two = model_files
@@ -67,7 +67,7 @@ def test_the_same_model_is_registered_once_and_the_alias_moves(
         (2, True),
         (1, False),
     ]
-    champion = registry.champion("flights", registry_home)
+    champion = registry.champion("flights", made_registry)
     assert champion is not None
     assert champion["version"] == 1
     assert champion["digest"] == file_digest(one)
@@ -77,8 +77,8 @@ def test_the_same_model_is_registered_once_and_the_alias_moves(
         "roc_auc": 0.7,
         "parts": {"test": {"rows": 3}},
     }
-    assert registry.champion("trains", registry_home) is None
-    folders = sorted(path.name for path in (registry_home / "mlartifacts" / "flights").iterdir())
+    assert registry.champion("trains", made_registry) is None
+    folders = sorted(path.name for path in (made_registry / "mlartifacts" / "flights").iterdir())
     assert folders == sorted(map(file_digest, model_files))
 
 
@@ -124,13 +124,13 @@ def test_two_processes_at_once_register_one_model_once(
 
 
 def test_a_registered_version_is_served_and_answers_as_the_model(
-    registry_home: Path, model_files: tuple[Path, Path], parts: Parts
+    made_registry: Path, model_files: tuple[Path, Path], parts: Parts
 ) -> None:
     """The server is MLflow's own; rows of another shape get a 400; nothing is left running."""
     rows = parts.test.head(25)
     assert rows.isna().any(axis=None)
     version = registry.register("flights", model_files[0], METRICS, parts.test.head(50))
-    with serving.scoring_server("flights", version.version, registry_home) as address:
+    with serving.scoring_server("flights", version.version, made_registry) as address:
         check = serving.check_served(address, read_model(model_files[0]), rows)
     assert check == {
         "rows": 25,
@@ -144,12 +144,12 @@ def test_a_registered_version_is_served_and_answers_as_the_model(
 
 
 def test_a_server_that_cannot_start_says_why(
-    registry_home: Path, model_files: tuple[Path, Path], parts: Parts
+    made_registry: Path, model_files: tuple[Path, Path], parts: Parts
 ) -> None:
     """The message holds the end of the server's log."""
     registry.register("flights", model_files[0], METRICS, parts.test.head(50))
     with (
         pytest.raises(ServingError, match=r"(?s)the scoring server ended with status.*not found"),
-        serving.scoring_server("flights", 99, registry_home),
+        serving.scoring_server("flights", 99, made_registry),
     ):
         pytest.fail("version 99 does not exist")

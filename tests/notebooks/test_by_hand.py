@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.load.pipeline import load_pipeline
+from mlkit.notebook.imports import modules_to_preload
 from tests.notebooks.conftest import NOTEBOOKS, Outcome, command, environment
 
 pytestmark = pytest.mark.kernel
@@ -35,19 +37,25 @@ for name in sys.argv[4:]:
 def by_hand(first: Outcome, flights: Path, tmp_path: Path) -> Path:
     """A copy of the pipeline's folder after a run; Papermill bears no braces in a path."""
     assert first.exit_code == 0, first.text
-    ignored = shutil.ignore_patterns("store", "scratch")
+    ignored = shutil.ignore_patterns("scratch")
     target = tmp_path / "my flights"
     return Path(shutil.copytree(flights, target, symlinks=True, ignore=ignored))
 
 
 def test_every_notebook_runs_by_hand(by_hand: Path, tmp_path: Path) -> None:
-    """On its defaults: inputs from `runs/latest`, outputs into `scratch`."""
+    """On its defaults: inputs from `runs/latest`, outputs into `scratch`.
+
+    The kernels are forked, since most of the time goes into what every notebook imports; the two
+    tests below start theirs in Papermill's own way.
+    """
     names = sorted(file.name for file in by_hand.glob("*.ipynb"))
+    preload = ",".join(modules_to_preload(load_pipeline(by_hand)))
+    forked = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "mlkit-fork", "MLKIT_PRELOAD": preload}
     start = [sys.executable, "-c", ONE_AFTER_THE_OTHER, str(by_hand), str(tmp_path)]
     workers = [
         subprocess.Popen(
             [*start, json.dumps(QUICKER), *names[half::2]],
-            env=environment(),
+            env={**environment(), **forked},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,7 +90,7 @@ def test_one_model_can_be_trained_by_hand(first: Outcome, by_hand: Path, tmp_pat
 
 
 def test_the_first_notebook_runs(by_hand: Path, tmp_path: Path) -> None:
-    """With the notebooks' folder as its working directory."""
+    """With the notebooks' folder as its working directory; it finds what has been run before."""
     shutil.copy(NOTEBOOKS / "00-start-here.ipynb", tmp_path)
     given = (f"pipeline_folder={by_hand.name}", "rows=1500")
     assert _papermill(tmp_path, "00-start-here.ipynb", tmp_path / "out.ipynb", *given) == ""
