@@ -81,6 +81,8 @@ class ScheduleServer:
         Opens a run's surroundings.
     now : callable, optional
         Gives the present moment.
+    quiet_services : callable, optional
+        Gives the surroundings of runs that may overlap: a terminal shows the progress of one.
     """
 
     def __init__(
@@ -89,12 +91,14 @@ class ScheduleServer:
         tell: Callable[[str], None],
         services_for: ServicesFor,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        quiet_services: Callable[[], Services] | None = None,
     ) -> None:
         self.settings = settings
         self.filled: list[Filled] = []
         self.cancellation = Cancellation()
         self._tell = tell
         self._services_for = services_for
+        self._quiet_services = quiet_services
         self._now = now
         self._stopped = threading.Event()
         self._marks = self._look()
@@ -233,12 +237,12 @@ class ScheduleServer:
         return done
 
     def _surroundings(self, filling: Filling) -> contextlib.AbstractContextManager[Services]:
-        """What a run tells of itself; a terminal shows the progress of one run at a time."""
+        """What a run tells of itself."""
         if not filling.pipeline.overlap:
             return self._services_for()
         from mlkit.driver.services import Services
 
-        return contextlib.nullcontext(Services())
+        return contextlib.nullcontext((self._quiet_services or Services)())
 
     def _read(self) -> tuple[Filling, Schedule]:
         """Read and check everything as it stands now."""

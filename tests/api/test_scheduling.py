@@ -9,6 +9,7 @@ import pytest
 
 import mlkit
 from mlkit.api.scheduling import read_schedule, read_span
+from mlkit.core.intervals import intervals
 from mlkit.errors import UsageError
 from mlkit.testing import chain
 
@@ -56,3 +57,21 @@ def test_the_last_day_belongs_to_the_span() -> None:
     )
     _, stop = read_span("2013-01-01", "2013-01-31T06:00", dt.UTC)
     assert stop == dt.datetime(2013, 1, 31, 6, 0, 0, 1, tzinfo=dt.UTC)
+
+
+def test_a_backfill_follows_the_files_clock(tmp_path: Path) -> None:
+    """Unless another zone, or another schedule, is asked for."""
+    file = chain(tmp_path, 1)
+    file.write_text(f"schedule: every 12h\ntimezone: Europe/Berlin\n{file.read_text()}")
+    pipeline = mlkit.load_pipeline(file)
+    assert str(read_schedule(pipeline)) == "every 12h (Europe/Berlin)"
+    assert str(read_schedule(pipeline, "@daily", "UTC")) == "@daily (UTC)"
+    schedule = read_schedule(pipeline)
+    start, stop = read_span("2013-03-30", "2013-03-31", schedule.zone)
+    spans = [str(item) for item in intervals(schedule, start, stop)]
+    assert spans == [
+        "2013-03-30 → 2013-03-30 12:00",
+        "2013-03-30 12:00 → 2013-03-31",
+        "2013-03-31 → 2013-03-31 13:00",
+        "2013-03-31 13:00 → 2013-04-01 01:00",
+    ]

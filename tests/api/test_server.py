@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,14 @@ from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers
 from mlkit.load.pipeline import load_pipeline
+from mlkit.notebook.notebook_runner import (
+    Cancellation,
+    ExecutionRequest,
+    ExecutionResult,
+    OnCell,
+)
 from mlkit.store.folder import RunsFolder
-from mlkit.testing import Sketch, chain, write_pipeline
+from mlkit.testing import FakeRunner, Sketch, chain, write_pipeline
 from mlkit.testing.running import fake_services
 
 MINUTE = dt.timedelta(minutes=1)
@@ -150,3 +157,73 @@ def test_the_schedules_next_time_is_what_is_waited_for(tmp_path: Path) -> None:
         scheduler.shutdown()
     assert due in (next_tick(server.schedule, before), next_tick(server.schedule, due - MINUTE))
     assert before < due <= dt.datetime.now(dt.UTC) + 5 * MINUTE
+
+
+def test_the_files_own_clock_is_followed_through_both_of_its_changes(tmp_path: Path) -> None:
+    """`timezone:`; a named hour comes once a day, also where it comes twice or never."""
+    file = _write(tmp_path, schedule="30 2 * * *")
+    file.write_text(f"timezone: Europe/Berlin\n{file.read_text()}")
+    server = _server(file, [])
+    found = []
+    for day in (dt.date(2013, 3, 31), dt.date(2013, 4, 1), dt.date(2013, 10, 27)):
+        now = dt.datetime.combine(day, dt.time(6), dt.UTC)
+        found += _fire(server, now)
+    assert found == [
+        "2013-03-30 02:30 → 2013-03-31 03:30: succeeded",
+        "2013-03-31 03:30 → 2013-04-01 02:30: succeeded",
+        "2013-10-26 02:30 → 2013-10-27 02:30: succeeded",
+    ]
+    made = scheduled_runs(server.filling.pipeline, tmp_path / "runs")
+    assert [run.parameters["logical_date"] for run in made] == [
+        "2013-03-30T02:30:00+01:00",
+        "2013-03-31T03:30:00+02:00",
+        "2013-10-26T02:30:00+02:00",
+    ]
+
+
+def test_a_span_of_real_time_is_served(tmp_path: Path) -> None:
+    """`every 6h`, on the clock of the file's zone; a jump of it moves the hour, not the span."""
+    file = _write(tmp_path, schedule="every 6h")
+    file.write_text(f"timezone: Europe/Berlin\n{file.read_text()}")
+    server = _server(file, [])
+    now = dt.datetime(2013, 3, 31, 5, 30, tzinfo=dt.UTC)
+    assert _fire(server, now) == ["2013-03-31 → 2013-03-31 07:00: succeeded"]
+
+
+class _Waiting(FakeRunner):
+    """Holds its first notebook until a second one has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.second = threading.Event()
+        self.begun = threading.Event()
+
+    def execute(
+        self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
+    ) -> ExecutionResult:
+        """Wait in the first, and let it go in the second."""
+        if self.begun.is_set():
+            self.second.set()
+        else:
+            self.begun.set()
+            assert self.second.wait(timeout=60)
+        return super().execute(request, on_cell, cancellation)
+
+
+def test_runs_overlap_where_the_file_says_so(tmp_path: Path) -> None:
+    """The run of the sixth begins and ends while that of the fifth goes on."""
+    file = _write(tmp_path)
+    file.write_text(f"overlap: true\n{file.read_text()}")
+    runner, told = _Waiting(), list[str]()
+    server = ScheduleServer(
+        Settings(path=file, layers=Layers(), options=RunOptions()),
+        told.append,
+        _services,
+        quiet_services=lambda: fake_services(runner=runner),
+    )
+    first = threading.Thread(target=server.fire, args=[_at(5)])
+    first.start()
+    assert runner.begun.wait(timeout=60)
+    server.fire(_at(6))
+    first.join(timeout=60)
+    assert [done.status for done in server.filled] == ["succeeded"] * 2

@@ -224,3 +224,36 @@ def test_a_broken_profile_is_told_though_another_one_is_chosen(project: Project)
     with pytest.raises(PipelineError, match="no parameter is called 'rat'") as caught:
         load_pipeline(project.write(text), profile="prod")
     assert caught.value.remedy == "Did you mean 'rate'?"
+
+
+def test_what_is_taken_in_through_several_mappings_keeps_its_text_and_its_line(
+    project: Project,
+) -> None:
+    """`<<` in what `<<` takes in, a list of mappings, anchors in keys that are passed over."""
+    pipeline = project.load("""
+        name: p
+        x-first: &first {A: 007, B: 1}
+        x-second: &second
+          <<: *first
+          B: 2.0
+        x-third: &third {C: yes}
+        env: {<<: [*second, *third], D: 4}
+        stages: {end: {notebook: end.ipynb}}
+    """)
+    assert _env(pipeline, "end") == {"A": "007", "B": "2.0", "C": "yes", "D": "4"}
+    lines = {name: item.line for name, item in pipeline.stages["end"].env.items()}
+    assert lines == {"A": 2, "B": 5, "C": 6, "D": 7}
+
+
+def test_a_profile_may_take_in_another(project: Project) -> None:
+    """Profiles are mappings like any other."""
+    text = """
+        name: p
+        profiles:
+          test: &test {parameters: {rows: 3}, env: {MODE: test}}
+          prod: {<<: *test, env: {MODE: prod}}
+        stages: {collect: {notebook: collect.ipynb, outputs: {flights: f.parquet}}}
+    """
+    pipeline = load_pipeline(project.write(text), profile="prod")
+    assert _values(pipeline, "collect") == {"rows": 3}
+    assert _env(pipeline, "collect") == {"MODE": "prod"}
