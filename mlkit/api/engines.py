@@ -84,7 +84,7 @@ def export(
         chosen = replace(chosen, workers=workers)
     folder = runs_folder(current, runs_dir)
     settings = _settings(current, configuration, folder, chosen, mlkit)
-    refuse(engine_named(engine), current, composed_maps(current))
+    refuse(engine_named(engine), current, composed_maps(engine_named(engine), current))
     return compiler_of(engine_named(engine))(current, settings)
 
 
@@ -218,7 +218,7 @@ def run_on(
     if host is not None:
         refuse(chosen, current, _without_images(current, chosen))
     settings = _settings(current, configuration, folder, options)
-    refuse(chosen, current, composed_maps(current))
+    refuse(chosen, current, composed_maps(chosen, current))
     # This run is not the schedule's, so that the engine need not express one.
     made = compiler_of(chosen)(replace(current, schedule=None), settings)
     python = engine_python(chosen, services.environ)

@@ -57,6 +57,7 @@ class Book:
     journal: Journal
     publisher: Publisher | None
     warnings: list[str] = field(default_factory=list)
+    _said: set[str] = field(default_factory=set)
     _next_write: float = float("-inf")
 
     @property
@@ -77,7 +78,8 @@ class Book:
     def warn(self, message: str, stage: str | None = None) -> None:
         """Say something that does not fail the run but that people should know."""
         text = self.scrubber.text(message)
-        if text not in self.warnings:
+        if text not in self._said:
+            self._said.add(text)
             self.warnings.append(text)
             self.journal.emit(EventKind.WARNING, stage, message=text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -37,11 +38,12 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
     needed = _read_by(planner.pipeline, selection.stages)
     for item in found.values():
         if not item.is_known and stage_of(item.id) in needed:
-            wanted = ", ".join(sorted(selection.stages))
+            wanted = shlex.quote(selection.wanted or next(iter(selection.stages)))
+            mark = '"' if "'" in wanted else "'"
             raise UsageError(
                 f"stage '{item.id}' has no result that can be reused ({'; '.join(item.reasons)})",
                 planner.pipeline.file.as_posix(),
-                remedy=f"Run 'mlkit run --until {wanted}' first",
+                remedy=f"Run {mark}mlkit run --until {wanted}{mark} first",
             )
     return found
 

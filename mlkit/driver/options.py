@@ -79,12 +79,16 @@ class RunOptions:
     ] = None
     until: Annotated[
         str | None,
-        Spelling(words="This stage and what is upstream of it, nothing else.", metavar="STAGE"),
+        Spelling(
+            words="This stage, or part of a mapped one, and what is upstream of it, nothing else.",
+            metavar="STAGE",
+        ),
     ] = None
     only: Annotated[
         str | None,
         Spelling(
-            words="This stage (or STAGE[VALUE]) alone, on the latest artifacts of its upstream.",
+            words="This stage, instance STAGE[VALUE], or part STAGE[VALUE,*] alone, on the latest "
+            "artifacts of its upstream.",
             metavar="STAGE",
         ),
     ] = None

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.core.instances import written
-from mlkit.core.pipeline import Node, Pipeline, Stage
+from mlkit.core.pipeline import Instance, Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 
-__all__ = ["EARLY", "listed_labels", "picked_label", "shown_parameters"]
+__all__ = ["EARLY", "listed_instances", "listed_labels", "picked_label", "shown_parameters"]
 
 EARLY = frozenset({TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED})
 """Rules that may decide before the stages whose artifacts are read have ended."""
 
 
 def listed_labels(stage: Stage) -> list[str] | None:
-    """A mapped stage's values as they stand in ids; None if they stand in an artifact."""
+    """What stands in the brackets of a mapped stage's ids; None if an artifact has to tell."""
+    known = listed_instances(stage)
+    return None if known is None else [",".join(item.labels.values()) for item in known]
+
+
+def listed_instances(stage: Stage) -> list[Instance] | None:
+    """The instances of a mapped stage; None if an artifact has to tell."""
     assert stage.foreach is not None
-    return None if stage.foreach.values is None else list(map(written, stage.foreach.values))
+    if stage.foreach.size is None:
+        return None
+    lists = [axis.values or () for axis in stage.foreach.axes]
+    return [Instance(stage=stage, values=values) for values in itertools.product(*lists)]
 
 
 def picked_label(node: Node) -> str | None:
-    """The one value of a mapped stage that a node means, as in ids; None if it means all."""
-    return next(iter(node.wanted({}).values()), None)
+    """What a node says in brackets, as in ids; None if it means all instances of a stage."""
+    return ",".join(node.wanted({}).values()) or None
 
 
 def shown_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that an engine may keep and show, with their values.
 
-    Secrets are none of them, nor is what mlkit takes from the environment of the tasks.
+    Secrets are none of them, nor is what mlkit takes from the environment of the tasks, nor a list
+    that a stage maps over.
 
     Parameters
     ----------
@@ -44,5 +54,9 @@ def shown_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, 
         for name, item in stage.configurable.items()
         if item.spec.is_secret
     }
+    maps = [stage.foreach for stage in pipeline.stages.values() if stage.foreach is not None]
+    # the tasks of an export are those of its lists
+    fixed = {axis.listed for foreach in maps for axis in foreach.axes}
     merged = {**pipeline.parameters, **given}
-    return {n: item for n, item in merged.items() if n not in secret and "${" not in repr(item)}
+    hidden = secret | fixed
+    return {n: item for n, item in merged.items() if n not in hidden and "${" not in repr(item)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
 
@@ -49,24 +49,42 @@ def refuse(engine: Engine, pipeline: Pipeline, refusals: Iterable[Refusal]) -> N
         )
 
 
-def composed_maps(pipeline: Pipeline) -> Iterator[Refusal]:
-    """Name maps over several parameters, and those whose instances wait for one another's."""
+def composed_maps(engine: Engine, pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name the maps that an engine's export does not express."""
     for stage in pipeline.stages.values():
-        if stage.foreach is not None and len(stage.foreach.axes) > 1:
+        if stage.foreach is not None and len(stage.foreach.axes) > 1 and stage.foreach.size is None:
             yield Refusal(
                 stage=stage,
-                fact=f"it maps over {' and '.join(stage.foreach.parameters)}, and the export takes "
-                "one parameter",
-                remedy="Map over one list of combinations, or run it without the engine",
+                fact=f"it maps over {' and '.join(stage.foreach.parameters)}, and one of the lists "
+                "stands in an artifact, which the export takes for one parameter alone",
+                remedy="Write the lists down, or run it without the engine",
             )
-        chained = next((node for node in stage.upstream if node.is_chained), None)
-        if chained is not None:
-            yield Refusal(
-                stage=stage,
-                fact=f"each instance waits for its own '{chained}', and the export waits for whole "
-                "stages",
-                remedy=f"Refer to '{chained.stage}' as a whole, or run it without the engine",
-            )
+        for node in stage.upstream:
+            yield from _reference(engine, pipeline, stage, node)
+
+
+def _reference(engine: Engine, pipeline: Pipeline, stage: Stage, node: Node) -> Iterator[Refusal]:
+    over = pipeline.stages[node.stage].foreach
+    if node.is_chained and not engine.chains:
+        yield Refusal(
+            stage=stage,
+            fact=f"each instance waits for its own '{node}', and the export waits for whole stages",
+            remedy=f"Refer to '{node.stage}' as a whole, or run it without the engine",
+        )
+    elif node.is_chained and (over is None or over.size is None or stage.wait_for is not None):
+        yield Refusal(
+            stage=stage,
+            fact=f"each instance waits for its own '{node}', which the export writes down only "
+            "where the list is known, and no file is waited for",
+            remedy="Write the list down, or run it without the engine",
+        )
+    elif over is not None and 0 < len(node.picks) < len(over.axes) and not engine.chains:
+        yield Refusal(
+            stage=stage,
+            fact=f"'{node}' means a part of a stage's instances, and the export waits for all of "
+            "them",
+            remedy=f"Refer to '{node.stage}' as a whole, and pick from the list in the notebook",
+        )
 
 
 def other_schedules(pipeline: Pipeline) -> Iterator[Refusal]:

@@ -11,6 +11,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -133,6 +134,7 @@ def parts_of(
     )
 
 
+@lru_cache(maxsize=4096)  # the instances of a map have their cells in common
 def _cell(cell: Cell) -> tuple[str, str]:
     """What a cell does, and how to name it."""
     tags = sorted(cell.tags & EXECUTION_TAGS)

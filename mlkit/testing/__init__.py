@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from mlkit.testing.running import run_fake as run_fake
     from mlkit.testing.shapes import branching as branching
     from mlkit.testing.shapes import chain as chain
+    from mlkit.testing.shapes import chained_map as chained_map
     from mlkit.testing.shapes import diamond as diamond
     from mlkit.testing.shapes import dynamic_map as dynamic_map
     from mlkit.testing.shapes import fan_out as fan_out
     from mlkit.testing.shapes import fan_out_fan_in as fan_out_fan_in
     from mlkit.testing.shapes import mapped as mapped
+    from mlkit.testing.shapes import product as product
     from mlkit.testing.sketches import Sketch as Sketch
     from mlkit.testing.sketches import write_notebook as write_notebook
     from mlkit.testing.sketches import write_pipeline as write_pipeline
@@ -48,12 +50,14 @@ _HOMES = {
     "Skips": "runner",
     "branching": "shapes",
     "chain": "shapes",
+    "chained_map": "shapes",
     "diamond": "shapes",
     "dynamic_map": "shapes",
     "fan_out": "shapes",
     "fan_out_fan_in": "shapes",
     "flaky_server": "flaky",
     "mapped": "shapes",
+    "product": "shapes",
     "run_fake": "running",
     "write_notebook": "sketches",
     "write_pipeline": "sketches",

@@ -40,7 +40,7 @@ from mlkit.testing.engine_pipelines import (
     told,
     typed,
 )
-from mlkit.testing.shapes import branching, chain, diamond, dynamic_map, mapped
+from mlkit.testing.shapes import branching, chain, diamond, dynamic_map, mapped, product
 
 __all__ = ["EngineContract", "digests", "statuses"]
 
@@ -171,6 +171,11 @@ class EngineContract(ABC):
     def test_a_map_over_a_list_in_the_file(self, tmp_path: Path, values: tuple[Any, ...]) -> None:
         """One task for each value, whatever its type, in the list's order."""
         self.both(mapped(tmp_path / "pipeline", values))
+
+    @pytest.mark.slow
+    def test_a_map_over_two_lists(self, tmp_path: Path) -> None:
+        """One task for each combination; one of the lists is a parameter of the pipeline."""
+        self.both(product(tmp_path / "pipeline"))
 
     @pytest.mark.slow
     @pytest.mark.parametrize("values", [("a b", "ä'\"$x", "c,d"), (3, 1, 2), (0.5, 2)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from mlkit.testing.sketches import Sketch, write_pipeline
 __all__ = [
     "branching",
     "chain",
+    "chained_map",
     "diamond",
     "dynamic_map",
     "fan_out",
     "fan_out_fan_in",
     "mapped",
+    "product",
 ]
 
 
@@ -96,6 +99,35 @@ def dynamic_map(folder: Path, values: Sequence[Any] = ("a", "b", "c"), **top: An
         name="choose", body=body, declares=f"values: list = {list(values)!r}", file="values.json"
     )
     return write_pipeline(folder, choose, _each({"value": "choose.out"}, values), _all(), **top)
+
+
+def product(folder: Path, values: Sequence[str] = ("a", "b,c"), **top: Any) -> Path:
+    """`each[VALUE,NUMBER]… → all`: one instance for each combination of two lists."""
+    each = Sketch(
+        name="each",
+        body='from pathlib import Path\nPath(out).write_text(f"{value}{number}")',
+        declares='value: str = ""\nnumber: int = 0',
+        file="each.txt",
+        keys={"foreach": {"value": list(values), "number": "parameters.numbers"}},
+    )
+    return write_pipeline(folder, each, _all(), parameters={"numbers": [1, 2]}, **top)
+
+
+_NEXT = """from pathlib import Path
+Path(out).write_text(Path(mine).read_text() + "+")"""
+
+
+def chained_map(folder: Path, values: Sequence[Any] = ("a", "b"), **top: Any) -> Path:
+    """`first[VALUE] → each[VALUE] → all`: each instance reads its own, and the last stage all."""
+    over = {"value": list(values)}
+    first = _each(over, values)
+    each = replace(
+        first,
+        body=_NEXT,
+        declares=f'{first.declares}\nmine: str = ""',
+        keys={"foreach": over, "inputs": {"mine": "first[value].out"}},
+    )
+    return write_pipeline(folder, replace(first, name="first"), each, _all(), **top)
 
 
 def _each(foreach: dict[str, Any], values: Sequence[Any]) -> Sketch:

@@ -226,8 +226,9 @@ def test_only_needs_the_results_that_it_reads(tmp_path: Path) -> None:
         "grid[x,2]": "succeeded",
         "grid[y,2]": "succeeded",
     }
-    with pytest.raises(UsageError, match=r"stage 'collect\[1\]' has no result"):
+    with pytest.raises(UsageError, match=r"stage 'collect\[1\]' has no result") as caught:
         run_fake(file, only="grid[x,1]")
+    assert caught.value.remedy == "Run \"mlkit run --until 'grid[x,1]'\" first"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from mlkit.api.engines import export
 from mlkit.engines.refusals import Refusal, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import UnsupportedByEngineError
-from mlkit.testing import Sketch, mapped, write_pipeline
+from mlkit.testing import Sketch, mapped, product, write_pipeline
 
 AIRFLOW = ENGINES["airflow"]
 
@@ -41,8 +41,12 @@ def test_maps_that_compose_are_refused_where_an_engine_has_none(
     tmp_path: Path, engine: str
 ) -> None:
     """With the stage's line and the remedy, before a file is written."""
-    both = {"foreach": {"a": [1, 2], "b": [1, 2]}}
-    grid = write_pipeline(tmp_path / "grid", Sketch(name="g", declares="a = 1\nb = 1", keys=both))
+    lists = {"foreach": {"a": [1, 2], "b": "top.out"}}
+    grid = write_pipeline(
+        tmp_path / "grid",
+        Sketch(name="top"),
+        Sketch(name="g", declares="a = 1\nb = 1", keys=lists),
+    )
     one = {"foreach": {"a": [1, 2]}}
     chained = write_pipeline(
         tmp_path / "chained",
@@ -51,9 +55,21 @@ def test_maps_that_compose_are_refused_where_an_engine_has_none(
     )
     with pytest.raises(UnsupportedByEngineError) as caught:
         export(grid, engine)
-    assert caught.value.line == 3
-    assert "stage 'g': it maps over a and b, and the export takes one" in caught.value.message
+    assert caught.value.line == 7
+    assert "stage 'g': it maps over a and b, and one of the lists stands in an" in str(caught.value)
+    if ENGINES[engine].chains:
+        assert "g_runs[1]" in "".join(export(chained, engine).files.values())
+        return
     with pytest.raises(UnsupportedByEngineError) as caught:
         export(chained, engine)
     assert "stage 'h': each instance waits for its own 'g[a]'" in caught.value.message
     assert caught.value.remedy == "Refer to 'g' as a whole, or run it without the engine"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_product_is_one_task_for_each_combination(tmp_path: Path, engine: str) -> None:
+    """With both values in its brackets."""
+    made = export(product(tmp_path), engine)
+    text = made.files[made.entry]
+    for label in ("a,1", "a,2", "b,c"):
+        assert label in text

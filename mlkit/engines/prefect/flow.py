@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from mlkit.core.instances import Table, instance_id
 from mlkit.core.logical_date import LOGICAL_DATE
-from mlkit.core.pipeline import Node, Pipeline, Stage
+from mlkit.core.pipeline import Node, Pipeline, Stage, gives_list
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
 from mlkit.engines.prefect.names import FlowNames, flow_order
@@ -20,11 +22,13 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
-from mlkit.engines.questions import EARLY, listed_labels, picked_label
+from mlkit.engines.questions import EARLY, listed_instances, listed_labels
 
 __all__ = ["flow_text"]
 
 _OWN = ("run_id", LOGICAL_DATE)
+ALL_VALUES: Mapping[str, str] = MappingProxyType({})
+"""A stage as a whole: what is the same value as its own means each."""
 
 
 def flow_text(
@@ -110,7 +114,11 @@ def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]
         values = listing(map(literal, known))
     else:
         lines.append(assign(own.values, _labels(pipeline, stage, names), indent=1))
-    mapped = call(f"{own.task}.map", "unmapped(run)", values, call("unmapped", upstream))
+    handed = call("unmapped", upstream)
+    if stage.is_chained:
+        each = listed_instances(stage) or []
+        handed = listing(_given(pipeline, stage, names, instance.labels) for instance in each)
+    mapped = call(f"{own.task}.map", "unmapped(run)", values, handed)
     return [*lines, assign(own.future, mapped, indent=1)]
 
 
@@ -126,11 +134,13 @@ def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
     return call("labels", *arguments)
 
 
-def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
-    """The futures that a task waits for and looks at."""
+def _given(
+    pipeline: Pipeline, stage: Stage, names: FlowNames, own: Mapping[str, str] = ALL_VALUES
+) -> str:
+    """The futures that a task, or one for an instance with some values, waits for and looks at."""
     futures = {}
     for node in stage.upstream:
-        future = _future(pipeline, node, names)
+        future = _future(pipeline, node, names, own)
         if node not in stage.data_upstream:
             if stage.trigger is TriggerRule.ALWAYS:
                 continue
@@ -139,15 +149,20 @@ def _given(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
     return call("given", mapping(futures))
 
 
-def _future(pipeline: Pipeline, node: Node, names: FlowNames) -> str:
-    own = names.stages[node.stage]
-    label = picked_label(node)
-    if label is None:
-        return own.future
-    known = listed_labels(pipeline.stages[node.stage])
-    if known is not None:
-        return f"{own.future}[{known.index(label)}]"
-    return f"picked({own.future}, {own.values}, {literal(label)})"
+def _future(
+    pipeline: Pipeline, node: Node, names: FlowNames, own: Mapping[str, str] = ALL_VALUES
+) -> str:
+    theirs, stage = names.stages[node.stage], pipeline.stages[node.stage]
+    wanted = node.wanted(own)
+    if not wanted or stage.foreach is None:
+        return theirs.future
+    known = listed_labels(stage)
+    if known is None:
+        return f"picked({theirs.future}, {theirs.values}, {literal(','.join(wanted.values()))})"
+    ids = [instance_id(stage.name, [label]) for label in known]
+    meant = Table(stage.name, stage.foreach.parameters, ids).matching(wanted)
+    places = [f"{theirs.future}[{ids.index(key)}]" for key in meant]
+    return listing(places) if gives_list(node, pipeline.stages) else places[0]
 
 
 def _outcome(pipeline: Pipeline, names: FlowNames) -> str:
