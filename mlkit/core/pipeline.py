@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from mlkit.core.instances import instance_id, written
+from mlkit.core.outputs import Output
 from mlkit.core.policies import Notify, Resources, Retry, WaitFor
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
@@ -103,19 +104,22 @@ class StageOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalFile:
-    """A file from outside the pipeline: `file:PATH`.
+    """A file from outside the pipeline, `file:PATH`, or a folder, `file:PATH/`.
 
     Parameters
     ----------
     path : PurePath
         Absolute; the values of `${NAME}` are not filled in yet.
+    is_folder : bool
+        Whether it is a folder.
     """
 
     path: PurePath
+    is_folder: bool = False
 
     def __str__(self) -> str:
         """The reference with its absolute path."""
-        return f"file:{self.path}"
+        return f"file:{self.path}{'/' if self.is_folder else ''}"
 
 
 Source = StageOutput | ExternalFile
@@ -263,7 +267,7 @@ class Stage:
     notebook: PurePath
     parameters: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Source] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, Output] = field(default_factory=dict)
     after: tuple[Node, ...] = ()
     when: tuple[Condition, ...] = ()
     foreach: Foreach | None = None

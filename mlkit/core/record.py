@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlkit.core.outputs import is_tree
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import decode, encode, plain
 
@@ -68,11 +69,16 @@ class ErrorRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactRecord:
-    """One file that a stage wrote: where it stands in the run's folder, and its identity."""
+    """A file or folder that a stage wrote: where it stands in the run's folder, its identity."""
 
     path: str
     digest: str
     size_bytes: int
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return is_tree(self.digest)
 
     def to_json(self) -> dict[str, Any]:
         """The artifact as JSON."""
@@ -159,6 +165,8 @@ class StageRecord:
         Its attempts in this run, in order.
     artifacts : mapping of str to ArtifactRecord
         By output name.
+    absent : tuple of str
+        Outputs that may be missing, and were not written.
     parameters : mapping
         What the notebook received; secrets are not shown.
     inputs : mapping
@@ -179,6 +187,7 @@ class StageRecord:
     ended: float | None = None
     history: tuple[AttemptRecord, ...] = ()
     artifacts: Mapping[str, ArtifactRecord] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     error: ErrorRecord | None = None
@@ -200,9 +209,10 @@ class StageRecord:
         return max(0.0, self.ended - self.started)
 
     @property
-    def outputs(self) -> dict[str, str]:
-        """Output name to absolute path."""
-        return {name: artifact.path for name, artifact in self.artifacts.items()}
+    def outputs(self) -> dict[str, Any]:
+        """Output name to absolute path; None for one that may be missing and was not written."""
+        paths = {name: artifact.path for name, artifact in self.artifacts.items()}
+        return {**paths, **dict.fromkeys(self.absent)}
 
     def summary(self) -> dict[str, Any]:
         """The part of the record that `mlkit run --json` prints."""
@@ -230,6 +240,7 @@ class StageRecord:
             "critical": self.critical,
             "history": [attempt.to_json() for attempt in self.history],
             "artifacts": {name: item.to_json() for name, item in self.artifacts.items()},
+            "absent": list(self.absent),
             "parameters": form(self.parameters),
             "inputs": form(self.inputs),
             "source_run": self.source_run,
@@ -261,6 +272,7 @@ class StageRecord:
             ended=data["ended"],
             history=tuple(AttemptRecord.from_json(item) for item in data["history"]),
             artifacts={key: ArtifactRecord(**item) for key, item in data["artifacts"].items()},
+            absent=tuple(data.get("absent", ())),
             parameters=decode(data["parameters"]),
             inputs=decode(data["inputs"]),
             error=None if error is None else ErrorRecord.from_json(error),

@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.interrupting import WorkInterrupted, heeding
+from mlkit.core.outputs import Output
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
 from mlkit.driver.leftovers import dropped, explained, sentence
 from mlkit.driver.mlflow_store import prepare_store
-from mlkit.driver.outputs import check_outputs, share_outputs, take_outputs
+from mlkit.driver.outputs import (
+    check_outputs,
+    make_room,
+    share_outputs,
+    take_outputs,
+    write_notebooks,
+)
 from mlkit.driver.surroundings import with_tracking
 from mlkit.errors import MlkitError
 from mlkit.notebook.cells import NotebookSource
@@ -37,6 +44,7 @@ __all__ = ["Job", "Outcome", "perform"]
 OUT = "out"
 CWD = "cwd"
 LOG = "log.txt"
+NOTEBOOK = "notebook.ipynb"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +73,8 @@ class Job:
         What of it the pipeline sets.
     assignments : tuple of Assignment
         Parameters and inputs; outputs are added by the attempt.
-    outputs : mapping of str to str
-        Output name to file name.
+    outputs : mapping of str to Output
+        The declared outputs by name.
     inputs : tuple of ArtifactRecord
         The artifacts of other stages that it is handed.
     imports : frozenset of str, optional
@@ -83,7 +91,7 @@ class Job:
     checkout: Checkout
     env: Mapping[str, str]
     assignments: tuple[Assignment, ...]
-    outputs: Mapping[str, str]
+    outputs: Mapping[str, Output]
     inputs: tuple[ArtifactRecord, ...]
     metadata: Mapping[str, Any]
     declared: Mapping[str, Any]
@@ -196,8 +204,8 @@ def _perform(
         folder.mkdir(parents=True)
     for name in (OUT, CWD):
         (job.work_folder / name).mkdir()
-    for file in job.outputs.values():
-        (job.work_folder / OUT / file).parent.mkdir(parents=True, exist_ok=True)
+    out = job.work_folder / OUT
+    make_room(job.outputs, out)
     result = runner.execute(_request(job), on_cell, cancellation)
     damaged = _damaged_inputs(job, store)
     status, error = result.status, _placed(result.error, job.notebook)
@@ -205,10 +213,11 @@ def _perform(
         status, error = Status.FAILED, _changed_input(damaged)
     artifacts: dict[str, tuple[str, Marks]] = {}
     if status is Status.SUCCEEDED:
-        error = check_outputs(job.outputs, job.work_folder / OUT)
+        write_notebooks(job.outputs, out, job.attempt_folder / NOTEBOOK, job.instance_id)
+        error = check_outputs(job.outputs, out)
         status = Status.SUCCEEDED if error is None else Status.FAILED
         if error is None:
-            artifacts = take_outputs(job.outputs, job.work_folder / OUT, job.staging, store)
+            artifacts = take_outputs(job.outputs, out, job.staging, store)
     names = tuple(map(job.scrubber.text, _dropped(job)))
     error = explained(error, names, job.notebook.path.parent, Path(job.checkout.pipeline))
     trouble = share_outputs(artifacts, store)
@@ -260,10 +269,11 @@ def _request(job: Job) -> ExecutionRequest:
     outputs = tuple(
         Assignment(
             name=name,
-            value=str(job.work_folder / OUT / file),
+            value=str(job.work_folder / OUT / output.path),
             declaration=job.declared.get(name),
         )
-        for name, file in job.outputs.items()
+        for name, output in job.outputs.items()
+        if name in job.declared or not output.is_notebook
     )
     return ExecutionRequest(
         document=job.notebook.document,
@@ -274,7 +284,7 @@ def _request(job: Job) -> ExecutionRequest:
         folder=job.notebook.path.parent,
         env=env,
         settings=frozenset(job.settings),
-        notebook=job.attempt_folder / "notebook.ipynb",
+        notebook=job.attempt_folder / NOTEBOOK,
         log=job.attempt_folder / LOG,
         facts=job.work_folder / "facts.json",
         roots=tuple(root for _, root in job.checkout.roots),

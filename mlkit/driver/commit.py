@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mlkit.core.outputs import Output, is_tree
 from mlkit.core.pipeline import Instance
 from mlkit.core.record import ArtifactRecord, StageRecord
-from mlkit.core.states import Status
-from mlkit.driver.attempt import Outcome
+from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.driver.attempt import NOTEBOOK, Outcome
 from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
@@ -22,7 +24,6 @@ from mlkit.store.folder import RunFolder, readable_os_errors
 
 __all__ = ["Committer", "sweep"]
 
-NOTEBOOK = "notebook.ipynb"
 ATTEMPTS = "attempts"
 
 
@@ -45,12 +46,12 @@ class Committer:
         job, folder = outcome.job, self.book.folder
         final = folder.stage(job.instance_id)
         with readable_os_errors(final):
-            if outcome.status is Status.SUCCEEDED:
+            if outcome.status is Status.SUCCEEDED and not (job.staging / NOTEBOOK).exists():
                 _link(job.attempt_folder / NOTEBOOK, job.staging / NOTEBOOK)
             self._publish(job.staging, final)
         artifacts = {
             name: ArtifactRecord(
-                path=str(final / job.outputs[name]), digest=digest, size_bytes=marks.size_bytes
+                path=str(final / job.outputs[name].path), digest=digest, size_bytes=marks.size_bytes
             )
             for name, (digest, marks) in outcome.artifacts.items()
         }
@@ -65,7 +66,9 @@ class Committer:
             outputs={name: digest for name, (digest, _) in outcome.artifacts.items()},
             created=outcome.ended,
         )
-        record = replace(record, artifacts=artifacts)
+        record = replace(
+            record, artifacts=artifacts, absent=_absent(job.outputs, artifacts, record)
+        )
         self._tell_missing_metrics(record)
         place = self.book.state.place(record.id)
         marks = dict(outcome.artifacts.values())
@@ -94,10 +97,17 @@ class Committer:
             folders = self._folders_with(result)
             artifacts = self._place_all(instance, result, staging, final, folders)
             notebook = next((f / NOTEBOOK for f in folders if (f / NOTEBOOK).is_file()), None)
-            if notebook is not None:
+            if notebook is not None and not (staging / NOTEBOOK).exists():
                 _link(notebook, staging / NOTEBOOK)
             self._publish(staging, final)
-        record = replace(record, artifacts=artifacts, result=result.id, source_run=result.run_id)
+        absent = _absent(instance.stage.outputs, artifacts, record)
+        record = replace(
+            record,
+            artifacts=artifacts,
+            absent=absent,
+            result=result.id,
+            source_run=result.run_id,
+        )
         self._tell_missing_metrics(record)
         return record
 
@@ -126,13 +136,15 @@ class Committer:
         folders: list[Path],
     ) -> dict[str, ArtifactRecord]:
         store, artifacts = self.stores.artifacts, {}
-        for name, file in instance.stage.outputs.items():
+        for name, output in instance.stage.outputs.items():
+            if name not in result.outputs:  # it may be missing, and was
+                continue
             digest = result.outputs[name]
-            target = staging / file
+            target = staging / output.path
             target.parent.mkdir(parents=True, exist_ok=True)
-            store.place(digest, target, self._sibling(digest, file, folders))
+            store.place(digest, target, self._sibling(digest, output.path, folders))
             artifacts[name] = ArtifactRecord(
-                path=str(final / file), digest=digest, size_bytes=target.stat().st_size
+                path=str(final / output.path), digest=digest, size_bytes=store.size_bytes(digest)
             )
         return artifacts
 
@@ -141,11 +153,11 @@ class Committer:
         store = self.stores.artifacts
         for folder in folders:
             copy = folder / file
-            if not copy.is_file():
+            if not (copy.is_dir() if is_tree(digest) else copy.is_file()):
                 continue
             if not store.is_copy_whole(digest, copy, deep=self.deep):
                 store.restore(digest, copy)
-                place = Path(*copy.parts[-3:])
+                place = copy.relative_to(self.stores.runs.path)
                 self.book.warn(f"{place} was damaged and has been restored from the store")
             return copy
         return None
@@ -183,6 +195,15 @@ class Committer:
             final.replace(old)
         staging.replace(final)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _absent(
+    outputs: Mapping[str, Output], artifacts: Mapping[str, ArtifactRecord], record: StageRecord
+) -> tuple[str, ...]:
+    """The optional outputs that a stage which succeeded has not written."""
+    if record.status not in SUCCESSFUL:
+        return ()
+    return tuple(name for name in outputs if name not in artifacts)
 
 
 def sweep(folder: RunFolder) -> None:

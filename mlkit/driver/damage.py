@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlkit.core.record import ErrorRecord
+from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.driver.attempt import Outcome
 from mlkit.driver.context import Context
 from mlkit.planner.inputs import ResolvedInputs
@@ -35,7 +35,7 @@ def mend_inputs(context: Context, outcome: Outcome) -> None:
         if context.stores.artifacts.is_whole(artifact.digest, None, deep=True):
             with readable_os_errors(path.parent):
                 context.stores.artifacts.restore(artifact.digest, path)
-            ending = "the file was made good from the store"
+            ending = f"the {_kind(artifact)} was made good from the store"
         else:
             ending = "the store has lost it too: run the stage that makes it with --force"
         context.book.warn(f"stage '{stage}' changed its input {place}; {ending}", stage)
@@ -48,16 +48,22 @@ def doubtful_inputs(context: Context, inputs: ResolvedInputs, since: float) -> E
             "another stage changed an input of this one while it ran; the file was made good"
         )
     for file in inputs.files:
-        if _digest(context, Path(file.path)) != file.digest:
-            return _changed(f"the file {file.path} changed while the stage read it", _COPY_FIRST)
+        if _digest(context, file) != file.digest:
+            return _changed(
+                f"the {_kind(file)} {file.path} changed while the stage read it", _COPY_FIRST
+            )
     return None
 
 
-def _digest(context: Context, path: Path) -> str | None:
+def _digest(context: Context, file: ArtifactRecord) -> str | None:
     try:
-        return context.planner.file_digest(path)
+        return context.planner.file_digest(Path(file.path), is_folder=file.is_folder)
     except OSError:
         return None
+
+
+def _kind(artifact: ArtifactRecord) -> str:
+    return "folder" if artifact.is_folder else "file"
 
 
 def _changed(fact: str, further: str = "") -> ErrorRecord:

@@ -12,6 +12,7 @@ from mlkit.core.instances import is_named, labels_of
 from mlkit.core.pipeline import Instance, Pipeline
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.values import safe_name
+from mlkit.driver.outputs import make_room
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.notebook.declarations import PARAMETERS_TAG
@@ -69,8 +70,7 @@ def write_debug_notebook(
     written = folder / Path(instance.stage.notebook).with_suffix(".ipynb").name
     with readable_os_errors(folder):
         outputs.mkdir(parents=True, exist_ok=True)
-        for file in instance.stage.outputs.values():
-            (outputs / file).parent.mkdir(parents=True, exist_ok=True)
+        make_room(instance.stage.outputs, outputs)
         written.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
     return written
 
@@ -117,8 +117,9 @@ def _source(
         if name in declared
     ]
     assignments += [
-        Assignment(name=name, value=str(outputs / file), declaration=declared[name])
-        for name, file in instance.stage.outputs.items()
+        Assignment(name=name, value=str(outputs / output.path), declaration=declared[name])
+        for name, output in instance.stage.outputs.items()
+        if name in declared
     ]
     title = f"Injected by mlkit: stage '{entry.id}' as in its run"
     lines = [injection_source(tuple(assignments), title)]

@@ -85,12 +85,14 @@ def _placed(
 ) -> dict[str, ArtifactRecord]:
     artifacts = {}
     with readable_os_errors(base):
-        for name, file in stage.outputs.items():
-            target, digest = base / file, item.outputs[name]
+        for name, output in stage.outputs.items():
+            if name not in item.outputs:  # it may be missing, and was
+                continue
+            target, digest = base / output.path, item.outputs[name]
             target.parent.mkdir(parents=True, exist_ok=True)
             store.place(digest, target)
             artifacts[name] = ArtifactRecord(
-                path=str(target), digest=digest, size_bytes=target.stat().st_size
+                path=str(target), digest=digest, size_bytes=store.size_bytes(digest)
             )
     return artifacts
 

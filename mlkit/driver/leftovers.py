@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from mlkit.core.outputs import Output
 from mlkit.core.record import ErrorRecord
 
 __all__ = ["dropped", "explained", "sentence"]
@@ -26,7 +27,7 @@ _QUOTED = re.compile(r"""['"`]+([^'"`\n]{1,300}?)['"`]+""")
 _NOT_FOUND = re.compile(r"no such file|not found|does(?: not|n't) exist|cannot open", re.IGNORECASE)
 
 
-def dropped(working: Path, out: Path, outputs: Mapping[str, str]) -> tuple[str, ...]:
+def dropped(working: Path, out: Path, outputs: Mapping[str, Output]) -> tuple[str, ...]:
     """Name the files that will go, since no output declares them; a folder's together.
 
     Parameters
@@ -35,11 +36,13 @@ def dropped(working: Path, out: Path, outputs: Mapping[str, str]) -> tuple[str, 
         The attempt's working folder.
     out : Path
         Where its outputs are expected.
-    outputs : mapping of str to str
-        Output name to file name.
+    outputs : mapping of str to Output
+        The declared outputs.
     """
-    declared = frozenset(outputs.values())
-    found = [*_files(working), *(name for name in _files(out) if name not in declared)]
+    own = frozenset(output.path for output in outputs.values())
+    within = tuple(f"{output.path}/" for output in outputs.values() if output.is_folder)
+    written = (name for name in _files(out) if name not in own and not name.startswith(within))
+    found = [*_files(working), *written]
     tops = Counter(PurePosixPath(name).parts[0] for name in found)
     names = (
         name if tops[top] == 1 else f"{top}/ ({tops[top]} files)"

@@ -84,20 +84,21 @@ def _files(context: Context, instance: Instance) -> dict[str, ArtifactRecord | N
     for name, source in instance.stage.inputs.items():
         if isinstance(source, ExternalFile):
             path = Path(context.order.configuration.files[f"{instance.stage.name}.{name}"])
-            found[name] = _file(context.planner, name, path)
+            found[name] = _file(context.planner, name, path, is_folder=source.is_folder)
     return found
 
 
-def _file(planner: Planner, name: str, path: Path) -> ArtifactRecord:
+def _file(planner: Planner, name: str, path: Path, *, is_folder: bool) -> ArtifactRecord:
     try:
-        digest = planner.file_digest(path)
-        size_bytes = path.stat().st_size if digest is not None else 0
+        digest = planner.file_digest(path, is_folder=is_folder)
+        size_bytes = path.stat().st_size if digest is not None and not is_folder else 0
     except OSError as error:
         raise MissingInputError(
             f"the input '{name}' ({path}) cannot be read: {error.strerror}"
         ) from None
     if digest is None:
-        state = "is not a file" if path.exists() else "does not exist"
+        kind = "folder" if is_folder else "file"
+        state = f"is not a {kind}" if path.exists() else "does not exist"
         raise MissingInputError(f"the input '{name}' ({path}) {state}")
     return ArtifactRecord(path=str(path), digest=digest, size_bytes=size_bytes)
 

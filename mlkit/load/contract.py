@@ -116,7 +116,8 @@ def _declared(
     stage: Stage, section: Section, declared: Mapping[str, Declaration], kind: str
 ) -> None:
     for name in getattr(stage, kind):
-        if name not in declared:
+        by_mlkit = kind == "outputs" and stage.outputs[name].is_notebook
+        if name not in declared and not by_mlkit:
             section.fail(
                 f"the notebook {stage.notebook.name} declares no '{name}' "
                 f"(which stands under '{kind}')",
@@ -131,7 +132,7 @@ def _paths_fit(
     declared: Mapping[str, Declaration],
     stages: Mapping[str, Stage],
 ) -> None:
-    for name in stage.outputs:
+    for name in stage.outputs.keys() & declared.keys():
         _path_fits(stage, section, declared[name], "outputs")
     for name, source in stage.inputs.items():
         many = isinstance(source, StageOutput) and gives_list(source.node, stages)

@@ -1,4 +1,4 @@
-"""Lines that YAML's flow style breaks: within braces and brackets a reference needs quotes."""
+"""Lines that break for want of quotes: references within braces and brackets, `@` anywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _REFERENCE = r"[A-Za-z_][\w-]*\[(?:\"(?:\\.|[^\"\\])*\"|[^\[\]\"\n])*\](?:\.[\w-
 _FILE = r"file:[^\s,{}\[\]\"']+"
 _VARIABLE = r"[^\s,{}\[\]\"':]*(?:\$\{\w+\}[^\s,{}\[\]\"']*)+"
 _OPTIONAL = r"[^\s,{}\[\]\"':]+\?"
-_TOKEN = re.compile(f"(?P<quoted>{_QUOTED})|(?P<bare>{_REFERENCE}|{_FILE}|{_VARIABLE}|{_OPTIONAL})")
+_NOTEBOOK = r"@[\w.]+"
+_TOKEN = re.compile(
+    f"(?P<quoted>{_QUOTED})|(?P<bare>{_REFERENCE}|{_FILE}|{_VARIABLE}|{_OPTIONAL}|{_NOTEBOOK})"
+)
 
 
 def corrected_line(text: str, line: int | None) -> str | None:
@@ -43,7 +46,8 @@ def corrected_line(text: str, line: int | None) -> str | None:
             continue
         tried = [*lines[: number - 1], mended, *lines[number:]]
         if _broken_at("\n".join(tried)) not in (line, number):
-            return f"Within {{}} and [] it needs quotes. Write: {mended.strip()}"
+            place = "It" if re.search("(?<![\"'])@", lines[number - 1]) else "Within {} and [] it"
+            return f"{place} needs quotes. Write: {mended.strip()}"
     return None
 
 

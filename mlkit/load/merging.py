@@ -204,7 +204,7 @@ class Merger:
             if not self.environment.needs_values and holds_variable(str(path)):
                 continue
             may_come = waits(stage.name, self.pipeline.stages)
-            trouble = trouble_with_file(text, path, may_come=may_come)
+            trouble = trouble_with_file(text, path, may_come=may_come, folder=source.is_folder)
             if trouble is not None:
                 # Nothing of the variables' values is shown: they may be secrets.
                 remedy = "Look at the values of the variables in it"

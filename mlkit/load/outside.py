@@ -1,4 +1,4 @@
-"""Files from outside that a pipeline names: looked at long before they are read."""
+"""Files and folders from outside that a pipeline names: looked at long before they are read."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _KINDS = (
 )
 
 
-def trouble_with_file(text: str, path: Path, *, may_come: bool = False) -> tuple[str, str] | None:
-    """Say what keeps a file from being an input, and what to do; None if nothing does.
+def trouble_with_file(
+    text: str, path: Path, *, may_come: bool = False, folder: bool = False
+) -> tuple[str, str] | None:
+    """Say what keeps a file or folder from being an input, and what to do; None if nothing does.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def trouble_with_file(text: str, path: Path, *, may_come: bool = False) -> tuple
         The same, absolute.
     may_come : bool
         Whether something waits for it before it is read.
+    folder : bool
+        Whether a folder is named: its path ends with a slash.
     """
     if _ADDRESS.match(text):
         return (
@@ -46,19 +50,22 @@ def trouble_with_file(text: str, path: Path, *, may_come: bool = False) -> tuple
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return None if may_come else _missing(text, path)
+        return None if may_come else _missing(text, path, "folder" if folder else "file")
     except OSError as error:
         return f"'{text}' cannot be looked at: {error.strerror}", f"Look at {path}"
-    if stat.S_ISDIR(mode):
-        return f"'{text}' is a folder", "Name one file in it"
+    if stat.S_ISDIR(mode) and not folder:
+        return f"'{text}' is a folder", f"Write 'file:{text}/' to take all of it, or name one file"
+    if folder and not stat.S_ISDIR(mode):
+        return f"'{text}' is no folder", f"Write 'file:{text.rstrip('/')}'"
     for is_kind, words in _KINDS:
         if is_kind(mode):
             return (
                 f"'{text}' is {words}, which cannot be read a second time",
                 "Let a stage read it and hand it on as an output",
             )
-    if not os.access(path, os.R_OK, effective_ids=True):
-        return f"'{text}' may not be read", f"Its owner can allow it: chmod +r '{path}'"
+    needed, words = (os.R_OK | os.X_OK, "+rx") if folder else (os.R_OK, "+r")
+    if not os.access(path, needed, effective_ids=True):
+        return f"'{text}' may not be read", f"Its owner can allow it: chmod {words} '{path}'"
     return None
 
 
@@ -68,19 +75,19 @@ def waits(name: str, stages: Mapping[str, Stage]) -> bool:
     return any(stages[other].wait_for is not None for other in {name, *ancestors(graph, [name])})
 
 
-def _missing(text: str, path: Path) -> tuple[str, str]:
+def _missing(text: str, path: Path, kind: str) -> tuple[str, str]:
     if _PATTERN.search(text):
         return (
-            f"there is no file '{text}'; 'file:' takes one file, not a pattern",
-            "Name each file as an input of its own",
+            f"there is no {kind} '{text}'; 'file:' takes one file or folder, not a pattern",
+            "Name each file as an input of its own, or their folder as file:FOLDER/",
         )
     if path.is_symlink():
         return f"'{text}' is a link that leads nowhere", f"It names {path.readlink()}"
     names = _names(path.parent)
     if names is None:
-        return f"there is no file '{text}'", f"There is no folder '{path.parent}'"
+        return f"there is no {kind} '{text}'", f"There is no folder '{path.parent}'"
     return (
-        f"there is no file '{text}'",
+        f"there is no {kind} '{text}'",
         did_you_mean(path.name, names)
         or "The path is relative to pipeline.yaml; what another stage writes is STAGE.OUTPUT",
     )

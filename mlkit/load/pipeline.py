@@ -17,6 +17,7 @@ from mlkit.load.contract import (
     holds_variable,
     written_path,
 )
+from mlkit.load.outputs import check_readers
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.policies import POLICIES
 from mlkit.load.profiles import check_profile, chosen_profile, profile_of, read_profiles
@@ -166,7 +167,8 @@ def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -
                 continue
             assert inner is not None
             text = str(inner.entries[key].value).removeprefix("file:")
-            trouble = trouble_with_file(text, Path(source.path), may_come=waits(name, stages))
+            path, may_come = Path(source.path), waits(name, stages)
+            trouble = trouble_with_file(text, path, may_come=may_come, folder=source.is_folder)
             if trouble is not None:
                 fact, remedy = trouble
                 sections[name].fail(f"input '{key}': {fact}", inner.line_of(key), remedy)
@@ -185,6 +187,7 @@ def _with_notebooks(
             check_kernel(source)
             read[notebook] = declarations(source)
         complete[name] = fit_to_notebook(stage, section, read[notebook], stages)
+    check_readers(complete, sections)
     return complete
 
 

@@ -50,7 +50,7 @@ def parse_output(section: Section, text: str, line: int) -> StageOutput:
 
 
 def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
-    """Read the source of an input: `STAGE.OUTPUT` or `file:PATH`."""
+    """Read the source of an input: `STAGE.OUTPUT`, `file:PATH`, or `file:PATH/` of a folder."""
     if not isinstance(entry.value, str):
         section.fail(
             f"{entry.plain()!r} is not a reference to an output",
@@ -61,7 +61,8 @@ def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
         path = entry.value.removeprefix("file:")
         if not path:
             section.fail("'file:' names no file", entry.line)
-        return ExternalFile(path=Path(path) if path.startswith("${") else folder / path)
+        place = Path(path) if path.startswith("${") else folder / path
+        return ExternalFile(path=place, is_folder=path.endswith("/"))
     return parse_output(section, entry.value, entry.line)
 
 

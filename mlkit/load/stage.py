@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from mlkit.core.instances import MOST_INSTANCES
@@ -16,6 +16,7 @@ from mlkit.core.values import shown
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import PARAMETERS, trouble_with_values
 from mlkit.load.metrics import read_metrics
+from mlkit.load.outputs import read_outputs
 from mlkit.load.policies import read_notify, read_resources, read_retry, read_wait_for
 from mlkit.load.references import Lines, parse_node, parse_output, parse_source
 from mlkit.load.section import Section, did_you_mean
@@ -46,10 +47,6 @@ STAGE_KEYS = (
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_LONGEST_NAME_BYTES = 200
-_RESERVED = frozenset({"notebook.ipynb", "attempts"})
-_ASIDE = re.compile(r"\..*\.part", re.DOTALL)
-"""What a file is called while it is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +132,7 @@ def read_stage(
             "'notebook' is missing", remedy="Name the stage's notebook, relative to this file"
         )
     policies = _policies(section, defaults)
-    outputs = _outputs(section)
+    outputs = read_outputs(section)
     policies["cache"] = bool(outputs) if policies["cache"] is None else policies["cache"]
     stage = Stage(
         name=name,
@@ -168,46 +165,6 @@ def _inputs(section: Section, folder: Path, lines: dict[str, int]) -> dict[str, 
         found[name] = parse_source(section, entry, folder)
         lines[str(found[name])] = entry.line
     return found
-
-
-def _outputs(section: Section) -> dict[str, str]:
-    inner = section.section("outputs")
-    found: dict[str, str] = {}
-    for name, entry in ({} if inner is None else inner.entries).items():
-        file = entry.value
-        if not isinstance(file, str) or not file:
-            section.fail(f"output '{name}' must name a file", entry.line)
-        path = PurePosixPath(file)
-        if path.is_absolute() or ".." in path.parts or "\\" in file or "\0" in file:
-            section.fail(
-                f"output '{name}' leaves the stage's folder: '{file}'",
-                entry.line,
-                "Name a file inside the stage's own folder",
-            )
-        own = path.parts and (
-            path.parts[0].startswith(".work-") or any(map(_ASIDE.fullmatch, path.parts))
-        )
-        if own:
-            section.fail(
-                f"output '{name}' would lie where mlkit works itself: '{file}'",
-                entry.line,
-                "Choose a name that begins neither with '.work-' nor with '.' and ends in '.part'",
-            )
-        too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in path.parts)
-        if not path.parts or path.parts[0] in _RESERVED or too_long:
-            section.fail(
-                f"output '{name}' cannot be called '{file}'", entry.line, "Choose another name"
-            )
-        if any(_overlaps(path, PurePosixPath(other)) for other in found.values()):
-            section.fail(
-                f"output '{name}' shares the file '{file}' with another output", entry.line
-            )
-        found[name] = str(path)
-    return found
-
-
-def _overlaps(one: PurePosixPath, other: PurePosixPath) -> bool:
-    return one == other or one in other.parents or other in one.parents
 
 
 def _after(section: Section, lines: dict[str, int]) -> tuple[Any, ...]:

@@ -15,8 +15,9 @@ from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
 from mlkit.planner.reasons import differences
 from mlkit.planner.trace import Circumstances, Today, file_marks
-from mlkit.store.artifacts import ArtifactStore, Marks, digest_file, marks_of
+from mlkit.store.artifacts import ArtifactStore, Marks, digest_file
 from mlkit.store.database import Database, Result
+from mlkit.store.trees import digest_tree, survey
 
 __all__ = ["Action", "Decision", "Planner"]
 
@@ -199,14 +200,13 @@ class Planner:
         recorded = self.database.marks(fresh.values())
         marks, damage = dict(decision.marks), dict[str, str]()
         for name, digest in fresh.items():
-            master = self.store.master(digest)
             if self.store.is_whole(digest, recorded.get(digest), deep=self.verify):
                 self._whole.add(digest)
-                now = marks_of(master)
+                now = self.store.marks(digest)
                 if now is not None and now != recorded.get(digest):
                     marks[digest] = now
                 continue
-            state = "damaged" if master.exists() else "missing"
+            state = "damaged" if self.store.master(digest).exists() else "missing"
             damage[digest] = f"artifact {name} was {state} in the store and is rebuilt"
         if not damage:
             reasons = ("nothing changed",)
@@ -221,17 +221,24 @@ class Planner:
             marks=marks,
         )
 
-    def file_digest(self, path: Path) -> str | None:
-        """The digest of a file from outside; None if there is none."""
-        place, marks = str(path), file_marks(str(path))
+    def file_digest(self, path: Path, *, is_folder: bool = False) -> str | None:
+        """The digest of a file or folder from outside; None if there is none.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read, or is a folder that holds a link.
+        """
+        look = _folder_marks if is_folder else _file_marks
+        place, marks = str(path), look(path)
         if marks is None:
             return None
         earlier, digest = self._read.get(place, ((), ""))
         known = digest if earlier == marks else self.database.known_digest(place, marks)
         if known is not None and not self.verify:
             return known
-        digest = digest_file(path)
-        if file_marks(place) == marks:
+        digest = digest_tree(path) if is_folder else digest_file(path)
+        if look(path) == marks:
             self._read[place] = marks, digest
         return digest
 
@@ -239,3 +246,11 @@ class Planner:
         """The files from outside that were read since the last call: marks and digest by path."""
         read, self._read = self._read, {}
         return read
+
+
+def _file_marks(path: Path) -> list[int] | None:
+    return file_marks(str(path))
+
+
+def _folder_marks(path: Path) -> list[int] | None:
+    return survey(path).marks() if path.is_dir() else None

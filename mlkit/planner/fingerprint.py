@@ -128,7 +128,7 @@ def parts_of(
             name: digest if isinstance(digest, str | None) else list(digest)
             for name, digest in sorted(inputs.items())
         },
-        outputs=dict(sorted(stage.outputs.items())),
+        outputs={name: str(output) for name, output in sorted(stage.outputs.items())},
         python=python_version(),
         env={name: str(item.public) for name, item in sorted((env or {}).items())},
     )

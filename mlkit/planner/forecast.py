@@ -217,7 +217,7 @@ class Forecaster:
         for name, source in instance.stage.inputs.items():
             if isinstance(source, ExternalFile):
                 path = Path(self.planner.configuration.files[f"{instance.stage.name}.{name}"])
-                digest = self.planner.file_digest(path)
+                digest = self.planner.file_digest(path, is_folder=source.is_folder)
                 files[name] = None
                 if digest is not None:
                     files[name] = ArtifactRecord(path=str(path), digest=digest, size_bytes=0)

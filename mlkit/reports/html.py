@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from importlib.resources import files
 from pathlib import Path
 
 from mlkit.core.durations import format_duration
@@ -17,10 +16,10 @@ from mlkit.observe.summary import command, failures, judge_run
 from mlkit.reports.bars import draw_bars, finding, number
 from mlkit.reports.graph import to_svg
 from mlkit.reports.metrics import compare_instances, metric_tables
+from mlkit.reports.notebook_page import page_environment, page_style
 from mlkit.reports.output_view import Budget
 from mlkit.reports.report_artifacts import notes, pictures
 from mlkit.reports.report_parts import format_time, parameter_rows, retries, view_stages
-from mlkit.reports.svg import picture_style
 from mlkit.reports.timeline import draw_timeline
 
 __all__ = ["render_report", "write_report", "write_text"]
@@ -48,8 +47,6 @@ def render_report(
     str
         One HTML document.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     where = folder or Path.cwd()
     budget = Budget(_PICTURE_CHARACTERS)
     commands = {
@@ -59,32 +56,29 @@ def render_report(
     shown = pictures(record, budget)
     groups = compare_instances(record)
     charts = [group for group in groups if group.varies]
-    environment = Environment(
-        loader=PackageLoader("mlkit.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(
-        record=record,
-        verdict=judge_run(record, where),
-        sign=RUN_SIGNS[record.status],
-        started=format_time(record.started),
-        took=format_duration(record.seconds),
-        style=_style(),
-        graph=_graph(record, pipeline),
-        timeline=draw_timeline(record, styled=False),
-        parameters=parameter_rows(record),
-        stages=view_stages(record, commands, budget),
-        retries=retries(record),
-        tables=metric_tables(record),
-        charts=[(finding(g), draw_bars(g, styled=False)) for g in charts[:_MOST_CHARTS]],
-        constants=[finding(group) for group in groups if not group.varies],
-        notes=notes(record),
-        charts_left_out=max(0, len(charts) - _MOST_CHARTS),
-        pictures=shown,
-        number=number,
+    return (
+        page_environment()
+        .get_template("report.html")
+        .render(
+            record=record,
+            verdict=judge_run(record, where),
+            sign=RUN_SIGNS[record.status],
+            started=format_time(record.started),
+            took=format_duration(record.seconds),
+            style=page_style(),
+            graph=_graph(record, pipeline),
+            timeline=draw_timeline(record, styled=False),
+            parameters=parameter_rows(record),
+            stages=view_stages(record, commands, budget),
+            retries=retries(record),
+            tables=metric_tables(record),
+            charts=[(finding(g), draw_bars(g, styled=False)) for g in charts[:_MOST_CHARTS]],
+            constants=[finding(group) for group in groups if not group.varies],
+            notes=notes(record),
+            charts_left_out=max(0, len(charts) - _MOST_CHARTS),
+            pictures=shown,
+            number=number,
+        )
     )
 
 
@@ -95,11 +89,6 @@ def _graph(record: RunRecord, pipeline: Pipeline | None) -> str:
         if all(now.get(name) == tuple(above) for name, above in record.edges.items()):
             return to_svg(pipeline, record, styled=False)
     return to_svg(record, styled=False)
-
-
-def _style() -> str:
-    own = files("mlkit.reports").joinpath("templates/report.css").read_text(encoding="utf-8")
-    return f"{picture_style()}\n{own}"
 
 
 def write_report(record: RunRecord, to: Path, *, pipeline: Pipeline | None = None) -> Path:

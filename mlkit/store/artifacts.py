@@ -3,74 +3,49 @@
 Each artifact has two files. The *master* stands in the store under its digest, and nothing but the
 store ever opens it. The *copy* stands in the folder of the run that made it, and further runs link
 to it; stages read copies only, so a stage that writes to its input damages a copy, which is made
-good from the master.
+good from the master. That is why a master is never a hard link to what a stage wrote: the two would
+be one file.
+
+Of a folder, the master is its manifest (`mlkit.store.trees`) and one master for each file in it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Set
 from hashlib import sha256
 from pathlib import Path
 
 from mlkit.core.interrupting import checkpoint
+from mlkit.core.outputs import TREE, is_tree
+from mlkit.store.marks import (
+    READ_ONLY,
+    Marks,
+    chunks,
+    copy_file,
+    copy_read_only,
+    digest_file,
+    made_own,
+    marks_of,
+    same_time,
+    write_all,
+)
+from mlkit.store.trees import Leaf, RefusedTreeError, Survey, Tree, fold, survey
 
 __all__ = ["ArtifactStore", "Marks", "copy_file", "digest_file", "marks_of"]
 
-_CHUNK_BYTES = 1 << 20
 _SYNC_CHUNKS = 64
 """Bytes go to the disk after so many chunks: one sync of a large file could take a minute, and
 nothing is heard meanwhile."""
-_READ_ONLY = 0o444
+_SMALL_BYTES = 4 << 20
+"""A file of a folder up to this size is read in one go, digested and written: ten thousand small
+files would spend more time in opening and renaming them than in anything else."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Marks:
-    """What tells at a glance that a file is unchanged: size, modification time and inode."""
-
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-
-    def looks_like(self, other: Marks) -> bool:
-        """Whether size and time are equal; a copy is another inode."""
-        return (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns)
-
-
-def marks_of(path: Path) -> Marks | None:
-    """The marks of a regular file; None if there is none."""
-    try:
-        stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    return Marks(size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
-
-
-def digest_file(path: Path) -> str:
-    """The sha256 of a file's bytes, as hexadecimal digits; the file is streamed."""
-    total = sha256()
-    for chunk in _chunks(path):
-        total.update(chunk)
-    return total.hexdigest()
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file's bytes in pieces; Ctrl-C is heard between them."""
-    with target.open("wb") as file:
-        for chunk in _chunks(source):
-            file.write(chunk)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            checkpoint()
-            yield chunk
 
 
 class ArtifactStore:
@@ -84,10 +59,15 @@ class ArtifactStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._folder = str(path)
 
     def master(self, digest: str) -> Path:
         """Where an artifact's master stands."""
         return self.path / digest[:2] / digest[2:]
+
+    def _place(self, digest: str) -> str:
+        """The same as text."""
+        return f"{self._folder}/{digest[:2]}/{digest[2:]}"
 
     def readable(self, digest: str) -> Path:
         """The master of an artifact, for those who read it without changing anything."""
@@ -96,8 +76,13 @@ class ArtifactStore:
     def share(self, digests: Iterable[str], *, deep: bool = False) -> None:
         """Send artifacts to other machines; this store is for one machine alone."""
 
-    def take(self, file: Path) -> tuple[str, Marks]:
-        """Keep a file's bytes under their digest; the file itself becomes a read-only copy.
+    def take(self, path: Path) -> tuple[str, Marks]:
+        """Keep a file or a folder under its digest; what was given becomes a read-only copy.
+
+        Raises
+        ------
+        RefusedTreeError
+            If it is a folder that holds anything but files and folders.
 
         Returns
         -------
@@ -107,28 +92,140 @@ class ArtifactStore:
             The master's marks, to be recorded.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        aside = self.path / f".part-{secrets.token_hex(8)}"
+        return self._take_folder(path) if path.is_dir() else self._take_file(path)
+
+    def _take_file(self, file: Path) -> tuple[str, Marks]:
+        aside = self._aside()
         total = sha256()
         try:
             with aside.open("xb") as target:
-                for number, chunk in enumerate(_chunks(file), start=1):
+                for number, chunk in enumerate(chunks(file), start=1):
                     total.update(chunk)
                     target.write(chunk)
                     if number % _SYNC_CHUNKS == 0:
                         os.fdatasync(target.fileno())
                 target.flush()
                 os.fdatasync(target.fileno())
-            aside.chmod(_READ_ONLY)
-            _same_time(file, aside)
+            aside.chmod(READ_ONLY)
+            same_time(file, aside)
             digest = total.hexdigest()
             self._publish(aside, digest)
         finally:
             aside.unlink(missing_ok=True)
-        file.chmod(_READ_ONLY)
-        _same_time(self.master(digest), file)
+        file.chmod(READ_ONLY)
+        same_time(self.master(digest), file)
         marks = marks_of(self.master(digest))
         assert marks is not None
         return digest, marks
+
+    def _take_folder(self, folder: Path) -> tuple[str, Marks]:
+        found = survey(folder)
+        leaves, marks = [], []
+        for name, path in found.files.items():
+            checkpoint()
+            digest, mark = self._take_leaf(path)
+            leaves.append(Leaf(name=name, digest=digest, size_bytes=mark.size_bytes))
+            marks.append(mark)
+        tree = Tree.of(leaves, found.empty)
+        _sync(self.path)  # once for all of them; a sync for each would cost many times the writing
+        aside = self._aside()
+        try:
+            with aside.open("xb") as target:
+                target.write(tree.manifest)
+                target.flush()
+                os.fdatasync(target.fileno())
+            aside.chmod(READ_ONLY)
+            self._publish(aside, tree.digest)
+        finally:
+            aside.unlink(missing_ok=True)
+        own = marks_of(self.master(tree.digest))
+        assert own is not None
+        return tree.digest, fold(marks, own)
+
+    def _take_leaf(self, path: str) -> tuple[str, Marks]:
+        """Keep one file of a folder; as few calls of the system as there can be."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            stat = os.fstat(descriptor)
+            data = b"" if stat.st_size > _SMALL_BYTES else os.read(descriptor, stat.st_size + 1)
+            if stat.st_nlink == 1 and len(data) == stat.st_size:
+                os.fchmod(descriptor, READ_ONLY)
+                digest = sha256(data).hexdigest()
+                marks = self._keep(digest, data, stat)
+                if marks is not None:
+                    if marks.mtime_ns != stat.st_mtime_ns:
+                        os.utime(path, ns=(stat.st_atime_ns, marks.mtime_ns))
+                    return digest, marks
+        finally:
+            os.close(descriptor)
+        if stat.st_nlink > 1:
+            made_own(Path(path))
+        return self._take_file(Path(path))
+
+    def _keep(self, digest: str, data: bytes, stat: os.stat_result) -> Marks | None:
+        """See that there is a master with these bytes; None if there is one with other bytes.
+
+        A new one has its name before it has its bytes. That is no danger: whoever finds it looks
+        into it, and nothing refers to it before the result that it belongs to is recorded.
+        """
+        master = self._place(digest)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            try:
+                target = os.open(master, flags, READ_ONLY)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(master), exist_ok=True)
+                target = os.open(master, flags, READ_ONLY)
+        except FileExistsError:
+            return marks_of(Path(master)) if _holds(master, data) else None
+        try:
+            write_all(target, data)
+            os.fchmod(target, READ_ONLY)
+            os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            kept = os.fstat(target)
+        finally:
+            os.close(target)
+        return Marks(size_bytes=kept.st_size, mtime_ns=kept.st_mtime_ns, inode=kept.st_ino)
+
+    def _aside(self) -> Path:
+        return self.path / f".part-{secrets.token_hex(8)}"
+
+    def tree(self, digest: str) -> Tree | None:
+        """What a folder in the store holds; None if its manifest is missing or damaged."""
+        try:
+            manifest = self.master(digest).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        if sha256(manifest).hexdigest() + TREE != digest:
+            return None
+        try:
+            return Tree.parse(manifest)
+        except ValueError:
+            return None
+
+    def size_bytes(self, digest: str) -> int:
+        """The size of an artifact that is in the store."""
+        tree = self.tree(digest) if is_tree(digest) else None
+        return self.master(digest).stat().st_size if tree is None else tree.size_bytes
+
+    def with_leaves(self, digests: Set[str]) -> set[str]:
+        """These artifacts, and the files of those that are folders."""
+        found = set(digests)
+        for digest in filter(is_tree, digests):
+            self.readable(digest)
+            tree = self.tree(digest)
+            found.update(() if tree is None else (leaf.digest for leaf in tree.leaves))
+        return found
+
+    def marks(self, digest: str) -> Marks | None:
+        """How an artifact in the store looks now; None if it is not there as a whole."""
+        own = marks_of(self.master(digest))
+        if own is None or not is_tree(digest):
+            return own
+        tree = self.tree(digest)
+        leaves = [] if tree is None else [marks_of(self._place(x.digest)) for x in tree.leaves]
+        whole = [marks for marks in leaves if marks is not None]
+        return None if tree is None or len(whole) < len(leaves) else fold(whole, own)
 
     def _publish(self, aside: Path, digest: str) -> None:
         """Give a complete file its name; one that is there already and whole stays."""
@@ -137,7 +234,7 @@ class ArtifactStore:
         try:
             os.link(aside, master)
         except FileExistsError:
-            if digest_file(master) != digest:
+            if digest_file(master) != digest.removesuffix(TREE):
                 aside.replace(master)
         except OSError as error:
             if error.errno not in _NO_LINKS:
@@ -156,13 +253,24 @@ class ArtifactStore:
         deep : bool
             Read the bytes in any case.
         """
-        master = self.master(digest)
-        now = marks_of(master)
-        if now is None or not master.is_file():
+        now = self.marks(digest)
+        if now is None:
             return False
         if not deep and now == recorded:
             return True
-        return digest_file(master) == digest
+        return not self._damaged(digest)
+
+    def _damaged(self, digest: str) -> list[str]:
+        """Which masters of an artifact are missing or hold other bytes; all are read."""
+        tree = self.tree(digest) if is_tree(digest) else None
+        if tree is None:
+            return [] if self._holds_its_bytes(digest) else [digest]
+        leaves = dict.fromkeys(leaf.digest for leaf in tree.leaves)
+        return [leaf for leaf in leaves if not self._holds_its_bytes(leaf)]
+
+    def _holds_its_bytes(self, digest: str) -> bool:
+        master = self.master(digest)
+        return master.is_file() and digest_file(master) == digest.removesuffix(TREE)
 
     def place(self, digest: str, to: Path, sibling: Path | None = None) -> None:
         """Put a copy of an artifact somewhere, in one step.
@@ -170,32 +278,77 @@ class ArtifactStore:
         Parameters
         ----------
         digest : str
-            The artifact.
+            The artifact, which is whole.
         to : Path
-            The new file; its folder exists.
+            The new file or folder; the folder that holds it exists.
         sibling : Path, optional
             A copy known to be unchanged, to be linked to; otherwise the master is copied.
         """
         aside = to.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            if sibling is None or not _link(sibling, aside):
-                copy_file(self.master(digest), aside)
-                aside.chmod(_READ_ONLY)
-                _same_time(self.master(digest), aside)
+            if is_tree(digest):
+                self._fill(digest, aside, sibling)
+                _clear(to)
+            else:
+                self._copy(digest, str(aside), None if sibling is None else str(sibling))
             aside.replace(to)
         finally:
-            aside.unlink(missing_ok=True)
+            _clear(aside)
+
+    def _fill(self, digest: str, aside: Path, sibling: Path | None) -> None:
+        tree = self.tree(digest)
+        if tree is None:
+            raise FileNotFoundError(errno.ENOENT, "a folder's manifest is gone", str(aside))
+        aside.mkdir()
+        for folder in tree.folders:
+            (aside / folder).mkdir()
+        for leaf in tree.leaves:
+            checkpoint()
+            near = None if sibling is None else f"{sibling}/{leaf.name}"
+            self._copy(leaf.digest, f"{aside}/{leaf.name}", near)
+
+    def _copy(self, digest: str, to: str, sibling: str | None) -> None:
+        """Make a new file that holds what a master does."""
+        if sibling is None or not _link(sibling, to):
+            copy_read_only(self._place(digest), to)
 
     def restore(self, digest: str, copy: Path) -> None:
         """Make a damaged copy good, in place: all its links are the same file.
 
         The copy gets the master's modification time.
         """
+        if is_tree(digest):
+            self._restore_folder(digest, copy)
+        else:
+            self._restore_file(digest, copy)
+
+    def _restore_folder(self, digest: str, copy: Path) -> None:
+        """Take away what does not belong there, and make good what is damaged."""
+        tree = self.tree(digest)
+        assert tree is not None
+        if copy.is_symlink() or not copy.is_dir():
+            _clear(copy)
+        copy.mkdir(parents=True, exist_ok=True)
+        names = {leaf.name for leaf in tree.leaves}
+        folders = set(tree.folders)
+        for place, below, files in os.walk(copy):
+            for name in (*below, *files):
+                path = Path(place) / name
+                relative = path.relative_to(copy).as_posix()
+                is_folder = path.is_dir() and not path.is_symlink()
+                if relative not in (folders if is_folder else names):
+                    _clear(path)
+            below[:] = [name for name in below if (Path(place) / name).is_dir()]
+        for folder in tree.folders:
+            (copy / folder).mkdir(exist_ok=True)
+        for leaf in tree.leaves:
+            if not self.is_copy_whole(leaf.digest, copy / leaf.name, deep=True):
+                self._restore_file(leaf.digest, copy / leaf.name)
+
+    def _restore_file(self, digest: str, copy: Path) -> None:
         master = self.master(digest)
         if copy.is_symlink() or not copy.is_file():
-            if copy.is_dir() and not copy.is_symlink():
-                shutil.rmtree(copy)
-            copy.unlink(missing_ok=True)
+            _clear(copy)
             copy.parent.mkdir(parents=True, exist_ok=True)
             self.place(digest, copy)
             return
@@ -205,14 +358,16 @@ class ArtifactStore:
             self.place(digest, copy)  # another user's: only its owner can write into it
             return
         with copy.open("r+b") as target:
-            for chunk in _chunks(master):
+            for chunk in chunks(master):
                 target.write(chunk)
             target.truncate()
-        copy.chmod(_READ_ONLY)
-        _same_time(master, copy)
+        copy.chmod(READ_ONLY)
+        same_time(master, copy)
 
     def is_copy_whole(self, digest: str, copy: Path, *, deep: bool = False) -> bool:
         """Whether a copy holds the artifact's bytes; by size and time where they match."""
+        if is_tree(digest):
+            return self._is_folder_whole(digest, copy, deep=deep)
         now, master = marks_of(copy), marks_of(self.master(digest))
         if now is None or copy.is_symlink() or not copy.is_file():
             return False
@@ -220,8 +375,36 @@ class ArtifactStore:
             return True
         return digest_file(copy) == digest
 
+    def _is_folder_whole(self, digest: str, copy: Path, *, deep: bool) -> bool:
+        tree = self.tree(digest)
+        if tree is None or copy.is_symlink():
+            return False
+        try:
+            found = survey(copy)
+        except (RefusedTreeError, FileNotFoundError, NotADirectoryError):
+            return False
+        return _is_named_so(tree, found) and all(
+            self._is_leaf_whole(leaf.digest, found.files[leaf.name], deep=deep)
+            for leaf in tree.leaves
+        )
+
+    def _is_leaf_whole(self, digest: str, path: str, *, deep: bool) -> bool:
+        if not deep:
+            now, master = marks_of(path), marks_of(self._place(digest))
+            if now is not None and master is not None and now.looks_like(master):
+                return True
+        return digest_file(Path(path)) == digest
+
     def drop(self, digest: str) -> None:
-        """Take a damaged or unreferenced artifact out of the store."""
+        """Take what is damaged of an artifact out of the store; the whole files of a folder stay.
+
+        They may be others' too.
+        """
+        for each in {*self._damaged(digest), digest}:
+            self.discard(each)
+
+    def discard(self, digest: str) -> None:
+        """Remove one master."""
         self.master(digest).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[str]:
@@ -239,14 +422,42 @@ class ArtifactStore:
             leftover.unlink(missing_ok=True)
 
 
-def _same_time(source: Path, target: Path) -> None:
-    stat = source.stat()
-    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-
-def _link(sibling: Path, to: Path) -> bool:
+def _link(sibling: str, to: str) -> bool:
     try:
         os.link(sibling, to)
     except OSError:
         return False
     return True
+
+
+def _is_named_so(tree: Tree, found: Survey) -> bool:
+    return found.empty == tree.empty and list(found.files) == [leaf.name for leaf in tree.leaves]
+
+
+def _holds(master: str, data: bytes) -> bool:
+    try:
+        with open(master, "rb", buffering=0) as file:
+            return file.read(len(data) + 1) == data
+    except FileNotFoundError:
+        return False
+
+
+def _clear(path: Path) -> None:
+    """Remove whatever stands at a path."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have everything that was written in a folder's file system reach the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        with contextlib.suppress(AttributeError):  # a C library without it syncs everything
+            if library.syncfs(descriptor) == 0:
+                return
+        os.sync()
+    finally:
+        os.close(descriptor)

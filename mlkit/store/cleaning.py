@@ -105,8 +105,9 @@ def survey(
     sharing : RemoteCleaning, optional
         What stands behind the folder's URLs, and would go too.
     """
-    left = database.digests_without(set(runs))
-    sizes = _unnamed(ArtifactStore(folder.store), left)
+    store = ArtifactStore(folder.store) if sharing is None else sharing.store
+    left = store.with_leaves(database.digests_without(set(runs)))
+    sizes = _unnamed(store, left)
     shared = {} if sharing is None else sharing.artifacts(left)
     size = sum(sizes.values()) + sum(shared.values())
     with readable_os_errors(folder.path):
@@ -143,7 +144,7 @@ def remove_files(folder: RunsFolder, cleaning: Cleaning) -> None:
         if folder.latest.is_symlink() and not folder.latest.exists():
             folder.latest.unlink()
         for digest in cleaning.artifacts:
-            store.drop(digest)
+            store.discard(digest)
 
 
 def remove_records(

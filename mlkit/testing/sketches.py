@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.outputs import Output
+
 __all__ = ["Sketch", "write_notebook", "write_pipeline"]
 
 BODY = """from pathlib import Path
@@ -65,7 +67,12 @@ class Sketch:
     def parameters(self) -> str:
         """The parameters cell."""
         lines = [f"{name}: str | None = None" for name in self.upstream]
-        lines += [f'{name}: str = "scratch/{file}"' for name, file in self.outputs.items()]
+        written = {name: Output.of(file) for name, file in self.outputs.items()}
+        lines += [
+            f'{name}: str = "scratch/{output.path}"'
+            for name, output in written.items()
+            if not output.is_notebook
+        ]
         return "\n".join([*lines, *self.declares.splitlines()])
 
     @property

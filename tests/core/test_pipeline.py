@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from mlkit.core.outputs import Output
 from mlkit.core.pipeline import (
     Axis,
     Condition,
@@ -44,7 +45,7 @@ def test_configurable_is_what_is_neither_input_nor_output() -> None:
         name="s",
         notebook=PurePath("s.ipynb"),
         inputs={"a": output("one")},
-        outputs={"b": "b.txt"},
+        outputs={"b": Output.of("b.txt")},
         declared=declared,
     )
     assert list(stage.configurable) == ["c"]

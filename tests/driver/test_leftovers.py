@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.core.outputs import Output
 from mlkit.core.record import ErrorRecord
 from mlkit.driver.leftovers import dropped, explained, sentence
 from mlkit.notebook.notebook_runner import ExecutionRequest
@@ -75,8 +76,14 @@ def test_names_are_gathered_by_folder(tmp_path: Path) -> None:
     for name in ("cwd/__pycache__/m.pyc", "cwd/catboost_info/t.tsv", "out/sub/made", "out/more"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert dropped(cwd, out, {"made": "sub/made"}) == ("deep/ (2 files)", "one/x", "more")
-    assert dropped(tmp_path / "gone", out, {"a": "sub/made", "b": "more"}) == ()
+    assert dropped(cwd, out, {"made": Output.of("sub/made")}) == (
+        "deep/ (2 files)",
+        "one/x",
+        "more",
+    )
+    assert (
+        dropped(tmp_path / "gone", out, {"a": Output.of("sub/made"), "b": Output.of("more")}) == ()
+    )
 
 
 def test_a_long_list_is_cut() -> None:

@@ -39,8 +39,11 @@ def _prepare(folder: Path) -> None:
 REFUSALS = {
     "flihgts.csv": ("there is no file 'flihgts.csv'", "Did you mean 'flights.csv'?"),
     "nowhere/x.csv": ("there is no file 'nowhere/x.csv'", "There is no folder"),
-    "*.csv": ("'file:' takes one file, not a pattern", "Name each file as an input"),
-    "folder": ("'folder' is a folder", "Name one file in it"),
+    "*.csv": ("'file:' takes one file or folder, not a pattern", "Name each file as an input"),
+    "folder": ("'folder' is a folder", "Write 'file:folder/' to take all of it"),
+    "flights.csv/": ("'flights.csv/' is no folder", "Write 'file:flights.csv'"),
+    "fodler/": ("there is no folder 'fodler/'", "Did you mean 'folder'?"),
+    "pipe/": ("'pipe/' is no folder", "Write 'file:pipe'"),
     "https://example.org/x.csv": ("is an address", "Let a stage fetch it"),
     "s3://bucket/x.csv": ("is an address", "Let a stage fetch it"),
     "pipe": ("'pipe' is a pipe", "Let a stage read it"),

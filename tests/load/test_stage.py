@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mlkit.core.outputs import Output
 from mlkit.core.pipeline import (
     Axis,
     Condition,
@@ -64,7 +65,7 @@ def test_every_key_is_read(project: Project) -> None:
     assert train.inputs == {"train_set": StageOutput(node=Node(stage="collect"), output="flights")}
     assert train.foreach == Foreach(axes=(Axis(parameter="model", values=("forest", "boost")),))
     assert train.parameters == {"depth": 3}
-    assert train.outputs == {"metrics": "deep/metrics.json"}
+    assert train.outputs == {"metrics": Output.of("deep/metrics.json")}
     assert train.retry == Retry(
         max_retries=3,
         delay_s=0.5,
@@ -298,7 +299,7 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
     "a reserved output": (
         TRAIN + "    outputs: {metrics: ./notebook.ipynb}\n",
         "pipeline.yaml:5: stage 'train': output 'metrics' cannot be called './notebook.ipynb'. "
-        "Choose another name",
+        "The executed notebook is '@notebook.ipynb'; otherwise choose another name",
     ),
     "an output below a reserved folder": (
         TRAIN + "    outputs: {metrics: attempts/1}\n",
@@ -312,11 +313,40 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "a shared file": (
         TRAIN + "    outputs:\n      metrics: m\n      token: ./m\n",
-        "pipeline.yaml:7: stage 'train': output 'token' shares the file './m' with another output",
+        "pipeline.yaml:7: stage 'train': output 'token' shares the file 'm' with another output, "
+        "'metrics'",
     ),
     "a file below a file": (
         TRAIN + "    outputs:\n      metrics: m\n      token: m/n\n",
-        "pipeline.yaml:7: stage 'train': output 'token' shares the file 'm/n' with another output",
+        "pipeline.yaml:7: stage 'train': output 'token' ('m/n') lies in output 'metrics' ('m'). "
+        "Give each a place of its own: a folder is handed on as a whole",
+    ),
+    "an output in a folder that is another one": (
+        TRAIN + "    outputs:\n      metrics: m/\n      token: m/n.json\n",
+        "pipeline.yaml:7: stage 'train': output 'token' ('m/n.json') lies in output 'metrics' "
+        "('m/'). Give each a place of its own: a folder is handed on as a whole",
+    ),
+    "a folder around another output": (
+        TRAIN + "    outputs:\n      metrics: m/n.json?\n      token: m/?\n",
+        "pipeline.yaml:7: stage 'train': output 'metrics' ('m/n.json?') lies in output 'token' "
+        "('m/?'). Give each a place of its own: a folder is handed on as a whole",
+    ),
+    "a mark before the slash": (
+        TRAIN + "    outputs: {metrics: 'm?/'}\n",
+        "pipeline.yaml:5: stage 'train': output 'metrics' is 'm?/': the '?' of a folder that may "
+        "be missing comes last. Write 'm/?'",
+    ),
+    "an executed notebook of another kind": (
+        TRAIN + "    outputs: {metrics: '@notebook.pdf'}\n",
+        "pipeline.yaml:5: stage 'train': output 'metrics' is '@notebook.pdf', and what begins with "
+        "'@' is the executed notebook, which is always there. Write '@notebook.ipynb' or "
+        "'@notebook.html'",
+    ),
+    "an executed notebook that may be missing": (
+        TRAIN + "    outputs: {metrics: '@notebook.html?'}\n",
+        "pipeline.yaml:5: stage 'train': output 'metrics' is '@notebook.html?', and what begins "
+        "with '@' is the executed notebook, which is always there. Write '@notebook.ipynb' or "
+        "'@notebook.html'",
     ),
     "an output without a name": (
         TRAIN + "    outputs: {metrics: }\n",

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlkit.core.configuration import Bound
+from mlkit.core.outputs import Output
 from mlkit.core.pipeline import Declaration, Stage
 from mlkit.core.types import ANY
 from mlkit.notebook.cells import Cell, NotebookSource
@@ -38,7 +39,9 @@ def _notebook(code: list[str], prose: list[str]) -> NotebookSource:
 
 def _parts(code: list[str], prose: list[str], value: Any = 1, digest: str = "d") -> Parts:
     declared = {"x": Declaration(name="x", spec=ANY, default=None)}
-    stage = Stage(name="s", notebook=Path("n.ipynb"), declared=declared, outputs={"o": "o.txt"})
+    stage = Stage(
+        name="s", notebook=Path("n.ipynb"), declared=declared, outputs={"o": Output.of("o.txt")}
+    )
     bound = {"x": Bound(value=value, origin="test")}
     return parts_of(stage, _notebook(code, prose), bound, {"i": digest})
 

@@ -8,7 +8,7 @@ from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.executors.dask_task import Reply
 from mlkit.errors import StoreError
-from mlkit.store.artifacts import ArtifactStore, Marks, marks_of
+from mlkit.store.artifacts import ArtifactStore, Marks
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["received"]
@@ -39,7 +39,7 @@ def received(reply: Reply, job: Job, store: ArtifactStore) -> Outcome:
         if outcome.status is not Status.SUCCEEDED:
             return outcome
         artifacts = {
-            name: (digest, _placed(digest, job.outputs[name], job, store))
+            name: (digest, _placed(digest, job.outputs[name].path, job, store))
             for name, (digest, _) in outcome.artifacts.items()
         }
     return replace(outcome, artifacts=artifacts)
@@ -47,7 +47,7 @@ def received(reply: Reply, job: Job, store: ArtifactStore) -> Outcome:
 
 def _placed(digest: str, file: str, job: Job, store: ArtifactStore) -> Marks:
     target = job.staging / file
-    if not store.is_whole(digest, marks_of(store.master(digest)), deep=False):
+    if not store.is_whole(digest, store.marks(digest), deep=False):
         raise StoreError(
             f"the artifact {file} of stage '{job.instance_id}' has not arrived",
             remedy="'mlkit resume RUN' runs the stage again",
@@ -55,6 +55,6 @@ def _placed(digest: str, file: str, job: Job, store: ArtifactStore) -> Marks:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         store.place(digest, target)
-    marks = marks_of(store.master(digest))
+    marks = store.marks(digest)
     assert marks is not None
     return marks

@@ -173,7 +173,7 @@ class Body:
 
     def _artifact(self, node: Node, output: str) -> str:
         file = self.pipeline.stages[node.stage].outputs[output]
-        return call("read_artifact", literal(safe_name(str(node))), literal(file))
+        return call("read_artifact", literal(safe_name(str(node))), literal(file.path))
 
     def dag(self) -> str:
         """The DAG function, and the call that makes the DAG."""

@@ -84,7 +84,7 @@ def run_stage(
     if record["status"] == "cancelled" or (record["status"] == "failed" and critical):
         sys.exit(1)
     paths = record["outputs"]
-    return (record["status"], *(paths.get(name, "") for name in outputs))
+    return (record["status"], *(paths.get(name) or "" for name in outputs))
 
 
 def tell_people(

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
+from mlkit.core.outputs import TREE
+from mlkit.store.artifacts import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote.places import Remotes
@@ -30,12 +32,17 @@ class RemoteCleaning:
     def __init__(self, sharing: Sharing) -> None:
         self.sharing = sharing
 
+    @property
+    def store(self) -> ArtifactStore:
+        """The artifacts, those that are only behind the URL too."""
+        return self.sharing.store
+
     def artifacts(self, left: Set[str]) -> dict[str, int]:
         """The artifacts behind the URL that nothing refers to, with their sizes in bytes."""
         found = {}
         for entry in self.sharing.store.remote.entries():
             digest = entry.name.replace("/", "", 1)
-            place = entry.name[2:3] == "/" and len(digest) == _DIGEST_DIGITS
+            place = entry.name[2:3] == "/" and len(digest.removesuffix(TREE)) == _DIGEST_DIGITS
             if place and digest not in left:
                 found[digest] = entry.size_bytes
         return found

@@ -7,14 +7,21 @@ used.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
+from mlkit.core.outputs import TREE, is_tree
 from mlkit.store.artifacts import ArtifactStore, Marks, digest_file
 from mlkit.store.remote.files import Remote
 
 __all__ = ["SharedStore", "artifact_name"]
+
+T = TypeVar("T")
+_AT_ONCE = 8
+_LISTED_FROM = 200
+"""From so many files on, the store is listed instead of being asked for each."""
 
 
 def artifact_name(digest: str) -> str:
@@ -50,20 +57,35 @@ class SharedStore(ArtifactStore):
         return self.fetch(digest)
 
     def readable(self, digest: str) -> Path:
-        """The master of an artifact, fetched if it is not here."""
+        """The master of an artifact (of a folder: its manifest), fetched if it is not here."""
         master = self.master(digest)
         if not master.is_file():
-            self.fetch(digest)
+            self._fetch_master(digest)
         return master
 
     def fetch(self, digest: str) -> bool:
-        """Fetch an artifact; False if it is not there, or its bytes are not those of its digest."""
+        """Fetch an artifact; False if it is not there, or its bytes are not those of its digest.
+
+        Of a folder only those files are fetched that are not here.
+        """
+        if not is_tree(digest):
+            return self._fetch_master(digest)
+        tree = self.tree(digest)
+        if tree is None and self._fetch_master(digest):
+            tree = self.tree(digest)
+        if tree is None or not all(_at_once(self._fetch_master, self._damaged(digest))):
+            return False
+        self._there.add(digest)
+        return True
+
+    def _fetch_master(self, digest: str) -> bool:
+        """Fetch one file of the store."""
         self.path.mkdir(parents=True, exist_ok=True)
-        aside = self.path / f".part-{secrets.token_hex(8)}"
+        aside = self._aside()
         try:
             if not self.remote.download(artifact_name(digest), aside):
                 return False
-            if digest_file(aside) != digest:
+            if digest_file(aside) != digest.removesuffix(TREE):
                 return False
             aside.chmod(0o444)
             self._publish(aside, digest)
@@ -75,6 +97,9 @@ class SharedStore(ArtifactStore):
     def share(self, digests: Iterable[str], *, deep: bool = False) -> None:
         """Send artifacts to the URL, unless they are there.
 
+        A folder's manifest is sent when all of its files are there, so whoever finds it may rely on
+        them, and files that any folder has brought there are not sent again.
+
         Parameters
         ----------
         digests : iterable of str
@@ -85,9 +110,33 @@ class SharedStore(ArtifactStore):
         for digest in digests:
             if digest in self._there and not deep:
                 continue
-            if not self._is_there(digest, deep=deep):
+            is_there = self._is_there(digest, deep=deep)
+            tree = self.tree(digest) if is_tree(digest) else None
+            if tree is not None and (deep or not is_there):
+                self._share_files({leaf.digest for leaf in tree.leaves}, deep=deep)
+            if not is_there:
                 self.remote.upload(self.master(digest), artifact_name(digest))
             self._there.add(digest)
+
+    def _share_files(self, digests: Set[str], *, deep: bool) -> None:
+        wanted = sorted(digests if deep else digests - self._there)
+        if len(wanted) > _LISTED_FROM and not deep:
+            # One listing instead of a question for each
+            there = {entry.name: entry.size_bytes for entry in self.remote.entries()}
+            wanted = [
+                digest
+                for digest in wanted
+                if there.get(artifact_name(digest)) != self.master(digest).stat().st_size
+            ]
+            known = dict.fromkeys(wanted, False)
+        else:
+            found = _at_once(lambda digest: self._is_there(digest, deep=deep), wanted)
+            known = dict(zip(wanted, found, strict=True))
+        missing = [digest for digest, is_there in known.items() if not is_there]
+        _at_once(
+            lambda digest: self.remote.upload(self.master(digest), artifact_name(digest)), missing
+        )
+        self._there.update(digests)
 
     def _is_there(self, digest: str, *, deep: bool) -> bool:
         size = self.remote.size(artifact_name(digest))
@@ -95,16 +144,22 @@ class SharedStore(ArtifactStore):
             return False
         if not deep:
             return True
-        aside = self.path / f".part-{secrets.token_hex(8)}"
+        aside = self._aside()
         try:
             return self.remote.download(artifact_name(digest), aside) and (
-                digest_file(aside) == digest
+                digest_file(aside) == digest.removesuffix(TREE)
             )
         finally:
             aside.unlink(missing_ok=True)
 
-    def drop(self, digest: str) -> None:
-        """Take a damaged artifact out of the store, here and behind the URL."""
-        super().drop(digest)
+    def discard(self, digest: str) -> None:
+        """Remove one master, here and behind the URL."""
+        super().discard(digest)
         self._there.discard(digest)
         self.remote.remove([artifact_name(digest)])
+
+
+def _at_once(work: Callable[[str], T], digests: Iterable[str]) -> list[T]:
+    """Do something for many files, several at a time."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mlkit-store") as pool:
+        return list(pool.map(work, digests))

@@ -1,0 +1,69 @@
+"""What a stage writes, as pipeline.yaml spells it: a file, a folder, or its executed notebook.
+
+A name that ends with `/` is a folder, one that ends with `?` may be missing, and `@notebook.ipynb`
+or `@notebook.html` is the executed notebook, which mlkit writes itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+__all__ = ["NOTEBOOKS", "TREE", "Output", "is_tree"]
+
+NOTEBOOKS = ("@notebook.ipynb", "@notebook.html")
+"""The outputs that mlkit writes itself."""
+
+TREE = ".tree"
+"""The digest of a folder ends so: whoever has an artifact's digest knows its kind, also where its
+bytes are not at hand, and no file's digest is ever that of a folder."""
+
+
+def is_tree(digest: str) -> bool:
+    """Whether a digest is that of a folder."""
+    return digest.endswith(TREE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One declared output.
+
+    Parameters
+    ----------
+    path : str
+        Where it lies in the stage's folder; POSIX, without the marks.
+    is_folder : bool
+        Whether it is a folder.
+    optional : bool
+        Whether it may be missing.
+    is_notebook : bool
+        Whether it is the executed notebook itself.
+    """
+
+    path: str
+    is_folder: bool = False
+    optional: bool = False
+    is_notebook: bool = False
+
+    def __str__(self) -> str:
+        """The name as one writes it in pipeline.yaml."""
+        marks = ("/" if self.is_folder else "") + ("?" if self.optional else "")
+        return ("@" if self.is_notebook else "") + self.path + marks
+
+    @property
+    def name(self) -> str:
+        """How to name it to a person: a folder with its slash."""
+        return self.path + "/" if self.is_folder else self.path
+
+    @classmethod
+    def of(cls, text: str) -> Output:
+        """Read a name as pipeline.yaml spells it; whether it can be one, others check."""
+        is_notebook = text.startswith("@")
+        optional = text.endswith("?")
+        bare = text.removeprefix("@").removesuffix("?")
+        return cls(
+            path=str(PurePosixPath(bare)),
+            is_folder=bare.endswith("/"),
+            optional=optional,
+            is_notebook=is_notebook,
+        )
