@@ -18,7 +18,7 @@ from mlkit.reports.graph import to_svg
 from mlkit.reports.metrics import compare_instances, metric_tables
 from mlkit.reports.notebook_page import page_environment, page_style
 from mlkit.reports.output_view import Budget
-from mlkit.reports.report_artifacts import notes, pictures
+from mlkit.reports.report_artifacts import folders, notes, pictures
 from mlkit.reports.report_parts import format_time, parameter_rows, retries, view_stages
 from mlkit.reports.timeline import draw_timeline
 
@@ -76,6 +76,7 @@ def render_report(
             constants=[finding(group) for group in groups if not group.varies],
             notes=notes(record),
             charts_left_out=max(0, len(charts) - _MOST_CHARTS),
+            folders=folders(record),
             pictures=shown,
             number=number,
         )

@@ -14,6 +14,7 @@ from mlkit.core.values import shown
 from mlkit.observe.layout import columns, near, paragraph
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.observe.summary import judge_run, step_lines, verdict_text
+from mlkit.reports.folder_look import folder_look
 from mlkit.reports.report_parts import format_size
 from mlkit.store.tracking import Logged
 
@@ -156,15 +157,21 @@ def _outputs(record: RunRecord, folder: Path, width: int, *, one_by_one: bool) -
     for item in record.stages.values():
         for name, artifact in item.artifacts.items():
             place = item.id if one_by_one else item.stage
-            file = (near(Path(artifact.path), home), artifact.size_bytes, artifact.digest[:10])
-            rows.setdefault((place, name), []).append(file)
+            shown = near(Path(artifact.path), home) + ("/" if artifact.is_folder else "")
+            said = artifact.digest[:10]
+            if artifact.is_folder and (look := folder_look(Path(artifact.path))) is not None:
+                said = f"{said}  {look.count}"
+            rows.setdefault((place, name), []).append((shown, artifact.size_bytes, said))
+        for name in item.absent:
+            place = item.id if one_by_one else item.stage
+            rows.setdefault((place, name), []).append((f"{item.id}: no '{name}'", 0, "optional"))
     cells = [
         (files[0][0], format_size(files[0][1]), files[0][2])
         if len(files) == 1
         else (
-            f"{stage}[…]/{Path(files[0][0]).name}",
+            f"{stage}[…]/{Path(files[0][0]).name}{'/' if files[0][0].endswith('/') else ''}",
             format_size(sum(size for _, size, _ in files)),
-            f"{len(files)} files",
+            f"{len(files)} {'folders' if files[0][0].endswith('/') else 'files'}",
         )
         for (stage, _), files in rows.items()
     ]

@@ -1,4 +1,4 @@
-"""What the report shows of the artifacts themselves: pictures, and summaries in Markdown."""
+"""What the report shows of the artifacts themselves: pictures, folders, Markdown summaries."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 
 from mlkit.core.record import RunRecord
 from mlkit.core.states import SUCCESSFUL
+from mlkit.reports.folder_look import folder_look
 from mlkit.reports.output_view import Budget
+from mlkit.reports.report_parts import format_size
 from mlkit.reports.sanitise import markdown_to_html, picture_uri
 
-__all__ = ["NoteView", "PictureView", "notes", "pictures"]
+__all__ = ["FolderView", "NoteView", "PictureView", "folders", "notes", "pictures"]
 
 _MOST_NOTE_BYTES = 50_000
 _PICTURES: Mapping[str, str] = {
@@ -40,6 +42,33 @@ class PictureView:
     address: str
     alternative: str
     caption: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderView:
+    """A folder among the artifacts: who wrote it, and the first look at it."""
+
+    stage: str
+    output: str
+    count: str
+    size: str
+    listed: str
+
+
+def folders(record: RunRecord) -> tuple[FolderView, ...]:
+    """Look at the folders among the artifacts, in the order of the stages."""
+    return tuple(
+        FolderView(
+            stage=item.id,
+            output=f"{name} ({Path(artifact.path).name}/)",
+            count=look.count,
+            size=format_size(look.size_bytes),
+            listed=look.listed,
+        )
+        for item in record.stages.values()
+        for name, artifact in item.artifacts.items()
+        if artifact.is_folder and (look := folder_look(Path(artifact.path))) is not None
+    )
 
 
 def notes(record: RunRecord) -> tuple[NoteView, ...]:

@@ -1,4 +1,4 @@
-"""A first look at an artifact: pictures, JSON, Markdown, text, the columns of a Parquet file."""
+"""A first look at an artifact: pictures, JSON, Markdown, text, a Parquet table, a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlkit.errors import MissingExtraError, needing_extra
+from mlkit.reports.folder_look import FolderLook, folder_look
 from mlkit.reports.output_view import cut
+from mlkit.reports.report_parts import format_size
 from mlkit.reports.sanitise import markdown_to_html, picture_uri
 from mlkit.reports.svg import text
 
@@ -28,6 +30,9 @@ _MOST_COLUMNS = 40
 def preview(path: Path, name: str) -> str:
     """Show the beginning of a file as safe HTML; empty if there is no way to show its kind.
 
+    Of a folder the first names are shown; one of Parquet files opens as the one table that they
+    are parts of.
+
     Parameters
     ----------
     path : Path
@@ -37,6 +42,9 @@ def preview(path: Path, name: str) -> str:
     """
     kind = path.suffix.lower()
     try:
+        look = folder_look(path)
+        if look is not None:
+            return _folder(path, look)
         if kind == ".parquet":
             return _parquet(path)
         if kind not in {*_PICTURES, *_TEXTS, ".json", ".md"}:
@@ -49,6 +57,24 @@ def preview(path: Path, name: str) -> str:
         return _picture(_PICTURES[kind], content, name)
     shown: Callable[[str], str] = {".json": _json, ".md": _markdown}.get(kind, _text)
     return shown(content.decode("utf-8", "replace"))
+
+
+def _folder(path: Path, look: FolderLook) -> str:
+    said = f"<p>{look.count}, {format_size(look.size_bytes)}: {text(look.listed)}</p>"
+    return said + (_dataset(path) if look.is_table else "")
+
+
+def _dataset(path: Path) -> str:
+    try:
+        with needing_extra("flights", "a preview of Parquet"):
+            from pyarrow import dataset
+    except MissingExtraError as error:
+        return f"<p>It is not shown as a table: {text(str(error))}.</p>"
+    try:
+        table = dataset.dataset(path, format="parquet", partitioning="hive")
+        return _columns(list(table.schema.names), table.count_rows())
+    except (OSError, ValueError) as error:  # pyarrow's own errors are among them
+        return f"<p>It cannot be read as one table: {text(str(error))}.</p>"
 
 
 def _picture(kind: str, content: bytes, name: str) -> str:
@@ -88,6 +114,10 @@ def _parquet(path: Path) -> str:
         return f"<p>It cannot be read: {text(str(error))}.</p>"
     with file:
         names, rows = list(file.schema_arrow.names), file.metadata.num_rows
+    return _columns(names, rows)
+
+
+def _columns(names: list[str], rows: int) -> str:
     shown = ", ".join(names[:_MOST_COLUMNS])
     more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
     return f"<p>{rows:,} rows, {len(names)} columns: {text(shown + more)}</p>"

@@ -152,7 +152,8 @@ def _artifacts(item: StageRecord, server: Server | None) -> str:
 
 def _artifact(name: str, made: ArtifactRecord, server: Server | None) -> str:
     path = Path(made.path)
-    shown = link(path, path.name, server) if server is not None else text(path.name)
+    name_there = f"{path.name}/" if made.is_folder else path.name
+    shown = link(path, name_there, server) if server is not None else text(name_there)
     return (
         f"<tr><td>{text(name)}</td><td>{shown}</td>"
         f'<td class="number">{format_size(made.size_bytes)}</td>'
