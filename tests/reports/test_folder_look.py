@@ -9,7 +9,7 @@ import pytest
 from mlkit.core.record import RunRecord
 from mlkit.reports.folder_look import FolderLook, folder_look
 from mlkit.reports.html import render_report
-from mlkit.reports.listing import run_text
+from mlkit.reports.listing import show_text
 from mlkit.reports.notebook_page import render_notebook_page
 from mlkit.testing import Sketch, run_fake, write_notebook, write_pipeline
 from mlkit.widgets.artifact_preview import preview
@@ -40,7 +40,7 @@ def test_a_folder_is_counted_and_its_first_names_are_given(tmp_path: Path) -> No
 
 def test_show_names_the_folder_and_what_is_missing(record: RunRecord) -> None:
     """With a slash, its files and its size."""
-    text = run_text(record, width=120)
+    text = show_text(record, folder=Path(record.runs_dir), width=120)
     line = next(line for line in text.splitlines() if "w/parts/" in line)
     assert "1.2 kB" in line
     assert line.endswith("12 files")
