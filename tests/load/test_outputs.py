@@ -71,9 +71,8 @@ REFUSALS = {
 def test_what_cannot_be_read_so_is_refused_with_its_line(project: Project, case: str) -> None:
     """Before a kernel starts."""
     (outputs, keys, declares), text = REFUSALS[case]
-    error = project.refusal(_written(project, outputs, keys, declares or 'x = ""\nk = 1\n'))
-    assert text in str(error)
-    assert str(error).startswith("pipeline.yaml:")
+    refused = project.refused(_written(project, outputs, keys, declares or 'x = ""\nk = 1\n'))
+    assert refused.startswith(f"pipeline.yaml:9: {text}")
 
 
 @pytest.mark.parametrize("flow", [True, False])
