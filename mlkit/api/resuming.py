@@ -6,21 +6,23 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mlkit.api.reading import find_run, runs_folder
+from mlkit.api.records import find_run
+from mlkit.api.runs_place import runs_folder
 from mlkit.core.configuration import HIDDEN
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.values import decode
+from mlkit.driver.options import RunOptions
+from mlkit.driver.order import Order
+from mlkit.driver.services import Services
+from mlkit.driver.start import resume_run
 from mlkit.errors import UsageError
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import with_lists
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
 from mlkit.load.pipeline import load_pipeline
-
-if TYPE_CHECKING:
-    from mlkit.driver.services import Services
 
 __all__ = ["own_layers", "resume", "run_pipeline"]
 
@@ -72,11 +74,6 @@ def resume(  # noqa: PLR0913 - keywords: each is asked for by its name
     UsageError
         If the run is alive.
     """
-    from mlkit.driver.options import RunOptions
-    from mlkit.driver.order import Order
-    from mlkit.driver.services import Services
-    from mlkit.driver.start import resume_run
-
     record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir), files=True)
     profile = (options or {}).get("profile")
     current = run_pipeline(record, pipeline, profile)

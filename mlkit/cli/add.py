@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, pipeline_path
+from mlkit.beginning.stage import NewStage, add_stage
+from mlkit.cli.output import print_json
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, pipeline_path
+from mlkit.errors import UsageError
+from mlkit.load.yaml_tree import parse_value
 
 __all__ = ["add"]
 
@@ -74,13 +79,6 @@ def add(
       mlkit add clean --in raw=collect.table --out clean.parquet -p rows=1000
       mlkit add publish --after summary
     """
-    import os
-
-    from mlkit.beginning.stage import NewStage, add_stage
-    from mlkit.cli.output import print_json
-    from mlkit.errors import UsageError
-    from mlkit.load.yaml_tree import parse_value
-
     defaults = {}
     for text in parameters or ():
         name, sign, value = text.partition("=")

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.output import print_json, say
+from mlkit.cli.run_display import observed
+from mlkit.cli.run_options import Given, layers_of, takes_run_options
+from mlkit.cli.shared_options import (
     EnvFileOption,
     FilesOption,
-    Given,
     JsonOption,
+    MetricsOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
     TimezoneOption,
-    layers_of,
     pipeline_path,
-    takes_run_options,
 )
-from mlkit.cli.output import print_json, say
-from mlkit.cli.running import observed
-
-if TYPE_CHECKING:
-    from mlkit.api.filling import Filled, Filling
-    from mlkit.core.backfilling import Planned
-    from mlkit.core.intervals import Schedule
-    from mlkit.driver.services import Services
-    from mlkit.notebook.notebook_runner import Cancellation
+from mlkit.core.backfilling import Planned
+from mlkit.core.durations import format_duration
+from mlkit.core.intervals import Schedule
+from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
+from mlkit.driver.interrupts import interruptible
+from mlkit.notebook.notebook_runner import Cancellation
+from mlkit.observe.layout import columns, terminal_width
+from mlkit.reports.metrics import numbers_by_name
 
 __all__ = ["backfill"]
 
@@ -83,18 +86,11 @@ def backfill(
     files: FilesOption = None,
     env_file: EnvFileOption = None,
     given: Given,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            metavar="NAME",
-            help="Show this number of each run, from any JSON output. May be repeated.",
-        ),
-    ] = None,
+    metric: MetricsOption = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Run the pipeline once for each interval of its schedule that has no successful run.
+    r"""Run once for each interval of the schedule that has no successful run.
 
     An interval goes from one time of the schedule to the next. Its run receives the interval's
     START as the parameter 'logical_date', if a notebook declares one. What is done stays done: a
@@ -110,13 +106,9 @@ def backfill(
     Exit codes: 0 no run failed, 1 a run failed, 2 a mistake found before anything
     ran, 130 interrupted.
     """
-    from mlkit import api
-    from mlkit.api.filling import Filling, plan_backfill
-    from mlkit.api.scheduling import read_schedule, read_span
-
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
-    chosen = read_schedule(loaded, schedule, timezone)
-    filling = Filling(
+    chosen = api.read_schedule(loaded, schedule, timezone)
+    filling = api.Filling(
         pipeline=loaded,
         layers=layers_of(assignments, files, env_file),
         options=api.run_options(given),
@@ -124,7 +116,7 @@ def backfill(
         rerun=rerun,
     )
     filling.check()
-    plans, unfinished = plan_backfill(filling, chosen, read_span(first, last, chosen.zone))
+    plans, unfinished = api.plan_backfill(filling, chosen, api.read_span(first, last, chosen.zone))
     _tell_plan(filling, chosen, plans, unfinished)
     at_once = parallel or (api.default_workers() if loaded.overlap else 1)
     filled = [] if dry_run else _fill_all(filling, plans, at_once)
@@ -133,10 +125,8 @@ def backfill(
 
 
 def _tell_plan(
-    filling: Filling, schedule: Schedule, plans: Sequence[Planned], unfinished: int
+    filling: api.Filling, schedule: Schedule, plans: Sequence[Planned], unfinished: int
 ) -> None:
-    from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
-
     count = sum(planned.action == "run" for planned in plans)
     noun = "interval" if len(plans) == 1 else "intervals"
     say(f"{filling.pipeline.name}: {schedule}: {len(plans)} {noun}, {count} to run")
@@ -148,17 +138,12 @@ def _tell_plan(
         )
 
 
-def _fill_all(filling: Filling, plans: Sequence[Planned], parallel: int) -> list[Filled]:
+def _fill_all(filling: api.Filling, plans: Sequence[Planned], parallel: int) -> list[api.Filled]:
     """Make the runs, some at once, until all are made or somebody interrupts."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from mlkit.driver.interrupts import interruptible
-    from mlkit.notebook.notebook_runner import Cancellation
-
     cancellation = Cancellation()
     places = {id(planned): number for number, planned in enumerate(plans, start=1)}
 
-    def one(planned: Planned) -> Filled:
+    def one(planned: Planned) -> api.Filled:
         place = f"[{places[id(planned)]} of {len(plans)}]"
         return _fill_one(filling, planned, place, cancellation, quiet=parallel > 1)
 
@@ -170,43 +155,35 @@ def _fill_all(filling: Filling, plans: Sequence[Planned], parallel: int) -> list
 
 
 def _fill_one(
-    filling: Filling, planned: Planned, place: str, cancellation: Cancellation, *, quiet: bool
-) -> Filled:
-    from mlkit.api.filling import Filled, fill
-
+    filling: api.Filling, planned: Planned, place: str, cancellation: Cancellation, *, quiet: bool
+) -> api.Filled:
     if cancellation.requested:
-        return Filled(planned=planned, note="interrupted before it began")
+        return api.Filled(planned=planned, note="interrupted before it began")
     if planned.action == "run":
         say(f"{place} {planned.interval} ({planned.reason})")
     with _services(cancellation, quiet=quiet) as services:
-        done = fill(filling, planned, services)
+        done = api.fill(filling, planned, services)
     if done.status != "kept":
         say(f"{place} {planned.interval}: {SIGNS[done.status]} {_words(done)}")
     return done
 
 
 @contextlib.contextmanager
-def _services(cancellation: Cancellation, *, quiet: bool) -> Iterator[Services]:
-    from dataclasses import replace
-
-    from mlkit.driver.services import Services
-
+def _services(cancellation: Cancellation, *, quiet: bool) -> Iterator[api.Services]:
     if quiet:
-        yield Services(cancellation=cancellation)
+        yield api.Services(cancellation=cancellation)
         return
     with observed() as services:
         yield replace(services, cancellation=cancellation)
 
 
-def _words(done: Filled) -> str:
-    from mlkit.core.durations import format_duration
-
+def _words(done: api.Filled) -> str:
     if done.record is None:
         return f"left out ({done.note})" if done.note else "kept"
     return f"{done.status} in {format_duration(done.record.seconds)}"
 
 
-def _exit_code(filled: Sequence[Filled]) -> int:
+def _exit_code(filled: Sequence[api.Filled]) -> int:
     found = {done.status for done in filled}
     if "cancelled" in found or any(done.note.startswith("interrupted") for done in filled):
         return 130
@@ -214,10 +191,10 @@ def _exit_code(filled: Sequence[Filled]) -> int:
 
 
 def _show(
-    filling: Filling,
+    filling: api.Filling,
     schedule: Schedule,
     plans: Sequence[Planned],
-    filled: Sequence[Filled],
+    filled: Sequence[api.Filled],
     *,
     metric: list[str] | None,
     as_json: bool,
@@ -249,15 +226,13 @@ def _planned_json(planned: Planned) -> dict[str, Any]:
 
 
 def _plan_table(plans: Sequence[Planned]) -> str:
-    from mlkit.observe.layout import columns, terminal_width
-
     rows = [[str(p.interval), p.action, p.reason, p.run_id or "–"] for p in plans]
     return columns(rows, terminal_width(), head=["interval", "action", "why", "run"], rule=True)
 
 
-def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[str]) -> str:
-    from mlkit.observe.layout import columns, terminal_width
-
+def _filled_table(
+    filling: api.Filling, filled: Sequence[api.Filled], metrics: Sequence[str]
+) -> str:
     rows = [
         [
             str(done.planned.interval),
@@ -271,14 +246,11 @@ def _filled_table(filling: Filling, filled: Sequence[Filled], metrics: Sequence[
     return columns(rows, terminal_width(), head=head, rule=True)
 
 
-def _numbers(filling: Filling, done: Filled, metrics: Sequence[str]) -> list[str]:
+def _numbers(filling: api.Filling, done: api.Filled, metrics: Sequence[str]) -> list[str]:
     """The numbers of an interval's run, also of one that was made earlier."""
-    from mlkit.api import find_run
-    from mlkit.reports.metrics import numbers_by_name
-
     record = done.record
     if record is None and metrics and done.status == "kept" and done.planned.run_id:
-        record = find_run(done.planned.run_id, filling.runs_dir)
+        record = api.find_run(done.planned.run_id, filling.runs_dir)
     if record is None:
         return ["–"] * len(metrics)
     found = numbers_by_name(record, metrics)

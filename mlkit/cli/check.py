@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption
+from mlkit.grading.progress import check_notebooks, checks_text
 
 __all__ = ["check"]
 
@@ -38,9 +40,6 @@ def check(
 
     Ends with 0 if every check has passed, else with 1.
     """
-    from mlkit.cli.output import print_json, say
-    from mlkit.grading.progress import check_notebooks, checks_text
-
     document = check_notebooks(names or (), hint, say)
     if as_json:
         print_json(document)

@@ -7,7 +7,28 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, SolutionsOption, command_group
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption, SolutionsOption, command_group
+from mlkit.errors import UsageError
+from mlkit.grading.classroom.collect import WAYS, Collecting
+from mlkit.grading.classroom.collect import collect as collect_all
+from mlkit.grading.classroom.gradebook import read_gradebook
+from mlkit.grading.classroom.handback import Handback, give_back
+from mlkit.grading.classroom.lateness import (
+    Deadlines,
+    parse_dues,
+    parse_late_rule,
+    parse_zone,
+    read_extensions,
+    read_times,
+)
+from mlkit.grading.classroom.learning import learn_from, learning_text
+from mlkit.grading.classroom.roster import Roster, read_roster
+from mlkit.grading.classroom.told import collection_text
+from mlkit.grading.submissions import find_solutions, load_exercises
+from mlkit.observe.layout import paragraph, terminal_width
+from mlkit.reports.class_page import render_class_page
+from mlkit.reports.page_file import write_text
 
 __all__ = ["collect", "group", "hand_back", "stats"]
 
@@ -139,22 +160,6 @@ def collect(
       mlkit class collect hw5/ --due 2026-10-01 --late '10% per day up to 50%'
       mlkit class collect flat/ --student '{student}-{attempt}.ipynb' --which best
     """
-    from mlkit.cli.output import print_json
-    from mlkit.grading.classroom.collect import WAYS, Collecting
-    from mlkit.grading.classroom.collect import collect as collect_all
-    from mlkit.grading.classroom.lateness import (
-        Deadlines,
-        parse_dues,
-        parse_late_rule,
-        parse_zone,
-        read_extensions,
-        read_times,
-    )
-    from mlkit.grading.classroom.roster import Roster, read_roster
-    from mlkit.grading.classroom.told import collection_text
-    from mlkit.grading.submissions import find_solutions, load_exercises
-    from mlkit.observe.layout import terminal_width
-
     one = _one_of("--which", which, WAYS)
     zone = parse_zone(timezone)
     known = load_exercises(find_solutions(solutions))
@@ -240,11 +245,6 @@ def hand_back(
       mlkit class return
       mlkit class return grades --title '05-retries=Homework 5 (1234)'
     """
-    from mlkit.cli.output import print_json
-    from mlkit.grading.classroom.gradebook import read_gradebook
-    from mlkit.grading.classroom.handback import Handback, give_back
-    from mlkit.observe.layout import paragraph, terminal_width
-
     titles = _titles(title or [])
     book = read_gradebook(grades, collection=collected, manual=manual)
     document = give_back(Handback(book=book, out=to, titles=titles))
@@ -264,8 +264,6 @@ def hand_back(
 
 
 def _titles(given: list[str]) -> dict[str, str]:
-    from mlkit.errors import UsageError
-
     titles: dict[str, str] = {}
     for text in given:
         exercise, mark, title = text.partition("=")
@@ -306,17 +304,9 @@ def stats(
       mlkit class stats grades --html stats.html
       mlkit class stats grades --json
     """
-    from mlkit.cli.output import print_json, say
-    from mlkit.grading.classroom.gradebook import read_gradebook
-    from mlkit.grading.classroom.learning import learn_from, learning_text
-    from mlkit.observe.layout import terminal_width
-
     book = read_gradebook(grades, collection=collected)
     document = learn_from(book)
     if html is not None:
-        from mlkit.reports.class_page import render_class_page
-        from mlkit.reports.html import write_text
-
         write_text(render_class_page(document), html)
         say(f"The page is in {html}.")
     if as_json:
@@ -326,8 +316,6 @@ def stats(
 
 
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:
-    from mlkit.errors import UsageError
-
     if given not in known:
         raise UsageError(f"{option} is {given!r}", remedy=f"It is one of {', '.join(known)}")
     return given

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path, run_option
+from mlkit import api
 from mlkit.cli.output import print_json, say
+from mlkit.cli.run_options import run_option
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.core.durations import parse_duration
+from mlkit.errors import UsageError
 
 if TYPE_CHECKING:
     from mlkit.store.cleaning import Cleaning
@@ -41,11 +47,12 @@ def clean(
     store: Annotated[str | None, run_option("store")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Remove runs by age or count, and artifacts that no run or result refers to.
+    r"""Remove old runs, and artifacts that no run or result refers to.
 
-    Shows first what would go, then asks; where nobody can answer, nothing is removed without
-    --yes. The latest successful run and runs that are alive always stay. One whose stages an
-    orchestrator calls is alive until it has ended, or nothing has happened in it for 7 days.
+    Runs go by age or count. Shows first what would go, then asks; where nobody can answer, nothing
+    is removed without --yes. The latest successful run and runs that are alive always stay. One
+    whose stages an orchestrator calls is alive until it has ended, or nothing has happened in it
+    for 7 days.
 
     \b
     Examples
@@ -53,13 +60,6 @@ def clean(
       mlkit clean --keep 5               all but the newest five runs
       mlkit clean --older-than 30d --yes
     """
-    import sys
-    from functools import partial
-
-    from mlkit import api
-    from mlkit.core.durations import parse_duration
-    from mlkit.errors import UsageError
-
     try:
         option = "--older-than"
         older_than_s = None if older_than is None else parse_duration(older_than)

@@ -6,16 +6,22 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit import api
 from mlkit.cli.output import print_json
+from mlkit.cli.shared_options import (
+    JsonOption,
+    PipelineArgument,
+    RunArgument,
+    RunsDirOption,
+    pipeline_path,
+)
+from mlkit.observe.layout import terminal_width
 
 __all__ = ["compare"]
 
 
 def compare(
-    left: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
-    ],
+    left: RunArgument,
     right: Annotated[str, typer.Argument(metavar="RUN", help="Another one.")],
     pipeline: PipelineArgument = None,
     *,
@@ -32,14 +38,8 @@ def compare(
       mlkit runs                          which runs there are
       mlkit compare 20260101-12 latest    an earlier one and the latest
     """
-    from mlkit import api
-    from mlkit.observe.layout import terminal_width
-    from mlkit.reports.comparison import compare_runs
-
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
-    comparison = compare_runs(
-        api.find_run(left, folder, files=True), api.find_run(right, folder, files=True)
-    )
+    comparison = api.compare(left, right, folder)
     if as_json:
         print_json(comparison.to_json())
     else:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import (
     JsonOption,
     ParametersOption,
     PipelineArgument,
+    RunArgument,
     RunsDirOption,
     pipeline_path,
 )
-from mlkit.cli.output import print_json, say
 
 __all__ = ["debug"]
 
 
 def debug(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
-    ],
+    run: RunArgument,
     stage: Annotated[str, typer.Argument(metavar="STAGE", help="The stage, or STAGE[VALUE].")],
     pipeline: PipelineArgument = None,
     *,
@@ -33,7 +34,7 @@ def debug(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Write a stage's notebook with the parameters and inputs of a run, and open it in JupyterLab.
+    r"""Open a stage's notebook of a run in JupyterLab, inputs injected.
 
     The copy lies in the runs folder: change and run it as you like, neither the pipeline nor the
     run is touched. Outputs go to a folder beside the copy. Secrets are taken from the environment
@@ -45,13 +46,8 @@ def debug(
       mlkit debug 20260101-12 'train[xgboost]'   one instance of a mapped stage
       mlkit debug latest evaluate --no-open      only write the copy
     """
-    import os
-
-    from mlkit import api
-    from mlkit.load.parameters import read_assignment
-
     loaded = api.load_pipeline(pipeline_path(pipeline))
-    assigned = [read_assignment(loaded, text) for text in assignments or ()]
+    assigned = [api.read_assignment(loaded, text) for text in assignments or ()]
     given = {item.name: item.value for item in assigned}
     copy = api.debug_notebook(run, stage, loaded, runs_dir=runs_dir, parameters=given)
     opens = launch and not as_json and sys.stdout.isatty()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit import api
 from mlkit.cli.output import print_json, say
-
-if TYPE_CHECKING:
-    from mlkit.doctor.checks import Finding
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.doctor.checks import Finding, all_checks
+from mlkit.observe.layout import paragraph, terminal_width
 
 __all__ = ["doctor"]
 
@@ -23,9 +23,10 @@ def doctor(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Check Python, packages, kernels, the runs folder, the sandbox and the optional parts.
+    r"""Check the installation, and say what to do about what is missing.
 
-    A missing part says what it is for and how to get it. Nothing is installed and nothing is
+    Python, packages, kernels, the runs folder, the sandbox and the optional parts are looked at. A
+    missing part says what it is for and how to get it. Nothing is installed and nothing is
     written. Exit code 1 only if something that every pipeline needs is broken.
 
     \b
@@ -33,9 +34,6 @@ def doctor(
       mlkit doctor                      this installation, this pipeline
       mlkit doctor notebooks/flights    another pipeline's runs folder
     """
-    from mlkit import api
-    from mlkit.doctor.checks import all_checks
-
     path = pipeline_path(pipeline)
     named = pipeline is not None or runs_dir is not None or path.exists()
     findings = []
@@ -59,8 +57,6 @@ def doctor(
 
 
 def _text(finding: Finding) -> str:
-    from mlkit.observe.layout import paragraph, terminal_width
-
     width = terminal_width()
     said = f"{SIGNS[finding.state]} {finding.title}: {finding.detail}"
     lines = [paragraph(said, width, hanging="    ")]

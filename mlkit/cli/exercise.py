@@ -7,7 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from mlkit.cli.options import JsonOption, command_group
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption, command_group
+from mlkit.errors import UsageError
+from mlkit.grading.authoring.release import release as hand_out
+from mlkit.grading.authoring.starting import begin
+from mlkit.grading.authoring.trying import report, try_exercises
 
 __all__ = ["check", "group", "new", "release"]
 
@@ -72,9 +77,6 @@ def new(
 
     Nothing is overwritten: a name that is taken is refused.
     """
-    from mlkit.cli.output import print_json, say
-    from mlkit.grading.authoring.starting import begin
-
     written = begin(name, solutions, title=title, data=data or ())
     if as_json:
         print_json({"name": name, "written": [str(path) for path in written]})
@@ -110,9 +112,6 @@ def check(
 
     Ends with 0 if all is well, 1 if an exercise has problems, 2 if none could be tried.
     """
-    from mlkit.cli.output import print_json, say
-    from mlkit.grading.authoring.trying import report, try_exercises
-
     document = try_exercises(solutions, names or (), update=update, say=say)
     if as_json:
         print_json(document)
@@ -165,10 +164,6 @@ def release(
     Handing out again brings the folder up to date. What was changed in it since is not overwritten,
     but refused.
     """
-    from mlkit.cli.output import print_json
-    from mlkit.errors import UsageError
-    from mlkit.grading.authoring.release import release as hand_out
-
     if zipped and git:
         raise UsageError("--zip and --git exclude each other", remedy="Call it once for each.")
     form: Literal["folder", "zip", "git"] = "zip" if zipped else "git" if git else "folder"

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption
 from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption
+from mlkit.grading.progress import progress, rows_text
+from mlkit.observe.layout import terminal_width
 
 __all__ = ["exercises"]
 
@@ -42,9 +44,6 @@ def exercises(
       mlkit exercises                      those of the folder you are in
       mlkit exercises --folder my-copies   notebooks that lie elsewhere
     """
-    from mlkit.grading.progress import progress, rows_text
-    from mlkit.observe.layout import terminal_width
-
     document = progress(folder, solutions, say)
     if as_json:
         print_json(document)

@@ -8,18 +8,17 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.output import print_json
+from mlkit.cli.run_options import Given, layers_of, takes_run_options
+from mlkit.cli.shared_options import (
     FilesOption,
-    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    layers_of,
     pipeline_path,
-    takes_run_options,
 )
-from mlkit.cli.output import print_json
 
 __all__ = ["export"]
 
@@ -45,12 +44,12 @@ def export(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Compile the pipeline to files that the engine runs: one task for each stage.
+    r"""Compile the pipeline to the files of an engine, such as Airflow.
 
-    Each task calls mlkit for one notebook, so that caching, artifacts and records are the same
-    everywhere; schedule, retries, timeouts, branches and mapping are the engine's own. The files
-    need the engine and Python's standard library, nothing else. What the engine cannot express is
-    refused with a sentence.
+    Each stage becomes one task, which calls mlkit for its notebook, so that caching, artifacts and
+    records are the same everywhere; schedule, retries, timeouts, branches and mapping are the
+    engine's own. The files need the engine and Python's standard library, nothing else. What the
+    engine cannot express is refused with a sentence.
 
     \b
     Examples
@@ -58,11 +57,7 @@ def export(
       mlkit export prefect notebooks/flights --to flows -p rows=5000
       mlkit export kubeflow --to compiled --mlkit /opt/mlkit/bin/mlkit
     """
-    from mlkit import api
-    from mlkit.api.engines import compile_export, write_export
-    from mlkit.api.engines import export as compile_to
-
-    made = compile_to(
+    made = api.export(
         pipeline_path(pipeline),
         engine,
         layers=layers_of(assignments, files),
@@ -70,8 +65,8 @@ def export(
         options=api.run_options(given),
         mlkit=None if mlkit is None else mlkit.expanduser().absolute(),
     )
-    paths = write_export(made, to.expanduser())
-    paths += compile_export(made, to.expanduser(), os.environ)
+    paths = api.write_export(made, to.expanduser())
+    paths += api.compile_export(made, to.expanduser(), os.environ)
     entry = to.expanduser().absolute() / made.entry
     if as_json:
         print_json({"engine": engine, "entry": str(entry), "files": [str(path) for path in paths]})

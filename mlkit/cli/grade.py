@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, SolutionsOption
 from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption, SolutionsOption
+from mlkit.errors import UsageError
+from mlkit.grading.batch import Batch, grade_batch
+from mlkit.grading.batch_text import remarks, table
+from mlkit.observe.layout import terminal_width
 
 __all__ = ["grade"]
 
@@ -58,7 +62,7 @@ def grade(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Grade exercise notebooks: grades.csv, grades.json and a page of feedback for each.
+    r"""Grade exercise notebooks: grades.csv, grades.json, pages of feedback.
 
     The code of a submission runs in a sandbox (bubblewrap), and nothing of the folder that you
     work in is code, configuration or solution for the grader. A batch that was stopped goes on
@@ -77,10 +81,6 @@ def grade(
     manual.csv there (student, exercise, check, points, adjust, comment), which no grading touches
     and 'mlkit class return' adds.
     """
-    from mlkit.grading.batch import Batch, grade_batch
-    from mlkit.grading.batch_text import remarks, table
-    from mlkit.observe.layout import terminal_width
-
     batch = Batch(
         paths=paths,
         out=out,
@@ -104,8 +104,6 @@ def grade(
 
 def _pattern(given: list[str]) -> str | None:
     """The one word among those given that says where names stand."""
-    from mlkit.errors import UsageError
-
     patterns = [word for word in given if "{" in word]
     if len(patterns) > 1:
         raise UsageError("--student has two patterns", remedy="Give one, with {student} in it.")

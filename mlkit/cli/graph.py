@@ -9,8 +9,12 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit import api
 from mlkit.cli.output import is_utf8, print_json, say
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.observe.layout import terminal_width
+from mlkit.reports.graph_forms import to_mermaid, to_svg, to_text
+from mlkit.reports.page_file import write_text
 
 __all__ = ["graph"]
 
@@ -43,10 +47,11 @@ def graph(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Draw the pipeline's graph: which stage comes after which, and on what condition.
+    r"""Draw the pipeline's graph: which stage comes after which.
 
-    text draws rails in the terminal; mermaid is what JupyterLab and GitHub draw in Markdown; svg
-    is a picture of its own, light and dark. Nothing is run.
+    Conditions stand beside their stages. text draws rails in the terminal; mermaid is what
+    JupyterLab and GitHub draw in Markdown; svg is a picture of its own, light and dark. Nothing is
+    run.
 
     \b
     Examples
@@ -54,11 +59,6 @@ def graph(
       mlkit graph notebooks/flights --to svg --out flights.svg
       mlkit graph --run latest                          with the states of a run
     """
-    from mlkit import api
-    from mlkit.observe.layout import terminal_width
-    from mlkit.reports.graph import to_mermaid, to_svg, to_text
-    from mlkit.reports.html import write_text
-
     loaded = api.load_pipeline(pipeline_path(pipeline))
     record = api.find_run(run, api.runs_folder(loaded, runs_dir)) if run else None
     if to is GraphFormat.TEXT:

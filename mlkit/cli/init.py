@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption
+from mlkit.beginning.project import begin
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption
 
 __all__ = ["init"]
 
@@ -32,9 +34,6 @@ def init(
       mlkit run                     run it: two stages, a few seconds
       mlkit add summary --in fit.metrics --out summary.md
     """
-    from mlkit.beginning.project import begin
-    from mlkit.cli.output import print_json, say
-
     begun = begin(folder)
     for name in begun.kept:
         say(f"There already: {name}")

@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption
+from mlkit.cli.exercise import written_text
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption
+from mlkit.grading.authoring.release import learners_kit
 
 __all__ = ["learn"]
 
@@ -20,10 +23,11 @@ def learn(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Write mlkit's lessons and exercises into a folder of your own, without solutions.
+    r"""Write mlkit's lessons and exercises into a folder of your own.
 
-    They come out of the installed package; no repository and no network is needed. Called again
-    with the same folder it brings the lessons up to date, and leaves alone what you have changed.
+    They come without solutions, out of the installed package; no repository and no network is
+    needed. Called again with the same folder it brings the lessons up to date, and leaves alone
+    what you have changed.
 
     \b
     Examples
@@ -32,10 +36,6 @@ def learn(
       mlkit check 01-dags                   in that folder: one exercise
       mlkit exercises                       your progress
     """
-    from mlkit.cli.exercise import written_text
-    from mlkit.cli.output import print_json, say
-    from mlkit.grading.authoring.release import learners_kit
-
     document = learners_kit(folder)
     for name in document["kept"]:
         say(f"Left as you have it: {name}")

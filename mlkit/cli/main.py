@@ -7,6 +7,7 @@ import importlib
 import keyword
 import os
 import sys
+from functools import partial
 from typing import Any
 
 gc.set_threshold(50_000, 20, 20)  # a command is short, and importing leaves no garbage: 0.1 s less
@@ -14,33 +15,39 @@ gc.set_threshold(50_000, 20, 20)  # a command is short, and importing leaves no 
 import typer  # noqa: E402 - see above
 from typer.core import TyperGroup  # noqa: E402 - see above
 
+from mlkit import __version__  # noqa: E402 - see above
+from mlkit.cli import output  # noqa: E402 - see above
+from mlkit.cli.outlets import hold_standard_files, steady_streams  # noqa: E402 - see above
+from mlkit.errors import MlkitError  # noqa: E402 - see above
+from mlkit.store.refusals import sentence_of  # noqa: E402 - see above
+
 __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
-    "init": "Write a first pipeline of your own, which runs at once.",
-    "add": "Add a stage: write its notebook, and wire it.",
+    "init": "Write a first pipeline of your own: two small notebooks that run at once.",
+    "add": "Add a stage: write its notebook, and wire it in pipeline.yaml.",
     "run": "Run a pipeline: only what has changed runs, the rest is reused.",
     "plan": "Say what a run would do, and why; where each parameter comes from.",
     "resume": "Finish a run that was killed or has failed.",
-    "runs": "List the runs.",
-    "show": "Show one run.",
-    "compare": "Hold two runs side by side.",
-    "graph": "Draw the pipeline's graph.",
-    "report": "Write a run's report.",
+    "runs": "List the runs, the newest first.",
+    "show": "Show one run: how it ended, its stages and their outputs.",
+    "compare": "Compare two runs: parameters, code, artifacts, metrics.",
+    "graph": "Draw the pipeline's graph: which stage comes after which.",
+    "report": "Write a run's report: one HTML file that needs nothing else.",
     "debug": "Open a stage's notebook of a run in JupyterLab, inputs injected.",
     "sweep": "Run every combination of some parameters, and compare.",
-    "backfill": "Run once for each interval of the schedule that has no run.",
-    "serve": "Run on the pipeline's schedule, until it is stopped.",
-    "export": "Compile the pipeline to the files of an engine: airflow, kubeflow or prefect.",
+    "backfill": "Run once for each interval of the schedule that has no successful run.",
+    "serve": "Run on the pipeline's schedule, until Ctrl-C or SIGTERM.",
+    "export": "Compile the pipeline to the files of an engine, such as Airflow.",
     "notify": "Tell people how a stage of a run ended; an engine's callbacks call it.",
-    "clean": "Remove old runs and artifacts that nothing refers to.",
+    "clean": "Remove old runs, and artifacts that no run or result refers to.",
     "learn": "Write mlkit's lessons and exercises into a folder of your own.",
-    "check": "Run the checks of your exercises.",
-    "exercises": "Say which exercises are solved.",
-    "exercise": "Write an exercise, try it, and hand it out: new, check, release.",
-    "grade": "Grade exercise notebooks.",
-    "class": "Collect what a class handed in, return grades, learn from them.",
-    "render": "Render lessons and exercises as a site.",
+    "check": "Run the checks of your exercises, as the notebooks are saved.",
+    "exercises": "Say which exercises you have solved, tried, and not yet tried.",
+    "exercise": "Write an exercise, try it, and hand it out without its solution.",
+    "grade": "Grade exercise notebooks: grades.csv, grades.json, pages of feedback.",
+    "class": "Collect what a class handed in, return grades, and learn from them.",
+    "render": "Render lessons and exercises as a static site, executed.",
     "doctor": "Check the installation, and say what to do about what is missing.",
 }
 """Each command with its line in the help; the function of that name stands in the file of that
@@ -106,6 +113,7 @@ app = typer.Typer(
 
 def _why_not(error: Exception, path: str) -> str | None:
     """Say why a command has not an option of a run that others have."""
+    # Only who has made a mistake waits for it: 30 ms.
     from mlkit.driver.options import NOT_OFFERED, flag
 
     command, asked = path.rpartition(" ")[2], getattr(error, "option_name", None)
@@ -115,8 +123,6 @@ def _why_not(error: Exception, path: str) -> str | None:
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
     if value:
-        from mlkit import __version__
-
         typer.echo(f"mlkit {__version__}")
         raise typer.Exit
 
@@ -141,8 +147,6 @@ def root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code, whatever becomes of the output."""
-    from mlkit.cli.streams import hold_standard_files, steady_streams
-
     hold_standard_files()
     given = list(sys.argv[1:] if arguments is None else arguments)
     with steady_streams():
@@ -176,11 +180,6 @@ def _is_pipeline(word: str) -> bool:
 
 
 def _run(arguments: list[str]) -> int:
-    from functools import partial
-
-    from mlkit.cli import output
-    from mlkit.errors import MlkitError
-
     fail = partial(output.fail, as_json="--json" in arguments)
     try:
         code = app(arguments, prog_name="mlkit", standalone_mode=False)
@@ -198,8 +197,6 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         if "--verbose" in arguments:
             raise
-        from mlkit.store.refusals import sentence_of
-
         fact, place, remedy = sentence_of(error)
         fail(fact, file=place, remedy=remedy, exit_code=1)
     except Exception as error:

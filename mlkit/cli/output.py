@@ -5,11 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 import sys
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import typer
 
-__all__ = ["fail", "is_utf8", "print_json", "say"]
+from mlkit.core.values import plain
+
+__all__ = ["fail", "is_utf8", "print_json", "say", "show_page"]
 
 
 def print_json(document: Any) -> None:
@@ -17,8 +20,6 @@ def print_json(document: Any) -> None:
 
     It is ASCII alone, unless stdout is UTF-8 and can hold it.
     """
-    from mlkit.core.values import plain
-
     document = plain(document)
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     if not (is_utf8(sys.stdout) and is_whole(text)):
@@ -43,6 +44,12 @@ def is_whole(text: str) -> bool:
 def say(text: str) -> None:
     """Tell people something on stderr."""
     typer.echo(text, err=True)
+
+
+def show_page(file: Path) -> None:
+    """Open a page in the browser; where that cannot be done, say so."""
+    if typer.launch(file.as_uri()) != 0:
+        say(f"No browser could be opened; open {file} yourself.")
 
 
 def fail(

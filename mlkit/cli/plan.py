@@ -6,24 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.output import print_json
+from mlkit.cli.run_options import Given, layers_of, takes_run_options
+from mlkit.cli.shared_options import (
     EnvFileOption,
     FilesOption,
-    Given,
     InstancesOption,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    layers_of,
     pipeline_path,
-    takes_run_options,
 )
-from mlkit.cli.output import print_json
+from mlkit.core.configuration import Configuration
+from mlkit.core.graph import edges, levels
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.values import plain
+from mlkit.notebook.source import differing_pairs
+from mlkit.observe.layout import columns, paragraph, terminal_width
 
 if TYPE_CHECKING:
-    from mlkit.core.configuration import Configuration
-    from mlkit.core.pipeline import Pipeline
     from mlkit.planner.forecast import Forecast
 
 __all__ = ["plan"]
@@ -45,7 +48,7 @@ def plan(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Say for each stage what a run would do and why, and where each parameter comes from.
+    r"""Say what a run would do, and why; where each parameter comes from.
 
     Nothing is run. A stage that reads what another one will write anew cannot be judged yet: if
     the file comes out as before, the stage is reused.
@@ -56,13 +59,10 @@ def plan(
       mlkit plan -p rows=5000        what another parameter would change
       mlkit plan --instances         each instance on its own line
     """
-    from mlkit import api
-    from mlkit.driver.options import RunOptions
-
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     configuration = api.configure(loaded, layers_of(assignments, files, env_file))
     folder = api.runs_folder(loaded, runs_dir)
-    found = api.forecast(loaded, configuration, folder, RunOptions(**given))
+    found = api.forecast(loaded, configuration, folder, api.RunOptions(**given))
     if as_json:
         print_json(_document(loaded, configuration, found))
     else:
@@ -72,10 +72,6 @@ def plan(
 def _document(
     pipeline: Pipeline, configuration: Configuration, found: dict[str, Forecast]
 ) -> dict[str, Any]:
-    from mlkit.core.graph import edges, levels
-    from mlkit.core.values import plain
-    from mlkit.notebook.source import differing_pairs
-
     return {
         "pipeline": pipeline.name,
         "profile": None if pipeline.profile is None else pipeline.profile.name,
@@ -115,9 +111,6 @@ def _text(
     instances: bool,
 ) -> str:
     """The plan for a terminal: what is known in a table, what hangs on it in a sentence each."""
-    from mlkit.notebook.source import differing_pairs
-    from mlkit.observe.layout import columns, paragraph, terminal_width
-
     width = terminal_width()
     open_ends = {key for key, item in found.items() if item.waits}
     rows = _rows({k: i for k, i in found.items() if k not in open_ends}, instances=instances)

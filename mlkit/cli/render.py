@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption
-from mlkit.cli.output import print_json, say
+from mlkit import api
+from mlkit.cli.output import print_json, say, show_page
+from mlkit.cli.shared_options import JsonOption, OpenOption
+from mlkit.rendering.building import build_site, check_builder, check_target
+from mlkit.rendering.page_execution import Execution, execute_pages
+from mlkit.rendering.site_pages import find_pages, find_root, select
 
 __all__ = ["render"]
 
@@ -43,10 +47,10 @@ def render(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Execute again what was executed before.")
     ] = False,
-    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    open_it: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Render lessons and exercises as a static site: executed, and readable without a network.
+    r"""Render lessons and exercises as a static site, executed.
 
     Every notebook is executed in a copy of its folder; what was executed before is used again
     while neither the notebook nor mlkit has changed. The site is replaced when the new one is
@@ -59,11 +63,6 @@ def render(
 
     Exit codes: 0 done, 1 a notebook or the builder failed, 2 bad usage.
     """
-    from mlkit import api
-    from mlkit.rendering.building import build_site, check_builder, check_target
-    from mlkit.rendering.execution import Execution, execute_pages
-    from mlkit.rendering.pages import find_pages, find_root, select
-
     check_builder()
     target = check_target(to)
     root = find_root(folder)
@@ -81,5 +80,5 @@ def render(
         print_json({"site": str(target), "index": str(first), "pages": list(pages)})
     else:
         typer.echo(str(first))
-    if open_it and typer.launch(first.as_uri()) != 0:
-        say(f"No browser could be opened; open {first} yourself.")
+    if open_it:
+        show_page(first)

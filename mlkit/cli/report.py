@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
-from mlkit.cli.output import print_json, say
-
-if TYPE_CHECKING:
-    from mlkit.core.pipeline import Pipeline
-    from mlkit.core.record import RunRecord
+from mlkit import api
+from mlkit.cli.output import print_json, say, show_page
+from mlkit.cli.shared_options import (
+    JsonOption,
+    OpenOption,
+    PipelineArgument,
+    RunArgument,
+    RunsDirOption,
+    pipeline_path,
+)
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.errors import MlkitError
+from mlkit.reports.pdf import find_browser, print_pdf
 
 __all__ = ["report"]
 
@@ -26,9 +35,7 @@ class ReportFormat(StrEnum):
 
 
 def report(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
-    ],
+    run: RunArgument,
     pipeline: PipelineArgument = None,
     *,
     to: Annotated[ReportFormat, typer.Option("--to", help="The form.")] = ReportFormat.HTML,
@@ -41,16 +48,17 @@ def report(
             show_default=False,
         ),
     ] = None,
-    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    open_it: OpenOption = False,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Write a run's report: one HTML file that needs nothing else, and print where it is.
+    r"""Write a run's report: one HTML file that needs nothing else.
 
-    The verdict first; then failures, the graph, the timeline, parameters, stages, metrics and
-    pictures, and each stage's executed notebook. The page runs no script and loads nothing from
-    the network, so it can be mailed or kept. A PDF holds the same, with everything unfolded; it is
-    printed by an installed Chromium or Chrome (MLKIT_CHROMIUM names another one).
+    Prints where it is. The verdict first; then failures, the graph, the timeline, parameters,
+    stages, metrics and pictures, and each stage's executed notebook. The page runs no script and
+    loads nothing from the network, so it can be mailed or kept. A PDF holds the same, with
+    everything unfolded; it is printed by an installed Chromium or Chrome (MLKIT_CHROMIUM names
+    another one).
 
     \b
     Examples
@@ -58,8 +66,6 @@ def report(
       mlkit report latest --out report.html    to mail or to keep
       mlkit report latest --to pdf             to print
     """
-    from mlkit import api
-
     record = api.find_run(run, api.runs_folder(pipeline_path(pipeline), runs_dir), files=True)
     default = Path(record.runs_dir) / record.run_id / f"report.{to.value}"
     file = _write(record, to, out if out is not None else default).absolute()
@@ -68,33 +74,25 @@ def report(
         print_json({"run_id": record.run_id, "format": to.value, "file": str(file)})
     else:
         typer.echo(str(file))
-    if open_it and typer.launch(file.as_uri()) != 0:
-        say(f"No browser could be opened; open {file} yourself.")
+    if open_it:
+        show_page(file)
 
 
 def _write(record: RunRecord, to: ReportFormat, target: Path) -> Path:
     """Write the report in the form that was asked for."""
-    import tempfile
-
-    from mlkit.reports.html import write_report
-
     if to is ReportFormat.HTML:
-        return write_report(record, target, pipeline=_pipeline(record))
-    from mlkit.reports.pdf import find_browser, print_pdf
+        return api.write_report(record, target, pipeline=_pipeline(record))
 
     browser = find_browser()
     with tempfile.TemporaryDirectory(prefix="mlkit-report-") as folder:
-        page = write_report(record, Path(folder) / "report.html", pipeline=_pipeline(record))
+        page = api.write_report(record, Path(folder) / "report.html", pipeline=_pipeline(record))
         return print_pdf(page, target, browser)
 
 
 def _pipeline(record: RunRecord) -> Pipeline | None:
     """The run's pipeline as it is today; a report does not need it, so a broken one is no error."""
-    from mlkit.api.resuming import run_pipeline
-    from mlkit.errors import MlkitError
-
     try:
-        return run_pipeline(record)
+        return api.run_pipeline(record)
     except MlkitError as error:
         say(f"The report's graph shows no conditions: {error}")
         return None

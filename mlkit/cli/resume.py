@@ -6,20 +6,19 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.run_display import exit_code, observed, show_end
+from mlkit.cli.run_options import Given, environment_of, takes_run_options
+from mlkit.cli.shared_options import (
     EnvFileOption,
-    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     ReportOption,
     RunsDirOption,
     VerboseOption,
-    environment_of,
     pipeline_path,
-    takes_run_options,
 )
-from mlkit.cli.running import exit_code, observed, show_end
 
 __all__ = ["resume"]
 
@@ -39,20 +38,18 @@ def resume(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Finish a run with its own parameters and today's code; finished stages are not repeated.
+    r"""Finish a run that was killed or has failed.
 
-    Secrets stand in no record: give them again with -p, in the environment, or by --env-file.
+    It keeps its own parameters, and takes today's code; finished stages are not repeated. Secrets
+    stand in no record: give them again with -p, in the environment, or by --env-file.
 
     \b
     Examples
       mlkit resume 20260101-12                the run whose id begins so
       mlkit resume 20260101-12 --workers 1    one stage at a time, to see more
     """
-    from mlkit import api
-    from mlkit.load.parameters import read_assignment
-
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
-    secrets = [read_assignment(loaded, text) for text in assignments or ()]
+    secrets = [api.read_assignment(loaded, text) for text in assignments or ()]
     with observed() as services:
         record = api.resume(
             run,

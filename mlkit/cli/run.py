@@ -8,21 +8,22 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.run_display import exit_code, observed, show_end
+from mlkit.cli.run_options import Given, layers_of, takes_run_options
+from mlkit.cli.shared_options import (
     EnvFileOption,
     FilesOption,
-    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     ReportOption,
     RunsDirOption,
     VerboseOption,
-    layers_of,
     pipeline_path,
-    takes_run_options,
 )
-from mlkit.cli.running import early_kernels, exit_code, observed, show_end
+from mlkit.driver.options import NOT_OFFERED, flag
+from mlkit.errors import UsageError
 
 __all__ = ["run"]
 
@@ -42,7 +43,7 @@ def run(
         typer.Option(
             "--on",
             metavar="ENGINE",
-            help="Run it on airflow, kubeflow or prefect, in that engine's own environment.",
+            help="Run it on an engine, such as airflow, in that engine's own environment.",
             show_default=False,
         ),
     ] = None,
@@ -73,22 +74,18 @@ def run(
     Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,
     130 interrupted.
     """
-    from mlkit import api
-
     path = pipeline_path(pipeline)
     if on is not None or host is not None:
         _check_engine_options(on, given)
-    options = api.run_options(given)
-    early = early_kernels(path, runs_dir, options) if on is None else nullcontext()
+    options, layers = api.run_options(given), layers_of(assignments, files, env_file)
+    early = nullcontext() if on else api.early_kernels(path, runs_dir, options)
     with early as ahead, observed() as services:
         loaded = api.load_pipeline(path, profile=options.profile)
         if on is not None:
-            from mlkit.api.engines import run_on
-
-            record = run_on(
+            record = api.run_on(
                 loaded,
                 on,
-                layers=layers_of(assignments, files, env_file),
+                layers=layers,
                 options=options,
                 runs_dir=runs_dir,
                 services=services,
@@ -97,7 +94,7 @@ def run(
         else:
             record = api.run(
                 loaded,
-                layers=layers_of(assignments, files, env_file),
+                layers=layers,
                 options=options,
                 runs_dir=runs_dir,
                 services=replace(services, ahead=ahead),
@@ -109,9 +106,6 @@ def run(
 
 def _check_engine_options(on: str | None, given: Given) -> None:
     """Refuse what goes with one process only, before anything runs."""
-    from mlkit.driver.options import NOT_OFFERED, flag
-    from mlkit.errors import UsageError
-
     if on is None:
         raise UsageError("--host goes with --on", remedy="Name the engine: --on kubeflow")
     for name, reason in NOT_OFFERED["run --on"].items():

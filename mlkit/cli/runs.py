@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit import api
 from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.observe.layout import terminal_width
+from mlkit.reports.listing import run_json, runs_text
 
 __all__ = ["runs"]
 
@@ -19,20 +22,17 @@ def runs(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""List the runs, the newest first: when, how long, and how their stages ended.
+    r"""List the runs, the newest first.
 
-    STAGES says how many there were, and how many did not simply succeed. Other commands take an id
-    from here, the start of one if no other starts so, or latest.
+    When each was, how long it took, and how its stages ended: STAGES says how many there were, and
+    how many did not simply succeed. Other commands take an id from here, the start of one if no
+    other starts so, or latest.
 
     \b
     Examples
       mlkit runs                                the newest 20 of this pipeline
       mlkit runs notebooks/flights --limit 5    the newest 5 of another one
     """
-    from mlkit import api
-    from mlkit.observe.layout import terminal_width
-    from mlkit.reports.listing import run_json, runs_text
-
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
     found = list(reversed(api.list_runs(runs_dir=folder)))
     shown = found[:limit]

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.output import print_json, say
+from mlkit.cli.run_display import observed
+from mlkit.cli.run_options import Given, layers_of, takes_run_options
+from mlkit.cli.shared_options import (
     EnvFileOption,
     FilesOption,
-    Given,
     JsonOption,
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
     TimezoneOption,
-    layers_of,
     pipeline_path,
-    takes_run_options,
 )
-from mlkit.cli.output import print_json, say
-from mlkit.cli.running import observed
-
-if TYPE_CHECKING:
-    from mlkit.api.server import ScheduleServer
 
 __all__ = ["serve"]
 
@@ -51,7 +49,7 @@ def serve(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Run the pipeline at every time of its schedule, until Ctrl-C or SIGTERM.
+    r"""Run on the pipeline's schedule, until Ctrl-C or SIGTERM.
 
     At each time the interval that has just ended is run; its START is the parameter
     'logical_date'. One run at a time, but for a pipeline with 'overlap': a time that comes while a
@@ -71,12 +69,7 @@ def serve(
     Exit codes: 0 stopped while no run was going on, 130 a run was interrupted, 2 a mistake found
     before the first run. With --json one document at the end lists the runs.
     """
-    from pathlib import Path
-
-    from mlkit import api
-    from mlkit.api.server import ScheduleServer, Settings
-
-    settings = Settings(
+    settings = api.Settings(
         path=Path(pipeline_path(pipeline)),
         layers=layers_of(assignments, files, env_file),
         options=api.run_options(given),
@@ -85,19 +78,17 @@ def serve(
         catch_up=catch_up,
         stop_after=stop_after,
     )
-    server = ScheduleServer(settings, _say, observed)
+    server = api.ScheduleServer(settings, _say, observed)
     server.serve()
     _end(server, as_json=as_json)
 
 
 def _say(text: str) -> None:
     """Tell people something, with the time."""
-    import datetime as dt
-
     say(f"[{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}Z] {text}")
 
 
-def _end(server: ScheduleServer, *, as_json: bool) -> None:
+def _end(server: api.ScheduleServer, *, as_json: bool) -> None:
 
     made = [done for done in server.filled if done.record is not None]
     counts = {done.status: 0 for done in made}

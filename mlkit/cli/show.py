@@ -7,16 +7,26 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.options import InstancesOption, JsonOption, RunsDirOption, pipeline_path
+from mlkit import api
 from mlkit.cli.output import print_json
+from mlkit.cli.shared_options import (
+    InstancesOption,
+    JsonOption,
+    RunArgument,
+    RunsDirOption,
+    pipeline_path,
+)
+from mlkit.errors import UsageError
+from mlkit.observe.layout import terminal_width
+from mlkit.reports.listing import show_text, tracked_text
+from mlkit.reports.trace_listing import trace_text
+from mlkit.store.tracking import logged
 
 __all__ = ["show"]
 
 
 def show(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
-    ],
+    run: RunArgument,
     first: Annotated[
         str | None,
         typer.Argument(
@@ -34,10 +44,11 @@ def show(
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show one run: how it ended, what to do next, its stages and their outputs.
+    r"""Show one run: how it ended, its stages and their outputs.
 
-    Status, attempts, CPU seconds and the highest memory of each stage, the reason why it ran or was
-    reused, and each artifact with its size and digest. --json prints the whole record.
+    First what to do next; then status, attempts, CPU seconds and the highest memory of each stage,
+    the reason why it ran or was reused, and each artifact with its size and digest. --json prints
+    the whole record.
 
     With --trace and a stage: everything that its result depends on beside its code, parameters and
     inputs: files, names looked for in vain, listings, environment variables and packages.
@@ -49,13 +60,6 @@ def show(
       mlkit show latest --instances      each instance on its own line
       mlkit show 20260101-12 --json      the run whose id begins so, as a document
     """
-    from mlkit import api
-    from mlkit.errors import UsageError
-    from mlkit.observe.layout import terminal_width
-    from mlkit.reports.listing import show_text, tracked_text
-    from mlkit.reports.trace_listing import trace_text
-    from mlkit.store.tracking import logged
-
     stage = first if trace else None
     named = second if trace else None if first is None else Path(first)
     if trace != (stage is not None) or (second is not None and not trace):

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import itertools
+from typing import Annotated, Any
 
 import typer
 
-from mlkit.cli.options import (
+from mlkit import api
+from mlkit.cli.output import print_json, say
+from mlkit.cli.run_display import observed
+from mlkit.cli.run_options import Given, layers_of, takes_run_options
+from mlkit.cli.shared_options import (
     EnvFileOption,
     FilesOption,
-    Given,
     JsonOption,
+    MetricsOption,
     PipelineArgument,
     RunsDirOption,
-    layers_of,
     pipeline_path,
-    takes_run_options,
 )
-from mlkit.cli.output import print_json, say
-from mlkit.cli.running import observed
-
-if TYPE_CHECKING:
-    from mlkit.core.pipeline import Pipeline
-    from mlkit.core.record import RunRecord
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.core.types import takes_texts
+from mlkit.errors import ConfigurationError
+from mlkit.load.merging import types_of
+from mlkit.load.parameters import parse_assignment, read_text
+from mlkit.load.yaml_tree import parse_value
+from mlkit.observe.layout import columns, fits, paragraph, terminal_width
+from mlkit.reports.metrics import numbers_by_name
 
 __all__ = ["sweep"]
 
@@ -45,21 +51,14 @@ def sweep(
     files: FilesOption = None,
     env_file: EnvFileOption = None,
     given: Given,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            metavar="NAME",
-            help="Compare this number, from any JSON output (default: a few metrics). May be "
-            "repeated.",
-        ),
-    ] = None,
+    metric: MetricsOption = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Run the pipeline once for each combination of parameters, one after the other, and compare.
+    r"""Run every combination of some parameters, and compare.
 
-    What two combinations have in common is computed once: unchanged stages are reused.
+    The runs are made one after the other. What two combinations have in common is computed once:
+    unchanged stages are reused. Without --metric a few of the numbers that differ are shown.
 
     \b
     Examples
@@ -67,9 +66,6 @@ def sweep(
       mlkit sweep -p seed=1,2 -p train.depth=3,5,8    six runs
       mlkit sweep -p seed=1,2 --metric roc_auc        and what to compare
     """
-    from mlkit import api
-    from mlkit.reports.metrics import numbers_by_name
-
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     combinations = _combinations(loaded, assignments)
     layers = layers_of(None, files, env_file)
@@ -112,8 +108,6 @@ def sweep(
 
 
 def _combinations(pipeline: Pipeline, assignments: list[str]) -> list[dict[str, Any]]:
-    import itertools
-
     lists = dict(_values(pipeline, text) for text in assignments)
     return [
         dict(zip(lists, combination, strict=True))
@@ -123,12 +117,6 @@ def _combinations(pipeline: Pipeline, assignments: list[str]) -> list[dict[str, 
 
 def _values(pipeline: Pipeline, text: str) -> tuple[str, list[Any]]:
     """Read one `-p`: texts are cut at commas and stand as they are, other values are YAML."""
-    from mlkit.core.types import takes_texts
-    from mlkit.errors import ConfigurationError
-    from mlkit.load.merging import types_of
-    from mlkit.load.parameters import parse_assignment, read_text
-    from mlkit.load.yaml_tree import parse_value
-
     example = "-p seed=1,2,3"
     given = parse_assignment(text, example)
     name, place = given.name, f"-p {given.name}"
@@ -149,8 +137,6 @@ def _table(
     rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], chosen: list[str] | None
 ) -> str:
     """Runs below each other; of the metrics, those asked for or the first that differ and fit."""
-    from mlkit.observe.layout import columns, fits, terminal_width
-
     every = list(dict.fromkeys(name for _, _, found in rows for name in found))
     differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
     metrics = chosen or (differing or every)[:MOST_METRICS]
@@ -179,8 +165,6 @@ def _cells(
 
 
 def _hint(others: list[str], width: int) -> str:
-    from mlkit.observe.layout import paragraph
-
     named = others[:MOST_METRICS]
     more = f" and {len(others) - len(named)} more" if len(others) > len(named) else ""
     return paragraph(f"Also measured (--metric NAME): {', '.join(named)}{more}", width)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+from mlkit.core.states import Status
 from mlkit.engines.environments import engine_version, find_python
 from mlkit.engines.registry import ENGINES, Engine
 from mlkit.engines.remedies import engine_remedy, install_remedy
@@ -243,7 +244,7 @@ def check_sandbox() -> Finding:
 
 def check_kernel(kind: Literal["fork", "spawn"]) -> Finding:
     """A kernel of that kind starts and executes a notebook."""
-    from mlkit.core.states import Status
+    # Here, so that an installation in which they are broken is told what is broken.
     from mlkit.notebook.execute import PapermillRunner
     from mlkit.notebook.kernels import open_kernels
     from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest

@@ -36,7 +36,7 @@ from mlkit.notebook.source import failing_place
 from mlkit.notebook.stock import StockList
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.trace import Circumstances, observe, untold
-from mlkit.store.artifacts import ArtifactStore, Marks
+from mlkit.store.artifact_store import ArtifactStore, Marks
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["Job", "Outcome", "perform"]

@@ -18,7 +18,7 @@ from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
 from mlkit.reports.metrics import missing_metrics
-from mlkit.store.artifacts import copy_file
+from mlkit.store.artifact_store import copy_file
 from mlkit.store.database import Result
 from mlkit.store.folder import RunFolder, readable_os_errors
 

@@ -12,7 +12,7 @@ from mlkit.driver.executors import AttemptExecutor, Site, open_executor
 from mlkit.driver.given import artifacts_read
 from mlkit.driver.order import Order
 from mlkit.errors import UsageError
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
 from mlkit.store.looking import opened

@@ -18,7 +18,7 @@ from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast, Forecaster
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.folder import RunFolder, readable_os_errors
 
 __all__ = ["artifacts_read", "check_wanted", "forecast_given", "joined_given", "place_given"]

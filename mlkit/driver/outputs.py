@@ -11,7 +11,7 @@ from pathlib import Path
 from mlkit.core.outputs import Output
 from mlkit.core.record import ErrorRecord
 from mlkit.errors import MlkitError
-from mlkit.store.artifacts import ArtifactStore, Marks
+from mlkit.store.artifact_store import ArtifactStore, Marks
 from mlkit.store.marks import made_own
 from mlkit.store.trees import RefusedTreeError, survey
 

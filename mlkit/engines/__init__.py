@@ -14,6 +14,6 @@ How an engine plugs in:
 3. What the engine cannot express is refused (`refusals`), with the stage, the line and a remedy.
 4. `launch.launch` in the folder (`launching.Launcher`): a function of an `Order` (a run's exported
    files, the Python of the engine's environment, the run's id) to the `Launch` that
-   `mlkit run --on` starts, follows and settles (`mlkit.api.engines`).
+   `mlkit run --on` starts, follows and settles (`mlkit.api.engine_runs`).
 5. A subclass of `mlkit.testing.engines.EngineContract`, which runs it all for real.
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from mlkit.core.html_page import PLAIN_STYLE, html_page
 from mlkit.grading.sandbox.walls import Isolation
 from mlkit.grading.verdict.verdict import CheckVerdict, Verdict
 
@@ -27,33 +28,22 @@ ISOLATION: Mapping[str, str] = {
     ),
 }
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<title>{{ verdict.exercise }}: {{ verdict.student }}</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1b1b1b; background: #fff; overflow-wrap: anywhere; }
+STYLE = (
+    PLAIN_STYLE
+    + """
 section { border: 1px solid #767676; border-radius: .3rem; padding: .2rem 1rem .6rem;
           margin: 1rem 0; }
 section.passed { border-left: .5rem solid #00695c; }
 section.lost { border-left: .5rem solid #9c4100; }
 h2 { font-size: 1.1rem; margin: .6rem 0 .3rem; }
-p { margin: .3rem 0; }
-table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; }
+table { width: 100%; }
 th { overflow-wrap: normal; }
-th, td { text-align: left; vertical-align: top; padding: .2rem .6rem .2rem 0; font-weight: normal;
-         border-top: 1px solid #d0d0d0; }
+th, td { padding: .2rem .6rem .2rem 0; }
 code { font-size: .9rem; white-space: pre-wrap; }
-</style>
-</head>
-<body>
-<main>
+"""
+)
+
+BODY = """<main>
 <h1>{{ verdict.exercise or "Submission" }}</h1>
 <p>{{ verdict.student }}: <strong>{{ verdict.score }} of {{ verdict.max }} points</strong>
 ({{ verdict.status.replace("_", " ") }})</p>
@@ -83,8 +73,6 @@ notebook does not show{% endif %}</p>
 </section>
 {% endfor %}
 </main>
-</body>
-</html>
 """
 
 
@@ -106,10 +94,11 @@ def page(verdict: Verdict, isolation: Isolation) -> str:
         A page that loads nothing and runs nothing.
     """
     environment = Environment(autoescape=True)
-    template = environment.from_string(PAGE)
+    template = environment.from_string(BODY)
     shown = [_without_secrets(check) for check in verdict.checks]
     values = {**vars(verdict), "checks": shown}
-    return template.render(verdict=values, words=WORDS, isolation=ISOLATION[isolation]) + "\n"
+    body = template.render(verdict=values, words=WORDS, isolation=ISOLATION[isolation])
+    return html_page(f"{verdict.exercise}: {verdict.student}", body, style=STYLE)
 
 
 def _without_secrets(check: CheckVerdict) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlkit.ml.errors import AlertError
+from mlkit.ml.stage_errors import AlertError
 
 __all__ = ["Alert", "compose", "send"]
 

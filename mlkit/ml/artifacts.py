@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.errors import needing_extra
-from mlkit.ml.errors import DataError
+from mlkit.ml.stage_errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

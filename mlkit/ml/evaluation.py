@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import metrics
 
-from mlkit.ml.errors import ModelError
+from mlkit.ml.stage_errors import ModelError
 
 __all__ = [
     "best_threshold",

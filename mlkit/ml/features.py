@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mlkit.ml.errors import DataError, LeakageError
 from mlkit.ml.preprocessing import minutes_of_day
+from mlkit.ml.stage_errors import DataError, LeakageError
 
 __all__ = [
     "DAY",

@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from mlkit.errors import needing_extra
 from mlkit.ml.encoding import linear_encoder, tree_encoder
-from mlkit.ml.errors import ModelError
 from mlkit.ml.features import TARGET, feature_columns
+from mlkit.ml.stage_errors import ModelError
 
 __all__ = ["MODEL_NAMES", "build_model", "fit_model", "probabilities"]
 

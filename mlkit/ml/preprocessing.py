@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mlkit.ml.errors import DataError
+from mlkit.ml.stage_errors import DataError
 
 __all__ = ["HIGHEST_WIND_MPH", "clean", "losses", "minutes_of_day"]
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from mlkit.ml.errors import ServingError
+from mlkit.ml.stage_errors import ServingError
 
 __all__ = ["end_group", "is_alive"]
 

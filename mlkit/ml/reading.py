@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from mlkit.errors import install_extra, needing_extra
-from mlkit.ml.errors import DataError, SourceTimeoutError, SourceUnreachableError
+from mlkit.ml.stage_errors import DataError, SourceTimeoutError, SourceUnreachableError
 
 with needing_extra("flights", "reading the flights"):
     import pyarrow as pa

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.errors import needing_extra
 from mlkit.ml.artifacts import file_digest, read_model
-from mlkit.ml.errors import RegistryError
+from mlkit.ml.stage_errors import RegistryError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,9 +18,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlkit.ml.errors import ServingError
 from mlkit.ml.process_groups import end_group
 from mlkit.ml.registry import database_uri
+from mlkit.ml.stage_errors import ServingError
 
 __all__ = ["ask", "check_served", "free_port", "scoring_server", "serving_rows"]
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from mlkit.ml.errors import DataError
 from mlkit.ml.reading import read_source
+from mlkit.ml.stage_errors import DataError
 
 __all__ = [
     "COLUMNS",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from mlkit.ml.errors import DataError
 from mlkit.ml.features import DAY, TARGET
+from mlkit.ml.stage_errors import DataError
 
 __all__ = ["Parts", "describe_part", "random_split", "split_by_day"]
 

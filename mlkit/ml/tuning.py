@@ -11,9 +11,9 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - enable
 from sklearn.model_selection import HalvingRandomSearchCV, TimeSeriesSplit
 from threadpoolctl import threadpool_limits
 
-from mlkit.ml.errors import ModelError
 from mlkit.ml.features import TARGET, feature_columns
 from mlkit.ml.models import build_model
+from mlkit.ml.stage_errors import ModelError
 
 __all__ = ["TUNABLE", "best_settings", "search_settings", "search_table"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from mlkit.errors import needing_extra
-from mlkit.ml.errors import ValidationFailedError
-from mlkit.ml.rules import Facts, Limits, flights_schema, planes_schema, weather_schema
+from mlkit.ml.data_rules import Facts, Limits, flights_schema, planes_schema, weather_schema
+from mlkit.ml.stage_errors import ValidationFailedError
 
 with needing_extra("flights", "validating the flights"):
     import pandera.pandas as pa

@@ -1,13 +1,10 @@
-"""What a person sees while a run goes on: a live table in a terminal, plain lines elsewhere."""
+"""What is said of a run while it goes on, where there is no terminal: a line for what matters."""
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import Self, TextIO
 
 from mlkit.core.durations import format_duration
 from mlkit.core.events import Event, EventKind
@@ -16,11 +13,7 @@ from mlkit.observe.board import Board, advance, error_text
 from mlkit.observe.plain import writable
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.live import Live
-
-__all__ = ["LiveConsole", "PlainConsole", "console_for", "plain_line"]
+__all__ = ["PlainConsole", "plain_line", "warning_line"]
 
 _MOST_NOTE = 160
 
@@ -60,7 +53,7 @@ def plain_line(event: Event, board: Board) -> str | None:
         case EventKind.STAGE_FINISHED:
             return _finished_line(event, board)
         case EventKind.WARNING:
-            return _warning_line(event)
+            return warning_line(event)
         case EventKind.NOTIFIED if data.get("ok"):
             place = f"{event.stage}: " if event.stage else ""
             return f"{place}told {data.get('url_scheme', 'somebody')}"
@@ -80,7 +73,8 @@ def _finished_line(event: Event, board: Board) -> str:
     return f"{sign.glyph} {event.stage}: {sign.word}{took}{many}{why}"
 
 
-def _warning_line(event: Event) -> str:
+def warning_line(event: Event) -> str:
+    """Say a warning in one line, with its stage unless it names it itself."""
     message = str(event.data.get("message", ""))
     named = event.stage is None or event.stage in message
     return f"warning: {message}" if named else f"warning: {event.stage}: {message}"
@@ -130,93 +124,5 @@ class PlainConsole:
         """Give the observer itself; there is nothing to open."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing is left open."""
-
-
-class LiveConsole:
-    """An observer that keeps a table of the stages up to date in a terminal.
-
-    Use it as a context manager; the last table stays on the screen.
-
-    Parameters
-    ----------
-    console : rich.console.Console, optional
-        Default: one on stderr.
-    clock : callable, optional
-        Gives the present time in seconds since 1970.
-    """
-
-    def __init__(
-        self, console: Console | None = None, clock: Callable[[], float] = time.time
-    ) -> None:
-        from rich.console import Console as RichConsole
-
-        self._console = console if console is not None else RichConsole(stderr=True)
-        self._clock = clock
-        self._board = Board()
-        self._lock = threading.Lock()
-        self._live: Live | None = None
-        self.broken: str | None = None
-
-    def __enter__(self) -> Self:
-        """Start to show the table."""
-        from rich.live import Live
-
-        self._live = Live(
-            get_renderable=self.render,
-            console=self._console,
-            refresh_per_second=5,
-            transient=False,
-        )
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Show the table a last time and give the terminal back."""
-        live, self._live = self._live, None
-        if live is not None:
-            try:
-                live.stop()
-            except (OSError, ValueError) as broken:
-                self.broken = str(broken)
-
-    def __call__(self, event: Event) -> None:
-        """Take an event; the table follows at its next refresh."""
-        with self._lock:
-            self._board = advance(self._board, event)
-        if event.kind is EventKind.WARNING:
-            self._say(_warning_line(event))
-
-    def _say(self, line: str) -> None:
-        try:
-            self._console.print(line, style="yellow", markup=False, highlight=False)
-        except (OSError, ValueError) as error:
-            self.broken = str(error)
-
-    def render(self) -> RenderableType:
-        """Draw the board as it is now."""
-        from mlkit.observe.live_table import draw_board
-
-        return draw_board(self._board, self._clock(), self._console.size)
-
-
-def console_for(stream: TextIO | None = None) -> LiveConsole | PlainConsole:
-    """Choose the live table for a terminal, plain lines for everything else."""
-    target = stream if stream is not None else sys.stderr
-    if not target.isatty():
-        return PlainConsole(target)
-    from rich.console import Console as RichConsole
-
-    console = RichConsole(file=target)
-    return PlainConsole(target) if console.is_dumb_terminal else LiveConsole(console)

@@ -1,21 +1,26 @@
-"""The board of a run as a table for a terminal."""
+"""The board of a run as a table for a terminal, and the console that keeps it up to date."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Self
 
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from mlkit.core.durations import format_duration
+from mlkit.core.events import Event, EventKind
 from mlkit.core.states import FINISHED, RunStatus, Status
-from mlkit.observe.board import Board, Line
+from mlkit.observe.board import Board, Line, advance
+from mlkit.observe.console import warning_line
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
-__all__ = ["draw_board", "elapsed", "fitting"]
+__all__ = ["LiveConsole", "draw_board", "elapsed", "fitting"]
 
 _AROUND = 5
 _BAR = 30
@@ -129,3 +134,64 @@ def _progress(board: Board, now: float) -> Text:
         sign = RUN_SIGNS[board.status]
         line.append(f"  {sign}", style=sign.style)
     return line
+
+
+class LiveConsole:
+    """An observer that keeps a table of the stages up to date in a terminal.
+
+    Use it as a context manager; the last table stays on the screen.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Default: one on stderr.
+    clock : callable, optional
+        Gives the present time in seconds since 1970.
+    """
+
+    def __init__(
+        self, console: Console | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._console = console if console is not None else Console(stderr=True)
+        self._clock = clock
+        self._board = Board()
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        self.broken: str | None = None
+
+    def __enter__(self) -> Self:
+        """Start to show the table."""
+        self._live = Live(
+            get_renderable=self.render,
+            console=self._console,
+            refresh_per_second=5,
+            transient=False,
+        )
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Show the table a last time and give the terminal back."""
+        live, self._live = self._live, None
+        if live is not None:
+            try:
+                live.stop()
+            except (OSError, ValueError) as broken:
+                self.broken = str(broken)
+
+    def __call__(self, event: Event) -> None:
+        """Take an event; the table follows at its next refresh."""
+        with self._lock:
+            self._board = advance(self._board, event)
+        if event.kind is EventKind.WARNING:
+            self._say(warning_line(event))
+
+    def _say(self, line: str) -> None:
+        try:
+            self._console.print(line, style="yellow", markup=False, highlight=False)
+        except (OSError, ValueError) as error:
+            self.broken = str(error)
+
+    def render(self) -> RenderableType:
+        """Draw the board as it is now."""
+        return draw_board(self._board, self._clock(), self._console.size)

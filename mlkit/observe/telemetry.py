@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -116,7 +117,7 @@ def _nanoseconds(event: Event) -> int:
 
 
 def _import_api() -> Any:
-    try:
+    try:  # an optional library: the extra `telemetry` has it
         from opentelemetry import trace
     except ImportError as error:
         raise MissingExtraError(
@@ -161,7 +162,7 @@ def telemetry_from_environment(environment: Mapping[str, str]) -> Telemetry | No
 
 def _provider(wanted: str) -> Any:
     """Set up a provider that exports on its own; it flushes when the process ends."""
-    try:
+    try:  # optional, as above, and each exporter a package of its own
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -179,8 +180,6 @@ def _provider(wanted: str) -> Any:
 
 def _exporter(wanted: str) -> Any:
     if wanted == "console":
-        import sys
-
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
         return ConsoleSpanExporter(out=sys.stderr)

@@ -15,7 +15,7 @@ from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
 from mlkit.planner.reasons import differences
 from mlkit.planner.trace import Circumstances, Today, file_marks
-from mlkit.store.artifacts import ArtifactStore, Marks, digest_file
+from mlkit.store.artifact_store import ArtifactStore, Marks, digest_file
 from mlkit.store.database import Database, Result
 from mlkit.store.trees import digest_tree, survey
 

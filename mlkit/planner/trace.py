@@ -29,7 +29,7 @@ from mlkit.planner.checkout import Checkout
 from mlkit.planner.packages import Packages
 from mlkit.planner.reasons import OLDER
 from mlkit.planner.search_path import SearchPath
-from mlkit.store.artifacts import digest_file
+from mlkit.store.artifact_store import digest_file
 
 __all__ = [
     "SESSION_VARIABLES",

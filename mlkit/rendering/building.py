@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import ExecutionError, MissingExtraError, UsageError, install_extra
-from mlkit.rendering.pages import CHAPTERS, Page
 from mlkit.rendering.shaping import shape
+from mlkit.rendering.site_pages import CHAPTERS, Page
 
 __all__ = ["build_site", "check_builder", "check_target"]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any, Final
 
+from jinja2 import Environment, StrictUndefined
+
+from mlkit.core.html_page import html_page
+from mlkit.reports.notebook_page import page_style
 from mlkit.reports.svg import document as svg_document
-from mlkit.reports.svg import element, picture_style, shorten, text, width_of
+from mlkit.reports.svg import element, shorten, text, width_of
 
 __all__ = ["draw_checks", "finding", "render_class_page"]
 
@@ -123,15 +126,7 @@ def _box(x: float, y: float, width: float, height: float, state: str, pattern: s
     return element("g", *faces, class_=state)
 
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<title>What the class got wrong</title>
-<style>{{ style | safe }}
+STYLE = """
 main > section { overflow-x: auto; }
 table { border-collapse: collapse; margin-top: 1.2rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
@@ -141,10 +136,9 @@ thead th { border-top: 0; }
 tbody th { font-weight: normal; min-width: 12rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 pre { background: var(--code); padding: .6rem .8rem; overflow-x: auto; }
-</style>
-</head>
-<body>
-<main class="mlkit-palette">
+"""
+
+BODY = """<main class="mlkit-palette">
 <h1>What the class got wrong: {{ d.students }} students, {{ d.exercises | length }}
 exercise{{ "" if d.exercises | length == 1 else "s" }}</h1>
 {% for note in d.notes %}<p>{{ note }}</p>{% endfor %}
@@ -216,8 +210,6 @@ That proves nothing of how they came about: ask.</p>
 </section>
 {% endif %}
 </main>
-</body>
-</html>
 """
 
 
@@ -234,8 +226,6 @@ def render_class_page(document: Mapping[str, Any]) -> str:
     str
         One HTML document; everything in it is escaped.
     """
-    from jinja2 import Environment, StrictUndefined
-
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters |= {
         "percent": lambda value: "" if value is None else f"{value:.0%}",
@@ -243,12 +233,11 @@ def render_class_page(document: Mapping[str, Any]) -> str:
         "points": lambda value: f"{value:g}",
         "said": _said,
     }
-    report = files("mlkit.reports").joinpath("templates/report.css").read_text(encoding="utf-8")
     pictures = [draw_checks(exercise, styled=False) for exercise in document["exercises"]]
     # Patterns of all pictures have one name: the page needs them once.
     pictures = [p.replace(PATTERNS, "") if n else p for n, p in enumerate(pictures)]
-    page = environment.from_string(PAGE)
-    return page.render(d=document, pictures=pictures, style=picture_style() + report)
+    body = environment.from_string(BODY).render(d=document, pictures=pictures)
+    return html_page("What the class got wrong", body, style=page_style() + STYLE)
 
 
 def _said(checks: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from mlkit.core.durations import format_duration
 from mlkit.core.graph import edges
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
-from mlkit.errors import RunsFolderError
+from mlkit.observe.run_summary import command, failures, judge_run
 from mlkit.observe.signs import RUN_SIGNS
-from mlkit.observe.summary import command, failures, judge_run
 from mlkit.reports.bars import draw_bars, finding, number
-from mlkit.reports.graph import to_svg
+from mlkit.reports.graph_forms import to_svg
 from mlkit.reports.metrics import compare_instances, metric_tables
 from mlkit.reports.notebook_page import page_environment, page_style
 from mlkit.reports.output_view import Budget
+from mlkit.reports.page_file import write_text
 from mlkit.reports.report_artifacts import folders, notes, pictures
 from mlkit.reports.report_parts import format_time, parameter_rows, retries, view_stages
 from mlkit.reports.timeline import draw_timeline
 
-__all__ = ["render_report", "write_report", "write_text"]
+__all__ = ["render_report", "write_report"]
 
 _PICTURE_CHARACTERS = 24_000_000
 _MOST_CHARTS = 12
@@ -115,43 +113,3 @@ def write_report(record: RunRecord, to: Path, *, pipeline: Pipeline | None = Non
         If it cannot be written.
     """
     return write_text(render_report(record, pipeline=pipeline), to)
-
-
-def write_text(content: str, to: Path) -> Path:
-    """Write a text file, whole or not at all.
-
-    Parameters
-    ----------
-    content : str
-        The text; written as UTF-8.
-    to : Path
-        The file; its folder is made if it is missing, an older file is replaced.
-
-    Raises
-    ------
-    RunsFolderError
-        If it cannot be written.
-    """
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
-    except OSError as error:
-        raise _refused(to, error) from error
-    aside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode("utf-8", "replace"))
-        aside.chmod(0o644)
-        aside.replace(to)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise _refused(to, error) from error
-    return to
-
-
-def _refused(to: Path, error: OSError) -> RunsFolderError:
-    return RunsFolderError(
-        f"the file cannot be written: {error.strerror or error}",
-        file=to,
-        remedy="Name another file with --out.",
-    )

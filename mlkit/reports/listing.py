@@ -12,8 +12,8 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import Status
 from mlkit.core.values import shown
 from mlkit.observe.layout import columns, near, paragraph
+from mlkit.observe.run_summary import judge_run, step_lines, verdict_text
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
-from mlkit.observe.summary import judge_run, step_lines, verdict_text
 from mlkit.reports.folder_look import folder_look
 from mlkit.reports.report_parts import format_size
 from mlkit.store.tracking import Logged

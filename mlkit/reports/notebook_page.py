@@ -20,6 +20,7 @@ _PICTURE_CHARACTERS = 200_000_000
 
 def page_environment() -> Environment:
     """What renders mlkit's pages; everything is escaped that is not marked as safe."""
+    # A run that shows no page shall not wait for it.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

@@ -111,7 +111,7 @@ def highlight(code: str) -> str:
     """Colour Python code by classes that start with `hl-`; very long code stays plain."""
     if len(code) > _MOST_CODE:
         return escape(code)
-    # Pygments ships no types.
+    # Comparing runs reads notebooks here and colours none; Pygments ships no types.
     from pygments import highlight as colour  # type: ignore[import-untyped]
     from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
     from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,19 +12,11 @@ from mlkit.core.states import SUCCESSFUL
 from mlkit.reports.folder_look import folder_look
 from mlkit.reports.output_view import Budget
 from mlkit.reports.report_parts import format_size
-from mlkit.reports.sanitise import markdown_to_html, picture_uri
+from mlkit.reports.sanitise import PICTURE_KINDS, markdown_to_html, picture_uri
 
 __all__ = ["FolderView", "NoteView", "PictureView", "folders", "notes", "pictures"]
 
 _MOST_NOTE_BYTES = 50_000
-_PICTURES: Mapping[str, str] = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".svg": "image/svg+xml",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +85,7 @@ def _pictures(record: RunRecord, budget: Budget) -> Iterator[PictureView]:
     for item in record.stages.values():
         for name, artifact in item.artifacts.items():
             path = Path(artifact.path)
-            kind = _PICTURES.get(path.suffix.lower())
+            kind = PICTURE_KINDS.get(path.suffix.lower())
             if kind is None or not budget.can_take(artifact.size_bytes * 4 // 3):
                 continue
             address = picture_uri(kind, _bytes(path))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["clean_html", "markdown_to_html", "picture_uri"]
+__all__ = ["PICTURE_KINDS", "clean_html", "markdown_to_html", "picture_uri"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -38,7 +38,15 @@ _LOADS = re.compile(r"url|expression|var\s*\(|[\\@]", re.IGNORECASE)
 _LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 _MOST_CHARACTERS, _MOST_TAGS = 200_000, 8_000
 _MOST_PICTURE = 4_000_000
-_KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+PICTURE_KINDS: Mapping[str, str] = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+}
+"""The media types of pictures by the ends of their files' names."""
 
 
 def clean_html(content: str, *, headings: bool = False) -> str | None:
@@ -58,7 +66,7 @@ def clean_html(content: str, *, headings: bool = False) -> str | None:
     """
     if len(content) > _MOST_CHARACTERS or content.count("<") > _MOST_TAGS:
         return None
-    # Bleach ships no types.
+    # Comparing runs comes by here and cleans nothing; Bleach ships no types.
     from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
     from bleach.sanitizer import Cleaner  # type: ignore[import-untyped]
 
@@ -124,7 +132,7 @@ def markdown_to_html(
     str or None
         Safe HTML; None if it is too large to show.
     """
-    from markdown_it import MarkdownIt
+    from markdown_it import MarkdownIt  # as above: only where something is rendered
 
     for name, address in (pictures or {}).items():
         content = content.replace(f"attachment:{name}", address)
@@ -153,7 +161,7 @@ def picture_uri(kind: str, content: str | bytes) -> str | None:
     str or None
         None if it is no such picture, or too large.
     """
-    if kind not in _KINDS:
+    if kind not in PICTURE_KINDS.values():
         return None
     if isinstance(content, str) and kind != "image/svg+xml":
         try:

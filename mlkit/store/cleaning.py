@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.core.record import RunRecord
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.refusals import readable_os_errors

@@ -15,7 +15,7 @@ from mlkit.core.record import AttemptRecord, RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
 from mlkit.errors import RunsFolderError
-from mlkit.store.artifacts import Marks
+from mlkit.store.artifact_store import Marks
 from mlkit.store.connection import (
     BUSY_TIMEOUT_S,
     open_to_look,

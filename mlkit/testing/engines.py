@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlkit.api import run
-from mlkit.api.engines import run_on
+from mlkit.api.engine_runs import run_on
+from mlkit.api.local_run import run
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.options import RunOptions

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlkit.api import run
+from mlkit.api.local_run import run
 from mlkit.core.events import Observer
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
@@ -15,7 +15,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.load.parameters import Layers
 from mlkit.notebook.notebook_runner import NotebookRunner
-from mlkit.testing.clock import FakeClock, InlineExecutor
+from mlkit.testing.fake_clock import FakeClock, InlineExecutor
 from mlkit.testing.recording import RecordingNotifier
 from mlkit.testing.runner import FakeRunner
 

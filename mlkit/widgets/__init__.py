@@ -1,38 +1,45 @@
 """Live views for notebooks: run a pipeline, browse its runs, try out the ideas behind it.
 
 Every view is an ipywidgets widget, and shows its present state as a picture where no kernel runs.
-`mlkit.widgets.base` says how one is made.
+`views` holds those of pipelines and runs, `labs` the workbenches of the lessons, `kit` what both
+are made of; `mlkit.widgets.kit.base` says how. `to_svg` and `draw_timeline` are pictures alone.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from mlkit.lazily import exports
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest here
+
+if TYPE_CHECKING:
+    from mlkit.reports.graph_forms import to_svg as to_svg
+    from mlkit.reports.timeline import draw_timeline as draw_timeline
+    from mlkit.widgets.labs.cache_explainer import CacheExplainer as CacheExplainer
+    from mlkit.widgets.labs.dag_lab import DagLab as DagLab
+    from mlkit.widgets.labs.dag_sketch import DagSketch as DagSketch
+    from mlkit.widgets.labs.dag_sketch import analyse as analyse
+    from mlkit.widgets.labs.idempotency_lab import IdempotencyLab as IdempotencyLab
+    from mlkit.widgets.labs.lesson_map import LessonMap as LessonMap
+    from mlkit.widgets.labs.retry_lab import RetryLab as RetryLab
+    from mlkit.widgets.labs.schedule_lab import ScheduleLab as ScheduleLab
+    from mlkit.widgets.views.pipeline_view import PipelineView as PipelineView
+    from mlkit.widgets.views.run_browser import RunBrowser as RunBrowser
 
 _HOMES = {
-    "CacheExplainer": "mlkit.widgets.cache_explainer",
-    "DagLab": "mlkit.widgets.dag_lab",
-    "IdempotencyLab": "mlkit.widgets.idempotency_lab",
-    "LessonMap": "mlkit.widgets.lesson_map",
-    "PipelineView": "mlkit.widgets.pipeline_view",
-    "RetryLab": "mlkit.widgets.retry_lab",
-    "RunBrowser": "mlkit.widgets.run_browser",
-    "ScheduleLab": "mlkit.widgets.schedule_lab",
+    "CacheExplainer": "mlkit.widgets.labs.cache_explainer",
+    "DagLab": "mlkit.widgets.labs.dag_lab",
+    "DagSketch": "mlkit.widgets.labs.dag_sketch",
+    "IdempotencyLab": "mlkit.widgets.labs.idempotency_lab",
+    "LessonMap": "mlkit.widgets.labs.lesson_map",
+    "PipelineView": "mlkit.widgets.views.pipeline_view",
+    "RetryLab": "mlkit.widgets.labs.retry_lab",
+    "RunBrowser": "mlkit.widgets.views.run_browser",
+    "ScheduleLab": "mlkit.widgets.labs.schedule_lab",
+    "analyse": "mlkit.widgets.labs.dag_sketch",
+    "draw_timeline": "mlkit.reports.timeline",
+    "to_svg": "mlkit.reports.graph_forms",
 }
 """Where each view stands; ipywidgets is imported with the first of them."""
 
 __all__ = [*sorted(_HOMES)]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a view on its first use, so that `import mlkit.widgets` stays cheap."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mlkit.widgets' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """The views."""
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = exports(__name__, _HOMES)

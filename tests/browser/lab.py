@@ -89,7 +89,7 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
     port, token = free_port(), secrets.token_hex(16)
     settings = home / "lab" / "settings"
     settings.mkdir(parents=True)
-    own = files("mlkit.widgets").joinpath("static/lab-settings.json").read_text()
+    own = files("mlkit.widgets.kit").joinpath("static/lab-settings.json").read_text()
     (settings / "overrides.json").write_text(own)
     folders = {f"JUPYTER_{n}_DIR": str(home / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
     kept = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from mlkit.grading.exercise.source import load_exercise
 from mlkit.testing import write_notebook
-from mlkit.widgets.cache_world import write_world
+from mlkit.widgets.labs.cache_world import write_world
 from tests.browser.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]

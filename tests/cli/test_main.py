@@ -29,6 +29,13 @@ def test_every_command_has_help_and_json(name: str, call: Call) -> None:
     assert name in BELOW or (load_command(name).help or "").strip()
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_a_command_says(name: str) -> None:
+    """Help lists commands without importing them, in the words with which each begins its own."""
+    first = (load_command(name).help or "").partition("\n\n")[0]
+    assert COMMANDS[name] == " ".join(first.split())
+
+
 def test_an_unknown_command_is_named_with_a_remedy(call: Call) -> None:
     """A typing error ends with exit code 2 and a way out."""
     spoken = call("rnu")
@@ -73,6 +80,20 @@ def test_nothing_heavy_is_imported_for_help_and_plan(words: list[str], words_fol
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize("name", ["run", "plan", "resume", "sweep", "backfill", "serve", "export"])
+def test_a_commands_help_loads_no_driver(name: str) -> None:
+    """What a command calls is imported when it is called; its options are all that help needs."""
+    code = (
+        "import sys\n"
+        "from mlkit.cli.main import load_command\n"
+        f"load_command({name!r})\n"
+        "heavy = 'mlkit.driver.start mlkit.notebook.execute mlkit.store.database'.split()\n"
+        "print(sorted(set(heavy) & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.fixture(name="words_folder")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.api import load_pipeline, resume
-from mlkit.api.engines import export
+from mlkit.api.exports import export
+from mlkit.api.resuming import resume
 from mlkit.cli.main import main
 from mlkit.core.states import Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.errors import UnsupportedByEngineError, UsageError
+from mlkit.load.pipeline import load_pipeline
 from mlkit.testing import FakeRunner, Raises, run_fake
 from mlkit.testing.running import fake_services
 from mlkit.testing.sketches import write_notebook

@@ -21,6 +21,8 @@ NARROW = ("ascii", "latin-1", "cp1252", "koi8-r")
 """Encodings that lack some of the signs, or all."""
 
 LINES: dict[str, tuple[str, int]] = {
+    "init": ("init {out}/größe", 0),
+    "add": ("add größe {out}/größe", 2),
     "run": ("run {p}", 0),
     "plan": ("plan {p} -p name=größe", 0),
     "resume": ("resume latest {p}", 0),

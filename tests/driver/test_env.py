@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.api import plan, run
+from mlkit.api.forecasting import plan
+from mlkit.api.local_run import run
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.load import Layers, load_pipeline

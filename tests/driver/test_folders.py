@@ -15,7 +15,7 @@ from mlkit import load_pipeline, plan, resume, run
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.driver.options import RunOptions
 from mlkit.errors import UsageError
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_notebook, write_pipeline
 from mlkit.testing.running import fake_services
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mlkit import RunOptions, find_run, load_pipeline, run
-from mlkit.api import clean
+from mlkit.api.old_runs import clean
 from mlkit.core.events import EventKind
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status

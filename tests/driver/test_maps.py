@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mlkit import RunOptions
+from mlkit.api.forecasting import plan
 from mlkit.api.resuming import resume
-from mlkit.api.running import plan
 from mlkit.core.events import Event
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlkit.api.running import plan
+from mlkit.api.forecasting import plan
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.testing import Raises, run_fake
 from mlkit.testing.runner import FakeRunner

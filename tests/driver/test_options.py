@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mlkit
 from mlkit import RunOptions
 from mlkit.cli.main import _with_force_values
-from mlkit.cli.options import Given, takes_run_options
+from mlkit.cli.run_options import Given, takes_run_options
 from mlkit.driver.options import NOT_OFFERED, OPTIONS, flag, offered
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)

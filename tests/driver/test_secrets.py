@@ -11,11 +11,13 @@ from urllib.parse import quote, quote_plus
 import nbformat
 import pytest
 
-from mlkit.api import configure, find_run, list_runs, load_pipeline
+from mlkit.api.records import find_run, list_runs
 from mlkit.api.resuming import own_layers
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.driver.event_log import read_events
+from mlkit.load.parameters import configure
+from mlkit.load.pipeline import load_pipeline
 from mlkit.reports.html import write_report
 from mlkit.testing import FakeRunner, RecordingNotifier, Sketch, run_fake, write_pipeline
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from mlkit.api import debug_notebook, run
+from mlkit.api.debug_copy import debug_notebook
+from mlkit.api.local_run import run
 from mlkit.core.states import Status
 from mlkit.load import Layers, load_pipeline
 from mlkit.notebook.declarations import declarations
 from mlkit.notebook.source import read_notebook
-from mlkit.observe.summary import summary
+from mlkit.observe.run_summary import summary
 from mlkit.planner.fingerprint import parts_of
 from mlkit.reports.html import write_report
 from mlkit.testing import run_fake

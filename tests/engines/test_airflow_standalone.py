@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlkit import list_runs
-from mlkit.api.engines import export, write_export
+from mlkit.api.exports import export, write_export
 from mlkit.engines.airflow.standalone import standalone
 from mlkit.load.parameters import Layers
 from mlkit.testing import branching

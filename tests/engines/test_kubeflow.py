@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import pytest
 from ruamel.yaml import YAML
 
-from mlkit.api.engines import compile_export, export, run_on, write_export
+from mlkit.api.engine_runs import run_on
+from mlkit.api.exports import compile_export, export, write_export
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.driver.options import RunOptions

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlkit.api.engines import export
+from mlkit.api.exports import export
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import UnsupportedByEngineError

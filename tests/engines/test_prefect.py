@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.api.engines import export, write_export
+from mlkit.api.exports import export, write_export
 from mlkit.core.record import RunRecord
 from mlkit.load.parameters import Layers
 from mlkit.testing import chained_map, write_notebook

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from mlkit import list_runs
-from mlkit.api.engines import export, run_on, write_export
+from mlkit.api.engine_runs import run_on
+from mlkit.api.exports import export, write_export
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.engines.prefect.server import server

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlkit import load_pipeline
-from mlkit.api.engines import export
+from mlkit.api.exports import export
 from mlkit.engines.refusals import Refusal, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import UnsupportedByEngineError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.api.engines import export
+from mlkit.api.exports import export
 from mlkit.engines.extras import requirements_of
 from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of
 from mlkit.errors import UsageError
@@ -37,7 +37,7 @@ def test_an_engine_has_a_compiler_and_a_launcher(name: str) -> None:
 _EXPORT = """
 import sys
 from pathlib import Path
-from mlkit.api.engines import export, write_export
+from mlkit.api.exports import export, write_export
 from mlkit.load.parameters import Layers
 given = {"marker": "m"}
 made = export(sys.argv[2], sys.argv[1], layers=Layers(environ={}, values=given), mlkit=Path("/m"))

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from mlkit.ml.alerting import Alert, compose, send
-from mlkit.ml.errors import AlertError
 from mlkit.ml.serving import free_port
+from mlkit.ml.stage_errors import AlertError
 from tests.ml.conftest import Site
 
 MESSAGE = Alert(title="Not registered", body="- not met: roc_auc")

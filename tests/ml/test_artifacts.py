@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mlkit.ml import artifacts
-from mlkit.ml.errors import DataError
+from mlkit.ml.stage_errors import DataError
 
 
 def test_json_is_sorted_and_comes_back(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit.ml import evaluation
-from mlkit.ml.errors import ModelError
+from mlkit.ml.stage_errors import ModelError
 
 LATE = [0, 0, 1, 0, 1]
 PROBABILITY = [0.1, 0.4, 0.35, 0.2, 0.8]

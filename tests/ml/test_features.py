@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlkit.ml.errors import DataError, LeakageError
 from mlkit.ml.features import (
     DAY,
     KNOWN_LATER,
@@ -16,6 +15,7 @@ from mlkit.ml.features import (
     refuse_leakage,
     text_columns,
 )
+from mlkit.ml.stage_errors import DataError, LeakageError
 
 
 @pytest.mark.parametrize("column", sorted(KNOWN_LATER))

@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_info
 
 from mlkit.errors import MissingExtraError
 from mlkit.ml.artifacts import file_digest, write_model
-from mlkit.ml.errors import ModelError
 from mlkit.ml.features import TARGET
 from mlkit.ml.models import MODEL_NAMES, build_model, fit_model, probabilities
 from mlkit.ml.splitting import Parts
+from mlkit.ml.stage_errors import ModelError
 
 LIBRARIES = {
     "logistic_regression": "sklearn.linear_model",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlkit.ml.errors import DataError
 from mlkit.ml.preprocessing import clean, losses, minutes_of_day
+from mlkit.ml.stage_errors import DataError
 
 Tables = dict[str, pd.DataFrame]
 

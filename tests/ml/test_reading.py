@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from mlkit.ml.errors import DataError, SourceUnreachableError
 from mlkit.ml.reading import decode_table, hide_password, package_file, read_source, sniff
 from mlkit.ml.serving import free_port
+from mlkit.ml.stage_errors import DataError, SourceUnreachableError
 from tests.ml.conftest import Site
 
 CSV = b"tailnum,seats\nN1,50\nNA,\n"

@@ -12,9 +12,9 @@ import pytest
 
 from mlkit.ml import registry, serving
 from mlkit.ml.artifacts import file_digest, read_model, write_model
-from mlkit.ml.errors import RegistryError, ServingError
 from mlkit.ml.models import build_model, fit_model
 from mlkit.ml.splitting import Parts
+from mlkit.ml.stage_errors import RegistryError, ServingError
 
 METRICS: dict[str, Any] = {
     "chosen_model": "xgboost",

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlkit.ml.errors import ServingError
 from mlkit.ml.serving import ask, check_served, free_port, serving_rows
+from mlkit.ml.stage_errors import ServingError
 from tests.ml.conftest import Site
 
 ROWS = pd.DataFrame({"wind": [1.5, np.nan], "carrier": ["UA", "AA"], "late": [0, 1]})

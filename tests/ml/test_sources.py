@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mlkit.ml.errors import DataError
 from mlkit.ml.sources import (
     COLUMNS,
     check_months,
@@ -14,6 +13,7 @@ from mlkit.ml.sources import (
     choose_month,
     conform,
 )
+from mlkit.ml.stage_errors import DataError
 
 
 def _flights(**changes: object) -> pd.DataFrame:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlkit.ml.errors import DataError
 from mlkit.ml.features import DAY, TARGET
 from mlkit.ml.splitting import Parts, describe_part, random_split, split_by_day
+from mlkit.ml.stage_errors import DataError
 
 
 def _table(flights_a_day: list[int]) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sklearn.model_selection import TimeSeriesSplit
 
-from mlkit.ml.errors import ModelError
 from mlkit.ml.models import MODEL_NAMES, probabilities
 from mlkit.ml.splitting import Parts
+from mlkit.ml.stage_errors import ModelError
 from mlkit.ml.tuning import TUNABLE, best_settings, search_settings, search_table
 
 

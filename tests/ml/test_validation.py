@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlkit.ml.errors import ValidationFailedError
-from mlkit.ml.rules import Limits
+from mlkit.ml.data_rules import Limits
+from mlkit.ml.stage_errors import ValidationFailedError
 from mlkit.ml.validation import find_facts, require_valid, validate
 
 Tables = dict[str, pd.DataFrame]

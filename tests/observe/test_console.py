@@ -14,8 +14,9 @@ from rich.console import Console
 from mlkit.core.events import Event
 from mlkit.core.states import Status
 from mlkit.observe.board import Board, Line, Lines, advance
-from mlkit.observe.console import LiveConsole, PlainConsole, console_for
-from mlkit.observe.live_table import draw_board, fitting
+from mlkit.observe.console import PlainConsole
+from mlkit.observe.live_table import LiveConsole, draw_board, fitting
+from mlkit.observe.terminal import console_for
 
 
 class Broken(io.StringIO):
@@ -148,7 +149,8 @@ def test_the_console_is_chosen_by_the_stream() -> None:
 def test_rich_is_not_imported_for_plain_lines() -> None:
     """It costs time that a pipe gains nothing from."""
     code = (
-        "import sys, io; from mlkit.observe.console import console_for; console_for(io.StringIO());"
+        "import sys, io; from mlkit.observe.terminal import console_for;"
+        " console_for(io.StringIO());"
         " sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -14,7 +14,7 @@ from mlkit.core.states import Status
 from mlkit.load.parameters import Layers, configure
 from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.testing import FakeRunner, Returns, Sketch, chain, diamond, run_fake, write_pipeline

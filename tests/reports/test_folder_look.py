@@ -12,7 +12,7 @@ from mlkit.reports.html import render_report
 from mlkit.reports.listing import show_text
 from mlkit.reports.notebook_page import render_notebook_page
 from mlkit.testing import Sketch, run_fake, write_notebook, write_pipeline
-from mlkit.widgets.artifact_preview import preview
+from mlkit.widgets.views.artifact_preview import preview
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlkit.api import clean
+from mlkit.api.old_runs import clean
 from mlkit.testing import FakeRunner, chain, run_fake
 
 

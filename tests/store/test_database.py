@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit import find_run, list_runs
-from mlkit.api import clean
+from mlkit.api.old_runs import clean
 from mlkit.errors import RunsFolderError
 from mlkit.store.database import SCHEMA_VERSION, Database
 from mlkit.testing import (

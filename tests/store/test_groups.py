@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mlkit import api
+from mlkit.api.old_runs import clean
+from mlkit.api.records import list_runs
 from mlkit.store.folder import RunsFolder
 from mlkit.testing import chain, run_fake
 from tests.other_user import ANN, BEN, GROUP, mlkit_as
@@ -51,7 +52,7 @@ def test_the_second_user_of_a_group_can_do_everything(open_place: Path, umask: i
     call(BEN, "clean", "--keep", "1", "--yes")
     call(ANN, "clean", "--keep", "0", "--yes")
     call(ANN, "run")
-    assert len(api.list_runs(file.parent / "runs")) == 2
+    assert len(list_runs(file.parent / "runs")) == 2
 
 
 @pytest.mark.kernel
@@ -90,7 +91,7 @@ def test_what_is_made_in_a_shared_folder_is_shared(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         run_fake(file)
-        api.clean(runs, keep=0, dry_run=False)
+        clean(runs, keep=0, dry_run=False)
         run_fake(file)
         assert os.umask(0o022) == 0o022
     finally:

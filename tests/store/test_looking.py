@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from mlkit import api
+from mlkit.api.old_runs import clean
+from mlkit.api.records import find_run, list_runs
 from mlkit.cli.main import app
 from mlkit.core.record import RunRecord
 from mlkit.errors import RunsFolderError, UnknownRunError
@@ -126,7 +127,7 @@ def test_what_a_killed_writer_wrote_last_is_seen_on_a_read_only_disk(read_only: 
     assert database.with_name("mlkit.db-wal").stat().st_size > 0
     database.with_name("mlkit.db-shm").unlink()
     _freeze(read_only)
-    assert api.find_run(record.run_id, file.parent / "runs").warnings == ("written last",)
+    assert find_run(record.run_id, file.parent / "runs").warnings == ("written last",)
 
 
 def test_what_a_living_writer_wrote_last_is_seen(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_what_a_living_writer_wrote_last_is_seen(tmp_path: Path) -> None:
     runs = file.parent / "runs"
     writer = Database(runs / "mlkit.db")
     writer.save_run(record.__class__(**{**record.__dict__, "warnings": ("new",)}))
-    assert api.find_run(record.run_id, runs).warnings == ("new",)
+    assert find_run(record.run_id, runs).warnings == ("new",)
     writer.close()
 
 
@@ -149,15 +150,15 @@ def test_a_deleted_database_is_read_again_from_the_runs_own_records(tmp_path: Pa
     second = run_fake(file)
     runs = file.parent / "runs"
     (runs / "mlkit.db").unlink()
-    assert [_plain(r) for r in api.list_runs(runs)] == [_plain(first), _plain(second)]
-    assert _plain(api.find_run("latest", runs)) == _plain(second)
+    assert [_plain(r) for r in list_runs(runs)] == [_plain(first), _plain(second)]
+    assert _plain(find_run("latest", runs)) == _plain(second)
     assert not (runs / "mlkit.db").exists()
     runner = FakeRunner()
     third = run_fake(file, runner=runner)
     assert runner.stages == ["s1", "s2"]
-    ids = [record.run_id for record in api.list_runs(runs)]
+    ids = [record.run_id for record in list_runs(runs)]
     assert ids == [first.run_id, second.run_id, third.run_id]
-    found = api.clean(runs, keep=1, dry_run=False)
+    found = clean(runs, keep=1, dry_run=False)
     assert found.runs == (first.run_id, second.run_id)
     assert found.artifacts == ()
 
@@ -169,7 +170,7 @@ def test_a_backfill_knows_its_intervals_without_the_database(tmp_path: Path) -> 
     record = run_fake(file)
     (file.parent / "runs" / "mlkit.db").unlink()
     assert "2" in _called([*command, "--dry-run"]).output
-    assert [r.run_id for r in api.list_runs(file.parent / "runs")] == [record.run_id]
+    assert [r.run_id for r in list_runs(file.parent / "runs")] == [record.run_id]
 
 
 def test_a_run_is_gone_with_its_folder(tmp_path: Path) -> None:
@@ -177,14 +178,14 @@ def test_a_run_is_gone_with_its_folder(tmp_path: Path) -> None:
     file, record = _made(tmp_path / "p")
     runs = file.parent / "runs"
     shutil.rmtree(runs / record.run_id)
-    assert api.list_runs(runs) == []
+    assert list_runs(runs) == []
     for name in (record.run_id, "latest"):
         with pytest.raises(UnknownRunError):
-            api.find_run(name, runs)
+            find_run(name, runs)
     runner = FakeRunner()
     again = run_fake(file, runner=runner)
     assert (again.status, runner.stages) == ("succeeded", [])
-    api.clean(runs, dry_run=False)
+    clean(runs, dry_run=False)
     with opened(RunsFolder(runs)) as database:
         assert [r.run_id for r in database.load_runs()] == [again.run_id]
 
@@ -194,9 +195,9 @@ def test_a_run_that_was_copied_here_is_seen(tmp_path: Path) -> None:
     file, record = _made(tmp_path / "p")
     other, _ = _made(tmp_path / "q")
     shutil.copytree(file.parent / "runs" / record.run_id, other.parent / "runs" / record.run_id)
-    found = api.find_run(record.run_id, other.parent / "runs")
+    found = find_run(record.run_id, other.parent / "runs")
     assert found.stages["s1"].outputs["out"].startswith(str(other.parent))
-    assert len(api.list_runs(other.parent / "runs")) == 2
+    assert len(list_runs(other.parent / "runs")) == 2
 
 
 def test_a_damaged_record_of_a_run_is_one_sentence(tmp_path: Path) -> None:
@@ -205,9 +206,9 @@ def test_a_damaged_record_of_a_run_is_one_sentence(tmp_path: Path) -> None:
     runs = file.parent / "runs"
     (runs / "mlkit.db").unlink()
     (runs / record.run_id / "run.json").write_text('{"run_id": "x"')
-    assert api.list_runs(runs) == []
+    assert list_runs(runs) == []
     with pytest.raises(UnknownRunError, match=r"the record of run '.*' cannot be read"):
-        api.find_run(record.run_id, runs)
+        find_run(record.run_id, runs)
 
 
 DAMAGE = {
@@ -233,7 +234,7 @@ def test_a_damaged_database_is_told_and_kept(tmp_path: Path, how: str) -> None:
         assert "has room" not in done.stderr
     assert database.read_bytes() == data
     database.rename(f"{database}.damaged")
-    assert [r.run_id for r in api.list_runs(file.parent / "runs")] == [record.run_id]
+    assert [r.run_id for r in list_runs(file.parent / "runs")] == [record.run_id]
 
 
 def _with_noise(data: bytes) -> bytes:
@@ -253,7 +254,7 @@ def test_a_locked_database_names_the_lock(tmp_path: Path, monkeypatch: pytest.Mo
     other.execute("BEGIN EXCLUSIVE")
     other.execute("DELETE FROM repairs")
     with pytest.raises(RunsFolderError) as looking:
-        api.list_runs(file.parent / "runs")
+        list_runs(file.parent / "runs")
     with pytest.raises(RunsFolderError) as running:
         run_fake(file)
     other.close()
@@ -276,10 +277,10 @@ def test_an_empty_file_is_no_database_yet(tmp_path: Path) -> None:
     """It is looked at as if it were not there, and filled by the next run."""
     file, record = _made(tmp_path / "p")
     (file.parent / "runs" / "mlkit.db").write_bytes(b"")
-    assert [r.run_id for r in api.list_runs(file.parent / "runs")] == [record.run_id]
+    assert [r.run_id for r in list_runs(file.parent / "runs")] == [record.run_id]
     assert (file.parent / "runs" / "mlkit.db").read_bytes() == b""
     run_fake(file)
-    assert len(api.list_runs(file.parent / "runs")) == 2
+    assert len(list_runs(file.parent / "runs")) == 2
 
 
 def _fill(file: Path) -> None:
@@ -303,7 +304,7 @@ def test_a_full_disk_is_cleaned_as_the_remedy_says(read_only: Path) -> None:
     clean = [sys.executable, "-m", "mlkit", "clean", str(file), "--keep", "1", "--yes"]
     done = subprocess.run(clean, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    left = [record.run_id for record in api.list_runs(runs)]
+    left = [record.run_id for record in list_runs(runs)]
     assert first.run_id not in left
     assert second.run_id in left
     assert not (runs / first.run_id).exists()

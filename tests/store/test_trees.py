@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlkit.core.outputs import is_tree
-from mlkit.store.artifacts import ArtifactStore, marks_of
+from mlkit.store.artifact_store import ArtifactStore, marks_of
 from mlkit.store.trees import RefusedTreeError, Tree, digest_tree, survey
 
 Content = dict[str, "bytes | Content"]
@@ -319,7 +319,8 @@ def test_marks_of_a_folder_from_outside_tell_every_change(tmp_path: Path) -> Non
 def test_a_writer_that_is_killed_leaves_nothing_that_passes_for_whole(tmp_path: Path) -> None:
     """Whenever it ends: there is no manifest, and taking the folder again mends the rest."""
     code = (
-        "import sys\nfrom pathlib import Path\nfrom mlkit.store.artifacts import ArtifactStore\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from mlkit.store.artifact_store import ArtifactStore\n"
         "store = ArtifactStore(Path(sys.argv[1]) / 'store')\nprint('go', flush=True)\n"
         "print(store.take(Path(sys.argv[1]) / 'folder')[0], flush=True)\n"
     )

@@ -12,7 +12,7 @@ from mlkit.core.events import Event
 from mlkit.driver.services import Services
 from mlkit.testing import FakeRunner, InlineExecutor, RecordingNotifier, Sketch, write_pipeline
 from mlkit.testing.runner import Behaviour
-from mlkit.widgets.pipeline_view import PipelineView
+from mlkit.widgets.views.pipeline_view import PipelineView
 
 TYPED = """import datetime
 from typing import Literal

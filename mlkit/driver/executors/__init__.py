@@ -16,7 +16,7 @@ from mlkit.driver.machinery import Machinery
 from mlkit.driver.order import Order
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 
 if TYPE_CHECKING:
     from mlkit.driver.attempt import Job, Outcome

@@ -27,7 +27,7 @@ from mlkit.errors import DISTRIBUTION, StoreError
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.kernels import open_kernels
 from mlkit.notebook.notebook_runner import Cancellation
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 
 __all__ = ["Reply", "Sight", "Task", "cancel", "carry_out", "look_around"]
 

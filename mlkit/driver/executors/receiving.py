@@ -8,7 +8,7 @@ from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.executors.dask_task import Reply
 from mlkit.errors import StoreError
-from mlkit.store.artifacts import ArtifactStore, Marks
+from mlkit.store.artifact_store import ArtifactStore, Marks
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["received"]

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined
 
+from mlkit.core.html_page import PLAIN_STYLE, html_page
 from mlkit.grading.classroom.gradebook import Gradebook, Mark
 from mlkit.grading.classroom.lateness import lateness_text
 from mlkit.grading.classroom.roster import Student
@@ -21,37 +22,24 @@ STATUS: Final = {
     "missing": "nothing was handed in",
 }
 
-HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<title>{{ title }}</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: {{ width }}; margin: 2rem auto;
-       padding: 0 1rem; color: #1b1b1b; background: #fff; overflow-wrap: anywhere; }
+STYLE = (
+    PLAIN_STYLE
+    + """
 h2 { font-size: 1.2rem; margin: 1.8rem 0 .3rem; }
-p { margin: .3rem 0; }
-table { border-collapse: collapse; margin-top: .6rem; }
+table { margin-top: .6rem; }
 .wide { overflow-x: auto; }
-caption { text-align: left; padding-bottom: .3rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0;
-         border-top: 1px solid #d0d0d0; font-weight: normal; }
+caption { padding-bottom: .3rem; }
+th, td { padding: .3rem .8rem .3rem 0; }
 thead th { border-top: 0; font-weight: 600; overflow-wrap: normal; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .lost { color: #8a3a00; }
 blockquote { margin: .5rem 0; padding: .2rem 1rem; border-left: .4rem solid #00695c; }
-</style>
-</head>
-<body>
-<main>
 """
+)
+WIDE = "body { max-width: 70rem; }"
 
-STUDENT = (
-    HEAD
-    + """<h1>{{ student.shown }}</h1>
+STUDENT = """<main>
+<h1>{{ student.shown }}</h1>
 <p>Together <strong>{{ total[0] | points }} of {{ total[1] | points }} points</strong>.</p>
 {% for mark in marks %}
 <h2>{{ names[mark.exercise] }}</h2>
@@ -80,14 +68,10 @@ STUDENT = (
 {% if mark.flags %}<p>Noted: {{ mark.flags | join("; ") }}.</p>{% endif %}
 {% endfor %}
 </main>
-</body>
-</html>
 """
-)
 
-INDEX = (
-    HEAD
-    + """<h1>Grades of {{ book.students | length }} students</h1>
+INDEX = """<main>
+<h1>Grades of {{ book.students | length }} students</h1>
 {% for note in book.notes %}<p>{{ note }}</p>{% endfor %}
 <p><a href="gradebook.csv">gradebook.csv</a> holds the same, and every check.</p>
 <div class="wide" tabindex="0" role="region" aria-label="Grades">
@@ -109,10 +93,7 @@ INDEX = (
 </table>
 </div>
 </main>
-</body>
-</html>
 """
-)
 
 
 def _environment() -> Environment:
@@ -147,8 +128,6 @@ def student_page(book: Gradebook, student: Student) -> str:
         Whose page it is.
     """
     values: dict[str, Any] = {
-        "title": f"Grades of {student.shown}",
-        "width": "50rem",
         "student": student,
         "total": book.total(student.id),
         "marks": [book.marks[student.id, exercise] for exercise in book.exercises],
@@ -159,7 +138,8 @@ def student_page(book: Gradebook, student: Student) -> str:
         "words": WORDS,
         "status": STATUS,
     }
-    return _environment().from_string(STUDENT).render(values)
+    body = _environment().from_string(STUDENT).render(values)
+    return html_page(f"Grades of {student.shown}", body, style=STYLE)
 
 
 def index_page(book: Gradebook, names: Mapping[str, str]) -> str:
@@ -173,6 +153,7 @@ def index_page(book: Gradebook, names: Mapping[str, str]) -> str:
         Student's id → the name of the student's files.
     """
     title = f"Grades of {len(book.students)} students"
-    values: dict[str, Any] = {"title": title, "width": "70rem", "book": book, "names": names}
+    values: dict[str, Any] = {"book": book, "names": names}
     values["groups"] = any(student.group for student in book.students)
-    return _environment().from_string(INDEX).render(values)
+    body = _environment().from_string(INDEX).render(values)
+    return html_page(title, body, style=STYLE + WIDE)

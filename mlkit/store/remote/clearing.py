@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
 from mlkit.core.outputs import TREE
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote.places import Remotes

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mlkit.core.values import safe_name
 from mlkit.errors import MlkitError, StoreError
-from mlkit.store.artifacts import Marks, marks_of
+from mlkit.store.artifact_store import Marks, marks_of
 from mlkit.store.folder import RunFolder
 from mlkit.store.remote.files import Remote
 

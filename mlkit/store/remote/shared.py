@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mlkit.core.outputs import TREE, is_tree
-from mlkit.store.artifacts import ArtifactStore, Marks, digest_file
+from mlkit.store.artifact_store import ArtifactStore, Marks, digest_file
 from mlkit.store.remote.files import Remote
 
 __all__ = ["SharedStore", "artifact_name"]

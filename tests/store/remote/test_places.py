@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.api import runs_folder
+from mlkit.api.runs_place import runs_folder
 from mlkit.errors import UsageError
 from mlkit.store.remote.places import Remotes, as_typed, is_url, remotes_of, working_copy
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlkit import find_run, list_runs, plan, resume
-from mlkit.api import clean
+from mlkit.api.old_runs import clean
 from mlkit.errors import StoreError, UsageError
 from mlkit.store.remote import leases
 from mlkit.store.remote.files import Remote

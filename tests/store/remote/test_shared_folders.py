@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlkit.api import clean
+from mlkit.api.old_runs import clean
 from mlkit.core.record import RunRecord
-from mlkit.store.artifacts import ArtifactStore
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import working_copy
 from mlkit.store.remote.shared import SharedStore

@@ -1,0 +1,175 @@
+"""Compile a pipeline to an engine's files."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlkit.api.choices import with_profile, with_values
+from mlkit.api.runs_place import runs_folder
+from mlkit.core.configuration import Configuration
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.values import decode
+from mlkit.driver.options import RunOptions
+from mlkit.engines.environments import core_executable, find_python
+from mlkit.engines.export import Export, ExportSettings
+from mlkit.engines.refusals import composed_maps, other_schedules, refuse
+from mlkit.engines.registry import compiler_of, engine_named
+from mlkit.errors import EngineError, UnsupportedByEngineError
+from mlkit.load.lists import with_lists
+from mlkit.load.merging import is_secret
+from mlkit.load.parameters import (
+    ENVIRONMENT_PREFIX,
+    Layers,
+    configure,
+    parse_assignment,
+    read_assignment,
+)
+
+__all__ = ["compile_export", "export", "export_settings", "secrets_in", "write_export"]
+
+
+def export(
+    pipeline: Pipeline | Path | str,
+    engine: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    layers: Layers | None = None,
+    runs_dir: Path | str | None = None,
+    workers: int | None = None,
+    options: RunOptions | None = None,
+    mlkit: Path | None = None,
+) -> Export:
+    """Compile a pipeline to the files of an engine; nothing is written or run.
+
+    Parameters
+    ----------
+    pipeline : Pipeline, Path or str
+        The pipeline, its pipeline.yaml, or its folder.
+    engine : str
+        The engine's name.
+    parameters, layers
+        As for `run`; what they say becomes part of the files.
+    runs_dir : Path or str, optional
+        The runs folder that the tasks use.
+    workers : int, optional
+        How many tasks may run at once.
+    options : RunOptions, optional
+        What every task is asked for, and how many at once.
+    mlkit : Path, optional
+        The `mlkit` that the tasks call; default: the one of this environment.
+
+    Raises
+    ------
+    MlkitError
+        If the pipeline or a parameter is invalid, or the engine cannot express the pipeline.
+    """
+    current, chosen = with_profile(pipeline, options or RunOptions())
+    whole = replace(with_values(parameters, layers), needs_values=False)
+    configuration = configure(current, whole)
+    current = with_lists(current, configuration)
+    refuse(engine_named(engine), current, other_schedules(current))
+    _refuse_secrets(current, whole, engine)
+    if workers is not None:
+        chosen = replace(chosen, workers=workers)
+    folder = runs_folder(current, runs_dir)
+    settings = export_settings(current, configuration, folder, chosen, mlkit)
+    refuse(engine_named(engine), current, composed_maps(engine_named(engine), current))
+    return compiler_of(engine_named(engine))(current, settings)
+
+
+def export_settings(
+    pipeline: Pipeline,
+    configuration: Configuration,
+    runs_dir: Path,
+    options: RunOptions,
+    mlkit: Path | None = None,
+) -> ExportSettings:
+    """What an engine's files say of this mlkit, the parameters and the options."""
+    return ExportSettings(
+        mlkit=mlkit or core_executable(),
+        pipeline_file=pipeline.file,
+        runs_dir=runs_dir,
+        parameters={name: decode(value) for name, value in configuration.overrides.items()},
+        options=options.to_words("task"),
+        workers=options.workers,
+    )
+
+
+def write_export(made: Export, folder: Path) -> list[Path]:
+    """Write the files of an export into a folder, which is made; gives their paths."""
+    paths = []
+    for name, text in made.files.items():
+        path = folder.absolute() / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def compile_export(made: Export, folder: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Have the engine itself compile what was written, where it can and is there.
+
+    Parameters
+    ----------
+    made : Export
+        What was written.
+    folder : Path
+        Where it was written to.
+    environ : mapping of str to str
+        Knows where the engine's environment is.
+
+    Returns
+    -------
+    list of Path
+        The files that came of it.
+
+    Raises
+    ------
+    EngineError
+        If the engine refuses the files.
+    """
+    engine = engine_named(made.engine)
+    python = find_python(engine, environ) if engine.compiles_itself else None
+    if python is None:
+        return []
+    done = subprocess.run(
+        [python, "-W", "ignore", str(folder.absolute() / made.entry)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise EngineError(f"{engine.title} does not compile {made.entry}: {last}", folder)
+    compiled = (folder.absolute() / made.entry).with_suffix(".yaml")
+    return [compiled] if compiled.exists() else []
+
+
+def secrets_in(pipeline: Pipeline, layers: Layers) -> dict[str, str]:
+    """Secrets given on the command line, as the variables by which tasks receive them."""
+    found = {}
+    for text in layers.assignments:
+        given = parse_assignment(text)
+        if is_secret(pipeline, given.name):
+            value = read_assignment(pipeline, text).value
+            found[ENVIRONMENT_PREFIX + given.name.upper()] = str(value)
+    for name, value in layers.values.items():
+        if is_secret(pipeline, name):
+            found[ENVIRONMENT_PREFIX + name.upper()] = str(value)
+    return found
+
+
+def _refuse_secrets(pipeline: Pipeline, layers: Layers, engine: str) -> None:
+    """Refuse to write a secret into a file."""
+    for variable in secrets_in(pipeline, layers):
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        raise UnsupportedByEngineError(
+            f"the secret '{name}' would stand in the files for {engine}",
+            remedy=f"Leave it out, and set {variable} where the tasks run",
+        )

@@ -1,0 +1,106 @@
+"""Remove old runs, and what nothing refers to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mlkit.core.record_views import UNFINISHED_FOR_S, is_half_done
+from mlkit.errors import RunsFolderError, UsageError
+from mlkit.store.cleaning import (
+    Cleaning,
+    choose_runs,
+    is_full,
+    remove_files,
+    remove_records,
+    survey,
+)
+from mlkit.store.database import Database
+from mlkit.store.folder import RunsFolder
+from mlkit.store.looking import known_runs, looked_at, opened
+from mlkit.store.remote.clearing import cleanable
+from mlkit.store.remote.places import remotes_of
+
+__all__ = ["clean"]
+
+
+def clean(
+    runs_dir: Path | str,
+    *,
+    keep: int | None = None,
+    older_than_s: float | None = None,
+    dry_run: bool = True,
+    store: str | None = None,
+    unfinished_for_s: float = UNFINISHED_FOR_S,
+) -> Cleaning:
+    """Remove runs by age or count, and artifacts that nothing refers to.
+
+    Parameters
+    ----------
+    runs_dir : Path or str
+        The runs folder.
+    keep : int, optional
+        Spare the newest so many runs.
+    older_than_s : float, optional
+        Remove only runs that started longer ago, in seconds.
+    dry_run : bool
+        Say what would go, and remove nothing.
+    store : str, optional
+        The URL of a shared store that is cleaned as well.
+    unfinished_for_s : float
+        Spare a run that an orchestrator has not ended, if something has happened in it for so many
+        seconds.
+
+    Raises
+    ------
+    UsageError
+        If a run is alive in the folder.
+    """
+    folder = RunsFolder(Path(runs_dir))
+    remotes = remotes_of(folder.path, store)
+    if remotes.store is not None:
+        folder.make()
+    elif not folder.path.is_dir():
+        return Cleaning(runs=(), artifacts=(), size_bytes=0)
+
+    def chosen(database: Database) -> list[str]:
+        latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
+        known, now = known_runs(folder, database), time.time()
+        ids = {record.run_id for record in known}
+        # Only the database still knows of a run whose folder was deleted; a mirrored one comes back
+        gone = [run.run_id for run in database.load_runs() if run.run_id not in ids]
+        half_done = {r.run_id for r in known if is_half_done(r, now, unfinished_for_s)}
+        spared = frozenset(latest | half_done)
+        old = choose_runs(known, keep=keep, older_than_s=older_than_s, now=now, spared=spared)
+        return [*([] if remotes.runs else gone), *old]
+
+    with folder.lock(shared=False) as alone:
+        if not alone:
+            raise UsageError(
+                "a run is alive in this runs folder",
+                folder.path,
+                remedy="Clean when it has ended",
+            )
+        if remotes.store is None:
+            with looked_at(folder) as database:
+                found = survey(folder, database, chosen(database))
+            if not dry_run:
+                remove_files(folder, found)
+                try:
+                    with opened(folder) as database:
+                        remove_records(database, found)
+                except RunsFolderError:
+                    # What could be freed is free; the next cleaning drops the rows, which nobody
+                    # believes without the files.
+                    if not is_full(folder):
+                        raise
+            return found
+        with (
+            opened(folder) as database,
+            cleanable(folder, database, remotes) as sharing,
+        ):
+            found = survey(folder, database, chosen(database), sharing)
+            if not dry_run:
+                remove_records(database, found, sharing)
+                remove_files(folder, found)
+            return found

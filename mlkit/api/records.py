@@ -1,0 +1,177 @@
+"""Find the records of runs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlkit.api.runs_place import runs_folder
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.core.record_views import is_half_done, killed
+from mlkit.core.states import RunStatus
+from mlkit.core.suggesting import did_you_mean
+from mlkit.errors import UnknownRunError, UsageError
+from mlkit.store.database import Database
+from mlkit.store.folder import RunsFolder
+from mlkit.store.looking import known_run, known_runs, looked_at
+from mlkit.store.remote.files import Remote
+from mlkit.store.remote.leases import holders
+from mlkit.store.remote.places import as_typed, is_url, remotes_of
+from mlkit.store.remote.sharing import Sharing, open_sharing
+
+__all__ = ["find_run", "find_trace", "list_runs", "send_report", "up_to_date"]
+
+
+def find_trace(record: RunRecord, stage: str, runs_dir: Path | str) -> Mapping[str, Any]:
+    """Read what the result of a stage of a run was seen to depend on.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    stage : str
+        The stage, or `STAGE[VALUE]`.
+    runs_dir : Path or str
+        The runs folder.
+
+    Raises
+    ------
+    UsageError
+        If the run has no such stage, or the stage has no result.
+    """
+    if stage not in record.stages:
+        raise UsageError(
+            f"run {record.run_id} has no stage '{stage}'",
+            remedy=did_you_mean(stage, record.stages) or f"See 'mlkit show {record.run_id}'",
+        )
+    result_id = record.stages[stage].result
+    folder, _ = up_to_date(runs_dir)
+    with contextlib.closing(Database(folder.database)) as database:
+        result = None if result_id is None else database.result(result_id)
+    if result is None:
+        raise UsageError(
+            f"stage '{stage}' of run {record.run_id} has no result that could be reused",
+            remedy="A trace belongs to a stage that has succeeded, or was reused",
+        )
+    return result.observed
+
+
+def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRecord:
+    """Read the record of a run.
+
+    Parameters
+    ----------
+    run_id : str
+        The run's id, its only beginning that fits, or `latest`.
+    runs_dir : Path or str
+        The runs folder.
+    files : bool
+        Whether its notebooks, logs and artifacts are to be read as well: those of a run that
+        another machine has made are fetched then.
+
+    Raises
+    ------
+    UnknownRunError
+        If there is no such run, or several fit.
+    """
+    folder, sharing = up_to_date(runs_dir)
+    found = folder.find(run_id)
+    with looked_at(folder) as database:
+        record = known_run(folder, database, found.path.name)
+    if record is not None and sharing is not None and files:
+        sharing.fetch(record)
+    if record is None:
+        raise UnknownRunError(
+            f"the record of run '{found.path.name}' cannot be read",
+            found.record,
+            remedy="It is damaged; what the run has made still stands in its folder",
+        )
+    return _as_it_stands([record], folder, sharing)[0]
+
+
+def list_runs(
+    pipeline: Pipeline | Path | str = ".", *, runs_dir: Path | str | None = None
+) -> Sequence[RunRecord]:
+    """Read the records of all runs, oldest first; none if there is no runs folder yet.
+
+    Parameters
+    ----------
+    pipeline : Pipeline, Path or str
+        The pipeline, its pipeline.yaml, or its folder, as for `run` and `plan`; or a runs folder.
+    runs_dir : Path or str, optional
+        The runs folder, if it is not the pipeline's own.
+    """
+    folder, sharing = up_to_date(runs_dir or _runs_of(pipeline))
+    with looked_at(folder) as database:
+        records = known_runs(folder, database)
+    return _as_it_stands(records, folder, sharing)
+
+
+def _as_it_stands(
+    records: Sequence[RunRecord], folder: RunsFolder, sharing: Sharing | None
+) -> list[RunRecord]:
+    """Say of runs whose process is gone that they were killed; locks and leases tell."""
+    elsewhere: set[str] | None = None
+    told = []
+    for record in records:
+        stands = record
+        if record.status is RunStatus.RUNNING and not folder.run(record.run_id).is_alive():
+            if elsewhere is None:
+                elsewhere = _alive_elsewhere(sharing)
+            if record.run_id not in elsewhere:
+                stands = _without_process(record)
+        told.append(stands)
+    return told
+
+
+def _without_process(record: RunRecord) -> RunRecord:
+    """A run that nobody works on now: an orchestrator may go on with it, or it was killed."""
+    called = bool(record.options.get("joined")) and is_half_done(record, time.time())
+    return replace(killed(record), status=RunStatus.RUNNING) if called else killed(record)
+
+
+def _alive_elsewhere(sharing: Sharing | None) -> set[str]:
+    """The runs that other machines work on; none where nothing is shared."""
+    if sharing is None:
+        return set()
+    return {holder.name for holder in holders(sharing.store.remote)}
+
+
+def _runs_of(place: Pipeline | Path | str) -> Path | str:
+    """The runs folder of a pipeline, or the one that is named itself."""
+    if not isinstance(place, Pipeline):
+        path = Path(place).expanduser()
+        # One whose database was deleted still has its store.
+        is_runs = (path / "mlkit.db").is_file() or (
+            (path / "store").is_dir() and not (path / "pipeline.yaml").is_file()
+        )
+        if is_url(as_typed(place)) or is_runs or not path.exists():
+            return place
+    return runs_folder(place)
+
+
+def up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
+    """Open a runs folder; where it stands behind a URL, take in what others have made."""
+    folder = RunsFolder(runs_folder(Path.cwd(), runs_dir))
+    remotes = remotes_of(folder.path)
+    if remotes.runs is None:
+        return folder, None
+    folder.make()
+    with contextlib.closing(Database(folder.database)) as database:
+        sharing = open_sharing(folder, database, remotes)
+        if sharing is not None:
+            sharing.take_in()
+    return folder, sharing
+
+
+def send_report(record: RunRecord, file: Path) -> None:
+    """Send a report that was written into a run's folder to where that folder is mirrored."""
+    remotes = remotes_of(Path(record.runs_dir))
+    if remotes.runs is None or file != Path(record.runs_dir) / record.run_id / file.name:
+        return
+    Remote(remotes.runs).upload(file, f"{record.run_id}/{file.name}")

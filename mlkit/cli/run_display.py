@@ -1,0 +1,141 @@
+"""What the commands that run pipelines have in common: progress, the end, the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mlkit import api
+from mlkit.cli.output import print_json, say
+from mlkit.core.events import Observer
+from mlkit.core.instances import is_named
+from mlkit.core.pipeline import Pipeline
+from mlkit.core.record import RunRecord
+from mlkit.core.states import RunStatus, Status
+from mlkit.driver.joined import may_retry
+from mlkit.observe.layout import terminal_width
+from mlkit.observe.run_summary import summary
+from mlkit.observe.telemetry import telemetry_from_environment
+from mlkit.observe.terminal import console_for
+
+__all__ = ["exit_code", "observed", "show_end"]
+
+FAILED, SKIPPED, INTERRUPTED = 1, 99, 130
+
+
+@contextlib.contextmanager
+def observed() -> Iterator[api.Services]:
+    """Show progress on stderr, and send spans where the environment asks for them."""
+    with console_for() as console:
+        observers: list[Observer] = [console]
+        if any(name.startswith("OTEL_") for name in os.environ):
+            spans = telemetry_from_environment(os.environ)
+            observers += [] if spans is None else [spans]
+        yield api.Services(observers=observers)
+
+
+def show_end(
+    record: RunRecord,
+    pipeline: Pipeline,
+    *,
+    report: bool,
+    verbose: bool,
+    as_json: bool,
+    joined: str | None = None,
+) -> None:
+    """Say how a run ended, and write its report if it was asked for.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    pipeline : Pipeline
+        Its pipeline.
+    report : bool
+        Write the HTML report.
+    verbose : bool
+        Show tracebacks.
+    as_json : bool
+        Print the record as JSON on stdout, and the text on stderr.
+    joined : str, optional
+        The stage or instance that was run within a run of others: only that one is told.
+    """
+    page = None
+    if report:
+        page = Path(record.runs_dir) / record.run_id / "report.html"
+        api.write_report(record, page, pipeline=pipeline)
+        api.send_report(record, page)
+    if verbose:
+        for stage in record.stages.values():
+            if stage.error is not None and stage.error.traceback:
+                say(f"\n{stage.id}:\n{stage.error.traceback}")
+    if joined is not None:
+        record = _only(record, joined)
+    text = (
+        _task_text(record)
+        if joined
+        else summary(record, folder=Path.cwd(), report=page, width=terminal_width())
+    )
+    if as_json:
+        say(text)
+        print_json(record.to_json() if joined is None else _task_document(record, pipeline))
+    else:
+        typer.echo(text)
+
+
+def _only(record: RunRecord, joined: str) -> RunRecord:
+    """The part of a joined run's record that one task has run, with that part's status."""
+    stages = {k: item for k, item in record.stages.items() if is_named(joined, k)}
+    found = {item.status for item in stages.values()}
+    status = RunStatus.SUCCEEDED
+    if found & {Status.FAILED, Status.UPSTREAM_FAILED}:
+        status = RunStatus.FAILED
+    if Status.CANCELLED in found:
+        status = RunStatus.CANCELLED
+    times = [item.started for item in stages.values() if item.started is not None]
+    ends = [item.ended for item in stages.values() if item.ended is not None]
+    return replace(
+        record,
+        stages=stages,
+        status=status,
+        started=min(times, default=record.started),
+        ended=max(ends, default=record.ended or record.started),
+    )
+
+
+def _task_document(record: RunRecord, pipeline: Pipeline) -> dict[str, Any]:
+    """The document of a task: a failure says whether the stage's policy would try again."""
+    document = record.to_json()
+    for key, item in record.stages.items():
+        if item.error is not None:
+            retry = pipeline.stages[item.stage].retry
+            document["stages"][key]["error"]["retryable"] = may_retry(item, retry)
+    return document
+
+
+def _task_text(record: RunRecord) -> str:
+    """One line for each instance that a task has run."""
+    return "\n".join(
+        f"{item.id} {item.status.value} in run {record.run_id}"
+        + (f": {item.error.type}: {item.error.message}" if item.error else "")
+        for item in record.stages.values()
+    )
+
+
+def exit_code(record: RunRecord, joined: str | None = None) -> int:
+    """Give the exit code of a run; of one stage of it, if it joined a run."""
+    if joined is None:
+        ended_otherwise = INTERRUPTED if record.status is RunStatus.CANCELLED else FAILED
+        return 0 if record.ok else ended_otherwise
+    statuses = {r.status for r in record.stages.values() if is_named(joined, r.id)}
+    if Status.CANCELLED in statuses:
+        return INTERRUPTED
+    if statuses & {Status.FAILED, Status.UPSTREAM_FAILED}:
+        return FAILED
+    return SKIPPED if statuses == {Status.SKIPPED} else 0

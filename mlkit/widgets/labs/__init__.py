@@ -1,0 +1,1 @@
+"""Workbenches for the ideas of the lessons, and the map of the lessons."""

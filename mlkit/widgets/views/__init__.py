@@ -1,0 +1,1 @@
+"""Views of pipelines and their runs."""

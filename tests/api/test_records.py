@@ -1,0 +1,119 @@
+"""Runs as they are read: their state, their place among others, their values."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlkit
+from mlkit.api.records import find_run, list_runs
+from mlkit.core.record import RunRecord
+from mlkit.core.states import RunStatus, Status
+from mlkit.notebook.notebook_runner import ExecutionRequest
+from mlkit.store.folder import RunsFolder
+from mlkit.testing import (
+    FakeClock,
+    FakeRunner,
+    Raises,
+    Sketch,
+    chain,
+    run_fake,
+    write_pipeline,
+)
+from mlkit.testing.running import fake_services
+
+DAY_S = 86_400.0
+
+
+def _die_in(file: str, options: dict[str, Any]) -> None:
+    def die(request: ExecutionRequest) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    run_fake(Path(file), runner=FakeRunner({"s2": [die]}), **options)
+
+
+def _killed(file: Path, **options: Any) -> RunRecord:
+    process = multiprocessing.get_context("fork").Process(target=_die_in, args=(str(file), options))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    return list_runs(file)[-1]
+
+
+def test_a_run_whose_process_is_gone_was_killed(tmp_path: Path) -> None:
+    """Not "running", and neither are its stages; what had ended stays as it was."""
+    record = _killed(chain(tmp_path, 3))
+    assert record.status is RunStatus.KILLED
+    assert [s.status for s in record.stages.values()] == [*(Status.SUCCEEDED, Status.CANCELLED)]
+    assert find_run(record.run_id, tmp_path / "runs") == record
+    assert "running" not in json.dumps(record.to_full_json())
+    again = mlkit.resume(record.run_id, tmp_path, services=fake_services())
+    assert again.status is RunStatus.SUCCEEDED
+
+
+def test_a_run_whose_process_is_there_is_running(tmp_path: Path) -> None:
+    """Its lock tells, and asking takes it from nobody."""
+    record = _killed(chain(tmp_path, 3))
+    folder = RunsFolder(tmp_path / "runs").run(record.run_id)
+    for shared in (True, False):
+        with folder.lock(shared=shared) as mine:
+            assert mine
+            assert find_run(record.run_id, tmp_path / "runs").status is RunStatus.RUNNING
+    (folder.path / ".lock").unlink()
+    assert find_run(record.run_id, tmp_path / "runs").status is RunStatus.KILLED
+
+
+def test_an_orchestrators_run_goes_on_between_its_tasks(tmp_path: Path) -> None:
+    """Until nothing has happened for some days; a stage whose process died is not running."""
+    file = chain(tmp_path, 3)
+    run_fake(file, only="s1", run_id="R1")
+    assert find_run("R1", tmp_path / "runs").status is RunStatus.RUNNING
+    _killed(file, only="s2", run_id="R1")
+    record = find_run("R1", tmp_path / "runs")
+    assert record.status is RunStatus.RUNNING
+    assert record.stages["s2"].status is Status.CANCELLED
+    run_fake(file, only="s2", run_id="R1")
+    run_fake(file, only="s3", run_id="R1")
+    assert find_run("R1", tmp_path / "runs").status is RunStatus.SUCCEEDED
+    long_ago = FakeClock(time.time() - 8 * DAY_S)
+    run_fake(file, only="s1", run_id="R2", clock=long_ago)
+    assert find_run("R2", tmp_path / "runs").status is RunStatus.KILLED
+
+
+def test_list_runs_takes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder, its file, itself; also the runs folder, and one that lies elsewhere."""
+    file = chain(tmp_path, 1)
+    record = run_fake(file)
+    monkeypatch.chdir(tmp_path)
+    places: list[Any] = [".", tmp_path, file, str(file), mlkit.load_pipeline(file), "runs"]
+    for place in places:
+        assert [r.run_id for r in list_runs(place)] == [record.run_id]
+    assert [r.run_id for r in list_runs()] == [record.run_id]
+    other = run_fake(file, runs_dir=tmp_path / "elsewhere")
+    assert [r.run_id for r in list_runs(file, runs_dir=tmp_path / "elsewhere")] == [other.run_id]
+    assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_nan_and_dates_come_back_and_are_printed_plainly(tmp_path: Path) -> None:
+    """In run.json they are exact, in what commands print they are plain."""
+    declares = "x: float = 0.0\ny: dict = {}\nday: str = ''"
+    sketch = Sketch(name="a", declares=declares)
+    given_values = {"x": float("nan"), "y": {"a": [float("inf"), float("-inf")]}}
+    file = write_pipeline(tmp_path, sketch, parameters={"x": 1.0, "y": {}, "day": "2013-01-01"})
+    failed = run_fake(file, parameters=given_values, runner=FakeRunner({"a": [Raises()]}))
+    plain = {"x": "nan", "y": {"a": ["inf", "-inf"]}, "day": "2013-01-01"}
+    kept = find_run(failed.run_id, tmp_path / "runs")
+    assert kept.to_json()["parameters"] == plain
+    full = kept.to_full_json(exact=False)
+    assert (full["parameters"], full["stages"]["a"]["parameters"]) == (plain, plain)
+    again = mlkit.resume(failed.run_id, file, services=fake_services())
+    assert again.to_json()["parameters"] == plain
+    assert replace(again, parameters={}).ok
