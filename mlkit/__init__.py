@@ -25,7 +25,7 @@ _HOMES = {
     "export": "mlkit.api.exports",
     "find_run": "mlkit.api.records",
     "list_runs": "mlkit.api.records",
-    "load_pipeline": "mlkit.load.pipeline",
+    "load_pipeline": "mlkit.load.pipeline_file",
     "plan": "mlkit.api.forecasting",
     "resume": "mlkit.api.resuming",
     "run": "mlkit.api.local_run",
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from mlkit.inside.skipping import skip as skip
     from mlkit.load.parameters import Layers as Layers
     from mlkit.load.parameters import configure as configure
-    from mlkit.load.pipeline import load_pipeline as load_pipeline
+    from mlkit.load.pipeline_file import load_pipeline as load_pipeline
 
 
 def __getattr__(name: str) -> "Any":

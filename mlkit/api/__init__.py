@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from mlkit.load.parameters import Layers as Layers
     from mlkit.load.parameters import configure as configure
     from mlkit.load.parameters import read_assignment as read_assignment
-    from mlkit.load.pipeline import load_pipeline as load_pipeline
+    from mlkit.load.pipeline_file import load_pipeline as load_pipeline
     from mlkit.reports.html import write_report as write_report
 
 _HOMES = {
@@ -74,7 +74,7 @@ _HOMES = {
     "find_trace": "mlkit.api.records",
     "forecast": "mlkit.api.forecasting",
     "list_runs": "mlkit.api.records",
-    "load_pipeline": "mlkit.load.pipeline",
+    "load_pipeline": "mlkit.load.pipeline_file",
     "plan": "mlkit.api.forecasting",
     "plan_backfill": "mlkit.api.filling",
     "read_assignment": "mlkit.load.parameters",

@@ -13,7 +13,7 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.driver.options import RunOptions, available_cores
 from mlkit.errors import UsageError
 from mlkit.load.parameters import Layers, configure
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 
 __all__ = [
     "configure_with",

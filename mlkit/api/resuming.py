@@ -22,7 +22,7 @@ from mlkit.errors import UsageError
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import with_lists
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 
 __all__ = ["own_layers", "resume", "run_pipeline"]
 

@@ -27,7 +27,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers
-from mlkit.load.pipeline import find_pipeline_file, load_pipeline
+from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.store.folder import RunsFolder
 

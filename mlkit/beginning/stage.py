@@ -16,7 +16,7 @@ from mlkit.beginning.wiring import FlowStagesError, with_stage
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import MlkitError, UsageError
-from mlkit.load.pipeline import find_pipeline_file, load_pipeline
+from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
 
 __all__ = ["Added", "NewStage", "add_stage"]
 

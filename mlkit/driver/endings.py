@@ -9,7 +9,7 @@ from mlkit.core.events import EventKind
 from mlkit.core.record import ErrorRecord, StageRecord
 from mlkit.core.states import Status
 from mlkit.driver.book import Book
-from mlkit.driver.notify import Notifications
+from mlkit.driver.notifying import Notifications
 from mlkit.driver.telling import message_of
 
 __all__ = ["Endings", "short"]

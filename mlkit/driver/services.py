@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mlkit.core.events import Observer
 from mlkit.driver.ahead import KernelsAhead
 from mlkit.driver.clock import Clock, SystemClock
-from mlkit.driver.notify import AppriseNotifier, Notifier
+from mlkit.driver.notifying import AppriseNotifier, Notifier
 from mlkit.notebook.notebook_runner import Cancellation, NotebookRunner
 
 __all__ = ["Services"]

@@ -10,7 +10,7 @@ from mlkit.core.policies import Notify
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.core.suggesting import did_you_mean
-from mlkit.driver.notify import AppriseNotifier, Notifications, Notifier
+from mlkit.driver.notifying import AppriseNotifier, Notifications, Notifier
 from mlkit.errors import UsageError
 
 __all__ = ["message_of", "tell_end"]

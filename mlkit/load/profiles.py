@@ -7,7 +7,7 @@ import os
 from mlkit.core.pipeline import Pipeline, Profile
 from mlkit.errors import ConfigurationError, PipelineError
 from mlkit.load.merging import Given, check_given
-from mlkit.load.policies import POLICIES
+from mlkit.load.policy_fields import POLICIES
 from mlkit.load.section import Section, did_you_mean
 
 __all__ = ["PROFILE_VARIABLE", "check_profile", "chosen_profile", "profile_of", "read_profiles"]

@@ -17,7 +17,7 @@ from mlkit.load.contract import holds_variable
 from mlkit.load.lists import PARAMETERS, trouble_with_values
 from mlkit.load.metrics import read_metrics
 from mlkit.load.outputs import read_outputs
-from mlkit.load.policies import read_notify, read_resources, read_retry, read_wait_for
+from mlkit.load.policy_fields import read_notify, read_resources, read_retry, read_wait_for
 from mlkit.load.references import Lines, parse_node, parse_output, parse_source
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.settings import read_settings

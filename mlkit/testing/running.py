@@ -10,7 +10,7 @@ from mlkit.api.local_run import run
 from mlkit.core.events import Observer
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
-from mlkit.driver.notify import Notifier
+from mlkit.driver.notifying import Notifier
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.load.parameters import Layers

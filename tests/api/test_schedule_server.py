@@ -17,7 +17,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.notebook.notebook_runner import (
     Cancellation,
     ExecutionRequest,

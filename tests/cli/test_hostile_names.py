@@ -171,7 +171,7 @@ def test_what_the_system_refuses_is_a_sentence(tmp_path: Path, words: tuple[str,
 def test_a_plan_says_what_cannot_be_read(tmp_path: Path) -> None:
     """As a run does; the other stages are planned all the same."""
     from mlkit.api.forecasting import plan
-    from mlkit.load.pipeline import load_pipeline
+    from mlkit.load.pipeline_file import load_pipeline
 
     file = _project(tmp_path / "p")
     pipeline = load_pipeline(file)

@@ -14,7 +14,7 @@ from mlkit.core.states import Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.errors import UnsupportedByEngineError, UsageError
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import FakeRunner, Raises, run_fake
 from mlkit.testing.running import fake_services
 from mlkit.testing.sketches import write_notebook

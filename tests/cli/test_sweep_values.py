@@ -11,7 +11,7 @@ from mlkit.cli.sweep import _table, _values
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import Sketch, write_pipeline
 
 

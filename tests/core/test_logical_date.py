@@ -11,7 +11,7 @@ import pytest
 from mlkit.core.logical_date import takes_logical_date
 from mlkit.errors import ConfigurationError
 from mlkit.load.parameters import Layers, configure
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import Sketch, chain, write_pipeline
 
 MOMENT = "2013-03-01T02:00:00+01:00"

@@ -17,7 +17,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
 from mlkit.driver.event_log import read_events
 from mlkit.load.parameters import configure
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.reports.html import write_report
 from mlkit.testing import FakeRunner, RecordingNotifier, Sketch, run_fake, write_pipeline
 

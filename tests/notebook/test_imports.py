@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.notebook.imports import (
     Import,
     imports_in,

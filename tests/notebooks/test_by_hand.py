@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.notebook.imports import modules_to_preload
 from tests.notebooks.conftest import NOTEBOOKS, Outcome, command, environment
 

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from mlkit.core.logical_date import takes_logical_date
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from tests.notebooks.conftest import NOTEBOOKS, command, environment
 
 MONTHLY = NOTEBOOKS / "flights" / "monthly"

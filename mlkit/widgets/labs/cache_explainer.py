@@ -16,7 +16,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError
 from mlkit.load.parameters import Layers
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.observe.signs import SIGNS
 from mlkit.planner.forecast import Forecast
 from mlkit.reports.dag import Box, Dag, dag_of_pipeline

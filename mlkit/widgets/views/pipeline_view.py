@@ -19,7 +19,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers, configure
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.observe.run_summary import failures
 from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.svg import text

@@ -13,7 +13,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
 from mlkit.core.values import shown
 from mlkit.errors import UsageError
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.reports.comparison import compare_runs
 from mlkit.reports.report_parts import format_time

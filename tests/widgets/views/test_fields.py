@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlkit.errors import ConfigurationError
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.widgets.views.fields import Field, fields_of, read, written
 
 

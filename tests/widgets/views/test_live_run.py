@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import Status
-from mlkit.load.pipeline import load_pipeline
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import chain
 from mlkit.widgets.views.live_run import Progress, follow, record_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mlkit.driver.notify import AppriseNotifier, Notifications
+from mlkit.driver.notifying import AppriseNotifier, Notifications
 from mlkit.testing import (
     FakeRunner,
     Raises,

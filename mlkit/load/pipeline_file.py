@@ -19,7 +19,7 @@ from mlkit.load.contract import (
 )
 from mlkit.load.outputs import check_readers
 from mlkit.load.outside import trouble_with_file, waits
-from mlkit.load.policies import POLICIES
+from mlkit.load.policy_fields import POLICIES
 from mlkit.load.profiles import check_profile, chosen_profile, profile_of, read_profiles
 from mlkit.load.references import Lines, check_references, check_types_of_chains, resolved
 from mlkit.load.schedule import read_schedule_keys
