@@ -227,7 +227,7 @@ class Loop:
                 f"there is no '{self.state.selection.wanted}' in this run: the value is not in "
                 "the list"
             )
-        ids = [instance.id for instance in found]
+        ids = list(self.state.tables[stage.name].ids)
         self.context.book.journal.emit(EventKind.STAGE_MAPPED, stage.name, instances=ids)
         return True
 

@@ -127,6 +127,22 @@ class RunState:
         stage = self.records[instance_id].stage
         return self._place[stage] * INSTANCES_PER_STAGE + self._ranks.get(instance_id, 0)
 
+    def turn(self, instance_id: str) -> tuple[int, ...]:
+        """When an instance has its turn among those that are ready: earlier stages first.
+
+        Of maps that are chained, each value goes through to the end before the next one begins:
+        otherwise the first results would come only when the first stage has run for all values.
+        """
+        stage = self.pipeline.stages[self.records[instance_id].stage]
+        rank = self._ranks.get(instance_id, 0)
+        own = self.tables[stage.name].own(instance_id)
+        for node in stage.upstream if own else ():
+            if node.is_chained and node.stage in self.own:
+                found = self.tables[node.stage].matching(node.wanted(own))
+                if found and found[0] != node.stage:
+                    return (*self.turn(found[0]), self._place[stage.name], rank)
+        return (self._place[stage.name], rank)
+
     def put(self, record: StageRecord) -> None:
         """Keep the new state of an instance."""
         before = self.records[record.id].status

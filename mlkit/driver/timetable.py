@@ -35,7 +35,7 @@ class Timetable:
         self._workers = workers
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, Call]] = []
-        self._ready: list[tuple[int, int, Call]] = []
+        self._ready: list[tuple[tuple[int, ...], int, Call]] = []
         self._count = itertools.count()
 
     @property
@@ -47,8 +47,8 @@ class Timetable:
         """Call something when a delay has passed."""
         heapq.heappush(self._timers, (self._clock.monotonic() + delay_s, next(self._count), call))
 
-    def enqueue(self, place: int, start: Call) -> None:
-        """Start an attempt as soon as a worker is free, earlier stages first."""
+    def enqueue(self, place: tuple[int, ...], start: Call) -> None:
+        """Start an attempt as soon as a worker is free, lower places first."""
         heapq.heappush(self._ready, (place, next(self._count), start))
 
     def tell(self, call: Call) -> None:

@@ -165,7 +165,7 @@ class Work:
         self._enqueue(submission)
 
     def _enqueue(self, submission: Submission) -> None:
-        place = self.state.place(submission.instance.id)
+        place = self.state.turn(submission.instance.id)
         self.timetable.enqueue(place, lambda: self._start(submission))
 
     def _start(self, submission: Submission) -> None:

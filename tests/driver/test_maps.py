@@ -109,6 +109,26 @@ def test_an_instance_waits_for_its_own_upstream_only(tmp_path: Path) -> None:
     ]
 
 
+def test_with_few_workers_each_value_goes_through_to_the_end(tmp_path: Path) -> None:
+    """The first results are there before the last value has begun."""
+    runner = FakeRunner()
+    run_fake(chained(tmp_path), runner=runner, parameters={"months": [1, 2, 3]}, workers=1)
+    assert runner.stages == [
+        *("collect[1]", "clean[1]", "fit[1]", "collect[2]", "clean[2]", "fit[2]"),
+        *("collect[3]", "clean[3]", "fit[3]", "join"),
+    ]
+
+
+def test_of_a_part_only_its_instances_are_announced(tmp_path: Path) -> None:
+    """When the list is known."""
+    events: list[Event] = []
+    file = chained(tmp_path, "listing.out", listing([1, 2]))
+    record = run_fake(file, until="clean[2]", observers=[events.append])
+    assert list(record.stages) == ["listing", "collect[2]", "clean[2]"]
+    mapped = [event.data["instances"] for event in events if event.kind == "stage_mapped"]
+    assert mapped == [["collect[2]"], ["clean[2]"]]
+
+
 def test_a_failure_stays_in_its_own_chain(tmp_path: Path) -> None:
     """The rule of each instance looks at the instances that it refers to."""
     runner = FakeRunner({"collect[1]": [Raises()], "clean[2]": [Skips()]})

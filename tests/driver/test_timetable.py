@@ -15,7 +15,7 @@ def _kept(said: list[str], word: str) -> Callable[[], None]:
 def test_earlier_stages_start_first_and_no_more_than_there_are_workers() -> None:
     """One that ends makes room for the next."""
     table, said = Timetable(FakeClock(), 2), list[str]()
-    for place, word in ((3, "c"), (1, "a"), (2, "b")):
+    for place, word in (((3,), "c"), ((1, 9), "a"), ((2,), "b")):
         table.enqueue(place, _kept(said, word))
     table.start_ready()
     assert (said, table.running) == (["a", "b"], 2)
@@ -46,9 +46,9 @@ def test_what_is_timed_comes_when_it_is_due() -> None:
 def test_a_call_that_stops_everything_is_the_last_of_what_was_due() -> None:
     """What has not begun is forgotten, what runs is waited for."""
     table, said = Timetable(FakeClock(), 1), list[str]()
-    table.enqueue(0, _kept(said, "begun"))
+    table.enqueue((0,), _kept(said, "begun"))
     table.start_ready()
-    table.enqueue(1, _kept(said, "never"))
+    table.enqueue((1,), _kept(said, "never"))
     table.later(0.0, table.stop)
     table.later(0.0, _kept(said, "never"))
     for call in table.due():
@@ -63,7 +63,7 @@ def test_a_call_that_stops_everything_is_the_last_of_what_was_due() -> None:
 def test_news_of_an_attempt_under_way_frees_no_worker() -> None:
     """Only its end does."""
     table, said = Timetable(FakeClock(), 1), list[str]()
-    table.enqueue(0, _kept(said, "begun"))
+    table.enqueue((0,), _kept(said, "begun"))
     table.start_ready()
     table.tell(_kept(said, "a cell"))
     news = table.wait()
@@ -79,7 +79,7 @@ def test_an_attempt_that_cannot_be_started_is_not_waited_for() -> None:
     def refuse() -> None:
         raise OSError("no more files")
 
-    table.enqueue(0, refuse)
+    table.enqueue((0,), refuse)
     try:
         table.start_ready()
     except OSError:

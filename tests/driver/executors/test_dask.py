@@ -23,7 +23,7 @@ from mlkit.driver.services import Services
 from mlkit.errors import ExecutionError
 from mlkit.load.parameters import Layers
 from mlkit.notebook.notebook_runner import Cancellation
-from mlkit.testing import RecordingObserver, Sketch, diamond, write_pipeline
+from mlkit.testing import RecordingObserver, Sketch, chained_map, diamond, write_pipeline
 from tests.dask_cluster import Cluster, cluster
 from tests.remote import S3
 
@@ -99,6 +99,16 @@ def test_a_second_run_reuses_whoever_executed_the_first(dask: Cluster, tmp_path:
     file = diamond(tmp_path)
     assert _run(file, dask.executor).status == "succeeded"
     assert {s.status for s in _run(file, "threads").stages.values()} == {"cached"}
+
+
+def test_chained_maps_on_workers(dask: Cluster, tmp_path: Path) -> None:
+    """Each instance is handed its own, and what they make is what they make here."""
+    file = chained_map(tmp_path / "p", ("a", "b,c"))
+    there = _run(file, dask.executor, workers=2)
+    assert there.status == "succeeded"
+    assert Path(there.stages["all"].outputs["out"]).read_text() == "a+,b,c+"
+    shutil.move(file.parent / "runs", tmp_path / "aside")
+    assert _digests(there) == _digests(_run(file, "threads"))
 
 
 def _worker_of(dask: Cluster, kernel: int) -> int:
