@@ -1,4 +1,4 @@
-"""The values of a sweep."""
+"""`mlkit sweep`: its values, its runs and its table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
 from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import Sketch, write_pipeline
+from tests.cli.conftest import Call, Spoken
 
 
 @pytest.fixture(name="pipeline")
@@ -62,3 +63,56 @@ def test_the_table_shows_what_fits_and_names_the_rest(
     assert sum(line.startswith(record.run_id) for line in text.splitlines()) == 2
     assert "Also measured (--metric NAME): a_metric_of_" in text
     assert "Also measured" not in _table(rows, ["a_metric_of_1"])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs folder of this module's own."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def swept(call: Call, words: Path, runs: Path) -> Spoken:
+    """A sweep over two values; the second call finds everything done."""
+    return call("sweep", words, "-p", "many=3,5", "--runs-dir", runs, "--json")
+
+
+@pytest.mark.kernel
+def test_a_sweep_runs_each_value_and_compares(swept: Spoken) -> None:
+    """Each combination is a run of its own with its own metrics."""
+    assert swept.code == 0
+    found = swept.json()["runs"]
+    assert [(run["parameters"], run["metrics"]) for run in found] == [
+        ({"many": 3}, {"count": 3}),
+        ({"many": 5}, {"count": 5}),
+    ]
+
+
+@pytest.mark.kernel
+def test_a_sweep_shows_a_table(call: Call, words: Path, runs: Path, swept: Spoken) -> None:
+    """People see parameters and numbers side by side."""
+    spoken = call("sweep", words, "-p", "many=3,5", "--runs-dir", runs)
+    head, _, first, second = spoken.out.splitlines()
+    assert head.split() == ["run", "status", "many", "count"]
+    assert first.split()[1:] == ["succeeded", "3", "3"]
+    assert second.split()[1:] == ["succeeded", "5", "5"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("many", "-p 'many' is not name=a,b,c"),
+        ("many=", "-p many: there is no value"),
+        ("manny=1,2", "no parameter is called 'manny'"),
+        ("many=1,two", "'two' is not an int"),
+    ],
+)
+@pytest.mark.kernel
+def test_a_sweep_refuses_before_anything_runs(
+    call: Call, words: Path, tmp_path: Path, given: str, said: str
+) -> None:
+    """Every combination is checked before the first run."""
+    spoken = call("sweep", words, "-p", given, "--runs-dir", tmp_path / "none")
+    assert spoken.code == 2
+    assert said in spoken.err
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,57 @@
+"""`mlkit doctor`: this installation, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call
+
+pytestmark = pytest.mark.kernel
+
+
+def test_doctor_finds_this_installation_well(call: Call, words: Path, tmp_path: Path) -> None:
+    """Every check that pipelines need passes here; each has a title and a state."""
+    spoken = call("doctor", words, "--runs-dir", tmp_path, "--json")
+    assert spoken.code == 0
+    states = {check["title"]: check["state"] for check in spoken.json()["checks"]}
+    assert states["kernels (spawn)"] == "ok"
+    assert states["packages"] == "ok"
+    assert "broken" not in states.values()
+
+
+def test_doctor_names_a_damaged_database(call: Call, words: Path, tmp_path: Path) -> None:
+    """A broken part is named with its remedy, and the exit code says so."""
+    (tmp_path / "mlkit.db").write_bytes(b"this is no database" * 100)
+    spoken = call("doctor", words, "--runs-dir", tmp_path)
+    assert spoken.code == 1
+    assert "is damaged" in " ".join(spoken.out.split())
+    assert "Move the runs folder away" in " ".join(spoken.out.split())
+
+
+def test_doctor_leaves_an_empty_folder_empty(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that there is no pipeline, and speaks of no make where there is no Makefile."""
+    monkeypatch.chdir(tmp_path)
+    for engine in ("AIRFLOW", "KUBEFLOW", "PREFECT"):
+        monkeypatch.setenv(f"MLKIT_{engine}_PYTHON", "/nowhere")
+    spoken = call("doctor")
+    assert spoken.code == 0
+    assert list(tmp_path.iterdir()) == []
+    assert "there is no pipeline.yaml" in spoken.out
+    assert "make " not in spoken.out
+
+
+def test_doctor_makes_no_runs_folder(call: Call, words: Path, tmp_path: Path) -> None:
+    """It looks whether one could be made."""
+    spoken = call("doctor", words, "--runs-dir", tmp_path / "deep" / "runs", "--json")
+    states = {check["title"]: check["state"] for check in spoken.json()["checks"]}
+    assert states["runs folder"] == "ok"
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    spoken = call("doctor", words, "--runs-dir", tmp_path / "file" / "runs", "--json")
+    states = {check["title"]: check["state"] for check in spoken.json()["checks"]}
+    assert states["runs folder"] == "broken"
+    assert spoken.code == 1
