@@ -177,7 +177,7 @@ class Foreach:
         lists = [axis.values for axis in self.axes]
         return None if None in lists else math.prod(len(values or ()) for values in lists)
 
-    # Of the one parameter, for engines: they refuse a product before they ask.
+    # Of the one parameter, for engines: a product with an artifact in it they have refused before.
 
     @property
     def parameter(self) -> str:

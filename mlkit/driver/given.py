@@ -139,8 +139,7 @@ def artifacts_read(
     """The artifacts of a run that a part of it reads: its inputs, and every list of values."""
     sources = {source for name in selection.stages for source in _sources(pipeline.stages[name])}
     for stage in pipeline.stages.values():
-        if stage.foreach is not None and stage.foreach.source is not None:
-            sources.add(stage.foreach.source)
+        sources |= set(() if stage.foreach is None else stage.foreach.sources)
     for source in sources:
         for item in _at(pipeline, source.node, record.stages, {}):
             if source.output in item.artifacts:
@@ -154,8 +153,7 @@ def _sources(stage: Stage) -> Iterator[StageOutput]:
             yield source
     for condition in stage.when:
         yield condition.source
-    if stage.foreach is not None and stage.foreach.source is not None:
-        yield stage.foreach.source
+    yield from () if stage.foreach is None else stage.foreach.sources
 
 
 def _check(

@@ -327,6 +327,33 @@ def test_a_chain_over_an_artifact_is_spread_as_soon_as_the_list_is_there(
     assert fresh == ["listing", "collect[3]", "clean[3]", "fit[3]", "join"]
 
 
+def test_a_product_of_two_artifacts_needs_both(tmp_path: Path) -> None:
+    """Also where a run is joined, and where nothing is known before."""
+    lists = [
+        Sketch(name=name, body=LISTED, declares=f"values: list = {values!r}")
+        for name, values in (("models", ["x", "y"]), ("seeds", [1, 2]))
+    ]
+    grid = Sketch(
+        name="grid",
+        body="from pathlib import Path\nPath(out).write_text(f'{model}{seed}')",
+        declares="model: str = ''\nseed: int = 0",
+        keys={"foreach": {"model": "models.out", "seed": "seeds.out"}},
+    )
+    file = write_pipeline(tmp_path, *lists, grid)
+    assert plan(file)["grid"].reasons == (
+        "the values come from models.out and seeds.out, which are not known yet",
+    )
+    run_fake(file, only="models", run_id="R")
+    with pytest.raises(UsageError, match=r"reads seeds.out, but in run R stage 'seeds' has not"):
+        run_fake(file, only="grid[x,2]", run_id="R")
+    run_fake(file, only="seeds", run_id="R")
+    for stage in ("grid[x,2]", "grid[x,1]", "grid[y,1]"):
+        assert run_fake(file, only=stage, run_id="R").status is RunStatus.RUNNING
+    record = run_fake(file, only="grid[y,2]", run_id="R")
+    assert record.status is RunStatus.SUCCEEDED
+    assert list(run_fake(file).stages)[2:] == ["grid[x,1]", "grid[x,2]", "grid[y,1]", "grid[y,2]"]
+
+
 def test_what_is_not_listed_yet_is_unknown_to_the_plan(tmp_path: Path) -> None:
     """And only that."""
     file = chained(tmp_path, "listing.out", listing([1, 2]))

@@ -38,8 +38,7 @@ def test_values_of_foreach_stay_as_written(project: Project) -> None:
     )
     foreach = pipeline.stages["train"].foreach
     assert foreach is not None
-    assert foreach.values is not None
-    assert [repr(value) for value in foreach.values] == ["1", "2"]
+    assert [repr(value) for value in foreach.axes[0].values or ()] == ["1", "2"]
 
 
 def test_foreach_from_an_artifact_and_of_length_0(project: Project) -> None:
