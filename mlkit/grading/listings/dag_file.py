@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlkit.grading.listings.airflow_names import (
@@ -21,96 +19,45 @@ from mlkit.grading.listings.airflow_names import (
     TASK_ARGUMENTS,
     TRIGGER_RULES,
 )
-from mlkit.grading.listings.dag_names import Problem, import_problems, name_problems
+from mlkit.grading.listings.dag_names import import_problems, name_problems
 from mlkit.grading.listings.dag_values import plain_value
+from mlkit.grading.listings.listing import MOST_TASKS, Listing, Problem, Reader
 
 __all__ = ["DagFile", "Problem", "read_dag"]
 
 Settings = dict[str, Any]
 
-LONGEST, MOST_TASKS, MOST_EDGES = 20_000, 200, 5_000
+MOST_EDGES = 5_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class DagFile:
-    """What stands in a DAG file.
-
-    Parameters
-    ----------
-    settings : Mapping
-        The DAG's arguments; times as ISO text, durations as `{"seconds": …}`, anything that is no
-        plain value as `{"code": …}`.
-    tasks : Mapping
-        Task id → its arguments, and under `operator` what makes it.
-    edges : frozenset of tuple of str
-        (upstream, downstream).
-    problems : tuple of Problem
-        By line.
-    """
-
-    settings: Mapping[str, Any]
-    tasks: Mapping[str, Mapping[str, Any]]
-    edges: frozenset[tuple[str, str]]
-    problems: tuple[Problem, ...]
+class DagFile(Listing):
+    """What stands in a DAG file; a task's `operator` is what makes it, `settings` are the DAG's."""
 
 
 def read_dag(source: str) -> DagFile:
-    """Read the text of a DAG file.
-
-    Parameters
-    ----------
-    source : str
-        Python.
-
-    Returns
-    -------
-    DagFile
-        What was found; it raises nothing for a wrong file.
-    """
+    """Read the text of a DAG file; it raises nothing for a wrong file."""
     reader = _Reader()
-    if len(source) > LONGEST:
-        reader.note(1, "unreadable", f"the file is longer than {LONGEST} characters")
-        return reader.result()
-    try:
-        tree = ast.parse(source)
-        reader.problems += [*import_problems(tree), *name_problems(tree)]
-        reader.block(tree.body)
-    except (SyntaxError, ValueError) as error:
-        reader.note(getattr(error, "lineno", 1) or 1, "syntax", f"this is not Python: {error}")
-    except (RecursionError, MemoryError):
-        reader.note(1, "unreadable", "something in the file is nested too deeply")
-    else:
-        if not reader.has_dag:
-            reader.note(1, "dag", "the file makes no DAG")
-    return reader.result()
+    reader.read(source, reader.file)
+    return DagFile(**reader.found())
 
 
-class _Reader:
-    """Walks the statements of a DAG file and keeps what it finds."""
+class _Reader(Reader):
+    """Walks the statements of a DAG file."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.has_dag = False
-        self.settings: Settings = {}
-        self.tasks: dict[str, Settings] = {}
-        self.edges: set[tuple[str, str]] = set()
-        self.problems: list[Problem] = []
         self.values: Settings = {}
         self.bound: dict[str, list[str]] = {}
         self.factories: dict[str, tuple[str, Settings]] = {}
         self.dag_functions: dict[str, ast.FunctionDef] = {}
 
-    def result(self) -> DagFile:
-        """Everything found so far."""
-        return DagFile(
-            settings=self.settings,
-            tasks=self.tasks,
-            edges=frozenset(self.edges),
-            problems=tuple(sorted(self.problems, key=lambda p: (p.line, p.rule))),
-        )
-
-    def note(self, line: int, rule: str, text: str) -> None:
-        """Keep a problem."""
-        self.problems.append(Problem(rule=rule, line=line, text=text))
+    def file(self, tree: ast.Module) -> None:
+        """Read the whole file."""
+        self.problems += [*import_problems(tree), *name_problems(tree)]
+        self.block(tree.body)
+        if not self.has_dag:
+            self.note(1, "dag", "the file makes no DAG")
 
     def block(self, body: list[ast.stmt]) -> None:
         """Read the statements of the file, of a `with`, or of a `@dag` function."""

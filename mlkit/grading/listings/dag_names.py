@@ -5,30 +5,11 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mlkit.grading.listings.airflow_names import HOMES, PRESENT, RENAMED
+from mlkit.grading.listings.listing import Problem
 
-__all__ = ["Problem", "import_problems", "name_problems"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One thing that is wrong with a DAG file.
-
-    Parameters
-    ----------
-    rule : str
-        The rule that it breaks, one word.
-    line : int
-        Where.
-    text : str
-        What, in a sentence.
-    """
-
-    rule: str
-    line: int
-    text: str
+__all__ = ["import_problems", "name_problems"]
 
 
 def import_problems(tree: ast.Module) -> Iterator[Problem]:

@@ -14,11 +14,10 @@ from typing import Any
 
 from mlkit.grading.listings.airflow_names import BRANCHING
 from mlkit.grading.listings.dag_file import DagFile, read_dag
-from mlkit.grading.listings.dag_names import Problem
 from mlkit.grading.listings.dag_values import LONGEST_TEXT
-from mlkit.inside.checks.check_facts import same
+from mlkit.grading.listings.listing import Problem, fits
 
-__all__ = ["ADVICE", "REFUSED", "dag_file", "dag_problems", "has_settings"]
+__all__ = ["ADVICE", "REFUSED", "dag_file", "dag_problems"]
 
 REFUSED = ("syntax", "import", "name", "argument", "task_id", "trigger_rule", "edge", "cycle")
 ADVICE = ("dag", "moved", "unreadable", "join", "start_date", "catchup", "path")
@@ -46,43 +45,14 @@ def dag_problems(source: str) -> list[Problem]:
 def dag_file(value: Any, rule: Mapping[str, Any]) -> bool:
     """The text of a DAG file that is as `rule` wants it.
 
-    `free_of` lists rules that must not be broken; `tasks` and `edges` are what must be there, no
-    more and no less; `settings` are arguments of the DAG, `task_settings` those of tasks by id;
-    `branches` are tasks that must choose between ways.
+    Beside what `fits` looks at, `branches` are tasks that must choose between ways.
     """
     if not isinstance(value, str):
         return False
     found = read_dag(value)
-    broken = {problem.rule for problem in _problems(found)}
-    edges = rule.get("edges")
-    return (
-        not broken & set(rule.get("free_of", ()))
-        and ("tasks" not in rule or set(rule["tasks"]) == set(found.tasks))
-        and (edges is None or {(up, down) for up, down in edges} == set(found.edges))
-        and has_settings(found.settings, rule.get("settings", {}))
-        and all(
-            found.tasks.get(task, {}).get("operator") in BRANCHING
-            for task in rule.get("branches", ())
-        )
-        and all(
-            has_settings(found.tasks.get(task, {}), wanted)
-            for task, wanted in rule.get("task_settings", {}).items()
-        )
+    return fits(found, _problems(found), rule) and all(
+        found.tasks.get(task, {}).get("operator") in BRANCHING for task in rule.get("branches", ())
     )
-
-
-def has_settings(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether settings have the values wanted, or one of `{"any_of": values}`."""
-    return all(_is_wanted(settings.get(name, _MISSING), value) for name, value in wanted.items())
-
-
-_MISSING = object()
-
-
-def _is_wanted(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, dict) and wanted.keys() == {"any_of"}:
-        return any(same(value, one) for one in wanted["any_of"])
-    return same(value, wanted)
 
 
 def _problems(found: DagFile) -> list[Problem]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlkit.grading.listings.dag_names import Problem
 from mlkit.grading.listings.dag_values import plain_value
 from mlkit.grading.listings.kfp_names import NEEDS_NO_IMPORT
+from mlkit.grading.listings.listing import Problem
 
 __all__ = ["Component", "component_problems", "decorator_of", "read_component"]
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from mlkit.grading.listings.dag_names import Problem, name_problems
+from mlkit.grading.listings.dag_names import name_problems
 from mlkit.grading.listings.dag_values import plain_value
 from mlkit.grading.listings.kfp_component import (
     Component,
@@ -22,39 +21,29 @@ from mlkit.grading.listings.kfp_component import (
     read_component,
 )
 from mlkit.grading.listings.kfp_names import METHODS, OLD_METHODS, kfp_name_problems
+from mlkit.grading.listings.listing import MOST_TASKS, Listing, Problem, Reader
 
 __all__ = ["KFP_ADVICE", "KFP_REFUSED", "PipelineFile", "pipeline_problems", "read_pipeline"]
 
 KFP_REFUSED = ("syntax", "import", "name", "annotation", "argument", "output", "method", "pipeline")
 KFP_ADVICE = ("moved", "self_contained", "packages", "python_if", "unreadable")
-_LONGEST, _MOST_TASKS = 20_000, 200
 _GROUPS = ("If", "Elif", "Else", "Condition", "ParallelFor", "ExitHandler")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineFile:
+class PipelineFile(Listing):
     """What stands in a pipeline file.
 
     Parameters
     ----------
-    settings : mapping
-        The arguments of `@dsl.pipeline`.
     components : mapping of str to Component
         By name.
-    tasks : mapping of str to mapping
-        Task to what is said of it: `component`, `arguments`, `inside` (the groups around it),
-        `retry`, `accelerator_limit`, ….
-    edges : frozenset of tuple of str
-        (upstream, downstream).
-    problems : tuple of Problem
-        By line.
+    settings, tasks, edges, problems
+        As in every `Listing`: `settings` are the arguments of `@dsl.pipeline`; of a task there are
+        `component`, `arguments`, `inside` (the groups around it), `retry`, `accelerator_limit`, ….
     """
 
-    settings: Mapping[str, Any]
     components: Mapping[str, Component]
-    tasks: Mapping[str, Mapping[str, Any]]
-    edges: frozenset[tuple[str, str]]
-    problems: tuple[Problem, ...]
 
 
 def pipeline_problems(source: str) -> list[Problem]:
@@ -65,48 +54,22 @@ def pipeline_problems(source: str) -> list[Problem]:
 def read_pipeline(source: str) -> PipelineFile:
     """Read the text of a kfp pipeline; it raises nothing for a wrong one."""
     reader = _Reader()
-    try:
-        if len(source) > _LONGEST:
-            reader.note(1, "unreadable", f"the file is longer than {_LONGEST} characters")
-        else:
-            tree = ast.parse(source)
-            reader.problems += [*kfp_name_problems(tree), *name_problems(tree)]
-            reader.file(tree)
-    except (SyntaxError, ValueError) as error:
-        reader.note(getattr(error, "lineno", 1) or 1, "syntax", f"this is not Python: {error}")
-    except (RecursionError, MemoryError):
-        reader.note(1, "unreadable", "something in the file is nested too deeply")
-    return reader.result()
+    reader.read(source, reader.file)
+    return PipelineFile(components=reader.components, **reader.found())
 
 
-class _Reader:
-    """Walks a file and keeps what it finds."""
+class _Reader(Reader):
+    """Walks a file: components first, then the pipeline."""
 
     def __init__(self) -> None:
-        self.settings: dict[str, Any] = {}
+        super().__init__()
         self.components: dict[str, Component] = {}
-        self.tasks: dict[str, dict[str, Any]] = {}
-        self.edges: set[tuple[str, str]] = set()
-        self.problems: list[Problem] = []
         self.bound: dict[str, str] = {}
         self.around: list[str] = []
 
-    def result(self) -> PipelineFile:
-        """Everything found so far."""
-        return PipelineFile(
-            settings=self.settings,
-            components=self.components,
-            tasks=self.tasks,
-            edges=frozenset(self.edges),
-            problems=tuple(sorted(self.problems, key=lambda p: (p.line, p.rule, p.text))),
-        )
-
-    def note(self, line: int, rule: str, text: str) -> None:
-        """Keep a problem."""
-        self.problems.append(Problem(rule=rule, line=line, text=text))
-
     def file(self, tree: ast.Module) -> None:
-        """Read components first, then the pipeline."""
+        """Read the whole file."""
+        self.problems += [*kfp_name_problems(tree), *name_problems(tree)]
         pipelines = []
         for node in tree.body:
             found = decorator_of(node) if isinstance(node, ast.FunctionDef) else None
@@ -183,8 +146,8 @@ class _Reader:
         return None
 
     def _task(self, component: Component, call: ast.Call) -> str | None:
-        if len(self.tasks) >= _MOST_TASKS:
-            self.note(call.lineno, "unreadable", f"there are more than {_MOST_TASKS} tasks")
+        if len(self.tasks) >= MOST_TASKS:
+            self.note(call.lineno, "unreadable", f"there are more than {MOST_TASKS} tasks")
             return None
         name, number = component.name, 2
         while name in self.tasks:

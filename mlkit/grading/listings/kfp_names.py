@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from mlkit.grading.listings.dag_names import Problem
+from mlkit.grading.listings.listing import Problem
 
 __all__ = ["DSL", "METHODS", "NEEDS_NO_IMPORT", "OLD_METHODS", "kfp_name_problems"]
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from mlkit.grading.listings import dag_rules
-from mlkit.grading.listings.dag_rules import has_settings
 from mlkit.grading.listings.kfp_file import read_pipeline
+from mlkit.grading.listings.listing import fits, has_settings
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.inside.checks.check_facts import same
 
@@ -113,9 +113,7 @@ def _longest(graph: Graph, seconds: Mapping[str, float]) -> float:
 def pipeline_file(value: Any, rule: Rule) -> bool:
     """The text of a kfp pipeline that is as `rule` wants it.
 
-    `free_of` lists rules that must not be broken; `tasks` and `edges` are what must be there, no
-    more and no less; `settings` are arguments of the pipeline, `task_settings` what is said of
-    tasks; `kinds` says of components how they are made.
+    Beside what `fits` looks at, `kinds` says of components how they are made.
     """
     return isinstance(value, str) and _within_bounds(lambda: _pipeline_fits(value, rule))
 
@@ -135,20 +133,8 @@ def dag_file(value: Any, rule: Rule) -> bool:
 
 def _pipeline_fits(text: str, rule: Rule) -> bool:
     found = read_pipeline(text)
-    broken = {problem.rule for problem in found.problems}
-    edges = rule.get("edges")
     kinds = {name: component.kind for name, component in found.components.items()}
-    return (
-        not broken & set(rule.get("free_of", ()))
-        and ("tasks" not in rule or set(rule["tasks"]) == set(found.tasks))
-        and (edges is None or {(up, down) for up, down in edges} == set(found.edges))
-        and has_settings(found.settings, rule.get("settings", {}))
-        and has_settings(kinds, rule.get("kinds", {}))
-        and all(
-            has_settings(found.tasks.get(task, {}), wanted)
-            for task, wanted in rule.get("task_settings", {}).items()
-        )
-    )
+    return fits(found, found.problems, rule) and has_settings(kinds, rule.get("kinds", {}))
 
 
 RULES: Mapping[str, Callable[[Any, Rule], bool]] = {
