@@ -345,7 +345,7 @@ class _Reader:
                 continue
             found = self._parts(part.inner(number), OF_AN_ANSWER, f"a {kind} answer")
             values = {key: one.plain for key, one in found.items()}
-            missing = [key for key in wanted if key not in values]
+            missing = [key for key in wanted if not values.get(key)]
             if missing or not values.keys() & {"answers", "edits", "above", "below"}:
                 self._fault(f"a {kind} answer has no {[*missing, 'answers'][0]!r}", line)
             elif not all(_is_cells(values.get(key, {})) for key in ("answers", "above", "below")):

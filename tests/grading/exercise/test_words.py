@@ -60,6 +60,7 @@ def test_an_exercise_without_words_is_one_all_the_same(tmp_path: Path) -> None:
         ("data: [out.csv]", 1, "outside the notebook's folder"),
         ("wrong:\n- name: a\n  answers: {answer-a: x}", 2, "has no 'caught_by'"),
         ("wrong:\n- 3", 2, "a wrong answer is no mapping"),
+        ("wrong:\n- {name: a, answers: {a: x}, caught_by: c, says: ''}", 2, "has no 'says'"),
         ("right:\n- name: a\n  answers: {answer-a: 3}", 2, "an answer of 'a' is no text"),
         ("right:\n- name: a\n  above: {answer-a: 3}", 2, "an answer of 'a' is no text"),
         ("right:\n- name: a", 2, "a right answer has no 'answers'"),
