@@ -10,6 +10,7 @@ import typer
 from mlkit.cli.output import print_json, say
 from mlkit.cli.shared_options import JsonOption, SolutionsOption, command_group
 from mlkit.errors import UsageError
+from mlkit.grading.batch_text import printable
 from mlkit.grading.classroom.collect import WAYS, Collecting
 from mlkit.grading.classroom.collect import collect as collect_all
 from mlkit.grading.classroom.gradebook import read_gradebook
@@ -253,7 +254,7 @@ def hand_back(
         return
     width = terminal_width()
     for note in document["notes"]:
-        typer.echo(paragraph(note, width))
+        typer.echo(printable(paragraph(note, width), keep="\n"))
     typer.echo(
         paragraph(
             f"Grades of {len(book.students)} student(s) for {', '.join(book.exercises)} are in "

@@ -11,9 +11,9 @@ from mlkit.observe.layout import columns
 __all__ = ["printable", "remarks", "table"]
 
 
-def printable(text: str) -> str:
-    """A text that does nothing to a terminal but stand there."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+def printable(text: str, keep: str = "") -> str:
+    """A text that does nothing to a terminal but stand there; of other letters some are kept."""
+    return "".join(c if c.isprintable() or c in keep else "\ufffd" for c in text)
 
 
 def table(document: Mapping[str, Any], width: int = 80) -> str:

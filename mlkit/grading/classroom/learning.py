@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlkit.grading.batch_text import printable
 from mlkit.grading.classroom.alike import alike, answers_in
 from mlkit.grading.classroom.gradebook import Gradebook
 from mlkit.grading.classroom.item_analysis import exercises_of
@@ -82,7 +83,7 @@ def _regrades(folder: Path) -> list[dict[str, Any]]:
 
 def learning_text(document: Mapping[str, Any], width: int = 80) -> str:
     """The document for people, in lines of at most a width."""
-    return "\n".join(_parts(document, width)).strip()
+    return printable("\n".join(_parts(document, width)).strip(), keep="\n")
 
 
 def _parts(document: Mapping[str, Any], width: int) -> Iterator[str]:

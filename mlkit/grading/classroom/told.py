@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mlkit.grading.batch_text import printable
 from mlkit.grading.classroom.lateness import lateness_text
 from mlkit.observe.layout import columns, paragraph
 
@@ -23,7 +24,7 @@ def collection_text(document: Mapping[str, Any], width: int = 80) -> str:
     width : int
         What no line exceeds.
     """
-    return "\n".join(_parts(document, width))
+    return printable("\n".join(_parts(document, width)), keep="\n")
 
 
 def _parts(document: Mapping[str, Any], width: int) -> Iterator[str]:

@@ -383,7 +383,9 @@ def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -
         return f"{wanted[0].upper()}{wanted[1:]} was expected, and {came} came."
     if spec.hidden or spec.accept:
         return ""
-    texts = [json.dumps(value, ensure_ascii=False) for value in (spec.expected[name], facts[name])]
+    # Keys sorted: what is expected stands in an exercise and in its solution in different orders.
+    both = (spec.expected[name], facts[name])
+    texts = [json.dumps(value, ensure_ascii=False, sort_keys=True) for value in both]
     if max(map(len, texts)) > SHORT:
         return f"Look at {name!r} in what the check printed."
     return f"At {name!r} {texts[0]} was expected, and {texts[1]} came."

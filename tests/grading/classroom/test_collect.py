@@ -15,6 +15,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.classroom.collect import MANIFEST, Collecting, collect
 from mlkit.grading.classroom.lateness import Deadlines, parse_due, parse_late_rule, read_extensions
 from mlkit.grading.classroom.roster import Roster, Student, read_roster
+from mlkit.grading.classroom.told import collection_text
 from mlkit.grading.exercise.source import Exercise
 
 Lay = Callable[..., Path]
@@ -53,6 +54,18 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
         for place, content in files.items():
             archive.writestr(place, content)
     return buffer.getvalue()
+
+
+def test_what_is_told_of_files_commands_no_terminal(
+    lay: Lay, run: Collect, notebook: Notebook
+) -> None:
+    """Whatever their owners have called them; `collection.json` has their names as they are."""
+    name = "05-retries\x1b]0;mine\x07\x9b.ipynb"
+    document = run(lay({f"ann/{name}": notebook(), f"nobody/{name}": notebook(), "ann/x": b""}))
+    assert any("\x1b" in row["source"] for row in document["not_understood"])
+    told = collection_text(document)
+    assert not [letter for letter in told if not letter.isprintable() and letter != "\n"]
+    assert "05-retries" in told
 
 
 LAYOUTS: Mapping[str, tuple[str, str]] = {

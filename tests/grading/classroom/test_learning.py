@@ -229,7 +229,7 @@ def test_text_and_page_hold_it_all(tmp_path: Path, exercises: Mapping[str, Exerc
     count = len(exercises[R].checks)
     verdicts = [
         _verdict(
-            tmp_path / f"<b>s{n}" / "r.ipynb",
+            tmp_path / f"<b>s{n}\x1b[2J" / "r.ipynb",
             exercises[R],
             [True] * (count - 1) + [n % 2 == 0],
             "<script>x</script>",
@@ -237,13 +237,14 @@ def test_text_and_page_hold_it_all(tmp_path: Path, exercises: Mapping[str, Exerc
         for n in range(4)
     ]
     _learned(tmp_path, verdicts)
-    better = [_verdict(tmp_path / "<b>s1" / "r.ipynb", exercises[R], [True] * count)]
+    better = [_verdict(tmp_path / "<b>s1\x1b[2J" / "r.ipynb", exercises[R], [True] * count)]
     document = _learned(tmp_path, better)
     last = exercises[R].checks[-1]
     (change,) = document["regrades"]
-    assert (change["student"], change["checks"]) == ("<b>s1", {last.id: [0, last.points]})
+    assert (change["student"], change["checks"]) == ("<b>s1\x1b[2J", {last.id: [0, last.points]})
     shown = learning_text(document, 80)
     assert max(map(len, shown.splitlines())) <= 80
+    assert "\x1b" not in shown
     assert "Regrading changed 1 grade(s): 1 up, 0 down" in shown
     assert last.title.split()[0] in shown
     page = render_class_page(document)

@@ -225,6 +225,19 @@ def test_the_general_sentence_says_what_came_and_what_should_have_come() -> None
     assert hidden == "Not as asked. A number was expected, and a text came."
 
 
+def test_a_comparison_is_the_same_in_whatever_order_the_keys_are_kept() -> None:
+    """An exercise keeps them sorted, its solution as they were printed."""
+    told = {
+        judge(
+            CheckSpec(id="check-x", expected={"f": dict(expected)}),
+            Observation(text=json.dumps({"f": {"b": 1, "a": 3}})),
+        ).message
+        for expected in ([("b", 1), ("a", 2)], [("a", 2), ("b", 1)])
+    }
+    (sentence,) = told
+    assert 'At \'f\' {"a": 2, "b": 1} was expected, and {"a": 3, "b": 1} came.' in sentence
+
+
 def test_a_name_that_is_not_defined_has_its_own_sentence() -> None:
     """The answer's own name, and others; wherever among the facts the exception stands."""
     spec = CheckSpec(id="check-x", answers=("answer-make-it",), otherwise="Not as asked.")
