@@ -49,11 +49,15 @@ _PICTURES = (".png", ".svg", ".pdf")
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """An input: its name, and the path at which it is found by hand; several of a mapped stage."""
+    """An input: its name, and the path at which it is found by hand; several of a mapped stage.
+
+    One that may be missing arrives as None.
+    """
 
     name: str
     path: str
     many: bool = False
+    optional: bool = False
 
     @property
     def suffix(self) -> str:
@@ -65,7 +69,8 @@ class Given:
         """Its line in the parameters cell."""
         if self.many:
             return f"{self.name}: list[str] = []"
-        return f"{self.name}: str = {json.dumps(self.path, ensure_ascii=False)}"
+        kind = "str | None" if self.optional else "str"
+        return f"{self.name}: {kind} = {json.dumps(self.path, ensure_ascii=False)}"
 
     @property
     def read(self) -> str:
@@ -158,7 +163,8 @@ def stage_notebook(
 def _reading(given: Given) -> str:
     reader = _READERS.get(given.suffix, "Path({})")
     if not given.many:
-        return reader.format(given.name)
+        read = reader.format(given.name)
+        return f"None if {given.name} is None else {read}" if given.optional else read
     each = f"{reader.format('path')} for path in {given.name}"
     return f"[{each}]"
 
@@ -168,7 +174,8 @@ def _writing(wanted: Wanted, inputs: tuple[Given, ...]) -> list[str]:
     suffix = PurePosixPath(wanted.file).suffix
     if wanted.file.endswith("/"):
         return [f'(Path({wanted.name}) / "part-1.txt").write_text("a first part")']
-    table = next((item.read for item in inputs if item.suffix in _TABLES and not item.many), None)
+    sure = [item for item in inputs if item.suffix in _TABLES and not item.many | item.optional]
+    table = next((item.read for item in sure), None)
     anything = next((item.read for item in inputs if item.suffix in _READERS), '"a first value"')
     if suffix in _TABLE_WRITERS:
         first = table or 'pd.DataFrame({"value": [1, 2, 3]})'

@@ -13,6 +13,7 @@ from typing import Any
 
 from mlkit.beginning.notebook import Given, Wanted, stage_notebook
 from mlkit.beginning.wiring import FlowStagesError, with_stage
+from mlkit.core.outputs import Output
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import MlkitError, UsageError
@@ -90,14 +91,19 @@ def add_stage(pipeline_path: Path, new: NewStage) -> Added:
     for name in new.after:
         _known(pipeline, name.partition("[")[0], file)
     inputs = dict(_named(text, _source_name(text)) for text in new.inputs)
-    outputs = dict(_named(text, PurePosixPath(text).name.partition(".")[0]) for text in new.outputs)
+    outputs = dict(_named(text, _output_name(text)) for text in new.outputs)
     notebook = file.parent / (new.notebook or _notebook_name(file.parent, pipeline, new.name))
     text = file.read_text(encoding="utf-8")
     changed = _wired(text, file, new, notebook, inputs, outputs)
     is_new = not notebook.exists()
     if is_new:
         given = tuple(_given(pipeline, name, source, file) for name, source in inputs.items())
-        wanted = tuple(Wanted(name=name, file=path) for name, path in outputs.items())
+        written = {name: Output.of(spelling) for name, spelling in outputs.items()}
+        wanted = tuple(
+            Wanted(name=name, file=output.name)
+            for name, output in written.items()
+            if not output.is_notebook
+        )
         document = stage_notebook(
             new.name, parameters=dict(new.parameters), inputs=given, outputs=wanted
         )
@@ -122,6 +128,10 @@ def _named(text: str, usual: str) -> tuple[str, str]:
             remedy="Give it a name: NAME=…, of letters, digits and '_'",
         )
     return name, rest
+
+
+def _output_name(text: str) -> str:
+    return PurePosixPath(Output.of(text).path).name.partition(".")[0]
 
 
 def _source_name(text: str) -> str:
@@ -163,7 +173,8 @@ def _given(pipeline: Pipeline, name: str, source: str, file: Path) -> Given:
         )
     written = upstream.outputs[match["output"]]
     many = upstream.foreach is not None and not bracket
-    return Given(name=name, path=f"runs/latest/{match['node']}/{written}", many=many)
+    path = f"runs/latest/{match['node']}/{written.path}"
+    return Given(name=name, path=path, many=many, optional=written.optional and not many)
 
 
 def _notebook_name(folder: Path, pipeline: Pipeline, stage: str) -> str:

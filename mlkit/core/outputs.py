@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-__all__ = ["NOTEBOOKS", "TREE", "Output", "is_tree"]
+__all__ = ["DIGITS", "NOTEBOOKS", "TREE", "Output", "is_tree"]
 
 NOTEBOOKS = ("@notebook.ipynb", "@notebook.html")
 """The outputs that mlkit writes itself."""
 
+DIGITS = 64
+"""Of a sha256, in hexadecimal."""
+
 TREE = ".tree"
-"""The digest of a folder ends so: whoever has an artifact's digest knows its kind, also where its
-bytes are not at hand, and no file's digest is ever that of a folder."""
+"""The digest of a folder ends so, after the digits of its manifest: whoever has a digest
+knows its kind, also where its bytes are not at hand, and no file's digest is ever a folder's."""
 
 
 def is_tree(digest: str) -> bool:

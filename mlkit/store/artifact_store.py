@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mlkit.core.interrupting import checkpoint
-from mlkit.core.outputs import TREE, is_tree
+from mlkit.core.outputs import DIGITS, is_tree
 from mlkit.store.marks import (
     READ_ONLY,
     Marks,
@@ -33,7 +33,6 @@ from mlkit.store.marks import (
     made_own,
     marks_of,
     same_time,
-    write_all,
 )
 from mlkit.store.trees import Leaf, RefusedTreeError, Survey, Tree, fold, survey
 
@@ -63,11 +62,11 @@ class ArtifactStore:
 
     def master(self, digest: str) -> Path:
         """Where an artifact's master stands."""
-        return self.path / digest[:2] / digest[2:]
+        return self.path / digest[:2] / digest[2:DIGITS]
 
     def _place(self, digest: str) -> str:
         """The same as text."""
-        return f"{self._folder}/{digest[:2]}/{digest[2:]}"
+        return f"{self._folder}/{digest[:2]}/{digest[2:DIGITS]}"
 
     def readable(self, digest: str) -> Path:
         """The master of an artifact, for those who read it without changing anything."""
@@ -165,24 +164,22 @@ class ArtifactStore:
     def _keep(self, digest: str, data: bytes, stat: os.stat_result) -> Marks | None:
         """See that there is a master with these bytes; None if there is one with other bytes.
 
-        A new one has its name before it has its bytes. That is no danger: whoever finds it looks
-        into it, and nothing refers to it before the result that it belongs to is recorded.
+        A new one has its name before it has its bytes: a name aside, and the renaming, would double
+        what a small file costs. That is no danger. Whoever finds a master here looks into it, and
+        nothing refers to it before the result that it belongs to is recorded, with its marks.
         """
         master = self._place(digest)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
-            try:
-                target = os.open(master, flags, READ_ONLY)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(master), exist_ok=True)
-                target = os.open(master, flags, READ_ONLY)
+            target = _new(master)
         except FileExistsError:
-            return marks_of(Path(master)) if _holds(master, data) else None
+            return marks_of(master) if _holds(master, data) else None
         try:
-            write_all(target, data)
-            os.fchmod(target, READ_ONLY)
+            if os.write(target, data) != len(data):
+                return None
             os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
             kept = os.fstat(target)
+            if kept.st_mode & 0o777 != READ_ONLY:
+                os.fchmod(target, READ_ONLY)
         finally:
             os.close(target)
         return Marks(size_bytes=kept.st_size, mtime_ns=kept.st_mtime_ns, inode=kept.st_ino)
@@ -196,7 +193,7 @@ class ArtifactStore:
             manifest = self.master(digest).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        if sha256(manifest).hexdigest() + TREE != digest:
+        if sha256(manifest).hexdigest() != digest[:DIGITS]:
             return None
         try:
             return Tree.parse(manifest)
@@ -208,9 +205,9 @@ class ArtifactStore:
         tree = self.tree(digest) if is_tree(digest) else None
         return self.master(digest).stat().st_size if tree is None else tree.size_bytes
 
-    def with_leaves(self, digests: Set[str]) -> set[str]:
-        """These artifacts, and the files of those that are folders."""
-        found = set(digests)
+    def masters(self, digests: Set[str]) -> set[str]:
+        """The digests of all files of the store that some artifacts need."""
+        found = {digest[:DIGITS] for digest in digests}
         for digest in filter(is_tree, digests):
             self.readable(digest)
             tree = self.tree(digest)
@@ -234,7 +231,7 @@ class ArtifactStore:
         try:
             os.link(aside, master)
         except FileExistsError:
-            if digest_file(master) != digest.removesuffix(TREE):
+            if digest_file(master) != digest[:DIGITS]:
                 aside.replace(master)
         except OSError as error:
             if error.errno not in _NO_LINKS:
@@ -270,7 +267,7 @@ class ArtifactStore:
 
     def _holds_its_bytes(self, digest: str) -> bool:
         master = self.master(digest)
-        return master.is_file() and digest_file(master) == digest.removesuffix(TREE)
+        return master.is_file() and digest_file(master) == digest[:DIGITS]
 
     def place(self, digest: str, to: Path, sibling: Path | None = None) -> None:
         """Put a copy of an artifact somewhere, in one step.
@@ -408,7 +405,7 @@ class ArtifactStore:
         self.master(digest).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[str]:
-        """Every artifact in the store."""
+        """Every file in the store, by its digest: artifacts, manifests, and files of folders."""
         if not self.path.is_dir():
             return
         for folder in sorted(self.path.iterdir()):
@@ -432,6 +429,15 @@ def _link(sibling: str, to: str) -> bool:
 
 def _is_named_so(tree: Tree, found: Survey) -> bool:
     return found.empty == tree.empty and list(found.files) == [leaf.name for leaf in tree.leaves]
+
+
+def _new(master: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(master, flags, READ_ONLY)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(master), exist_ok=True)
+        return os.open(master, flags, READ_ONLY)
 
 
 def _holds(master: str, data: bytes) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlkit.core.outputs import TREE
 from mlkit.core.record import RunRecord
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
@@ -106,7 +107,7 @@ def survey(
         What stands behind the folder's URLs, and would go too.
     """
     store = ArtifactStore(folder.store) if sharing is None else sharing.store
-    left = store.with_leaves(database.digests_without(set(runs)))
+    left = store.masters(database.digests_without(set(runs)))
     sizes = _unnamed(store, left)
     shared = {} if sharing is None else sharing.artifacts(left)
     size = sum(sizes.values()) + sum(shared.values())
@@ -159,7 +160,9 @@ def remove_records(
         database.delete_results_of(run_id)
     if sharing is not None:
         sharing.remove(cleaning.runs, cleaning.artifacts)
-    database.forget_artifacts(cleaning.artifacts)
+    database.forget_artifacts(
+        f"{digits}{kind}" for digits in cleaning.artifacts for kind in ("", TREE)
+    )
 
 
 def is_full(folder: RunsFolder) -> bool:

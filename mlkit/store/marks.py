@@ -20,7 +20,6 @@ __all__ = [
     "made_own",
     "marks_of",
     "same_time",
-    "write_all",
 ]
 
 READ_ONLY = 0o444
@@ -86,7 +85,7 @@ def copy_read_only(source: str, target: str) -> None:
         try:
             while chunk := os.read(given, _CHUNK_BYTES):
                 checkpoint()
-                write_all(made, chunk)
+                _write(made, chunk)
             os.fchmod(made, READ_ONLY)
             os.utime(made, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         finally:
@@ -95,7 +94,7 @@ def copy_read_only(source: str, target: str) -> None:
         os.close(given)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, data: bytes) -> None:
     """Write all of some bytes; one call may write less than it was given."""
     rest = memoryview(data)
     while rest:

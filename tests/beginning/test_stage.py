@@ -42,6 +42,7 @@ def test_a_stage_is_wired_and_numbered(project: Path) -> None:
 
 
 KINDS = ["t.csv", "t.parquet", "t.json", "t.joblib", "t.npy", "t.txt", "t.md", "t.png", "t.bin"]
+KINDS += ["t/", "t.csv?", "t/?", "@notebook.html", "@notebook.ipynb"]
 
 
 @pytest.mark.parametrize("file", KINDS)

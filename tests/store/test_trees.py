@@ -119,7 +119,7 @@ def test_equal_files_are_kept_once(tmp_path: Path) -> None:
     assert len(list(store.digests())) == 3
     second, _ = store.take(_write(tmp_path / "more", {"a": b"one", "f": b"three"}))
     assert len(list(store.digests())) == 5
-    assert store.with_leaves({digest, second}) == set(store.digests())
+    assert store.masters({digest, second}) == set(store.digests())
 
 
 def _link(folder: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
-from mlkit.core.outputs import TREE
+from mlkit.core.outputs import DIGITS
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mlkit.store.remote.sharing import Sharing
 
 __all__ = ["RemoteCleaning", "cleanable"]
-
-_DIGEST_DIGITS = 64
 
 
 class RemoteCleaning:
@@ -42,7 +40,7 @@ class RemoteCleaning:
         found = {}
         for entry in self.sharing.store.remote.entries():
             digest = entry.name.replace("/", "", 1)
-            place = entry.name[2:3] == "/" and len(digest.removesuffix(TREE)) == _DIGEST_DIGITS
+            place = entry.name[2:3] == "/" and len(digest) == DIGITS
             if place and digest not in left:
                 found[digest] = entry.size_bytes
         return found

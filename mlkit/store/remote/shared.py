@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from mlkit.core.outputs import TREE, is_tree
+from mlkit.core.outputs import DIGITS, is_tree
 from mlkit.store.artifact_store import ArtifactStore, Marks, digest_file
 from mlkit.store.remote.files import Remote
 
@@ -26,7 +26,7 @@ _LISTED_FROM = 200
 
 def artifact_name(digest: str) -> str:
     """Where an artifact stands below the store's URL."""
-    return f"{digest[:2]}/{digest[2:]}"
+    return f"{digest[:2]}/{digest[2:DIGITS]}"
 
 
 class SharedStore(ArtifactStore):
@@ -85,7 +85,7 @@ class SharedStore(ArtifactStore):
         try:
             if not self.remote.download(artifact_name(digest), aside):
                 return False
-            if digest_file(aside) != digest.removesuffix(TREE):
+            if digest_file(aside) != digest[:DIGITS]:
                 return False
             aside.chmod(0o444)
             self._publish(aside, digest)
@@ -147,7 +147,7 @@ class SharedStore(ArtifactStore):
         aside = self._aside()
         try:
             return self.remote.download(artifact_name(digest), aside) and (
-                digest_file(aside) == digest.removesuffix(TREE)
+                digest_file(aside) == digest[:DIGITS]
             )
         finally:
             aside.unlink(missing_ok=True)
