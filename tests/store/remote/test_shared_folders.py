@@ -12,7 +12,7 @@ from mlkit.core.record import RunRecord
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import working_copy
-from mlkit.store.remote.shared import SharedStore
+from mlkit.store.remote.shared import SharedStore, artifact_name
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_pipeline
 from tests.store.remote.conftest import Machine
 
@@ -101,8 +101,7 @@ def test_a_damaged_folder_behind_the_url_is_none(
     here.share([digest])
     tree = here.tree(digest)
     assert tree is not None
-    victim = digest if what == "manifest" else tree.leaves[0].digest
-    name = f"{victim[:2]}/{victim[2:]}"
+    name = artifact_name(digest if what == "manifest" else tree.leaves[0].digest)
     if damage == "gone":
         remote.remove([name])
     else:
