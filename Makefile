@@ -20,7 +20,7 @@ SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help install install-dev run test lab check format bench bench-maps bench-peers exercises site clean sizes bare newcomer wheel \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
-  test-answers test-sandbox test-browser test-engines test-engines-long test-slow test-site test-model test-peers model-before
+  test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -79,7 +79,7 @@ prefect: install .venv-prefect/.installed  ## set up Prefect and run the flights
 
 test: check  ## check and test all that needs no Debian package and no engine
 	$(RUN_TESTS) $(SIDE_BY_SIDE) $(PYTEST)
-	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-site (the lessons), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
+	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-r (R), make test-site (the lessons), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -98,6 +98,10 @@ test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs b
 test-browser: install-dev  ## test pages and widgets in Chromium; installs Chromium where it may
 	@.ci/need chromium
 	$(RUN_TESTS) -m "browser and not slow" $(PYTEST)
+
+test-r: install-dev  ## test stages on R's kernel; installs R where it may
+	@.ci/need r-base-core r-cran-irkernel
+	$(RUN_TESTS) -m "r and not slow" $(PYTEST)
 
 test-engines: install-dev engines  ## set up the engines and test on each of them
 	$(RUN_TESTS) -n 2 --dist worksteal -m "engine and not slow" --timeout 900 $(PYTEST)

@@ -20,6 +20,7 @@ TARGETS = {
     "sandbox": "test-sandbox",
     "browser": "test-browser",
     "engine": "test-engines",
+    "r": "test-r",
     "slow": "test-slow",
 }
 
@@ -119,11 +120,12 @@ def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path)
     """Each part with its verdict and its goal; the exit code says whether all passed."""
     for name in ("dirname", "timeout"):
         (place / name).symlink_to(str(shutil.which(name)))
-    for name in ("bwrap", "chromium"):
+    for name in ("bwrap", "chromium", "R"):
         _program(place, name, "")
+    (place / "IRkernel").mkdir()
     _program(place, "make", 'echo "$1 steps=$MLKIT_NEVER_STALE_STEPS"; [ "$1" != test-browser ]')
     script = [str(ROOT / ".ci" / "run")]
-    environ = {**os.environ, "PATH": str(place)}
+    environ = {**os.environ, "PATH": str(place), "R_LIBS_SITE": str(place)}
     environ.pop("MLKIT_NEVER_STALE_STEPS", None)
     done = subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
@@ -132,7 +134,7 @@ def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path)
     verdicts = {part: (verdict, minutes) for part, verdict, minutes in said}
     assert verdicts == {
         **dict.fromkeys(
-            ("test", "answers", "sandbox", "model", "site", "engines"), ("passed", "0.0")
+            ("test", "answers", "sandbox", "r", "model", "site", "engines"), ("passed", "0.0")
         ),
         **dict.fromkeys(("browser", "all"), ("FAILED", "0.0")),
     }

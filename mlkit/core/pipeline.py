@@ -22,6 +22,7 @@ __all__ = [
     "ExternalFile",
     "Foreach",
     "Instance",
+    "Kernel",
     "Node",
     "Pick",
     "Pipeline",
@@ -231,6 +232,25 @@ class Profile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """A Jupyter kernel other than mlkit's own Python.
+
+    Parameters
+    ----------
+    name : str
+        Jupyter's name for it.
+    language : str
+        What it speaks, as its specification says.
+    program : str
+        The interpreter, if it is a Python; otherwise empty.
+    """
+
+    name: str
+    language: str = "python"
+    program: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Declaration:
     """One name that a notebook's parameters cell declares.
 
@@ -282,6 +302,7 @@ class Stage:
     image: str | None = None
     env: Mapping[str, Setting] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    kernel: Kernel | None = None
     declared: Mapping[str, Declaration] = field(default_factory=dict)
     line: int = 1
 

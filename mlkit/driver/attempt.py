@@ -10,6 +10,7 @@ from typing import Any
 
 from mlkit.core.interrupting import WorkInterrupted, heeding
 from mlkit.core.outputs import Output
+from mlkit.core.pipeline import Kernel
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
@@ -79,6 +80,8 @@ class Job:
         The artifacts of other stages that it is handed.
     imports : frozenset of str, optional
         The top-level modules that the notebook imports, if that is known.
+    kernel : Kernel, optional
+        The Jupyter kernel that executes it; by default mlkit's own Python.
     verify : bool
         Check the inputs afterwards by digest, not at a glance.
     """
@@ -98,6 +101,7 @@ class Job:
     timeout_s: float | None
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     imports: frozenset[str] | None = None
+    kernel: Kernel | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
     verify: bool = False
     trace_key: bytes = field(default=b"", repr=False)
@@ -291,6 +295,7 @@ def _request(job: Job) -> ExecutionRequest:
         never=(*job.checkout.never, str(job.work_folder)),
         timeout_s=job.timeout_s,
         imports=job.imports,
+        kernel=job.kernel,
         stock=StockList(folder=Path(runs)) if (runs := job.env.get("MLKIT_RUNS_DIR")) else None,
         scrubber=job.scrubber,
     )

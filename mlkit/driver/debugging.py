@@ -16,7 +16,9 @@ from mlkit.driver.outputs import make_room
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.notebook.declarations import PARAMETERS_TAG
-from mlkit.notebook.injection import INJECTED_TAG, Assignment, injection_source
+from mlkit.notebook.foreign import source_to_inject
+from mlkit.notebook.injection import INJECTED_TAG, Assignment
+from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.mapping import instances_of
 from mlkit.store.folder import readable_os_errors
@@ -67,6 +69,11 @@ def write_debug_notebook(
     if document.get("nbformat_minor", 0) >= 5:
         cell["id"] = INJECTED_TAG
     document["cells"].insert(place, cell)
+    if instance.stage.kernel is not None:
+        document["metadata"] = {
+            **document.get("metadata", {}),
+            "kernelspec": named_in_metadata(instance.stage.kernel),
+        }
     written = folder / Path(instance.stage.notebook).with_suffix(".ipynb").name
     with readable_os_errors(folder):
         outputs.mkdir(parents=True, exist_ok=True)
@@ -122,12 +129,13 @@ def _source(
         if name in declared
     ]
     title = f"Injected by mlkit: stage '{entry.id}' as in its run"
-    lines = [injection_source(tuple(assignments), title)]
+    lines = [source_to_inject(tuple(assignments), title, instance.stage.kernel)]
     lines += [
         f'{name} = __import__("getpass").getpass("{name}: ")'
         for name, item in bound.items()
         if item.secret
     ]
-    folder = str(Path(instance.stage.notebook).parent)
-    lines.append(f'__import__("sys").path.insert(0, {folder!r})')
+    if instance.stage.kernel is None or instance.stage.kernel.language == "python":
+        folder = str(Path(instance.stage.notebook).parent)
+        lines.append(f'__import__("sys").path.insert(0, {folder!r})')
     return "\n".join(lines)

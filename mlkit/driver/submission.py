@@ -135,6 +135,7 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         declared=instance.stage.declared,
         timeout_s=instance.stage.timeout_s,
         imports=needs_of_notebook(notebook),
+        kernel=instance.stage.kernel,
         scrubber=context.book.scrubber,
         verify=context.order.options.verify,
     )

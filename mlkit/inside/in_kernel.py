@@ -8,8 +8,9 @@ import sys
 import sysconfig
 from typing import Any
 
-from mlkit.inside import recorder
-from mlkit.inside.echo import echo_again, tell_once
+# By their distance: in another environment's Python this package has another name.
+from . import recorder
+from .echo import echo_again, tell_once
 
 __all__ = ["begin", "end"]
 
@@ -64,7 +65,7 @@ def _project_modules() -> dict[str, str]:
     for name in _names():
         module = sys.modules.get(name)
         file = _file_of(module)
-        if file is None or name == "__main__":
+        if file is None or name == "__main__" or name.partition(".")[0] == "mlkit_handed":
             continue
         if name == "mlkit" or name.startswith("mlkit."):
             if name == "mlkit.ml" or name.startswith("mlkit.ml."):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from mlkit.core.pipeline import Declaration, ExternalFile, Pipeline, Stage
+from mlkit.core.pipeline import Declaration, ExternalFile, Kernel, Pipeline, Stage
 from mlkit.errors import NotebookError, PipelineError
 from mlkit.load.contract import (
     check_parameter_defaults,
@@ -28,7 +29,7 @@ from mlkit.load.settings import read_settings
 from mlkit.load.stage import read_defaults, read_stage
 from mlkit.load.yaml_tree import read_yaml
 from mlkit.notebook.declarations import declarations
-from mlkit.notebook.kernelspecs import check_kernel
+from mlkit.notebook.kernelspecs import NoKernelError, find_kernel, kernel_of_notebook
 from mlkit.notebook.source import SUFFIXES, read_notebook
 
 __all__ = ["PIPELINE_FILE", "load_pipeline"]
@@ -177,18 +178,30 @@ def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -
 def _with_notebooks(
     stages: Mapping[str, Stage], sections: Mapping[str, Section]
 ) -> dict[str, Stage]:
-    read: dict[Path, Mapping[str, Declaration]] = {}
+    read: dict[tuple[Path, str | None], tuple[Kernel | None, Mapping[str, Declaration]]] = {}
     complete = {}
     for name, stage in stages.items():
         notebook, section = Path(stage.notebook), sections[name]
-        if notebook not in read:
+        wanted = section.text("kernel")
+        key = (notebook, wanted)
+        if key not in read:
             _check_notebook_file(notebook, section)
             source = read_notebook(notebook)
-            check_kernel(source)
-            read[notebook] = declarations(source)
-        complete[name] = fit_to_notebook(stage, section, read[notebook], stages)
+            kernel = kernel_of_notebook(source) if wanted is None else _kernel(wanted, section)
+            language = "python" if kernel is None else kernel.language
+            read[key] = (kernel, declarations(source, language))
+        kernel, declared = read[key]
+        complete[name] = fit_to_notebook(replace(stage, kernel=kernel), section, declared, stages)
     check_readers(complete, sections)
     return complete
+
+
+def _kernel(name: str, section: Section) -> Kernel | None:
+    try:
+        return find_kernel(name)
+    except NoKernelError as missing:
+        line = section.line_of("kernel")
+        section.fail(f"there is no kernel '{name}'", line, f"{missing.choice}")
 
 
 def _check_notebook_file(notebook: Path, section: Section) -> None:

@@ -44,6 +44,7 @@ STAGE_KEYS = (
     "image",
     "env",
     "metrics",
+    "kernel",
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

@@ -66,6 +66,18 @@ class NotebookSource:
         """The code cells that hold anything, in order."""
         return tuple(cell for cell in self.cells if cell.kind == "code" and cell.source.strip())
 
+    @property
+    def language(self) -> str | None:
+        """The language that it says it is written in; None if it does not say."""
+        metadata = self.document.get("metadata", {})
+        for key, name in (("kernelspec", "language"), ("language_info", "name")):
+            said = metadata.get(key)
+            language = said.get(name) if isinstance(said, dict) else None
+            if language is not None:
+                is_python = str(language).lower() in ("python", "python3", "ipython")
+                return "python" if is_python else str(language)
+        return None
+
     def tagged(self, tag: str) -> tuple[Cell, ...]:
         """The code cells that carry a tag."""
         return tuple(cell for cell in self.cells if cell.kind == "code" and tag in cell.tags)
@@ -104,27 +116,13 @@ def parse_document(document: Any, path: Path) -> NotebookSource:
     cells = document.get("cells")
     if not isinstance(cells, list):
         raise NotebookError("the notebook has no list of cells", path)
-    _check_language(document, path)
+    if not isinstance(document.get("metadata", {}), dict):
+        raise NotebookError("the notebook's metadata are broken", path)
     return NotebookSource(
         path=path,
         cells=tuple(_cell(index, cell, path) for index, cell in enumerate(cells)),
         document=document,
     )
-
-
-def _check_language(document: Mapping[str, Any], path: Path) -> None:
-    metadata = document.get("metadata", {})
-    if not isinstance(metadata, dict):
-        raise NotebookError("the notebook's metadata are broken", path)
-    for key, name in (("kernelspec", "language"), ("language_info", "name")):
-        said = metadata.get(key)
-        language = said.get(name) if isinstance(said, dict) else None
-        if language is not None and str(language).lower() not in ("python", "python3", "ipython"):
-            raise NotebookError(
-                f"the notebook is written in {language}, not in Python",
-                path,
-                remedy="Choose a Python kernel for it in JupyterLab and save it",
-            )
 
 
 def _cell(index: int, cell: Any, path: Path) -> Cell:

@@ -14,6 +14,7 @@ from mlkit.core.types import TypeSpec, ValueMismatchError, fit, infer, is_parame
 from mlkit.errors import NotebookError
 from mlkit.notebook.annotations import UnknownAnnotationError, read_annotation
 from mlkit.notebook.cells import Cell, NotebookSource
+from mlkit.notebook.foreign import foreign_declarations
 
 __all__ = ["PARAMETERS_TAG", "declarations"]
 
@@ -28,13 +29,15 @@ _MAKERS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def declarations(notebook: NotebookSource) -> dict[str, Declaration]:
+def declarations(notebook: NotebookSource, language: str = "python") -> dict[str, Declaration]:
     """Read every parameter, input and output that a stage's notebook declares.
 
     Parameters
     ----------
     notebook : NotebookSource
         The notebook; its cell tagged `parameters` holds literal defaults.
+    language : str
+        What its kernel speaks.
 
     Returns
     -------
@@ -56,6 +59,8 @@ def declarations(notebook: NotebookSource) -> dict[str, Declaration]:
             notebook.path,
             remedy="Keep one parameters cell",
         )
+    if language != "python":
+        return foreign_declarations(notebook.path, cells[0], language)
     return _Reader(notebook.path, cells[0]).read()
 
 

@@ -19,9 +19,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
+from mlkit.notebook.foreign import source_to_inject
 from mlkit.notebook.importing import FORMAT_CHECKS, missing
-from mlkit.notebook.injection import INJECTED_TAG, injection_source, is_injected
+from mlkit.notebook.injection import INJECTED_TAG, is_injected
 from mlkit.notebook.kernels import Kernels
+from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.log import AttemptLog
 from mlkit.notebook.notebook_runner import (
     Cancellation,
@@ -127,7 +129,7 @@ class PapermillRunner:
                         notebook,
                         None,
                         engine_name=ENGINE,
-                        kernel_name="python3",
+                        kernel_name=notebook.metadata.kernelspec.name,
                         progress_bar=False,
                         session=session,
                     )
@@ -175,9 +177,8 @@ def _prepared(request: ExecutionRequest) -> dict[str, Any]:
     document["cells"] = cells
     metadata = document.setdefault("metadata", {})
     metadata.pop("widgets", None)
-    metadata.setdefault(
-        "kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"}
-    )
+    if request.kernel is not None or not metadata.get("kernelspec"):
+        metadata["kernelspec"] = named_in_metadata(request.kernel)
     metadata["mlkit"] = dict(request.metadata)
     return document
 
@@ -193,7 +194,7 @@ def _injected_cell(request: ExecutionRequest, document: Mapping[str, Any]) -> di
     cell: dict[str, Any] = {
         "cell_type": "code",
         "metadata": {"tags": [INJECTED_TAG]},
-        "source": injection_source(request.assignments, request.title),
+        "source": source_to_inject(request.assignments, request.title, request.kernel),
         "outputs": [],
         "execution_count": None,
     }

@@ -36,17 +36,22 @@ def notebook_error(
     cell : int, optional
         The cell's index in the source notebook; None for the injected one.
     """
-    name = str(output.get("ename", "Exception"))
+    name = str(output.get("ename") or "Error")  # kernels of shells have no classes to name
     known = tuple(bases)
     matching = known and known[0].rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]
     text = plain_text("\n".join(map(str, output.get("traceback", ()))))
     return ErrorRecord(
         type=name,
-        message=plain_text(str(output.get("evalue", ""))),
+        message=_message(output),
         bases=known if matching else (name,),
         cell=cell,
         traceback=text[-_MAX_TRACEBACK:],
     )
+
+
+def _message(output: Mapping[str, Any]) -> str:
+    text = plain_text(str(output.get("evalue", "")))
+    return text if output.get("ename") or not text.isdigit() else f"exit status {text}"
 
 
 def stage_timeout(timeout_s: float, cell: int | None) -> ErrorRecord:

@@ -106,10 +106,12 @@ def needs_of_stages(pipeline: Pipeline, start: str, count: int) -> tuple[frozens
         How many stages to look at, at the most.
     """
     order = topological_order(edges(pipeline))
+    stages = [pipeline.stages[name] for name in order[order.index(start) :][:count]]
     found = []
-    for name in order[order.index(start) :][:count]:
-        with contextlib.suppress(NotebookError):  # it is told when the stage's turn comes
-            found.append(needs_of_notebook(read_notebook(Path(pipeline.stages[name].notebook))))
+    for stage in stages:
+        if stage.kernel is None:  # others are never forked
+            with contextlib.suppress(NotebookError):  # it is told when the stage's turn comes
+                found.append(needs_of_notebook(read_notebook(Path(stage.notebook))))
     return tuple(found)
 
 
@@ -125,7 +127,8 @@ def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
         Dotted names, sorted.
     """
     found: set[str] = set()
-    for notebook in {Path(stage.notebook) for stage in pipeline.stages.values()}:
+    notebooks = {s.notebook for s in pipeline.stages.values() if s.kernel is None}
+    for notebook in map(Path, notebooks):
         with contextlib.suppress(NotebookError):  # see above
             found |= _outside(read_notebook(notebook))
     return tuple(sorted(n for n in found if is_tried(_top(n)) and _is_worth_waiting_for(_top(n))))

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlkit.core.pipeline import Declaration
 from mlkit.core.types import ANY, TypeSpec
+from mlkit.inside.injected import INJECTED_PREFIX
 
 __all__ = [
     "INJECTED_TAG",
@@ -23,7 +24,8 @@ __all__ = [
 ]
 
 INJECTED_TAG = "injected-parameters"
-_INJECTED = '__import__("mlkit.inside.injected", fromlist=["injected"]).injected'
+_INJECTED = '__import__("mlkit.inside.injected", fromlist=["injected"]).injected({name!r})'
+_GIVEN = f'__import__("json").loads(__import__("os").environ["{INJECTED_PREFIX}{{name}}"])'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +84,10 @@ def source_place(
     return own[sum(not is_injected(cell) for cell in executed[:index])]
 
 
-def injection_source(assignments: tuple[Assignment, ...], title: str) -> str:
-    """Write the injected cell.
+def injection_source(
+    assignments: tuple[Assignment, ...], title: str, *, has_mlkit: bool = True
+) -> str:
+    """Write the injected cell in Python.
 
     Parameters
     ----------
@@ -91,17 +95,20 @@ def injection_source(assignments: tuple[Assignment, ...], title: str) -> str:
         In the order in which they are written.
     title : str
         What the comment in its first line says; a line break in it stays in the comment.
+    has_mlkit : bool
+        Whether the kernel's Python has mlkit, which hides a secret's text from `repr`.
     """
+    given = _INJECTED if has_mlkit else _GIVEN
     lines = [f"# {repr(title)[1:-1]}"]
     for item in assignments:
         spec = ANY if item.declaration is None else item.declaration.spec
-        value = _hidden(item, spec) if item.hidden else python_literal(item.value, spec)
+        value = _hidden(item, spec, given) if item.hidden else python_literal(item.value, spec)
         lines.append(f"{item.name} = {value}")
     return "\n".join(lines)
 
 
-def _hidden(item: Assignment, spec: TypeSpec) -> str:
-    call = f"{_INJECTED}({item.name!r})"
+def _hidden(item: Assignment, spec: TypeSpec, given: str) -> str:
+    call = given.format(name=item.name)
     if isinstance(item.value, dt.date):
         kind = "datetime" if isinstance(item.value, dt.datetime) else "date"
         return f"{_spelling(spec, kind)}.fromisoformat({call})"

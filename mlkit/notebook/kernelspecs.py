@@ -1,22 +1,16 @@
-"""Which kernel a notebook asks for, and whether that is the Python that runs it.
-
-Stages run in mlkit's own Python. A notebook that names another kernel would run elsewhere when it
-is opened by hand, with other packages: it is refused rather than run in the wrong place.
-"""
+"""Which Jupyter kernel runs a notebook: mlkit's own Python, another Python, another language."""
 
 from __future__ import annotations
 
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mlkit.core.pipeline import Kernel
 from mlkit.errors import NotebookError
+from mlkit.notebook.cells import NotebookSource
 
-if TYPE_CHECKING:
-    from mlkit.notebook.cells import NotebookSource
-
-__all__ = ["check_kernel", "kernel_name"]
+__all__ = ["NoKernelError", "find_kernel", "kernel_of_notebook", "named_in_metadata"]
 
 USUAL = frozenset({"python3", "python", "python2"})
 """What a notebook names that asks for the Python at hand, wherever it is opened."""
@@ -24,60 +18,96 @@ USUAL = frozenset({"python3", "python", "python2"})
 _BARE_PYTHON = re.compile(r"python[\d.]*(\.exe)?")
 
 
-def kernel_name(source: NotebookSource) -> str | None:
-    """The kernel that a notebook names; None if it names none."""
-    said = source.document.get("metadata", {}).get("kernelspec")
-    name = said.get("name") if isinstance(said, dict) else None
-    return name if isinstance(name, str) and name.strip() else None
+class NoKernelError(ValueError):
+    """There is no kernel of a name; its text says which there are.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    known : sequence of str
+        The names of those that are installed.
+    """
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = known
+
+    @property
+    def choice(self) -> str:
+        """What to choose from, as a remedy says it."""
+        return f"Installed are: {', '.join(self.known)} ('jupyter kernelspec list')"
 
 
-def check_kernel(source: NotebookSource) -> None:
-    """Refuse a notebook that names a kernel other than the Python that will run it.
+def find_kernel(name: str) -> Kernel | None:
+    """Give the kernel of a name; None if that is mlkit's own Python.
 
     The names that every Python's own kernel bears, and the name of this Python's environment, are
     taken without a look at what is installed.
 
     Raises
     ------
-    NotebookError
-        If the kernel is another environment's, another language's, or not installed.
+    NoKernelError
+        If none of that name is installed.
     """
-    name = kernel_name(source)
-    if name is None or name.lower() in USUAL or name.lower() in _names_of_this_environment():
-        return
+    if name.lower() in USUAL | _names_of_this_environment():
+        return None
     # Importing jupyter_client takes 0.1 s, which a pipeline with the usual kernels does not pay.
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
+    manager = KernelSpecManager()
     try:
-        spec = KernelSpecManager().get_kernel_spec(name)
+        spec = manager.get_kernel_spec(name)
     except NoSuchKernel:
+        raise NoKernelError(name, sorted(manager.find_kernel_specs())) from None
+    program = spec.argv[0] if spec.argv else ""
+    if spec.language.lower() != "python":
+        return Kernel(name=name, language=spec.language)
+    return None if _is_own(program) else Kernel(name=name, program=program)
+
+
+def kernel_of_notebook(source: NotebookSource) -> Kernel | None:
+    """Give the kernel that a notebook names; None if that is mlkit's own Python.
+
+    Raises
+    ------
+    NotebookError
+        If none of that name is installed, or if the notebook is in another language than Python
+        and names none.
+    """
+    name = _named(source)
+    try:
+        kernel = None if name is None else find_kernel(name)
+    except NoKernelError as missing:
         raise NotebookError(
             f"the notebook names the kernel '{name}', which is not installed here",
             source.path,
-            remedy=_remedy(
-                f"or give mlkit's Python that name as well: {sys.executable} -m ipykernel install "
-                f"--sys-prefix --name {name}"
-            ),
+            remedy=f"{missing.choice}. Choose one under Kernel › Change Kernel in JupyterLab, name "
+            "one in pipeline.yaml by 'kernel:', or give mlkit's Python that name as well: "
+            f"{sys.executable} -m ipykernel install --sys-prefix --name {name}",
         ) from None
-    if spec.language.lower() != "python":
+    if kernel is None and (language := source.language) not in (None, "python"):
         raise NotebookError(
-            f"the notebook names the kernel '{name}', which speaks {spec.language}, not Python",
+            f"the notebook is written in {language}, not in Python, and names no kernel for it",
             source.path,
-            remedy=_remedy(),
+            remedy="Name one in pipeline.yaml by 'kernel:', or choose a kernel in JupyterLab and "
+            "save the notebook",
         )
-    program = spec.argv[0] if spec.argv else ""
-    if not _is_own(program):
-        raise NotebookError(
-            f"the notebook names the kernel '{name}', which is another Python ({program}) than "
-            f"the one that would run it ({sys.executable})",
-            source.path,
-            remedy=_remedy("or run mlkit in that environment"),
-        )
+    return kernel
 
 
-def _remedy(further: str = "") -> str:
-    first = "Choose 'Python 3 (ipykernel)' under Kernel › Change Kernel in JupyterLab and save it"
-    return f"{first}; {further}" if further else first
+def named_in_metadata(kernel: Kernel | None) -> dict[str, str]:
+    """What a notebook's metadata say under `kernelspec` for a kernel to run it."""
+    if kernel is None:
+        return {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"name": kernel.name, "display_name": kernel.name, "language": kernel.language}
+
+
+def _named(source: NotebookSource) -> str | None:
+    said = source.document.get("metadata", {}).get("kernelspec")
+    name = said.get("name") if isinstance(said, dict) else None
+    return name if isinstance(name, str) and name.strip() else None
 
 
 def _is_own(program: str) -> bool:

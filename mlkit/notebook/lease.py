@@ -47,6 +47,7 @@ class KernelLease:
             What the kernel is to be like.
         opening : str
             Code to execute before anything else; it is under way when the kernel counts as ready.
+            None if it is empty.
 
         Returns
         -------
@@ -64,13 +65,16 @@ class KernelLease:
         """
         failure = ""
         for limit_s in START_LIMITS_S:
-            self.manager = self._kernels.manager(request)
-            self.client = CellClient(self._notebook, self.manager, self._log)
             try:
+                self.manager = self._kernels.manager(request)
+                self.client = CellClient(self._notebook, self.manager, self._log)
                 async with asyncio.timeout(limit_s):
                     channels = self.client.connect()  # a spare kernel listens already
                     await self.manager.start_kernel()
-                    channels.execute(opening, silent=True, store_history=False, stop_on_error=False)
+                    if opening:
+                        channels.execute(
+                            opening, silent=True, store_history=False, stop_on_error=False
+                        )
                     await channels.wait_for_ready(timeout=limit_s)
             except (TimeoutError, RuntimeError) as error:
                 if self.again:

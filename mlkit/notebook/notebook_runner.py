@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlkit.core.pipeline import Kernel
 from mlkit.core.record import ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
@@ -57,6 +58,8 @@ class ExecutionRequest:
         The deadline for everything, the kernel's start included.
     imports : frozenset of str, optional
         The top-level modules that the notebook imports, if that is known.
+    kernel : Kernel, optional
+        The Jupyter kernel that executes it; by default mlkit's own Python.
     stock : StockList, optional
         Remembers which notebooks need a stock kernel.
     scrubber : Scrubber
@@ -78,6 +81,7 @@ class ExecutionRequest:
     never: tuple[str, ...] = ()
     timeout_s: float | None = None
     imports: frozenset[str] | None = None
+    kernel: Kernel | None = None
     stock: StockList | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from typing import Any
 from jupyter_client.client import KernelClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+from mlkit import inside
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.notebook import failures
@@ -38,7 +40,13 @@ GRACE_S = 2.0
 
 SAVE_EVERY_S = 5.0
 
-_ATTEMPT = '__import__("mlkit.inside.in_kernel", fromlist=["begin", "end"])'
+BASH_RESTARTED = "Restarting Bash"
+"""What bash_kernel 0.10 prints when its bash has ended, as if all were well."""
+
+_IN_KERNEL = '__import__("{package}.in_kernel", fromlist=["begin", "end"])'
+
+HANDED = Path(inside.__file__).with_name("handed")
+"""The folder whose `sitecustomize` makes the recorder known to another environment's Python."""
 
 
 class Session:
@@ -100,7 +108,7 @@ class Session:
             records=self._records(),
             cpu_s=facts.get("cpu_s"),
             peak_memory_bytes=facts.get("peak_memory_bytes"),
-            told="modules" in facts,
+            told="modules" in facts or not self._asks,
             unstable=self.unstable,
         )
 
@@ -118,6 +126,9 @@ class Session:
 
     def _records(self) -> tuple[list[Any], ...]:
         """What was read; a line that somebody tore says that not all of it is known."""
+        if not self._asks:  # a kernel that tells nothing is like any program that tells nothing
+            assert self.request.kernel is not None
+            return (["program", self.request.kernel.language],)
         path = self.request.facts.with_name("trace.jsonl")
         records: list[list[Any]] = []
         try:
@@ -134,6 +145,14 @@ class Session:
         if "modules" in self.facts and not any(record[0] == "begin" for record in records):
             records.append(["fault", "begin", "nothing was recorded"])
         return tuple(records)
+
+    @property
+    def _asks(self) -> str:
+        """The expression for what is asked of the kernel; empty where it is no Python."""
+        kernel = self.request.kernel
+        if kernel is not None and kernel.language != "python":
+            return ""
+        return _IN_KERNEL.format(package="mlkit.inside" if kernel is None else "mlkit_handed")
 
     @property
     def place(self) -> int | None:
@@ -187,13 +206,22 @@ class Session:
             self.log.write(f"mlkit: a stock kernel from the start, as found before: {reason}\n")
         return KernelRequest(
             cwd=self.request.cwd,
-            env=self.request.env,
+            env=self._environment(),
             settings=self.request.settings,
             log=self.kernel_log,
             preload_ok=not reason,
             may_begin_again=True,
             imports=self.request.imports,
+            kernel=self.request.kernel,
         )
+
+    def _environment(self) -> Mapping[str, str]:
+        """The kernel's environment, with the recorder at hand where mlkit is not installed."""
+        env = self.request.env
+        if self.request.kernel is None or not self._asks:
+            return env
+        given = env.get("PYTHONPATH")
+        return {**env, "PYTHONPATH": os.pathsep.join([str(HANDED), *([given] if given else [])])}
 
     async def _stop(self, why: str, work: asyncio.Future[None]) -> None:
         """Interrupt, then kill."""
@@ -246,7 +274,10 @@ class Session:
 
     async def _work_on(self, request: KernelRequest) -> None:
         """Start a kernel and run the cells on it, until it dies."""
-        opening = f"{_ATTEMPT}.begin({str(self.request.folder)!r}, {self._recorder_settings()!r})"
+        opening = ""
+        if self._asks:
+            folder, settings = str(self.request.folder), self._recorder_settings()
+            opening = f"{self._asks}.begin({folder!r}, {settings!r})"
         client, kernel = await self.lease.start(request, opening)
         death = asyncio.ensure_future(wait_dead(self.lease.manager))
         cells = asyncio.ensure_future(self._cells(client, kernel))
@@ -303,7 +334,7 @@ class Session:
             except CellExecutionError:
                 await self._failed(client, kernel)
                 return
-            if client.wants_exit:
+            if client.wants_exit or self._has_restarted(self.nb.cells[index]):
                 self._fail(failures.system_exit(self.place))
                 return
             self._mark("completed")
@@ -312,6 +343,13 @@ class Session:
         client.set_widgets_metadata()
         if self.stopped is None:
             self.status = Status.SUCCEEDED
+
+    def _has_restarted(self, cell: Any) -> bool:
+        """Whether a cell has ended its bash, by `exit` or under `set -e`."""
+        if self.request.kernel is None or self.request.kernel.language != "bash":
+            return False
+        shown = [item.text for item in cell.outputs if item.output_type == "stream"]
+        return bool(shown) and shown[-1].rstrip().endswith(BASH_RESTARTED)
 
     async def _failed(self, client: CellClient, kernel: KernelClient) -> None:
         """Record the error of a cell; `mlkit.skip` is none."""
@@ -337,7 +375,9 @@ class Session:
     async def _learn(self, client: CellClient, kernel: KernelClient) -> None:
         """Ask the kernel what was imported and raised."""
         path = self.request.facts
-        await ask(client, kernel, f"{_ATTEMPT}.end({str(path)!r})")
+        if not self._asks:
+            return
+        await ask(client, kernel, f"{self._asks}.end({str(path)!r})")
         if path.is_file():
             self.facts = json.loads(path.read_text(encoding="utf-8"))
             path.unlink()

@@ -9,17 +9,15 @@ named by its absolute path, as `path:/…`.
 from __future__ import annotations
 
 import os
-import site
-import sys
-import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from mlkit.inside.recorder import is_hidden
+from mlkit.planner.interpreter import Interpreter, interpreter
 
-__all__ = ["INSTALLED", "Checkout", "installation"]
+__all__ = ["INSTALLED", "Checkout"]
 
 INSTALLED = "installed"
 """In a search path: all entries of the standard library and of installed packages."""
@@ -39,11 +37,19 @@ class Checkout:
         The folder of pipeline.yaml.
     never : tuple of str
         Folders and files that count never: the runs folder, an attempt's own folder.
+    program : str
+        The interpreter that executes the stage; empty for mlkit's own.
     """
 
     notebook: str
     pipeline: str
     never: tuple[str, ...] = ()
+    program: str = ""
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The Python that executes the stage; asked here, for a worker has another."""
+        return interpreter(self.program)
 
     @cached_property
     def repository(self) -> str | None:
@@ -76,7 +82,7 @@ class Checkout:
                         return f"{word}:"
                     if each.startswith(form + os.sep):
                         return f"{word}:{each[len(form) + 1 :]}{slash}"
-        for entry in _outside(self.base_path(os.environ)):
+        for entry in self._outside(os.environ):
             if place.startswith(entry + os.sep):
                 return f"entry:{place[len(entry) + 1 :]}{slash}"
         return f"path:{place}{slash}"
@@ -89,7 +95,7 @@ class Checkout:
         if word == "mlkit":
             return os.path.join(_MLKIT, relative)
         if word == "entry":
-            entries = _outside(self.base_path(os.environ if environ is None else environ))
+            entries = self._outside(os.environ if environ is None else environ)
             places = [os.path.join(entry, relative) for entry in entries]
             there = [place for place in places if os.path.lexists(place)]
             return (there or places or [relative])[0]
@@ -124,7 +130,7 @@ class Checkout:
                 entry == each or entry.startswith(each + os.sep) for each in self.never
             ):
                 continue
-            name = INSTALLED if is_installed(entry) else self.name(entry)
+            name = INSTALLED if self.interpreter.is_installed(entry) else self.name(entry)
             if name != INSTALLED or INSTALLED not in names:
                 names.append(name)
         return names
@@ -133,54 +139,8 @@ class Checkout:
         """The search path with which a kernel for this notebook starts."""
         text = environ.get("PYTHONPATH", "")
         given = [os.path.abspath(entry) for entry in text.split(os.pathsep) if entry]
-        return tuple(dict.fromkeys([self.notebook, *given, *_from_installation(_site_marks())]))
+        return tuple(dict.fromkeys([self.notebook, *given, *self.interpreter.own_path()]))
 
-
-@cache
-def installation() -> tuple[str, ...]:
-    """The folders of the standard library and of installed packages."""
-    paths = sysconfig.get_paths()
-    folders = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    folders += [os.path.dirname(os.__file__), *_site_folders()]
-    folders += [sys.prefix] if sys.prefix != sys.base_prefix else []
-    return tuple(dict.fromkeys(form for each in folders for form in (each, os.path.realpath(each))))
-
-
-def is_installed(entry: str) -> bool:
-    """Whether an entry of a search path belongs to the installation."""
-    return entry.endswith(".zip") or any(
-        entry == each or entry.startswith(each + os.sep) for each in installation()
-    )
-
-
-def _site_folders() -> list[str]:
-    return [*site.getsitepackages(), site.getusersitepackages()]
-
-
-def _site_marks() -> tuple[tuple[str, int], ...]:
-    """What tells that packages, or `.pth` files, came or went."""
-    found = []
-    for folder in _site_folders():
-        try:
-            found.append((folder, os.stat(folder).st_mtime_ns))
-        except OSError:
-            continue
-    return tuple(found)
-
-
-@lru_cache(maxsize=8)
-def _from_installation(marks: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    """The entries that a fresh interpreter finds by itself: the library's, packages', `.pth`s'."""
-    linked: list[str] = []
-    for folder, _ in marks:
-        for file in sorted(Path(folder).glob("*.pth")):
-            for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.strip() and not line.startswith(("#", "import ", "import\t")):
-                    linked.append(os.path.abspath(os.path.join(folder, line.strip())))
-    own = [entry for entry in sys.path if entry and is_installed(entry)]
-    folders = [folder for folder, _ in marks if folder not in own]
-    return tuple(dict.fromkeys([*own, *folders, *(e for e in linked if os.path.isdir(e))]))
-
-
-def _outside(entries: Sequence[str]) -> list[str]:
-    return [entry for entry in entries if not is_installed(entry)]
+    def _outside(self, environ: Mapping[str, str]) -> list[str]:
+        """The entries of the search path that do not belong to the installation."""
+        return [e for e in self.base_path(environ) if not self.interpreter.is_installed(e)]

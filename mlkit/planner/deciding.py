@@ -13,6 +13,7 @@ from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
+from mlkit.planner.interpreter import program_of
 from mlkit.planner.reasons import differences
 from mlkit.planner.trace import Circumstances, Today, file_marks
 from mlkit.store.artifact_store import ArtifactStore, Marks, digest_file
@@ -100,7 +101,7 @@ class Planner:
         self.circumstances = circumstances or Circumstances()
         self._todays: dict[tuple[tuple[str, str], ...], Today] = {}
         self._notebooks: dict[Path, NotebookSource] = {}
-        self._checkouts: dict[str, Checkout] = {}
+        self._checkouts: dict[tuple[str, str], Checkout] = {}
         self._whole: set[str] = set()
         self._read: dict[str, tuple[Sequence[int], str]] = {}
 
@@ -186,13 +187,14 @@ class Planner:
 
         A runs folder never counts; of one that holds the project, only the store does not.
         """
-        folder = str(Path(instance.stage.notebook).parent)
-        if folder not in self._checkouts:
+        folder, program = str(Path(instance.stage.notebook).parent), program_of(instance.stage)
+        key = (folder, program)
+        if key not in self._checkouts:
             runs = self.store.path.parent
             holds = any(Path(root).is_relative_to(runs) for root in (folder, self.pipeline.folder))
             never = (str(self.store.path if holds else runs),)
-            self._checkouts[folder] = Checkout(folder, str(self.pipeline.folder), never)
-        return self._checkouts[folder]
+            self._checkouts[key] = Checkout(folder, str(self.pipeline.folder), never, program)
+        return self._checkouts[key]
 
     def _reused_if_whole(self, decision: Decision, instance: Instance, result: Result) -> Decision:
         """Take a result that is still true; if its artifacts are damaged, say which."""

@@ -8,7 +8,6 @@ version of Python. Its *trace* shows only when it has run: what the notebook rea
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,12 +18,17 @@ from mlkit.core.configuration import Bound
 from mlkit.core.pipeline import Stage
 from mlkit.core.values import canonical, encode
 from mlkit.notebook.cells import Cell, NotebookSource
+from mlkit.planner.interpreter import interpreter, program_of
 
-__all__ = ["PARTS_VERSION", "Digests", "Parts", "parts_of", "python_version"]
+__all__ = ["PARTS_VERSION", "Digests", "Parts", "parts_of"]
 
 PARTS_VERSION = 2
 """Counted up whenever a part comes, goes or is written otherwise: results of another version are
 told from those of today, and their stages run again, once."""
+
+SELDOM = ("env", "kernel")
+"""Parts that most stages do not have: they count where they are, so that the results of all others
+still hold that were recorded before these parts came."""
 
 EXECUTION_TAGS = frozenset({"parameters", "raises-exception", "skip-execution"})
 """Tags of a cell that change how it is executed: where values are injected, whether an error ends
@@ -32,11 +36,6 @@ the notebook, whether nbclient leaves the cell out."""
 
 Digests = Mapping[str, str | Sequence[str] | None]
 """Input name to digest; a list of them from a mapped stage; None where the input was not made."""
-
-
-def python_version() -> str:
-    """The version of this interpreter, which kernels share."""
-    return platform.python_version()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +55,9 @@ class Parts:
     outputs : mapping of str to str
         Output name to file name.
     python : str
-        The version of Python.
+        The version of the Python that executes the stage; empty for another language.
+    kernel : str
+        The Jupyter kernel; empty for mlkit's own Python.
     env : mapping of str to str
         The variables that the pipeline sets; secrets in them by their names.
     """
@@ -66,33 +67,22 @@ class Parts:
     inputs: Mapping[str, Any]
     outputs: Mapping[str, str]
     python: str
+    kernel: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """The digest of all parts; prose, titles and cell ids are none of them."""
-        document = {
-            "version": PARTS_VERSION,
-            "cells": [digest for digest, _ in self.cells],
-            "parameters": dict(self.parameters),
-            "inputs": dict(self.inputs),
-            "outputs": dict(self.outputs),
-            "python": self.python,
-            **({"env": dict(self.env)} if self.env else {}),
-        }
+        document = {**self.to_json(), "cells": [digest for digest, _ in self.cells]}
+        for name in SELDOM:
+            if not document[name]:
+                del document[name]
         return sha256(canonical(document).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The parts as JSON."""
-        return {
-            "version": PARTS_VERSION,
-            "cells": [list(cell) for cell in self.cells],
-            "parameters": dict(self.parameters),
-            "inputs": dict(self.inputs),
-            "outputs": dict(self.outputs),
-            "python": self.python,
-            "env": dict(self.env),
-        }
+        cells = [list(cell) for cell in self.cells]
+        return {"version": PARTS_VERSION, **vars(self), "cells": cells}
 
 
 def parts_of(
@@ -117,6 +107,8 @@ def parts_of(
     env : mapping of str to Bound, optional
         The variables that its kernel finds set by the pipeline.
     """
+    kernel = stage.kernel
+    is_python = kernel is None or kernel.language == "python"
     return Parts(
         cells=tuple(map(_cell, notebook.code_cells)),
         parameters={
@@ -129,7 +121,8 @@ def parts_of(
             for name, digest in sorted(inputs.items())
         },
         outputs={name: str(output) for name, output in sorted(stage.outputs.items())},
-        python=python_version(),
+        python=interpreter(program_of(stage)).version if is_python else "",
+        kernel="" if kernel is None else kernel.name,
         env={name: str(item.public) for name, item in sorted((env or {}).items())},
     )
 

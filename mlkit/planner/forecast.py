@@ -52,7 +52,8 @@ class Forecast:
     waits : tuple of str
         Of an unknown one: the stages or instances whose outputs it depends on.
     unseen : tuple of str
-        Of a reused one: the programs that its attempt started and whose reading nobody saw.
+        Programs whose reading nobody sees: those that the attempt of a reused one has started, and
+        a kernel in another language.
     """
 
     id: str
@@ -114,7 +115,9 @@ class Forecaster:
         for name in order:
             if names is None or name in names:
                 stage = self.pipeline.stages[name]
-                self.found[name] = {item.id: item for item in self._stage(stage)}
+                self.found[name] = {
+                    item.id: _with_unseen(item, stage) for item in self._stage(stage)
+                }
                 parameters = () if stage.foreach is None else stage.foreach.parameters
                 self.tables[name] = Table(name, parameters, list(self.found[name]))
         return {key: item for found in self.found.values() for key, item in found.items()}
@@ -325,6 +328,14 @@ def _made(item: Forecast, output: str) -> ArtifactRecord | None:
     if output not in item.outputs:
         return None
     return ArtifactRecord(path="", digest=item.outputs[output], size_bytes=0)
+
+
+def _with_unseen(item: Forecast, stage: Stage) -> Forecast:
+    """Name the language of a kernel that does not tell what it reads, also before its first run."""
+    kernel = stage.kernel
+    if kernel is None or kernel.language == "python" or item.skipped or item.unseen:
+        return item
+    return replace(item, unseen=(kernel.language,))
 
 
 def _skipped(name: str, reason: str) -> Forecast:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib.metadata as metadata
 import os
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from mlkit.planner.checkout import is_installed
+from mlkit.planner.interpreter import Interpreter, interpreter
 
 __all__ = ["Packages"]
 
@@ -25,8 +24,8 @@ class Packages:
     """
 
     @classmethod
-    def of(cls, folders: Iterable[str]) -> Packages:
-        """Give the packages of some folders as they are now.
+    def of(cls, folders: Iterable[str], python: Interpreter | None = None) -> Packages:
+        """Give the packages of some folders, installed for a Python (mlkit's own), as they are.
 
         Versions are read anew for each object, and everything else as soon as something was
         installed or removed, which changes the time of a folder: also a process that lives for days
@@ -38,10 +37,11 @@ class Packages:
                 marks.append((folder, os.stat(folder).st_mtime_ns))
             except OSError:
                 continue
-        return cls(_read(tuple(marks)))
+        return cls(_read(tuple(marks)), python or interpreter())
 
-    def __init__(self, contents: _Contents) -> None:
+    def __init__(self, contents: _Contents, python: Interpreter) -> None:
         self._contents = contents
+        self._python = python
         self._versions: dict[str, str | None] = {}
 
     def version(self, package: str) -> str | None:
@@ -101,10 +101,10 @@ class Packages:
 
     def unowned(self, top: str) -> Path | None:
         """A module of site-packages that no package brings: a folder copied there by hand."""
-        if top in self._contents.by_module or top in sys.stdlib_module_names:
+        if top in self._contents.by_module or top in self._python.stdlib:
             return None
         for folder in self._contents.folders:
-            if not is_installed(str(folder)) or "-packages" not in folder.name:
+            if not self._python.is_installed(str(folder)) or "-packages" not in folder.name:
                 continue
             for place in (folder / top, folder / f"{top}.py"):
                 if place.exists():

@@ -14,6 +14,8 @@ __all__ = ["OLDER", "differences"]
 OLDER = "recorded by an older mlkit, which did not see all that a stage depends on"
 """Why a stage runs whose last result was kept in another form."""
 
+OWN_KERNEL = "mlkit's own"
+
 _LONGEST = 60
 
 
@@ -40,8 +42,14 @@ def differences(before: Mapping[str, Any], now: Parts) -> tuple[str, ...]:
         *_inputs(before["inputs"], now.inputs),
         *_values("output", before["outputs"], now.outputs),
         *_env(before.get("env", {}), now.env),
-        *([] if before["python"] == now.python else [f"Python: {before['python']} → {now.python}"]),
+        *_changed("kernel", before.get("kernel") or OWN_KERNEL, now.kernel or OWN_KERNEL),
+        *_changed("Python", before["python"], now.python),
     )
+
+
+def _changed(what: str, before: str, now: str) -> Iterable[str]:
+    if before != now:
+        yield f"{what}: {before or 'none'} → {now or 'none'}"
 
 
 def _cells(before: Sequence[Sequence[str]], now: Sequence[Sequence[str]]) -> Iterable[str]:

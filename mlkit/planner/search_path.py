@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import importlib.machinery as machinery
 import os
-import sys
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from mlkit.planner.checkout import INSTALLED, Checkout, is_installed
+from mlkit.planner.checkout import INSTALLED, Checkout
 
 __all__ = ["SearchPath"]
-
-_LOADERS = (
-    (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
-    (machinery.SourceFileLoader, machinery.SOURCE_SUFFIXES),
-    (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
-)
 
 
 class SearchPath:
@@ -41,6 +34,7 @@ class SearchPath:
             for entry in dict.fromkeys(entries)
             if entry and not any(entry == n or entry.startswith(n + os.sep) for n in checkout.never)
         ]
+        self._python = checkout.interpreter
         self.names = checkout.path_names(self.entries)
         self._finders: dict[str, machinery.FileFinder] = {}
         self._found: dict[str, str | None] = {}
@@ -92,7 +86,7 @@ class SearchPath:
         if self._stems is None:
             self._stems = set()
             for entry in self.entries:
-                if is_installed(entry):
+                if self._python.is_installed(entry):
                     break
                 try:
                     self._stems |= {n.partition(".")[0] for n in os.listdir(entry)}
@@ -103,7 +97,7 @@ class SearchPath:
     def _locate(self, name: str) -> str | None:
         parent, _, last = name.rpartition(".")
         if not parent:
-            if name in sys.builtin_module_names:
+            if name in self._python.builtin:
                 return self.BUILT_IN
             return self._search(name, self.entries)
         package = self.locate(parent)
@@ -123,17 +117,29 @@ class SearchPath:
             if spec is None:
                 continue
             if spec.loader is not None and spec.origin is not None:
-                return self.INSTALLED if is_installed(entry) else spec.origin
+                return self.INSTALLED if self._python.is_installed(entry) else spec.origin
             if portion is None and spec.submodule_search_locations:
                 place = next(iter(spec.submodule_search_locations))
-                portion = self.INSTALLED if is_installed(entry) else place + os.sep
+                portion = self.INSTALLED if self._python.is_installed(entry) else place + os.sep
         return portion
+
+    @property
+    def _loaders(self) -> tuple[tuple[Any, list[str]], ...]:
+        return (
+            (machinery.ExtensionFileLoader, list(self._python.suffixes)),
+            (machinery.SourceFileLoader, machinery.SOURCE_SUFFIXES),
+            (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
+        )
 
     def _finder(self, entry: str) -> machinery.FileFinder:
         if entry not in self._finders:
-            self._finders[entry] = machinery.FileFinder(entry, *_LOADERS)
+            self._finders[entry] = machinery.FileFinder(entry, *self._loaders)
         return self._finders[entry]
 
 
 def _is_named(entry: str, names: set[str], checkout: Checkout) -> bool:
-    return bool(names) and not is_installed(entry) and checkout.name(entry) in names
+    return (
+        bool(names)
+        and not checkout.interpreter.is_installed(entry)
+        and checkout.name(entry) in names
+    )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import escape, glob
@@ -296,7 +295,7 @@ class _Reading:
         imports = [self._located(search[path], names) for path, names in self.imports.items()]
         files = self._files(imports)
         named = {n for group in imports for n in group["installed"]}
-        packages = Packages.of(self._entries() or sys.path)
+        packages = Packages.of(self._entries(), self.checkout.interpreter)
         secret = sorted(name for name in self.variables if names_a_secret(name))
         return {
             "version": TRACE_VERSION,
@@ -593,9 +592,10 @@ class Today:
 
     def _of_packages(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
         entries = tuple(checkout.base_path(self.circumstances.environ))
-        if entries not in self._packages:
-            self._packages[entries] = Packages.of(entries)
-        packages = self._packages[entries]
+        key = (checkout.program, *entries)
+        if key not in self._packages:
+            self._packages[key] = Packages.of(entries, checkout.interpreter)
+        packages = self._packages[key]
         for name, was in trace["packages"].items():
             now = packages.version(name)
             if now != was:

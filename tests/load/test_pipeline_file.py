@@ -195,8 +195,9 @@ NOTEBOOKS: dict[str, tuple[str, str]] = {
     ),
     "another language": (
         '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
-        "end.ipynb: the notebook is written in R, not in Python. "
-        "Choose a Python kernel for it in JupyterLab and save it",
+        "end.ipynb: the notebook is written in R, not in Python, and names no kernel for it. "
+        "Name one in pipeline.yaml by 'kernel:', or choose a kernel in JupyterLab and save the "
+        "notebook",
     ),
     "nested without end": ("[" * 100_000, "end.ipynb: the notebook is nested too deeply"),
 }

@@ -63,10 +63,18 @@ def test_python_notebooks_are_read_whatever_their_kernel_is_called(
     assert parse_notebook(document(**metadata), Path("n.ipynb")).cells == ()
 
 
-def test_a_julia_notebook_is_refused() -> None:
-    """By what the kernel said when it was saved."""
-    with pytest.raises(NotebookError, match="the notebook is written in julia, not in Python"):
-        parse_notebook(document(language_info={"name": "julia"}), Path("n.ipynb"))
+def test_a_notebook_says_which_language_it_is_in() -> None:
+    """By what the kernel said when it was saved; Python has several names."""
+    read = [
+        parse_notebook(document(**metadata), Path("n.ipynb")).language
+        for metadata in (
+            {"language_info": {"name": "julia"}},
+            {"kernelspec": {"language": "R"}, "language_info": {"name": "python"}},
+            {"kernelspec": {"name": "x"}, "language_info": {"name": "ipython"}},
+            {},
+        )
+    ]
+    assert read == ["julia", "R", "python", None]
 
 
 def test_files_are_read(tmp_path: Path) -> None:

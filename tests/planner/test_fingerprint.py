@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlkit.core.configuration import Bound
 from mlkit.core.outputs import Output
-from mlkit.core.pipeline import Declaration, Stage
+from mlkit.core.pipeline import Declaration, Kernel, Stage
 from mlkit.core.types import ANY
 from mlkit.notebook.cells import Cell, NotebookSource
 from mlkit.planner.fingerprint import Parts, parts_of
@@ -111,3 +112,15 @@ def test_another_python_is_named() -> None:
     parts = _parts([], [])
     before = {**parts.to_json(), "python": "3.9.0"}
     assert differences(before, parts) == (f"Python: 3.9.0 → {parts.python}",)
+
+
+def test_another_kernel_is_another_key_and_is_named() -> None:
+    """Another language has no version of Python."""
+    stage = Stage(name="s", notebook=Path("n.ipynb"))
+    bash = replace(stage, kernel=Kernel(name="bash", language="bash"))
+    own, other = (parts_of(each, _notebook([], []), {}, {}) for each in (stage, bash))
+    assert own.key != other.key
+    assert differences(own.to_json(), other) == (
+        "kernel: mlkit's own → bash",
+        f"Python: {own.python} → none",
+    )

@@ -42,6 +42,22 @@ class Address:
         ports = {f"{name}_port": number for number, name in enumerate(names, start=1)}
         return {"transport": "ipc", "ip": str(self.stem), **ports}
 
+    def lead_to_colons(self) -> None:
+        """Let `STEM-1` lead to `STEM:1`, where some kernels listen.
+
+        jupyter_client joins address and port by a hyphen if they are a socket's path, and so does
+        whatever is made of ipykernel; IRkernel joins them by a colon whatever they are. ZeroMQ
+        removes a link from the place where it makes a socket, so that both sorts are found.
+        """
+        for number in range(1, 6):
+            link = self.stem.with_name(f"{self.stem.name}-{number}")
+            link.symlink_to(self.stem.with_name(f"{self.stem.name}:{number}"))
+
+    def remove(self) -> None:
+        """Remove what a kernel that is gone has left behind."""
+        for each in self.stem.parent.glob(f"{self.stem.name}[-:]*"):
+            each.unlink(missing_ok=True)
+
     def write(self) -> None:
         """Write the connection file, readable for this user only."""
         content = {

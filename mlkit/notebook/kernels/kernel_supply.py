@@ -213,7 +213,7 @@ class ForkKernels(Kernels):
 
     def _can_fork(self, request: KernelRequest) -> bool:
         """Whether this request can be met; says once what stands against it."""
-        if not request.preload_ok or self.kind == "spawn":
+        if not request.preload_ok or request.kernel is not None or self.kind == "spawn":
             return False
         fixed = [n for n in differing(request.env, self._zygote.env) if fixed_at_start(n)]
         if fixed and fixed[0] not in self._said:

@@ -10,7 +10,7 @@ from typing import Any
 
 import zmq
 import zmq.asyncio
-from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 
@@ -45,10 +45,15 @@ class LeashedKernelManager(AsyncKernelManager):
 
         Without `extra_arguments` its history stays in memory, as nbclient's and Papermill's does.
         """
-        kwargs.setdefault("extra_arguments", list(USUAL_ARGUMENTS))
+        spec = self.kernel_spec
+        assert spec is not None
+        is_ipython = any("ipykernel" in argument for argument in spec.argv)
+        kwargs.setdefault("extra_arguments", list(USUAL_ARGUMENTS) if is_ipython else [])
         self._attempted_start = True
         if not self.address.file.exists():
             self.address.write()
+        if spec.language.lower() != "python":
+            self.address.lead_to_colons()
         self._connection_file_written = True
         command, kwargs = await self._async_pre_start_kernel(**kwargs)
         await self._async_launch_kernel(command, **kwargs)
@@ -84,16 +89,9 @@ def make_manager(
     context: zmq.asyncio.Context,
 ) -> LeashedKernelManager:
     """Make a manager, not yet started, whose kernel the given provisioner will start."""
-    spec = KernelSpec(
-        argv=[
-            *(sys.executable, "-Xfrozen_modules=off"),
-            *("-m", "ipykernel_launcher", "-f", "{connection_file}"),
-        ],
-        display_name="Python 3",
-        language="python",
-    )
+    spec = _own_spec() if request.kernel is None else _installed_spec(request.kernel.name)
     manager = LeashedKernelManager(
-        kernel_name="python3",
+        kernel_name="python3" if request.kernel is None else request.kernel.name,
         kernel_id=f"{leash.token}-{address.serial}",
         connection_file=str(address.file),
         session=Session(key=address.key),
@@ -107,6 +105,25 @@ def make_manager(
     started.request, started.leash, started.serial = request, leash, address.serial
     manager.provisioner = started
     return manager
+
+
+def _own_spec() -> KernelSpec:
+    return KernelSpec(
+        argv=[
+            *(sys.executable, "-Xfrozen_modules=off"),
+            *("-m", "ipykernel_launcher", "-f", "{connection_file}"),
+        ],
+        display_name="Python 3",
+        language="python",
+    )
+
+
+def _installed_spec(name: str) -> KernelSpec:
+    """The specification of a kernel; where the pipeline was loaded it was there."""
+    try:
+        return KernelSpecManager().get_kernel_spec(name)
+    except NoSuchKernel:
+        raise RuntimeError(f"there is no kernel '{name}' where the attempt was to run") from None
 
 
 async def wait_dead(manager: AsyncKernelManager) -> int:
@@ -150,6 +167,8 @@ async def end_kernel(manager: AsyncKernelManager, *, grace_s: float = 2.0) -> No
         if provisioner.kernel is not None:
             await provisioner.kernel.done()
         provisioner.forget()
+        if isinstance(manager, LeashedKernelManager):
+            manager.address.remove()
         manager.cleanup_connection_file()
         manager.cleanup_ipc_files()
         manager._close_control_socket()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlkit.core.pipeline import Kernel
+
 __all__ = ["USUAL_ARGUMENTS", "KernelRequest"]
 
 USUAL_ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
@@ -38,6 +40,9 @@ class KernelRequest:
         Whether a forked kernel may end and ask for a stock one in its place (see
         `KernelProcess.again`) when the notebook sets an environment variable that something
         imported ahead may have read; otherwise it goes on and says that its result is `unstable`.
+    kernel : Kernel, optional
+        A Jupyter kernel of another Python, or of another language, which is never forked; by
+        default this very interpreter's.
     """
 
     cwd: Path
@@ -47,3 +52,4 @@ class KernelRequest:
     preload_ok: bool = True
     imports: frozenset[str] | None = None
     may_begin_again: bool = False
+    kernel: Kernel | None = None
