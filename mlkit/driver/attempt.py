@@ -10,7 +10,6 @@ from typing import Any
 
 from mlkit.core.interrupting import WorkInterrupted, heeding
 from mlkit.core.outputs import Output
-from mlkit.core.pipeline import Kernel
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
@@ -28,6 +27,7 @@ from mlkit.errors import MlkitError
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.notebook_runner import (
+    Brief,
     Cancellation,
     ExecutionRequest,
     NotebookRunner,
@@ -68,20 +68,12 @@ class Job:
         Where the stage's project stands.
     trace_key : bytes
         With what digests of environment variables are keyed.
-    env : mapping
-        The kernel's environment.
-    settings : mapping of str to str
-        What of it the pipeline sets.
-    assignments : tuple of Assignment
-        Parameters and inputs; outputs are added by the attempt.
+    brief : Brief
+        What the notebook is told; the attempt adds its outputs.
     outputs : mapping of str to Output
         The declared outputs by name.
     inputs : tuple of ArtifactRecord
         The artifacts of other stages that it is handed.
-    imports : frozenset of str, optional
-        The top-level modules that the notebook imports, if that is known.
-    kernel : Kernel, optional
-        The Jupyter kernel that executes it; by default mlkit's own Python.
     verify : bool
         Check the inputs afterwards by digest, not at a glance.
     """
@@ -92,19 +84,16 @@ class Job:
     staging: Path
     pipeline: str
     checkout: Checkout
-    env: Mapping[str, str]
-    assignments: tuple[Assignment, ...]
+    brief: Brief
     outputs: Mapping[str, Output]
     inputs: tuple[ArtifactRecord, ...]
-    metadata: Mapping[str, Any]
     declared: Mapping[str, Any]
-    timeout_s: float | None
-    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
-    imports: frozenset[str] | None = None
-    kernel: Kernel | None = None
-    scrubber: Scrubber = field(default_factory=Scrubber)
     verify: bool = False
     trace_key: bytes = field(default=b"", repr=False)
+
+    def told(self, **changes: Any) -> Job:
+        """The same with another environment, say, or other values."""
+        return replace(self, brief=replace(self.brief, **changes))
 
     @property
     def attempt_folder(self) -> Path:
@@ -222,24 +211,24 @@ def _perform(
         status = Status.SUCCEEDED if error is None else Status.FAILED
         if error is None:
             artifacts = take_outputs(job.outputs, out, job.staging, store)
-    names = tuple(map(job.scrubber.text, _dropped(job)))
+    names = tuple(map(job.brief.scrubber.text, _dropped(job)))
     error = explained(error, names, job.notebook.path.parent, Path(job.checkout.pipeline))
     trouble = share_outputs(artifacts, store)
     observed: Mapping[str, Any] = {}
     if status in (Status.SUCCEEDED, Status.SKIPPED):
         circumstances = Circumstances(
-            environ=job.env, key=job.trace_key, set_by_pipeline=frozenset(job.settings)
+            environ=job.brief.env, key=job.trace_key, set_by_pipeline=frozenset(job.brief.settings)
         )
         observed = observe(result, job.notebook, job.checkout, circumstances, started)
-        if job.scrubber.value([observed]) != [observed]:
+        if job.brief.scrubber.value([observed]) != [observed]:
             observed = untold("a path that it read holds a secret")
     return Outcome(
         job=job,
         status=status,
         started=started,
         ended=now(),
-        reason=job.scrubber.text(result.reason),
-        error=_scrubbed(error, job.scrubber),
+        reason=job.brief.scrubber.text(result.reason),
+        error=_scrubbed(error, job.brief.scrubber),
         artifacts=artifacts,
         observed=observed,
         cpu_s=result.cpu_s,
@@ -261,14 +250,14 @@ def _dropped(job: Job) -> tuple[str, ...]:
     """Find what goes with the working folder, and say so in the log."""
     names = dropped(job.work_folder / CWD, job.work_folder / OUT, job.outputs)
     if names:
-        line = f"mlkit: the notebook {job.scrubber.text(sentence(names))}\n"
+        line = f"mlkit: the notebook {job.brief.scrubber.text(sentence(names))}\n"
         with (job.attempt_folder / LOG).open("ab") as log:
             log.write(line.encode("utf-8", "backslashreplace"))
     return names
 
 
 def _request(job: Job) -> ExecutionRequest:
-    env = with_tracking(job.env, job.pipeline)
+    env = with_tracking(job.brief.env, job.pipeline)
     prepare_store(job.notebook, env)
     outputs = tuple(
         Assignment(
@@ -279,25 +268,20 @@ def _request(job: Job) -> ExecutionRequest:
         for name, output in job.outputs.items()
         if name in job.declared or not output.is_notebook
     )
+    told = {**vars(job.brief), "env": env, "assignments": (*job.brief.assignments, *outputs)}
+    runs = env.get("MLKIT_RUNS_DIR")
     return ExecutionRequest(
+        **told,
         document=job.notebook.document,
-        assignments=(*job.assignments, *outputs),
         title=f"Injected by mlkit: attempt {job.number} of stage '{job.instance_id}'",
-        metadata=job.metadata,
         cwd=job.work_folder / CWD,
         folder=job.notebook.path.parent,
-        env=env,
-        settings=frozenset(job.settings),
         notebook=job.attempt_folder / NOTEBOOK,
         log=job.attempt_folder / LOG,
         facts=job.work_folder / "facts.json",
         roots=tuple(root for _, root in job.checkout.roots),
         never=(*job.checkout.never, str(job.work_folder)),
-        timeout_s=job.timeout_s,
-        imports=job.imports,
-        kernel=job.kernel,
-        stock=StockList(folder=Path(runs)) if (runs := job.env.get("MLKIT_RUNS_DIR")) else None,
-        scrubber=job.scrubber,
+        stock=StockList(folder=Path(runs)) if runs else None,
     )
 
 

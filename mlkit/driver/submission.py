@@ -15,6 +15,7 @@ from mlkit.driver.context import Context
 from mlkit.driver.surroundings import attempt_environment
 from mlkit.notebook.imports import needs_of_notebook
 from mlkit.notebook.injection import Assignment
+from mlkit.notebook.notebook_runner import Brief
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.deciding import Decision, Planner
 from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
@@ -122,21 +123,23 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         pipeline=context.order.pipeline.name,
         checkout=_checkout(context, submission),
         trace_key=context.planner.circumstances.key,
-        env=attempt_environment(context.planner.environ(instance), facts, assignments),
-        settings=context.order.configuration.settings(instance),
-        assignments=assignments,
+        brief=Brief(
+            env=attempt_environment(context.planner.environ(instance), facts, assignments),
+            settings=context.order.configuration.settings(instance),
+            assignments=assignments,
+            metadata={
+                "run_id": context.book.record.run_id,
+                "stage": instance.id,
+                "attempt": number,
+            },
+            timeout_s=instance.stage.timeout_s,
+            imports=needs_of_notebook(notebook),
+            kernel=instance.stage.kernel,
+            scrubber=context.book.scrubber,
+        ),
         outputs=instance.stage.outputs,
         inputs=submission.inputs.artifacts,
-        metadata={
-            "run_id": context.book.record.run_id,
-            "stage": instance.id,
-            "attempt": number,
-        },
         declared=instance.stage.declared,
-        timeout_s=instance.stage.timeout_s,
-        imports=needs_of_notebook(notebook),
-        kernel=instance.stage.kernel,
-        scrubber=context.book.scrubber,
         verify=context.order.options.verify,
     )
 

@@ -15,34 +15,67 @@ from mlkit.core.states import Status
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.stock import StockList
 
-__all__ = ["Cancellation", "ExecutionRequest", "ExecutionResult", "NotebookRunner", "OnCell"]
+__all__ = [
+    "Brief",
+    "Cancellation",
+    "ExecutionRequest",
+    "ExecutionResult",
+    "NotebookRunner",
+    "OnCell",
+]
 
 OnCell = Callable[[int, int], None]
 """Told the number of the code cell that starts, from 1, and how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExecutionRequest:
-    """One notebook to be executed.
+class Brief:
+    """What an attempt is told, wherever it will be carried out.
+
+    Parameters
+    ----------
+    env : mapping of str to str
+        The kernel's whole environment.
+    settings : mapping of str to str
+        What of it the pipeline sets, before anything is imported.
+    assignments : tuple of Assignment
+        What is injected after the parameters cell.
+    metadata : mapping
+        What the executed notebook's metadata say under `mlkit`.
+    timeout_s : float, optional
+        The deadline for everything, the kernel's start included.
+    imports : frozenset of str, optional
+        The top-level modules that the notebook imports, if that is known.
+    kernel : Kernel, optional
+        The Jupyter kernel that executes it; by default mlkit's own Python.
+    scrubber : Scrubber
+        What must appear in neither notebook nor log.
+    """
+
+    env: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    assignments: tuple[Assignment, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float | None = None
+    imports: frozenset[str] | None = None
+    kernel: Kernel | None = None
+    scrubber: Scrubber = field(default_factory=Scrubber)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionRequest(Brief):
+    """One notebook to be executed, with the places where that happens.
 
     Parameters
     ----------
     document : mapping
         The notebook; it is not changed.
-    assignments : tuple of Assignment
-        What is injected after the parameters cell.
     title : str
         The first line of the injected cell.
-    metadata : mapping
-        What the executed notebook's metadata say under `mlkit`.
     cwd : Path
         The kernel's working directory.
     folder : Path
         The notebook's own folder, first on `sys.path`.
-    env : mapping of str to str
-        The kernel's whole environment.
-    settings : frozenset of str
-        The variables in it that the pipeline sets, before anything is imported.
     notebook : Path
         Where the executed notebook is written.
     log : Path
@@ -54,36 +87,20 @@ class ExecutionRequest:
         The folders whose files count by whatever way they are read.
     never : tuple of str
         Folders and files that count never.
-    timeout_s : float, optional
-        The deadline for everything, the kernel's start included.
-    imports : frozenset of str, optional
-        The top-level modules that the notebook imports, if that is known.
-    kernel : Kernel, optional
-        The Jupyter kernel that executes it; by default mlkit's own Python.
     stock : StockList, optional
         Remembers which notebooks need a stock kernel.
-    scrubber : Scrubber
-        What must appear in neither file.
     """
 
     document: Mapping[str, Any]
     cwd: Path
     folder: Path
-    env: Mapping[str, str]
     notebook: Path
     log: Path
     facts: Path
-    settings: frozenset[str] = frozenset()
-    assignments: tuple[Assignment, ...] = ()
     title: str = "Parameters"
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     roots: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
-    timeout_s: float | None = None
-    imports: frozenset[str] | None = None
-    kernel: Kernel | None = None
     stock: StockList | None = None
-    scrubber: Scrubber = field(default_factory=Scrubber)
 
 
 @dataclass(frozen=True, kw_only=True)

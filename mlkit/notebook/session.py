@@ -207,7 +207,7 @@ class Session:
         return KernelRequest(
             cwd=self.request.cwd,
             env=self._environment(),
-            settings=self.request.settings,
+            settings=frozenset(self.request.settings),
             log=self.kernel_log,
             preload_ok=not reason,
             may_begin_again=True,

@@ -67,7 +67,7 @@ def test_a_stages_env_is_its_own(tmp_path: Path) -> None:
     run_fake(_project(tmp_path, "{MODE: all, X: 1}", WRITE, more=more), runner=runner)
     found = {str(item.metadata["stage"]): item for item in runner.requests}
     assert {name: item.env["MODE"] for name, item in found.items()} == {"one": "mine", "two": "all"}
-    assert found["one"].settings == {"MODE", "X"}
+    assert found["one"].settings.keys() == {"MODE", "X"}
 
 
 def test_a_secret_in_env_is_given_but_not_counted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.record import ErrorRecord
@@ -112,12 +112,12 @@ class DaskExecutor:
             self._cancel_soon()
 
     def _task(self, token: str, job: Job) -> Task:
-        own = {name: value for name, value in job.env.items() if name.startswith("MLKIT_")}
-        own.update(job.settings)
+        own = {name: value for name, value in job.brief.env.items() if name.startswith("MLKIT_")}
+        own.update(job.brief.settings)
         return Task(
             token=token,
             topic=self._topic,
-            job=replace(job, env=own),
+            job=job.told(env=own),
             kernel=self.workshop.order.options.start,
             preload=self._preload,
             store=str(self.workshop.store.path),

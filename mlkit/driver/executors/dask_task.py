@@ -131,8 +131,12 @@ def carry_out(task: Task) -> Reply:
         worker.log_event(task.topic, {"token": task.token, "cell": number, "cells": total})
 
     try:
-        own = {**kernel_environment(os.environ), **task.job.env}
-        return _perform(replace(task, job=replace(task.job, env=own)), on_cell, cancellation)
+        own = {**kernel_environment(os.environ), **task.job.brief.env}
+        return _perform(
+            replace(task, job=task.job.told(env=own)),
+            on_cell,
+            cancellation,
+        )
     finally:
         ended.set()
         _running.pop(task.token, None)
@@ -226,12 +230,9 @@ def _brought_here(job: Job, folder: Path, store: ArtifactStore) -> Job:
         store.place(artifact.digest, copy)
         here[artifact.path] = str(copy)
         inputs.append(replace(artifact, path=str(copy)))
-    return replace(
-        job,
-        staging=folder / "staging",
-        inputs=tuple(inputs),
-        assignments=tuple(_moved(item, here) for item in job.assignments),
-    )
+    moved = tuple(_moved(item, here) for item in job.brief.assignments)
+    there = replace(job, staging=folder / "staging", inputs=tuple(inputs))
+    return there.told(assignments=moved)
 
 
 def _moved(item: Assignment, here: Mapping[str, str]) -> Assignment:
