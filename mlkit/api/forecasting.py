@@ -20,7 +20,7 @@ from mlkit.load.lists import with_lists
 from mlkit.load.parameters import Layers, configure
 from mlkit.planner.deciding import Planner
 from mlkit.planner.forecast import Forecast, Forecaster
-from mlkit.planner.trace import Circumstances
+from mlkit.planner.variables import Circumstances
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder

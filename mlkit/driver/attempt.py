@@ -36,7 +36,8 @@ from mlkit.notebook.notebook_runner import (
 from mlkit.notebook.source import failing_place
 from mlkit.notebook.stock import StockList
 from mlkit.planner.checkout import Checkout
-from mlkit.planner.trace import Circumstances, observe, untold
+from mlkit.planner.trace import observe, untold
+from mlkit.planner.variables import Circumstances
 from mlkit.store.artifact_store import ArtifactStore, Marks
 from mlkit.store.folder import readable_os_errors
 

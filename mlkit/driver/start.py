@@ -35,7 +35,7 @@ from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
-from mlkit.planner.trace import Circumstances
+from mlkit.planner.variables import Circumstances
 from mlkit.store.folder import RunFolder
 
 __all__ = ["resume_run", "start_run"]

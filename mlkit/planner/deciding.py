@@ -15,7 +15,9 @@ from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
 from mlkit.planner.interpreter import program_of
 from mlkit.planner.reasons import differences
-from mlkit.planner.trace import Circumstances, Today, file_marks
+from mlkit.planner.today import Today
+from mlkit.planner.trace import file_marks
+from mlkit.planner.variables import Circumstances
 from mlkit.store.artifact_store import ArtifactStore, Marks, digest_file
 from mlkit.store.database import Database, Result
 from mlkit.store.trees import digest_tree, survey

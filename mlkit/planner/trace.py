@@ -1,147 +1,49 @@
-"""What a result was seen to depend on when it was computed, and whether that is still so.
+"""What a result was seen to depend on when it was computed.
 
 `observe` turns what the recorder in the kernel wrote down (`mlkit.inside.recorder`) into a *trace*:
 files by digest, names that were looked for in vain, listings, imports, environment variables and
-package versions. `Today.changes` holds a trace against the present: everything is *resolved anew*,
-in today's folders and environment, so that an equal checkout reuses a result and an unequal one
-does not.
+package versions. `mlkit.planner.today` holds it against the present.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from glob import escape, glob
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.scrubbing import names_a_secret
 from mlkit.errors import DISTRIBUTION
-from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.imports import top_level_names
 from mlkit.notebook.notebook_runner import ExecutionResult
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.packages import Packages
-from mlkit.planner.reasons import OLDER
 from mlkit.planner.search_path import SearchPath
+from mlkit.planner.variables import Circumstances, is_of_kernel, is_of_session
 from mlkit.store.artifact_store import digest_file
 
 __all__ = [
-    "SESSION_VARIABLES",
     "TRACE_VERSION",
-    "Circumstances",
-    "Today",
     "file_marks",
+    "kept_names",
     "observe",
+    "start_up_files",
+    "tree_digest",
+    "tree_marks",
+    "unseen_programs",
+    "untold",
 ]
 
 TRACE_VERSION = 2
 """Traces of another version are not understood: their stages run again, once."""
-
-FACTS = (
-    *("MLKIT_RUN_ID", "MLKIT_RUNS_DIR", "MLKIT_STAGE", "MLKIT_ATTEMPT", "MLKIT_LEASH"),
-    *(
-        "MLKIT_TRACE",
-        "MLKIT_PRELOAD",
-        "JPY_PARENT_PID",
-        "JPY_SESSION_NAME",
-        "PYDEVD_USE_FRAME_EVAL",
-    ),
-)
-"""What mlkit and Jupyter say to each kernel: it differs in each and is part of nothing."""
-
-TRACKING = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_CONTEXT")
-TRACKING_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
-"""Where MLflow keeps what a stage logs is no part of what it makes; mlkit names the runs folder."""
-
-SESSION_VARIABLES = frozenset(
-    {
-        *("_", "SHLVL", "PWD", "OLDPWD", "HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "MAIL"),
-        *("PATH", "MANPATH", "INFOPATH", "TMPDIR", "TEMP", "TMP", "HOSTNAME", "HOST", "HOSTTYPE"),
-        *("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TERMINFO", "COLORTERM", "COLUMNS"),
-        *("LINES", "PS1", "PS2", "PROMPT_COMMAND", "LS_COLORS", "LSCOLORS", "CLICOLOR", "LESS"),
-        *("LESSOPEN", "LESSCLOSE", "PAGER", "GIT_PAGER", "EDITOR", "VISUAL", "BROWSER", "HISTFILE"),
-        *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "WINDOWID", "DESKTOP_SESSION", "GDMSESSION"),
-        *(
-            "DBUS_SESSION_BUS_ADDRESS",
-            "INVOCATION_ID",
-            "JOURNAL_STREAM",
-            "STY",
-            "WINDOW",
-            "GPG_TTY",
-        ),
-        *("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID", "VIRTUAL_ENV"),
-        *("VIRTUAL_ENV_PROMPT", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL", "CONDA_DEFAULT_ENV"),
-        *("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR", "FORCE_COLOR"),
-        *("NO_COLOR", "BUILD_ID", "BUILD_NUMBER", "BUILD_TAG", "BUILD_URL", "JOB_NAME", "JOB_URL"),
-    }
-)
-SESSION_PREFIXES = (
-    *("XDG_", "SSH_", "TMUX", "VTE_", "VSCODE_", "KITTY_", "ITERM_", "WEZTERM_", "GNOME_", "KDE_"),
-    *("GITHUB_", "RUNNER_", "CI_", "SLURM_", "PBS_", "LSB_", "JPY_", "MLKIT_"),
-    *("AIRFLOW_", "PREFECT_", "KFP_", "KUBERNETES_", "DAGSTER_", "ARGO_"),
-    # By two underscores a program marks what it tells its own children, as Airflow's supervisor the
-    # number of an open file.
-    *("__", "_AIRFLOW_"),
-)
-"""Variables of a login, a terminal or a job: a stage that reads the whole environment, as in
-`subprocess.run(…, env={**os.environ, "X": "1"})`, does not depend on them."""
 
 SHOWN_NAMES = 500
 """Names of a listing that are kept one by one, to say later which came and went."""
 
 RACY_NS = 5_000_000
 """The clock of a file system is so much behind: a change in a run may bear a time before it."""
-
-
-def is_of_session(name: str) -> bool:
-    """Whether a variable belongs to a login, a terminal or a job, or to the kernel itself."""
-    is_own = name in SESSION_VARIABLES or name.startswith(SESSION_PREFIXES)
-    return is_own or is_of_kernel(name)
-
-
-def is_of_kernel(name: str) -> bool:
-    """Whether a variable is one of those by which mlkit and Jupyter speak to a kernel."""
-    return name in (*FACTS, *TRACKING, TRACKING_ROOT) or name.startswith(
-        (INJECTED_PREFIX, "MLKIT_ENGINE_")
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Circumstances:
-    """In what surroundings kernels start, beside the files.
-
-    Parameters
-    ----------
-    environ : mapping of str to str
-        The environment of kernels.
-    key : bytes
-        With what the digests of environment variables are keyed: it belongs to a runs folder or a
-        store, and stands in no record. Empty where nothing was ever recorded.
-    set_by_pipeline : frozenset of str
-        The variables that are a part of the fingerprint themselves, and none of the trace.
-    """
-
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    key: bytes = b""
-    set_by_pipeline: frozenset[str] = frozenset()
-
-    @property
-    def key_id(self) -> str:
-        """What tells one key from another."""
-        return sha256(b"id:" + self.key).hexdigest()[:12]
-
-    def digest(self, name: str) -> str | None:
-        """The keyed digest of a variable's value; None if it is not set."""
-        value = self.environ.get(name)
-        if value is None:
-            return None
-        text = f"{name}={value}".encode("utf-8", "surrogateescape")
-        return hmac.new(self.key, text, "sha256").hexdigest()[:32]
 
 
 def observe(
@@ -303,7 +205,7 @@ class _Reading:
             "absent": self._names(p for p in self.absent if p not in self.reads),
             "present": self._names(p for p in self.present if p not in self.reads),
             "lists": {
-                self.checkout.name(place): _kept_names(self._visible(place, names))
+                self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.lists.items())
             },
             "globs": [self._glob(item) for item in self.globs],
@@ -353,7 +255,7 @@ class _Reading:
             "base": self.checkout.name(base),
             "pattern": os.path.relpath(item["pattern"], base),
             "recursive": item["recursive"],
-            "found": _kept_names(found),
+            "found": kept_names(found),
         }
 
     def _located(self, search: SearchPath, names: Iterable[str]) -> dict[str, Any]:
@@ -443,208 +345,7 @@ class _Reading:
         return found
 
 
-class Today:
-    """What is so at present, looked at once for each thing that several results depend on.
-
-    Parameters
-    ----------
-    circumstances : Circumstances
-        The environment of kernels.
-    verify : bool
-        Read every file, also where it is unchanged at a glance.
-    """
-
-    def __init__(self, circumstances: Circumstances, *, verify: bool = False) -> None:
-        self.circumstances = circumstances
-        self.verify = verify
-        self.forget()
-
-    def forget(self) -> None:
-        """Look at everything anew from here on: a stage may have changed it."""
-        self._marks: dict[str, list[int] | None] = {}
-        self._digests: dict[str, str] = {}
-        self._listings: dict[str, list[str]] = {}
-        self._searches: dict[Any, SearchPath] = {}
-        self._startup: Any = None
-        self._packages: dict[tuple[str, ...], Packages] = {}
-
-    def changes(self, trace: Mapping[str, Any], checkout: Checkout) -> tuple[str, ...]:
-        """Say what has changed since a result was computed; empty if all of it still holds.
-
-        Parameters
-        ----------
-        trace : mapping
-            What `observe` gave.
-        checkout : Checkout
-            Where the stage's project stands today.
-        """
-        if trace.get("version") != TRACE_VERSION:
-            return (OLDER,)
-        if trace["unstable"]:
-            return tuple(f"not reusable: {reason}" for reason in trace["unstable"])
-        moved = dict(self._of_imports(trace, checkout))
-        return (
-            *moved.values(),
-            *self._of_files(trace["files"], checkout, moved),
-            *self._of_existence(trace, checkout),
-            *self._of_listings(trace, checkout),
-            *self._of_environment(trace["environment"]),
-            *self._of_packages(trace, checkout),
-            *self._of_start_up(trace["startup"]),
-        )
-
-    def _of_imports(
-        self, trace: Mapping[str, Any], checkout: Checkout
-    ) -> Iterable[tuple[str, str]]:
-        """The modules that come from elsewhere today, and what to say of them."""
-        for group in trace["imports"]:
-            search = self._search(trace["begin"], group["path"], checkout)
-            for name, was in group["found"].items():
-                place = search.locate(name)
-                now = place if place in SearchPath.MARKS else checkout.name(str(place))
-                if now != was:
-                    yield name, _moved(name, was, now)
-            for name in search.shadowing(group["installed"]):
-                place = search.locate(name)
-                if place != SearchPath.INSTALLED:
-                    now = place if place in SearchPath.MARKS else checkout.name(str(place))
-                    yield name, _moved(name, SearchPath.INSTALLED, now)
-
-    def _search(self, begin: Sequence[str], path: Sequence[str], checkout: Checkout) -> SearchPath:
-        key = (tuple(begin), tuple(path), checkout)
-        if key not in self._searches:
-            base = checkout.base_path(self.circumstances.environ)
-            self._searches[key] = SearchPath.today(begin, path, base, checkout)
-        return self._searches[key]
-
-    def _of_files(
-        self, files: Mapping[str, Any], checkout: Checkout, moved: Iterable[str]
-    ) -> Iterable[str]:
-        told = set(moved)
-        for name, item in files.items():
-            module, relative = item.get("module"), name.partition(":")[2]
-            if module in told:
-                continue
-            shown = f"module {module}" if module else f"file {relative}"
-            where = f" ({relative})" if module else ""
-            place = checkout.place(name, self.circumstances.environ)
-            marks = self._marks_of(place)
-            if marks is None:
-                yield f"{shown} is gone{where}"
-            elif (self.verify or marks != item["marks"]) and self._digest(place) != item["digest"]:
-                yield f"{shown} changed{where}"
-
-    def _of_existence(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
-        environ = self.circumstances.environ
-        for name in trace["absent"]:
-            if os.path.lexists(checkout.place(name, environ)):
-                yield f"{name.partition(':')[2]} exists now"
-        for name in trace["present"]:
-            if not os.path.lexists(checkout.place(name, environ)):
-                yield f"{name.partition(':')[2]} is gone"
-
-    def _of_listings(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
-        environ = self.circumstances.environ
-        made = {checkout.place(name, environ) for name in trace["made"]}
-        for name, was in trace["lists"].items():
-            folder = checkout.place(name, environ)
-            now = self._visible(folder, checkout, made)
-            yield from _different_names(f"the names in {_folder_shown(name)}", was, now)
-        for item in trace["globs"]:
-            base = checkout.place(item["base"], environ)
-            pattern = os.path.join(escape(base), item["pattern"])
-            places = sorted(glob(pattern, recursive=item["recursive"]))
-            now = [
-                os.path.relpath(place, base)
-                for place in places
-                if checkout.counts(place) and place not in made
-            ]
-            yield from _different_names(
-                f"the names that match {item['pattern']}", item["found"], now
-            )
-
-    def _visible(self, folder: str, checkout: Checkout, made: set[str]) -> list[str]:
-        if folder not in self._listings:
-            try:
-                self._listings[folder] = sorted(os.listdir(folder))
-            except OSError:
-                self._listings[folder] = []
-        places = ((name, os.path.join(folder, name)) for name in self._listings[folder])
-        return [name for name, place in places if checkout.counts(place) and place not in made]
-
-    def _of_environment(self, recorded: Mapping[str, Any]) -> Iterable[str]:
-        if not recorded["read"] and not recorded["all"]:
-            return
-        if recorded["key"] != self.circumstances.key_id:
-            yield "environment variables cannot be compared: they were recorded with another key"
-            return
-        for name, was in recorded["read"].items():
-            now = self.circumstances.digest(name)
-            if now != was:
-                how = "was set" if was is None else "is no longer set" if now is None else "changed"
-                yield f"environment variable {name} {how}"
-        if recorded["all"]:
-            known = {*recorded["read"], *recorded["secret"], *self.circumstances.set_by_pipeline}
-            fresh = self.circumstances.environ.keys() - known
-            for name in sorted(fresh):
-                if not is_of_session(name) and not names_a_secret(name):
-                    yield f"environment variable {name} was set"
-
-    def _of_packages(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
-        entries = tuple(checkout.base_path(self.circumstances.environ))
-        key = (checkout.program, *entries)
-        if key not in self._packages:
-            self._packages[key] = Packages.of(entries, checkout.interpreter)
-        packages = self._packages[key]
-        for name, was in trace["packages"].items():
-            now = packages.version(name)
-            if now != was:
-                yield f"package {name}: {was} → {now or 'not installed'}"
-        for top, item in trace["unowned"].items():
-            place = packages.unowned(top)
-            if place is None:
-                yield f"module {top} is no longer a package without metadata"
-            elif (self.verify or tree_marks(place) != item["marks"]) and tree_digest(place) != item[
-                "digest"
-            ]:
-                yield f"module {top} changed (a package without metadata)"
-
-    def _of_start_up(self, was: Mapping[str, str]) -> Iterable[str]:
-        if self._startup is None:
-            self._startup = start_up_files(self.circumstances.environ)
-        for name in sorted({*was, *self._startup}):
-            if was.get(name) != self._startup.get(name):
-                yield f"IPython's start-up file {name} changed"
-
-    def _marks_of(self, place: str) -> list[int] | None:
-        if place not in self._marks:
-            self._marks[place] = file_marks(place)
-        return self._marks[place]
-
-    def _digest(self, place: str) -> str:
-        if place not in self._digests:
-            try:
-                self._digests[place] = digest_file(Path(place))
-            except OSError:
-                self._digests[place] = ""
-        return self._digests[place]
-
-
-def _moved(name: str, was: str | None, now: str | None) -> str:
-    """Say where an import leads now; the two differ."""
-    before = "" if was is None or was in SearchPath.MARKS else was.partition(":")[2]
-    if now is None:
-        return f"module {name} is gone ({before or 'it was installed'})"
-    place = "the installation" if now in SearchPath.MARKS else now.partition(":")[2]
-    return f"module {name} now comes from {place}" + (f" (was {before})" if before else "")
-
-
-def _folder_shown(name: str) -> str:
-    root, _, relative = name.partition(":")
-    return relative or f"the {root}'s folder"
-
-
-def _kept_names(names: Sequence[str]) -> dict[str, Any]:
+def kept_names(names: Sequence[str]) -> dict[str, Any]:
     """Names as they are recorded: by digest, and one by one if they are not too many."""
     ordered = sorted(names)
     text = "\0".join(ordered).encode("utf-8", "surrogatepass")
@@ -652,20 +353,6 @@ def _kept_names(names: Sequence[str]) -> dict[str, Any]:
         "digest": sha256(text).hexdigest(),
         "names": ordered if len(ordered) <= SHOWN_NAMES else None,
     }
-
-
-def _different_names(what: str, was: Mapping[str, Any], now: Sequence[str]) -> Iterable[str]:
-    kept = _kept_names(now)
-    if kept["digest"] == was["digest"]:
-        return
-    if was["names"] is None or kept["names"] is None:
-        yield f"{what} changed"
-        return
-    came = [f"+{name}" for name in kept["names"] if name not in set(was["names"])]
-    went = [f"−{name}" for name in was["names"] if name not in set(kept["names"])]
-    shown = [*came, *went]
-    more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
-    yield f"{what} changed ({', '.join(shown[:4])}{more})"
 
 
 def file_marks(place: str) -> list[int] | None:

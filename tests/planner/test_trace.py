@@ -15,7 +15,9 @@ from mlkit.errors import DISTRIBUTION
 from mlkit.notebook.notebook_runner import ExecutionResult
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.checkout import Checkout
-from mlkit.planner.trace import Circumstances, Today, file_marks, observe
+from mlkit.planner.today import Today
+from mlkit.planner.trace import file_marks, observe
+from mlkit.planner.variables import Circumstances
 from mlkit.testing import write_notebook
 
 ENVIRON = {"HOUSE": "5", "HOUSE_TOKEN": "t0ken", "HOME": "/h", "MLKIT_RUN_ID": "r"}
