@@ -106,7 +106,7 @@ def _raised_classes() -> list[str]:
 
 def _usage() -> dict[str, float]:
     try:
-        import resource
+        import resource  # Windows has none
     except ImportError:
         return {}
     own = resource.getrusage(resource.RUSAGE_SELF)

@@ -15,6 +15,10 @@ Four sources tell of everything that Python code reads:
   something exists;
 * reads of `os.environ` have none either, and go through methods of its class.
 
+It is imported before the first cell of every kernel: what few notebooks need of the standard
+library is imported where it is needed. And it is one file of the standard library alone, since
+other environments' Pythons are handed it.
+
 Readers in compiled code (pyarrow, polars, DuckDB) and programs that are no Python are not seen; of
 a program that is started, the files named in its arguments count.
 """

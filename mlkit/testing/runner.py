@@ -13,6 +13,7 @@ from typing import Any
 
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
+from mlkit.errors import UsageError
 from mlkit.inside.secret import Secret
 from mlkit.inside.skipping import StageSkipped
 from mlkit.notebook.injection import INJECTED_TAG, injection_source
@@ -121,6 +122,13 @@ class FakeRunner:
         behaviour = self._behaviour(request)
         told = None if behaviour is None else behaviour(request)
         printed: list[str] = []
+        kernel = request.kernel
+        if told is None and kernel is not None and kernel.language != "python":
+            raise UsageError(
+                f"a stage on the kernel '{kernel.name}' cannot be executed without it",
+                remedy="Give the stage a behaviour that writes its outputs and returns an "
+                "ExecutionResult",
+            )
         result = told or _run_cells(request, on_cell, cancellation, printed)
         if isinstance(behaviour, Returns):
             result = ExecutionResult(
