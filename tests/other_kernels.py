@@ -16,10 +16,20 @@ __all__ = ["Environment", "add_kernel", "make_environment"]
 
 
 def add_kernel(jupyter: Path, name: str, argv: Sequence[str], language: str = "python") -> None:
-    """Make a kernel known under a folder of JUPYTER_PATH."""
+    """Make a kernel known under a folder of JUPYTER_PATH.
+
+    It has a home of its own: what a person's start-up files do, bash's above all, may take minutes.
+    """
     folder = jupyter / "kernels" / name
     folder.mkdir(parents=True)
-    spec = {"argv": [*argv, "-f", "{connection_file}"], "display_name": name, "language": language}
+    spec: dict[str, object] = {
+        "argv": [*argv, "-f", "{connection_file}"],
+        "display_name": name,
+        "language": language,
+    }
+    home = jupyter / "home"
+    home.mkdir(exist_ok=True)
+    spec["env"] = {"HOME": str(home)}
     (folder / "kernel.json").write_text(json.dumps(spec))
 
 
