@@ -23,6 +23,7 @@ def debug_notebook(
     *,
     runs_dir: Path | str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a stage's notebook with the parameters and inputs of a run, for a person to open.
 
@@ -38,6 +39,8 @@ def debug_notebook(
         The runs folder.
     parameters : mapping, optional
         Values that differ from the run's.
+    environ : mapping of str to str, optional
+        Where `${NAME}` is found; default: this process's environment.
 
     Returns
     -------
@@ -46,5 +49,5 @@ def debug_notebook(
     """
     record = find_run(run_id, runs_folder(pipeline, runs_dir), files=True)
     current = run_pipeline(record, pipeline)
-    configuration = configure(current, own_layers(record, current, parameters or {}))
+    configuration = configure(current, own_layers(record, current, parameters or {}, environ))
     return write_debug_notebook(current, configuration, record, stage)

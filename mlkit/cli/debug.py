@@ -10,7 +10,9 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
+from mlkit.cli.run_options import environment_of
 from mlkit.cli.shared_options import (
+    EnvFileOption,
     JsonOption,
     ParametersOption,
     PipelineArgument,
@@ -28,6 +30,7 @@ def debug(
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,
+    env_file: EnvFileOption = None,
     launch: Annotated[
         bool, typer.Option("--open/--no-open", help="Open JupyterLab, or only write the notebook.")
     ] = True,
@@ -37,8 +40,8 @@ def debug(
     r"""Open a stage's notebook of a run in JupyterLab, inputs injected.
 
     The copy lies in the runs folder: change and run it as you like, neither the pipeline nor the
-    run is touched. Outputs go to a folder beside the copy. Secrets are taken from the environment
-    or from -p.
+    run is touched. Outputs go to a folder beside the copy. Secrets are taken from the environment,
+    --env-file, or from -p.
 
     \b
     Examples
@@ -49,7 +52,14 @@ def debug(
     loaded = api.load_pipeline(pipeline_path(pipeline))
     assigned = [api.read_assignment(loaded, text) for text in assignments or ()]
     given = {item.name: item.value for item in assigned}
-    copy = api.debug_notebook(run, stage, loaded, runs_dir=runs_dir, parameters=given)
+    copy = api.debug_notebook(
+        run,
+        stage,
+        loaded,
+        runs_dir=runs_dir,
+        parameters=given,
+        environ=environment_of(env_file),
+    )
     opens = launch and not as_json and sys.stdout.isatty()
     if as_json:
         print_json({"notebook": str(copy)})

@@ -25,6 +25,8 @@ from mlkit.store.folder import readable_os_errors
 
 __all__ = ["write_debug_notebook"]
 
+_ENVIRON = '__import__("os").environ'
+
 
 def write_debug_notebook(
     pipeline: Pipeline, configuration: Configuration, record: RunRecord, stage_id: str
@@ -107,6 +109,11 @@ def _instance(pipeline: Pipeline, entry: StageRecord) -> Instance:
     return next((i for i in known if i.id == entry.id), Instance(stage=stage, values=values))
 
 
+def _asked(name: str) -> str:
+    """What asks for a secret when the cell runs."""
+    return f'__import__("getpass").getpass("{name}: ")'
+
+
 def _source(
     instance: Instance, configuration: Configuration, entry: StageRecord, outputs: Path
 ) -> str:
@@ -130,12 +137,13 @@ def _source(
     ]
     title = f"Injected by mlkit: stage '{entry.id}' as in its run"
     lines = [source_to_inject(tuple(assignments), title, instance.stage.kernel)]
+    if instance.stage.kernel is not None and instance.stage.kernel.language != "python":
+        return "\n".join(lines)
     lines += [
-        f'{name} = __import__("getpass").getpass("{name}: ")'
-        for name, item in bound.items()
-        if item.secret
+        f"{_ENVIRON}[{name!r}] = {_asked(name) if item.secret else repr(str(item.value))}"
+        for name, item in configuration.env.get(instance.stage.name, {}).items()
     ]
-    if instance.stage.kernel is None or instance.stage.kernel.language == "python":
-        folder = str(Path(instance.stage.notebook).parent)
-        lines.append(f'__import__("sys").path.insert(0, {folder!r})')
+    lines += [f"{name} = {_asked(name)}" for name, item in bound.items() if item.secret]
+    folder = str(Path(instance.stage.notebook).parent)
+    lines.append(f'__import__("sys").path.insert(0, {folder!r})')
     return "\n".join(lines)

@@ -43,8 +43,13 @@ class Cell:
 
     @property
     def digest(self) -> str:
-        """The sha256 of its text, as hexadecimal digits."""
-        return sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()
+        """The sha256 of its text, as hexadecimal digits; blank lines at its end are none of it.
+
+        They do nothing, and no text of Jupytext's keeps them; but to a cell magic they are data.
+        """
+        is_magic = self.source.startswith("%%")
+        text = self.source if is_magic else self.source.rstrip("\n")
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.api.debug_copy import debug_notebook
 from mlkit.api.forecasting import plan
 from mlkit.api.local_run import run
 from mlkit.core.record import RunRecord
@@ -112,6 +113,18 @@ pools = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
 open(out, "w").write(json.dumps(pools))"""
 
 
+def test_a_notebook_that_is_opened_for_debugging_sets_env_itself(tmp_path: Path) -> None:
+    """Secrets are asked for when the cell runs; none is written."""
+    file = _project(tmp_path, '{MODE: a, URL: "db/${DB_TOKEN}"}', WRITE)
+    environ = {"DB_TOKEN": "first-secret"}
+    record = run_fake(file, environ=environ)
+    copy = debug_notebook(record.run_id, "one", file, environ=environ).read_text()
+    cell = json.loads(copy)["cells"][1]["source"]
+    assert """__import__("os").environ['MODE'] = 'a'""" in cell
+    assert """environ['URL'] = __import__("getpass").getpass("URL: ")""" in cell
+    assert "first-secret" not in copy
+
+
 @pytest.mark.kernel
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_a_real_kernel_finds_env_set_and_the_result_is_reused(tmp_path: Path, start: str) -> None:
@@ -155,3 +168,16 @@ def test_a_setting_that_an_imported_package_has_read_asks_for_a_stock_kernel(
     assert record.ok, record.stages["one"].error
     found = json.loads(Path(record.stages["one"].outputs["out"]).read_text())
     assert found == str(place / "matplotlib")
+
+
+@pytest.mark.kernel
+def test_a_setting_that_something_imported_ahead_may_have_read_makes_the_kernel_stock(
+    tmp_path: Path,
+) -> None:
+    """The forked one says so and ends before its first cell; the stage does not notice."""
+    code = "import pandas, time, json\nopen(out, 'w').write(json.dumps(time.tzname[0]))"
+    record = run(_project(tmp_path, "{TZ: Asia/Tokyo}", code), layers=Layers(environ={}))
+    assert record.ok, record.stages["one"].error
+    assert json.loads(Path(record.stages["one"].outputs["out"]).read_text()) == "JST"
+    assert record.stages["one"].attempts == 1
+    assert any("stock kernel" in line and "TZ" in line for line in record.warnings)

@@ -206,6 +206,36 @@ def test_where_a_cell_is_said_to_begin_its_first_line_stands(
                 assert written.lstrip("# ").strip() == first.lstrip("# ").strip()
 
 
+_STATEMENT = st.sampled_from(
+    [
+        "x = 1",
+        "if x:\n    y = 2",
+        "%matplotlib inline",
+        "# a comment",
+        'z = "# %% no marker"',
+        "!ls",
+    ]
+)
+_CODE = st.lists(_STATEMENT, min_size=1, max_size=3).flatmap(
+    lambda lines: st.sampled_from(["\n", "\n\n", "\n\n\n"]).map(lambda gap: gap.join(lines))
+)
+
+
+@given(cells=st.lists(st.tuples(_CODE, st.sampled_from(["", "\n", "\n\n"])), max_size=5))
+@settings(max_examples=40, deadline=None)
+def test_code_keeps_its_fingerprint_in_every_form(
+    cells: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With magics, comments, blank lines between statements and at the end of a cell."""
+    folder = tmp_path_factory.mktemp("forms")
+    made = [_code(source + end) for source, end in [*cells, ("last = 1", "")]]
+    own = read_notebook(_ipynb(folder, made))
+    for number, form in enumerate(["py:percent", "md:myst", "md:markdown"]):
+        text = jupytext.writes(jupytext.read(own.path), fmt=form)
+        name = f"n{number}.{form.partition(':')[0]}"
+        assert _fingerprint(read_notebook(_written(folder, name, text))) == _fingerprint(own)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "line", "fact"),
     [
