@@ -14,6 +14,7 @@ from mlkit.grading.exercise.source import Exercise
 # Every name that an exercise imports, or has imported when it was handed out; none may go. Who has
 # written an answer into such a notebook keeps it when the lessons are brought up to date.
 HANDED_OUT = {
+    "mlkit": {"Status", "TriggerRule"},
     "mlkit.core.graph": {"edges", "topological_order"},
     "mlkit.core.states": {"Status"},
     "mlkit.core.triggers": {"TriggerRule", "judge"},
@@ -26,6 +27,8 @@ HANDED_OUT = {
     "mlkit.inside.facts": {"as_facts", "error_name", "plain"},
     "mlkit.testing": {
         *("FakeClock", "FakeRunner", "Raises", "Returns", "run_fake", "write_notebook"),
+        *("as_facts", "error_name", "plain", "edges", "judge", "topological_order"),
+        *("dag_problems", "read_dag", "pipeline_problems", "read_pipeline"),
     },
 }
 DAG = """
@@ -66,5 +69,5 @@ def test_what_exercises_import_is_written_down_here(exercises: Mapping[str, Exer
 
 def _imported(source: str) -> Iterator[tuple[str, Any]]:
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("mlkit."):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "mlkit":
             yield from ((str(node.module), alias.name) for alias in node.names)
