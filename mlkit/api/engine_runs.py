@@ -28,7 +28,7 @@ from mlkit.load.parameters import Layers, configure
 __all__ = ["run_on"]
 
 
-def run_on(
+def run_on(  # noqa: PLR0913 - each is an option of the command
     pipeline: Pipeline | Path | str,
     engine: str,
     *,
@@ -38,6 +38,7 @@ def run_on(
     options: RunOptions | None = None,
     services: Services | None = None,
     host: str | None = None,
+    workers: int | None = None,
 ) -> RunRecord:
     """Run a pipeline on an engine, in the engine's own environment.
 
@@ -51,6 +52,9 @@ def run_on(
         As for `run`.
     host : str, optional
         The address of the engine's server, where it can be given one.
+    workers : int, optional
+        How many tasks may run at once; by default those of the options here, and as many as the
+        engine lets on a server.
 
     Returns
     -------
@@ -72,7 +76,9 @@ def run_on(
     folder = runs_folder(current, runs_dir)
     if host is not None:
         refuse(chosen, current, _without_images(current, chosen))
-    settings = export_settings(current, configuration, folder, options)
+    if host is None:  # this machine does the work
+        workers = workers or options.workers
+    settings = export_settings(configuration, current.file, folder, options, workers)
     refuse(chosen, current, composed_maps(chosen, current))
     # This run is not the schedule's, so that the engine need not express one.
     made = compiler_of(chosen)(replace(current, schedule=None), settings)
@@ -95,7 +101,6 @@ def run_on(
         entry=made.entry,
         pipeline=current.name,
         run_id=run.record.run_id,
-        workers=options.workers,
         host=host,
     )
     return _follow(run, order, chosen, {**whole.environ, **secrets_in(current, whole)})

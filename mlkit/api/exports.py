@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mlkit.api.choices import with_profile, with_values
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.configuration import Configuration
-from mlkit.core.pipeline import Pipeline
+from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.values import decode
 from mlkit.driver.options import RunOptions
 from mlkit.engines.environments import core_executable, find_python
@@ -32,7 +32,7 @@ from mlkit.load.parameters import (
 __all__ = ["compile_export", "export", "export_settings", "secrets_in", "write_export"]
 
 
-def export(
+def export(  # noqa: PLR0913 - each is an option of the command
     pipeline: Pipeline | Path | str,
     engine: str,
     *,
@@ -42,6 +42,7 @@ def export(
     workers: int | None = None,
     options: RunOptions | None = None,
     mlkit: Path | None = None,
+    pipeline_path: Path | None = None,
 ) -> Export:
     """Compile a pipeline to the files of an engine; nothing is written or run.
 
@@ -56,11 +57,13 @@ def export(
     runs_dir : Path or str, optional
         The runs folder that the tasks use.
     workers : int, optional
-        How many tasks may run at once.
+        How many tasks may run at once; by default as many as the engine lets.
     options : RunOptions, optional
-        What every task is asked for, and how many at once.
+        What every task is asked for.
     mlkit : Path, optional
         The `mlkit` that the tasks call; default: the one of this environment.
+    pipeline_path : Path, optional
+        The pipeline.yaml as the tasks find it; default: where it is here.
 
     Raises
     ------
@@ -73,29 +76,45 @@ def export(
     current = with_lists(current, configuration)
     refuse(engine_named(engine), current, other_schedules(current))
     _refuse_secrets(current, whole, engine)
-    if workers is not None:
-        chosen = replace(chosen, workers=workers)
     folder = runs_folder(current, runs_dir)
-    settings = export_settings(current, configuration, folder, chosen, mlkit)
+    settings = export_settings(configuration, current.file, folder, chosen, workers)
+    if mlkit is not None:
+        settings = replace(settings, mlkit=mlkit)
+    if pipeline_path is not None:
+        settings = replace(settings, pipeline_file=pipeline_path)
+        current = _moved(current, pipeline_path)
     refuse(engine_named(engine), current, composed_maps(engine_named(engine), current))
     return compiler_of(engine_named(engine))(current, settings)
 
 
+def _moved(pipeline: Pipeline, file: Path) -> Pipeline:
+    """Let sensors look beside the pipeline.yaml that the tasks find."""
+
+    def moved(stage: Stage) -> Stage:
+        wait = stage.wait_for
+        if wait is None or not wait.path.is_relative_to(pipeline.folder):
+            return stage
+        path = file.parent / wait.path.relative_to(pipeline.folder)
+        return replace(stage, wait_for=replace(wait, path=path))
+
+    return replace(pipeline, stages={name: moved(stage) for name, stage in pipeline.stages.items()})
+
+
 def export_settings(
-    pipeline: Pipeline,
     configuration: Configuration,
+    pipeline_file: PurePath,
     runs_dir: Path,
     options: RunOptions,
-    mlkit: Path | None = None,
+    workers: int | None,
 ) -> ExportSettings:
     """What an engine's files say of this mlkit, the parameters and the options."""
     return ExportSettings(
-        mlkit=mlkit or core_executable(),
-        pipeline_file=pipeline.file,
+        mlkit=core_executable(),
+        pipeline_file=pipeline_file,
         runs_dir=runs_dir,
         parameters={name: decode(value) for name, value in configuration.overrides.items()},
         options=options.to_words("task"),
-        workers=options.workers,
+        workers=workers,
     )
 
 

@@ -42,6 +42,15 @@ def export(
             show_default=False,
         ),
     ] = None,
+    pipeline_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--pipeline-path",
+            metavar="FILE",
+            help="The pipeline.yaml as the tasks find it (default: where it is here).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Compile the pipeline to the files of an engine, such as Airflow.
@@ -63,7 +72,9 @@ def export(
         layers=layers_of(assignments, files),
         runs_dir=runs_dir,
         options=api.run_options(given),
+        workers=given.get("workers"),
         mlkit=None if mlkit is None else mlkit.expanduser().absolute(),
+        pipeline_path=None if pipeline_file is None else pipeline_file.expanduser().absolute(),
     )
     paths = api.write_export(made, to.expanduser())
     paths += api.compile_export(made, to.expanduser(), os.environ)

@@ -90,6 +90,7 @@ def run(
                 runs_dir=runs_dir,
                 services=services,
                 host=host,
+                workers=given.get("workers"),
             )
         else:
             record = api.run(

@@ -47,8 +47,8 @@ class ExportSettings:
         The values of `NAME` or `STAGE.NAME` that were given beside pipeline.yaml, never a secret.
     options : tuple of str
         Further words for every call of `mlkit run`, such as `--force`.
-    workers : int
-        How many tasks may run at once.
+    workers : int, optional
+        How many tasks may run at once; by default as many as the engine lets.
     """
 
     mlkit: PurePath
@@ -56,7 +56,7 @@ class ExportSettings:
     runs_dir: PurePath
     parameters: Mapping[str, Any] = field(default_factory=dict)
     options: tuple[str, ...] = ()
-    workers: int = 2
+    workers: int | None = None
 
 
 Compiler = Callable[[Pipeline, ExportSettings], Export]

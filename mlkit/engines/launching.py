@@ -25,8 +25,6 @@ class Order:
         The pipeline's name.
     run_id : str
         The id under which the tasks join the run.
-    workers : int
-        How many tasks may run at once.
     host : str, optional
         The address of a server that shall run it; by default this machine does.
     """
@@ -36,7 +34,6 @@ class Order:
     entry: str
     pipeline: str
     run_id: str
-    workers: int = 2
     host: str | None = None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.testing import Sketch, write_pipeline
+from mlkit.testing import Sketch, mapped, write_pipeline
 from tests.cli.conftest import Call
 
 
@@ -65,3 +65,37 @@ def test_an_engine_that_is_not_there_says_how_to_get_it(
     assert spoken.code == 2
     assert "make airflow" in spoken.json()["error"]["remedy"]
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("engine", "limit"),
+    [
+        ("airflow", "max_active_tasks=3"),
+        ("prefect", "workers=3"),
+        ("kubeflow", "parallelism=3"),
+    ],
+)
+def test_only_a_number_that_is_given_limits_the_tasks(
+    call: Call, tmp_path: Path, engine: str, limit: str
+) -> None:
+    """The cores of the machine that exports say nothing of those that run."""
+    file = mapped(tmp_path / "p")
+    for given, written in (((), False), (("--workers", "3"), True)):
+        spoken = call("export", engine, file, "--to", tmp_path / engine, *given, "--json")
+        text = Path(spoken.json()["entry"]).read_text(encoding="utf-8")
+        assert (limit in text, limit.partition("=")[0] + "=" in text) == (written, written)
+
+
+@pytest.mark.parametrize("engine", ["airflow", "prefect", "kubeflow"])
+def test_the_pipeline_may_stand_elsewhere_for_the_tasks(
+    call: Call, tmp_path: Path, engine: str
+) -> None:
+    """Its folder here is named nowhere; sensors look beside the pipeline there."""
+    sensor = {"wait_for": {"path": "in/*.csv"}, "notebook": "a.ipynb"}
+    file = write_pipeline(tmp_path / "here", Sketch(name="a", keys=sensor))
+    words = ("--pipeline-path", "/data/there/pipeline.yaml", "--runs-dir", "/data/runs")
+    spoken = call("export", engine, file, "--to", tmp_path / "made", *words, "--json")
+    texts = "".join(Path(name).read_text("utf-8") for name in spoken.json()["files"])
+    assert str(tmp_path) not in texts
+    assert '"/data/there/pipeline.yaml"' in texts
+    assert '"/data/there/in/*.csv"' in texts

@@ -149,6 +149,7 @@ for dag in bag.dags.values():
         "schedule": str(dag.schedule), "timetable": dag.timetable.__class__.__name__,
         "catchup": dag.catchup, "tags": sorted(dag.tags), "params": dag.params.dump(),
         "description": dag.description, "tasks": tasks, "at_once": dag.max_active_tasks,
+        "runs_at_once": dag.max_active_runs,
     }
 print("told:" + json.dumps(told, default=str))
 """
@@ -205,6 +206,7 @@ def test_airflow_reads_the_dag_as_it_was_meant(dags: dict[str, Any], tmp_path: P
         ["mlkit"],
     )
     assert flights["params"]["rows"] == 20000
+    assert (flights["runs_at_once"], dags["sketched"]["at_once"]) == (1, 3)
     constructed = dags["sketched"]
     assert constructed["timetable"] == "CronDataIntervalTimetable"
     assert constructed["params"] == {"rows": 50, "text": 'say "{{ hello }}"', "join.n": 2}

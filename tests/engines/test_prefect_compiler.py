@@ -243,3 +243,10 @@ def test_a_schedule_reaches_flow_and_deployment(tmp_path: Path, shape: Callable[
     assert 'schedule="0 2 * * 1"' in files["sketched_flow.py"]
     deployment = YAML(typ="safe").load(files["prefect.yaml"])["deployments"][0]
     assert deployment["schedules"] == [{"cron": "0 2 * * 1"}]
+
+
+def test_a_deployment_runs_once_at_a_time(tmp_path: Path) -> None:
+    """A further run waits, as with every engine."""
+    files = exported(chain(tmp_path)).files
+    deployment = YAML(typ="safe").load(files["prefect.yaml"])["deployments"][0]
+    assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}

@@ -39,8 +39,8 @@ class Body:
     ----------
     pipeline : Pipeline
         The pipeline.
-    workers : int
-        How many tasks may run at once.
+    workers : int, optional
+        How many tasks may run at once; by default as many as Airflow's settings let.
     dated : bool
         Whether the start of the scheduled interval is handed on.
     reserved : set of str
@@ -48,7 +48,7 @@ class Body:
     """
 
     pipeline: Pipeline
-    workers: int
+    workers: int | None
     dated: bool
     reserved: AbstractSet[str]
 
@@ -190,8 +190,10 @@ class Body:
             "catchup": "False",
             "tags": value(["mlkit"]),
             "params": "PARAMETERS",
-            "max_active_tasks": str(self.workers),
+            "max_active_runs": "1",  # one run at a time, as everywhere
         }
+        if self.workers is not None:
+            named["max_active_tasks"] = str(self.workers)
         if self.common:
             named["default_args"] = mapping(self.common)
         edges = [self._edge(task) for task in self.tasks if task.upstream]

@@ -28,14 +28,14 @@ class Body:
     ----------
     pipeline, layout, names
         The pipeline, where its stages stand, and what they are called.
-    workers : int
-        How many instances of a loop run at once.
+    workers : int, optional
+        How many instances of a loop run at once; by default all.
     """
 
     pipeline: Pipeline
     layout: Layout
     names: Names
-    workers: int
+    workers: int | None
     tasks: list[str] = field(default_factory=list)
 
     def write(self, indent: str) -> list[str]:
@@ -62,7 +62,8 @@ class Body:
         if stage.foreach is None:
             return [*waits, *self._call(stage, indent)]
         items, before = self._items(stage, indent)
-        loop = call("dsl.ParallelFor", items, parallelism=str(self.workers))
+        limit = {} if self.workers is None else {"parallelism": str(self.workers)}
+        loop = call("dsl.ParallelFor", items, **limit)
         inner = self._call(stage, indent + _STEP, instance="instance")
         return [*waits, *before, f"{indent}with {loop} as instance:", *inner]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import glob
 import json
 import math
@@ -35,14 +36,15 @@ SKIPPED = 99  # mlkit's exit code for a stage that was skipped
 class Pipeline:
     """Where mlkit and the pipeline are, and how the stages are called.
 
-    `workers` stages are run at once; `options` are further words of every call of mlkit;
-    `takes_logical_date` says whether stages want the start of the scheduled interval.
+    `workers` stages are run at once, without a number all that may; `options` are further words of
+    every call of mlkit; `takes_logical_date` says whether stages want the start of the scheduled
+    interval.
     """
 
     mlkit: str
     file: str
     runs_dir: str
-    workers: int
+    workers: int | None = None
     schedule: str | None = None
     takes_logical_date: bool = False
     options: Sequence[str] = ()
@@ -64,7 +66,8 @@ class Run:
     ) -> None:
         self.pipeline = pipeline
         self.run_id = run_id or new_run_id()
-        self._workers = threading.BoundedSemaphore(pipeline.workers)
+        limit = pipeline.workers
+        self._workers = threading.BoundedSemaphore(limit) if limit else contextlib.nullcontext()
         self._where = [pipeline.file, "--runs-dir", pipeline.runs_dir]
         given = dict(parameters)
         date = logical_date or interval_start(pipeline)
@@ -219,7 +222,7 @@ def main(flow: Any, pipeline: Pipeline) -> None:
     parser.add_argument("--logical-date", help="the start of the interval that the run is for")
     given = parser.parse_args()
     if given.action == "serve":
-        flow.serve(name=flow.name, cron=pipeline.schedule)
+        flow.serve(name=flow.name, cron=pipeline.schedule, limit=1)  # one run at a time
         return
     state = flow(run_id=given.run_id, logical_date=given.logical_date, return_state=True)
     sys.exit(0 if state.is_completed() else 1)
