@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mlkit.api.choices import with_profile, with_values
-from mlkit.api.runs_place import runs_folder
+from mlkit.api.runs_place import runs_folder, url_of_runs
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.values import decode
@@ -76,8 +76,8 @@ def export(  # noqa: PLR0913 - each is an option of the command
     current = with_lists(current, configuration)
     refuse(engine_named(engine), current, other_schedules(current))
     _refuse_secrets(current, whole, engine)
-    folder = runs_folder(current, runs_dir)
-    settings = export_settings(configuration, current.file, folder, chosen, workers)
+    where = url_of_runs(runs_dir) or runs_folder(current, runs_dir)
+    settings = export_settings(configuration, current.file, where, chosen, workers)
     if mlkit is not None:
         settings = replace(settings, mlkit=mlkit)
     if pipeline_path is not None:
@@ -103,7 +103,7 @@ def _moved(pipeline: Pipeline, file: Path) -> Pipeline:
 def export_settings(
     configuration: Configuration,
     pipeline_file: PurePath,
-    runs_dir: Path,
+    runs_dir: Path | str,
     options: RunOptions,
     workers: int | None,
 ) -> ExportSettings:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mlkit.core.pipeline import Pipeline
 from mlkit.store.remote.places import as_typed, is_url, working_copy
 
-__all__ = ["RUNS_DIR_VARIABLE", "runs_folder"]
+__all__ = ["RUNS_DIR_VARIABLE", "runs_folder", "url_of_runs"]
 
 RUNS_DIR_VARIABLE = "MLKIT_RUNS_DIR"
 
@@ -28,11 +28,19 @@ def runs_folder(pipeline: Pipeline | Path | str, runs_dir: Path | str | None = N
     Path
         Absolute; of a runs folder behind a URL, the working copy on this machine.
     """
+    url = url_of_runs(runs_dir)
+    if url is not None:
+        return working_copy(url)
     chosen = runs_dir or os.environ.get(RUNS_DIR_VARIABLE)
     if chosen:
-        typed = as_typed(chosen)
-        return working_copy(typed) if is_url(typed) else Path(chosen).expanduser().absolute()
+        return Path(chosen).expanduser().absolute()
     if isinstance(pipeline, Pipeline):
         return Path(pipeline.folder) / "runs"
     place = Path(pipeline).expanduser().absolute()
     return (place if place.is_dir() else place.parent) / "runs"
+
+
+def url_of_runs(runs_dir: Path | str | None = None) -> str | None:
+    """Give the URL behind which runs stand, as `runs_folder` finds it; None if it is a folder."""
+    typed = as_typed(runs_dir or os.environ.get(RUNS_DIR_VARIABLE, ""))
+    return typed if is_url(typed) else None

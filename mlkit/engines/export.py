@@ -41,8 +41,8 @@ class ExportSettings:
         The `mlkit` of the core environment, which every task calls; absolute.
     pipeline_file : PurePath
         The pipeline.yaml as the tasks find it; absolute.
-    runs_dir : PurePath
-        The runs folder as the tasks find it; absolute.
+    runs_dir : PurePath or str
+        The runs folder as the tasks find it; absolute, or a URL.
     parameters : mapping of str to object
         The values of `NAME` or `STAGE.NAME` that were given beside pipeline.yaml, never a secret.
     options : tuple of str
@@ -53,7 +53,7 @@ class ExportSettings:
 
     mlkit: PurePath
     pipeline_file: PurePath
-    runs_dir: PurePath
+    runs_dir: PurePath | str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     workers: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mlkit.core.pipeline import Node, Pipeline, Stage
+from mlkit.engines.export import ExportSettings
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
 
@@ -85,6 +86,23 @@ def _reference(engine: Engine, pipeline: Pipeline, stage: Stage, node: Node) -> 
             "them",
             remedy=f"Refer to '{node.stage}' as a whole, and pick from the list in the notebook",
         )
+
+
+def unreadable(pipeline: Pipeline, settings: ExportSettings) -> Iterator[Refusal]:
+    """Name the stages whose conditions or lists an engine would read from a folder that is none.
+
+    The engine's own tasks read them, and know nothing of stores.
+    """
+    for stage in pipeline.stages.values():
+        if isinstance(settings.runs_dir, str) and (
+            stage.when or (stage.foreach is not None and stage.foreach.sources)
+        ):
+            yield Refusal(
+                stage=stage,
+                fact=f"its condition or its list is read from a folder, which {settings.runs_dir} "
+                "is not",
+                remedy="Name a folder that all tasks share by --runs-dir, or use prefect",
+            )
 
 
 def other_schedules(pipeline: Pipeline) -> Iterator[Refusal]:

@@ -50,7 +50,7 @@ def test_a_task_ends_as_mlkit_says(
 ) -> None:
     """Done, skipped, failed for good, or to be tried again."""
     program = speaking_mlkit(tmp_path, code, json.dumps(document))
-    dag = loaded("airflow", "mlkit_dag", MLKIT=str(program), RUNS=tmp_path / "runs")
+    dag = loaded("airflow", "mlkit_dag", MLKIT=str(program), RUNS=str(tmp_path / "runs"))
     dag.get_current_context.return_value = context()
     if raises is None:
         dag.run_stage("s")
@@ -63,7 +63,7 @@ def test_a_task_ends_as_mlkit_says(
 def test_a_call_says_everything(tmp_path: Path) -> None:
     """Run, interval, what was changed in Airflow's form, and who calls."""
     program = speaking_mlkit(tmp_path, 0, "{}")
-    facts = {"MLKIT": str(program), "PIPELINE": "/p.yaml", "RUNS": Path("/runs"), "DATED": True}
+    facts = {"MLKIT": str(program), "PIPELINE": "/p.yaml", "RUNS": "/runs", "DATED": True}
     facts |= {"PARAMETERS": {"rows": 1, "text": "a"}, "OPTIONS": ["-p", "rows:=1"]}
     dag = loaded("airflow", "mlkit_dag", **facts)
     dag.call_for_stage(context(params={"rows": 7, "text": "a", "other": 1}), "each[b]")
@@ -93,7 +93,7 @@ def test_values_are_compared_strictly() -> None:
 
 def test_an_artifact_that_was_not_made_holds_nothing(tmp_path: Path) -> None:
     """It is read from the run's folder."""
-    dag = loaded("airflow", "mlkit_dag", RUNS=tmp_path)
+    dag = loaded("airflow", "mlkit_dag", RUNS=str(tmp_path))
     dag.get_current_context.return_value = context()
     place = tmp_path / "20130102-020000-scheduled__2013" / "a"
     place.mkdir(parents=True)

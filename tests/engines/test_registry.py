@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ import pytest
 from mlkit.api.exports import export
 from mlkit.engines.extras import requirements_of
 from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of
-from mlkit.errors import UsageError
-from mlkit.testing import Sketch, write_pipeline
+from mlkit.errors import UnsupportedByEngineError, UsageError
+from mlkit.testing import Sketch, branching, chain, dynamic_map, write_pipeline
 from mlkit.testing.engine_pipelines import everything
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,7 @@ def test_an_engine_has_a_compiler_and_a_launcher(name: str) -> None:
 
 _EXPORT = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from mlkit.api.exports import export, write_export
 from mlkit.load.parameters import Layers
@@ -103,3 +105,23 @@ def test_a_list_of_the_pipeline_is_that_of_the_export(tmp_path: Path, engine: st
     text = made.files[made.entry]
     assert "two" in text
     assert "three" in text
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_url_of_runs_is_what_the_tasks_are_told(tmp_path: Path, engine: str) -> None:
+    """Not the folder that stands for it on the machine that exports."""
+    made = export(chain(tmp_path), engine, runs_dir="s3://bucket/runs")
+    text = made.files[made.entry]
+    assert '"s3://bucket/runs"' in text
+    assert "/.cache" not in text
+
+
+@pytest.mark.parametrize("engine", ["airflow", "kubeflow"])
+@pytest.mark.parametrize("shape", [branching, dynamic_map])
+def test_branches_and_lists_are_not_read_from_a_url(
+    tmp_path: Path, engine: str, shape: Callable[[Path], Path]
+) -> None:
+    """Refused with the stage and its line: the engine's own tasks read them from a folder."""
+    with pytest.raises(UnsupportedByEngineError, match="which s3://bucket/runs is not") as caught:
+        export(shape(tmp_path), engine, runs_dir="s3://bucket/runs")
+    assert caught.value.line

@@ -12,9 +12,9 @@ from mlkit.engines.airflow.policies import refusals
 from mlkit.engines.carrying import carried, identifiers, imports, module_text
 from mlkit.engines.commands import parameter_words
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.python_text import assign, call, formatted, literal, one_line, value
+from mlkit.engines.python_text import assign, formatted, literal, one_line, value
 from mlkit.engines.questions import shown_parameters
-from mlkit.engines.refusals import refuse
+from mlkit.engines.refusals import refuse, unreadable
 from mlkit.engines.registry import ENGINES
 
 __all__ = ["compile_pipeline"]
@@ -30,6 +30,7 @@ from airflow.sdk import CronDataIntervalTimetable, dag, task
 
 def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
     """Compile a pipeline; see `mlkit.engines.export.Compiler`."""
+    refuse(ENGINES["airflow"], pipeline, unreadable(pipeline, settings))
     refuse(ENGINES["airflow"], pipeline, refusals(pipeline))
     module = module_text("airflow", "mlkit_dag")
     dated = takes_logical_date(pipeline) and LOGICAL_DATE not in settings.parameters
@@ -69,7 +70,7 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, *, dated: bool) -> 
     lines = [
         assign("MLKIT", literal(str(settings.mlkit))),
         assign("PIPELINE", literal(str(settings.pipeline_file))),
-        assign("RUNS", call("Path", literal(str(settings.runs_dir)))),
+        assign("RUNS", literal(str(settings.runs_dir))),
         assign("PARAMETERS", value(plain)),
         assign("OPTIONS", value(words)),
         assign("DATED", f"{dated}  # whether stages ask for the start of their interval"),

@@ -20,7 +20,7 @@ from kubernetes.client import models as k8s
 
 MLKIT = "mlkit"
 PIPELINE = "pipeline.yaml"
-RUNS = Path("runs")
+RUNS = "runs"
 PARAMETERS: dict[str, Any] = {}
 OPTIONS: list[str] = []
 DATED = False
@@ -45,7 +45,7 @@ def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
         "MLKIT_ENGINE_NOTIFIES": "1",  # by callbacks
         "MLKIT_ENGINE_WAITED": "1",  # by sensors
     }
-    command = [MLKIT, *words, "--runs-dir", str(RUNS), "--json"]
+    command = [MLKIT, *words, "--runs-dir", RUNS, "--json"]
     environ = {**os.environ, **ids}
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as process:
         try:
@@ -85,7 +85,7 @@ def run_stage(stage: str) -> None:
 
 def read_artifact(*path: str) -> Any:
     """Read a JSON artifact of this run; None if it was not made."""
-    file = RUNS.joinpath(run_id_of(get_current_context()), *path)
+    file = Path(RUNS, run_id_of(get_current_context()), *path)
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 

@@ -28,7 +28,7 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
-from mlkit.engines.refusals import refuse
+from mlkit.engines.refusals import refuse, unreadable
 from mlkit.engines.registry import ENGINES
 
 __all__ = ["compile_pipeline", "cron_with_seconds"]
@@ -68,6 +68,7 @@ def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
         If kfp cannot do what a stage asks for.
     """
     layout = lay_out(pipeline)
+    refuse(ENGINES["kubeflow"], pipeline, unreadable(pipeline, settings))
     refuse(ENGINES["kubeflow"], pipeline, refusals(pipeline, layout))
     module = module_text("kubeflow", "mlkit_components")
     reserved = {*identifiers([module, _OWN_IMPORTS]), "component", "small_component"}
