@@ -231,8 +231,8 @@ def test_no_module_needs_an_extra_without_saying_which() -> None:
 
 SUBJECTS = {
     "cli": "documents hostile_names large_files profiles stores surroundings",
-    "driver": "crash env folders kernels maps maps_at_random maps_kernels secrets "
-    "text_notebooks traced_packages traces",
+    "driver": "crash env folders kernels maps maps_at_random maps_kernels "
+    "other_kernels secrets text_notebooks traced_packages traces",
     "engines": "airflow_compiler airflow_standalone kfp_reader kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag prefect_compiler prefect_server",
     "grading": "abuse answers check commands exercise_facts other_peoples_folders",

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 from mlkit.errors import PipelineError
 from mlkit.load.yaml_tree import parse_value
 
-__all__ = ["FlowStagesError", "with_stage"]
+__all__ = ["FlowStagesError", "stage_lines", "with_stage"]
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 """What needs no quotes in either of YAML's styles, unless it reads as a number or the like."""
@@ -67,7 +67,7 @@ def with_stage(text: str, name: str, entry: Mapping[str, Any]) -> str:
     if place.line and not lines[place.line - 1].endswith("\n"):
         lines[place.line - 1] += "\n"
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
-    added = [line + end for line in _lines(name, entry, place)]
+    added = [line + end for line in stage_lines(name, entry, column=place.column, step=place.step)]
     return "".join([*lines[: place.line], *added, *lines[place.line :]])
 
 
@@ -101,14 +101,17 @@ def _events_under_stages(text: str) -> Iterator[Event]:
         depth += opens
 
 
-def _lines(name: str, entry: Mapping[str, Any], place: _Place) -> list[str]:
-    outer, inner = " " * place.column, " " * (place.column + place.step)
+def stage_lines(
+    name: str, entry: Mapping[str, Any], *, column: int = _STEP, step: int = _STEP
+) -> list[str]:
+    """A stage as lines of YAML, its key at a column and its keys a step further."""
+    outer, inner = " " * column, " " * (column + step)
     lines = [f"{outer}{_scalar(name)}:"]
     for key, value in entry.items():
         if isinstance(value, str):
             lines.append(f"{inner}{key}: {_scalar(value)}")
         elif isinstance(value, Mapping):
-            lines += _mapping(key, value, inner, " " * place.step)
+            lines += _mapping(key, value, inner, " " * step)
         elif isinstance(value, Sequence):
             lines.append(f"{inner}{key}: [{', '.join(map(_scalar, value))}]")
     return lines

@@ -26,6 +26,7 @@ __all__ = ["COMMANDS", "app", "main"]
 COMMANDS = {
     "init": "Write a first pipeline of your own: two small notebooks that run at once.",
     "add": "Add a stage: write its notebook, and wire it in pipeline.yaml.",
+    "convert": "Convert a notebook into a pipeline: cut at its headings, wired, run and compared.",
     "run": "Run a pipeline: only what has changed runs, the rest is reused.",
     "plan": "Say what a run would do, and why; where each parameter comes from.",
     "resume": "Finish a run that was killed or has failed.",

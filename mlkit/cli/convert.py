@@ -1,0 +1,124 @@
+"""`mlkit convert`: a long notebook becomes a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption
+from mlkit.converting.converting import Converted
+from mlkit.converting.converting import convert as convert_notebook
+from mlkit.converting.planning import Carried, StagePlan
+
+__all__ = ["convert"]
+
+
+def convert(
+    notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="A notebook in Python.")],
+    *,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="A new folder.", show_default=False)
+    ],
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Run the original, show the cuts and what crosses them; write nothing.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Convert a notebook into a pipeline: cut at its headings, wired, run and compared.
+
+    Cuts stand at the headings of the level that divides the notebook, or at comments of the form
+    '# mlkit: stage NAME'. What crosses a cut becomes an artifact: a table Parquet, an array npy, a
+    model joblib, a plain value JSON. Values at the top become parameters, functions that several
+    stages use go into helpers.py, files that the text names become inputs and outputs.
+
+    The original is run twice, on copies of its folder (which must be small); then the pipeline runs
+    once, and every value and figure is held against the original's. What differs between the
+    original's own two runs is called not comparable. The exit code is 1 if the pipeline failed or
+    anything differs; the original is never changed.
+
+    \b
+    Examples
+      mlkit convert analysis.ipynb --to analysis --dry-run
+      mlkit convert analysis.ipynb --to analysis
+    """
+    done = convert_notebook(notebook, to, dry_run=dry_run, say=say)
+    if as_json:
+        print_json(_document(done, to))
+    else:
+        for line in [*_picture(done), *_told(done, to)]:
+            typer.echo(line)
+    raise typer.Exit(0 if done.ok else 1)
+
+
+def _picture(done: Converted) -> list[str]:
+    """The cuts, and what crosses each."""
+    lines = []
+    for number, stage in enumerate(done.conversion.stages):
+        lines += [f"  │ {line}" for line in _crossing(stage)] if number else []
+        first, last = stage.part.cells[0].index + 1, stage.part.end + 1
+        lines.append(f"▣ {stage.part.name}   cells {first} to {last}")
+        lines += [f"    parameter {name}" for name in stage.parameters]
+        plan = done.plans[stage.part.name]
+        lines += [f"    reads {text.removeprefix('file:')}" for text in plan.inputs.values()]
+        lines += [f"    writes {file}" for file in plan.outputs.values()]
+    return lines
+
+
+def _crossing(stage: StagePlan) -> list[str]:
+    return [_shown(carried) for carried in stage.takes] or ["(nothing is handed on)"]
+
+
+def _shown(carried: Carried) -> str:
+    about = " ".join(filter(None, [carried.kind, carried.shape]))
+    return f"{carried.name}: {about}, as {carried.file}, from {carried.by}"
+
+
+def _told(done: Converted, folder: Path) -> list[str]:
+    lines = ["", *(f"Note: {remark}." for remark in done.remarks)]
+    if done.record is None:
+        return [*lines, "Nothing was written; without --dry-run the pipeline is."]
+    for comparison in done.comparisons:
+        if comparison.verdict != "equal":
+            lines.append(
+                f"{comparison.verdict}: {comparison.what} of stage '{comparison.stage}' "
+                f"({comparison.why})"
+            )
+    equal = sum(comparison.verdict == "equal" for comparison in done.comparisons)
+    lines.append(f"{equal} of {len(done.comparisons)} values and figures equal the original's.")
+    lines.append(
+        f"Written to {folder}: {len(done.notebooks)} stages; go on with: mlkit plan {folder}"
+    )
+    return lines
+
+
+def _document(done: Converted, folder: Path) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "written": done.files,
+        "stages": {
+            stage.part.name: {
+                "notebook": done.notebooks[stage.part.name],
+                "cells": [cell.index + 1 for cell in stage.part.cells],
+                "parameters": stage.parameters,
+                "takes": {carried.name: carried.by for carried in stage.takes},
+                "gives": {carried.name: carried.file for carried in stage.gives},
+                "inputs": dict(done.plans[stage.part.name].inputs),
+                "outputs": dict(done.plans[stage.part.name].outputs),
+            }
+            for stage in done.conversion.stages
+        },
+        "remarks": done.remarks,
+        "status": None if done.record is None else str(done.record.status),
+        "run_id": None if done.record is None else done.record.run_id,
+        "compared": [
+            {"stage": c.stage, "what": c.what, "verdict": c.verdict, "why": c.why}
+            for c in done.comparisons
+        ],
+    }

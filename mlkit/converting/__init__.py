@@ -1,0 +1,1 @@
+"""From one long notebook to a pipeline: cut, wired, and held against the original."""

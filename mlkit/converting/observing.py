@@ -1,0 +1,166 @@
+"""Run the original, and look at its names behind each part.
+
+It runs on a copy of its folder, so that what it writes does not meet what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlkit.converting.cells import Cell
+from mlkit.errors import UsageError
+
+__all__ = ["Look", "Observation", "observe"]
+
+_MOST_BYTES = 2_000_000_000
+_LEFT_OUT = (".git", ".venv", "venv", "node_modules", ".ipynb_checkpoints", "__pycache__", "runs")
+_TAKE = (
+    "__import__('mlkit.converting.snapshot', fromlist=['take'])"
+    ".take(globals(), {folder!r}, {number})"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """The names behind a cell: what is known of each, and the files that are there."""
+
+    names: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, tuple[int, int]]
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One run of the original.
+
+    Parameters
+    ----------
+    looks : mapping of int to Look
+        By the cell behind which each was taken; -1 is the beginning.
+    failed : mapping of int to str
+        Cells that raised, and what.
+    pictures : mapping of int to list of str
+        The figures of each cell, as they stand in the notebook (base64).
+    """
+
+    looks: Mapping[int, Look]
+    failed: Mapping[int, str] = field(default_factory=dict)
+    pictures: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+def observe(
+    notebook: Path,
+    cells: Sequence[Cell],
+    ends: Sequence[int],
+    work: Path,
+    say: Callable[[str], None],
+) -> Observation:
+    """Run a notebook once, as JupyterLab would run it from its first cell to its last.
+
+    Parameters
+    ----------
+    notebook : Path
+        The file; what stands beside it is copied.
+    cells : sequence of Cell
+        Its cells.
+    ends : sequence of int
+        The cells behind which to look.
+    work : Path
+        An empty folder of its own.
+    say : callable
+        Told which cell runs.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    node: Callable[[Any], Any] = nbformat.from_dict
+    play, kept = work / "play", work / "kept"
+    kept.mkdir(parents=True)
+    _copy(notebook.parent, play)
+    document = node({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    places: dict[int, int] = {}
+
+    def code_cell(source: str, name: str) -> Any:
+        return node(
+            {
+                "cell_type": "code",
+                "id": name,
+                "source": source,
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+            }
+        )
+
+    def look(number: int) -> None:
+        source = _TAKE.format(folder=str(kept), number=number)
+        document.cells.append(code_cell(source, f"look-{number + 1}"))
+
+    look(-1)
+    for cell in cells:
+        if cell.kind == "code":
+            places[cell.index] = len(document.cells)
+            document.cells.append(code_cell(cell.source, f"cell-{cell.index}"))
+        if cell.index in ends:
+            look(cell.index)
+    nbformat.validate(document)
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    client = NotebookClient(
+        document,
+        allow_errors=True,
+        timeout=None,
+        extra_arguments=["--log-level=40"],  # it warns of its own way of being started
+        resources={"metadata": {"path": str(play)}},
+        on_cell_start=lambda cell, cell_index: say(f"cell {cell_index + 1}"),
+    )
+    try:
+        client.execute(env=environment)
+    except (CellExecutionError, DeadKernelError) as error:
+        raise UsageError(
+            f"the notebook's kernel ended: {error}",
+            notebook,
+            remedy="See that it runs from its first cell to its last (Restart and Run All)",
+        ) from None
+    failed, pictures = {}, {}
+    for index, place in places.items():
+        outputs = document.cells[place].outputs
+        errors = [out for out in outputs if out.output_type == "error"]
+        if errors:
+            failed[index] = f"{errors[0].ename}: {errors[0].evalue}"
+        pictures[index] = tuple(
+            out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})
+        )
+    looks = {number: _read(kept, number) for number in (-1, *ends)}
+    return Observation(looks=looks, failed=failed, pictures=pictures)
+
+
+def _read(kept: Path, number: int) -> Look:
+    file = kept / f"cut-{number}.json"
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            "the notebook's names could not be looked at while it ran",
+            remedy="It runs in mlkit's own Python: see that its kernel can import mlkit",
+        ) from None
+    files = {name: (size, moment) for name, (size, moment) in told["files"].items()}
+    return Look(names=told["names"], files=files, folder=kept / f"cut-{number}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    size = sum(p.stat().st_size for p in source.rglob("*") if p.is_file() and not p.is_symlink())
+    if size > _MOST_BYTES:
+        raise UsageError(
+            f"the notebook's folder holds {size / 1e9:.0f} GB, which would be copied for its runs",
+            source,
+            remedy="Move the notebook, and the files that it reads, into a folder of their own",
+        )
+    ignored = shutil.ignore_patterns(*_LEFT_OUT)
+    shutil.copytree(source, target, ignore=ignored, symlinks=False, ignore_dangling_symlinks=True)

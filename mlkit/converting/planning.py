@@ -1,0 +1,429 @@
+"""From parts, roles and two runs to stages: what crosses each cut, and in which form."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import joblib
+
+from mlkit.converting.cells import Cell, Part
+from mlkit.converting.names import names_of_all
+from mlkit.converting.observing import Look, Observation
+from mlkit.converting.roles import Placed, Roles, roles_of
+from mlkit.converting.snapshot import FORMATS, RANDOM
+
+__all__ = ["Carried", "Conversion", "StagePlan", "plan_stages"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """A value that crosses a cut, as an artifact.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's name for it.
+    by : str
+        The stage that hands it on.
+    form : str
+        A key of `FORMATS`.
+    kind, shape : str
+        Its type and size, for people.
+    """
+
+    name: str
+    by: str
+    form: str
+    kind: str = ""
+    shape: str = ""
+
+    @property
+    def file(self) -> str:
+        """Its file's name."""
+        return f"{self.name}{FORMATS[self.form]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagePlan:
+    """One stage to be written.
+
+    Parameters
+    ----------
+    part : Part
+        Its cells.
+    takes, gives : tuple of Carried
+        What it reads and hands on.
+    parameters : tuple of str
+        Literals of the notebook that it uses.
+    imports, settings, copied : tuple of Placed
+        Statements from elsewhere that it needs.
+    helpers : tuple of str
+        Functions and classes that it takes from the helper module.
+    scripts : tuple of str
+        Files that it has to `%run`, for what they define.
+    """
+
+    part: Part
+    takes: tuple[Carried, ...] = ()
+    gives: tuple[Carried, ...] = ()
+    parameters: tuple[str, ...] = ()
+    imports: tuple[Placed, ...] = ()
+    settings: tuple[Placed, ...] = ()
+    copied: tuple[Placed, ...] = ()
+    helpers: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """All stages, what goes into the helper module, and what people should know."""
+
+    stages: tuple[StagePlan, ...]
+    roles: Roles
+    helpers: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True)
+class _Needs:
+    """What one part takes from outside of itself."""
+
+    values: set[str] = field(default_factory=set)
+    literals: set[str] = field(default_factory=set)
+    imports: set[str] = field(default_factory=set)
+    definitions: set[str] = field(default_factory=set)
+
+
+def plan_stages(parts: Sequence[Part], first: Observation, second: Observation) -> Conversion:
+    """Plan the stages; parts between which something cannot be handed on become one.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        As the notebook is cut.
+    first, second : Observation
+        Two runs of the original.
+    """
+    remarks: list[str] = []
+    current = _with_work(parts)
+    while True:
+        planner = _Planner(current, first, second)
+        join = planner.must_join()
+        if join is None:
+            return planner.conversion(remarks)
+        start, end, why = join
+        titles = " and ".join(f"'{part.name}'" for part in (current[start], current[end]))
+        remarks.append(f"{titles} become one stage: {why}")
+        whole = current[start]
+        for part in current[start + 1 : end + 1]:
+            whole = whole.joined(part)
+        current[start : end + 1] = [whole]
+
+
+def _with_work(parts: Sequence[Part]) -> list[Part]:
+    """Join parts that only import, set up or define with the part behind them (or before)."""
+    roles = roles_of(parts)
+    work, modules = roles.work, set(roles.imports)
+    joined: list[Part] = []
+    waiting: Part | None = None
+    for part in parts:
+        whole = part if waiting is None else replace(part, cells=(*waiting.cells, *part.cells))
+        waiting = None
+        if any(_is_work(cell, work.get(cell.index, ()), modules) for cell in part.code):
+            joined.append(whole)
+        else:
+            waiting = whole
+    if waiting is not None:
+        joined = [*joined[:-1], joined[-1].joined(waiting)] if joined else [waiting]
+    return joined
+
+
+def _is_work(cell: Cell, statements: Sequence[Placed], modules: set[str]) -> bool:
+    """Whether a cell does more than to call something of a module, such as `np.random.seed`."""
+    only_calls = all(
+        isinstance(placed.statement.node, ast.Expr | ast.Pass) and placed.names.needs <= modules
+        for placed in statements
+    )
+    return cell.is_opaque or bool(cell.scripts) or not only_calls
+
+
+def _changing(parts: Sequence[Part], seen: Observation) -> set[str]:
+    """The literals that did not hold what their text says: changed by another name."""
+    roles = roles_of(parts)
+    digests = {name: joblib.hash(roles.value_of(name)) for name in roles.literals}
+    return {
+        name
+        for name, digest in digests.items()
+        for look in seen.looks.values()
+        if name in look.names and look.names[name].get("digest") != digest
+    }
+
+
+class _Planner:
+    """Plans the stages of parts as they are cut now."""
+
+    def __init__(self, parts: Sequence[Part], first: Observation, second: Observation) -> None:
+        self.parts = parts
+        self.first = first
+        self.second = second
+        self.roles = roles_of(parts, _changing(parts, first))
+        self.needs = [self._needs(part) for part in parts]
+        self.binds = [self._binds(index) for index in range(len(parts))]
+
+    def work(self, part: Part) -> list[Placed]:
+        return [placed for cell in part.code for placed in self.roles.work.get(cell.index, ())]
+
+    def before(self, index: int) -> Look:
+        return self.first.looks[self.parts[index - 1].end if index else -1]
+
+    def after(self, index: int) -> Look:
+        return self.first.looks[self.parts[index].end]
+
+    def _needs(self, part: Part) -> _Needs:
+        """What the part's work needs, and what its definitions need in turn."""
+        found = _Needs()
+        own = [placed.statement.node for placed in self.work(part)]
+        waiting = set(names_of_all(own).needs)
+        for placed in self.roles.settings:
+            if placed.cell in part.cells:
+                waiting |= placed.names.needs
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in self.roles.definitions:
+                found.definitions.add(name)
+                waiting |= self.roles.definitions[name].names.needs
+            elif name in self.roles.literals:
+                found.literals.add(name)
+            elif name in self.roles.imports:
+                found.imports.add(name)
+            else:
+                found.values.add(name)
+        return found
+
+    def _binds(self, index: int) -> set[str]:
+        """The names whose values are new behind a part: by its text, and by what was seen."""
+        part, before, after = self.parts[index], self.before(index), self.after(index)
+        told = names_of_all(placed.statement.node for placed in self.work(part))
+        changed = {n for n in told.changes if n in before.names or n in told.binds}
+        seen = {
+            name
+            for name, now in after.names.items()
+            if now.get("digest") != before.names.get(name, {}).get("digest")
+            and now["kind"] in ("value", "fixed")
+        }
+        return {*told.binds, *changed, *seen} - set(RANDOM)
+
+    def source(self, name: str, index: int) -> int | None:
+        """The last part before this one behind which a name has a new value."""
+        return next((i for i in reversed(range(index)) if name in self.binds[i]), None)
+
+    def must_join(self) -> tuple[int, int, str] | None:
+        """Two parts, from one to the other, between which something cannot be handed on."""
+        for index in range(1, len(self.parts)):
+            for name in sorted(self.needs[index].values):
+                by = self.source(name, index)
+                if by is None:
+                    continue
+                told = self.after(by).names.get(name)
+                if told is not None and told["kind"] == "fixed":
+                    why = f"'{name}' ({told['type']}) cannot be kept in a file"
+                    return by, index, f"{why} ({told.get('why', '')})"
+        for index in range(1, len(self.parts)):
+            alias = self._alias_changed(index)
+            if alias is not None:
+                return alias
+        return None
+
+    def _alias_changed(self, index: int) -> tuple[int, int, str] | None:
+        """A name that a part does not mention, and whose object it changes all the same."""
+        own = names_of_all(placed.statement.node for placed in self.work(self.parts[index]))
+        mentioned = own.binds | own.needs | self.needs[index].values
+        before, after = self.before(index).names, self.after(index).names
+        later = {name for needs in self.needs[index + 1 :] for name in needs.values}
+        for name in sorted((later & before.keys() & after.keys()) - mentioned):
+            if before[name].get("digest") != after[name].get("digest"):
+                by = self.source(name, index)
+                if by is not None:
+                    return by, index, f"the later one changes '{name}' by another name"
+        return None
+
+    def conversion(self, remarks: Sequence[str]) -> Conversion:
+        """The stages, once nothing has to be joined any more."""
+        helpers = self._helpers()
+        takes: list[list[Carried]] = [[] for _ in self.parts]
+        gives: list[dict[str, Carried]] = [{} for _ in self.parts]
+        scripts: list[list[str]] = [[] for _ in self.parts]
+        told = list(remarks)
+        for index, part in enumerate(self.parts):
+            wanted = sorted(self.needs[index].values)
+            wanted += [name for name in RANDOM if self._draws(index, name)]
+            for name in wanted:
+                by = self._drew_last(index, name) if name in RANDOM else self.source(name, index)
+                known = None if by is None else self.after(by).names.get(name)
+                script = self._defined_by_script(name, index)
+                if known is not None and known["kind"] == "value" and by is not None:
+                    carried = Carried(
+                        name=name,
+                        by=self.parts[by].name,
+                        form=known["form"],
+                        kind=known["type"].rpartition(".")[2],
+                        shape=known["shape"],
+                    )
+                    gives[by].setdefault(name, carried)
+                    takes[index].append(carried)
+                elif script is not None:
+                    scripts[index].append(script)
+                elif name not in self._bound_somewhere(index) and "*" not in self.roles.imports:
+                    told.append(
+                        f"'{part.name}' uses '{name}', which no cell before it defines: "
+                        "the notebook depends on an order of execution that it does not show"
+                    )
+        stages = [
+            self._stage(index, takes[index], list(gives[index].values()), scripts[index], helpers)
+            for index in range(len(self.parts))
+        ]
+        return Conversion(
+            stages=tuple(stages), roles=self.roles, helpers=tuple(helpers), remarks=tuple(told)
+        )
+
+    def _bound_somewhere(self, index: int) -> set[str]:
+        """Names that the part binds itself, later than it seems to need them."""
+        own = names_of_all(placed.statement.node for placed in self.work(self.parts[index]))
+        return set(own.binds) | set(self.before(index).names)
+
+    def _draws(self, index: int, generator: str) -> bool:
+        """Whether a part goes on drawing random numbers where an earlier one had set the seed."""
+        if index == 0 or self._drew_last(index, generator) is None:
+            return False
+        end = self.parts[index - 1].end
+        before = self.first.looks[end].names[generator]["digest"]
+        is_seeded = before == self.second.looks[end].names[generator]["digest"]
+        return bool(is_seeded and before != self.after(index).names[generator]["digest"])
+
+    def _drew_last(self, index: int, generator: str) -> int | None:
+        for i in reversed(range(index)):
+            looks = (self.before(i), self.after(i))
+            digests = {look.names[generator]["digest"] for look in looks}
+            if len(digests) > 1:
+                return i
+        return None
+
+    def _defined_by_script(self, name: str, index: int) -> str | None:
+        """The script that an earlier part runs and that defines a name."""
+        for i in reversed(range(index)):
+            files = [script for cell in self.parts[i].code for script in cell.scripts]
+            if files and name in self.after(i).names and name not in self.before(i).names:
+                return files[0]
+        return None
+
+    def _helpers(self) -> list[str]:
+        """Definitions for the helper module: used by several parts, and complete in themselves."""
+        users = {
+            name: {i for i, needs in enumerate(self.needs) if name in needs.definitions}
+            for name in self.roles.definitions
+        }
+        homes = {
+            name: next(i for i, part in enumerate(self.parts) if placed.cell in part.cells)
+            for name, placed in self.roles.definitions.items()
+        }
+        classes = {
+            name
+            for name, placed in self.roles.definitions.items()
+            if isinstance(
+                placed.statement.node, ast.ClassDef
+            )  # an object finds it in a module only
+        }
+        wanted = {n for n in users if len(users[n]) > 1 or users[n] - {homes[n]}} | classes
+        complete = set(self.roles.definitions)
+        shrinking = True
+        while shrinking:
+            fitting = {
+                name
+                for name in complete
+                if all(
+                    need in complete or need in self.roles.imports
+                    for need in self.roles.definitions[name].names.needs
+                )
+            }
+            shrinking, complete = fitting != complete, fitting
+        chosen = wanted & complete
+        waiting = list(chosen)
+        while waiting:  # and what they call in turn
+            needs = (
+                self.roles.definitions[waiting.pop()].names.needs & self.roles.definitions.keys()
+            )
+            waiting += needs - chosen
+            chosen |= needs
+        return [name for name in self.roles.definitions if name in chosen]
+
+    def _stage(
+        self,
+        index: int,
+        takes: list[Carried],
+        gives: list[Carried],
+        scripts: list[str],
+        helpers: list[str],
+    ) -> StagePlan:
+        part, needs = self.parts[index], self.needs[index]
+        definitions = needs.definitions
+        own = {n for n, placed in self.roles.definitions.items() if placed.cell in part.cells}
+        copied = [
+            n for n in self.roles.definitions if n in definitions and n not in {*helpers, *own}
+        ]
+        modules = set(needs.imports)
+        for name in (*copied, *(own - set(helpers))):
+            modules |= self.roles.definitions[name].names.needs & self.roles.imports.keys()
+        settings = [
+            placed
+            for placed in self.roles.settings
+            if placed.cell.index <= part.end
+            and (
+                placed.cell in part.cells or not placed.names.needs or placed.names.needs & modules
+            )
+        ]
+        for placed in settings:
+            modules |= placed.names.needs & self.roles.imports.keys()
+        modules |= {"*"} & self.roles.imports.keys()  # whatever they bind
+        literals = set(needs.literals)
+        for name in (*copied, *(own - set(helpers))):
+            literals |= self.roles.definitions[name].names.needs & self.roles.literals.keys()
+        return StagePlan(
+            part=part,
+            takes=tuple(takes),
+            gives=tuple(gives),
+            parameters=tuple(n for n in self.roles.literals if n in literals),
+            imports=tuple(self._imports(modules, part.end)),
+            settings=tuple(settings),
+            copied=tuple(self.roles.definitions[name] for name in copied),
+            helpers=tuple(n for n in helpers if n in definitions or n in own & self._called(part)),
+            scripts=tuple(dict.fromkeys(scripts)),
+        )
+
+    def _called(self, part: Part) -> set[str]:
+        return set(names_of_all(placed.statement.node for placed in self.work(part)).needs)
+
+    def _imports(self, modules: set[str], end: int) -> list[Placed]:
+        """The import statements that bind some names, as they hold at a part's end, in order."""
+        found: dict[int, Placed] = {}
+        for name in modules:
+            everything = self.roles.imports[name]
+            usable = [p for p in everything if p.cell.index <= end]
+            dotted = [p for p in usable if f"import {name}." in p.text]  # each adds a submodule
+            for placed in [*dotted, *(usable[-1:] or everything[:1])]:
+                found[id(placed)] = placed
+        return sorted(found.values(), key=lambda p: (p.cell.index, p.statement.first))
+
+
+def failing(observations: Sequence[Observation], cells: Sequence[Cell]) -> Mapping[int, str]:
+    """The cells that fail in every run of the original, and by what."""
+    return {
+        cell.index: observations[0].failed[cell.index]
+        for cell in cells
+        if all(cell.index in observation.failed for observation in observations)
+    }

@@ -1,0 +1,204 @@
+"""What each statement of a notebook is there for, before any part is a stage.
+
+Imports, settings, plain values at the top, and definitions do not belong to one part: they go to
+the stages that use them. The rest is the notebook's work, and stays where it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mlkit.converting.cells import Cell, Part, Statement
+from mlkit.converting.names import Names, names_of
+
+__all__ = ["Placed", "Roles", "roles_of"]
+
+_SETTING = frozenset(
+    {
+        *("set", "set_theme", "set_style", "set_context", "set_palette", "set_option", "use", "rc"),
+        *("filterwarnings", "simplefilter", "basicConfig", "set_printoptions", "load_dotenv"),
+        *("set_matplotlib_formats", "register_matplotlib_converters", "set_config", "tight_layout"),
+        *(
+            "enable",
+            "options",
+            "seterr",
+            "setLevel",
+            "insert",
+            "append",
+            "update",
+            "setrecursionlimit",
+        ),
+    }
+)
+"""Methods by which notebooks set up modules; a call is a setting only on an imported module."""
+
+_LARGEST_LITERAL = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A statement, where it stands, and its names."""
+
+    cell: Cell
+    statement: Statement
+    names: Names
+    shares_a_line: bool
+
+    @cached_property
+    def text(self) -> str:
+        """Its lines as they stand in the cell."""
+        lines = self.cell.source.split("\n")
+        return "\n".join(lines[self.statement.first - 1 : self.statement.last])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """The statements of a notebook by what they are there for.
+
+    Parameters
+    ----------
+    imports : mapping of str to list of Placed
+        By the name that they bind, in order.
+    settings : sequence of Placed
+        What sets up modules, in order.
+    literals : mapping of str to Placed
+        Plain values at the top, bound once and never changed.
+    definitions : mapping of str to Placed
+        Functions and classes that are bound once.
+    work : mapping of int to sequence of Placed
+        The rest, by the cell in which it stands.
+    """
+
+    imports: Mapping[str, list[Placed]]
+    settings: Sequence[Placed]
+    literals: Mapping[str, Placed]
+    definitions: Mapping[str, Placed]
+    work: Mapping[int, Sequence[Placed]]
+
+    def value_of(self, literal: str) -> Any:
+        """The value of a literal."""
+        node = self.literals[literal].statement.node
+        assert isinstance(node, ast.Assign | ast.AnnAssign)
+        assert node.value is not None
+        return ast.literal_eval(node.value)
+
+    def moved(self, cell: Cell) -> set[Statement]:
+        """The statements of a cell that are no work: they are written elsewhere."""
+        kept = {id(placed.statement) for placed in self.work.get(cell.index, ())}
+        return {s for s in cell.statements if id(s) not in kept}
+
+
+def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
+    """Tell what each statement is there for.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The notebook.
+    changing : collection of str
+        Names that look like plain values and were seen to hold others.
+    """
+    everything = list(_placed(parts))
+    bound = Counter(name for placed in everything for name in placed.names.binds)
+    changed = {name for placed in everything for name in placed.names.changes} | set(changing)
+    imported = {
+        name for p in everything if _is_import(p) and not p.shares_a_line for name in p.names.binds
+    }
+    imports: dict[str, list[Placed]] = {}
+    settings: list[Placed] = []
+    literals: dict[str, Placed] = {}
+    definitions: dict[str, Placed] = {}
+    work: dict[int, list[Placed]] = {}
+    at_the_top = True
+    for placed in everything:
+        names, node = placed.names, placed.statement.node
+        single = next(iter(names.binds)) if len(names.binds) == 1 else ""
+        if placed.shares_a_line:
+            at_the_top = False
+        elif _is_import(placed):
+            for name in names.binds:
+                imports.setdefault(name, []).append(placed)
+            continue
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            if bound[node.name] == 1:
+                definitions[node.name] = placed
+                continue
+        elif _is_setting(placed, imported):
+            settings.append(placed)
+            continue
+        elif at_the_top and _is_literal(node) and bound[single] == 1 and single not in changed:
+            literals[single] = placed
+            continue
+        elif not _is_docstring(node):
+            at_the_top = False
+        work.setdefault(placed.cell.index, []).append(placed)
+    return Roles(
+        imports=imports, settings=settings, literals=literals, definitions=definitions, work=work
+    )
+
+
+def _placed(parts: Sequence[Part]) -> Iterator[Placed]:
+    for part in parts:
+        for cell in part.code:
+            lines = Counter(line for s in cell.statements for line in range(s.first, s.last + 1))
+            magic_first = cell.source.lstrip().startswith("%%")
+            for statement in cell.statements:
+                shares = any(lines[n] > 1 for n in range(statement.first, statement.last + 1))
+                yield Placed(
+                    cell=cell,
+                    statement=statement,
+                    names=names_of(statement.node),
+                    shares_a_line=shares or magic_first,
+                )
+
+
+def _is_import(placed: Placed) -> bool:
+    return isinstance(placed.statement.node, ast.Import | ast.ImportFrom)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_literal(node: ast.stmt) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    if len(targets) != 1 or not isinstance(targets[0], ast.Name) or targets[0].id.startswith("_"):
+        return False
+    value = node.value  # type: ignore[attr-defined]  # both kinds have one
+    try:
+        plain = ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return _is_plain(plain) and len(repr(plain)) <= _LARGEST_LITERAL
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a parameter can have the value."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _is_setting(placed: Placed, imported: set[str]) -> bool:
+    """A magic that sets up the shell, or a call or assignment on an imported module."""
+    node = placed.statement.node
+    if isinstance(node, ast.Pass):
+        text = placed.text.strip()
+        return text.startswith(("%matplotlib", "%load_ext", "%config", "%pylab", "%autoreload"))
+    if not placed.names.needs or placed.names.binds or not placed.names.needs <= imported:
+        return False
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        function = node.value.func
+        return isinstance(function, ast.Attribute) and function.attr in _SETTING
+    return isinstance(node, ast.Assign) and all(
+        isinstance(target, ast.Attribute | ast.Subscript) for target in node.targets
+    )

@@ -1,0 +1,314 @@
+"""Stages as files: notebooks, a helper module, and pipeline.yaml."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlkit.beginning.wiring import stage_lines
+from mlkit.converting.cells import Cell
+from mlkit.converting.files import Edit, FilePlan
+from mlkit.converting.planning import Carried, Conversion, StagePlan
+from mlkit.converting.roles import Placed, Roles
+from mlkit.converting.snapshot import RANDOM
+
+__all__ = ["HELPERS", "notebook_names", "texts_of"]
+
+HELPERS = "helpers"
+_LOADERS = {
+    "json": "json.loads(Path({path}).read_text())",
+    "parquet": "pd.read_parquet({path})",
+    "npy": "np.load({path})",
+    "joblib": "joblib.load({path})",
+}
+_SAVERS = {
+    "json": "Path({path}).write_text(json.dumps({name}, ensure_ascii=False))",
+    "parquet": "{name}.to_parquet({path})",
+    "npy": "np.save({path}, {name})",
+    "joblib": "joblib.dump({name}, {path})",
+}
+_MODULES = {
+    "json": "import json",
+    "Path": "from pathlib import Path",
+    "random": "import random",
+    "joblib": "import joblib",
+    "np": "import numpy as np",
+    "pd": "import pandas as pd",
+}
+"""What loading and saving needs, by the name that it is called by."""
+
+
+def notebook_names(conversion: Conversion) -> dict[str, str]:
+    """The notebooks' files, by stage: numbered in their order."""
+    return {
+        stage.part.name: f"{number:02d}-{stage.part.name.replace('_', '-')}.ipynb"
+        for number, stage in enumerate(conversion.stages, start=1)
+    }
+
+
+def texts_of(
+    conversion: Conversion,
+    plans: Mapping[str, FilePlan],
+    *,
+    name: str,
+    source: Path,
+    target: Path,
+    raising: Mapping[int, str],
+) -> dict[str, str]:
+    """All files of the pipeline, by their names.
+
+    Parameters
+    ----------
+    conversion, plans
+        What was planned.
+    name : str
+        The pipeline's name.
+    source, target : Path
+        The original notebook, and the folder of the pipeline.
+    raising : mapping of int to str
+        Cells that fail in the original, too.
+    """
+    notebooks = notebook_names(conversion)
+    files = {
+        notebooks[stage.part.name]: _dumped(
+            _notebook(stage, plans[stage.part.name], conversion, source, target, raising)
+        )
+        for stage in conversion.stages
+    }
+    if conversion.helpers:
+        files[f"{HELPERS}.py"] = _helper_module(conversion, source.name)
+    files["pipeline.yaml"] = _pipeline(conversion, plans, notebooks, name, source, target)
+    return files
+
+
+def _pipeline(
+    conversion: Conversion,
+    plans: Mapping[str, FilePlan],
+    notebooks: Mapping[str, str],
+    name: str,
+    source: Path,
+    target: Path,
+) -> str:
+    lines = [f"# Made from {source.name} by mlkit convert.", f"name: {name}"]
+    used = {n for stage in conversion.stages for n in _parameters(stage, plans)}
+    values = {n: conversion.roles.value_of(n) for n in conversion.roles.literals if n in used}
+    if values:
+        lines.append("parameters:")
+        lines += [
+            f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()
+        ]
+    lines.append("stages:")
+    for stage in conversion.stages:
+        plan = plans[stage.part.name]
+        inputs = {f"{c.name}_in": f"{c.by}.{c.name}_out" for c in stage.takes}
+        inputs |= {n: _reference(text, source, target) for n, text in plan.inputs.items()}
+        outputs = {f"{c.name}_out": c.file for c in stage.gives} | dict(plan.outputs)
+        entry: dict[str, Any] = {"notebook": notebooks[stage.part.name]}
+        entry |= {k: v for k, v in (("inputs", inputs), ("outputs", outputs)) if v}
+        lines += stage_lines(stage.part.name, entry)
+    return "\n".join(lines) + "\n"
+
+
+def _parameters(stage: StagePlan, plans: Mapping[str, FilePlan]) -> list[str]:
+    """The literals that are parameters of a stage; names of files are inputs or outputs."""
+    plan = plans[stage.part.name]
+    return [n for n in stage.parameters if n not in plan.inputs and n not in plan.outputs]
+
+
+def _reference(text: str, source: Path, target: Path) -> str:
+    """An input as pipeline.yaml has it; paths from outside lead from the pipeline's folder."""
+    if not text.startswith("file:"):
+        return text
+    path = text.removeprefix("file:")
+    led = Path(os.path.relpath(source.parent / path, target)).as_posix()
+    return f"file:{led}{'/' if path.endswith('/') else ''}"
+
+
+def _notebook(
+    stage: StagePlan,
+    plan: FilePlan,
+    conversion: Conversion,
+    source: Path,
+    target: Path,
+    raising: Mapping[int, str],
+) -> dict[str, Any]:
+    roles = conversion.roles
+    cells = list(stage.part.cells)
+    prose = []
+    while cells and cells[0].kind != "code":
+        prose.append(cells.pop(0))
+    made = [_kept(cell, cell.source) for cell in prose]
+    declared = _declared(stage, plan, roles, source, target)
+    if declared:
+        made.append(_made("parameters", declared, tags=["parameters"]))
+    made += [_made(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, roles) if text]
+    for cell in cells:
+        text = _source(cell, plan, roles, conversion.helpers)
+        if cell.kind != "code":
+            made.append(_kept(cell, text))
+        elif text.strip():
+            tags = ["raises-exception"] if cell.index in raising else []
+            made.append(_kept(cell, text, tags))
+    saved = "\n".join(_save(carried) for carried in stage.gives)
+    if saved:
+        made.append(_made("mlkit-save", saved))
+    return {
+        "cells": made,
+        "metadata": {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _declared(stage: StagePlan, plan: FilePlan, roles: Roles, source: Path, target: Path) -> str:
+    lines = [
+        roles.literals[n].text
+        for n in stage.parameters
+        if n not in plan.inputs and n not in plan.outputs
+    ]
+    for carried in stage.takes:
+        lines.append(f'{carried.name}_in: str = "runs/latest/{carried.by}/{carried.file}"')
+    for name, text in plan.inputs.items():
+        path = _reference(text, source, target).removeprefix("file:")
+        if not text.startswith("file:"):
+            path = f"runs/latest/{text.replace('.', '/', 1)}"
+        lines.append(f"{name}: str = {json.dumps(path, ensure_ascii=False)}")
+    for carried in stage.gives:
+        lines.append(f'{carried.name}_out: str = "scratch/{carried.file}"')
+    for name, file in plan.outputs.items():
+        lines.append(f"{name}: str = {json.dumps('scratch/' + file, ensure_ascii=False)}")
+    return "\n".join(lines)
+
+
+def _beginning(stage: StagePlan, plan: FilePlan, roles: Roles) -> list[tuple[str, str]]:
+    """Imports, settings, definitions from elsewhere, and what is read."""
+    wanted = _wanted(stage)
+    own = [placed.text for placed in stage.imports]
+    missing = [_MODULES[name] for name in wanted if _MODULES[name] not in own]
+    helpers = [f"from {HELPERS} import {', '.join(stage.helpers)}"] if stage.helpers else []
+    settings = [placed.text for placed in stage.settings]
+    scripts = [
+        f"%run ${plan.scripts[script]}" for script in stage.scripts if script in plan.scripts
+    ]
+    return [
+        ("imports", "\n".join([*dict.fromkeys([*missing, *own, *helpers])])),
+        ("settings", "\n".join([*settings, *scripts])),
+        *((f"def-{n}", placed.text) for n, placed in enumerate(stage.copied, start=1)),
+        ("load", "\n".join(_load(carried) for carried in stage.takes)),
+    ]
+
+
+def _wanted(stage: StagePlan) -> list[str]:
+    names: set[str] = set()
+    for carried in (*stage.takes, *stage.gives):
+        names |= {"json": {"json", "Path"}, "parquet": {"pd"}, "npy": {"np"}}.get(
+            carried.form, {"joblib"}
+        )
+        names |= {RANDOM[0]: {"random"}, RANDOM[1]: {"np"}}.get(carried.name, set())
+    for carried in stage.gives:
+        if carried.form == "parquet":
+            names -= {"pd"} if not any(c.form == "parquet" for c in stage.takes) else set()
+    return [name for name in _MODULES if name in names]
+
+
+def _load(carried: Carried) -> str:
+    path = f"{carried.name}_in"
+    if carried.name in RANDOM:
+        call = "random.setstate" if carried.name == RANDOM[0] else "np.random.set_state"
+        return f"{call}(joblib.load({path}))  # random numbers go on where an earlier part stopped"
+    return f"{carried.name} = {_LOADERS[carried.form].format(path=path)}"
+
+
+def _save(carried: Carried) -> str:
+    path = f"{carried.name}_out"
+    if carried.name in RANDOM:
+        call = "random.getstate" if carried.name == RANDOM[0] else "np.random.get_state"
+        return f"joblib.dump({call}(), {path})"
+    return _SAVERS[carried.form].format(name=carried.name, path=path)
+
+
+def _source(cell: Cell, plan: FilePlan, roles: Roles, helpers: Sequence[str]) -> str:
+    """A cell's text without what is written elsewhere, and with parameters for files."""
+    if cell.kind != "code":
+        return cell.source
+    lines: list[str | None] = list(cell.source.split("\n"))
+    for edit in sorted(plan.edits, key=lambda e: (e.line, e.start), reverse=True):
+        if edit.cell == cell.index:
+            lines[edit.line - 1] = _edited(lines[edit.line - 1] or "", edit)
+    for statement in roles.moved(cell):
+        name = getattr(statement.node, "name", None)
+        stays = (
+            isinstance(statement.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and name not in helpers
+        )
+        if not stays:
+            lines[statement.first - 1 : statement.last] = [None] * (
+                statement.last - statement.first + 1
+            )
+    text = "\n".join(line for line in lines if line is not None)
+    for script, parameter in plan.scripts.items():
+        pattern = rf"(^\s*%run\s+(?:-\w+\s+)*){re.escape(script)}(?=\s|$)"
+        text = re.sub(pattern, rf"\1${parameter}", text, flags=re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+
+
+def _edited(line: str, edit: Edit) -> str:
+    raw = line.encode()
+    return (raw[: edit.start] + edit.text.encode() + raw[edit.end :]).decode()
+
+
+def _helper_module(conversion: Conversion, source: str) -> str:
+    roles = conversion.roles
+    placed = [roles.definitions[name] for name in conversion.helpers]
+    modules = {n for item in placed for n in item.names.needs if n in roles.imports}
+    found: dict[int, Placed] = {id(p): p for name in modules for p in roles.imports[name][-1:]}
+    imports = sorted(found.values(), key=lambda p: (p.cell.index, p.statement.first))
+    head = [f'"""What several parts of {source} use."""', *(["", *(p.text for p in imports)])]
+    bodies = "".join(f"\n\n\n{item.text}" for item in placed)
+    return "\n".join(head).rstrip("\n") + bodies + "\n"
+
+
+def _kept(cell: Cell, source: str, tags: Sequence[str] = ()) -> dict[str, Any]:
+    metadata = dict(cell.metadata)
+    own = [tag for tag in metadata.get("tags", []) if tag not in ("parameters", *tags)]
+    if own or tags:
+        metadata["tags"] = [*own, *tags]
+    else:
+        metadata.pop("tags", None)
+    made: dict[str, Any] = {
+        "cell_type": cell.kind,
+        "id": f"cell-{cell.index}",
+        "metadata": metadata,
+        "source": source.splitlines(keepends=True),
+    }
+    if cell.kind == "code":
+        made |= {"execution_count": None, "outputs": []}
+    return made
+
+
+def _made(name: str, source: str, tags: Sequence[str] = ()) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": name,
+        "metadata": {"tags": list(tags)} if tags else {},
+        "outputs": [],
+        "source": source.splitlines(keepends=True),
+    }
+
+
+def _dumped(document: Mapping[str, Any]) -> str:
+    cells = [{key: cell[key] for key in sorted(cell)} for cell in document["cells"]]
+    return json.dumps({**document, "cells": cells}, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,224 @@
+# ruff: noqa: E501 - cells of notebooks stand as people write them
+"""Notebooks of the shapes that people write, each as a list of cells; `#md` begins a text cell.
+
+They are small and real: every one runs from its first cell to its last beside the files that
+`write_original` puts there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ORIGINALS", "write_original"]
+
+IMPORTS = (
+    "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\n%matplotlib inline"
+)
+
+ORIGINALS: dict[str, list[str]] = {
+    "exploratory": [
+        "#md # Sales\nA first look.",
+        f"{IMPORTS}\npd.set_option('display.precision', 3)\nplt.rcParams['figure.dpi'] = 60",
+        "ROWS = 30\nDATA = 'sales.csv'",
+        "#md ## 1. Read",
+        "df = pd.read_csv(DATA).head(ROWS)",
+        "df.head()",
+        "df.describe()",
+        "#md ## 2. Look closer",
+        "df['total'] = df['price'] * df['number']",
+        "df.groupby('shop')['total'].sum()",
+        "df[df.total > 100]",
+        "#md ## 3. What stands out?",
+        "best = df.groupby('shop')['total'].sum().idxmax()\nprint('best:', best)",
+        "df.total.hist(bins=10)\nplt.title(f'{best} leads');",
+    ],
+    "loops over models": [
+        "#md # Which model?",
+        f"{IMPORTS}\nfrom sklearn.datasets import load_iris\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "from sklearn.model_selection import train_test_split",
+        "SEED = 7\ntest_share = 0.3",
+        "#md ## Data",
+        "X, y = load_iris(return_X_y=True, as_frame=True)\n"
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=test_share, random_state=SEED)",
+        "#md ## Models",
+        "models = {'logistic': LogisticRegression(max_iter=500), 'tree': DecisionTreeClassifier(random_state=SEED)}",
+        "scores = {}\nfor name, model in models.items():\n"
+        "    model.fit(X_train, y_train)\n    scores[name] = float(model.score(X_test, y_test))\n    print(name, scores[name])",
+        "#md ## Choice",
+        "best = max(scores, key=scores.get)\nbest_model = models[best]",
+        "pred = best_model.predict(X_test)\npd.crosstab(y_test, pred)",
+        "with open('best.txt', 'w') as f:\n    f.write(best)",
+    ],
+    "functions in the middle": [
+        "#md # Cleaning",
+        "import pandas as pd\nimport re\nfrom dataclasses import dataclass",
+        "#md ## Load",
+        "raw = pd.read_csv('sales.csv')",
+        "def tidy(name):\n    return re.sub(r'\\W+', '_', name.strip()).lower()",
+        "raw.columns = [tidy(c) for c in raw.columns]",
+        "#md ## Rules",
+        "LIMIT = 3",
+        "@dataclass\nclass Rule:\n    column: str\n    least: float\n\n"
+        "    def holds(self, frame):\n        return bool((frame[self.column] >= self.least).all())",
+        "def is_small(n):\n    return n < LIMIT",
+        "rules = [Rule(tidy(' Price '), 0), Rule('number', 1)]",
+        "#md ## Check",
+        "result = {rule.column: rule.holds(raw) for rule in rules}\nprint(result)",
+        "small = raw[raw.number.apply(is_small)]\nlen(small)",
+        "#md ## Summary",
+        "print(tidy('A  b'), is_small(2), len(small), result)",
+    ],
+    "plots everywhere": [
+        "#md # Plots",
+        IMPORTS,
+        "plt.rcParams['figure.figsize'] = (3, 2)",
+        "#md # Signals",
+        "t = np.linspace(0, 1, 50)\nsignals = {f: np.sin(2 * np.pi * f * t) for f in (1, 2, 3)}",
+        "for f, s in signals.items():\n    plt.plot(t, s, label=str(f))\nplt.legend()\nplt.savefig('signals.png')\nplt.show()",
+        "#md # Sums",
+        "total = sum(signals.values())\nfig, ax = plt.subplots()\nax.plot(t, total)\nfig.savefig('figures/total.png')",
+        "#md # Again",
+        "ax.set_title('sum')\nfig",
+        "plt.imshow(plt.imread('signals.png'));",
+    ],
+    "a script by %run": [
+        "#md # With a script",
+        "#md ## Setup",
+        "%run tools.py",
+        "import json",
+        "#md ## Use",
+        "numbers = make(5)\nprint(numbers, FACTOR)",
+        "#md ## Use again",
+        "more = [scale(n) for n in numbers]\nprint(json.dumps(more))",
+    ],
+    "chains": [
+        "#md # One chain after the other",
+        "import pandas as pd",
+        "#md ## Bronze",
+        "bronze = (\n    pd.read_csv('sales.csv')\n    .rename(columns=str.strip)\n    .dropna()\n)",
+        "#md ## Silver",
+        "silver = (\n    bronze\n    .assign(total=lambda d: d.price * d.number)\n    .query('total > 10')\n    .sort_values(['shop', 'total'])\n    .reset_index(drop=True)\n)\nsilver.to_parquet('silver.parquet')",
+        "#md ## Gold",
+        "gold = (\n    pd.read_parquet('silver.parquet')\n    .groupby('shop', as_index=False)\n    .agg(total=('total', 'sum'), n=('total', 'size'))\n)\ngold",
+        "gold.to_csv('gold.csv', index=False)",
+    ],
+    "a time series": [
+        "#md # Temperatures",
+        "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\nnp.random.seed(3)",
+        "#md ## Make",
+        "days = pd.date_range('2020-01-01', periods=60, freq='D')\n"
+        "series = pd.Series(np.random.randn(60).cumsum(), index=days, name='t')",
+        "#md ## Smooth",
+        "smooth = series.rolling(7, min_periods=1).mean()\nweekly = series.resample('W').mean()",
+        "ax = series.plot(figsize=(4, 2)); smooth.plot(ax=ax);",
+        "#md ## Noise again",
+        "noise = np.random.normal(size=len(series))\nforecast = smooth.iloc[-1] + noise[:7].cumsum()",
+        "#md ## Table",
+        "table = pd.DataFrame({'t': series, 's': smooth, 'noisy': series + noise})\ntable.tail()",
+    ],
+    "language": [
+        "#md # Words",
+        "import re\nfrom collections import Counter, defaultdict\nfrom pathlib import Path",
+        "#md ## Read",
+        "texts = {p.name: p.read_text() for p in sorted(Path('texts').glob('*.txt'))}",
+        "#md ## Count",
+        "tokens = {name: re.findall(r'[a-z]+', text.lower()) for name, text in texts.items()}\n"
+        "counts = Counter(w for words in tokens.values() for w in words)",
+        "index = defaultdict(set)\nfor name, words in tokens.items():\n    for w in words:\n        index[w].add(name)",
+        "#md ## Vectors",
+        "from sklearn.feature_extraction.text import TfidfVectorizer\n"
+        "vectorizer = TfidfVectorizer()\nmatrix = vectorizer.fit_transform(texts.values())\nmatrix.shape",
+        "#md ## Answer",
+        "print(counts.most_common(3), sorted(index['the']), vectorizer.get_feature_names_out()[:3])",
+    ],
+    "image arrays": [
+        "#md # Images",
+        f"{IMPORTS}\nrng = np.random.default_rng(0)",
+        "#md ## Make",
+        "images = rng.random((6, 16, 16))\nlabels = np.arange(6) % 2",
+        "#md ## Filter",
+        "def blur(image, times=1):\n    for _ in range(times):\n"
+        "        image = (image + np.roll(image, 1, 0) + np.roll(image, 1, 1)) / 3\n    return image",
+        "blurred = np.stack([blur(i, times=2) for i in images])",
+        "images[0, 0, 0] = 1.0",
+        "#md ## Show",
+        "fig, axes = plt.subplots(1, 3, figsize=(4, 2))\n"
+        "for ax, image in zip(axes, blurred):\n    ax.imshow(image, cmap='gray'); ax.axis('off')",
+        "#md ## More",
+        "extra = rng.random(3)\nprint(extra, images[0, 0, 0], blur(images[1]).mean(), labels.sum())",
+    ],
+    "a failing cell": [
+        "#md # Left as it was",
+        "import pandas as pd",
+        "#md ## Read",
+        "df = pd.read_csv('sales.csv')",
+        "df['nothing']",
+        "#md ## Go on",
+        "total = df['price'].sum()\ntotal",
+        "#md ## A connection",
+        "import sqlite3\ndb = sqlite3.connect(':memory:')\ndf.to_sql('sales', db, index=False)",
+        "#md ## Ask",
+        "pd.read_sql('select shop, sum(price) as p from sales group by shop', db)",
+        "unused = total / 2",
+        "#md ## End",
+        "print(unused)",
+    ],
+    "two names of one object": [
+        "#md ## Make",
+        "kept = [1]\nalias = kept",
+        "#md ## Change",
+        "alias.append(2)",
+        "#md ## Look",
+        "total = sum(kept)\nprint(total)",
+        "#md ## End",
+        "print(total)",
+    ],
+    "a function that changes a name": [
+        "#md ## Begin",
+        "state = {'n': 0}\n\n\ndef count():\n    state['n'] += 1",
+        "count()",
+        "#md ## Go on",
+        "count()\ncount()",
+        "#md ## End",
+        "print(state['n'])",
+        "done = state['n'] == 3",
+        "#md ## Look",
+        "print(done)",
+    ],
+}
+"""By shape."""
+
+FILES = {
+    "sales.csv": "shop, City ,price,number\n"
+    + "".join(f"s{i % 3},{i},{i * 1.5},{i % 5 + 1}\n" for i in range(1, 40)),
+    "tools.py": "FACTOR = 3\n\n\ndef make(n):\n    return list(range(n))\n\n\n"
+    "def scale(x):\n    return x * FACTOR\n",
+    "texts/one.txt": "The cat and the dog.",
+    "texts/two.txt": "A bird, the sky, a tree.",
+    "figures/.keep": "",
+}
+
+
+def write_original(name: str, folder: Path) -> Path:
+    """Write a notebook, and the files that it reads, into a folder."""
+    for file, content in FILES.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(content)
+    cells: list[dict[str, Any]] = []
+    for number, source in enumerate(ORIGINALS[name]):
+        is_text = source.startswith("#md ")
+        cell: dict[str, Any] = {
+            "cell_type": "markdown" if is_text else "code",
+            "id": f"c{number}",
+            "metadata": {},
+            "source": source.removeprefix("#md ").splitlines(keepends=True),
+        }
+        cells.append(cell if is_text else {**cell, "outputs": [], "execution_count": None})
+    path = folder / f"{name.replace(' ', '-').replace('%', '')}.ipynb"
+    document = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(document))
+    return path

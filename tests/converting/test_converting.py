@@ -1,0 +1,81 @@
+"""Whole notebooks become pipelines that run and give what the original gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import mlkit
+from mlkit.converting.converting import Converted, convert
+from mlkit.errors import MlkitError
+from tests.converting.originals import ORIGINALS, write_original
+
+pytestmark = pytest.mark.kernel
+
+QUICK = ("functions in the middle", "plots everywhere", "two names of one object")
+"""These show most of what can be in the way."""
+
+
+def converted(name: str, folder: Path) -> Converted:
+    """Convert a notebook of that shape."""
+    return convert(write_original(name, folder / "src"), folder / "out")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in ORIGINALS]
+)
+def test_a_notebook_becomes_a_pipeline_that_gives_the_same(name: str, tmp_path: Path) -> None:
+    """It runs green, nothing differs, and a second run that can reuse everything does."""
+    (tmp_path / "src").mkdir()
+    done = converted(name, tmp_path)
+    assert done.record is not None
+    assert done.record.status == "succeeded"
+    assert [c for c in done.comparisons if c.verdict == "differs"] == []
+    assert any(c.verdict == "equal" for c in done.comparisons)
+    assert len(done.conversion.stages) > 1
+    again = mlkit.run(tmp_path / "out")
+    statuses = {n: str(s.status) for n, s in again.stages.items()}
+    giving = {s.part.name for s in done.conversion.stages if s.gives}
+    assert {n: statuses[n] for n in giving} == dict.fromkeys(giving, "cached")
+
+
+def test_what_cannot_be_handed_on_joins_the_stages(tmp_path: Path) -> None:
+    """An object under two names, of which a later part changes one."""
+    (tmp_path / "src").mkdir()
+    done = converted("two names of one object", tmp_path)
+    assert [stage.part.name for stage in done.conversion.stages] == ["make", "look", "end"]
+    assert any("by another name" in remark for remark in done.remarks)
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    """It shows the stages and what crosses; the original and its folder stay as they are."""
+    original = write_original("chains", tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    done = convert(original, tmp_path / "out", dry_run=True)
+    assert [stage.part.name for stage in done.conversion.stages] == ["bronze", "silver", "gold"]
+    assert done.plans["gold"].inputs == {"silver_file": "silver.silver_file"}
+    assert done.plans["gold"].outputs == {"gold_file": "gold.csv"}
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("case", ["a full folder", "no notebook", "no code", "another language"])
+def test_what_cannot_be_converted_is_refused(case: str, tmp_path: Path) -> None:
+    """With a remedy, before anything runs."""
+    original, target = write_original("chains", tmp_path), tmp_path / "out"
+    document = json.loads(original.read_text())
+    if case == "a full folder":
+        target.mkdir()
+        (target / "mine").write_text("mine")
+    elif case == "no notebook":
+        original = tmp_path / "other.ipynb"
+    elif case == "no code":
+        document["cells"] = document["cells"][:1]
+    else:
+        document["metadata"] = {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}
+    if case in ("no code", "another language"):
+        original.write_text(json.dumps(document))
+    with pytest.raises(MlkitError) as caught:
+        convert(original, target)
+    assert caught.value.remedy
