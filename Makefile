@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-maps bench-peers exercises site clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-peers exercises site clean sizes bare newcomer wheel \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -151,6 +151,9 @@ exercises: install-dev  ## make the exercises from the solutions
 
 bench: install-dev  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-folders: install-dev  ## measure what a folder of 10,000 files costs as an artifact, beside `cp -r`
+	$(BIN)/python -m benchmarks.folders
 
 bench-maps: install-dev  ## measure whether the work for one instance grows with a map
 	$(BIN)/python -m benchmarks.maps

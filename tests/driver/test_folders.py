@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mlkit import load_pipeline, plan, resume, run
+from mlkit.api import clean
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.driver.options import RunOptions
 from mlkit.errors import UsageError
@@ -467,6 +468,23 @@ def test_a_report_is_cached_on_the_second_run_with_a_real_kernel(tmp_path: Path)
     assert "42" in page
     assert "SEEN" in page
     again = run(load_pipeline(file), options=RunOptions())
+    assert {item.status.value for item in again.stages.values()} == {"cached"}
+
+
+def test_cleaning_takes_the_files_of_a_folder_with_it(tmp_path: Path) -> None:
+    """What another folder holds too stays, and is reused."""
+    file = write_pipeline(tmp_path, _writer(), _reader())
+    first = run_fake(file)
+    last = run_fake(file, parameters={"w.size": 4})
+    store = ArtifactStore(Path(first.runs_dir) / "store")
+    gone, kept = (r.stages["w"].artifacts["parts"].digest for r in (first, last))
+    shown = clean(first.runs_dir, keep=1)
+    assert len(shown.artifacts) == 4  # three files and a manifest; the reader wrote the same
+    clean(first.runs_dir, keep=1, dry_run=False)
+    assert store.tree(gone) is None
+    assert len(list(store.digests())) == 5
+    assert store.is_whole(kept, None, deep=True)
+    again = run_fake(file, parameters={"w.size": 4})
     assert {item.status.value for item in again.stages.values()} == {"cached"}
 
 
