@@ -42,8 +42,12 @@ if TYPE_CHECKING:
     from mlkit.api.schedule_server import Settings as Settings
     from mlkit.api.scheduling import read_schedule as read_schedule
     from mlkit.api.scheduling import read_span as read_span
+    from mlkit.driver.joined import may_retry as may_retry
     from mlkit.driver.options import RunOptions as RunOptions
     from mlkit.driver.services import Services as Services
+    from mlkit.load.env_file import OWN_VARIABLES as OWN_VARIABLES
+    from mlkit.load.env_file import read_env_file as read_env_file
+    from mlkit.load.env_file import with_env_file as with_env_file
     from mlkit.load.parameters import Layers as Layers
     from mlkit.load.parameters import configure as configure
     from mlkit.load.parameters import read_assignment as read_assignment
@@ -54,6 +58,7 @@ _HOMES = {
     "Filled": "mlkit.api.filling",
     "Filling": "mlkit.api.filling",
     "Layers": "mlkit.load.parameters",
+    "OWN_VARIABLES": "mlkit.load.env_file",
     "RUNS_DIR_VARIABLE": "mlkit.api.runs_place",
     "RunOptions": "mlkit.driver.options",
     "ScheduleServer": "mlkit.api.schedule_server",
@@ -75,9 +80,11 @@ _HOMES = {
     "forecast": "mlkit.api.forecasting",
     "list_runs": "mlkit.api.records",
     "load_pipeline": "mlkit.load.pipeline_file",
+    "may_retry": "mlkit.driver.joined",
     "plan": "mlkit.api.forecasting",
     "plan_backfill": "mlkit.api.filling",
     "read_assignment": "mlkit.load.parameters",
+    "read_env_file": "mlkit.load.env_file",
     "read_schedule": "mlkit.api.scheduling",
     "read_span": "mlkit.api.scheduling",
     "resume": "mlkit.api.resuming",
@@ -87,6 +94,7 @@ _HOMES = {
     "run_pipeline": "mlkit.api.resuming",
     "runs_folder": "mlkit.api.runs_place",
     "send_report": "mlkit.api.records",
+    "with_env_file": "mlkit.load.env_file",
     "write_export": "mlkit.api.exports",
     "write_report": "mlkit.reports.html",
 }

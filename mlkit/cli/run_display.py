@@ -18,7 +18,6 @@ from mlkit.core.instances import is_named
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
-from mlkit.driver.joined import may_retry
 from mlkit.observe.layout import terminal_width
 from mlkit.observe.run_summary import summary
 from mlkit.observe.telemetry import telemetry_from_environment
@@ -115,7 +114,7 @@ def _task_document(record: RunRecord, pipeline: Pipeline) -> dict[str, Any]:
     for key, item in record.stages.items():
         if item.error is not None:
             retry = pipeline.stages[item.stage].retry
-            document["stages"][key]["error"]["retryable"] = may_retry(item, retry)
+            document["stages"][key]["error"]["retryable"] = api.may_retry(item, retry)
     return document
 
 

@@ -13,7 +13,6 @@ import typer
 
 from mlkit import api
 from mlkit.driver.options import ALL, OPTIONS, TYPES, flag, offered
-from mlkit.load.env_file import with_env_file
 
 __all__ = ["Given", "environment_of", "layers_of", "run_option", "takes_run_options"]
 
@@ -100,4 +99,4 @@ def layers_of(
 
 def environment_of(env_file: Path | None) -> dict[str, str]:
     """Give this process's environment, and below it the variables of a `.env` file."""
-    return with_env_file(env_file, os.environ)
+    return api.with_env_file(env_file, os.environ)

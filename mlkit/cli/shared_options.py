@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mlkit import api
 from mlkit.errors import PipelineError
-from mlkit.load.env_file import OWN_VARIABLES, read_env_file
 
 __all__ = [
     "EnvFileOption",
@@ -36,8 +36,8 @@ DEFAULT_PIPELINE = Path("notebooks/flights")
 def _take_own_variables(file: Path | None) -> Path | None:
     """Set what a command looks for in its own environment: `MLKIT_RUNS_DIR`, `MLKIT_PROFILE`."""
     if file is not None:
-        for name, value in read_env_file(file).items():
-            if name.startswith(OWN_VARIABLES):
+        for name, value in api.read_env_file(file).items():
+            if name.startswith(api.OWN_VARIABLES):
                 os.environ.setdefault(name, value)
     return file
 
