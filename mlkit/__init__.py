@@ -19,7 +19,7 @@ _HOMES = {
     "UnsupportedByEngineError": "mlkit.errors",
     "backfill": "mlkit.api.filling",
     "check": "mlkit.inside.checks.checking",
-    "compare": "mlkit.api.comparing",
+    "compare": "mlkit.api.two_runs",
     "compile_export": "mlkit.api.exports",
     "configure": "mlkit.load.parameters",
     "export": "mlkit.api.exports",
@@ -40,7 +40,6 @@ __all__ = [*sorted(_HOMES)]
 if TYPE_CHECKING:
     from typing import Any
 
-    from mlkit.api.comparing import compare as compare
     from mlkit.api.engine_runs import run_on as run_on
     from mlkit.api.exports import compile_export as compile_export
     from mlkit.api.exports import export as export
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from mlkit.api.records import find_run as find_run
     from mlkit.api.records import list_runs as list_runs
     from mlkit.api.resuming import resume as resume
+    from mlkit.api.two_runs import compare as compare
     from mlkit.core.pipeline import Pipeline as Pipeline
     from mlkit.core.policies import Retry as Retry
     from mlkit.core.record import RunRecord as RunRecord

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mlkit.api.choices import configure_with as configure_with
     from mlkit.api.choices import default_workers as default_workers
     from mlkit.api.choices import run_options as run_options
-    from mlkit.api.comparing import compare as compare
     from mlkit.api.debug_copy import debug_notebook as debug_notebook
     from mlkit.api.early_start import early_kernels as early_kernels
     from mlkit.api.engine_runs import run_on as run_on
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from mlkit.api.schedule_server import Settings as Settings
     from mlkit.api.scheduling import read_schedule as read_schedule
     from mlkit.api.scheduling import read_span as read_span
+    from mlkit.api.two_runs import compare as compare
     from mlkit.driver.joined import may_retry as may_retry
     from mlkit.driver.options import RunOptions as RunOptions
     from mlkit.driver.services import Services as Services
@@ -66,7 +66,7 @@ _HOMES = {
     "Settings": "mlkit.api.schedule_server",
     "backfill": "mlkit.api.filling",
     "clean": "mlkit.api.old_runs",
-    "compare": "mlkit.api.comparing",
+    "compare": "mlkit.api.two_runs",
     "compile_export": "mlkit.api.exports",
     "configure": "mlkit.load.parameters",
     "configure_with": "mlkit.api.choices",
