@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.beginning.stage import NewStage, add_stage
+from mlkit.beginning.new_stage import NewStage, add_stage
 from mlkit.cli.output import print_json
 from mlkit.cli.shared_options import JsonOption, PipelineArgument, pipeline_path
 from mlkit.errors import UsageError

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.api.local_run import run
-from mlkit.converting.cells import Cell, cut, slug
 from mlkit.converting.comparing import Comparison, compare
-from mlkit.converting.files import FilePlan, plan_files
+from mlkit.converting.named_files import FilePlan, plan_files
 from mlkit.converting.observing import observe
+from mlkit.converting.parts import Cell, cut, slug
 from mlkit.converting.planning import Conversion, failing, plan_stages
-from mlkit.converting.writing import notebook_names, texts_of
+from mlkit.converting.stage_files import notebook_names, texts_of
 from mlkit.core.record import RunRecord
 from mlkit.errors import NotebookError, UsageError
 from mlkit.notebook.source import read_notebook

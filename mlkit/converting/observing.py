@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlkit.converting.cells import Cell
+from mlkit.converting.parts import Cell
 from mlkit.errors import UsageError
 
 __all__ = ["Look", "Observation", "observe"]

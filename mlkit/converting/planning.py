@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import joblib
 
-from mlkit.converting.cells import Cell, Part
 from mlkit.converting.names import names_of_all
 from mlkit.converting.observing import Look, Observation
-from mlkit.converting.roles import Placed, Roles, roles_of
+from mlkit.converting.parts import Cell, Part
 from mlkit.converting.snapshot import FORMATS, RANDOM
+from mlkit.converting.statement_roles import Placed, Roles, roles_of
 
 __all__ = ["Carried", "Conversion", "StagePlan", "plan_stages"]
 

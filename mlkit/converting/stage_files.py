@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.beginning.wiring import stage_lines
-from mlkit.converting.cells import Cell
-from mlkit.converting.files import Edit, FilePlan
+from mlkit.converting.named_files import Edit, FilePlan
+from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Carried, Conversion, StagePlan
-from mlkit.converting.roles import Placed, Roles
 from mlkit.converting.snapshot import RANDOM
+from mlkit.converting.statement_roles import Placed, Roles
 
 __all__ = ["HELPERS", "notebook_names", "texts_of"]
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from mlkit.converting.cells import Cell
 from mlkit.converting.observing import Observation
+from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Conversion, StagePlan
-from mlkit.converting.roles import Roles
+from mlkit.converting.statement_roles import Roles
 
 __all__ = ["Edit", "FilePlan", "plan_files"]
 

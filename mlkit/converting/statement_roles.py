@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mlkit.converting.cells import Cell, Part, Statement
 from mlkit.converting.names import Names, names_of
+from mlkit.converting.parts import Cell, Part, Statement
 
 __all__ = ["Placed", "Roles", "roles_of"]
 

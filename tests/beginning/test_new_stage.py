@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import mlkit
+from mlkit.beginning.new_stage import NewStage, add_stage
 from mlkit.beginning.project import begin
-from mlkit.beginning.stage import NewStage, add_stage
 from mlkit.errors import MlkitError
 from mlkit.testing import run_fake
 

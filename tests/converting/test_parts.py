@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlkit.converting.cells import Cell, cut, slug
+from mlkit.converting.parts import Cell, cut, slug
 
 
 def cells(*sources: str) -> list[Cell]:
