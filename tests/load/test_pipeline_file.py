@@ -156,7 +156,7 @@ def test_a_missing_pipeline_is_refused(tmp_path: Path) -> None:
     """Both the folder and the file are looked for."""
     with pytest.raises(PipelineError, match=r"pipeline\.yaml: there is no such pipeline"):
         load_pipeline(tmp_path)
-    with pytest.raises(PipelineError, match=r"Name a pipeline\.yaml or the folder that holds one"):
+    with pytest.raises(PipelineError, match=r"Name a pipeline\.yaml or its folder"):
         load_pipeline(tmp_path / "no.yaml")
 
 

@@ -158,7 +158,8 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
         "  collect: {notebook: collect.ipynb, outputs: {flights: f}}\n"
         "  end: {notebook: end.ipynb, inputs: {a: collect.flights}}\n",
         "pipeline.yaml:4: stage 'end': the notebook end.ipynb declares no 'a' (which stands under "
-        "'inputs'). Declare it with a default in the cell tagged 'parameters'",
+        "'inputs'). Declare it with a default in a cell tagged 'parameters'; JupyterLab shows a "
+        "cell's tags in the Property Inspector (the gears on the right), Common Tools, Cell Tags",
     ),
     "wrong type": (
         TRAIN + "    parameters:\n      depth: deep\n",
