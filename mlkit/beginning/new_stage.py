@@ -262,4 +262,4 @@ def _make_scratch(folder: Path) -> None:
     ignore = folder / _SCRATCH / ".gitignore"
     if not ignore.parent.exists():
         ignore.parent.mkdir()
-        ignore.write_text(_IGNORE)
+        ignore.write_text(_IGNORE, encoding="utf-8")

@@ -94,7 +94,7 @@ def _in_another_process(asked: Sequence[Sequence[str]], folder: Path) -> list[tu
         [sys.executable, "-P", "-m", "mlkit.converting.comparing", str(folder)],
         input=json.dumps(asked),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode:

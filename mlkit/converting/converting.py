@@ -184,8 +184,8 @@ def _write(folder: Path, texts: Mapping[str, str]) -> tuple[str, ...]:
     project = files("mlkit.beginning").joinpath("project")
     everything = {
         **texts,
-        ".gitignore": project.joinpath("gitignore").read_text(),
-        "scratch/.gitignore": project.joinpath("scratch-gitignore").read_text(),
+        ".gitignore": project.joinpath("gitignore").read_text("utf-8"),
+        "scratch/.gitignore": project.joinpath("scratch-gitignore").read_text("utf-8"),
     }
     try:
         for name, text in everything.items():

@@ -53,6 +53,10 @@ class Output:
         marks = ("/" if self.is_folder else "") + ("?" if self.optional else "")
         return ("@" if self.is_notebook else "") + self.path + marks
 
+    def __fspath__(self) -> str:
+        """The same: programs, and exercises that were handed out, take an output for its path."""
+        return str(self)
+
     @property
     def name(self) -> str:
         """How to name it to a person: a folder with its slash."""

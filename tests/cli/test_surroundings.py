@@ -23,6 +23,7 @@ NARROW = ("ascii", "latin-1", "cp1252", "koi8-r")
 LINES: dict[str, tuple[str, int]] = {
     "init": ("init {out}/größe", 0),
     "add": ("add größe {out}/größe", 2),
+    "convert": ("convert {out}/größe.ipynb --to {out}/数据", 2),
     "run": ("run {p}", 0),
     "plan": ("plan {p} -p name=größe", 0),
     "resume": ("resume latest {p}", 0),

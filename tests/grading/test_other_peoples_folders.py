@@ -24,7 +24,7 @@ from mlkit.grading.exercise.source import Exercise, exercise_notebook
 
 MLKIT = Path(sys.executable).with_name("mlkit")
 NAME = "05-retries"
-RUNNING = {"run", "resume", "sweep", "backfill", "serve"}
+RUNNING = {"convert", "run", "resume", "sweep", "backfill", "serve"}
 
 TRAP = """
 import os as _os, sys as _sys
@@ -165,6 +165,8 @@ def test_the_traps_are_set(theirs: Path) -> None:
 
 
 CALLS: Mapping[str, tuple[str, ...]] = {
+    "init": ("init", "out-first"),
+    "add": ("add", "second"),
     "plan": ("plan",),
     "runs": ("runs",),
     "show": ("show", "latest"),

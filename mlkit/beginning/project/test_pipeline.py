@@ -12,7 +12,7 @@ def test_the_line_is_found_again(tmp_path: Path) -> None:
     """The measurements are drawn around a line of 1.5 cm per kg."""
     record = run_fake(PIPELINE, parameters={"rows": 500}, runs_dir=tmp_path)
     assert record.status == "succeeded"
-    metrics = json.loads(Path(record.stages["fit"].outputs["metrics"]).read_text())
+    metrics = json.loads(Path(record.stages["fit"].outputs["metrics"]).read_text("utf-8"))
     assert 1.4 < metrics["slope_cm_per_kg"] < 1.6
 
 
