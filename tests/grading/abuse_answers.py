@@ -225,6 +225,8 @@ import os
 found = []
 for folder, folders, files in os.walk("/"):
     folders[:] = [name for name in folders if name not in ("proc", "usr", "site-packages")]
+    if folder.endswith("/mlkit/beginning/project"):  # what `mlkit init` writes is anybody's
+        continue
     found += [f"{folder}/{file}" for file in files if file.endswith(".ipynb")]
 raise RuntimeError(f"found {len(found)} {found[:3]}")
 """,
