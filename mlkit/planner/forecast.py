@@ -168,6 +168,8 @@ class Forecaster:
     def _skip_reason(self, stage: Stage, own: Mapping[str, str]) -> str | None:
         statuses = [item.status for node in stage.upstream for item in self._at(node, own)]
         if judge(stage.trigger, statuses) is Verdict.SKIP:
+            if stage.trigger in (TriggerRule.ALL_FAILED, TriggerRule.ONE_FAILED):
+                return f"{stage.trigger}: its upstream would not fail"
             return "its upstream would be skipped"
         if all(item.is_known for node in stage.data_upstream for item in self._at(node, own)):
             return unmet_condition(stage, self._master)

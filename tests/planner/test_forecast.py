@@ -132,3 +132,22 @@ def test_a_plan_writes_nothing(tmp_path: Path) -> None:
     before = state()
     plan(file, parameters={})
     assert state() == before
+
+
+def test_who_waits_for_a_failure_is_not_said_to_have_skipped_upstream(tmp_path: Path) -> None:
+    """Nobody upstream would be skipped; nobody would fail either."""
+    rules = ("one_failed", "all_failed")
+    inputs = {"text": "top.out"}
+    stages = [
+        Sketch(
+            name=rule,
+            declares="text: str | None = None",
+            body="from pathlib import Path\nPath(out).write_text(str(text))",
+            keys={"trigger": rule, "inputs": inputs},
+        )
+        for rule in rules
+    ]
+    found = plan(write_pipeline(tmp_path, Sketch(name="top"), *stages))
+    for rule in rules:
+        assert found[rule].skipped
+        assert found[rule].reasons == (f"would be skipped: {rule}: its upstream would not fail",)
