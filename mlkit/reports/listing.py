@@ -154,6 +154,7 @@ def _outputs(record: RunRecord, folder: Path, width: int, *, one_by_one: bool) -
     """The files, below the folder that holds them all."""
     home = Path(record.runs_dir) / record.run_id
     rows: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
+    missing: dict[tuple[str, str], list[str]] = {}
     for item in record.stages.values():
         for name, artifact in item.artifacts.items():
             place = item.id if one_by_one else item.stage
@@ -164,20 +165,36 @@ def _outputs(record: RunRecord, folder: Path, width: int, *, one_by_one: bool) -
             rows.setdefault((place, name), []).append((shown, artifact.size_bytes, said))
         for name in item.absent:
             place = item.id if one_by_one else item.stage
-            rows.setdefault((place, name), []).append((f"{item.id}: no '{name}'", 0, "optional"))
+            rows.setdefault((place, name), [])
+            missing.setdefault((place, name), []).append(item.id)
     cells = [
-        (files[0][0], format_size(files[0][1]), files[0][2])
-        if len(files) == 1
-        else (
-            f"{stage}[…]/{Path(files[0][0]).name}{'/' if files[0][0].endswith('/') else ''}",
-            format_size(sum(size for _, size, _ in files)),
-            f"{len(files)} {'folders' if files[0][0].endswith('/') else 'files'}",
-        )
-        for (stage, _), files in rows.items()
+        line
+        for (place, name), files in rows.items()
+        for line in _output_lines(place, name, files, missing.get((place, name), []))
     ]
     if cells:
         yield f"\nOutputs, in {near(home, folder)}"
         yield columns(cells, width, indent="  ")
+
+
+def _output_lines(
+    stage: str, name: str, files: Sequence[tuple[str, int, str]], missing: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """What the instances wrote under one name, then those that left it out."""
+    if len(files) == 1:
+        path, size, said = files[0]
+        yield path, format_size(size), said
+    elif files:
+        is_folder = files[0][0].endswith("/")
+        yield (
+            f"{stage}[…]/{Path(files[0][0]).name}{'/' if is_folder else ''}",
+            format_size(sum(size for _, size, _ in files)),
+            f"{len(files)} {'folders' if is_folder else 'files'}",
+        )
+    if len(missing) == 1:
+        yield f"{missing[0]}: no '{name}'", "", "optional"
+    elif missing:
+        yield f"{stage}[…]: no '{name}'", "", f"optional, missing in {len(missing)}"
 
 
 def _inputs_together(reason: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.core.record import RunRecord
+from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
+from mlkit.core.states import RunStatus, Status
 from mlkit.observe.layout import cell_width
 from mlkit.reports.comparison import compare_runs
 from mlkit.reports.listing import run_json, runs_text, show_text
@@ -77,3 +78,47 @@ def test_the_json_of_a_run_is_short_and_plain(green: RunRecord) -> None:
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert "stages" not in document
     assert document["counts"] == {"succeeded": 16, "cached": 1, "skipped": 1}
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ((), ["each[…]/out.json  6 B  3 files"]),
+        ("a", ["each[…]/out.json   4 B  2 files", "each[a]: no 'out'       optional"]),
+        ("ab", ["each[c]/out.json   2 B  00000", "each[…]: no 'out'       optional, missing in 2"]),
+        ("abc", ["each[…]: no 'out'  optional, missing in 3"]),
+    ],
+)
+def test_what_instances_left_out_is_not_counted_among_the_files(
+    tmp_path: Path, missing: str, told: list[str]
+) -> None:
+    """Neither as a file nor as the name of all."""
+    home = tmp_path / "runs" / "R1"
+    stages = {
+        f"each[{value}]": StageRecord(
+            id=f"each[{value}]",
+            stage="each",
+            status=Status.SUCCEEDED,
+            reason="never run",
+            artifacts={}
+            if value in missing
+            else {
+                "out": ArtifactRecord(
+                    path=f"{home}/each[{value}]/out.json", digest="00000", size_bytes=2
+                )
+            },
+            absent=("out",) if value in missing else (),
+        )
+        for value in "abc"
+    }
+    record = RunRecord(
+        run_id="R1",
+        pipeline="p",
+        file="f",
+        runs_dir=str(tmp_path / "runs"),
+        status=RunStatus.SUCCEEDED,
+        started=0.0,
+        stages=stages,
+    )
+    _, _, outputs = show_text(record, folder=tmp_path).partition("Outputs, in runs/R1\n")
+    assert [line.strip() for line in outputs.splitlines()] == told
