@@ -86,9 +86,16 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Write a value for people: as JSON, with what JSON lacks in its plain form."""
+    """Write a value for people: as JSON, with what JSON lacks in its plain form.
+
+    Letters stand as they are. Where a character cannot be shown (half of a surrogate pair, or what
+    steers a terminal), all that is not ASCII is escaped.
+    """
     if isinstance(value, float | dt.date | PurePath):
         return str(plain(value))
+    text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    if text.isprintable():
+        return text
     return json.dumps(plain(value), ensure_ascii=True, separators=(",", ":"))
 
 

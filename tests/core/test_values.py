@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.core.values import canonical, decode, encode, label, safe_name
+from mlkit.core.values import canonical, decode, encode, label, safe_name, shown
 
 TEXTS = st.text(st.characters(codec=None))
 ZONES = st.timezones() | st.none() | st.just(dt.UTC)
@@ -137,3 +137,24 @@ def test_labels_of_different_values_differ(values: list[Any]) -> None:
     """Texts apart: `'1'` and `1` share a label, which the loader refuses."""
     different = {canonical(value) for value in values}
     assert len({label(value) for value in values}) == len(different)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["Köln", "数据 🎉"], '["Köln","数据 🎉"]'),
+        ({"ü": None}, '{"ü":null}'),
+        ("\ud800ä", r'"\ud800\u00e4"'),
+        ("\x9b31m", r'"\u009b31m"'),
+        ("\u202eä", r'"\u202e\u00e4"'),
+    ],
+)
+def test_people_see_letters_and_nothing_that_steers_their_terminal(value: Any, text: str) -> None:
+    """Halves of pairs, control characters and changes of direction are escaped."""
+    assert shown(value) == text
+
+
+@given(VALUES)
+def test_what_is_shown_is_printable(value: Any) -> None:
+    """Whatever it is."""
+    assert shown(value).isprintable()
