@@ -12,6 +12,7 @@ from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
 from mlkit.driver.options import RunOptions, available_cores
 from mlkit.errors import UsageError
+from mlkit.load.lists import with_lists
 from mlkit.load.parameters import Layers, configure
 from mlkit.load.pipeline_file import load_pipeline
 
@@ -62,8 +63,10 @@ def with_profile(
 def configure_with(
     pipeline: Pipeline, layers: Layers, parameters: Mapping[str, Any]
 ) -> Configuration:
-    """Check some values, on top of other layers, without running anything."""
-    return configure(pipeline, with_values(parameters, layers))
+    """Check some values, on top of other layers, without running anything; lists, too."""
+    configuration = configure(pipeline, with_values(parameters, layers))
+    with_lists(pipeline, configuration)
+    return configuration
 
 
 def default_workers(executor: str = "threads") -> int:

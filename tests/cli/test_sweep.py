@@ -65,6 +65,20 @@ def test_the_table_shows_what_fits_and_names_the_rest(
     assert "Also measured" not in _table(rows, ["a_metric_of_1"])
 
 
+def test_a_list_that_cannot_be_mapped_over_is_told_before_the_first_run(
+    call: Call, tmp_path: Path
+) -> None:
+    """The first combination is fine, and does not run either."""
+    each = Sketch(
+        name="each", declares="month: int = 1", keys={"foreach": {"month": "parameters.months"}}
+    )
+    file = write_pipeline(tmp_path, each, parameters={"months": [1]})
+    spoken = call("sweep", file, "-p", "months=[1],[2,2]")
+    assert spoken.code == 2
+    assert "the value 2 stands twice" in spoken.err
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A runs folder of this module's own."""
