@@ -14,6 +14,7 @@ from mlkit.cli.run_options import run_option
 from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
 from mlkit.core.durations import parse_duration
 from mlkit.errors import UsageError
+from mlkit.observe.layout import counted
 
 if TYPE_CHECKING:
     from mlkit.store.cleaning import Cleaning
@@ -101,6 +102,7 @@ def _text(found: Cleaning, word: str) -> str:
     if not word:
         return "Nothing to remove."
     size = f"{found.size_bytes / 1e6:,.1f} MB"
-    lines = [f"{len(found.runs)} runs and {len(found.artifacts)} artifacts {word} ({size})."]
+    runs, artifacts = counted(len(found.runs), "run"), counted(len(found.artifacts), "artifact")
+    lines = [f"{runs} and {artifacts} {word} ({size})."]
     lines += [f"  {run_id}" for run_id in found.runs]
     return "\n".join(lines)

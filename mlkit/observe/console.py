@@ -10,6 +10,7 @@ from mlkit.core.durations import format_duration
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import Status
 from mlkit.observe.board import Board, advance, error_text
+from mlkit.observe.layout import counted
 from mlkit.observe.plain import writable
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
@@ -38,11 +39,12 @@ def plain_line(event: Event, board: Board) -> str | None:
     match event.kind:
         case EventKind.RUN_STARTED | EventKind.RUN_RESUMED:
             verb = "resumed" if event.kind is EventKind.RUN_RESUMED else "started"
-            return f"run {event.run_id} of {board.pipeline} {verb}: {len(board.lines)} stages"
+            stages = counted(len(board.lines), "stage")
+            return f"run {event.run_id} of {board.pipeline} {verb}: {stages}"
         case EventKind.STAGE_WAITING:
             return f"{event.stage}: waits for {data.get('for', 'a file')}"
         case EventKind.STAGE_MAPPED:
-            return f"{event.stage}: {len(data.get('instances', ()))} instances"
+            return f"{event.stage}: {counted(len(data.get('instances', ())), 'instance')}"
         case EventKind.ATTEMPT_STARTED:
             if event.attempt is not None and event.attempt > 1:
                 return f"▶ {event.stage}: attempt {event.attempt} started"

@@ -12,6 +12,7 @@ __all__ = [
     "broken",
     "cell_width",
     "columns",
+    "counted",
     "fits",
     "fold",
     "near",
@@ -56,6 +57,11 @@ def _graphemes(text: str) -> Iterator[tuple[str, int]]:
 
     for grapheme in iter_graphemes(text):
         yield grapheme, max(0, wcswidth(grapheme))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 stage`, `2 stages`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def near(path: Path, folder: Path) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from mlkit.observe.layout import cell_width, columns, fold, near, paragraph
+from mlkit.observe.layout import cell_width, columns, counted, fold, near, paragraph
 
 CELLS = st.text(max_size=60) | st.sampled_from(
     ["größe", "数据" * 20, "👩‍👩‍👧‍👦 family", "❤️", "\u202eabc", "🇩🇪"]
@@ -103,3 +103,8 @@ def test_a_path_is_shown_as_one_types_it() -> None:
     assert near(here / "runs" / "x", here) == "runs/x"
     assert near(Path("/srv/project/runs/x"), here) == "../runs/x"
     assert near(Path("/elsewhere/runs/x"), here) == "/elsewhere/runs/x"
+
+
+def test_one_thing_is_no_things() -> None:
+    """Nought and two are several."""
+    assert [counted(n, "run") for n in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
