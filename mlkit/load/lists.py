@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlkit.core.configuration import Bound, Configuration
+from mlkit.core.configuration import Configuration
 from mlkit.core.instances import MOST_INSTANCES, written
 from mlkit.core.pipeline import Axis, Foreach, Pipeline, Stage
 from mlkit.core.types import TypeSpec, ValueMismatchError, fit, is_scalar
@@ -14,7 +14,14 @@ from mlkit.core.values import canonical, shown
 from mlkit.errors import ConfigurationError
 from mlkit.load.brackets import BracketError, with_picks
 
-__all__ = ["PARAMETERS", "ListTrouble", "trouble_with_values", "twice_as_declared", "with_lists"]
+__all__ = [
+    "PARAMETERS",
+    "ListTrouble",
+    "check_lists",
+    "trouble_with_values",
+    "twice_as_declared",
+    "with_lists",
+]
 
 PARAMETERS = "parameters"
 """What stands before the name of a pipeline's parameter where a list is expected."""
@@ -114,26 +121,43 @@ def _given(stage: Stage, axis: Axis, configuration: Configuration) -> Axis:
     if axis.listed is None:
         return axis
     bound = configuration.pipeline[axis.listed]
-    if bound.secret:
-        raise _refusal(stage, axis, bound, "is a secret")
-    values = bound.value
+    fact = "is a secret" if bound.secret else _trouble(stage, axis, bound.value)
+    if fact is not None:
+        raise _refusal(stage, axis, bound.origin, fact)
+    return replace(axis, values=tuple(bound.value))
+
+
+def check_lists(pipeline: Pipeline, name: str, value: Any, origin: str) -> None:
+    """Check a value of a parameter of the pipeline against the stages that map over it.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no list of unique scalars of the type that a stage declares.
+    """
+    for stage in pipeline.stages.values():
+        for axis in () if stage.foreach is None else stage.foreach.axes:
+            fact = _trouble(stage, axis, value) if axis.listed == name else None
+            if fact is not None:
+                raise _refusal(stage, axis, origin, fact)
+
+
+def _trouble(stage: Stage, axis: Axis, values: Any) -> str | None:
+    """Why a stage cannot map over a value; None if it can."""
     if not isinstance(values, list):
-        raise _refusal(stage, axis, bound, f"is {shown(values)}, and a list is needed")
+        return f"is {shown(values)}, and a list is needed"
     trouble = trouble_with_values(values)
     if trouble is not None:
-        raise _refusal(stage, axis, bound, f"cannot be mapped over: {trouble.fact}")
+        return f"cannot be mapped over: {trouble.fact}"
     try:
         twice = twice_as_declared(values, stage.declared[axis.parameter].spec)
     except ValueMismatchError as error:
-        fact = f"does not fit '{axis.parameter}': {error} (as {stage.notebook.name} declares)"
-        raise _refusal(stage, axis, bound, fact) from None
-    if twice is not None:
-        raise _refusal(stage, axis, bound, f"holds {twice!r} twice")
-    return replace(axis, values=tuple(values))
+        return f"does not fit '{axis.parameter}': {error} (as {stage.notebook.name} declares)"
+    return None if twice is None else f"holds {twice!r} twice"
 
 
-def _refusal(stage: Stage, axis: Axis, bound: Bound, fact: str) -> ConfigurationError:
+def _refusal(stage: Stage, axis: Axis, origin: str, fact: str) -> ConfigurationError:
     return ConfigurationError(
-        f"parameter '{axis.listed}', which stage '{stage.name}' maps over, {fact} ({bound.origin})",
+        f"parameter '{axis.listed}', which stage '{stage.name}' maps over, {fact} ({origin})",
         remedy=f"Give a list of different values, such as -p '{axis.listed}=[1, 2]'",
     )

@@ -6,6 +6,8 @@ import os
 
 from mlkit.core.pipeline import Pipeline, Profile
 from mlkit.errors import ConfigurationError, PipelineError
+from mlkit.load.contract import holds_variable
+from mlkit.load.lists import check_lists
 from mlkit.load.merging import Given, check_given
 from mlkit.load.policy_fields import POLICIES
 from mlkit.load.section import Section, did_you_mean
@@ -62,11 +64,13 @@ def profile_of(name: str | None, section: Section | None) -> Profile | None:
 
 
 def check_profile(pipeline: Pipeline, name: str, section: Section) -> None:
-    """Check a profile's parameters: each is known, and of the type that notebooks declare."""
+    """Check a profile's parameters: known, of the type that notebooks declare, fit to map over."""
     inner = section.section("parameters")
     for key, entry in ({} if inner is None else inner.entries).items():
         given = Given(name=key, value=entry.plain(), origin=f"profile '{name}'")
         try:
             check_given(pipeline, given)
+            if not holds_variable(given.value):
+                check_lists(pipeline, key, given.value, given.origin)
         except ConfigurationError as error:
             raise PipelineError(error.message, section.file, entry.line, error.remedy) from None

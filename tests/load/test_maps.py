@@ -288,6 +288,30 @@ def test_other_broken_lines_have_no_such_remedy(maps: Project) -> None:
     assert error.remedy is None or "quotes" not in error.remedy
 
 
+@pytest.mark.parametrize(
+    ("value", "fact"),
+    [
+        ("3", "is 3, and a list is needed"),
+        ("[1, 1]", "cannot be mapped over: the value 1 stands twice"),
+        ("[a]", "does not fit 'month': 'a' is not an int (as month.ipynb declares)"),
+    ],
+)
+def test_the_lists_of_a_profile_are_checked_when_the_file_is_loaded(
+    maps: Project, value: str, fact: str
+) -> None:
+    """Also where it is not chosen; what a variable holds is not known before a run."""
+    profiles = "profiles:\n  small: {{parameters: {{months: {}}}}}\n"
+    error = maps.refusal(profiles.format(value) + HEAD + COLLECT)
+    assert (
+        error.message
+        == f"parameter 'months', which stage 'collect' maps over, {fact} (profile 'small')"
+    )
+    assert error.line == 2
+    assert error.remedy is not None
+    for fine in ("[]", "[7]", '"${MONTHS}"'):
+        maps.load(profiles.format(fine) + HEAD + COLLECT)
+
+
 def test_the_lists_of_a_run(maps: Project) -> None:
     """`-p months=[4]` maps over that list; both stages of a chain have it."""
     pipeline = maps.load(HEAD + COLLECT + reader("collect[month].made", foreach=OVER))
