@@ -17,7 +17,7 @@ from mlkit.core.pipeline import (
     gives_list,
 )
 from mlkit.core.types import ValueMismatchError, accepts, fit
-from mlkit.load.lists import twice_as_declared
+from mlkit.load.lists import ONCE, twice_as_declared
 from mlkit.load.section import Section, did_you_mean
 
 __all__ = [
@@ -135,16 +135,26 @@ def _paths_fit(
     for name in stage.outputs.keys() & declared.keys():
         _path_fits(stage, section, declared[name], "outputs")
     for name, source in stage.inputs.items():
-        many = isinstance(source, StageOutput) and gives_list(source.node, stages)
-        if many and not accepts(declared[name].spec, [_SAMPLE_PATH]):
+        if not isinstance(source, StageOutput) or not gives_list(source.node, stages):
+            _path_fits(stage, section, declared[name], "inputs")
+        elif not accepts(declared[name].spec, [_SAMPLE_PATH]):
             section.fail(
                 f"input '{name}' comes from the mapped stage '{source}' as a list of paths, but "
                 f"{stage.notebook.name} declares {declared[name].spec}",
                 _line(section, "inputs", name),
-                f"Declare it '{name}: list[str]'",
+                _for_a_list(stage, name, source, stages),
             )
-        if not many:
-            _path_fits(stage, section, declared[name], "inputs")
+
+
+def _for_a_list(stage: Stage, name: str, source: StageOutput, stages: Mapping[str, Stage]) -> str:
+    """What to do where a list arrives, and a path was expected."""
+    remedy = f"Declare it '{name}: list[str]'"
+    mine = set() if stage.foreach is None else set(stage.foreach.parameters)
+    theirs = stages[source.node.stage].foreach
+    if source.node.value is not None or theirs is None or not mine.issuperset(theirs.parameters):
+        return remedy
+    own = f"{source.node.stage}[{','.join(theirs.parameters)}].{source.output}"
+    return f"{remedy}, or write {own} for its own one"
 
 
 def _path_fits(stage: Stage, section: Section, item: Declaration, kind: str) -> None:
@@ -194,13 +204,21 @@ def _check_axis(
         )
     spec = declared[axis.parameter].spec
     if spec.is_secret:
-        section.fail("'foreach' cannot map over a secret", line)
+        section.fail(
+            "'foreach' cannot map over a secret",
+            line,
+            "The values stand in names of folders; map over something that may be seen",
+        )
     try:
         twice = twice_as_declared(axis.values or (), spec)
     except ValueMismatchError as error:
-        section.fail(f"'foreach': {error} (as {stage.notebook.name} declares)", line)
+        section.fail(
+            f"'foreach': {error} (as {stage.notebook.name} declares)",
+            line,
+            "Change the value, or the annotation in the notebook",
+        )
     if twice is not None:
-        section.fail(f"'foreach': the value {twice!r} stands twice", line)
+        section.fail(f"'foreach': the value {twice!r} stands twice", line, ONCE)
 
 
 def _line(section: Section, kind: str, name: str) -> int:

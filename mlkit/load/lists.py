@@ -15,6 +15,7 @@ from mlkit.errors import ConfigurationError
 from mlkit.load.brackets import BracketError, with_picks
 
 __all__ = [
+    "ONCE",
     "PARAMETERS",
     "ListTrouble",
     "check_lists",
@@ -26,24 +27,36 @@ __all__ = [
 PARAMETERS = "parameters"
 """What stands before the name of a pipeline's parameter where a list is expected."""
 
+ONCE = "Write each value once: instances are told apart by them"
+_SCALARS = (
+    "A value is a text, a number, a date, true, false or null; for combinations map over several "
+    "parameters"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ListTrouble:
-    """Why a list cannot be mapped over, and which of its members shows it."""
+    """Why a list cannot be mapped over, what to do, and which of its members shows it."""
 
     fact: str
+    remedy: str
     place: int
 
 
 def trouble_with_values(values: Sequence[Any]) -> ListTrouble | None:
-    """Look for a value that is no scalar, or that stands twice."""
-    seen: set[str] = set()
+    """Look for a value that is no scalar, that stands twice, or that reads as another one does."""
+    seen: dict[str, Any] = {}
     for place, value in enumerate(values):
         if not is_scalar(value):
-            return ListTrouble(fact=f"the value {value!r} is not a scalar", place=place)
-        if written(value) in seen:
-            return ListTrouble(fact=f"the value {value!r} stands twice", place=place)
-        seen.add(written(value))
+            fact = f"the value {value!r} is not a scalar"
+            return ListTrouble(fact=fact, remedy=_SCALARS, place=place)
+        name = written(value)
+        if name in seen and type(seen[name]) is not type(value):
+            fact = f"the values {seen[name]!r} and {value!r} would have one name, [{name}]"
+            return ListTrouble(fact=fact, remedy=ONCE, place=place)
+        if name in seen:
+            return ListTrouble(fact=f"the value {value!r} stands twice", remedy=ONCE, place=place)
+        seen[name] = value
     return None
 
 

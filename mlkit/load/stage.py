@@ -227,12 +227,14 @@ def _axis(
         return Axis(parameter=name, source=source)
     if not isinstance(entry.value, tuple):
         section.fail(
-            "give a list of values, STAGE.OUTPUT of a JSON list, or parameters.NAME", entry.line
+            f"'{name}' is {shown(entry.plain())}, and a list is needed",
+            entry.line,
+            f"Write {name}: [VALUE, …], STAGE.OUTPUT of a JSON list, or {PARAMETERS}.NAME",
         )
     values = tuple(item.plain() for item in entry.value)
     trouble = trouble_with_values(values)
     if trouble is not None:
-        section.fail(trouble.fact, entry.value[trouble.place].line)
+        section.fail(trouble.fact, entry.value[trouble.place].line, trouble.remedy)
     return Axis(parameter=name, values=values)
 
 
@@ -255,5 +257,5 @@ def _listed(
         )
     trouble = trouble_with_values(values)
     if trouble is not None:
-        section.fail(f"'{PARAMETERS}.{listed}': {trouble.fact}", line)
+        section.fail(f"'{PARAMETERS}.{listed}': {trouble.fact}", line, trouble.remedy)
     return Axis(parameter=name, values=tuple(values), listed=listed)

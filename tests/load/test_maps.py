@@ -212,7 +212,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "a value twice in a parameter": (
         COLLECT.replace("parameters.months", "parameters.twice"),
-        "pipeline.yaml:6: stage 'collect', foreach: 'parameters.twice': the value 1 stands twice",
+        "pipeline.yaml:6: stage 'collect', foreach: 'parameters.twice': the value 1 stands twice. "
+        "Write each value once: instances are told apart by them",
     ),
     "no such parameter": (
         COLLECT.replace("parameters.months", "parameters.month"),
@@ -226,7 +227,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "a parameter of another type": (
         COLLECT.replace("parameters.months", "parameters.texts"),
-        "pipeline.yaml:6: stage 'collect': 'foreach': 'a' is not an int (as month.ipynb declares)",
+        "pipeline.yaml:6: stage 'collect': 'foreach': 'a' is not an int (as month.ipynb declares). "
+        "Change the value, or the annotation in the notebook",
     ),
     "a stage called parameters": (
         "  parameters:\n    notebook: join.ipynb\n",
@@ -237,6 +239,17 @@ REFUSALS: dict[str, tuple[str, str]] = {
         GRID + reader("grid[month].made", notebook="one", foreach=OVER),
         "pipeline.yaml:12: stage 'use': input 'raw' comes from the mapped stage 'grid[month].made' "
         "as a list of paths, but one.ipynb declares str. Declare it 'raw: list[str]'",
+    ),
+    "all of a map where one's own is meant": (
+        COLLECT + reader("collect.made", notebook="one", foreach=OVER),
+        "pipeline.yaml:12: stage 'use': input 'raw' comes from the mapped stage 'collect.made' as "
+        "a list of paths, but one.ipynb declares str. Declare it 'raw: list[str]', or write "
+        "collect[month].made for its own one",
+    ),
+    "all of a larger map": (
+        GRID + reader("grid.made", notebook="one", foreach=OVER),
+        "pipeline.yaml:12: stage 'use': input 'raw' comes from the mapped stage 'grid.made' as "
+        "a list of paths, but one.ipynb declares str. Declare it 'raw: list[str]'",
     ),
 }
 

@@ -61,5 +61,6 @@ def test_a_secret_cannot_be_mapped_over(project: Project) -> None:
     """Its values would stand in the names of the instances."""
     project.notebook("s.ipynb", "import mlkit\ntoken: mlkit.Secret = ''\n")
     assert project.refused(HEAD + "  s:\n    notebook: s.ipynb\n    foreach: {token: [a]}\n") == (
-        "pipeline.yaml:5: stage 's': 'foreach' cannot map over a secret"
+        "pipeline.yaml:5: stage 's': 'foreach' cannot map over a secret. "
+        "The values stand in names of folders; map over something that may be seen"
     )

@@ -240,24 +240,34 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "foreach of a number": (
         TRAIN + "    foreach: {model: 3}\n",
-        "pipeline.yaml:5: stage 'train', foreach: give a list of values, STAGE.OUTPUT of a "
-        "JSON list, or parameters.NAME",
+        "pipeline.yaml:5: stage 'train', foreach: 'model' is 3, and a list is needed. "
+        "Write model: [VALUE, …], STAGE.OUTPUT of a JSON list, or parameters.NAME",
     ),
     "foreach of duplicates": (
         TRAIN + "    foreach:\n      model:\n        - a\n        - b\n        - a\n",
-        "pipeline.yaml:9: stage 'train', foreach: the value 'a' stands twice",
+        "pipeline.yaml:9: stage 'train', foreach: the value 'a' stands twice. "
+        "Write each value once: instances are told apart by them",
+    ),
+    "foreach of values that read the same": (
+        TRAIN + "    foreach: {model: [a, 1, '1']}\n",
+        "pipeline.yaml:5: stage 'train', foreach: the values 1 and '1' would have one name, [1]. "
+        "Write each value once: instances are told apart by them",
     ),
     "foreach of equals": (
         TRAIN + "    foreach: {rate: [1, 1.0]}\n",
-        "pipeline.yaml:5: stage 'train': 'foreach': the value 1.0 stands twice",
+        "pipeline.yaml:5: stage 'train': 'foreach': the value 1.0 stands twice. "
+        "Write each value once: instances are told apart by them",
     ),
     "foreach of lists": (
         TRAIN + "    foreach: {model: [a, [b]]}\n",
-        "pipeline.yaml:5: stage 'train', foreach: the value ['b'] is not a scalar",
+        "pipeline.yaml:5: stage 'train', foreach: the value ['b'] is not a scalar. "
+        "A value is a text, a number, a date, true, false or null; for combinations map over "
+        "several parameters",
     ),
     "foreach of another type": (
         TRAIN + "    foreach: {rate: [a]}\n",
-        "pipeline.yaml:5: stage 'train': 'foreach': 'a' is not a float (as train.ipynb declares)",
+        "pipeline.yaml:5: stage 'train': 'foreach': 'a' is not a float (as train.ipynb declares). "
+        "Change the value, or the annotation in the notebook",
     ),
     "foreach of an undeclared name": (
         TRAIN + "    foreach: {modle: [a]}\n",
