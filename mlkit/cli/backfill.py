@@ -32,7 +32,7 @@ from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.driver.interrupts import interruptible
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.observe.layout import columns, terminal_width
-from mlkit.reports.metrics import numbers_by_name
+from mlkit.reports.metrics import columns_of_metrics, numbers_by_name
 
 __all__ = ["backfill"]
 
@@ -233,25 +233,24 @@ def _plan_table(plans: Sequence[Planned]) -> str:
 def _filled_table(
     filling: api.Filling, filled: Sequence[api.Filled], metrics: Sequence[str]
 ) -> str:
+    numbers = [_numbers(filling, done, metrics) for done in filled]
+    shown = columns_of_metrics(metrics, numbers)
     rows = [
         [
             str(done.planned.interval),
             f"{SIGNS[done.status]} {_words(done)}",
             (done.record.run_id if done.record else done.planned.run_id) or "–",
-            *_numbers(filling, done, metrics),
+            *(f"{found[name]:.4g}" if name in found else "–" for name in shown),
         ]
-        for done in filled
+        for done, found in zip(filled, numbers, strict=True)
     ]
-    head = ["interval", "status", "run", *metrics]
+    head = ["interval", "status", "run", *shown]
     return columns(rows, terminal_width(), head=head, rule=True)
 
 
-def _numbers(filling: api.Filling, done: api.Filled, metrics: Sequence[str]) -> list[str]:
+def _numbers(filling: api.Filling, done: api.Filled, metrics: Sequence[str]) -> dict[str, float]:
     """The numbers of an interval's run, also of one that was made earlier."""
     record = done.record
     if record is None and metrics and done.status == "kept" and done.planned.run_id:
         record = api.find_run(done.planned.run_id, filling.runs_dir)
-    if record is None:
-        return ["–"] * len(metrics)
-    found = numbers_by_name(record, metrics)
-    return [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
+    return {} if record is None else numbers_by_name(record, metrics)

@@ -28,7 +28,7 @@ from mlkit.load.merging import types_of
 from mlkit.load.parameters import parse_assignment, read_text
 from mlkit.load.yaml_tree import parse_value
 from mlkit.observe.layout import columns, fits, paragraph, terminal_width
-from mlkit.reports.metrics import numbers_by_name
+from mlkit.reports.metrics import columns_of_metrics, numbers_by_name
 
 __all__ = ["sweep"]
 
@@ -139,7 +139,8 @@ def _table(
     """Runs below each other; of the metrics, those asked for or the first that differ and fit."""
     every = list(dict.fromkeys(name for _, _, found in rows for name in found))
     differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
-    metrics = chosen or (differing or every)[:MOST_METRICS]
+    metrics = columns_of_metrics(chosen or (), [found for _, _, found in rows])
+    metrics = metrics or (differing or every)[:MOST_METRICS]
     width = terminal_width()
     while True:
         head, body = _cells(rows, metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ __all__ = [
     "METRICS",
     "MetricGroup",
     "MetricTable",
+    "columns_of_metrics",
     "compare_instances",
     "declared_metrics",
     "metric_tables",
@@ -177,12 +178,40 @@ def _repeats(name: str, number: float, *parameters: Mapping[str, Any]) -> bool:
 
 
 def numbers_by_name(record: RunRecord, names: Sequence[str] = ()) -> dict[str, float]:
-    """Give a run's metrics by their names; those that are asked for from any JSON artifact."""
-    named = {n: v for table in metric_tables(record) for n, v in table.numbers.items()}
-    if set(names) <= named.keys():
+    """Give a run's metrics by their names; those that are asked for from any JSON artifact.
+
+    What an instance of a mapped stage measured is called `NAME[VALUE]`: no instance speaks for all.
+    Where several stages measure one name, the last one's number counts.
+    """
+    named = _by_name(record, metric_tables(record))
+    if all(_named_so(name, named) for name in names):
         return named
-    every = {n: v for t in metric_tables(record, every=True) for n, v in t.numbers.items()}
-    return {**{name: every[name] for name in names if name in every}, **named}
+    every = _by_name(record, metric_tables(record, every=True))
+    asked = {key: every[key] for name in names for key in _named_so(name, every)}
+    return {**asked, **named}
+
+
+def columns_of_metrics(names: Sequence[str], runs: Iterable[Mapping[str, float]]) -> list[str]:
+    """Give a column for each name; for one that only instances measured, one for each of them."""
+    known = dict.fromkeys(name for numbers in runs for name in numbers)
+    return [column for name in names for column in _named_so(name, known) or [name]]
+
+
+def _by_name(record: RunRecord, tables: Iterable[MetricTable]) -> dict[str, float]:
+    owner = {item.id: item.stage for item in record.stages.values()}
+    whole: dict[str, float] = {}
+    instances: dict[str, float] = {}
+    for table in tables:
+        brackets = table.stage.removeprefix(owner[table.stage])
+        for name, number in table.numbers.items():
+            (instances if brackets else whole)[name + brackets] = number
+    return {**whole, **instances}
+
+
+def _named_so(name: str, known: Iterable[str]) -> list[str]:
+    """The one of exactly that name; without it, those of the instances."""
+    every = list(known)
+    return [name] if name in every else [key for key in every if key.startswith(f"{name}[")]
 
 
 def compare_instances(record: RunRecord) -> tuple[MetricGroup, ...]:

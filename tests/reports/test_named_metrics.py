@@ -7,7 +7,12 @@ from pathlib import Path
 
 from mlkit.core.record import RunRecord
 from mlkit.reports.comparison import compare_runs
-from mlkit.reports.metrics import compare_instances, metric_tables, numbers_by_name
+from mlkit.reports.metrics import (
+    columns_of_metrics,
+    compare_instances,
+    metric_tables,
+    numbers_by_name,
+)
 from mlkit.testing import run_fake
 from mlkit.testing.sketches import write_notebook
 
@@ -62,6 +67,23 @@ def test_instances_are_compared_by_the_names(tmp_path: Path) -> None:
     record = _run(tmp_path, more="    foreach: {seed: [1, 2, 3]}\n")
     groups = {group.metric: group.values for group in compare_instances(record)}
     assert groups["rows"] == (("1", 10), ("2", 20), ("3", 30))
+
+
+def test_no_instance_speaks_for_all(tmp_path: Path) -> None:
+    """Each has its own number and its own column; asked for by the name, all of them."""
+    record = _run(tmp_path, more="    foreach: {seed: [1, 2, 3]}\n")
+    found = numbers_by_name(record, ["noise"])
+    assert {name: found[name] for name in found if name.startswith("rows")} == {
+        "rows[1]": 10,
+        "rows[2]": 20,
+        "rows[3]": 30,
+    }
+    assert columns_of_metrics(["noise", "rows", "none"], [found, {}]) == [
+        *(f"noise[{seed}]" for seed in (1, 2, 3)),
+        *(f"rows[{seed}]" for seed in (1, 2, 3)),
+        "none",
+    ]
+    assert columns_of_metrics(["rows"], [found, {"rows": 5}]) == ["rows"]
 
 
 def test_a_number_that_is_missing_is_told_by_the_run(tmp_path: Path) -> None:
