@@ -300,7 +300,7 @@ def _changed_input(damaged: tuple[ArtifactRecord, ...]) -> ErrorRecord:
     names = ", ".join(str(Path(*Path(artifact.path).parts[-2:])) for artifact in damaged)
     return ErrorRecord(
         type="InputChanged",
-        message=f"the notebook changed its input {names}; the file was made good, the result is "
+        message=f"the notebook changed its input {names}; the input was made good, the result is "
         "not used. Write to a declared output instead",
         bases=("mlkit.InputChanged",),
     )

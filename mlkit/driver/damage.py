@@ -45,7 +45,7 @@ def doubtful_inputs(context: Context, inputs: ResolvedInputs, since: float) -> E
     """Say whether an input was, while an attempt ran, something else than what is recorded."""
     if context.stores.database.repaired_since((a.digest for a in inputs.artifacts), since):
         return _changed(
-            "another stage changed an input of this one while it ran; the file was made good"
+            "another stage changed an input of this one while it ran; the input was made good"
         )
     for file in inputs.files:
         if _digest(context, file) != file.digest:

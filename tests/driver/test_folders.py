@@ -154,7 +154,7 @@ def test_a_stage_that_changes_a_folder_is_found_out(tmp_path: Path, body: str) -
     record = run_fake(write_pipeline(tmp_path, _writer(), bad, good))
     kind, text = _error(record.stages["bad"])
     assert kind == "InputChanged"
-    assert "changed its input w/parts" in text
+    assert "changed its input w/parts; the input was made good" in text
     assert record.warnings == (
         "stage 'bad' changed its input w/parts; the folder was made good from the store",
     )
