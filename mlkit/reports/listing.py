@@ -85,6 +85,8 @@ def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bo
     parts += [paragraph(f"warning: {text}", width, hanging="  ") for text in record.warnings]
     if record.engine:
         parts.append(f"engine: {record.engine['name']}, its run {record.engine['run_id'] or '?'}")
+    if record.options.get("profile"):
+        parts.append(f"profile: {record.options['profile']}")
     if record.parameters:
         values = [(name, shown(value)) for name, value in record.parameters.items()]
         parts.append(f"\nParameters\n{columns(values, width, indent='  ')}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_a_run_is_shown_with_the_verdict_first_and_the_outputs_last(red: RunReco
     assert "  rows    500" in text
     assert "metrics.json" in text.splitlines()[-1]
     assert "/project" not in text.splitlines()[-1]
+
+
+def test_a_run_names_its_profile(green: RunRecord) -> None:
+    """Other values may be the profile's; without one nothing is said."""
+    options = {**green.options, "profile": "prod"}
+    said = show_text(replace(green, options=options), folder=Path("/project"))
+    assert "\nprofile: prod\n" in said
+    assert "\nprofile:" not in show_text(green, folder=Path("/project"))
 
 
 def test_the_json_of_a_run_is_short_and_plain(green: RunRecord) -> None:
