@@ -165,7 +165,9 @@ def _value(piece: Piece, place: int, mine: Stage | None, other: Stage) -> Pick:
         raise BracketError(
             f"'{piece.text}' is not among the stage's values"
             + (", and no parameter that it maps over" if names else ""),
-            did_you_mean(piece.text, [*names, *labels]),
+            did_you_mean(piece.text, [*names, *labels])
+            if names or labels
+            else f"The list of '{axis.parameter}' is empty: '{other.name}' has no instances",
         )
     return Pick(parameter=axis.parameter, value=piece.text)
 

@@ -269,6 +269,14 @@ def test_a_part_that_is_none_is_refused(tmp_path: Path, text: str, fact: str) ->
         assert str(caught.value).startswith(fact)
 
 
+def test_a_part_of_an_empty_map_is_told_as_such(tmp_path: Path) -> None:
+    """There are no values that could be named."""
+    file = chained(tmp_path)
+    with pytest.raises(UsageError, match="'1' is not among the stage's values") as caught:
+        run_fake(file, only="collect[1]", parameters={"months": []})
+    assert caught.value.remedy == "The list of 'month' is empty: 'collect' has no instances"
+
+
 def test_a_run_is_joined_with_one_instance(tmp_path: Path) -> None:
     """Its own upstream must have run in that run, and nothing else."""
     file = crossed(tmp_path)
