@@ -229,8 +229,14 @@ def _failure_lines(item: StageRecord, record: RunRecord, folder: Path, width: in
         facts.append(item.error.place or f"cell {item.error.cell + 1} of its notebook")
     if item.attempts > 1:
         facts.append(f"{item.attempts} attempts")
-    attempts = Path(record.runs_dir) / record.run_id / safe_name(item.id) / "attempts"
-    log = attempts / str(max(1, item.attempts)) / "log.txt"
     place = f" ({', '.join(facts)})" if facts else ""
-    said = f"{SIGNS[item.status].glyph} {item.id} {_raised(item)}{place}"
-    return [paragraph(said, width, hanging="  "), f"  log: {near(log, folder)}"]
+    lines = [
+        paragraph(
+            f"{SIGNS[item.status].glyph} {item.id} {_raised(item)}{place}", width, hanging="  "
+        )
+    ]
+    if item.attempts:  # a list that is none, or a condition, fails a stage before its notebook runs
+        attempts = Path(record.runs_dir) / record.run_id / safe_name(item.id) / "attempts"
+        log = attempts / str(item.attempts) / "log.txt"
+        lines.append(f"  log: {near(log, folder)}")
+    return lines

@@ -95,6 +95,14 @@ def test_the_summary_tells_failures_first_and_places_last(make_record: Maker) ->
     ]
 
 
+def test_a_stage_that_failed_before_its_notebook_ran_has_no_log(make_record: Maker) -> None:
+    """As with a list of values that is none."""
+    record = make_record(RunStatus.FAILED, a=Status.FAILED)
+    stage = replace(record.stages["a"], history=())
+    lines = summary(replace(record, stages={"a": stage}), folder=HOME).splitlines()
+    assert not [line for line in lines if "log:" in line]
+
+
 def test_what_a_stage_summed_up_is_told(make_record: Maker, tmp_path: Path) -> None:
     """From its summary.md; a file that is gone costs its lines only."""
     path = tmp_path / "summary.md"
