@@ -12,8 +12,11 @@ from typing import Any
 from mlkit.core.instances import MOST_INSTANCES, written
 from mlkit.core.pipeline import Axis, Instance, Node, Stage
 from mlkit.core.types import ValueMismatchError, fit, is_scalar
+from mlkit.core.values import shown
 
 __all__ = ["MappingError", "instances_of"]
+
+_MOST_SHOWN = 60
 
 
 class MappingError(ValueError):
@@ -65,11 +68,26 @@ def _values(stage: Stage, axis: Axis, find: Callable[[Node, str], Path | None]) 
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MappingError(f"{axis.source} holds no JSON ({error})") from None
-    if not isinstance(values, list) or not all(map(is_scalar, values)):
-        raise MappingError(f"{axis.source} must hold a JSON list of scalars")
-    if len(set(map(written, values))) < len(values):
-        raise MappingError(f"{axis.source} holds a value twice")
+    if not isinstance(values, list):
+        raise MappingError(f"{axis.source} must hold a JSON list of scalars, not {_brief(values)}")
+    names: dict[str, Any] = {}
+    for value in values:
+        if not is_scalar(value):
+            raise MappingError(
+                f"{axis.source} must hold a JSON list of scalars, and {_brief(value)} is none"
+            )
+        name = written(value)
+        if name in names:
+            alike = type(names[name]) is not type(value)
+            also = f", also as {_brief(names[name])}" if alike else ""
+            raise MappingError(f"{axis.source} holds the value {_brief(value)} twice{also}")
+        names[name] = value
     return _fitted(stage, axis, values)
+
+
+def _brief(value: Any) -> str:
+    text = shown(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _fitted(stage: Stage, axis: Axis, values: list[Any]) -> tuple[Any, ...]:

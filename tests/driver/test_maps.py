@@ -403,7 +403,10 @@ def test_a_broken_list_fails_the_stages_that_map_over_it(tmp_path: Path) -> None
     }
     error = record.stages["collect"].error
     assert error is not None
-    assert (error.type, error.message) == ("MappingError", "listing.out holds a value twice")
+    assert (error.type, error.message) == (
+        "MappingError",
+        "listing.out holds the value 1 twice",
+    )
 
 
 def test_until_a_value_that_the_list_does_not_have(tmp_path: Path) -> None:

@@ -83,9 +83,11 @@ def test_a_map_of_length_0_is_one_skipped_entry(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
-        ("{}", "must hold a JSON list of scalars"),
-        ("[[1]]", "must hold a JSON list of scalars"),
-        ('["a", "a"]', "holds a value twice"),
+        ("{}", "must hold a JSON list of scalars, not {}"),
+        ("[[1]]", "must hold a JSON list of scalars, and [1] is none"),
+        ('["a", "a"]', 'holds the value "a" twice'),
+        ('[1, "a", 1]', "holds the value 1 twice"),
+        ('["1", 1]', 'holds the value 1 twice, also as "1"'),
         ("[", "holds no JSON"),
         ("[1]", "choose.out:"),
     ],
