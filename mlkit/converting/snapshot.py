@@ -145,23 +145,27 @@ def load(path: Path) -> Any:
 
 def equal(one: Any, other: Any) -> bool:
     """Whether two values are the same, to the last bit and in every type."""
-    return _equal(one, other, set())
+    return _equal(one, other, {})
 
 
-def _equal(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
+_Seen = dict[tuple[int, int], tuple[Any, Any]]
+"""Pairs that are being compared, by their identities; kept, so that no other gets the same ones."""
+
+
+def _equal(one: Any, other: Any, seen: _Seen) -> bool:
     if one is other or (id(one), id(other)) in seen:
         return True
     if type(one) is not type(other):
         return False
-    seen.add((id(one), id(other)))
+    seen[id(one), id(other)] = (one, other)
     pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
     if pandas is not None and isinstance(one, pandas.DataFrame | pandas.Series):
         check = "assert_frame_equal" if isinstance(one, pandas.DataFrame) else "assert_series_equal"
         try:
             getattr(pandas.testing, check)(one, other, check_exact=True, check_freq=True)
-        except AssertionError:
+        except (AssertionError, ValueError, TypeError):  # as cells are that it cannot compare
             return False
-        return bool(one.attrs == other.attrs)
+        return bool(one.attrs == other.attrs) and _equal_objects(one, other, seen)
     if numpy is not None and isinstance(one, numpy.ndarray) and one.dtype != object:
         same = one.dtype == other.dtype and one.shape == other.shape
         return same and bool(numpy.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))
@@ -175,7 +179,19 @@ def _equal(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
     return _same_parts(one, other, seen)
 
 
-def _same_parts(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
+def _equal_objects(one: Any, other: Any, seen: _Seen) -> bool:
+    """Compare columns of objects cell by cell: pandas calls a list equal to an array of its items."""
+    columns = [[column for _, column in frame.items()] for frame in (one, other)]
+    if not hasattr(one, "columns"):
+        columns = [[one], [other]]
+    return all(
+        _equal(list(column), list(again), seen)
+        for column, again in zip(*columns, strict=True)
+        if column.dtype == object
+    )
+
+
+def _same_parts(one: Any, other: Any, seen: _Seen) -> bool:
     """Compare what pickle would keep of two objects, part by part.
 
     Equal objects may have unequal pickles: the nodes of a tree of scikit-learn's hold padding.

@@ -1,0 +1,66 @@
+"""Values are equal in every type or not at all: what a form gives back is held against this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlkit.converting.snapshot import _tell, equal
+
+
+class Holder:
+    """An object whose pickle is made anew each time."""
+
+    def __init__(self, *held: Any) -> None:
+        self.held = held
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return (Holder, tuple(list(one) for one in self.held))
+
+
+def test_a_difference_behind_many_equal_objects_is_seen() -> None:
+    """The parts of objects are made for the comparison; another pair may get their identities."""
+    text = "a text" * 3
+    same = [Holder([text, text]) for _ in range(50)]
+    again = [Holder([text, "".join(list(text))]) for _ in range(50)]  # other pickles, equal values
+    assert equal(same, again)
+    for last in range(1, 20):
+        one, other = [*same[:last], Holder([text, 1])], [*again[:last], Holder([text, 2])]
+        assert not equal(one, other)
+
+
+CELLS: dict[str, list[Any]] = {
+    "lists": [[1, 2], [3]],
+    "tuples": [(1, 2), (3, 4)],
+    "sets": [{1}, {2}],
+    "numbers of two types": [1, 2.5],
+    "nothing and not a number": [None, float("nan")],
+    "texts and numbers": ["a", 1],
+    "dictionaries": [{"a": 1}, {"b": 2}],
+}
+
+
+@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
+def test_objects_in_a_table_come_back_as_they_were(cells: list[Any], tmp_path: Path) -> None:
+    """Parquet makes arrays of lists, and pandas calls both equal: then pickle keeps the table."""
+    column = np.empty(len(cells), dtype=object)
+    column[:] = cells
+    told = _tell("table", pd.DataFrame({"c": pd.Series(column, dtype=object)}), tmp_path)
+    assert (told["kind"], told["form"]) == ("value", "joblib")
+
+
+def test_a_plain_table_is_kept_as_parquet(tmp_path: Path) -> None:
+    """Numbers, texts, dates with zones, ordered categories."""
+    table = pd.DataFrame(
+        {
+            "n": [1.5, None],
+            "t": ["a", None],
+            "when": pd.date_range("2024-01-01", periods=2, tz="Europe/Zurich"),
+            "c": pd.Categorical(["lo", "hi"], categories=["lo", "mid", "hi"], ordered=True),
+        }
+    )
+    assert _tell("table", table, tmp_path)["form"] == "parquet"
