@@ -1,4 +1,4 @@
-"""Hold the pipeline's first run against the original: every value handed on, and every figure.
+"""Hold the pipeline's first run against the original: values, files, figures and what is shown.
 
 What differs between two runs of the original itself cannot be compared, and is never called equal.
 """
@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mlkit.converting.observing import Observation
-from mlkit.converting.planning import Conversion
-from mlkit.converting.snapshot import FORMATS, equal, load
-from mlkit.core.record import RunRecord
+from mlkit.converting.named_files import FilePlan
+from mlkit.converting.observing import Marks, Observation
+from mlkit.converting.planning import Conversion, StagePlan
+from mlkit.converting.shown import compare_lines, lines_of, pictures_of
+from mlkit.converting.snapshot import FORMATS, READABLE, digest_of, equal, load
+from mlkit.core.record import RunRecord, StageRecord
 
 __all__ = ["Comparison", "compare"]
 
@@ -31,7 +34,7 @@ class Comparison:
     stage : str
         The stage that makes it.
     what : str
-        A name of the notebook, or `figure N of cell M`.
+        A name of the notebook, `figure N of cell M`, `what cell M shows` or `file PATH`.
     verdict : str
         `equal`, `differs` or `not comparable`.
     why : str
@@ -45,13 +48,18 @@ class Comparison:
 
 
 def compare(
-    conversion: Conversion, record: RunRecord, first: Observation, second: Observation, folder: Path
+    conversion: Conversion,
+    plans: Mapping[str, FilePlan],
+    record: RunRecord,
+    first: Observation,
+    second: Observation,
+    folder: Path,
 ) -> tuple[Comparison, ...]:
-    """Compare all that was handed on, and all figures.
+    """Compare all that was handed on or written, all figures, and all that cells show.
 
     Parameters
     ----------
-    conversion : Conversion
+    conversion, plans
         What was converted.
     record : RunRecord
         The pipeline's run.
@@ -62,7 +70,8 @@ def compare(
     """
     return (
         *_values(conversion, record, first, second, folder),
-        *_figures(conversion, record, first, second),
+        *_files(conversion, plans, record, first, second, folder),
+        *_cells(conversion, plans, record, first, second),
     )
 
 
@@ -117,40 +126,154 @@ def _verdict(one: str, two: str, made: str) -> tuple[str, str]:
     return (EQUAL, "") if equal(original, now) else (DIFFERS, "another value than the original's")
 
 
-def _figures(
-    conversion: Conversion, record: RunRecord, first: Observation, second: Observation
+def _files(
+    conversion: Conversion,
+    plans: Mapping[str, FilePlan],
+    record: RunRecord,
+    first: Observation,
+    second: Observation,
+    folder: Path,
 ) -> list[Comparison]:
     found = []
+    asked: list[list[str]] = []
+    places: list[tuple[str, str]] = []
     for stage in conversion.stages:
-        made = _pictures_of(Path(record.runs_dir, record.run_id, stage.part.name, "notebook.ipynb"))
-        for cell in stage.part.code:
-            here = first.pictures.get(cell.index, ())
-            again = second.pictures.get(cell.index, ())
-            for number, picture in enumerate(here, start=1):
+        name, plan = stage.part.name, plans[stage.part.name]
+        made = record.stages[name].outputs if name in record.stages else {}
+        for output in plan.outputs:
+            path = plan.paths[output]
+            one, two = (_digests(o.looks[stage.part.end].files, path) for o in (first, second))
+            seen = ((first, one), (second, two))
+            now = _digests_now(made.get(output), path)
+            for file in sorted({*one, *two, *now}):
+                digests = [each[file] for each in (one, two, now) if file in each]
+                if len(set(digests)) > 1 and len(digests) == 3 and file.endswith(READABLE):
+                    asked.append(
+                        [
+                            *(_kept(o, stage, marks[file], file) for o, marks in seen),
+                            str(_inside(Path(str(made[output])), path, file)),
+                        ]
+                    )
+                    places.append((name, f"file {file}"))
+                    continue
                 verdict, why = EQUAL, ""
-                now = made.get(f"cell-{cell.index}", ())
-                if len(again) != len(here) or again[number - 1] != picture:
-                    verdict, why = NOT_COMPARABLE, "it differs between two runs of the original"
-                elif len(now) < number or now[number - 1] != picture:
-                    verdict, why = DIFFERS, "another picture than the original's"
-                what = f"figure {number} of cell {cell.index + 1}"
-                found.append(Comparison(stage=stage.part.name, what=what, verdict=verdict, why=why))
+                if one.get(file) != two.get(file):
+                    verdict = NOT_COMPARABLE
+                    why = "it differs between two runs of the original itself"
+                elif file not in now:
+                    verdict, why = DIFFERS, "the stage has not made it"
+                elif now[file] != one.get(file):
+                    verdict, why = DIFFERS, "other contents than the original's"
+                what = f"file {file}"
+                found.append(Comparison(stage=name, what=what, verdict=verdict, why=why))
+    for (name, what), (verdict, why) in zip(
+        places, _in_another_process(asked, folder), strict=True
+    ):
+        found.append(Comparison(stage=name, what=what, verdict=verdict, why=why))
     return found
 
 
-def _pictures_of(notebook: Path) -> Mapping[str, tuple[str, ...]]:
-    """The figures of an executed notebook, by the ids of its cells."""
+def _kept(observation: Observation, stage: StagePlan, digest: str, file: str) -> str:
+    folder = observation.looks[stage.part.end].folder.parent
+    return str(folder / "files" / f"{digest}{Path(file).suffix}")
+
+
+def _inside(made: Path, path: str, file: str) -> Path:
+    return made if file == path else made / file.removeprefix(f"{path}/")
+
+
+def _digests(files: Mapping[str, Marks], path: str) -> dict[str, str]:
+    """The digests of a file, or of all in a folder, by their paths."""
+    return {
+        name: marks[2]
+        for name, marks in files.items()
+        if name == path or name.startswith(f"{path}/")
+    }
+
+
+def _digests_now(made: Any, path: str) -> dict[str, str]:
+    if made is None:
+        return {}
+    here = Path(str(made))
+    if here.is_dir():
+        inside = [file for file in here.rglob("*") if file.is_file()]
+        return {f"{path}/{file.relative_to(here).as_posix()}": digest_of(file) for file in inside}
+    return {path: digest_of(here)}
+
+
+def _cells(
+    conversion: Conversion,
+    plans: Mapping[str, FilePlan],
+    record: RunRecord,
+    first: Observation,
+    second: Observation,
+) -> list[Comparison]:
+    found = []
+    for stage in conversion.stages:
+        name = stage.part.name
+        made = _outputs_of(Path(record.runs_dir, record.run_id, name, "notebook.ipynb"))
+        places = _places(plans[name], record.stages.get(name))
+        for cell in stage.part.code:
+            index, outputs = cell.index, made.get(f"cell-{cell.index}", ())
+            for what, verdict, why in (
+                *_figures(index, pictures_of(outputs), first, second),
+                *_lines(index, lines_of(outputs), places, first, second),
+            ):
+                found.append(Comparison(stage=name, what=what, verdict=verdict, why=why))
+    return found
+
+
+def _figures(
+    cell: int, now: Sequence[str], first: Observation, second: Observation
+) -> Iterator[tuple[str, str, str]]:
+    here, again = first.pictures.get(cell, ()), second.pictures.get(cell, ())
+    for number in range(1, max(len(here), len(now)) + 1):
+        what = f"figure {number} of cell {cell + 1}"
+        if here[number - 1 : number] != again[number - 1 : number] or len(again) != len(here):
+            yield what, NOT_COMPARABLE, "it differs between two runs of the original"
+        elif number > len(here):
+            yield what, DIFFERS, "the original does not draw it"
+        elif now[number - 1 : number] != here[number - 1 : number]:
+            yield what, DIFFERS, "another picture than the original's"
+        else:
+            yield what, EQUAL, ""
+
+
+def _lines(
+    cell: int,
+    shown: Sequence[str],
+    places: Mapping[str, str],
+    first: Observation,
+    second: Observation,
+) -> Iterator[tuple[str, str, str]]:
+    one, two = first.lines.get(cell, ()), second.lines.get(cell, ())
+    if not (one or two or shown):
+        return
+    now = []
+    for line in shown:
+        for place, path in places.items():  # the longest first
+            line = line.replace(place, path)
+        now.append(line)
+    same, why = compare_lines(one, two, now)
+    verdict = NOT_COMPARABLE if same is None else EQUAL if same else DIFFERS
+    yield f"what cell {cell + 1} shows", verdict, why
+
+
+def _places(plan: FilePlan, record: StageRecord | None) -> dict[str, str]:
+    """Where the stage's files are, and where they are in the original: a text may name them."""
+    if record is None:
+        return {}
+    given = {**record.inputs, **record.outputs}
+    found = {str(given[name]): path for name, path in plan.paths.items() if name in given}
+    return dict(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
+
+
+def _outputs_of(notebook: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The outputs of an executed notebook, by the ids of its cells."""
     if not notebook.exists():
         return {}
     document = json.loads(notebook.read_text(encoding="utf-8"))
-    pictures = {}
-    for cell in document["cells"]:
-        datas = [output.get("data", {}) for output in cell.get("outputs", ())]
-        found = [data["image/png"] for data in datas if "image/png" in data]
-        pictures[cell.get("id", "")] = tuple(
-            "".join(one) if isinstance(one, list) else one for one in found
-        )
-    return pictures
+    return {cell.get("id", ""): cell.get("outputs", ()) for cell in document["cells"]}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from mlkit.notebook.source import read_notebook
 __all__ = ["Converted", "convert"]
 
 
+_TEXT_MAGIC = re.compile(r"\s*%%(html|markdown|latex|svg|js|javascript|writefile)\b", re.IGNORECASE)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Converted:
     """What became of a notebook.
@@ -42,7 +46,7 @@ class Converted:
     record : RunRecord, optional
         The pipeline's first run.
     comparisons : tuple of Comparison
-        Its values and figures against the original's.
+        Its values, files, figures and texts against the original's.
     """
 
     conversion: Conversion
@@ -114,7 +118,7 @@ def convert(
             f"cell {cell.index + 1} is no Python that can be read: it stays as it is, and what it "
             "needs is not known"
             for cell in cells
-            if cell.is_opaque
+            if cell.is_opaque and not _TEXT_MAGIC.match(cell.source)
         ]
         done = Converted(
             conversion=conversion,
@@ -135,7 +139,7 @@ def convert(
         written = _write(folder, texts)
         say("the pipeline runs")
         record = run(folder)
-        comparisons = compare(conversion, record, first, second, folder)
+        comparisons = compare(conversion, plans, record, first, second, folder)
     return Converted(
         conversion=conversion,
         plans=plans,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from mlkit.converting.observing import Observation
+from mlkit.converting.observing import Marks, Observation
 from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Conversion, StagePlan
 from mlkit.converting.statement_roles import Roles
@@ -20,6 +20,10 @@ from mlkit.converting.statement_roles import Roles
 __all__ = ["Edit", "FilePlan", "plan_files"]
 
 _LONGEST = 250
+_MOST_SINGLE = 20
+_ABOUT_FILES = re.compile(
+    r"path|dir|folder|file|root|join|open|read|load|save|glob|walk|scan|listdir|^Path$|^to_", re.I
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +49,39 @@ class FilePlan:
         Parameter → the file's name.
     edits : tuple of Edit
         Where the text names them.
-    script_edits : mapping of str to str
+    scripts : mapping of str to str
         Files that `%run` reads → the parameter that holds the path.
+    paths : mapping of str to str
+        Parameter → the file's path in the original's folder.
+    brought, kept : mapping of str to str
+        Parameter → where the code looks for a file, or writes it, under a name that it computes;
+        a folder's ends with a slash.
+    folders : tuple of str
+        Folders that have to be there for that.
     """
 
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
     scripts: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    brought: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """Where a file, or the folder in which it is, comes from."""
+
+    stage: str
+    output: str
+    path: str
+
+    @property
+    def reference(self) -> str:
+        """As an input names it."""
+        return f"{self.stage}.{self.output}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +91,7 @@ class _Named:
     cell: Cell
     node: ast.Constant
     path: str
+    is_read: bool
 
 
 def plan_files(
@@ -78,34 +108,202 @@ def plan_files(
     """
     remarks: list[str] = []
     plans: dict[str, FilePlan] = {}
-    writers: dict[str, tuple[str, str]] = {}  # path → stage, output
+    writers: dict[str, _Written] = {}
     start = dict(observation.looks[-1].files)
-    before: Mapping[str, tuple[int, int]] = start
+    before = observation.looks[-1]
+    modules: set[str] = set()
     for stage in conversion.stages:
-        after = observation.looks[stage.part.end].files
-        fresh = {path for path, marks in after.items() if before.get(path) != marks}
-        plan = _plan_stage(stage, conversion.roles, fresh, start, writers, remarks)
+        after = observation.looks[stage.part.end]
+        fresh = {path for path, marks in after.files.items() if before.files.get(path) != marks}
+        seen = [
+            look
+            for end, look in observation.looks.items()
+            if stage.part.cells[0].index <= end <= stage.part.end
+        ]
+        read = {path for look in seen for path in look.read}
+        going_on = fresh & read & before.files.keys()
+        plan = _plan_stage(
+            stage, conversion.roles, fresh - going_on, going_on, start, writers, remarks
+        )
+        scripts = {s for part in conversion.stages for cell in part.part.code for s in cell.scripts}
+        modules |= {path for path in read & start.keys() if path.endswith(".py")} - scripts
+        modules |= {path for path in read & writers.keys() if path.endswith(".py")}
+        wanted = (read | modules | _mentioned(stage, conversion.roles, writers)) & (
+            before.files.keys()
+        )
+        listed = {path for look in seen for path in look.listed}
+        words = {_path_of(word) for cell in stage.part.code for word in cell.shell_words}
+        wanted |= words & before.files.keys()
+        listed |= {str(w) for w in words if any(p.startswith(f"{w}/") for p in before.files)}
+        texts = _texts(stage, conversion.roles)
+        plan = _with_brought(plan, wanted, listed, texts, start, writers)
+        named = {plan.paths[output] for output in plan.outputs}
+        plan, dropped = _with_kept(plan, stage, fresh - named, after.files, start, writers)
+        parents = {
+            *(str(PurePosixPath(path).parent) for path in plan.brought.values()),
+            *(str(PurePosixPath(path).parent) for path in fresh - named),
+        }
+        folders = {
+            folder
+            for folder in before.folders
+            if any(parent == folder or parent.startswith(f"{folder}/") for parent in parents)
+        }
+        deepest = {f for f in folders if not any(other.startswith(f"{f}/") for other in folders)}
+        plan = replace(plan, folders=tuple(sorted(deepest)))
         plans[stage.part.name] = plan
-        for name, file in plan.outputs.items():
-            path = next(p for p in fresh if PurePosixPath(p).name == file)
-            writers[path] = (stage.part.name, name)
-        unnamed = sorted(fresh - {p for p, (by, _) in writers.items() if by == stage.part.name})
-        if unnamed:
-            shown = ", ".join(unnamed[:3]) + (" …" if len(unnamed) > 3 else "")
+        for output in plan.outputs:
+            path = plan.paths[output]
+            inside = [p for p in fresh if p == path or p.startswith(f"{path}/")]
+            writers |= dict.fromkeys(
+                inside, _Written(stage=stage.part.name, output=output, path=path)
+            )
+        if dropped:
+            shown = ", ".join(dropped[:3]) + (" …" if len(dropped) > 3 else "")
             remarks.append(
-                f"'{stage.part.name}' writes {shown} under a name that its text does not spell: "
-                "declare it as an output, or it is dropped"
+                f"'{stage.part.name}' writes {shown} under names that its text does not spell: "
+                "declare them as outputs, or they are dropped"
             )
         before = after
     return plans, remarks
+
+
+def _mentioned(stage: StagePlan, roles: Roles, writers: Collection[str]) -> set[str]:
+    """Files of earlier stages in whose folder a text of this one points: `f"figures/{n}.png"`."""
+    starts = {_path_of(text) for text in _texts(stage, roles)} - {None}
+    return {
+        path
+        for path in writers
+        if any(
+            path.startswith(f"{s}/") or ("/" in str(s) and path.startswith(str(s))) for s in starts
+        )
+    }
+
+
+def _texts(stage: StagePlan, roles: Roles) -> list[str]:
+    """All texts that stand in a stage's code."""
+    texts = [roles.value_of(name) for name in stage.parameters]
+    for cell in stage.part.code:
+        for statement in cell.statements:
+            texts += [n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant)]
+    return [text for text in texts if isinstance(text, str)]
+
+
+def _with_brought(
+    plan: FilePlan,
+    wanted: Collection[str],
+    listed: Collection[str],
+    texts: Collection[str],
+    start: Collection[str],
+    writers: Mapping[str, _Written],
+) -> FilePlan:
+    """Add the files that a stage reads, and that its text does not name."""
+    given = {plan.paths[name] for name in plan.inputs if name in plan.paths}
+    inputs, paths, brought = dict(plan.inputs), dict(plan.paths), dict(plan.brought)
+
+    def add(path: str, reference: str, ending: str, place: str) -> None:
+        if (reference, place) not in ((inputs[n], brought[n]) for n in brought):
+            name = _free_name(path, ending, {*inputs, *plan.outputs, *paths})
+            inputs[name], paths[name], brought[name] = reference, path, place
+
+    for folder in sorted(listed):
+        inside = [path for path in start if path.startswith(f"{folder}/")]
+        is_given = any(folder == path or folder.startswith(f"{path}/") for path in given)
+        is_given &= not any(
+            text.removeprefix("./").startswith(f"{folder}/") and _path_of(text) not in given
+            for text in texts
+        )
+        if inside and not is_given:
+            add(folder, f"file:{folder}/", "folder", f"{folder}/")
+            given.add(folder)
+        wanted = {*wanted, *(path for path in writers if path.startswith(f"{folder}/"))}
+    for path in sorted(wanted):
+        if any(path == other or path.startswith(f"{other}/") for other in given):
+            continue
+        if path in writers:
+            written = writers[path]
+            is_folder = written.path != path
+            place = f"{written.path}/" if is_folder else path
+            ending = "folder" if is_folder else "file"
+            add(written.path, written.reference, ending, place)
+        elif path in start:
+            add(path, f"file:{path}", "file", path)
+    return replace(plan, inputs=inputs, paths=paths, brought=brought)
+
+
+def _with_kept(
+    plan: FilePlan,
+    stage: StagePlan,
+    unnamed: Collection[str],
+    there: Collection[str],
+    start: Collection[str],
+    writers: Collection[str],
+) -> tuple[FilePlan, list[str]]:
+    """Add the files that a stage writes, and that its text does not name."""
+    own = {*start, *writers}
+    whole: set[str] = set()
+    single: set[str] = set()
+    for path in unnamed:
+        parents = [str(p) for p in reversed(PurePosixPath(path).parents) if str(p) != "."]
+        folder = next(
+            (
+                f
+                for f in parents
+                if not any(p.startswith(f"{f}/") for p in own)
+                and all(p in unnamed for p in there if p.startswith(f"{f}/"))
+                and sum(p.startswith(f"{f}/") for p in unnamed) > 1
+            ),
+            None,
+        )
+        if folder is None:
+            single.add(path)
+        else:
+            inside = [p for p in unnamed if p.startswith(f"{folder}/")]
+            whole.add(os.path.commonpath([str(PurePosixPath(p).parent) for p in inside]))
+    if len(single) > _MOST_SINGLE:
+        return plan, sorted(single)
+    outputs, paths, kept = dict(plan.outputs), dict(plan.paths), dict(plan.kept)
+    for path in sorted(whole | single):
+        ending = "folder" if path in whole else "file"
+        given = {c.name for c in (*stage.takes, *stage.gives)} | set(stage.parameters)
+        name = _free_name(
+            path,
+            ending + "_out" if path in paths.values() else ending,
+            {
+                *plan.inputs,
+                *outputs,
+                *paths,
+                *given,
+            },
+        )
+        file = _free_file(PurePosixPath(path).name, name, outputs, stage)
+        outputs[name] = f"{file}/" if path in whole else file
+        paths[name] = path
+        kept[name] = f"{path}/" if path in whole else path
+    return replace(plan, outputs=outputs, paths=paths, kept=kept), []
+
+
+def _free_file(file: str, parameter: str, outputs: Mapping[str, str], stage: StagePlan) -> str:
+    """A name for an output's file that no other output of the stage has."""
+    taken = {*(text.rstrip("/") for text in outputs.values()), *(c.file for c in stage.gives)}
+    return f"{parameter}{PurePosixPath(file).suffix}" if file in taken else file
+
+
+def _free_name(path: str, ending: str, taken: Collection[str]) -> str:
+    base = re.sub(r"\W+", "_", PurePosixPath(path).stem).strip("_").lower() or "file"
+    base = f"file_{base}" if base[0].isdigit() else base
+    name, further = f"{base}_{ending}", 2
+    while name in taken:
+        name, further = f"{base}_{ending}_{further}", further + 1
+    return name
 
 
 def _plan_stage(
     stage: StagePlan,
     roles: Roles,
     fresh: set[str],
-    start: Mapping[str, tuple[int, int]],
-    writers: Mapping[str, tuple[str, str]],
+    going_on: set[str],
+    start: Mapping[str, Marks],
+    writers: Mapping[str, _Written],
     remarks: list[str],
 ) -> FilePlan:
     inputs: dict[str, str] = {}
@@ -116,22 +314,20 @@ def _plan_stage(
 
     def parameter(path: str, ending: str) -> str:
         if path not in known:
-            base = re.sub(r"\W+", "_", PurePosixPath(path).stem).strip("_").lower() or "file"
-            base = f"file_{base}" if base[0].isdigit() else base
-            name, further = f"{base}_{ending}", 2
-            while name in taken or name in known.values():
-                name, further = f"{base}_{ending}_{further}", further + 1
-            known[path] = name
+            known[path] = _free_name(path, ending, {*taken, *known.values()})
         return known[path]
 
     def place(path: str) -> str | None:
         """The parameter under which a path is handed to the stage."""
+        if path in going_on:
+            return None
         if path in fresh:
             name = parameter(path, "file")
-            outputs[name] = PurePosixPath(path).name
-        elif path in writers:
+            if name not in outputs:
+                outputs[name] = _free_file(PurePosixPath(path).name, name, outputs, stage)
+        elif path in writers and writers[path].path == path:
             name = parameter(path, "file")
-            inputs[name] = ".".join(writers[path])
+            inputs[name] = writers[path].reference
         elif path in start:
             name = parameter(path, "file")
             inputs[name] = f"file:{path}"
@@ -150,8 +346,12 @@ def _plan_stage(
             if place(path) is None:
                 del known[path]
     moved = {id(s) for cell in stage.part.code for s in roles.moved(cell)}
-    for named in _named_files(stage.part.code, moved):
-        if named.path in fresh and named.path in start:
+    everything = list(_named_files(stage.part.code, moved, roles))
+    written = {named.path for named in everything if not named.is_read} | set(known)
+    for named in everything:
+        if named.path in fresh and named.path not in written:
+            continue  # it is written under a name that is computed, and read where it is
+        if named.path in fresh | going_on and named.path in start:
             remarks.append(
                 f"'{stage.part.name}' writes {named.path}, which was there before: "
                 "a stage never changes a file of another; the original stays as it is"
@@ -165,22 +365,47 @@ def _plan_stage(
         if path in start:
             scripts[script] = parameter(path, "script")
             inputs[scripts[script]] = f"file:{path}"
-    return FilePlan(inputs=inputs, outputs=outputs, edits=tuple(edits), scripts=scripts)
+    paths = {name: path for path, name in known.items()}
+    return FilePlan(
+        inputs=inputs, outputs=outputs, edits=tuple(edits), scripts=scripts, paths=paths
+    )
 
 
-def _named_files(cells: Sequence[Cell], moved: set[int]) -> Iterator[_Named]:
+def _named_files(cells: Sequence[Cell], moved: set[int], roles: Roles) -> Iterator[_Named]:
     """Texts that stand where a path may stand: as an argument, or in a list."""
     for cell in cells:
         for statement in cell.statements:
-            if id(statement) in moved and not isinstance(
-                statement.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-            ):
+            if id(statement) in moved and not roles.definition_of(statement):
                 continue
             for parent in ast.walk(statement.node):
                 for child in _arguments(parent):
                     path = _path_of(str(child.value))
-                    if path is not None and child.lineno == child.end_lineno:
-                        yield _Named(cell=cell, node=child, path=path)
+                    if path is None or child.lineno != child.end_lineno:
+                        continue
+                    if "/" in path or "." in path or _is_about_files(parent):
+                        is_read = isinstance(parent, ast.Call) and _reads(parent)
+                        yield _Named(cell=cell, node=child, path=path, is_read=is_read)
+
+
+def _is_about_files(parent: ast.AST) -> bool:
+    """Whether a plain word there is a folder's or a file's name: it may be a column's as well."""
+    if isinstance(parent, ast.Call):
+        return bool(_ABOUT_FILES.search(_called(parent)))
+    if isinstance(parent, ast.Assign):
+        return bool(_ABOUT_FILES.search(ast.unparse(parent.targets[0])))
+    return False
+
+
+def _called(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def _reads(call: ast.Call) -> bool:
+    """Whether a call only reads the file that it is given."""
+    if _called(call) == "open":
+        modes = [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "mode")]
+        return all(isinstance(m, ast.Constant) and str(m.value).startswith("r") for m in modes)
+    return bool(re.match(r"read|load|imread|getsize|exists|isfile|glob", _called(call)))
 
 
 def _arguments(parent: ast.AST) -> Iterator[ast.Constant]:

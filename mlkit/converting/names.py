@@ -8,7 +8,7 @@ import symtable
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["Names", "names_of", "names_of_all"]
+__all__ = ["Names", "evaluated_names", "names_of", "names_of_all"]
 
 BUILTINS = frozenset(dir(builtins)) | {"get_ipython", "display", "In", "Out", "_", "__file__"}
 
@@ -35,11 +35,14 @@ class Names:
         Names that must have one before.
     changes : frozenset of str
         Names whose objects it changes in place.
+    builtins : frozenset of str
+        Names that it needs and that Python has, unless the notebook gives them another meaning.
     """
 
     binds: frozenset[str] = field(default=frozenset())
     needs: frozenset[str] = field(default=frozenset())
     changes: frozenset[str] = field(default=frozenset())
+    builtins: frozenset[str] = field(default=frozenset())
 
 
 def names_of(node: ast.stmt) -> Names:
@@ -55,6 +58,7 @@ def names_of_all(nodes: Iterable[ast.stmt]) -> Names:
         binds=frozenset(walker.bound),
         needs=frozenset(walker.needed - BUILTINS),
         changes=frozenset(walker.changed - BUILTINS),
+        builtins=frozenset(walker.needed & BUILTINS),
     )
 
 
@@ -259,6 +263,20 @@ class _Walker(ast.NodeVisitor):
         self._comprehension(node, node.key, node.value)
 
 
+def evaluated_names(node: ast.stmt) -> set[str]:
+    """The names that a definition needs where it stands, not only when it is called."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return set(names_of(node).needs) if not _is_lambda(node) else set()
+    outside = list(_evaluated_outside(node))
+    if isinstance(node, ast.ClassDef):  # its body runs at once
+        return set(names_of(node).needs)
+    return {n for expr in outside for n in names_of(ast.Expr(value=expr)).needs}
+
+
+def _is_lambda(node: ast.stmt) -> bool:
+    return isinstance(getattr(node, "value", None), ast.Lambda)
+
+
 def _evaluated_outside(
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
 ) -> list[ast.expr]:
@@ -271,9 +289,9 @@ def _evaluated_outside(
 
 
 def _globals_below(table: symtable.SymbolTable) -> set[str]:
-    """Names that inner scopes take from the module's."""
+    """Names that inner scopes take from the module's, or bind there by `global`."""
     found: set[str] = set()
     for child in table.get_children():
-        found |= {s.get_name() for s in child.get_symbols() if s.is_global() and s.is_referenced()}
+        found |= {s.get_name() for s in child.get_symbols() if s.is_global()}
         found |= _globals_below(child)
     return found

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.converting.parts import Cell
+from mlkit.converting.shown import lines_of, pictures_of
 from mlkit.errors import UsageError
 
-__all__ = ["Look", "Observation", "observe"]
+__all__ = ["Look", "Marks", "Observation", "observe"]
 
 _MOST_BYTES = 2_000_000_000
 _LEFT_OUT = (".git", ".venv", "venv", "node_modules", ".ipynb_checkpoints", "__pycache__", "runs")
@@ -26,13 +27,23 @@ _TAKE = (
 )
 
 
+Marks = tuple[int, int, str]
+"""A file's size, its time, and the digest of its contents if it is new since the beginning."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The names behind a cell: what is known of each, and the files that are there."""
+    """The names behind a cell: what is known of each, and the files that are there.
+
+    `read` and `listed` are the files and folders that Python has opened since the look before.
+    """
 
     names: Mapping[str, Mapping[str, Any]]
-    files: Mapping[str, tuple[int, int]]
+    files: Mapping[str, Marks]
     folder: Path
+    read: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +58,14 @@ class Observation:
         Cells that raised, and what.
     pictures : mapping of int to list of str
         The figures of each cell, as they stand in the notebook (base64).
+    lines : mapping of int to tuple of str
+        What else each cell shows.
     """
 
     looks: Mapping[int, Look]
     failed: Mapping[int, str] = field(default_factory=dict)
     pictures: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    lines: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def observe(
@@ -128,17 +142,16 @@ def observe(
             notebook,
             remedy="See that it runs from its first cell to its last (Restart and Run All)",
         ) from None
-    failed, pictures = {}, {}
+    failed, pictures, lines = {}, {}, {}
     for index, place in places.items():
         outputs = document.cells[place].outputs
         errors = [out for out in outputs if out.output_type == "error"]
         if errors:
             failed[index] = f"{errors[0].ename}: {errors[0].evalue}"
-        pictures[index] = tuple(
-            out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})
-        )
+        pictures[index] = pictures_of(outputs)
+        lines[index] = lines_of(outputs)
     looks = {number: _read(kept, number) for number in (-1, *ends)}
-    return Observation(looks=looks, failed=failed, pictures=pictures)
+    return Observation(looks=looks, failed=failed, pictures=pictures, lines=lines)
 
 
 def _read(kept: Path, number: int) -> Look:
@@ -150,8 +163,15 @@ def _read(kept: Path, number: int) -> Look:
             "the notebook's names could not be looked at while it ran",
             remedy="It runs in mlkit's own Python: see that its kernel can import mlkit",
         ) from None
-    files = {name: (size, moment) for name, (size, moment) in told["files"].items()}
-    return Look(names=told["names"], files=files, folder=kept / f"cut-{number}")
+    files: dict[str, Marks] = {name: tuple(marks) for name, marks in told["files"].items()}
+    return Look(
+        names=told["names"],
+        files=files,
+        folder=kept / f"cut-{number}",
+        read=frozenset(told["read"]),
+        listed=frozenset(told["listed"]),
+        folders=frozenset(told["folders"]),
+    )
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -17,10 +17,13 @@ __all__ = ["Cell", "Part", "Statement", "cut", "slug"]
 
 MARK = re.compile(r"^\s*#\s*mlkit:\s*stage\s+(?P<name>[A-Za-z_][\w-]*)\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^(?P<marks>#{1,6})\s+(?P<title>\S.*?)\s*#*\s*$")
+_TAG = re.compile(r"^\s*<h(?P<level>[1-6])\b[^>]*>(?P<title>.*?)</h[1-6]>", re.IGNORECASE)
+_UNDERLINE = re.compile(r"^(={3,}|-{3,})\s*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _MAGIC = re.compile(
     r"^(?P<indent>\s*)(?P<target>[A-Za-z_][\w, ]*=\s*)?(?P<what>[%!].*|[\w.]+\?{1,2}\s*)$"
 )
+_SHELL = re.compile(r"^\s*([A-Za-z_][\w, ]*=\s*)?!")
 _CELL_MAGIC = re.compile(r"^\s*%%(?P<name>\w+)")
 _TRANSPARENT = frozenset({"time", "timeit", "capture", "prun"})
 """Cell magics under which ordinary code stands."""
@@ -89,7 +92,8 @@ class Cell:
         if magic is not None:
             if magic["name"] not in _TRANSPARENT:
                 return "\n".join("" for _ in lines)
-            lines[0] = ""
+            captured = re.findall(r"^\s*%%capture\s+(?:-\S+\s+)*([A-Za-z_]\w*)", lines[0])
+            lines[0] = f"{captured[0]} = None" if captured else ""
         return "\n".join(_mask(line) for line in lines)
 
     @cached_property
@@ -97,6 +101,16 @@ class Cell:
         """The files that it reads by `%run`."""
         found = re.findall(r"^\s*%run\s+(?:-\w+\s+)*([^\s$-]\S*)", self.source, re.MULTILINE)
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def shell_words(self) -> frozenset[str]:
+        """The words of the commands that it gives to a shell."""
+        lines = self.source.split("\n")
+        if not re.match(r"\s*%%(bash|sh|script|system|!)", self.source):
+            lines = [line.partition("!")[2] for line in lines if _SHELL.match(line)]
+        return frozenset(
+            word for line in lines for word in re.split(r"[\s'\"<>|;&]+", line) if word
+        )
 
     @property
     def is_opaque(self) -> bool:
@@ -187,12 +201,18 @@ def _headings(cells: Sequence[Cell]) -> dict[int, str]:
 
 
 def _headings_of(source: str) -> list[tuple[int, str]]:
-    found, fenced = [], False
+    found, fenced, before = [], False, ""
     for line in source.split("\n"):
         fenced ^= bool(_FENCE.match(line))
         match = None if fenced else _HEADING.match(line)
+        tag = None if fenced else _TAG.match(line)
         if match is not None:
             found.append((len(match["marks"]), match["title"]))
+        elif tag is not None and re.sub(r"<[^>]*>", "", tag["title"]).strip():
+            found.append((int(tag["level"]), re.sub(r"<[^>]*>", "", tag["title"]).strip()))
+        elif not fenced and before.strip() and _UNDERLINE.match(line):
+            found.append((1 if line.startswith("=") else 2, before.strip()))
+        before = line
     return found
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import joblib
 
-from mlkit.converting.names import names_of_all
+from mlkit.converting.names import Names, names_of_all
 from mlkit.converting.observing import Look, Observation
 from mlkit.converting.parts import Cell, Part
 from mlkit.converting.snapshot import FORMATS, RANDOM
-from mlkit.converting.statement_roles import Placed, Roles, roles_of
+from mlkit.converting.statement_roles import Placed, Roles, is_future, roles_of
 
 __all__ = ["Carried", "Conversion", "StagePlan", "plan_stages"]
 
@@ -149,6 +150,22 @@ def _is_work(cell: Cell, statements: Sequence[Placed], modules: set[str]) -> boo
     return cell.is_opaque or bool(cell.scripts) or not only_calls
 
 
+def _is_lambda(placed: Placed) -> bool:
+    return isinstance(getattr(placed.statement.node, "value", None), ast.Lambda)
+
+
+def _absent(parts: Sequence[Part], seen: Observation) -> set[str]:
+    """Imports and definitions that never came to be: they stand behind what fails, or fail."""
+    roles = roles_of(parts)
+    there = {name for look in seen.looks.values() for name in look.names} | {"*"}
+    hidden = {name for name in roles.imports if name.startswith("__") or name == "_"}
+    failed = {cell.index for part in parts for cell in part.code if cell.index in seen.failed}
+    placed = {n: p[0].cell.index for n, p in roles.imports.items()}
+    placed |= {n: p.cell.index for n, p in roles.definitions.items()}
+    placed |= {n: p.cell.index for n, p in roles.literals.items()}
+    return {n for n, cell in placed.items() if cell in failed and n not in there} - hidden
+
+
 def _changing(parts: Sequence[Part], seen: Observation) -> set[str]:
     """The literals that did not hold what their text says: changed by another name."""
     roles = roles_of(parts)
@@ -168,7 +185,14 @@ class _Planner:
         self.parts = parts
         self.first = first
         self.second = second
-        self.roles = roles_of(parts, _changing(parts, first))
+        self.roles = roles_of(parts, _changing(parts, first) | _absent(parts, first))
+        self.bound = {
+            name
+            for part in parts
+            for cell in part.code
+            for statement in cell.statements
+            for name in names_of_all([statement.node]).binds
+        }
         self.needs = [self._needs(part) for part in parts]
         self.binds = [self._binds(index) for index in range(len(parts))]
 
@@ -185,10 +209,10 @@ class _Planner:
         """What the part's work needs, and what its definitions need in turn."""
         found = _Needs()
         own = [placed.statement.node for placed in self.work(part)]
-        waiting = set(names_of_all(own).needs)
+        waiting = self._wanted(names_of_all(own))
         for placed in self.roles.settings:
             if placed.cell in part.cells:
-                waiting |= placed.names.needs
+                waiting |= self._wanted(placed.names)
         seen: set[str] = set()
         while waiting:
             name = waiting.pop()
@@ -197,7 +221,7 @@ class _Planner:
             seen.add(name)
             if name in self.roles.definitions:
                 found.definitions.add(name)
-                waiting |= self.roles.definitions[name].names.needs
+                waiting |= self._wanted(self.roles.definitions[name].names)
             elif name in self.roles.literals:
                 found.literals.add(name)
             elif name in self.roles.imports:
@@ -205,6 +229,10 @@ class _Planner:
             else:
                 found.values.add(name)
         return found
+
+    def _wanted(self, names: Names) -> set[str]:
+        """What some code needs of the notebook: also a name of Python's own that it binds anew."""
+        return set(names.needs | (names.builtins & self.bound))
 
     def _binds(self, index: int) -> set[str]:
         """The names whose values are new behind a part: by its text, and by what was seen."""
@@ -231,13 +259,58 @@ class _Planner:
                 if by is None:
                     continue
                 told = self.after(by).names.get(name)
+                if told is not None and self._is_lost(name, told, by):
+                    why = f"'{name}' is a function or class that depends on where it is made"
+                    return by, index, why
                 if told is not None and told["kind"] == "fixed":
                     why = f"'{name}' ({told['type']}) cannot be kept in a file"
                     return by, index, f"{why} ({told.get('why', '')})"
         for index in range(1, len(self.parts)):
-            alias = self._alias_changed(index)
+            alias = (
+                self._definition_changed(index)
+                or self._alias_changed(index)
+                or self._shared_changed(index)
+            )
             if alias is not None:
                 return alias
+        return None
+
+    def _is_lost(self, name: str, told: Mapping[str, Any], by: int) -> bool:
+        """A function or class that no statement defines that could be copied."""
+        return (
+            told["kind"] == "definition"
+            and "*" not in self.roles.imports
+            and not any(cell.scripts for cell in self.parts[by].code)
+        )
+
+    def _definition_changed(self, index: int) -> tuple[int, int, str] | None:
+        """A function or class that keeps something between calls: a copy would begin anew."""
+        for name in sorted(self.needs[index].definitions):
+            cell = self.roles.definitions[name].cell
+            home = next(i for i, part in enumerate(self.parts) if cell in part.cells)
+            told = [self.after(i).names.get(name, {}) for i in range(home, index + 1)]
+            if home < index and len({one.get("state") for one in told}) > 1:
+                return home, index, f"'{name}' keeps something from one call to the next"
+        return None
+
+    def _shared_changed(self, index: int) -> tuple[int, int, str] | None:
+        """Two names that a part takes and that share an object which it changes."""
+        ends = self.after(index).names
+        taken = {n: self.source(n, index) for n in sorted(self.needs[index].values)}
+        known = {
+            name: set(self.before(index).names[name].get("holds", ()))
+            for name, by in taken.items()
+            if by is not None and name in self.before(index).names
+        }
+        for name, held in known.items():
+            for other, its in known.items():
+                by = min(taken[name] or 0, taken[other] or 0)
+                before = self.before(index).names
+                changes = any(
+                    before[n].get("digest") != ends.get(n, {}).get("digest") for n in (name, other)
+                )
+                if name < other and held & its and changes:
+                    return by, index, f"'{name}' and '{other}' share an object, which changes"
         return None
 
     def _alias_changed(self, index: int) -> tuple[int, int, str] | None:
@@ -335,9 +408,9 @@ class _Planner:
         classes = {
             name
             for name, placed in self.roles.definitions.items()
-            if isinstance(
-                placed.statement.node, ast.ClassDef
-            )  # an object finds it in a module only
+            # an object finds its class in a module only
+            if isinstance(placed.statement.node, ast.ClassDef)
+            or (isinstance(placed.statement.node, ast.Assign) and not _is_lambda(placed))
         }
         wanted = {n for n in users if len(users[n]) > 1 or users[n] - {homes[n]}} | classes
         complete = set(self.roles.definitions)
@@ -379,17 +452,20 @@ class _Planner:
         modules = set(needs.imports)
         for name in (*copied, *(own - set(helpers))):
             modules |= self.roles.definitions[name].names.needs & self.roles.imports.keys()
+        working = {id(placed) for placed in self.work(part)}
         settings = [
             placed
             for placed in self.roles.settings
             if placed.cell.index <= part.end
-            and (
-                placed.cell in part.cells or not placed.names.needs or placed.names.needs & modules
-            )
+            and id(placed) not in working
+            and (placed.cell in part.cells or self._reaches(placed, part, modules))
         ]
         for placed in settings:
             modules |= placed.names.needs & self.roles.imports.keys()
         modules |= {"*"} & self.roles.imports.keys()  # whatever they bind
+        for name, placed_here in self.roles.imports.items():
+            if any(is_future(placed) for placed in placed_here):
+                modules.add(name)
         literals = set(needs.literals)
         for name in (*copied, *(own - set(helpers))):
             literals |= self.roles.definitions[name].names.needs & self.roles.literals.keys()
@@ -404,6 +480,19 @@ class _Planner:
             helpers=tuple(n for n in helpers if n in definitions or n in own & self._called(part)),
             scripts=tuple(dict.fromkeys(scripts)),
         )
+
+    def _reaches(self, setting: Placed, part: Part, modules: set[str]) -> bool:
+        """Whether a setting of an earlier part has a bearing on this one.
+
+        What is set in a module is set for whoever uses it, by whatever way; only what figures look
+        like matters to nobody who draws none.
+        """
+        needs = setting.names.needs
+        texts = "\n".join(p.text for name in needs for p in self.roles.imports.get(name, ()))
+        if not any(library in texts for library in ("matplotlib", "seaborn", "plotly")):
+            return True
+        drawn = any(self.first.pictures.get(cell.index) for cell in part.code)
+        return drawn or bool(needs & modules)
 
     def _called(self, part: Part) -> set[str]:
         return set(names_of_all(placed.statement.node for placed in self.work(part)).needs)

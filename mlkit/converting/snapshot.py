@@ -6,20 +6,30 @@ value back; then nothing is lost on the way, and two runs can be compared.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
+import shutil
 import sys
 import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FORMATS", "RANDOM", "equal", "load", "save", "take"]
+__all__ = ["FORMATS", "RANDOM", "READABLE", "digest_of", "equal", "load", "save", "take"]
 
 FORMATS = {"json": ".json", "parquet": ".parquet", "npy": ".npy", "joblib": ".joblib"}
+READABLE = (".parquet", ".npy", ".joblib", ".pkl", ".pickle")
+"""Files that `load` reads; two may hold the same and have other bytes."""
+
 RANDOM = ("python_random_state", "numpy_random_state")
 """Not names of the notebook's: what the global generators would draw next."""
 
-_SHELL = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
+_OF_THE_SHELL = re.compile(
+    r"In|Out|exit|quit|get_ipython|open|__\w*|_+|_i+|_i?\d+|_[ioi]h|_dh|_exit_code|_VSCODE_\w*"
+)
+_MOST_HELD = 5_000
 _LARGEST_JSON = 100_000
 
 
@@ -35,21 +45,116 @@ def take(names: Mapping[str, Any], folder: str, number: int) -> None:
     number : int
         The cell behind which this is.
     """
+    read, listed = _watch.pause()
+    states = _random_states()  # to look must not draw: hashing may import what does
+    root = _watch.root
     here = Path(folder) / f"cut-{number}"
     here.mkdir(parents=True)
     told = {}
     for name, value in list(names.items()):
-        if not name.startswith("_") and name not in _SHELL:
-            told[name] = _tell(name, value, here)
-    for name, state in zip(RANDOM, _random_states(), strict=True):
+        if not _OF_THE_SHELL.fullmatch(name):
+            told[name] = {**_tell(name, value, here), "holds": sorted(_held(value))}
+    for name, state in zip(RANDOM, states, strict=True):
         told[name] = _tell(name, state, here)
-    files = {
-        str(path.relative_to(Path.cwd())): [path.stat().st_size, path.stat().st_mtime_ns]
-        for path in sorted(Path.cwd().rglob("*"))
-        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(Path.cwd()).parts)
-    }
-    document = json.dumps({"names": told, "files": files})
+    files, folders = (
+        _files(root, number, Path(folder) / "files"),
+        sorted(str(p.relative_to(root)) for p in _folders(root)),
+    )
+    document = json.dumps(
+        {"names": told, "files": files, "folders": folders, "read": read, "listed": listed}
+    )
     here.with_suffix(".json").write_text(document, encoding="utf-8")
+    _set_random_states(*states)
+    _watch.go_on()
+
+
+_READING = frozenset({"open", "sqlite3.connect", "os.listdir", "os.scandir"})
+"""Python's own names for what opens a file or a folder."""
+
+
+class _Watch:
+    """Notes which files and folders below the notebook's own are opened to be read."""
+
+    def __init__(self) -> None:
+        self.root = Path()
+        self._is_set = False
+        self._is_on = False
+        self._read: set[str] = set()
+        self._listed: set[str] = set()
+
+    def pause(self) -> tuple[list[str], list[str]]:
+        """Stop, as what reads now is not the notebook; tell what was read and listed before."""
+        if not self._is_set:  # the first time, in the folder where the notebook stands
+            self.root = Path.cwd()
+            self._is_set = True
+            sys.addaudithook(self._note)
+        self._is_on = False
+        found = sorted(self._read), sorted(self._listed)
+        self._read.clear()
+        self._listed.clear()
+        return found
+
+    def go_on(self) -> None:
+        """Watch again."""
+        self._is_on = True
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._is_on or event not in _READING:
+            return
+        path = arguments[0]
+        if not isinstance(path, str | os.PathLike):
+            return
+        name = os.path.relpath(os.path.abspath(os.fspath(path)), self.root)  # noqa: PTH100 - links stay
+        if name.startswith(("..", "/")) or name == "." or "__pycache__" in name:
+            return
+        if event in ("os.listdir", "os.scandir"):
+            self._listed.add(name)
+        elif event != "open" or not arguments[2] & os.O_TRUNC:
+            self._read.add(name)
+
+
+_watch = _Watch()
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_dir() and not _is_hidden(path, root)]
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    parts = path.relative_to(root).parts
+    return "__pycache__" in parts or any(part.startswith(".") for part in parts)
+
+
+_marks: dict[str, tuple[int, int, str]] = {}
+"""Of the files, as they were when they were last looked at."""
+
+
+def _files(folder: Path, number: int, keep: Path) -> dict[str, tuple[int, int, str]]:
+    """Mark each file; the contents of those that were there at the beginning are not read."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and not _is_hidden(path, folder):
+            size, moment = path.stat().st_size, path.stat().st_mtime_ns
+            if _marks.get(name, ())[:2] != (size, moment):
+                _marks[name] = (size, moment, "" if number < 0 else _kept(path, keep))
+            found[name] = _marks[name]
+    return found
+
+
+def _kept(path: Path, keep: Path) -> str:
+    """The digest of a new file, which is kept if its bytes say less than what is in them."""
+    digest = digest_of(path)
+    if path.suffix in READABLE:
+        keep.mkdir(exist_ok=True)
+        shutil.copyfile(path, keep / f"{digest}{path.suffix}")
+    return digest
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a file's contents."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _random_states() -> tuple[Any, Any]:
@@ -59,13 +164,21 @@ def _random_states() -> tuple[Any, Any]:
     return random.getstate(), None if numpy is None else numpy.random.get_state()
 
 
+def _set_random_states(python: Any, numpy: Any) -> None:
+    import random
+
+    random.setstate(python)
+    if numpy is not None:
+        sys.modules["numpy"].random.set_state(numpy)
+
+
 def _tell(name: str, value: Any, here: Path) -> dict[str, Any]:
     kind = type(value)
     told: dict[str, Any] = {"type": f"{kind.__module__}.{kind.__qualname__}", "identity": id(value)}
     if isinstance(value, types.ModuleType):
         return {**told, "kind": "module"}
     if isinstance(value, (type, types.FunctionType)):
-        return {**told, "kind": "definition", "module": value.__module__}
+        return {**told, "kind": "definition", "state": _state(value)}
     if kind.__module__.startswith("matplotlib."):
         why = "it belongs to a figure, with which it is drawn"
         return {**told, "kind": "fixed", "why": why, "digest": told["identity"]}
@@ -85,6 +198,68 @@ def _tell(name: str, value: Any, here: Path) -> dict[str, Any]:
             told["why"] = f"{type(error).__name__}: {error}"
         path.unlink(missing_ok=True)
     return {**told, "kind": "fixed", "why": told.get("why", "it does not come back as it was")}
+
+
+def _state(value: Any) -> str:
+    """What calls may change in a function (its defaults) or in a class (its attributes)."""
+    import joblib
+
+    if isinstance(value, types.FunctionType):
+        kept: Any = (value.__defaults__, value.__kwdefaults__)
+    else:
+        plain = (
+            types.FunctionType,
+            staticmethod,
+            classmethod,
+            property,
+            types.MemberDescriptorType,
+        )
+        items = vars(value).items() if value.__module__ == "__main__" else ()
+        kept = {k: v for k, v in items if not k.startswith("__") and not isinstance(v, plain)}
+    try:
+        return str(joblib.hash(kept))
+    except Exception:  # noqa: BLE001 - whatever a class's own pickling raises: then it is not known
+        return ""
+
+
+def _held(value: Any) -> set[int]:
+    """The identities of what can be changed in a value: what two names hold, a file cannot keep."""
+    found: set[int] = set()
+    waiting = [value]
+    pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
+    while waiting and len(found) < _MOST_HELD:
+        one = waiting.pop()
+        if id(one) in found or isinstance(one, _WITHOUT_PARTS):
+            continue
+        if isinstance(one, tuple | frozenset):
+            waiting += one
+            continue
+        if numpy is not None and isinstance(one, numpy.ndarray):
+            while isinstance(one.base, numpy.ndarray):
+                one = one.base
+            found.add(id(one))
+        elif pandas is not None and isinstance(one, pandas.DataFrame | pandas.Series):
+            found.add(id(one))
+        elif isinstance(one, dict):
+            found.add(id(one))
+            waiting += one.values()
+        elif isinstance(one, list | set):
+            found.add(id(one))
+            waiting += one
+        elif type(one).__module__.partition(".")[0] in ("pandas", "pyarrow", "matplotlib"):
+            continue
+        elif hasattr(one, "__dict__"):
+            found.add(id(one))
+            waiting += vars(one).values()
+        elif type(one).__module__.startswith("numpy.random"):
+            found.add(id(one))
+    return found
+
+
+_WITHOUT_PARTS = (
+    *(str, bytes, int, float, complex, type(None), range, type),
+    *(types.ModuleType, types.FunctionType, types.BuiltinFunctionType),
+)
 
 
 def _forms(value: Any) -> list[str]:
@@ -180,7 +355,7 @@ def _equal(one: Any, other: Any, seen: _Seen) -> bool:
 
 
 def _equal_objects(one: Any, other: Any, seen: _Seen) -> bool:
-    """Compare columns of objects cell by cell: pandas calls a list equal to an array of its items."""
+    """Compare columns of objects cell by cell: to pandas a list equals an array of its items."""
     columns = [[column for _, column in frame.items()] for frame in (one, other)]
     if not hasattr(one, "columns"):
         columns = [[one], [other]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -12,10 +11,11 @@ from typing import Any
 
 from mlkit.beginning.wiring import stage_lines
 from mlkit.converting.named_files import Edit, FilePlan
+from mlkit.converting.names import evaluated_names
 from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Carried, Conversion, StagePlan
 from mlkit.converting.snapshot import RANDOM
-from mlkit.converting.statement_roles import Placed, Roles
+from mlkit.converting.statement_roles import Placed, Roles, is_future
 
 __all__ = ["HELPERS", "notebook_names", "texts_of"]
 
@@ -76,7 +76,7 @@ def texts_of(
     notebooks = notebook_names(conversion)
     files = {
         notebooks[stage.part.name]: _dumped(
-            _notebook(stage, plans[stage.part.name], conversion, source, target, raising)
+            _notebook(stage, plans, conversion, source, target, raising)
         )
         for stage in conversion.stages
     }
@@ -99,9 +99,9 @@ def _pipeline(
     values = {n: conversion.roles.value_of(n) for n in conversion.roles.literals if n in used}
     if values:
         lines.append("parameters:")
-        lines += [
-            f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()
-        ]
+        for key, value in values.items():
+            lines += [f"  {line.strip()}" for line in conversion.roles.comment_on(key)]
+            lines.append(f"  {key}: {json.dumps(value, ensure_ascii=False)}")
     lines.append("stages:")
     for stage in conversion.stages:
         plan = plans[stage.part.name]
@@ -131,19 +131,20 @@ def _reference(text: str, source: Path, target: Path) -> str:
 
 def _notebook(
     stage: StagePlan,
-    plan: FilePlan,
+    plans: Mapping[str, FilePlan],
     conversion: Conversion,
     source: Path,
     target: Path,
     raising: Mapping[int, str],
 ) -> dict[str, Any]:
+    plan = plans[stage.part.name]
     roles = conversion.roles
     cells = list(stage.part.cells)
     prose = []
     while cells and cells[0].kind != "code":
         prose.append(cells.pop(0))
     made = [_kept(cell, cell.source) for cell in prose]
-    declared = _declared(stage, plan, roles, source, target)
+    declared = _declared(stage, plans, roles, source, target)
     if declared:
         made.append(_made("parameters", declared, tags=["parameters"]))
     made += [_made(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, roles) if text]
@@ -157,6 +158,8 @@ def _notebook(
     saved = "\n".join(_save(carried) for carried in stage.gives)
     if saved:
         made.append(_made("mlkit-save", saved))
+    if plan.kept:
+        made.append(_made("mlkit-keep", _keep(plan)))
     return {
         "cells": made,
         "metadata": {
@@ -172,7 +175,10 @@ def _notebook(
     }
 
 
-def _declared(stage: StagePlan, plan: FilePlan, roles: Roles, source: Path, target: Path) -> str:
+def _declared(
+    stage: StagePlan, plans: Mapping[str, FilePlan], roles: Roles, source: Path, target: Path
+) -> str:
+    plan = plans[stage.part.name]
     lines = [
         roles.literals[n].text
         for n in stage.parameters
@@ -183,7 +189,8 @@ def _declared(stage: StagePlan, plan: FilePlan, roles: Roles, source: Path, targ
     for name, text in plan.inputs.items():
         path = _reference(text, source, target).removeprefix("file:")
         if not text.startswith("file:"):
-            path = f"runs/latest/{text.replace('.', '/', 1)}"
+            by, _, output = text.partition(".")
+            path = f"runs/latest/{by}/{plans[by].outputs[output]}"
         lines.append(f"{name}: str = {json.dumps(path, ensure_ascii=False)}")
     for carried in stage.gives:
         lines.append(f'{carried.name}_out: str = "scratch/{carried.file}"')
@@ -195,19 +202,54 @@ def _declared(stage: StagePlan, plan: FilePlan, roles: Roles, source: Path, targ
 def _beginning(stage: StagePlan, plan: FilePlan, roles: Roles) -> list[tuple[str, str]]:
     """Imports, settings, definitions from elsewhere, and what is read."""
     wanted = _wanted(stage)
-    own = [placed.text for placed in stage.imports]
+    future = [placed.text for placed in stage.imports if is_future(placed)]
+    own = [p.text for p in stage.imports if p.text not in future]
     missing = [_MODULES[name] for name in wanted if _MODULES[name] not in own]
     helpers = [f"from {HELPERS} import {', '.join(stage.helpers)}"] if stage.helpers else []
     settings = [placed.text for placed in stage.settings]
     scripts = [
         f"%run ${plan.scripts[script]}" for script in stage.scripts if script in plan.scripts
     ]
-    return [
-        ("imports", "\n".join([*dict.fromkeys([*missing, *own, *helpers])])),
-        ("settings", "\n".join([*settings, *scripts])),
-        *((f"def-{n}", placed.text) for n, placed in enumerate(stage.copied, start=1)),
-        ("load", "\n".join(_load(carried) for carried in stage.takes)),
+    taken = {carried.name for carried in stage.takes}
+    texts = [
+        (f"def-{n}", placed.text, bool(evaluated_names(placed.statement.node) & taken))
+        for n, placed in enumerate(stage.copied, start=1)
     ]
+    return [
+        ("bring", _bring(plan)),
+        ("imports", "\n".join([*dict.fromkeys([*future, *missing, *own, *helpers])])),
+        ("settings", "\n".join([*settings, *scripts])),
+        *((name, text) for name, text, is_late in texts if not is_late),
+        ("load", "\n".join(_load(carried) for carried in stage.takes)),
+        *((name, text) for name, text, is_late in texts if is_late),
+    ]
+
+
+def _bring(plan: FilePlan) -> str:
+    """Put files where the code looks for them, if it computes their names."""
+    lines = [f"os.makedirs({path!r}, exist_ok=True)" for path in plan.folders]
+    for parameter, path in plan.brought.items():
+        if path.endswith("/"):
+            copied = "copy_function=shutil.copyfile, dirs_exist_ok=True"
+            lines.append(f"shutil.copytree({parameter}, {path!r}, {copied})")
+        else:
+            lines.append(f"shutil.copyfile({parameter}, {path!r})")
+    if not lines:
+        return ""
+    head = ["import os"] if plan.folders else []
+    head += ["import shutil"] if plan.brought else []
+    return "\n".join([*head, "", "# the code below computes the names of these", *lines])
+
+
+def _keep(plan: FilePlan) -> str:
+    """Make outputs of files that were written under computed names."""
+    lines = [
+        f"shutil.copytree({path!r}, {parameter}, dirs_exist_ok=True)"
+        if path.endswith("/")
+        else f"shutil.copyfile({path!r}, {parameter})"
+        for parameter, path in plan.kept.items()
+    ]
+    return "\n".join(["import shutil", "", *lines]) if lines else ""
 
 
 def _wanted(stage: StagePlan) -> list[str]:
@@ -248,15 +290,10 @@ def _source(cell: Cell, plan: FilePlan, roles: Roles, helpers: Sequence[str]) ->
         if edit.cell == cell.index:
             lines[edit.line - 1] = _edited(lines[edit.line - 1] or "", edit)
     for statement in roles.moved(cell):
-        name = getattr(statement.node, "name", None)
-        stays = (
-            isinstance(statement.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            and name not in helpers
-        )
-        if not stays:
-            lines[statement.first - 1 : statement.last] = [None] * (
-                statement.last - statement.first + 1
-            )
+        name = roles.definition_of(statement)
+        if not name or name in helpers:
+            first = roles.first_line(statement)
+            lines[first - 1 : statement.last] = [None] * (statement.last - first + 1)
     text = "\n".join(line for line in lines if line is not None)
     for script, parameter in plan.scripts.items():
         pattern = rf"(^\s*%run\s+(?:-\w+\s+)*){re.escape(script)}(?=\s|$)"
@@ -273,8 +310,11 @@ def _helper_module(conversion: Conversion, source: str) -> str:
     roles = conversion.roles
     placed = [roles.definitions[name] for name in conversion.helpers]
     modules = {n for item in placed for n in item.names.needs if n in roles.imports}
+    modules |= {n for n, everything in roles.imports.items() if any(map(is_future, everything))}
     found: dict[int, Placed] = {id(p): p for name in modules for p in roles.imports[name][-1:]}
-    imports = sorted(found.values(), key=lambda p: (p.cell.index, p.statement.first))
+    imports = sorted(
+        found.values(), key=lambda p: (not is_future(p), p.cell.index, p.statement.first)
+    )
     head = [f'"""What several parts of {source} use."""', *(["", *(p.text for p in imports)])]
     bodies = "".join(f"\n\n\n{item.text}" for item in placed)
     return "\n".join(head).rstrip("\n") + bodies + "\n"

@@ -7,6 +7,7 @@ the stages that use them. The rest is the notebook's work, and stays where it st
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,13 @@ from typing import Any
 from mlkit.converting.names import Names, names_of
 from mlkit.converting.parts import Cell, Part, Statement
 
-__all__ = ["Placed", "Roles", "roles_of"]
+__all__ = ["Placed", "Roles", "is_future", "roles_of"]
 
 _SETTING = frozenset(
     {
         *("set", "set_theme", "set_style", "set_context", "set_palette", "set_option", "use", "rc"),
         *("filterwarnings", "simplefilter", "basicConfig", "set_printoptions", "load_dotenv"),
-        *("set_matplotlib_formats", "register_matplotlib_converters", "set_config", "tight_layout"),
+        *("set_matplotlib_formats", "register_matplotlib_converters", "set_config"),
         *(
             "enable",
             "options",
@@ -37,6 +38,7 @@ _SETTING = frozenset(
 )
 """Methods by which notebooks set up modules; a call is a setting only on an imported module."""
 
+_COMMENT = re.compile(r"\s*#(?!@title|\s*%%|\s*mlkit:|!)")
 _LARGEST_LITERAL = 2_000
 
 
@@ -51,9 +53,23 @@ class Placed:
 
     @cached_property
     def text(self) -> str:
-        """Its lines as they stand in the cell."""
+        """Its lines as they stand in the cell; with those of the comment on it, if it has one."""
         lines = self.cell.source.split("\n")
-        return "\n".join(lines[self.statement.first - 1 : self.statement.last])
+        return "\n".join(lines[self.first - 1 : self.statement.last])
+
+    @cached_property
+    def first(self) -> int:
+        """Its first line, or that of the comment right above a value or a definition.
+
+        What stands above imports is mostly said of the notebook, and stays.
+        """
+        first = self.statement.first
+        lines = self.cell.source.split("\n")
+        if isinstance(self.statement.node, ast.Import | ast.ImportFrom | ast.Expr | ast.Pass):
+            return first
+        while first > 1 and _COMMENT.match(lines[first - 2]):
+            first -= 1
+        return first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +103,28 @@ class Roles:
         assert node.value is not None
         return ast.literal_eval(node.value)
 
+    def comment_on(self, literal: str) -> list[str]:
+        """The lines of the comment above a literal."""
+        placed = self.literals[literal]
+        return placed.text.split("\n")[: placed.statement.first - placed.first]
+
+    def definition_of(self, statement: Statement) -> str:
+        """The name that a statement defines, if that is all that it is there for."""
+        name = _defined(statement.node)
+        placed = self.definitions.get(name)
+        return name if placed is not None and placed.statement is statement else ""
+
     def moved(self, cell: Cell) -> set[Statement]:
         """The statements of a cell that are no work: they are written elsewhere."""
         kept = {id(placed.statement) for placed in self.work.get(cell.index, ())}
         return {s for s in cell.statements if id(s) not in kept}
+
+    def first_line(self, statement: Statement) -> int:
+        """Where the text of a statement begins that is written elsewhere."""
+        for placed in (*self.literals.values(), *self.definitions.values()):
+            if placed.statement is statement:
+                return placed.first
+        return statement.first
 
 
 def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
@@ -101,14 +135,17 @@ def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
     parts : sequence of Part
         The notebook.
     changing : collection of str
-        Names that look like plain values and were seen to hold others.
+        Names that look like plain values and were seen to hold others, or never to be bound.
     """
     everything = list(_placed(parts))
     bound = Counter(name for placed in everything for name in placed.names.binds)
+    absent = set(changing)
     changed = {name for placed in everything for name in placed.names.changes} | set(changing)
     imported = {
         name for p in everything if _is_import(p) and not p.shares_a_line for name in p.names.binds
     }
+    begun: set[int] = set()  # parts that have begun to work, by their last cell
+    end_of = {cell.index: part.end for part in parts for cell in part.cells}
     imports: dict[str, list[Placed]] = {}
     settings: list[Placed] = []
     literals: dict[str, Placed] = {}
@@ -120,22 +157,25 @@ def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
         single = next(iter(names.binds)) if len(names.binds) == 1 else ""
         if placed.shares_a_line:
             at_the_top = False
-        elif _is_import(placed):
+        elif _is_import(placed) and not names.binds & absent:
             for name in names.binds:
                 imports.setdefault(name, []).append(placed)
             continue
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            if bound[node.name] == 1:
-                definitions[node.name] = placed
+        elif _defined(node):
+            if bound[_defined(node)] == 1 and _defined(node) not in absent:
+                definitions[_defined(node)] = placed
                 continue
         elif _is_setting(placed, imported):
             settings.append(placed)
-            continue
+            if end_of[placed.cell.index] not in begun:
+                continue
         elif at_the_top and _is_literal(node) and bound[single] == 1 and single not in changed:
             literals[single] = placed
             continue
         elif not _is_docstring(node):
             at_the_top = False
+        if not _is_docstring(node):
+            begun.add(end_of[placed.cell.index])
         work.setdefault(placed.cell.index, []).append(placed)
     return Roles(
         imports=imports, settings=settings, literals=literals, definitions=definitions, work=work
@@ -157,8 +197,30 @@ def _placed(parts: Sequence[Part]) -> Iterator[Placed]:
                 )
 
 
+def is_future(placed: Placed) -> bool:
+    """Whether it changes how Python reads all that follows."""
+    node = placed.statement.node
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
 def _is_import(placed: Placed) -> bool:
     return isinstance(placed.statement.node, ast.Import | ast.ImportFrom)
+
+
+_DEFINING = frozenset({"namedtuple", "NamedTuple", "Enum", "IntEnum", "make_dataclass", "NewType"})
+
+
+def _defined(node: ast.stmt) -> str:
+    """The function or class that a statement defines, also one that is written as a call."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        return node.name
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target, value = node.targets[0], node.value
+        called = value.func if isinstance(value, ast.Call) else None
+        name = getattr(called, "attr", getattr(called, "id", ""))
+        if isinstance(target, ast.Name) and (isinstance(value, ast.Lambda) or name in _DEFINING):
+            return target.id
+    return ""
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -46,7 +46,7 @@ CELLS: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
 def test_objects_in_a_table_come_back_as_they_were(cells: list[Any], tmp_path: Path) -> None:
-    """Parquet makes arrays of lists, and pandas calls both equal: then pickle keeps the table."""
+    """Parquet makes arrays of lists, which pandas calls equal: then pickle keeps the table."""
     column = np.empty(len(cells), dtype=object)
     column[:] = cells
     told = _tell("table", pd.DataFrame({"c": pd.Series(column, dtype=object)}), tmp_path)

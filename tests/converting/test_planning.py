@@ -1,0 +1,198 @@
+"""What crosses a cut and what joins two parts, planned from made runs of the original."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from mlkit.converting.named_files import plan_files
+from mlkit.converting.observing import Look, Marks, Observation
+from mlkit.converting.parts import Cell, Part
+from mlkit.converting.planning import Conversion, plan_stages
+from mlkit.converting.snapshot import RANDOM
+from mlkit.converting.stage_files import texts_of
+
+OLD: Marks = (1, 1, "")
+
+
+def value(digest: str, holds: Sequence[int] = (), **other: Any) -> dict[str, Any]:
+    """What is seen of a plain value."""
+    told = {"type": "builtins.list", "kind": "value", "form": "json", "shape": "", "digest": digest}
+    return {**told, "holds": list(holds), **other}
+
+
+def definition(state: str = "") -> dict[str, Any]:
+    """What is seen of a function or class."""
+    return {"type": "builtins.function", "kind": "definition", "state": state, "holds": []}
+
+
+def parts_of(*sources: str) -> list[Part]:
+    """Parts of one code cell each."""
+    return [
+        Part(name=f"p{n}", title="", cells=(Cell(index=n, kind="code", source=source),))
+        for n, source in enumerate(sources)
+    ]
+
+
+def seen(
+    *names: Mapping[str, Any],
+    files: Sequence[Mapping[str, Marks]] = (),
+    failed: Mapping[int, str] | None = None,
+    read: Sequence[Sequence[str]] = (),
+) -> Observation:
+    """A run in which these names, files and reads were seen behind each part."""
+    looks = {}
+    for number, told in enumerate([{}, *names], start=-1):
+        here = files[number + 1] if files else {}
+        looks[number] = Look(
+            names={**dict.fromkeys(RANDOM, value("same")), **told},
+            files=here,
+            folder=Path(),
+            read=frozenset(read[number + 1] if read else ()),
+            folders=frozenset(str(Path(path).parent) for path in here) - {"."},
+        )
+    return Observation(looks=looks, failed=failed or {})
+
+
+def planned(sources: Sequence[str], run: Observation) -> Conversion:
+    """The plan if both runs of the original are this one."""
+    return plan_stages(parts_of(*sources), run, run)
+
+
+def names(conversion: Conversion) -> list[str]:
+    """The stages' names."""
+    return [stage.part.name for stage in conversion.stages]
+
+
+def written(conversion: Conversion, run: Observation) -> dict[str, str]:
+    """The texts of all files."""
+    plans, _ = plan_files(conversion, run, ".")
+    source, target = Path("/src/book.ipynb"), Path("/out")
+    return texts_of(conversion, plans, name="x", source=source, target=target, raising={})
+
+
+def test_two_names_that_share_an_object_stay_together_if_it_changes() -> None:
+    """The part mentions both: each would come from a file of its own, and be another object."""
+    book = ["train = [f()]\nboth = [train]", "both[0].append(2)\nprint(train)", "print(train)"]
+    first = {"train": value("1", [7]), "both": value("1", [8, 7])}
+    then = {"train": value("2", [7]), "both": value("2", [8, 7])}
+    joined = planned(book, seen(first, then, then))
+    assert names(joined) == ["p0", "p2"]
+    assert "share an object" in joined.remarks[0]
+    apart = {"train": value("1", [7]), "both": value("1", [8, 9])}
+    later = {"train": value("1", [7]), "both": value("2", [8, 9])}
+    assert names(planned(book, seen(apart, later, later))) == ["p0", "p1", "p2"]
+    assert names(planned(book, seen(first, first, first))) == ["p0", "p1", "p2"]  # unchanged
+
+
+def test_a_name_of_pythons_own_that_the_notebook_binds_is_handed_on() -> None:
+    """Without it the later part would take Python's, and say nothing."""
+    run = seen({"sum": value("1")}, {"sum": value("1"), "y": value("2")})
+    book = planned(["sum = f(3)", "y = g(sum)"], run)
+    assert [carried.name for carried in book.stages[1].takes] == ["sum"]
+
+
+def test_functions_and_classes_that_are_written_as_calls_are_definitions() -> None:
+    """A stage cannot take them from a file, and an object finds its class in a module only."""
+    first = {"P": definition(), "twice": definition(), "p": value("1")}
+    run = seen(first, first)
+    source = "P = namedtuple('P', 'x')\ntwice = lambda x: 2 * x\np = [P(1)]"
+    book = planned([f"from collections import namedtuple\n{source}", "print(twice(p))"], run)
+    assert set(book.helpers) == {"P", "twice"}
+    assert "P = namedtuple" in written(book, run)["helpers.py"]
+
+
+def test_a_function_that_keeps_something_between_calls_stays_where_it_is() -> None:
+    """Its default grows; a copy would begin with an empty one."""
+    book = [
+        "def f(n, kept=[]):\n    kept.append(n)\n    return kept\nx = f(1)",
+        "y = f(2)\nprint(y)",
+    ]
+    grows = seen({"f": definition("1"), "x": value("1")}, {"f": definition("2"), "y": value("1")})
+    assert names(planned(book, grows)) == ["p0"]
+    steady = seen({"f": definition("1"), "x": value("1")}, {"f": definition("1"), "y": value("1")})
+    assert names(planned(book, steady)) == ["p0", "p1"]
+
+
+def test_an_import_that_fails_stays_in_its_cell() -> None:
+    """Moved to the stage's imports it would fail there, where the original goes on."""
+    run = seen({"x": value("1")}, {"x": value("1")}, failed={0: "ModuleNotFoundError: nothing"})
+    book = planned(["x = [f()]\nimport nothing as n", "print(x)"], run)
+    assert not book.stages[0].imports
+    assert "import nothing as n" in written(book, run)["01-p0.ipynb"]
+
+
+def test_a_setting_behind_work_stays_there_and_holds_for_later_parts() -> None:
+    """What was drawn before it must not see it."""
+    run = seen({"x": value("1")}, {"x": value("1")})
+    source = "import pandas as pd\nx = [f()]\npd.set_option('a', 1)"
+    book = planned([source, "print(x)"], run)
+    first, second = book.stages
+    assert [placed.text for placed in first.settings] == []
+    assert [placed.text for placed in second.settings] == ["pd.set_option('a', 1)"]
+
+
+def test_files_under_computed_names_are_handed_on() -> None:
+    """What is read comes to where the code looks for it; what is written becomes an output."""
+    start = {"data/a.csv": OLD, "data/b.csv": OLD, "other.txt": OLD}
+    new = {f"out/{n}.csv": (1, 2, str(n)) for n in range(2)}
+    run = seen(
+        {"x": value("1")},
+        {},
+        {},
+        files=[start, start, {**start, **new}, {**start, **new}],
+        read=[(), ["data/a.csv"], (), ["out/0.csv"]],
+    )
+    book = planned(["x = [read(n) for n in 'a']", "write(x)", "print(read(x))"], run)
+    plans, remarks = plan_files(book, run, ".")
+    assert plans["p0"].inputs == {"a_file": "file:data/a.csv"}
+    assert plans["p0"].brought == {"a_file": "data/a.csv"}
+    assert plans["p0"].folders == ("data",)
+    assert plans["p1"].outputs == {"out_folder": "out/"}
+    assert plans["p1"].kept == {"out_folder": "out/"}
+    assert plans["p2"].inputs == {"out_folder": "p1.out_folder"}
+    assert plans["p2"].brought == {"out_folder": "out/"}
+    assert remarks == []
+
+
+def test_a_word_that_is_also_a_folder_is_left_alone_unless_it_names_it() -> None:
+    """A column may be called as a folder is."""
+    start = {"data/a.csv": OLD}
+    run = seen({"x": value("1")}, files=[start, start])
+    book = planned(["x = [table.drop('data'), os.listdir('data')]"], run)
+    plans, _ = plan_files(book, run, ".")
+    assert [(edit.start, edit.text) for edit in plans["p0"].edits] == [(36, "data_folder")]
+
+
+def test_two_outputs_of_one_name_get_two_files() -> None:
+    """They lie in two folders of the original, and in one of the stage."""
+    new = {"a/x.csv": (1, 2, "a"), "b/x.csv": (1, 2, "b")}
+    run = seen({}, files=[{}, new])
+    book = planned(["write(f, 'a/x.csv')\nwrite(f, 'b/x.csv')"], run)
+    plans, _ = plan_files(book, run, ".")
+    assert len(set(plans["p0"].outputs.values())) == 2
+
+
+def test_comments_go_with_the_values_and_definitions_that_they_are_on() -> None:
+    """Into pipeline.yaml as well; what is said of the cell stays in it."""
+    source = "#@title Settings\nA = 1\n# how many\nB = 2  # two\n\nx = [f(A, B)]"
+    told = {"A": value(joblib.hash(1)), "B": value(joblib.hash(2)), "x": value("3")}
+    run = seen(told)
+    texts = written(planned([source], run), run)
+    assert "  A: 1\n  # how many\n  B: 2\n" in texts["pipeline.yaml"]
+    cells = ["".join(cell["source"]) for cell in json.loads(texts["01-p0.ipynb"])["cells"]]
+    assert cells[0] == "A = 1\n# how many\nB = 2  # two"
+    assert cells[-1] == "#@title Settings\n\nx = [f(A, B)]"
+
+
+def test_what_a_shell_command_names_is_there_when_it_runs() -> None:
+    """Nothing that Python sees reads it."""
+    start = {"data/a.csv": OLD, "notes.txt": OLD, "other.txt": OLD}
+    run = seen({"x": value("1")}, files=[start, start])
+    book = planned(["x = !ls data\n!cat notes.txt | head"], run)
+    plans, _ = plan_files(book, run, ".")
+    assert plans["p0"].brought == {"data_folder": "data/", "notes_file": "notes.txt"}
