@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from mlkit.converting.names import names_of
 from mlkit.converting.observing import Marks, Observation
-from mlkit.converting.parts import Cell
+from mlkit.converting.parts import Cell, Statement
 from mlkit.converting.planning import Conversion, StagePlan
 from mlkit.converting.statement_roles import Roles
 
@@ -346,6 +347,14 @@ def _plan_stage(
             if place(path) is None:
                 del known[path]
     moved = {id(s) for cell in stage.part.code for s in roles.moved(cell)}
+    paths = {c.name for c in stage.gives if c.kind in ("str", "Path", "PosixPath")}
+    plain = {c.name for c in stage.gives}
+    moved |= {
+        id(statement)
+        for cell in stage.part.code
+        for statement in cell.statements
+        if _hands_on(statement, paths, plain)
+    }
     everything = list(_named_files(stage.part.code, moved, roles))
     written = {named.path for named in everything if not named.is_read} | set(known)
     for named in everything:
@@ -365,10 +374,24 @@ def _plan_stage(
         if path in start:
             scripts[script] = parameter(path, "script")
             inputs[scripts[script]] = f"file:{path}"
-    paths = {name: path for path, name in known.items()}
+    places = {name: path for path, name in known.items()}
     return FilePlan(
-        inputs=inputs, outputs=outputs, edits=tuple(edits), scripts=scripts, paths=paths
+        inputs=inputs, outputs=outputs, edits=tuple(edits), scripts=scripts, paths=places
     )
+
+
+def _hands_on(statement: Statement, paths: set[str], plain: set[str]) -> bool:
+    """Whether a statement makes a path, or a list of them, that later stages take.
+
+    They read what is there themselves, and the pipeline has to know; so its text stays as it is,
+    and the files come to where it leads.
+    """
+    node = statement.node
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return False
+    binds = names_of(node).binds
+    calls = any(isinstance(inner, ast.Call) for inner in ast.walk(node.value))
+    return bool(binds & paths) or (not calls and bool(binds & plain))
 
 
 def _named_files(cells: Sequence[Cell], moved: set[int], roles: Roles) -> Iterator[_Named]:

@@ -23,6 +23,7 @@ _FENCE = re.compile(r"^\s*(```|~~~)")
 _MAGIC = re.compile(
     r"^(?P<indent>\s*)(?P<target>[A-Za-z_][\w, ]*=\s*)?(?P<what>[%!].*|[\w.]+\?{1,2}\s*)$"
 )
+_TIMED = re.compile(r"%(time|timeit|prun|memit|lprun)\s+(-\w+\s*\S*\s+)*?(?=[^\s-])")
 _SHELL = re.compile(r"^\s*([A-Za-z_][\w, ]*=\s*)?!")
 _CELL_MAGIC = re.compile(r"^\s*%%(?P<name>\w+)")
 _TRANSPARENT = frozenset({"time", "timeit", "capture", "prun"})
@@ -122,7 +123,24 @@ def _mask(line: str) -> str:
     match = _MAGIC.match(line)
     if match is None:
         return line
-    return f"{match['indent']}{match['target'] or ''}{'None' if match['target'] else 'pass'}"
+    indent, target, what = match["indent"], match["target"] or "", match["what"]
+    timed = _TIMED.match(what)
+    if timed is not None and not target and _is_python(what[timed.end() :]):
+        # the code stands where it stood, so that places in it are places in the line
+        return f"{indent}{'if 1:'.ljust(timed.end())}{what[timed.end() :]}"
+    if what.startswith("!"):
+        named = re.findall(r"\{([^{}]+)\}", what) + re.findall(r"(?<!\$)\$([A-Za-z_]\w*)", what)
+        needed = ", ".join(name for name in named if _is_python(name))
+        if needed:
+            return f"{indent}{target}[{needed}]"
+    return f"{indent}{target}{'None' if target else 'pass'}"
+
+
+def _is_python(text: str) -> bool:
+    try:
+        return bool(ast.parse(text).body)
+    except (SyntaxError, ValueError):
+        return False
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -288,8 +288,10 @@ class _Planner:
         for name in sorted(self.needs[index].definitions):
             cell = self.roles.definitions[name].cell
             home = next(i for i, part in enumerate(self.parts) if cell in part.cells)
-            told = [self.after(i).names.get(name, {}) for i in range(home, index + 1)]
-            if home < index and len({one.get("state") for one in told}) > 1:
+            end = self.parts[index].end
+            looks = [look for n, look in self.first.looks.items() if cell.index <= n <= end]
+            states = {look.names[name].get("state") for look in looks if name in look.names}
+            if home < index and len(states) > 1:
                 return home, index, f"'{name}' keeps something from one call to the next"
         return None
 

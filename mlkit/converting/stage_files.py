@@ -203,10 +203,12 @@ def _beginning(stage: StagePlan, plan: FilePlan, roles: Roles) -> list[tuple[str
     """Imports, settings, definitions from elsewhere, and what is read."""
     wanted = _wanted(stage)
     future = [placed.text for placed in stage.imports if is_future(placed)]
-    own = [p.text for p in stage.imports if p.text not in future]
+    early = [placed for placed in stage.settings if placed.names.needs & {"sys", "os"}]
+    in_order = sorted([*stage.imports, *early], key=lambda p: (p.cell.index, p.statement.first))
+    own = [p.text for p in in_order if p.text not in future]
     missing = [_MODULES[name] for name in wanted if _MODULES[name] not in own]
     helpers = [f"from {HELPERS} import {', '.join(stage.helpers)}"] if stage.helpers else []
-    settings = [placed.text for placed in stage.settings]
+    settings = [placed.text for placed in stage.settings if placed not in early]
     scripts = [
         f"%run ${plan.scripts[script]}" for script in stage.scripts if script in plan.scripts
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mlkit.converting.names import names_of_all
 from mlkit.converting.parts import Cell, cut, slug
 
 
@@ -80,7 +81,7 @@ def test_a_heading_becomes_a_name(title: str, name: str) -> None:
     ("source", "kinds"),
     [
         ("%matplotlib inline\nx = 1", ["Pass", "Assign"]),
-        ("files = !ls\n!echo {files}", ["Assign", "Pass"]),
+        ("files = !ls\n!echo {files}", ["Assign", "Expr"]),
         ("%%time\nx = 1", ["Assign"]),
         ("%%bash\nls", []),
         ("df?", ["Pass"]),
@@ -94,3 +95,31 @@ def test_magics_are_masked_line_by_line(source: str, kinds: list[str]) -> None:
     (cell,) = cells(source)
     assert [type(s.node).__name__ for s in cell.statements] == kinds
     assert len(cell.masked.split("\n")) == len(source.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("source", "binds", "needs"),
+    [
+        ("%time a = f(b)", {"a"}, {"f", "b"}),
+        ("%timeit -n1 -r1 f(b)", set(), {"f", "b"}),
+        ("%timeit -n 10 f(b)", set(), {"f", "b"}),
+        ("for x in xs:\n    %time f(x)", {"x"}, {"xs", "f"}),
+        ("files = !ls {folder} $other | wc -l", {"files"}, {"folder", "other"}),
+        ("!echo {a + b} it's", set(), {"a", "b"}),
+        ("%%capture out\nprint(z)", {"out"}, {"z"}),
+        ("%time", set(), set()),
+        ("%env HOME", set(), set()),
+    ],
+)
+def test_magics_need_and_bind_names(source: str, binds: set[str], needs: set[str]) -> None:
+    """What is timed is code, what a command takes in braces is needed, what it gives is bound."""
+    (cell,) = cells(source)
+    names = names_of_all(statement.node for statement in cell.statements)
+    assert (set(names.binds), set(names.needs)) == (binds, needs)
+
+
+def test_headings_in_html_and_underlined_cut() -> None:
+    """As people write them who want colours; a rule under a blank line is none."""
+    book = ("#md <h2 style='color: red'>One <b>a</b></h2>", "x", "#md Two\n---\ntext", "y")
+    assert shape(*book) == [("one_a", 2), ("two", 2)]
+    assert shape("#md ## A", "x", "#md text\n\n---\n", "y", "#md ## B", "z") == [("a", 4), ("b", 2)]

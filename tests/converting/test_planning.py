@@ -196,3 +196,26 @@ def test_what_a_shell_command_names_is_there_when_it_runs() -> None:
     book = planned(["x = !ls data\n!cat notes.txt | head"], run)
     plans, _ = plan_files(book, run, ".")
     assert plans["p0"].brought == {"data_folder": "data/", "notes_file": "notes.txt"}
+
+
+def test_where_modules_are_looked_for_is_set_before_they_are_imported() -> None:
+    """The order is the notebook's; other settings come behind all imports."""
+    run = seen({"x": value("1")}, {"x": value("1")})
+    source = "import sys\nimport pandas as pd\npd.set_option('a', 1)\nsys.path.append('src')"
+    book = planned([f"{source}\nimport lib\nx = [lib.f()]", "y = lib.g(pd)"], run)
+    for notebook in ("01-p0.ipynb", "02-p1.ipynb"):
+        cells = json.loads(written(book, run)[notebook])["cells"]
+        imports = next("".join(c["source"]) for c in cells if c["id"] == "mlkit-imports")
+        assert imports.endswith("import pandas as pd\nsys.path.append('src')\nimport lib")
+
+
+def test_a_path_that_is_handed_on_stays_as_it_is() -> None:
+    """The part that reads there has the input: it is stale if the file changes."""
+    path = value("1", kind="value", type="pathlib.PosixPath", form="joblib")
+    files = [{"data/a.csv": OLD}] * 3
+    run = seen({"ROOT": path}, {"x": value("2")}, files=files, read=[(), (), ["data/a.csv"]])
+    source = "from pathlib import Path\nROOT = Path('data')"
+    book = planned([f"{source}\nprint(ROOT)", "x = read(ROOT / 'a.csv')"], run)
+    plans, _ = plan_files(book, run, ".")
+    assert (plans["p0"].inputs, plans["p0"].edits) == ({}, ())
+    assert plans["p1"].brought == {"a_file": "data/a.csv"}
