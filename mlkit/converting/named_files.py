@@ -133,9 +133,10 @@ def plan_files(
             before.files.keys()
         )
         listed = {path for look in seen for path in look.listed}
-        words = {_path_of(word) for cell in stage.part.code for word in cell.shell_words}
+        said = {word for cell in stage.part.code for word in cell.shell_words}
+        words = {path for word in said if (path := _path_of(word)) is not None}
         wanted |= words & before.files.keys()
-        listed |= {str(w) for w in words if any(p.startswith(f"{w}/") for p in before.files)}
+        listed |= {w for w in words if any(p.startswith(f"{w}/") for p in before.files)}
         texts = _texts(stage, conversion.roles)
         plan = _with_brought(plan, wanted, listed, texts, start, writers)
         named = {plan.paths[output] for output in plan.outputs}

@@ -15,7 +15,7 @@ from mlkit.converting.names import evaluated_names
 from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Carried, Conversion, StagePlan
 from mlkit.converting.snapshot import RANDOM
-from mlkit.converting.statement_roles import Placed, Roles, is_future
+from mlkit.converting.statement_roles import Placed, Roles, imports_of, is_future
 
 __all__ = ["HELPERS", "notebook_names", "texts_of"]
 
@@ -206,7 +206,8 @@ def _beginning(stage: StagePlan, plan: FilePlan, roles: Roles) -> list[tuple[str
     early = [placed for placed in stage.settings if placed.names.needs & {"sys", "os"}]
     in_order = sorted([*stage.imports, *early], key=lambda p: (p.cell.index, p.statement.first))
     own = [p.text for p in in_order if p.text not in future]
-    missing = [_MODULES[name] for name in wanted if _MODULES[name] not in own]
+    there = {text for placed in stage.imports for text in imports_of(placed)}
+    missing = [_MODULES[name] for name in wanted if _MODULES[name] not in there]
     helpers = [f"from {HELPERS} import {', '.join(stage.helpers)}"] if stage.helpers else []
     settings = [placed.text for placed in stage.settings if placed not in early]
     scripts = [

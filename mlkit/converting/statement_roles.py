@@ -17,7 +17,7 @@ from typing import Any
 from mlkit.converting.names import Names, names_of
 from mlkit.converting.parts import Cell, Part, Statement
 
-__all__ = ["Placed", "Roles", "is_future", "roles_of"]
+__all__ = ["Placed", "Roles", "imports_of", "is_future", "roles_of"]
 
 _SETTING = frozenset(
     {
@@ -201,6 +201,20 @@ def is_future(placed: Placed) -> bool:
     """Whether it changes how Python reads all that follows."""
     node = placed.statement.node
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def imports_of(placed: Placed) -> list[str]:
+    """What a statement imports, each name in a statement of its own."""
+    node = placed.statement.node
+    if not isinstance(node, ast.Import | ast.ImportFrom):
+        return []
+    single: list[ast.Import | ast.ImportFrom] = [
+        ast.Import(names=[alias])
+        if isinstance(node, ast.Import)
+        else ast.ImportFrom(module=node.module, names=[alias], level=node.level)
+        for alias in node.names
+    ]
+    return [ast.unparse(one) for one in single]
 
 
 def _is_import(placed: Placed) -> bool:

@@ -219,3 +219,13 @@ def test_a_path_that_is_handed_on_stays_as_it_is() -> None:
     plans, _ = plan_files(book, run, ".")
     assert (plans["p0"].inputs, plans["p0"].edits) == ({}, ())
     assert plans["p1"].brought == {"a_file": "data/a.csv"}
+
+
+def test_what_a_part_imports_is_not_imported_twice() -> None:
+    """Also if it stands beside others, or has a comment."""
+    told = {"x": value("1", type="pandas.DataFrame", form="parquet")}
+    run = seen(told, {"y": value("2")})
+    source = "import numpy as np, pandas as pd  # tables\nfrom pathlib import PurePath, Path"
+    book = planned([f"{source}\nx = [pd.f()]", "y = [pd.g(x), Path('.')]\nnp.h(y)"], run)
+    cells = json.loads(written(book, run)["02-p1.ipynb"])["cells"]
+    assert next("".join(c["source"]) for c in cells if c["id"] == "mlkit-imports") == source
