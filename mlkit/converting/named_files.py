@@ -138,7 +138,7 @@ def plan_files(
         wanted |= words & before.files.keys()
         listed |= {w for w in words if any(p.startswith(f"{w}/") for p in before.files)}
         texts = _texts(stage, conversion.roles)
-        plan = _with_brought(plan, wanted, listed, texts, start, writers)
+        plan = _with_brought(plan, wanted, listed, texts, start, writers, _other_names(stage))
         named = {plan.paths[output] for output in plan.outputs}
         plan, dropped = _with_kept(plan, stage, fresh - named, after.files, start, writers)
         parents = {
@@ -190,6 +190,17 @@ def _texts(stage: StagePlan, roles: Roles) -> list[str]:
     return [text for text in texts if isinstance(text, str)]
 
 
+def _other_names(stage: StagePlan) -> set[str]:
+    """Names to which a stage gives another meaning than that of a file's path."""
+    nodes = [statement.node for cell in stage.part.code for statement in cell.statements]
+    return {
+        name
+        for node in nodes
+        if not isinstance(getattr(node, "value", None), ast.Constant)
+        for name in names_of(node).binds
+    }
+
+
 def _with_brought(
     plan: FilePlan,
     wanted: Collection[str],
@@ -197,6 +208,7 @@ def _with_brought(
     texts: Collection[str],
     start: Collection[str],
     writers: Mapping[str, _Written],
+    own: Collection[str],
 ) -> FilePlan:
     """Add the files that a stage reads, and that its text does not name."""
     given = {plan.paths[name] for name in plan.inputs if name in plan.paths}
@@ -204,7 +216,7 @@ def _with_brought(
 
     def add(path: str, reference: str, ending: str, place: str) -> None:
         if (reference, place) not in ((inputs[n], brought[n]) for n in brought):
-            name = _free_name(path, ending, {*inputs, *plan.outputs, *paths})
+            name = _free_name(path, ending, {*inputs, *plan.outputs, *paths, *own})
             inputs[name], paths[name], brought[name] = reference, path, place
 
     for folder in sorted(listed):
@@ -267,6 +279,7 @@ def _with_kept(
     for path in sorted(whole | single):
         ending = "folder" if path in whole else "file"
         given = {c.name for c in (*stage.takes, *stage.gives)} | set(stage.parameters)
+        given |= _other_names(stage)
         name = _free_name(
             path,
             ending + "_out" if path in paths.values() else ending,
@@ -312,6 +325,7 @@ def _plan_stage(
     outputs: dict[str, str] = {}
     edits: list[Edit] = []
     taken = {carried.name for carried in (*stage.takes, *stage.gives)} | set(stage.parameters)
+    taken |= _other_names(stage)
     known: dict[str, str] = {}
 
     def parameter(path: str, ending: str) -> str:

@@ -229,3 +229,12 @@ def test_what_a_part_imports_is_not_imported_twice() -> None:
     book = planned([f"{source}\nx = [pd.f()]", "y = [pd.g(x), Path('.')]\nnp.h(y)"], run)
     cells = json.loads(written(book, run)["02-p1.ipynb"])["cells"]
     assert next("".join(c["source"]) for c in cells if c["id"] == "mlkit-imports") == source
+
+
+def test_a_parameter_of_a_file_has_no_name_that_the_notebook_uses_otherwise() -> None:
+    """It is bound before the first cell, and the cell would bind it anew."""
+    run = seen({}, files=[{"a.csv": OLD, "b.csv": OLD}] * 2)
+    source = "a_file = open('a.csv')\nb_file = 'b.csv'\nprint(read('a.csv'), read(b_file))"
+    book = planned([source], run)
+    plans, _ = plan_files(book, run, ".")
+    assert plans["p0"].inputs == {"a_file_2": "file:a.csv", "b_file": "file:b.csv"}
