@@ -91,7 +91,8 @@ def _told(done: Converted, folder: Path) -> list[str]:
                 f"({comparison.why})"
             )
     equal = sum(comparison.verdict == "equal" for comparison in done.comparisons)
-    lines.append(f"{equal} of {len(done.comparisons)} values, files, figures and texts equal the original's.")
+    of = f"{equal} of {len(done.comparisons)} values, files, figures and texts"
+    lines.append(f"{of} equal the original's.")
     lines.append(
         f"Written to {folder}: {len(done.notebooks)} stages; go on with: mlkit plan {folder}"
     )

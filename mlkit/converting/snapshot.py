@@ -201,11 +201,11 @@ def _tell(name: str, value: Any, here: Path) -> dict[str, Any]:
 
 
 def _state(value: Any) -> str:
-    """What calls may change in a function (its defaults) or in a class (its attributes)."""
+    """What calls may change in a function (its defaults, what it closes over) or in a class."""
     import joblib
 
     if isinstance(value, types.FunctionType):
-        kept: Any = (value.__defaults__, value.__kwdefaults__)
+        kept: Any = _closed_over(value, [])
     else:
         plain = (
             types.FunctionType,
@@ -220,6 +220,22 @@ def _state(value: Any) -> str:
         return str(joblib.hash(kept))
     except Exception:  # noqa: BLE001 - whatever a class's own pickling raises: then it is not known
         return ""
+
+
+def _closed_over(function: types.FunctionType, seen: list[types.FunctionType]) -> list[Any]:
+    """The defaults of a function, and the values in its closure; of what it wraps as well."""
+    seen.append(function)
+    found: list[Any] = [function.__defaults__, function.__kwdefaults__]
+    for cell in function.__closure__ or ():
+        try:
+            inner = cell.cell_contents
+        except ValueError:  # it has none yet
+            continue
+        if not isinstance(inner, types.FunctionType):
+            found.append(inner)
+        elif not any(inner is one for one in seen):
+            found += _closed_over(inner, seen)
+    return found
 
 
 def _held(value: Any) -> set[int]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlkit.converting.snapshot import _tell, equal
+from mlkit.converting.snapshot import _state, _tell, equal
 
 
 class Holder:
@@ -64,3 +64,31 @@ def test_a_plain_table_is_kept_as_parquet(tmp_path: Path) -> None:
         }
     )
     assert _tell("table", table, tmp_path)["form"] == "parquet"
+
+
+def test_what_a_function_keeps_between_calls_is_seen() -> None:
+    """In a default, in a closure, and in what a decorator wraps."""
+
+    def wrapped(function: Any) -> Any:
+        def inner(*values: Any) -> Any:
+            return function(*values)
+
+        return inner
+
+    def grows(value: int, kept: list[int] = []) -> None:  # noqa: B006 - as notebooks have it
+        kept.append(value)
+
+    def counter() -> Any:
+        count = 0
+
+        def up(by: int) -> None:
+            nonlocal count
+            count += by
+
+        return up
+
+    for function in (grows, wrapped(grows), counter(), wrapped(counter())):
+        before = _state(function)
+        assert _state(function) == before
+        function(1)
+        assert _state(function) != before
