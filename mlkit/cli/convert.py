@@ -39,9 +39,9 @@ def convert(
     stages use go into helpers.py, files that the text names become inputs and outputs.
 
     The original is run twice, on copies of its folder (which must be small); then the pipeline runs
-    once, and every value and figure is held against the original's. What differs between the
-    original's own two runs is called not comparable. The exit code is 1 if the pipeline failed or
-    anything differs; the original is never changed.
+    once, and every value, file, figure and text is held against the original's. What differs
+    between the original's own two runs is called not comparable. The exit code is 1 if the pipeline
+    failed or anything differs; the original is never changed.
 
     \b
     Examples
