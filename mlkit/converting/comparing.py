@@ -23,6 +23,8 @@ from mlkit.core.record import RunRecord, StageRecord
 __all__ = ["Comparison", "compare"]
 
 EQUAL, DIFFERS, NOT_COMPARABLE = "equal", "differs", "not comparable"
+NOT_COMPARED = "not compared"
+"""The comparing itself was cut off: nothing is known, so nothing is fine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Comparison:
     what : str
         A name of the notebook, `figure N of cell M`, `what cell M shows` or `file PATH`.
     verdict : str
-        `equal`, `differs` or `not comparable`.
+        `equal`, `differs`, `not comparable` or `not compared`.
     why : str
         What is known, for any other verdict than equal.
     """
@@ -108,7 +110,7 @@ def _in_another_process(asked: Sequence[Sequence[str]], folder: Path) -> list[tu
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["the comparing process was killed"]
-        return [(NOT_COMPARABLE, lines[-1])] * len(asked)
+        return [(NOT_COMPARED, lines[-1])] * len(asked)
     return [tuple(pair) for pair in json.loads(done.stdout)]
 
 

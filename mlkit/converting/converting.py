@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.api.local_run import run
-from mlkit.converting.comparing import Comparison, compare
+from mlkit.converting.comparing import DIFFERS, NOT_COMPARED, Comparison, compare
 from mlkit.converting.named_files import FilePlan, plan_files
 from mlkit.converting.observing import observe
 from mlkit.converting.parts import Cell, cut, slug
@@ -61,7 +61,7 @@ class Converted:
     def ok(self) -> bool:
         """Whether the pipeline ran, and nothing came out other than in the original."""
         ran = self.record is None or self.record.ok
-        return ran and not any(c.verdict == "differs" for c in self.comparisons)
+        return ran and not any(c.verdict in (DIFFERS, NOT_COMPARED) for c in self.comparisons)
 
 
 def convert(
