@@ -127,6 +127,55 @@ def test_artifacts_and_parameters_go_to_r_and_back(tmp_path: Path) -> None:
     assert (error.type, "too few" in error.message) == ("ERROR", True)
 
 
+FOUR = """\
+  make: {notebook: make.ipynb, outputs: {made: made.csv}}
+  mean: {notebook: mean.ipynb, kernel: ir, inputs: {made: make.made}, outputs: {means: means.csv}}
+  sort: {notebook: sort.ipynb, kernel: bash, inputs: {means: mean.means}, outputs: {first: one.txt}}
+  take: {notebook: take.ipynb, inputs: {counted: sort.first}, outputs: {taken: t.txt}}
+"""
+
+
+@pytest.mark.r
+@pytest.mark.usefixtures("jupyter")
+def test_one_pipeline_goes_through_python_r_bash_and_python(tmp_path: Path) -> None:
+    """A table, its means by group, the largest of them, and back; unchanged, nothing runs again."""
+    there_and_back(tmp_path)
+    write_notebook(
+        tmp_path / "make.ipynb",
+        "open(made, 'w').write('g,x\\n' + ''.join(f'{i % 3},{i}\\n' for i in range(rows)))",
+        parameters="rows: int = 3\nmade: str = 'scratch/made.csv'",
+    )
+    write_notebook(
+        tmp_path / "mean.ipynb",
+        "d <- aggregate(x ~ g, read.csv(made), mean)",
+        "write.table(d, means, sep = ',', row.names = FALSE, col.names = FALSE)",
+        parameters="made <- 'made.csv'\nmeans <- 'means.csv'",
+    )
+    write_notebook(
+        tmp_path / "sort.ipynb",
+        'sort -t, -k2 -nr "$means" | head -n 1 > "$first"',
+        parameters="means=means.csv\nfirst=one.txt",
+    )
+    record = runs(tmp_path, FOUR)
+    assert record.status is RunStatus.SUCCEEDED
+    assert Path(record.stages["take"].outputs["taken"]).read_text().strip() == "2,3.5"
+    assert {item.status for item in runs(tmp_path, FOUR).stages.values()} == {Status.CACHED}
+
+
+@pytest.mark.r
+def test_deadlines_and_cancellation_reach_r(tmp_path: Path) -> None:
+    """Within seconds."""
+    write_notebook(tmp_path / "sleeps.ipynb", "Sys.sleep(600)")
+    stages = "  sleeps: {notebook: sleeps.ipynb, kernel: ir, timeout: 6s}\n"
+    error = runs(tmp_path, stages).stages["sleeps"].error
+    assert error is not None
+    assert error.type == "StageTimeout"
+    cancellation = Cancellation()
+    threading.Timer(5, cancellation.request).start()
+    record = run(tmp_path, services=Services(cancellation=cancellation))
+    assert record.status is RunStatus.CANCELLED
+
+
 @pytest.mark.usefixtures("jupyter")
 @pytest.mark.parametrize(
     ("cells", "expected"),
