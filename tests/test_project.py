@@ -231,7 +231,7 @@ def test_no_module_needs_an_extra_without_saying_which() -> None:
 
 SUBJECTS = {
     "cli": "documents hostile_names large_files profiles stores surroundings",
-    "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels "
+    "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
     "other_kernels secrets text_notebooks traced_packages traces",
     "engines": "airflow_compiler airflow_standalone kfp_reader kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag prefect_compiler prefect_server",

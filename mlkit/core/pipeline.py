@@ -325,6 +325,10 @@ class Stage:
         """Whether its instances wait for different instances of another stage."""
         return any(node.is_chained for node in self.upstream)
 
+    def maps_over(self, name: str) -> bool:
+        """Whether its instances give this parameter, so that a pipeline's of that name does not."""
+        return self.foreach is not None and name in self.foreach.parameters
+
     @property
     def configurable(self) -> Mapping[str, Declaration]:
         """What it declares as parameters: neither an input nor an output."""

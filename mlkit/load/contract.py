@@ -233,7 +233,7 @@ def check_parameter_defaults(pipeline: Pipeline, section: Section | None) -> Non
     for name, value in pipeline.parameters.items():
         for stage in pipeline.stages.values():
             item = stage.configurable.get(name)
-            if item is None or holds_variable(value):
+            if item is None or holds_variable(value) or stage.maps_over(name):
                 continue
             try:
                 fit(value, item.spec)

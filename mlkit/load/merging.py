@@ -50,7 +50,7 @@ def known_names(pipeline: Pipeline) -> list[str]:
         name
         for stage in pipeline.stages.values()
         for name in stage.configurable
-        if not _maps_over(stage, name)
+        if not stage.maps_over(name)
     ]
     return list(dict.fromkeys([*pipeline.parameters, *declared]))
 
@@ -61,7 +61,11 @@ def types_of(pipeline: Pipeline, name: str) -> list[TypeSpec]:
     if dot and stage_name not in pipeline.stages:
         return []
     stages = [pipeline.stages[stage_name]] if dot else pipeline.stages.values()
-    return [stage.configurable[bare].spec for stage in stages if bare in stage.configurable]
+    return [
+        stage.configurable[bare].spec
+        for stage in stages
+        if bare in stage.configurable and not stage.maps_over(bare)
+    ]
 
 
 def is_secret(pipeline: Pipeline, name: str) -> bool:
@@ -84,10 +88,6 @@ def check_given(pipeline: Pipeline, given: Given) -> None:
             for name, layers in merger.stages[stage.name].items():
                 if layers[-1] is given:
                     merger.fit(stage, name, given, given.value)
-
-
-def _maps_over(stage: Stage, name: str) -> bool:
-    return stage.foreach is not None and name in stage.foreach.parameters
 
 
 class Merger:
@@ -238,7 +238,7 @@ class Merger:
         if given.name in self.known:
             return
         for stage in self.pipeline.stages.values():
-            if _maps_over(stage, given.name):
+            if stage.maps_over(given.name):
                 _refuse_mapped(given, stage, given.name)
         raise ConfigurationError(
             f"{given.origin}: no parameter is called '{given.name}'",
@@ -253,7 +253,7 @@ class Merger:
                 "exist",
                 remedy=did_you_mean(stage_name, self.pipeline.stages),
             )
-        if _maps_over(stage, name):
+        if stage.maps_over(name):
             _refuse_mapped(given, stage, name)
         if name not in stage.configurable:
             raise ConfigurationError(
@@ -265,7 +265,7 @@ class Merger:
     def _spread(self, given: Given) -> None:
         """Hand a pipeline parameter to every stage that declares it."""
         for stage in self.pipeline.stages.values():
-            if given.name in stage.configurable and not _maps_over(stage, given.name):
+            if given.name in stage.configurable and not stage.maps_over(given.name):
                 self._add(stage, given.name, given)
         self.own[given.name] = given
 

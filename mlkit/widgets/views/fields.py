@@ -76,7 +76,9 @@ def fields_of(pipeline: Pipeline) -> tuple[Field, ...]:
 def _own(pipeline: Pipeline) -> Iterator[Field]:
     for name, value in pipeline.parameters.items():
         declared = [
-            s.configurable[name].spec for s in pipeline.stages.values() if name in s.configurable
+            s.configurable[name].spec
+            for s in pipeline.stages.values()
+            if name in s.configurable and not s.maps_over(name)
         ]
         yield _field(name, declared[0] if declared else infer(value), value)
 
