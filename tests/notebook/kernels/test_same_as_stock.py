@@ -304,6 +304,7 @@ SAME = {
         import ctypes; ctypes.CDLL(None).puts(b'four'); ctypes.CDLL(None).fflush(None)
         facts = sys.stdin.closed, sys.stdout.encoding, sys.stdout.isatty()
         _ = sys.stdout.write(f'{facts}\\n')  # print writes twice, others come in between
+        import time; time.sleep(0.5)  # a thread of ipykernel's reads what descriptors got
         """,
     "session": """
         import os
