@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-__all__ = ["Given", "Wanted", "stage_notebook"]
+__all__ = ["Given", "Wanted", "code_cell", "notebook_of", "stage_notebook"]
 
 _TABLES = {
     ".csv": "pd.read_csv({})",
@@ -139,25 +139,13 @@ def stage_notebook(
     title = stage.replace("_", " ").replace("-", " ").capitalize()
     cells = [
         _text("title", f"# {title}\n\nSay here what this stage does, and why."),
-        *([_code("parameters", "\n".join(declared), "parameters")] if declared else []),
-        *([_code("imports", code.imports())] if code.wanted else []),
-        *([_code("read", "\n".join(code.lines))] if code.lines else []),
+        *([code_cell("parameters", "\n".join(declared), "parameters")] if declared else []),
+        *([code_cell("imports", code.imports())] if code.wanted else []),
+        *([code_cell("read", "\n".join(code.lines))] if code.lines else []),
         *([_text("work", "## The stage's own work")] if inputs or outputs else []),
-        *([_code("write", "\n".join(end.lines))] if end.lines else []),
+        *([code_cell("write", "\n".join(end.lines))] if end.lines else []),
     ]
-    return {
-        "cells": cells,
-        "metadata": {
-            "kernelspec": {
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-                "name": "python3",
-            },
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
+    return notebook_of(cells)
 
 
 def _reading(given: Given) -> str:
@@ -204,7 +192,25 @@ def _text(name: str, source: str) -> dict[str, Any]:
     }
 
 
-def _code(name: str, source: str, *tags: str) -> dict[str, Any]:
+def notebook_of(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """A Python notebook of format 4.5 with these cells."""
+    return {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def code_cell(name: str, source: str, *tags: str) -> dict[str, Any]:
+    """A code cell that was not executed; its id is its name."""
     return {
         "cell_type": "code",
         "execution_count": None,

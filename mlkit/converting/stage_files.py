@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlkit.beginning.notebook import code_cell, notebook_of
 from mlkit.beginning.wiring import stage_lines
 from mlkit.converting.named_files import Edit, FilePlan
 from mlkit.converting.names import evaluated_names
@@ -146,8 +147,8 @@ def _notebook(
     made = [_kept(cell, cell.source) for cell in prose]
     declared = _declared(stage, plans, roles, source, target)
     if declared:
-        made.append(_made("parameters", declared, tags=["parameters"]))
-    made += [_made(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, roles) if text]
+        made.append(code_cell("parameters", declared, "parameters"))
+    made += [code_cell(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, roles) if text]
     for cell in cells:
         text = _source(cell, plan, roles, conversion.helpers)
         if cell.kind != "code":
@@ -157,22 +158,10 @@ def _notebook(
             made.append(_kept(cell, text, tags))
     saved = "\n".join(_save(carried) for carried in stage.gives)
     if saved:
-        made.append(_made("mlkit-save", saved))
+        made.append(code_cell("mlkit-save", saved))
     if plan.kept:
-        made.append(_made("mlkit-keep", _keep(plan)))
-    return {
-        "cells": made,
-        "metadata": {
-            "kernelspec": {
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-                "name": "python3",
-            },
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
+        made.append(code_cell("mlkit-keep", _keep(plan)))
+    return notebook_of(made)
 
 
 def _declared(
@@ -339,17 +328,6 @@ def _kept(cell: Cell, source: str, tags: Sequence[str] = ()) -> dict[str, Any]:
     if cell.kind == "code":
         made |= {"execution_count": None, "outputs": []}
     return made
-
-
-def _made(name: str, source: str, tags: Sequence[str] = ()) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": name,
-        "metadata": {"tags": list(tags)} if tags else {},
-        "outputs": [],
-        "source": source.splitlines(keepends=True),
-    }
 
 
 def _dumped(document: Mapping[str, Any]) -> str:
