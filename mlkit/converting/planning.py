@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import joblib
-
 from mlkit.converting.names import Names, names_of_all
 from mlkit.converting.observing import Look, Observation
 from mlkit.converting.parts import Cell, Part
@@ -168,6 +166,8 @@ def _absent(parts: Sequence[Part], seen: Observation) -> set[str]:
 
 def _changing(parts: Sequence[Part], seen: Observation) -> set[str]:
     """The literals that did not hold what their text says: changed by another name."""
+    import joblib  # it brings numpy along, which the command's help needs not wait for
+
     roles = roles_of(parts)
     digests = {name: joblib.hash(roles.value_of(name)) for name in roles.literals}
     return {
