@@ -48,6 +48,7 @@ COMMANDS = {
     "exercise": "Write an exercise, try it, and hand it out without its solution.",
     "grade": "Grade exercise notebooks: grades.csv, grades.json, pages of feedback.",
     "class": "Collect what a class handed in, return grades, and learn from them.",
+    "schema": "Print the JSON Schema of pipeline.yaml, or of what mlkit writes.",
     "render": "Render lessons and exercises as a static site, executed.",
     "doctor": "Check the installation, and say what to do about what is missing.",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.pipeline import Declaration, ExternalFile, Kernel, Pipeline, Stage
+from mlkit.core.pipeline_keys import keys_of
 from mlkit.errors import NotebookError, PipelineError
 from mlkit.load.contract import (
     check_parameter_defaults,
@@ -20,7 +21,6 @@ from mlkit.load.contract import (
 )
 from mlkit.load.outputs import check_readers
 from mlkit.load.outside import trouble_with_file, waits
-from mlkit.load.policy_fields import POLICIES
 from mlkit.load.profiles import check_profile, chosen_profile, profile_of, read_profiles
 from mlkit.load.references import Lines, check_references, check_types_of_chains, resolved
 from mlkit.load.schedule import read_schedule_keys
@@ -36,10 +36,6 @@ __all__ = ["PIPELINE_FILE", "load_pipeline"]
 
 PIPELINE_FILE = "pipeline.yaml"
 _MOST_NAME = 60
-_TOP_KEYS = (
-    *("name", "description", "schedule", "timezone", "overlap", "parameters", "defaults"),
-    *("env", "profiles", "stages"),
-)
 
 
 def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
@@ -67,7 +63,7 @@ def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
     """
     file = find_pipeline_file(Path(path))
     top = Section(read_yaml(_read(file), str(file), PipelineError), file, "the pipeline")
-    top.allow(_TOP_KEYS)
+    top.allow(keys_of("pipeline"))
     name = top.text("name")
     if not name:
         top.fail("'name' is missing", remedy="Give the pipeline a name: name: flights")
@@ -132,7 +128,7 @@ def _stages(
         top.fail("there are no stages", top.line_of("stages"), "Add a stage with its notebook")
     defaults_section = top.section("defaults", "defaults")
     if defaults_section is not None:
-        defaults_section.allow(POLICIES)
+        defaults_section.allow(keys_of("defaults"))
     defaults, env = read_defaults(defaults_section), read_settings(top.section("env", "env"))
     for section in profiles.values():  # each is checked, also where another one is chosen
         read_defaults(section.section("defaults"), defaults)

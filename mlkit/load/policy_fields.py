@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mlkit.core.pipeline_keys import keys_of
 from mlkit.core.policies import Notify, Resources, Retry, WaitFor
 from mlkit.load.section import Section
 
-__all__ = ["POLICIES", "read_notify", "read_resources", "read_retry", "read_wait_for"]
-
-POLICIES = ("retry", "timeout", "trigger", "cache", "critical", "notify", "resources", "image")
-"""The stage keys that `defaults` may hold as well."""
+__all__ = ["read_notify", "read_resources", "read_retry", "read_wait_for"]
 
 _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _QUANTITY = re.compile(r"\d+(\.\d+)?([numkKMGTPE]i?)?")
@@ -24,7 +22,7 @@ def read_retry(section: Section | None, inherited: Retry) -> Retry:
     """Read `retry`; what it leaves out is inherited."""
     if section is None:
         return inherited
-    section.allow(("max_retries", "delay", "backoff", "max_delay", "jitter", "on"))
+    section.allow(keys_of("retry"))
     given = {
         "max_retries": section.integer("max_retries"),
         "delay_s": section.duration("delay"),
@@ -57,7 +55,7 @@ def read_wait_for(section: Section | None, folder: Path) -> WaitFor | None:
     """Read `wait_for`; its pattern begins in the pipeline's folder, whose name is no pattern."""
     if section is None:
         return None
-    section.allow(("path", "every", "timeout"))
+    section.allow(keys_of("wait_for"))
     path = section.text("path")
     if not path:
         section.fail(
@@ -76,7 +74,7 @@ def read_notify(section: Section | None, inherited: Notify) -> Notify:
     """Read `notify`."""
     if section is None:
         return inherited
-    section.allow(("on_failure", "on_success"))
+    section.allow(keys_of("notify"))
     given = {key: section.texts(key) for key in ("on_failure", "on_success")}
     for key, entries in given.items():
         for entry in entries or ():
@@ -100,7 +98,7 @@ def read_resources(section: Section | None, inherited: Resources) -> Resources:
     """Read `resources`: CPU and memory in Kubernetes' quantities (`500m`, `2`, `4Gi`)."""
     if section is None:
         return inherited
-    section.allow(("cpu", "memory", "gpu", "node_selector"))
+    section.allow(keys_of("resources"))
     quantities = {key: _quantity(section, key) for key in ("cpu", "memory")}
     labels = section.section("node_selector")
     selector: Mapping[str, str] | None = None

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 
 from mlkit.core.pipeline import Pipeline, Profile
+from mlkit.core.pipeline_keys import keys_of
 from mlkit.errors import ConfigurationError, PipelineError
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import check_lists
 from mlkit.load.merging import Given, check_given
-from mlkit.load.policy_fields import POLICIES
 from mlkit.load.section import Section, did_you_mean
 
 __all__ = ["PROFILE_VARIABLE", "check_profile", "chosen_profile", "profile_of", "read_profiles"]
 
 PROFILE_VARIABLE = "MLKIT_PROFILE"
-_KEYS = ("parameters", "defaults", "env", "schedule")
 
 
 def chosen_profile(named: str | None) -> str | None:
@@ -37,10 +36,10 @@ def read_profiles(top: Section, name: str | None) -> tuple[dict[str, Section], S
     found: dict[str, Section] = {}
     for key, entry in ({} if inner is None else inner.entries).items():
         found[key] = Section(entry, top.file, f"profile '{key}'")
-        found[key].allow(_KEYS)
+        found[key].allow(keys_of("profile"))
         defaults = found[key].section("defaults")
         if defaults is not None:
-            defaults.allow(POLICIES)
+            defaults.allow(keys_of("defaults"))
     if name is not None and name not in found:
         remedy = did_you_mean(name, found) or (
             "The file has no profiles; leave --profile and MLKIT_PROFILE out"

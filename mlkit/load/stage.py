@@ -10,6 +10,7 @@ from typing import Any
 
 from mlkit.core.instances import MOST_INSTANCES
 from mlkit.core.pipeline import Axis, Condition, Foreach, Setting, Source, Stage
+from mlkit.core.pipeline_keys import keys_of
 from mlkit.core.policies import Notify, Resources, Retry
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import shown
@@ -23,29 +24,7 @@ from mlkit.load.section import Section, did_you_mean
 from mlkit.load.settings import read_settings
 from mlkit.load.yaml_tree import Entry
 
-__all__ = ["STAGE_KEYS", "Defaults", "read_defaults", "read_stage"]
-
-STAGE_KEYS = (
-    "notebook",
-    "parameters",
-    "inputs",
-    "outputs",
-    "after",
-    "when",
-    "foreach",
-    "trigger",
-    "retry",
-    "timeout",
-    "cache",
-    "critical",
-    "wait_for",
-    "notify",
-    "resources",
-    "image",
-    "env",
-    "metrics",
-    "kernel",
-)
+__all__ = ["Defaults", "read_defaults", "read_stage"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -117,7 +96,7 @@ def read_stage(
     Lines
         Where its references stand.
     """
-    section.allow(STAGE_KEYS)
+    section.allow(keys_of("stage"))
     if not _NAME.fullmatch(name):
         section.fail("a stage's name holds letters, digits, '_' and '-' only, no digit first")
     if name == PARAMETERS:

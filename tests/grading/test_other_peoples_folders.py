@@ -182,6 +182,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "check": ("check", "01-dags"),
     "exercise": ("exercise", "check"),
     "doctor": ("doctor",),
+    "schema": ("schema",),
     "class": ("class", "collect", "."),
 }
 
