@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from mlkit.api.filling import plan_backfill as plan_backfill
     from mlkit.api.forecasting import forecast as forecast
     from mlkit.api.forecasting import plan as plan
+    from mlkit.api.labelling import Labelled as Labelled
+    from mlkit.api.labelling import label as label
+    from mlkit.api.labelling import latest_words as latest_words
+    from mlkit.api.labelling import promote as promote
+    from mlkit.api.labelling import unlabel as unlabel
     from mlkit.api.local_run import run as run
     from mlkit.api.old_runs import clean as clean
     from mlkit.api.records import find_run as find_run
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Filled": "mlkit.api.filling",
     "Filling": "mlkit.api.filling",
+    "Labelled": "mlkit.api.labelling",
     "Layers": "mlkit.load.parameters",
     "OWN_VARIABLES": "mlkit.load.env_file",
     "RUNS_DIR_VARIABLE": "mlkit.api.runs_place",
@@ -78,11 +84,14 @@ _HOMES = {
     "find_run": "mlkit.api.records",
     "find_trace": "mlkit.api.records",
     "forecast": "mlkit.api.forecasting",
+    "label": "mlkit.api.labelling",
+    "latest_words": "mlkit.api.labelling",
     "list_runs": "mlkit.api.records",
     "load_pipeline": "mlkit.load.pipeline_file",
     "may_retry": "mlkit.driver.joined",
     "plan": "mlkit.api.forecasting",
     "plan_backfill": "mlkit.api.filling",
+    "promote": "mlkit.api.labelling",
     "read_assignment": "mlkit.load.parameters",
     "read_env_file": "mlkit.load.env_file",
     "read_schedule": "mlkit.api.scheduling",
@@ -94,6 +103,7 @@ _HOMES = {
     "run_pipeline": "mlkit.api.resuming",
     "runs_folder": "mlkit.api.runs_place",
     "send_report": "mlkit.api.records",
+    "unlabel": "mlkit.api.labelling",
     "with_env_file": "mlkit.load.env_file",
     "write_export": "mlkit.api.exports",
     "write_report": "mlkit.reports.html",

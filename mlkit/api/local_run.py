@@ -21,11 +21,13 @@ from mlkit.errors import UsageError
 from mlkit.load.lists import with_lists
 from mlkit.load.parameters import Layers, configure
 from mlkit.observe.console import PlainConsole
+from mlkit.store.folder import RESERVED
+from mlkit.store.labels import check_label
 
 __all__ = ["run"]
 
 
-def run(
+def run(  # noqa: PLR0913 - keywords: each is asked for by its name
     pipeline: Pipeline | Path | str,
     *,
     parameters: Mapping[str, Any] | None = None,
@@ -35,6 +37,8 @@ def run(
     options: RunOptions | None = None,
     services: Services | None = None,
     progress: bool = False,
+    name: str | None = None,
+    note: str | None = None,
 ) -> RunRecord:
     """Run a pipeline.
 
@@ -56,6 +60,10 @@ def run(
         The driver's surroundings: observers, clock, kernels, cancellation.
     progress : bool
         Print a line for each stage that starts or ends, as a notebook wants it.
+    name : str, optional
+        A name for the run, by which it is found wherever a run is named, and which keeps it.
+    note : str, optional
+        A sentence about the run, for its record.
 
     Returns
     -------
@@ -75,6 +83,10 @@ def run(
     configuration = configure(pipeline, whole)
     if workers is not None:
         chosen = replace(chosen, workers=workers)
+    if name is not None or note is not None:
+        chosen = replace(chosen, name=name or chosen.name, note=note or chosen.note)
+    if chosen.name is not None:
+        check_label(chosen.name, RESERVED)
     _check_workers(chosen.workers)
     surroundings = services or Services()
     return start_run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mlkit.core.record_views import UNFINISHED_FOR_S, is_half_done
@@ -40,7 +42,7 @@ def clean(
     runs_dir : Path or str
         The runs folder.
     keep : int, optional
-        Spare the newest so many runs.
+        Spare the newest so many runs; those that have a name stay in any case.
     older_than_s : float, optional
         Remove only runs that started longer ago, in seconds.
     dry_run : bool
@@ -63,7 +65,8 @@ def clean(
     elif not folder.path.is_dir():
         return Cleaning(runs=(), artifacts=(), size_bytes=0)
 
-    def chosen(database: Database) -> list[str]:
+    def chosen(database: Database) -> tuple[list[str], tuple[str, ...]]:
+        """The runs that may go, and those that only their names keep."""
         latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
         known, now = known_runs(folder, database), time.time()
         ids = {record.run_id for record in known}
@@ -71,8 +74,11 @@ def clean(
         gone = [run.run_id for run in database.load_runs() if run.run_id not in ids]
         half_done = {r.run_id for r in known if is_half_done(r, now, unfinished_for_s)}
         spared = frozenset(latest | half_done)
-        old = choose_runs(known, keep=keep, older_than_s=older_than_s, now=now, spared=spared)
-        return [*([] if remotes.runs else gone), *old]
+        choose = partial(choose_runs, keep=keep, older_than_s=older_than_s, now=now, spared=spared)
+        labelled = {record.run_id for record in known if record.labels}
+        alike = choose([replace(record, labels=()) for record in known])
+        named = tuple(run_id for run_id in alike if run_id in labelled)
+        return [*([] if remotes.runs else gone), *choose(known)], named
 
     with folder.lock(shared=False) as alone:
         if not alone:
@@ -83,7 +89,8 @@ def clean(
             )
         if remotes.store is None:
             with looked_at(folder) as database:
-                found = survey(folder, database, chosen(database))
+                runs, named = chosen(database)
+                found = replace(survey(folder, database, runs), named=named)
             if not dry_run:
                 remove_files(folder, found)
                 try:
@@ -99,7 +106,8 @@ def clean(
             opened(folder) as database,
             cleanable(folder, database, remotes) as sharing,
         ):
-            found = survey(folder, database, chosen(database), sharing)
+            runs, named = chosen(database)
+            found = replace(survey(folder, database, runs, sharing), named=named)
             if not dry_run:
                 remove_records(database, found, sharing)
                 remove_files(folder, found)

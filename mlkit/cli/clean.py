@@ -26,7 +26,13 @@ def clean(
     pipeline: PipelineArgument = None,
     *,
     keep: Annotated[
-        int | None, typer.Option("--keep", min=0, metavar="N", help="Keep the newest N runs.")
+        int | None,
+        typer.Option(
+            "--keep",
+            min=0,
+            metavar="N",
+            help="Keep the newest N runs, beside those that have a name.",
+        ),
     ] = None,
     older_than: Annotated[
         str | None,
@@ -51,7 +57,8 @@ def clean(
     r"""Remove old runs, and artifacts that no run or result refers to.
 
     Runs go by age or count. Shows first what would go, then asks; where nobody can answer, nothing
-    is removed without --yes. The latest successful run and runs that are alive always stay. One
+    is removed without --yes. Runs that have a name (see 'mlkit label'), the run that is latest and
+    runs that are alive always stay; --keep counts runs without a name. One
     whose stages an orchestrator calls is alive until it has ended, or nothing has happened in it
     for 7 days.
 
@@ -92,6 +99,7 @@ def clean(
             {
                 "removed": go,
                 "runs": list(found.runs),
+                "named": list(found.named),
                 "artifacts": list(found.artifacts),
                 "size_bytes": found.size_bytes,
             }
@@ -99,10 +107,11 @@ def clean(
 
 
 def _text(found: Cleaning, word: str) -> str:
+    kept = [f"{counted(len(found.named), 'run')} kept by name."] if found.named else []
     if not word:
-        return "Nothing to remove."
+        return "\n".join(["Nothing to remove.", *kept])
     size = f"{found.size_bytes / 1e6:,.1f} MB"
     runs, artifacts = counted(len(found.runs), "run"), counted(len(found.artifacts), "artifact")
     lines = [f"{runs} and {artifacts} {word} ({size})."]
     lines += [f"  {run_id}" for run_id in found.runs]
-    return "\n".join(lines)
+    return "\n".join([*lines, *kept])

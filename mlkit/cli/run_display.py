@@ -79,7 +79,13 @@ def show_end(
     text = (
         _task_text(record)
         if joined
-        else summary(record, folder=Path.cwd(), report=page, width=terminal_width())
+        else summary(
+            record,
+            folder=Path.cwd(),
+            report=page,
+            latest=api.latest_words(record),
+            width=terminal_width(),
+        )
     )
     if as_json:
         say(text)

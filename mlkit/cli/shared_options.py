@@ -51,7 +51,7 @@ PipelineArgument = Annotated[
     ),
 ]
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, the start of one, or latest.")
+    str, typer.Argument(metavar="RUN", help="A run's id, the start of one, its name, or latest.")
 ]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 RunsDirOption = Annotated[

@@ -303,6 +303,8 @@ class RunRecord:
         By instance id, in the order in which the pipeline lists them.
     engine : mapping, optional
         The engine that ran it, as `name`, and its own id of the run, as `run_id`.
+    labels : tuple of str
+        The names that people have given it; they stand in the runs folder, not in run.json.
     """
 
     run_id: str
@@ -319,6 +321,17 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     complete: bool = True
     engine: Mapping[str, str] | None = None
+    labels: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What was noted of it when it began."""
+        return str(self.options.get("note") or "")
+
+    @property
+    def group(self) -> str:
+        """The sweep that it belongs to; empty if it stands alone."""
+        return str(self.options.get("group") or "")
 
     @property
     def seconds(self) -> float:
@@ -352,7 +365,7 @@ class RunRecord:
         """
         form = encode if exact else plain
         return {
-            **({"format": FORMAT} if exact else {}),
+            **({"format": FORMAT} if exact else {"labels": list(self.labels)}),
             **self.to_json(),
             "parameters": form(self.parameters),
             "file": self.file,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mlkit.core.events import EventKind
 from mlkit.core.graph import edges
+from mlkit.core.latest import differing
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus
@@ -135,6 +136,7 @@ def new_record(order: Order, folder: RunFolder, engine: Mapping[str, str] | None
     """
     stages = order.pipeline.stages.values()
     metrics = {stage.name: dict(stage.metrics) for stage in stages if stage.metrics}
+    own = differing(order.pipeline, order.configuration.overrides)
     return RunRecord(
         run_id=folder.path.name,
         pipeline=order.pipeline.name,
@@ -146,6 +148,7 @@ def new_record(order: Order, folder: RunFolder, engine: Mapping[str, str] | None
         options={
             **order.options.to_json(),
             "overrides": order.configuration.overrides,
+            **({"differing": own} if own != list(order.configuration.overrides) else {}),
             "parameter_sources": order.configuration.sources(),
             **({"metrics": metrics} if metrics else {}),
         },

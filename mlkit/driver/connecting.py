@@ -15,6 +15,7 @@ from mlkit.errors import UsageError
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder
+from mlkit.store.labels import taken
 from mlkit.store.looking import opened
 from mlkit.store.remote.places import remotes_of
 
@@ -49,6 +50,27 @@ class Stores:
     def trace_key(self) -> bytes:
         """With what digests of environment variables are keyed: one for all who share results."""
         return self.runs.trace_key() if self.sharing is None else self.sharing.trace_key()
+
+    def name_run(self, order: Order, run_id: str | None = None) -> None:
+        """Give a run the name that is asked for; without a run, see that the name is free.
+
+        Raises
+        ------
+        UsageError
+            If the name means something else, or another run has it.
+        """
+        name = order.options.name
+        if name is None:
+            return
+        label = self.runs.check_label(name)
+        if run_id is None:
+            had = self.runs.labels.run_id(label)
+            if had is not None and had != order.options.run_id:
+                raise taken(label, had)
+        elif self.sharing is None:
+            self.runs.labels.give(label, run_id)
+        else:
+            self.sharing.give_label(label, run_id)
 
 
 @contextlib.contextmanager

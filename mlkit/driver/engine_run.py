@@ -15,10 +15,11 @@ from mlkit.driver.joined import joined_status
 from mlkit.driver.journal import Journal
 from mlkit.driver.order import Order
 from mlkit.driver.publishing import send_record
-from mlkit.driver.settling import point_latest, write_uncalled
+from mlkit.driver.settling import write_uncalled
 from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
+from mlkit.store.latest import point_latest
 from mlkit.store.looking import opened
 from mlkit.store.writing import write_json
 
@@ -42,10 +43,15 @@ class EngineRun:
         self.clock = order.services.clock
         self.runs = RunsFolder(order.runs_dir)
         self.runs.make()
+        name = order.options.name
+        label = None if name is None else self.runs.check_label(name)
         self.folder = self.runs.make_run(now=self.clock.now())
         self.record = new_record(order, self.folder, {"name": engine, "run_id": ""})
         self._alive = contextlib.ExitStack()
         self._alive.enter_context(self.folder.lock(shared=True))
+        if label is not None:
+            self.runs.labels.give(label, self.folder.path.name)
+            self.record = replace(self.record, labels=(label,))
         with self._database() as database:
             database.save_run(self.record)
         self._write(self.record)

@@ -99,6 +99,7 @@ class Journal:
         kept: bool = True,
     ) -> None:
         """Tell that a run starts, or goes on: the first words of every process that works on it."""
+        options_json = options.to_json()
         self.emit(
             kind,
             kept=kept,
@@ -108,6 +109,7 @@ class Journal:
             stages=list(stages),
             workers=options.workers,
             start=options.start,
+            **{key: options_json[key] for key in ("name", "note", "group") if key in options_json},
         )
 
     def tell_end(self, record: RunRecord, status: RunStatus, *, kept: bool = True) -> None:

@@ -138,6 +138,23 @@ class RunOptions:
             default="threads",
         ),
     ] = "threads"
+    name: Annotated[
+        str | None,
+        Spelling(
+            words="A name for the run, usable wherever RUN is; 'mlkit clean' keeps the run.",
+            metavar="NAME",
+            is_resumed=False,
+        ),
+    ] = None
+    note: Annotated[
+        str | None,
+        Spelling(
+            words="A sentence about the run, for its record.", metavar="TEXT", is_resumed=False
+        ),
+    ] = None
+    group: Annotated[
+        str | None, Spelling(words="The sweep that the run belongs to.", is_resumed=False)
+    ] = None
     run_id: Annotated[
         str | None,
         Spelling(
@@ -156,8 +173,9 @@ class RunOptions:
     def to_json(self) -> dict[str, Any]:
         """The options as they stand in the record."""
         told = {name: getattr(self, name) for name, item in OPTIONS.items() if item.is_recorded}
-        if self.interval is None:  # the database looks for runs that have one
-            del told["interval"]
+        for name in ("interval", "name", "note", "group"):  # seldom given; runs are sought by one
+            if told[name] is None:
+                del told[name]
         return {name: _json(value) for name, value in told.items()}
 
     @classmethod
@@ -212,6 +230,8 @@ _DEFAULTS = RunOptions()
 _SCHEDULED = "only a schedule gives a run its interval: mlkit backfill, mlkit serve"
 _OWN = "a run that is resumed keeps its own"
 _WHOLE = "an interval has its run when the whole pipeline has run"
+_SWEPT = "only 'mlkit sweep' makes a group of runs, and --name names it"
+_LABELLED = "a run that is resumed keeps its own; 'mlkit label' gives it a further name"
 _ENGINE = "the engine runs the whole pipeline"
 _NOTHING_RUNS = "nothing is run"
 _ON_ENGINE = {
@@ -222,10 +242,16 @@ _ON_ENGINE = {
     "executor": "the engine places the work",
     "store": "the engine's tasks read their own environment: set MLKIT_STORE there",
     "interval": "the engine keeps the schedule",
+    "group": _SWEPT,
+}
+_COMPILED = {
+    **_ON_ENGINE,
+    "name": "the engine names its runs; 'mlkit label' names one afterwards",
+    "note": "every run of the files would have the same",
 }
 
 NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
-    "run": {"interval": _SCHEDULED},
+    "run": {"interval": _SCHEDULED, "group": _SWEPT},
     "run --on": _ON_ENGINE,
     "plan": {
         "workers": _NOTHING_RUNS,
@@ -233,24 +259,42 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
         "start": _NOTHING_RUNS,
         "executor": _NOTHING_RUNS,
         "run_id": _NOTHING_RUNS,
+        "name": _NOTHING_RUNS,
+        "note": _NOTHING_RUNS,
+        "group": _SWEPT,
         "interval": _SCHEDULED,
     },
-    "resume": {"until": _OWN, "only": _OWN, "interval": _OWN, "run_id": "RUN is the id"},
-    "sweep": {"run_id": "each combination is a run of its own", "interval": _SCHEDULED},
+    "resume": {
+        "until": _OWN,
+        "only": _OWN,
+        "interval": _OWN,
+        "name": _LABELLED,
+        "note": _OWN,
+        "group": _OWN,
+        "run_id": "RUN is the id",
+    },
+    "sweep": {
+        "run_id": "each combination is a run of its own",
+        "group": "--name names the sweep",
+        "interval": _SCHEDULED,
+    },
     "backfill": {
         "until": _WHOLE,
         "only": _WHOLE,
         "run_id": "each interval has a run of its own",
         "interval": "--from and --to choose the intervals",
+        "group": _SWEPT,
     },
     "serve": {
         "until": _WHOLE,
         "only": _WHOLE,
         "run_id": "each interval has a run of its own",
         "interval": "the clock chooses the interval",
+        "name": "each interval has a run of its own; 'mlkit label' names one",
+        "group": _SWEPT,
     },
-    "export": _ON_ENGINE,
-    "task": {**_ON_ENGINE, "workers": "a task runs one stage"},
+    "export": _COMPILED,
+    "task": {**_COMPILED, "workers": "a task runs one stage"},
 }
 """What a command does not offer, and why; `task` is an engine's call for one stage."""
 

@@ -1,4 +1,4 @@
-"""How a run's end is written down: its part, the whole of it, and what `latest` is."""
+"""How a run's end is written down: its part, and the whole of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mlkit.driver.event_log import has_finished
 from mlkit.driver.joined import is_inferred, joined_status, nothing_to_come, with_uncalled
 from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
-from mlkit.store.folder import RunsFolder
+from mlkit.store.latest import point_latest
 
-__all__ = ["point_latest", "write_down_end", "write_uncalled"]
+__all__ = ["write_down_end", "write_uncalled"]
 
 
 def write_down_end(context: Context, status: RunStatus) -> RunRecord:
@@ -62,7 +62,7 @@ def _written(context: Context, own: RunStatus, *, told: bool) -> RunRecord:
             _drop_others(book, record)
         book.database.save_run(record)
         book.write(record)
-        if record.complete and record.ok:
+        if record.ok:
             point_latest(context.stores.runs, book.database, record)
         if not told:
             last = not book.joins or (
@@ -103,14 +103,3 @@ def write_uncalled(
             if record.stages.get(item.id) != item:
                 database.save_stage(record.run_id, item, place * INSTANCES_PER_STAGE + rank)
     return stages
-
-
-def point_latest(runs: RunsFolder, database: Database, record: RunRecord) -> None:
-    """Point `latest` at a run, unless it shows one that began later and has succeeded already.
-
-    Which began later is told by the database, where clocks do not matter.
-    """
-    newest = runs.latest_id()
-    shown = None if newest in (None, record.run_id) else database.load_run(str(newest))
-    if shown is None or not shown.ok or database.is_later(record.run_id, shown.run_id):
-        runs.set_latest(record.run_id)

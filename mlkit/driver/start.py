@@ -36,7 +36,7 @@ from mlkit.driver.surroundings import kernel_environment
 from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
 from mlkit.planner.variables import Circumstances
-from mlkit.store.folder import RunFolder
+from mlkit.store.folder import RunFolder, RunsFolder
 
 __all__ = ["resume_run", "start_run"]
 
@@ -93,11 +93,13 @@ def _run_alone(order: Order, resumed: str | None = None) -> RunRecord:
     pipeline, selection = order.pipeline, order.selection
     order = _with_fitting_workers(order)
     with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
+        stores.name_run(order)
         planner = _planner(order, stores)
         forecasts = forecast_given(planner, selection) if selection.upstream else {}
         folder = stores.runs.make_run(resumed, now=order.services.clock.now())
         with folder.lock(shared=False) as mine:
             refuse_alive(folder, free=mine)
+            stores.name_run(order, folder.path.name)
             earlier = None if resumed is None else stores.database.load_run(resumed)
             if earlier is not None:
                 sweep(folder)
@@ -120,11 +122,13 @@ def _run_joined(order: Order) -> RunRecord:
         if answer is not None:
             return answer
         joined_given(order.pipeline, known, selection, run_id)  # refuses before a folder is made
+        stores.name_run(order)
         order = _for_one_call(order)
         planner = _planner(order, stores)
         folder = stores.runs.make_run(run_id, now=order.services.clock.now())
         with folder.lock(shared=True) as mine, folder.stage_lock(called):
             refuse_alive(folder, free=mine)
+            stores.name_run(order, run_id)
             earlier = stores.database.load_run(run_id)
             given = joined_given(order.pipeline, earlier, selection, run_id)
             begun = _Begun(folder=folder, earlier=earlier, given=given)
@@ -256,16 +260,18 @@ def _state(order: Order, begun: _Begun) -> RunState:
 
 def _record(order: Order, begun: _Begun) -> RunRecord:
     engine = None if order.engine is None else order.engine.run
+    labels = RunsFolder(order.runs_dir).labels.of(begun.folder.path.name)
     if begun.earlier is not None:
         return replace(
             begun.earlier,
+            labels=labels,
             status=RunStatus.RUNNING,
             ended=None,
             file=str(order.pipeline.file),
             edges=edges(order.pipeline),
             engine=begun.earlier.engine if engine is None else engine,
         )
-    record = new_record(order, begun.folder, engine)
+    record = replace(new_record(order, begun.folder, engine), labels=labels)
     if order.joins:
         return replace(record, options={**record.options, "only": None, "joined": True})
     return replace(record, complete=order.selection.is_complete(order.pipeline))

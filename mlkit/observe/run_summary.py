@@ -192,7 +192,14 @@ def step_lines(steps: Sequence[NextStep], width: int) -> list[str]:
     return lines
 
 
-def summary(record: RunRecord, *, folder: Path, report: Path | None = None, width: int = 80) -> str:
+def summary(
+    record: RunRecord,
+    *,
+    folder: Path,
+    report: Path | None = None,
+    latest: str | None = None,
+    width: int = 80,
+) -> str:
     """Write a run's end for a terminal: failures, verdict, what to do, where things are.
 
     What a stage wrote into an artifact called `summary.md` is told, too.
@@ -205,6 +212,8 @@ def summary(record: RunRecord, *, folder: Path, report: Path | None = None, widt
         The working directory, for commands that can be typed as they stand.
     report : Path, optional
         The report, if one was written.
+    latest : str, optional
+        What `latest` shows now, where people could be mistaken.
     width : int
         The terminal's columns.
     """
@@ -220,6 +229,8 @@ def summary(record: RunRecord, *, folder: Path, report: Path | None = None, widt
     lines.append(f"  outputs: {near(place, folder)}")
     if report is not None:
         lines.append(f"  report:  {near(report, folder)}")
+    if latest is not None:
+        lines.append(paragraph(f"  latest:  {latest}", width, hanging="           "))
     return "\n".join(lines)
 
 

@@ -29,7 +29,15 @@ _WORST = (Status.FAILED, Status.CANCELLED, Status.RUNNING)
 def run_json(record: RunRecord) -> dict[str, object]:
     """One run in the document of `mlkit runs --json`."""
     short = {key: value for key, value in record.to_json().items() if key != "stages"}
-    return {**short, "started": record.started, "ended": record.ended, "counts": _counts(record)}
+    return {
+        **short,
+        "labels": list(record.labels),
+        "note": record.note,
+        "group": record.group,
+        "started": record.started,
+        "ended": record.ended,
+        "counts": _counts(record),
+    }
 
 
 def _counts(record: RunRecord) -> dict[str, int]:
@@ -85,6 +93,12 @@ def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bo
     parts += [paragraph(f"warning: {text}", width, hanging="  ") for text in record.warnings]
     if record.engine:
         parts.append(f"engine: {record.engine['name']}, its run {record.engine['run_id'] or '?'}")
+    if record.labels:
+        parts.append(f"name: {', '.join(record.labels)}")
+    if record.note:
+        parts.append(paragraph(f"note: {record.note}", width, hanging="  "))
+    if record.group:
+        parts.append(f"sweep: {record.group}")
     if record.options.get("profile"):
         parts.append(f"profile: {record.options['profile']}")
     if record.parameters:

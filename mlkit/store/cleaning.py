@@ -36,6 +36,8 @@ class Cleaning:
     ----------
     runs : tuple of str
         The ids of the runs.
+    named : tuple of str
+        The runs that would go too, if they had no name.
     artifacts : tuple of str
         The digests of artifacts that nothing refers to.
     size_bytes : int
@@ -45,6 +47,7 @@ class Cleaning:
     runs: tuple[str, ...]
     artifacts: tuple[str, ...]
     size_bytes: int
+    named: tuple[str, ...] = ()
 
 
 def choose_runs(
@@ -55,14 +58,14 @@ def choose_runs(
     now: float,
     spared: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """Choose the runs that may go. Pure: no disk, no clock.
+    """Choose the runs that may go; one that has a name never does. Pure: no disk, no clock.
 
     Parameters
     ----------
     records : sequence of RunRecord
         All runs, oldest first.
     keep : int, optional
-        Spare the newest so many.
+        Spare the newest so many of those that have no name.
     older_than_s : float, optional
         Choose only runs that started longer ago.
     now : float
@@ -77,13 +80,13 @@ def choose_runs(
     """
     if keep is None and older_than_s is None:
         return ()
-    last = len(records) - (keep or 0)
+    nameless = [record for record in records if not record.labels]
+    newest = {record.run_id for record in nameless[len(nameless) - (keep or 0) :]}
     return tuple(
         record.run_id
-        for index, record in enumerate(records)
-        if index < last
+        for record in nameless
+        if record.run_id not in newest | spared
         and (older_than_s is None or record.started < now - older_than_s)
-        and record.run_id not in spared
     )
 
 
@@ -144,6 +147,9 @@ def remove_files(folder: RunsFolder, cleaning: Cleaning) -> None:
                 shutil.rmtree(place.path)
         if folder.latest.is_symlink() and not folder.latest.exists():
             folder.latest.unlink()
+        for label, run_id in folder.labels.all().items():
+            if not folder.run(run_id).path.is_dir():  # somebody has removed it by hand
+                folder.labels.take(label)
         for digest in cleaning.artifacts:
             store.discard(digest)
 

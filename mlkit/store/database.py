@@ -420,11 +420,17 @@ class Database:
         return int(last or 0) + (0 if arrived else 1)
 
     def is_later(self, one: str, other: str) -> bool:
-        """Whether a run began after another one."""
+        """Whether a run began after another one; of one that is gone its id tells when."""
         rows = self._query(
             f"SELECT run_id FROM runs WHERE run_id IN (?, ?) {_BY_TURN}", (one, other)
         )
-        return [row["run_id"] for row in rows][-1:] == [one]
+        found = [row["run_id"] for row in rows]
+        return one != other and found[-1:] == [one] if other in found else one > other
+
+    def newest_run_id(self) -> str | None:
+        """The run that began last; None if there is none."""
+        rows = self._query(f"SELECT run_id FROM runs {_BY_TURN}", ())
+        return str(rows[-1]["run_id"]) if rows else None
 
     def save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
         """Write the state of one stage with its attempts."""

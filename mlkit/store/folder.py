@@ -9,15 +9,18 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import safe_name
 from mlkit.errors import UnknownRunError, UsageError
+from mlkit.store.labels import FOLDER as LABELS
+from mlkit.store.labels import Labels, check_label
 from mlkit.store.refusals import readable_os_errors, refusal
 
-__all__ = ["RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
+__all__ = ["RESERVED", "RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
 _STAGING = ".staging"
 _LOCK = ".lock"
@@ -30,6 +33,7 @@ RESERVED = frozenset(
         "latest",
         "store",
         "debug",
+        LABELS,
         "mlkit.db",
         "mlflow.db",
         "mlartifacts",
@@ -132,6 +136,7 @@ class RunsFolder:
         self.database = self.path / "mlkit.db"
         self.store = self.path / "store"
         self.latest = self.path / "latest"
+        self.labels = Labels(self.path)
 
     def make(self) -> None:
         """Make the folder, and see that it can be written."""
@@ -213,6 +218,12 @@ class RunsFolder:
         """
         if run_id is not None:
             _check_run_id(run_id)
+            other = self.labels.run_id(run_id)
+            if other is not None and other != run_id:
+                raise UsageError(
+                    f"'{run_id}' is the name of run {other}",
+                    remedy=f"Choose another id, or take the name away: 'mlkit unlabel {run_id}'",
+                )
         with readable_os_errors(self.path):
             while True:
                 chosen = run_id or new_run_id(now)
@@ -225,7 +236,7 @@ class RunsFolder:
                 return folder
 
     def find(self, name: str) -> RunFolder:
-        """Find a run by its id, by the only beginning that fits, or as `latest`.
+        """Find a run by a label, by its id, by the only beginning of one that fits, or as `latest`.
 
         Raises
         ------
@@ -239,13 +250,47 @@ class RunsFolder:
                 )
             return self.run(self.latest.resolve().name)
         ids = self.run_ids()
-        if name in ids:
-            return self.run(name)
+        labelled = self.labels.run_id(name)
+        if labelled is not None and labelled not in ids:
+            raise UnknownRunError(
+                f"'{name}' is the name of run {labelled}, which is no longer there",
+                self.path,
+                remedy=f"Take the name away: 'mlkit unlabel {name}'",
+            )
+        if labelled is not None or name in ids:
+            return self.run(labelled or name)
         fitting = [run_id for run_id in ids if name and run_id.startswith(name)]
         if len(fitting) == 1:
             return self.run(fitting[0])
-        fact = f"several runs begin with '{name}'" if fitting else f"there is no run '{name}'"
-        raise UnknownRunError(fact, self.path, remedy="'mlkit runs' lists them")
+        raise UnknownRunError(*self._unknown(name, fitting))
+
+    def _unknown(self, name: str, fitting: Sequence[str]) -> tuple[str, Path, int | None, str]:
+        """Why a word means no run, and what was meant."""
+        if fitting:
+            more = f" and {len(fitting) - 3} more" if len(fitting) > 3 else ""
+            fact = f"several runs begin with '{name}': {', '.join(fitting[:3])}{more}"
+            return fact, self.path, None, "Write more of the id; 'mlkit runs' lists them"
+        near = did_you_mean(name, self.labels.all()) if name else None
+        lists = "'mlkit runs' lists them"
+        return (
+            f"there is no run '{name}'",
+            self.path,
+            None,
+            f"{near} {lists}" if near and near.startswith("Did") else lists,
+        )
+
+    def check_label(self, text: str) -> str:
+        """Give the name of a run in its one form; refuse what cannot be one here.
+
+        Raises
+        ------
+        UsageError
+            If it could be taken for something else.
+        """
+        label = check_label(text, RESERVED)
+        if (self.path / label).is_dir():
+            raise UsageError(f"'{label}' is the id of a run", remedy="Choose another name")
+        return label
 
     def run_ids(self) -> list[str]:
         """The ids of all runs whose folder is there, oldest first."""
@@ -254,7 +299,9 @@ class RunsFolder:
         return sorted(
             entry.name
             for entry in os.scandir(self.path)
-            if entry.is_dir(follow_symlinks=False) and (Path(entry.path) / "run.json").exists()
+            if entry.name not in RESERVED
+            and entry.is_dir(follow_symlinks=False)
+            and (Path(entry.path) / "run.json").exists()
         )
 
     def latest_id(self) -> str | None:
@@ -267,6 +314,12 @@ class RunsFolder:
         with readable_os_errors(self.path):
             aside.symlink_to(run_id, target_is_directory=True)
             aside.replace(self.latest)
+
+    @contextlib.contextmanager
+    def pointing(self) -> Iterator[None]:
+        """Hold the lock under which `latest` is changed; waits for it."""
+        with _waiting(self.path / f"{_LOCK}-latest", shared=False):
+            yield
 
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mlkit.core.record import RunRecord
 from mlkit.core.record_views import moved
@@ -39,7 +40,8 @@ def opened(folder: RunsFolder) -> Iterator[Database]:
 
 def known_run(folder: RunsFolder, database: Database, run_id: str) -> RunRecord | None:
     """The record of a run whose folder is there."""
-    return database.load_run(run_id) or _recorded(folder, run_id)
+    record = database.load_run(run_id) or _recorded(folder, run_id)
+    return None if record is None else replace(record, labels=folder.labels.of(run_id))
 
 
 def known_runs(folder: RunsFolder, database: Database) -> list[RunRecord]:
@@ -55,7 +57,8 @@ def known_runs(folder: RunsFolder, database: Database) -> list[RunRecord]:
         if record is not None:
             later = (n for n, other in enumerate(found) if other.started > record.started)
             found.insert(next(later, len(found)), record)
-    return found
+    labels = folder.labels.by_run()
+    return [replace(r, labels=labels[r.run_id]) if r.run_id in labels else r for r in found]
 
 
 def _take_in_what_is_there(folder: RunsFolder, database: Database) -> None:

@@ -15,7 +15,10 @@ pytestmark = pytest.mark.kernel
 def test_clean_shows_first_and_removes_when_told(call: Call, words: Path, tmp_path: Path) -> None:
     """Old runs and what only they used go; the latest run still has all its files."""
     for many in (1, 2):
-        call("run", words, "-p", f"many={many}", "--runs-dir", tmp_path)
+        call("run", words, "-p", f"many={many}", "--runs-dir", tmp_path, "--name", f"m{many}")
+    call("promote", "m2", words, "--runs-dir", tmp_path)
+    call("unlabel", "m1", words, "--runs-dir", tmp_path)
+    call("unlabel", "m2", words, "--runs-dir", tmp_path)
     before = sorted(path.name for path in (tmp_path / "store").glob("*/*"))
     dry = call("clean", words, "--keep", "1", "--runs-dir", tmp_path, "--json")
     assert dry.json()["removed"] is False

@@ -17,14 +17,14 @@ from mlkit.core.record_views import (
 )
 from mlkit.store.database import INSTANCES_PER_STAGE, Database
 from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
-from mlkit.store.remote.files import Entry, Remote
+from mlkit.store.latest import point_latest
+from mlkit.store.remote.files import Remote
 from mlkit.store.remote.mirror import INDEX, STAGES
+from mlkit.store.remote.seen import Seen
 from mlkit.store.remote.shared import SharedStore
 from mlkit.store.writing import write_json
 
 __all__ = ["fetch_artifacts", "fetch_files", "take_in_runs", "take_in_stages"]
-
-_SEEN = ".seen.json"
 
 
 def take_in_runs(
@@ -43,7 +43,7 @@ def take_in_runs(
     only : str, optional
         The one run that matters.
     """
-    seen = _Seen(folder.path / _SEEN)
+    seen = Seen(folder.path)
     entries = [e for e in remote.entries(INDEX) if only in (None, e.name.partition("/")[2])]
     changed = [entry.name.partition("/")[2] for entry in seen.news(entries)]
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
@@ -54,27 +54,6 @@ def take_in_runs(
             _take_in(folder, database, record)
             take_in_stages(folder, database, remote, run_id, anew=True)
     seen.keep(entries)
-
-
-class _Seen:
-    """Which versions of files were taken in already."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.marks: dict[str, str] = {}
-        if path.is_file():
-            self.marks = json.loads(path.read_text(encoding="utf-8"))
-
-    def news(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Those that were written since."""
-        return [entry for entry in entries if self.marks.get(entry.name) != entry.mark]
-
-    def keep(self, entries: Iterable[Entry]) -> None:
-        """Remember these versions."""
-        marks = {**self.marks, **{entry.name: entry.mark for entry in entries}}
-        if marks != self.marks:
-            self.marks = marks
-            write_json(marks, self.path)
 
 
 def _take_in(folder: RunsFolder, database: Database, record: RunRecord) -> None:
@@ -90,7 +69,8 @@ def _take_in(folder: RunsFolder, database: Database, record: RunRecord) -> None:
     with readable_os_errors(place.path):
         place.path.mkdir(parents=True, exist_ok=True)
     write_json(record.to_full_json(), place.record)
-    _point_latest(folder, database, record)
+    if record.ok:
+        point_latest(folder, database, record)
 
 
 def _save_stage(database: Database, run: RunRecord, stage: StageRecord, rank: int) -> None:
@@ -125,7 +105,7 @@ def take_in_stages(
     entries = remote.entries(f"{run_id}/{STAGES}")
     if not entries:
         return False
-    seen = _Seen(folder.path / _SEEN)
+    seen = Seen(folder.path)
     run = database.load_run(run_id)
     assert run is not None
     wanted = entries if anew else seen.news(entries)
@@ -146,15 +126,6 @@ def _with_result(database: Database, run: RunRecord, stage: StageRecord) -> Stag
     outputs = {name: artifact.digest for name, artifact in stage.artifacts.items()}
     source = stage.source_run or run.run_id
     return replace(stage, result=database.result_of(run.pipeline, stage.id, source, outputs))
-
-
-def _point_latest(folder: RunsFolder, database: Database, record: RunRecord) -> None:
-    if not (record.complete and record.ok):
-        return
-    newest = folder.latest_id()
-    shown = None if newest is None else database.load_run(newest)
-    if shown is None or database.is_later(record.run_id, shown.run_id):
-        folder.set_latest(record.run_id)
 
 
 def fetch_files(folder: RunsFolder, remote: Remote, store: SharedStore, record: RunRecord) -> None:

@@ -12,6 +12,7 @@ from mlkit.store.folder import RunsFolder
 from mlkit.store.remote.arrivals import fetch_artifacts, fetch_files, take_in_runs, take_in_stages
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.index import ResultIndex
+from mlkit.store.remote.label_files import send_label, take_in_labels
 from mlkit.store.remote.places import Remotes
 from mlkit.store.remote.shared import SharedStore
 
@@ -57,11 +58,25 @@ class Sharing:
         """Take in what other machines have made: results, and the records of runs."""
         self.index.take_in()
         self.take_in_runs()
+        if self.runs is not None:
+            take_in_labels(self.folder, self.database, self.runs)
 
     def take_in_runs(self, run_id: str | None = None) -> None:
         """Take in the records of runs, or of one."""
         if self.runs is not None:
             take_in_runs(self.folder, self.database, self.runs, run_id)
+
+    def give_label(self, label: str, run_id: str) -> None:
+        """Give a label to a run, for all who share the runs.
+
+        Raises
+        ------
+        UsageError
+            If another run has it.
+        """
+        if self.runs is not None:
+            send_label(self.runs, label, run_id, moves=False)
+        self.folder.labels.give(label, run_id, moves=self.runs is not None)
 
     def take_in_stages(self, run_id: str) -> bool:
         """Take in what others have ended in a run meanwhile; whether there was anything new."""

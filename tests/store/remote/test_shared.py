@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from mlkit import find_run, list_runs, plan, resume
+from mlkit import api, find_run, list_runs, plan, resume
 from mlkit.api.old_runs import clean
 from mlkit.errors import StoreError, UsageError
+from mlkit.store.folder import RunsFolder
 from mlkit.store.remote import leases
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import working_copy
@@ -349,3 +350,42 @@ def test_local_runs_import_nothing_of_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_names_and_promotions_are_everybodys(url: str, on: Machine, tmp_path: Path) -> None:
+    """Given, moved and taken on one machine they are so on all; a taken one is refused anywhere."""
+    file = write_pipeline(
+        tmp_path / "p", Sketch(name="s1", declares='word: str = "a"'), parameters={"word": "a"}
+    )
+    one = run_fake(file, runs_dir=url, name="first")
+    other = run_fake(file, runs_dir=url, parameters={"word": "b"})
+    on("two")
+    assert find_run("first", url).run_id == one.run_id
+    with pytest.raises(UsageError, match="'first' is taken"):
+        run_fake(file, runs_dir=url, name="first")
+    api.label(other.run_id, "best", runs_dir=url)
+    api.promote("best", runs_dir=url)
+    on("three")
+    assert find_run("best", url).run_id == find_run("latest", url).run_id == other.run_id
+    assert [record.labels for record in list_runs(url)] == [("first",), ("best",)]
+    api.label("first", "best", runs_dir=url, moves=True)
+    api.unlabel("first", runs_dir=url)
+    on("two")
+    assert [record.labels for record in list_runs(url)] == [("best",), ()]
+    last = run_fake(file, runs_dir=url)
+    on("three")
+    assert find_run("latest", url).run_id == last.run_id
+
+
+@pytest.mark.parametrize("text", ['{"run_id": "../../x"}', '{"run_id": ".x"}', "[]", "x", "{}"])
+def test_a_name_that_leads_elsewhere_is_passed_over(
+    url: str, on: Machine, tmp_path: Path, text: str
+) -> None:
+    """What others have written never leads out of the runs folder."""
+    file = chain(tmp_path / "p", 1)
+    run_fake(file, runs_dir=url)
+    for name in (".labels/bad", ".labels/a b", ".labels/latest", ".promoted.json"):
+        Remote(url).write(name, text.encode())
+    on("two")
+    assert len(list_runs(url)) == 1
+    assert RunsFolder(working_copy(url)).labels.all() == {}

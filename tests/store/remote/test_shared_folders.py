@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mlkit.api.labelling import promote
 from mlkit.api.old_runs import clean
 from mlkit.core.record import RunRecord
 from mlkit.store.artifact_store import ArtifactStore
@@ -169,6 +170,7 @@ def test_cleaning_takes_the_files_of_a_folder_with_it(
     file = _pipeline(tmp_path / "p")
     _ran(file, url)
     last, _ = _ran(file, url, parameters={"n": 2})
+    promote(last.run_id, runs_dir=url)
     before = {entry.name for entry in Remote(f"{url}/store").entries()}
     clean(working_copy(url), keep=1, dry_run=False)
     after = {entry.name for entry in Remote(f"{url}/store").entries()}
