@@ -49,10 +49,13 @@ class MlkitError(Exception):
         The line of `file`, from 1.
     remedy : str, optional
         What the user can do about it; by default what helps with errors of this class.
+    code : str, optional
+        The kind of error, one of `mlkit.core.error_kinds`; by default the usual one of this class.
     """
 
     exit_code = 2
     usual_remedy: str | None = None
+    usual_code = "E100"
 
     def __init__(
         self,
@@ -60,12 +63,14 @@ class MlkitError(Exception):
         file: Path | str | None = None,
         line: int | None = None,
         remedy: str | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, file, line, remedy)
+        super().__init__(message, file, line, remedy, code)
         self.message = message
         self.file = None if file is None else str(file)
         self.line = line
         self.remedy = remedy or self.usual_remedy
+        self.code = code or self.usual_code
 
     @property
     def place(self) -> str:
@@ -84,18 +89,21 @@ class MlkitError(Exception):
 class UsageError(MlkitError):
     """The command or call was given something that it cannot use."""
 
+    usual_code = "E100"
     usual_remedy = "The command's --help lists what there is"
 
 
 class PipelineError(MlkitError):
     """A pipeline.yaml, or the way in which its stages fit together, is invalid."""
 
+    usual_code = "E200"
     usual_remedy = "Correct that place; README.md shows how a pipeline.yaml is written"
 
 
 class NotebookError(MlkitError):
     """A stage's notebook is missing, broken, or breaks the notebook's contract."""
 
+    usual_code = "E300"
     usual_remedy = "Open the notebook in JupyterLab, correct it and save it"
 
 
@@ -105,6 +113,7 @@ class ConfigurationError(MlkitError):
     Where a value came from stands in the message; if that is a line of a file, it is the place.
     """
 
+    usual_code = "E400"
     usual_remedy = "'mlkit plan' shows every parameter, its value, and where it came from"
 
     def __init__(
@@ -113,38 +122,46 @@ class ConfigurationError(MlkitError):
         file: Path | str | None = None,
         line: int | None = None,
         remedy: str | None = None,
+        code: str | None = None,
     ) -> None:
         found = None if file is not None else _ORIGIN.search(message)
         if found is not None:
             file, line = found["file"], int(found["line"])
             message = message.removeprefix(found[0]).lstrip(":, ")
-        super().__init__(message, file, line, remedy)
+        super().__init__(message, file, line, remedy, code)
 
 
 class UnknownRunError(MlkitError):
     """No run of that id stands in the runs folder."""
 
+    usual_code = "E502"
     usual_remedy = "'mlkit runs' lists the runs"
 
 
 class RunsFolderError(MlkitError):
     """The runs folder cannot be read or written."""
 
+    usual_code = "E500"
     exit_code = 1
 
 
 class StoreError(RunsFolderError):
     """A store or runs folder behind a URL cannot be reached, read or written."""
 
+    usual_code = "E501"
+
 
 class ExecutionError(MlkitError):
     """Executing a notebook could not be carried through."""
 
+    usual_code = "E600"
     exit_code = 1
 
 
 class MissingExtraError(MlkitError):
     """An optional library is wanted that is not installed."""
+
+    usual_code = "E700"
 
 
 def install_extra(extra: str) -> str:
@@ -187,14 +204,18 @@ def needing_extra(extra: str, who: str) -> Iterator[None]:
 class GradingError(MlkitError):
     """A submission, an exercise or the grader's own surroundings cannot be used."""
 
+    usual_code = "E800"
+
 
 class EngineError(MlkitError):
     """An engine's environment is missing, or the engine could not be started."""
 
+    usual_code = "E710"
     usual_remedy = "'mlkit doctor' says which engines are there"
 
 
 class UnsupportedByEngineError(MlkitError):
     """A pipeline asks for what an engine cannot express; it is refused, never dropped."""
 
+    usual_code = "E711"
     usual_remedy = "docs/engines.md shows what each engine can express"

@@ -104,6 +104,7 @@ class Filling:
             raise UsageError(
                 f"'{LOGICAL_DATE}' is given, but each interval's run receives its own",
                 remedy="Leave it out, or use 'mlkit run' for one date",
+                code="E106",
             )
         if takes_logical_date(self.pipeline):
             moment = dt.datetime(2013, 1, 1, tzinfo=dt.UTC).isoformat()
@@ -156,6 +157,7 @@ def plan_backfill(
         raise UsageError(
             f"the span holds more than {MOST_INTERVALS:,} intervals of '{schedule.when.text}'",
             remedy="Choose a shorter span, or another schedule with --schedule",
+            code="E106",
         )
     over = [interval for interval in found if interval.end <= now]
     runs = scheduled_runs(filling.pipeline, filling.runs_dir)

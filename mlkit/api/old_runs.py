@@ -86,6 +86,7 @@ def clean(
                 "a run is alive in this runs folder",
                 folder.path,
                 remedy="Clean when it has ended",
+                code="E103",
             )
         if remotes.store is None:
             with looked_at(folder) as database:

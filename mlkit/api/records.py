@@ -48,6 +48,7 @@ def find_trace(record: RunRecord, stage: str, runs_dir: Path | str) -> Mapping[s
         raise UsageError(
             f"run {record.run_id} has no stage '{stage}'",
             remedy=did_you_mean(stage, record.stages) or f"See 'mlkit show {record.run_id}'",
+            code="E101",
         )
     result_id = record.stages[stage].result
     folder, _ = up_to_date(runs_dir)
@@ -57,6 +58,7 @@ def find_trace(record: RunRecord, stage: str, runs_dir: Path | str) -> Mapping[s
         raise UsageError(
             f"stage '{stage}' of run {record.run_id} has no result that could be reused",
             remedy="A trace belongs to a stage that has succeeded, or was reused",
+            code="E104",
         )
     return result.observed
 

@@ -130,6 +130,7 @@ class ScheduleServer:
                     f"'{self.filling.pipeline.name}' is served already",
                     folder.path,
                     remedy="Stop the other 'mlkit serve', or choose another --runs-dir",
+                    code="E103",
                 )
             with interruptible(self.cancellation):
                 self.cancellation.subscribe(self._stopped.set)

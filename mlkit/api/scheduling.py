@@ -41,15 +41,16 @@ def read_schedule(
             "the pipeline has no schedule",
             Path(pipeline.file),
             remedy='Add one, such as schedule: "0 2 * * *"',
+            code="E106",
         )
     try:
         when = parse_when(text)
     except ValueError as error:
-        raise UsageError(f"--schedule: {error}", remedy=EXAMPLES) from None
+        raise UsageError(f"--schedule: {error}", remedy=EXAMPLES, code="E106") from None
     try:
         zone = find_zone(pipeline.timezone if timezone is None else timezone)
     except UnknownZoneError as error:
-        raise UsageError(str(error), remedy=error.remedy) from None
+        raise UsageError(str(error), remedy=error.remedy, code="E106") from None
     return Schedule(when=when, zone=zone)
 
 
@@ -71,7 +72,9 @@ def read_span(first: str, last: str, zone: dt.tzinfo) -> tuple[dt.datetime, dt.d
     start, _ = _moment(first, zone, "--from")
     end, whole_day = _moment(last, zone, "--to")
     if end < start:
-        raise UsageError(f"--to {last} lies before --from {first}", remedy="Exchange them")
+        raise UsageError(
+            f"--to {last} lies before --from {first}", remedy="Exchange them", code="E106"
+        )
     if whole_day:
         return start, dt.datetime.combine(
             end.date() + dt.timedelta(days=1), dt.time.min, zone
@@ -88,6 +91,7 @@ def _moment(text: str, zone: dt.tzinfo, option: str) -> tuple[dt.datetime, bool]
         raise UsageError(
             f"{option} {text}: this is no date from {_YEARS[0]} to {_YEARS[1]}",
             remedy=f"Write {option} 2013-01-01, or {option} 2013-01-01T06:00",
+            code="E106",
         )
     is_date = len(text.strip()) <= len("2013-01-01")
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)), is_date

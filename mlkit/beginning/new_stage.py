@@ -87,6 +87,7 @@ def add_stage(pipeline_path: Path, new: NewStage) -> Added:
             file,
             pipeline.stages[new.name].line,
             "Choose another name",
+            code="E105",
         )
     for name in new.after:
         _known(pipeline, name.partition("[")[0], file)
@@ -147,6 +148,7 @@ def _known(pipeline: Pipeline, name: str, file: Path) -> Stage:
             f"there is no stage '{name}' in {pipeline.name}",
             file,
             remedy=did_you_mean(name, pipeline.stages) or f"There are {', '.join(pipeline.stages)}",
+            code="E101",
         )
     return pipeline.stages[name]
 
@@ -170,6 +172,7 @@ def _given(pipeline: Pipeline, name: str, source: str, file: Path) -> Given:
             upstream.line,
             did_you_mean(match["output"], upstream.outputs)
             or f"It writes {', '.join(upstream.outputs) or 'nothing'}",
+            code="E101",
         )
     written = upstream.outputs[match["output"]]
     many = upstream.foreach is not None and not bracket
@@ -241,6 +244,7 @@ def _write(file: Path, text: str) -> None:
             f"the file cannot be written: {error.strerror or error}",
             file,
             remedy="See that you may write in its folder",
+            code="E105",
         ) from None
 
 

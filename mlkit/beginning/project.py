@@ -72,6 +72,7 @@ def begin(folder: Path) -> Begun:
             f"the folder cannot be written: {error.strerror or error}",
             folder,
             remedy="Name a folder that you may write in",
+            code="E105",
         ) from None
     return Begun(folder=folder, written=written, kept=kept)
 

@@ -165,7 +165,9 @@ def release(
     but refused.
     """
     if zipped and git:
-        raise UsageError("--zip and --git exclude each other", remedy="Call it once for each.")
+        raise UsageError(
+            "--zip and --git exclude each other", remedy="Call it once for each.", code="E102"
+        )
     form: Literal["folder", "zip", "git"] = "zip" if zipped else "git" if git else "folder"
     document = hand_out(solutions, to, names or (), form=form, opened=opened or (), title=title)
     if as_json:

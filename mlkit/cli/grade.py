@@ -106,5 +106,7 @@ def _pattern(given: list[str]) -> str | None:
     """The one word among those given that says where names stand."""
     patterns = [word for word in given if "{" in word]
     if len(patterns) > 1:
-        raise UsageError("--student has two patterns", remedy="Give one, with {student} in it.")
+        raise UsageError(
+            "--student has two patterns", remedy="Give one, with {student} in it.", code="E102"
+        )
     return patterns[0] if patterns else None

@@ -51,6 +51,7 @@ COMMANDS = {
     "exercise": "Write an exercise, try it, and hand it out without its solution.",
     "grade": "Grade exercise notebooks: grades.csv, grades.json, pages of feedback.",
     "class": "Collect what a class handed in, return grades, and learn from them.",
+    "explain": "Explain an error by its code: the cause, and what to do.",
     "schema": "Print the JSON Schema of pipeline.yaml, or of what mlkit writes.",
     "render": "Render lessons and exercises as a static site, executed.",
     "doctor": "Check the installation, and say what to do about what is missing.",
@@ -195,6 +196,7 @@ def _run(arguments: list[str]) -> int:
             file=error.file,
             line=error.line,
             remedy=error.remedy,
+            code=error.code,
             exit_code=error.exit_code,
         )
     except KeyboardInterrupt:
@@ -203,13 +205,14 @@ def _run(arguments: list[str]) -> int:
         if "--verbose" in arguments:
             raise
         fact, place, remedy = sentence_of(error)
-        fail(fact, file=place, remedy=remedy, exit_code=1)
+        fail(fact, file=place, remedy=remedy, code="E900", exit_code=1)
     except Exception as error:
         show = getattr(error, "format_message", None)
         if show is not None:
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else "mlkit"
-            fail(show(), remedy=_why_not(error, path) or f"'{path} --help' lists what there is")
+            helps = _why_not(error, path) or f"'{path} --help' lists what there is"
+            fail(show(), remedy=helps, code="E100")
         if type(error).__name__ in ("Abort", "Exit"):
             return int(getattr(error, "exit_code", 130))
         if "--verbose" in arguments:
@@ -217,5 +220,6 @@ def _run(arguments: list[str]) -> int:
         fail(
             f"something went wrong inside mlkit: {type(error).__name__}: {error}",
             remedy="For the traceback call 'mlkit --verbose COMMAND …'; please report it",
+            code="E901",
             exit_code=1,
         )

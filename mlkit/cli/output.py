@@ -58,6 +58,7 @@ def fail(
     file: str | None = None,
     line: int | None = None,
     remedy: str | None = None,
+    code: str | None = None,
     exit_code: int = 2,
     as_json: bool = False,
 ) -> NoReturn:
@@ -71,13 +72,15 @@ def fail(
         The place.
     remedy : str, optional
         What to do.
+    code : str, optional
+        The kind of error, which `mlkit explain` tells more about.
     exit_code : int
         2 for a mistake found before anything ran, 1 for a failure.
     as_json : bool
         Say it as one JSON document on stdout as well.
     """
     if as_json:
-        error = {"message": message, "file": file, "line": line, "remedy": remedy}
+        error = {"message": message, "file": file, "line": line, "remedy": remedy, "code": code}
         print_json({"error": error})
     place = "" if file is None else f"{file}:{line}: " if line is not None else f"{file}: "
     sentence = f"mlkit: {place}{message}"
@@ -85,5 +88,5 @@ def fail(
         sentence += "."
     if remedy:
         sentence += f"\n       {remedy}" + ("" if remedy.endswith((".", "?", "!")) else ".")
-    say(sentence)
+    say(f"{sentence} [{code}]" if code else sentence)
     raise SystemExit(exit_code)

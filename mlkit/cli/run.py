@@ -108,10 +108,13 @@ def run(
 def _check_engine_options(on: str | None, given: Given) -> None:
     """Refuse what goes with one process only, before anything runs."""
     if on is None:
-        raise UsageError("--host goes with --on", remedy="Name the engine: --on kubeflow")
+        raise UsageError(
+            "--host goes with --on", remedy="Name the engine: --on kubeflow", code="E102"
+        )
     for name, reason in NOT_OFFERED["run --on"].items():
         if name in given:
             raise UsageError(
                 f"{flag(name)} does not go with --on: {reason}",
                 remedy="Leave it out, or run here without --on",
+                code="E102",
             )

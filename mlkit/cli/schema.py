@@ -43,7 +43,7 @@ def schema(
     """
     if name not in SCHEMAS:
         remedy = did_you_mean(name, SCHEMAS) or f"There are: {', '.join(SCHEMAS)}"
-        raise UsageError(f"there is no schema '{name}'", remedy=remedy)
+        raise UsageError(f"there is no schema '{name}'", remedy=remedy, code="E101")
     document = schema_of(name)
     if to is None:
         print_json(document)

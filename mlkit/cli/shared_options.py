@@ -145,6 +145,7 @@ def pipeline_path(given: Path | None) -> Path:
                 "there is no such pipeline",
                 given,
                 remedy="Name a pipeline.yaml or its folder; 'mlkit init DIR' writes a first one",
+                code="E212",
             )
         return given
     here = Path("pipeline.yaml")

@@ -66,6 +66,7 @@ def show(
         raise UsageError(
             "--trace goes with a stage, and a stage with --trace",
             remedy="For example 'mlkit show latest train --trace'",
+            code="E102",
         )
     folder = api.runs_folder(pipeline_path(named), runs_dir)
     record = api.find_run(run, folder)

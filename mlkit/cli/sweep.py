@@ -125,7 +125,9 @@ def _values(pipeline: Pipeline, text: str) -> tuple[str, list[Any]]:
         return name, [read_text(pipeline, name, part, place) for part in given.raw.split(",")]
     values = parse_value(f"[{given.raw}]", ConfigurationError, place)
     if not values:
-        raise ConfigurationError(f"{place}: there is no value", remedy=f"Write {example}")
+        raise ConfigurationError(
+            f"{place}: there is no value", remedy=f"Write {example}", code="E407"
+        )
     return name, values
 
 

@@ -179,9 +179,13 @@ def _metadata(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_free(folder: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError("the folder is not empty", folder, remedy="Name a new one: --to DIR")
+        raise UsageError(
+            "the folder is not empty", folder, remedy="Name a new one: --to DIR", code="E105"
+        )
     if folder.exists() and not folder.is_dir():
-        raise UsageError("this is no folder", folder, remedy="Name a new one: --to DIR")
+        raise UsageError(
+            "this is no folder", folder, remedy="Name a new one: --to DIR", code="E105"
+        )
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> tuple[str, ...]:
@@ -200,5 +204,6 @@ def _write(folder: Path, texts: Mapping[str, str]) -> tuple[str, ...]:
             f"the folder cannot be written: {error.strerror or error}",
             folder,
             remedy="Name a folder that you may write in: --to DIR",
+            code="E105",
         ) from None
     return tuple(everything)

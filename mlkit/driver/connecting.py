@@ -90,6 +90,7 @@ def opened_stores(order: Order) -> Iterator[Stores]:
                 "the runs folder is being cleaned",
                 runs.path,
                 remedy="Try again when 'mlkit clean' has ended",
+                code="E103",
             )
         with opened(runs) as database:
             database.scrubber = order.scrubber
@@ -146,4 +147,5 @@ def refuse_alive(folder: RunFolder, *, free: bool) -> None:
         raise UsageError(
             f"run {folder.path.name} is alive",
             remedy="Wait until it has ended, or stop it first",
+            code="E103",
         )

@@ -95,13 +95,14 @@ def _entry(record: RunRecord, stage_id: str) -> StageRecord:
     raise UsageError(
         f"run {record.run_id} has no stage '{stage_id}'",
         remedy=did_you_mean(stage_id, record.stages),
+        code="E101",
     )
 
 
 def _instance(pipeline: Pipeline, entry: StageRecord) -> Instance:
     stage = pipeline.stages.get(entry.stage)
     if stage is None:
-        raise UsageError(f"the pipeline has no stage '{entry.stage}' any more")
+        raise UsageError(f"the pipeline has no stage '{entry.stage}' any more", code="E101")
     if stage.foreach is None or not labels_of(entry.id):
         return Instance(stage=stage)
     values = tuple(entry.parameters.get(name) for name in stage.foreach.parameters)

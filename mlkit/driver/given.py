@@ -44,6 +44,7 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
                 f"stage '{item.id}' has no result that can be reused ({'; '.join(item.reasons)})",
                 planner.pipeline.file.as_posix(),
                 remedy=f"Run {mark}mlkit run --until {wanted}{mark} first",
+                code="E104",
             )
     return found
 
@@ -187,6 +188,7 @@ def _check(
     raise UsageError(
         f"{reads}, but in run {run_id} stage '{which}' {state}",
         remedy=f"Run it first: --only '{which}' --run-id {run_id}",
+        code="E104",
     )
 
 
@@ -226,6 +228,7 @@ def check_wanted(
             raise UsageError(
                 f"stage '{name}' has no instance '{selection.wanted}' in this run",
                 remedy=did_you_mean(selection.wanted, known),
+                code="E101",
             )
 
 

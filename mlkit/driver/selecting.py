@@ -68,9 +68,13 @@ def select(pipeline: Pipeline, options: RunOptions) -> Selection:
         for name in options.force:
             _meant(pipeline, name)
     if options.only is not None and options.until is not None:
-        raise UsageError("--only and --until exclude each other", remedy="Give one of them")
+        raise UsageError(
+            "--only and --until exclude each other", remedy="Give one of them", code="E102"
+        )
     if options.run_id is not None and options.only is None:
-        raise UsageError("--run-id goes with --only", remedy="Name the stage: --only STAGE")
+        raise UsageError(
+            "--run-id goes with --only", remedy="Name the stage: --only STAGE", code="E102"
+        )
     asked = options.only if options.until is None else options.until
     if asked is None:
         return Selection(stages=frozenset(pipeline.stages))
@@ -80,6 +84,7 @@ def select(pipeline: Pipeline, options: RunOptions) -> Selection:
         raise UsageError(
             f"--run-id joins with one instance, and '{asked}' means several",
             remedy="Call for each of them, or leave --run-id away",
+            code="E102",
         )
     start = {node.stage: subset_of(node)}
     parts = {n: p for n, p in needed(pipeline.stages, start).items() if p != EVERYTHING}
@@ -98,6 +103,7 @@ def _meant(pipeline: Pipeline, text: str) -> Node:
             f"there is no stage '{name}' in {pipeline.name}",
             pipeline.file.as_posix(),
             remedy=did_you_mean(name, pipeline.stages),
+            code="E101",
         )
     try:
         return with_picks(Node(stage=name, value=inside), None, pipeline.stages)

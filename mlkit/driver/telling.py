@@ -64,6 +64,7 @@ def tell_end(
         raise UsageError(
             f"run {run.run_id} has no stage '{instance_id}'",
             remedy=did_you_mean(instance_id, run.stages),
+            code="E101",
         )
     told: list[dict[str, Any]] = []
 

@@ -78,7 +78,9 @@ def engine_named(name: str) -> Engine:
         If there is none of that name.
     """
     if name not in ENGINES:
-        raise UsageError(f"there is no engine '{name}'", remedy=did_you_mean(name, ENGINES))
+        raise UsageError(
+            f"there is no engine '{name}'", remedy=did_you_mean(name, ENGINES), code="E101"
+        )
     return ENGINES[name]
 
 

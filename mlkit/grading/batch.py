@@ -107,6 +107,7 @@ def grade_batch(batch: Batch, say: Callable[[str], None] = _silent) -> dict[str,
         raise GradingError(
             f"other people's notebooks are graded in a sandbox only, and {why_limited()}",
             remedy="Install bubblewrap; or give --trust, if you would run this code yourself.",
+            code="E805",
         )
     exercises = load_exercises(solutions)
     found = _chosen(batch, everything, exercises)

@@ -28,24 +28,34 @@ def read_cells(path: Path) -> list[Cell]:
     try:
         status = path.lstat()
     except OSError as error:
-        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
+        raise GradingError(
+            f"the notebook cannot be read ({error.strerror})", path, code="E802"
+        ) from error
     if not stat.S_ISREG(status.st_mode):
-        raise GradingError("the notebook is not a regular file (a link is not followed)", path)
+        raise GradingError(
+            "the notebook is not a regular file (a link is not followed)", path, code="E802"
+        )
     if status.st_size == 0:
-        raise GradingError("the notebook is an empty file", path)
+        raise GradingError("the notebook is an empty file", path, code="E802")
     if status.st_size > LARGEST_BYTES:
-        raise GradingError(f"the notebook is larger than {LARGEST_BYTES // 1024**2} MiB", path)
+        raise GradingError(
+            f"the notebook is larger than {LARGEST_BYTES // 1024**2} MiB", path, code="E802"
+        )
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise GradingError(f"the notebook cannot be read ({error.strerror})", path) from error
+        raise GradingError(
+            f"the notebook cannot be read ({error.strerror})", path, code="E802"
+        ) from error
     try:
         notebook = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise GradingError("the notebook cannot be read: it is not valid JSON", path) from error
+        raise GradingError(
+            "the notebook cannot be read: it is not valid JSON", path, code="E802"
+        ) from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
-        raise GradingError("the file is not a notebook of format 4", path)
+        raise GradingError("the file is not a notebook of format 4", path, code="E802")
     return [_cell(cell) for cell in cells if isinstance(cell, dict)]
 
 

@@ -126,7 +126,7 @@ def _notebook(word: str, work: Path, known: Collection[str]) -> Path:
     if word not in known:
         near = get_close_matches(word, known, n=1)
         remedy = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
-        raise GradingError(f"there is no exercise {word!r}", work, remedy=remedy)
+        raise GradingError(f"there is no exercise {word!r}", work, remedy=remedy, code="E801")
     return work / f"{word}.ipynb"
 
 

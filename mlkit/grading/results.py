@@ -183,6 +183,7 @@ class Results:
             "this file is not one that mlkit has written, and grades would be added to it",
             path,
             remedy="Move it away, or give another --out DIR.",
+            code="E806",
         )
 
     def _columns_of_others(self) -> dict[str, dict[str, str]]:

@@ -101,6 +101,7 @@ def load_exercises(folder: Path) -> dict[str, Exercise]:
                     folder / f"{name}.ipynb",
                     remedy=f"Run the solution: mlkit exercise check {name} --update "
                     f"--solutions {folder}",
+                    code="E803",
                 )
     return exercises
 

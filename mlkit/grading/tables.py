@@ -102,17 +102,25 @@ def read_table(path: Path) -> Table:
                     path,
                     start,
                     remedy="Put a cell that holds the separator into double quotes.",
+                    code="E804",
                 )
             pairs = zip(titles, cells, strict=False)
             named = {_plain(title): cell.strip() for title, cell in pairs}
             rows.append(Row(file=path, line=start, cells=named))
     except csv.Error as error:
         raise GradingError(
-            f"the table cannot be read ({error})", path, line, remedy="Save it as CSV in UTF-8."
+            f"the table cannot be read ({error})",
+            path,
+            line,
+            remedy="Save it as CSV in UTF-8.",
+            code="E804",
         ) from error
     if not titles:
         raise GradingError(
-            "the table is empty", path, remedy="Its first line must hold the titles of its columns."
+            "the table is empty",
+            path,
+            remedy="Its first line must hold the titles of its columns.",
+            code="E804",
         )
     return Table(file=path, titles=titles, rows=tuple(rows))
 
@@ -122,9 +130,11 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise GradingError(f"the table cannot be read ({error.strerror})", path) from error
+        raise GradingError(
+            f"the table cannot be read ({error.strerror})", path, code="E804"
+        ) from error
     if len(content) > LARGEST_BYTES:
-        raise GradingError(f"the table is larger than {LARGEST_BYTES >> 20} MiB", path)
+        raise GradingError(f"the table is larger than {LARGEST_BYTES >> 20} MiB", path, code="E804")
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return content.decode("utf-16" if wide else "utf-8-sig")
@@ -132,13 +142,17 @@ def _text(path: Path) -> str:
         line = content[: error.start].count(b"\n") + 1
         if content.startswith(b"PK"):
             raise GradingError(
-                "the file is a workbook or an archive, not a table", path, remedy="Save it as CSV."
+                "the file is a workbook or an archive, not a table",
+                path,
+                remedy="Save it as CSV.",
+                code="E804",
             ) from error
         raise GradingError(
             "the table is not in UTF-8",
             path,
             None if wide else line,
             remedy="In Excel choose 'CSV UTF-8 (comma delimited)' when saving.",
+            code="E804",
         ) from error
 
 
@@ -155,7 +169,11 @@ def _titles(path: Path, line: int, cells: Sequence[str]) -> tuple[str, ...]:
     for title in filter(None, titles):
         if _plain(title) in seen:
             raise GradingError(
-                f"two columns have the title {title!r}", path, line, remedy="Rename one of them."
+                f"two columns have the title {title!r}",
+                path,
+                line,
+                remedy="Rename one of them.",
+                code="E804",
             )
         seen.add(_plain(title))
     return titles

@@ -108,6 +108,7 @@ def _names_once(stage: Stage, section: Section) -> None:
                     f"'{name}' stands under '{seen[name]}' and under '{kind}'",
                     _line(section, kind, name),
                     "Give each a name of its own",
+                    code="E208",
                 )
             seen[name] = kind
 
@@ -123,6 +124,7 @@ def _declared(
                 f"(which stands under '{kind}')",
                 _line(section, kind, name),
                 did_you_mean(name, declared) or (TAGGED if declared else UNTAGGED),
+                code="E208",
             )
 
 
@@ -143,6 +145,7 @@ def _paths_fit(
                 f"{stage.notebook.name} declares {declared[name].spec}",
                 _line(section, "inputs", name),
                 _for_a_list(stage, name, source, stages),
+                code="E208",
             )
 
 
@@ -164,6 +167,7 @@ def _path_fits(stage: Stage, section: Section, item: Declaration, kind: str) -> 
             f"{item.spec}",
             _line(section, kind, item.name),
             f"Declare it '{item.name}: str'",
+            code="E208",
         )
 
 
@@ -182,6 +186,7 @@ def _fit_parameters(
                 f"parameter '{name}': {error} (as {stage.notebook.name} declares)",
                 _line(section, "parameters", name),
                 "Change the value, or the annotation in the notebook",
+                code="E208",
             )
     return fitted
 
@@ -201,6 +206,7 @@ def _check_axis(
             f"'foreach' maps over '{axis.parameter}', which {stage.notebook.name} does not declare",
             line,
             did_you_mean(axis.parameter, declared),
+            code="E208",
         )
     spec = declared[axis.parameter].spec
     if spec.is_secret:
@@ -208,6 +214,7 @@ def _check_axis(
             "'foreach' cannot map over a secret",
             line,
             "The values stand in names of folders; map over something that may be seen",
+            code="E210",
         )
     try:
         twice = twice_as_declared(axis.values or (), spec)
@@ -216,9 +223,10 @@ def _check_axis(
             f"'foreach': {error} (as {stage.notebook.name} declares)",
             line,
             "Change the value, or the annotation in the notebook",
+            code="E208",
         )
     if twice is not None:
-        section.fail(f"'foreach': the value {twice!r} stands twice", line, ONCE)
+        section.fail(f"'foreach': the value {twice!r} stands twice", line, ONCE, code="E210")
 
 
 def _line(section: Section, kind: str, name: str) -> int:
@@ -243,4 +251,5 @@ def check_parameter_defaults(pipeline: Pipeline, section: Section | None) -> Non
                     "declares)",
                     section.line_of(name),
                     "Change the value, or the annotation in the notebook",
+                    code="E208",
                 )

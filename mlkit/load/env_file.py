@@ -33,9 +33,10 @@ def read_env_file(file: Path) -> dict[str, str]:
             "there is no such file of environment variables",
             file,
             remedy="Name a file with lines such as API_TOKEN=…",
+            code="E406",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the file cannot be read ({error})", file) from None
+        raise ConfigurationError(f"the file cannot be read ({error})", file, code="E406") from None
     for binding in bindings:
         if binding.error or (binding.key is not None and binding.value is None):
             blank = binding.original.string[: -len(binding.original.string.lstrip()) or None]
@@ -44,6 +45,7 @@ def read_env_file(file: Path) -> dict[str, str]:
                 file,
                 binding.original.line + blank.count("\n"),
                 "Write NAME=value, and quotes around a value that holds spaces or #",
+                code="E406",
             )
     found: Mapping[str, str | None] = dotenv_values(file, encoding="utf-8-sig")
     return {name: value for name, value in found.items() if value is not None}

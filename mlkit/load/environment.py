@@ -50,6 +50,7 @@ class Environment:
             raise ConfigurationError(
                 f"{what}: a secret of {length} characters is too short to be hidden",
                 remedy=f"Use one of at least {SHORTEST_SECRET} characters",
+                code="E405",
             )
         self.secrets.add(value)
 
@@ -79,6 +80,7 @@ class Environment:
                     f"{origin}: the environment variable {name} is a secret by its name, and "
                     f"{what} appears in records",
                     remedy=remedy,
+                    code="E404",
                 )
             self._plain.setdefault(name, f"{what}, {origin}")
             return self._variable(name, origin)
@@ -144,6 +146,7 @@ class Environment:
                 f"the environment variable {name} stands in a secret place "
                 f"({self._secret[name]}) and in one that records show ({self._plain[name]})",
                 remedy="Give each a variable of its own",
+                code="E404",
             )
 
     def _variable(self, name: str, origin: str) -> str:
@@ -154,6 +157,7 @@ class Environment:
             raise ConfigurationError(
                 f"{origin}: the environment variable {name} is not set",
                 remedy=f"Set it: export {name}=…, or name a file that does: --env-file FILE",
+                code="E403",
             )
         return value
 

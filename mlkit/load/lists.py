@@ -109,6 +109,7 @@ def with_lists(pipeline: Pipeline, configuration: Configuration) -> Pipeline:
                     f"pipeline.yaml:{stage.line}, stage '{stage.name}': with the parameters of "
                     f"this run '{node}' means nothing: {error.fact}",
                     remedy=error.remedy,
+                    code="E205",
                 ) from None
     return replace(pipeline, stages=stages)
 
@@ -126,6 +127,7 @@ def _with_lists(stage: Stage, configuration: Configuration) -> Stage:
             f"stage '{stage.name}' would have {size:,} instances, and a product may have "
             f"{MOST_INSTANCES:,}",
             remedy="Give shorter lists",
+            code="E210",
         )
     return replace(stage, foreach=foreach)
 
@@ -173,4 +175,5 @@ def _refusal(stage: Stage, axis: Axis, origin: str, fact: str) -> ConfigurationE
     return ConfigurationError(
         f"parameter '{axis.listed}', which stage '{stage.name}' maps over, {fact} ({origin})",
         remedy=f"Give a list of different values, such as -p '{axis.listed}=[1, 2]'",
+        code="E210",
     )

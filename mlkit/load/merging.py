@@ -208,7 +208,9 @@ class Merger:
             if trouble is not None:
                 # Nothing of the variables' values is shown: they may be secrets.
                 remedy = "Look at the values of the variables in it"
-                raise ConfigurationError(f"{place}: input '{name}': {trouble[0]}", remedy=remedy)
+                raise ConfigurationError(
+                    f"{place}: input '{name}': {trouble[0]}", remedy=remedy, code="E211"
+                )
 
     def _give(self, given: Given) -> None:
         stage_name, dot, name = given.name.rpartition(".")
@@ -243,6 +245,7 @@ class Merger:
         raise ConfigurationError(
             f"{given.origin}: no parameter is called '{given.name}'",
             remedy=did_you_mean(given.name, self.known),
+            code="E401",
         )
 
     def _stage_of(self, given: Given, stage_name: str, name: str) -> Stage:
@@ -252,6 +255,7 @@ class Merger:
                 f"{given.origin}: '{given.name}' names the stage '{stage_name}', which does not "
                 "exist",
                 remedy=did_you_mean(stage_name, self.pipeline.stages),
+                code="E401",
             )
         if stage.maps_over(name):
             _refuse_mapped(given, stage, name)
@@ -259,6 +263,7 @@ class Merger:
             raise ConfigurationError(
                 f"{given.origin}: stage '{stage_name}' declares no parameter '{name}'",
                 remedy=did_you_mean(name, stage.configurable),
+                code="E401",
             )
         return stage
 
@@ -292,6 +297,7 @@ class Merger:
                 f"parameter '{name}' of stage '{stage.name}' is a secret: its value must be a "
                 f"text ({given.origin})",
                 remedy="Put quotes around it",
+                code="E402",
             )
         text = value or ""
         if text and (self.environment.needs_values or not holds_variable(text)):
@@ -301,6 +307,7 @@ class Merger:
                 f"parameter '{name}' of stage '{stage.name}' does not take a secret text "
                 f"({given.origin}); {stage.notebook.name} declares {spec}",
                 remedy=f"Declare it '{name}: mlkit.Secret'",
+                code="E402",
             )
         return Bound(value=text, origin=given.origin, secret=True)
 
@@ -323,6 +330,7 @@ class Merger:
                 f"parameter '{name}' of stage '{stage.name}': {error} ({given.origin}); "
                 f"{stage.notebook.name} declares {spec}",
                 remedy="Give a value of that type",
+                code="E402",
             ) from None
 
     def _plain(self, value: Any, origin: str, name: str) -> Any:
@@ -345,6 +353,7 @@ def _refuse_broken_text(given: Given) -> None:
         raise ConfigurationError(
             f"{given.origin}: the value of '{given.name}' is no text in UTF-8",
             remedy="Give it in UTF-8, or write it in a file of parameters (-f)",
+            code="E402",
         ) from None
 
 
@@ -357,4 +366,5 @@ def _refuse_mapped(given: Given, stage: Stage, name: str) -> None:
     raise ConfigurationError(
         f"{given.origin}: stage '{stage.name}' is mapped over '{name}'; it cannot be set",
         remedy="Change 'foreach' in pipeline.yaml",
+        code="E401",
     )

@@ -29,18 +29,21 @@ def read_metrics(section: Section | None, outputs: Mapping[str, Any]) -> dict[st
                 f"'{name}' does not say where the number stands",
                 entry.line,
                 f"Write {name}: OUTPUT.KEY, such as {name}: metrics.{name}",
+                code="E205",
             )
         if output not in outputs:
             section.fail(
                 f"'{name}' names the output '{output}', which the stage does not have",
                 entry.line,
                 did_you_mean(output, outputs) or "Metrics stand in the stage's own outputs",
+                code="E205",
             )
         if not str(outputs[output]).removesuffix("?").endswith(".json"):
             section.fail(
                 f"'{name}' names the output '{output}' ({outputs[output]}), which is no JSON file",
                 entry.line,
                 "Metrics are numbers of a JSON object, in a file whose name ends in .json",
+                code="E205",
             )
         found[name] = entry.value
     return found

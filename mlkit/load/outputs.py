@@ -32,7 +32,7 @@ def read_outputs(section: Section) -> dict[str, Output]:
     for name, entry in ({} if inner is None else inner.entries).items():
         text = entry.value
         if not isinstance(text, str) or not text:
-            section.fail(f"output '{name}' must name a file", entry.line)
+            section.fail(f"output '{name}' must name a file", entry.line, code="E202")
         output = Output.of(text)
         _check_name(section, name, text, output, entry.line)
         for other, earlier in found.items():
@@ -50,6 +50,7 @@ def _check_name(section: Section, name: str, text: str, output: Output, line: in
                 "which is always there",
                 line,
                 f"Write {' or '.join(map(repr, NOTEBOOKS))}",
+                code="E209",
             )
         return
     if text.endswith("?/"):
@@ -57,12 +58,14 @@ def _check_name(section: Section, name: str, text: str, output: Output, line: in
             f"output '{name}' is '{text}': the '?' of a folder that may be missing comes last",
             line,
             f"Write '{text[:-2]}/?'",
+            code="E209",
         )
     if path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text:
         section.fail(
             f"output '{name}' leaves the stage's folder: '{text}'",
             line,
             "Name a file inside the stage's own folder",
+            code="E209",
         )
     own = path.parts and (
         path.parts[0].startswith(".work-") or any(map(_ASIDE.fullmatch, path.parts))
@@ -72,13 +75,14 @@ def _check_name(section: Section, name: str, text: str, output: Output, line: in
             f"output '{name}' would lie where mlkit works itself: '{text}'",
             line,
             "Choose a name that begins neither with '.work-' nor with '.' and ends in '.part'",
+            code="E209",
         )
     too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in path.parts)
     if not path.parts or path.parts[0] in _RESERVED or too_long:
         remedy = "Choose another name"
         if path.parts and path.parts[0] == "notebook.ipynb":
             remedy = "The executed notebook is '@notebook.ipynb'; otherwise choose another name"
-        section.fail(f"output '{name}' cannot be called '{text}'", line, remedy)
+        section.fail(f"output '{name}' cannot be called '{text}'", line, remedy, code="E209")
 
 
 def _check_apart(
@@ -92,6 +96,7 @@ def _check_apart(
             f"output '{name}' shares the file '{output.name}' with another output, "
             f"'{earlier_name}'",
             line,
+            code="E209",
         )
     if path in earlier_path.parents or earlier_path in path.parents:
         inner, outer = (one, other) if earlier_path in path.parents else (other, one)
@@ -99,6 +104,7 @@ def _check_apart(
             f"output '{inner[0]}' ('{inner[1]}') lies in output '{outer[0]}' ('{outer[1]}')",
             line,
             "Give each a place of its own: a folder is handed on as a whole",
+            code="E209",
         )
 
 
@@ -138,12 +144,14 @@ def _check_json(
             f"'{key}' reads '{source}', which is {kind} and no JSON value",
             section.line_of(key),
             "Have that stage write the value into a JSON file of its own",
+            code="E208",
         )
     if output.optional and key == "foreach":
         section.fail(
             f"'foreach' reads '{source}', which may be missing ('{output}')",
             section.line_of(key),
             "Have that stage write a list in any case; an empty one skips what maps over it",
+            code="E208",
         )
 
 
@@ -162,4 +170,5 @@ def _check_input(
         f"None, but {stage.notebook.name} declares {declared}",
         None if inner is None else inner.line_of(key),
         f"Declare it '{key}: {declared} | None'",
+        code="E208",
     )

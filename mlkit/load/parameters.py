@@ -94,7 +94,9 @@ def parse_assignment(text: str, example: str = "-p rows=5000") -> Assignment:
     if not equals or not name:
         shape = example.removeprefix("-p ").partition("=")[2]
         shown = "name=a,b,c" if "," in shape else "name=value"
-        raise ConfigurationError(f"-p {text!r} is not {shown}", remedy=f"Write {example}")
+        raise ConfigurationError(
+            f"-p {text!r} is not {shown}", remedy=f"Write {example}", code="E407"
+        )
     return Assignment(name=name, raw=raw, exact=exact)
 
 
@@ -182,16 +184,23 @@ def _from_file(file: Path) -> list[Given]:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigurationError(
-            "there is no such parameter file", file, remedy="Name a YAML file of names and values"
+            "there is no such parameter file",
+            file,
+            remedy="Name a YAML file of names and values",
+            code="E406",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the file cannot be read ({error})", file) from None
+        raise ConfigurationError(f"the file cannot be read ({error})", file, code="E406") from None
     tree = read_yaml(text, str(file), ConfigurationError)
     if tree.value is None:
         return []
     if not isinstance(tree.value, Mapping):
         raise ConfigurationError(
-            "a parameter file maps names to values", file, tree.line, "Write rows: 5000"
+            "a parameter file maps names to values",
+            file,
+            tree.line,
+            "Write rows: 5000",
+            code="E406",
         )
     return [
         Given(name=name, value=entry.plain(), origin=f"{file}:{entry.line}")
@@ -213,6 +222,7 @@ def _from_environ(pipeline: Pipeline, environ: Mapping[str, str]) -> list[Given]
             raise ConfigurationError(
                 f"{origin}: no parameter is called '{key.lower()}'",
                 remedy=did_you_mean(key.lower(), known),
+                code="E401",
             )
         found.append(_read(pipeline, name, environ[variable], origin, origin))
     return found

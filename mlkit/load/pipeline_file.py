@@ -66,7 +66,7 @@ def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
     top.allow(keys_of("pipeline"))
     name = top.text("name")
     if not name:
-        top.fail("'name' is missing", remedy="Give the pipeline a name: name: flights")
+        top.fail("'name' is missing", remedy="Give the pipeline a name: name: flights", code="E203")
     section = top.section("parameters", "the pipeline's parameters")
     parameters = {} if section is None else _plain(section)
     wanted = chosen_profile(profile)
@@ -98,6 +98,7 @@ def find_pipeline_file(path: Path) -> Path:
             "there is no such pipeline",
             file,
             remedy="Name a pipeline.yaml or its folder; 'mlkit init DIR' writes a first one",
+            code="E212",
         )
     return file
 
@@ -112,7 +113,7 @@ def _read(file: Path) -> str:
 def _plain(section: Section) -> dict[str, Any]:
     for name, entry in section.entries.items():
         if not name.isidentifier() or iskeyword(name):
-            section.fail(f"'{name}' cannot be the name of a variable", entry.line)
+            section.fail(f"'{name}' cannot be the name of a variable", entry.line, code="E202")
     return {name: entry.plain() for name, entry in section.entries.items()}
 
 
@@ -125,7 +126,12 @@ def _stages(
 ) -> dict[str, Stage]:
     entries = top.section("stages", "stages")
     if entries is None or not entries.entries:
-        top.fail("there are no stages", top.line_of("stages"), "Add a stage with its notebook")
+        top.fail(
+            "there are no stages",
+            top.line_of("stages"),
+            "Add a stage with its notebook",
+            code="E203",
+        )
     defaults_section = top.section("defaults", "defaults")
     if defaults_section is not None:
         defaults_section.allow(keys_of("defaults"))
@@ -168,7 +174,9 @@ def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -
             trouble = trouble_with_file(text, path, may_come=may_come, folder=source.is_folder)
             if trouble is not None:
                 fact, remedy = trouble
-                sections[name].fail(f"input '{key}': {fact}", inner.line_of(key), remedy)
+                sections[name].fail(
+                    f"input '{key}': {fact}", inner.line_of(key), remedy, code="E211"
+                )
 
 
 def _with_notebooks(
@@ -197,7 +205,7 @@ def _kernel(name: str, section: Section) -> Kernel | None:
         return find_kernel(name)
     except NoKernelError as missing:
         line = section.line_of("kernel")
-        section.fail(f"there is no kernel '{name}'", line, f"{missing.choice}")
+        section.fail(f"there is no kernel '{name}'", line, f"{missing.choice}", code="E303")
 
 
 def _check_notebook_file(notebook: Path, section: Section) -> None:
@@ -206,14 +214,18 @@ def _check_notebook_file(notebook: Path, section: Section) -> None:
     try:
         mode = notebook.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        section.fail(f"the notebook '{notebook.name}' does not exist", line, _nearby(notebook))
+        section.fail(
+            f"the notebook '{notebook.name}' does not exist", line, _nearby(notebook), code="E207"
+        )
     except (OSError, ValueError) as error:
         fact = getattr(error, "strerror", None) or str(error)
         name = notebook.name.replace("\0", "\\0")
         shown = name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]}…"
-        section.fail(f"the notebook '{shown}' cannot be looked at: {fact}", line, "Name another")
+        section.fail(
+            f"the notebook '{shown}' cannot be looked at: {fact}", line, "Name another", code="E207"
+        )
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        section.fail(f"'{notebook.name}' is not a file", line, "Name a notebook")
+        section.fail(f"'{notebook.name}' is not a file", line, "Name a notebook", code="E207")
 
 
 def _nearby(notebook: Path) -> str:

@@ -33,7 +33,7 @@ def read_retry(section: Section | None, inherited: Retry) -> Retry:
     }
     retry = replace(inherited, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type] # each getter returns its field's type
     if retry.backoff < 1:
-        section.fail("'backoff' must be 1 or more", section.line_of("backoff"))
+        section.fail("'backoff' must be 1 or more", section.line_of("backoff"), code="E202")
     return retry
 
 
@@ -47,6 +47,7 @@ def _class_names(section: Section) -> tuple[str, ...] | None:
                 f"'{entry.value}' is not the name of an exception class",
                 entry.line,
                 "Write bare class names: on: [ConnectionError, TimeoutError]",
+                code="E202",
             )
     return tuple(entry.value.rsplit(".", 1)[-1] for entry in names)
 
@@ -59,14 +60,18 @@ def read_wait_for(section: Section | None, folder: Path) -> WaitFor | None:
     path = section.text("path")
     if not path:
         section.fail(
-            "'path' is missing", remedy="Name the file to wait for: wait_for: {path: GLOB}"
+            "'path' is missing",
+            remedy="Name the file to wait for: wait_for: {path: GLOB}",
+            code="E203",
         )
     given = {"every_s": section.duration("every"), "timeout_s": section.duration("timeout")}
     chosen = {key: value for key, value in given.items() if value is not None}
     if chosen.get("every_s") == 0:
-        section.fail("'every' must be longer than 0", section.line_of("every"))
+        section.fail("'every' must be longer than 0", section.line_of("every"), code="E202")
     if "\0" in path:
-        section.fail("'path' holds a NUL character", section.line_of("path"), "Take it away")
+        section.fail(
+            "'path' holds a NUL character", section.line_of("path"), "Take it away", code="E202"
+        )
     return WaitFor(path=Path(glob.escape(str(folder))) / path, **chosen)
 
 
@@ -83,6 +88,7 @@ def read_notify(section: Section | None, inherited: Notify) -> Notify:
                     f"'{key}': '{entry.value}' is not an address",
                     entry.line,
                     "Write an Apprise URL such as json://localhost:8080/hook",
+                    code="E202",
                 )
     return replace(
         inherited,
@@ -115,6 +121,9 @@ def _quantity(section: Section, key: str) -> str | None:
     text = str(entry.value)
     if isinstance(entry.value, bool) or not _QUANTITY.fullmatch(text):
         section.fail(
-            f"'{key}': {entry.plain()!r} is not a quantity", entry.line, "Write 500m, 2 or 4Gi"
+            f"'{key}': {entry.plain()!r} is not a quantity",
+            entry.line,
+            "Write 500m, 2 or 4Gi",
+            code="E202",
         )
     return text

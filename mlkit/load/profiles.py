@@ -45,7 +45,7 @@ def read_profiles(top: Section, name: str | None) -> tuple[dict[str, Section], S
             "The file has no profiles; leave --profile and MLKIT_PROFILE out"
         )
         line = top.line_of("profiles")
-        top.fail(f"there is no profile '{name}'", line, remedy)
+        top.fail(f"there is no profile '{name}'", line, remedy, code="E213")
     return found, None if name is None else found[name]
 
 
@@ -72,4 +72,6 @@ def check_profile(pipeline: Pipeline, name: str, section: Section) -> None:
             if not holds_variable(given.value):
                 check_lists(pipeline, key, given.value, given.origin)
         except ConfigurationError as error:
-            raise PipelineError(error.message, section.file, entry.line, error.remedy) from None
+            raise PipelineError(
+                error.message, section.file, entry.line, error.remedy, code=error.code
+            ) from None

@@ -32,7 +32,7 @@ def parse_node(section: Section, entry: Entry) -> Node:
     """Read `STAGE` or `STAGE[VALUE]`."""
     match = _NODE.fullmatch(entry.value)
     if match is None:
-        section.fail(f"'{entry.value}' is not the name of a stage", entry.line)
+        section.fail(f"'{entry.value}' is not the name of a stage", entry.line, code="E205")
     return Node(stage=match["stage"], value=match["value"])
 
 
@@ -44,6 +44,7 @@ def parse_output(section: Section, text: str, line: int) -> StageOutput:
             f"'{text}' is not a reference to an output",
             line,
             "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+            code="E205",
         )
     node = parse_node(section, Entry(value=match["node"], line=line))
     return StageOutput(node=node, output=match["output"])
@@ -56,11 +57,12 @@ def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
             f"{entry.plain()!r} is not a reference to an output",
             entry.line,
             "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+            code="E205",
         )
     if entry.value.startswith("file:"):
         path = entry.value.removeprefix("file:")
         if not path:
-            section.fail("'file:' names no file", entry.line)
+            section.fail("'file:' names no file", entry.line, code="E205")
         place = Path(path) if path.startswith("${") else folder / path
         return ExternalFile(path=place, is_folder=path.endswith("/"))
     return parse_output(section, entry.value, entry.line)
@@ -86,6 +88,7 @@ def check_references(stages: Mapping[str, Stage], lines: Mapping[str, Lines], fi
             file,
             stages[turned[0]].line,
             "Take one of these references away",
+            code="E206",
         )
 
 
@@ -118,6 +121,7 @@ def check_types_of_chains(
                         file,
                         _line_of(node, lines[stage.name].of, stage.line),
                         "Declare the same type in both notebooks",
+                        code="E208",
                     )
 
 
@@ -203,4 +207,6 @@ class _Checker:
 
     def fail(self, reference: str, fact: str, remedy: str | None) -> NoReturn:
         line = self.lines.get(reference, self.stage.line)
-        raise PipelineError(f"stage '{self.stage.name}': {fact}", self.file, line, remedy)
+        raise PipelineError(
+            f"stage '{self.stage.name}': {fact}", self.file, line, remedy, code="E205"
+        )

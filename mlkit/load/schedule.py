@@ -66,13 +66,15 @@ def read_schedule_keys(
             try:
                 parse_when(text)
             except ValueError as error:
-                section.fail(f"'schedule': {error}", section.line_of("schedule"), EXAMPLES)
+                section.fail(
+                    f"'schedule': {error}", section.line_of("schedule"), EXAMPLES, code="E106"
+                )
     zone, overlap = top.text("timezone"), top.boolean("overlap")
     if zone is not None:
         try:
             find_zone(zone)
         except UnknownZoneError as error:
-            top.fail(f"'timezone': {error}", top.line_of("timezone"), error.remedy)
+            top.fail(f"'timezone': {error}", top.line_of("timezone"), error.remedy, code="E106")
     own = None if chosen is None else chosen.text("schedule")
     return ScheduleKeys(
         schedule=own or top.text("schedule"), timezone=zone or UTC, overlap=bool(overlap)

@@ -37,19 +37,27 @@ class Section:
         self.title = title
         self.line = entry.line
         if not isinstance(entry.value, Mapping):
-            raise PipelineError(f"{title} must be a mapping of names to values", file, entry.line)
+            raise PipelineError(
+                f"{title} must be a mapping of names to values", file, entry.line, code="E202"
+            )
         self.entries: Mapping[str, Entry] = entry.value
 
-    def fail(self, fact: str, line: int | None = None, remedy: str | None = None) -> NoReturn:
+    def fail(
+        self,
+        fact: str,
+        line: int | None = None,
+        remedy: str | None = None,
+        code: str | None = None,
+    ) -> NoReturn:
         """Raise the error of a mistake in this section."""
-        raise PipelineError(f"{self.title}: {fact}", self.file, line or self.line, remedy)
+        raise PipelineError(f"{self.title}: {fact}", self.file, line or self.line, remedy, code)
 
     def allow(self, keys: Iterable[str]) -> None:
         """Refuse every key that is not among `keys`; those that begin with `x-` are the user's."""
         known = list(keys)
         for key, entry in self.entries.items():
             if key not in known and not key.startswith(OWN):
-                self.fail(f"unknown key '{key}'", entry.line, did_you_mean(key, known))
+                self.fail(f"unknown key '{key}'", entry.line, did_you_mean(key, known), code="E201")
 
     def line_of(self, key: str) -> int:
         """The line of a key's value, or of the section where the key is absent."""
@@ -81,7 +89,7 @@ class Section:
         if entry is None:
             return None
         if type(entry.value) is not int or entry.value < 0:
-            self.fail(f"'{key}' must be a whole number, 0 or more", entry.line)
+            self.fail(f"'{key}' must be a whole number, 0 or more", entry.line, code="E202")
         return entry.value
 
     def number(self, key: str) -> float | None:
@@ -90,7 +98,7 @@ class Section:
         if entry is None:
             return None
         if type(entry.value) not in (int, float) or not 0 <= entry.value <= _LARGEST:
-            self.fail(f"'{key}' must be a number, 0 or more", entry.line)
+            self.fail(f"'{key}' must be a number, 0 or more", entry.line, code="E202")
         return float(entry.value)
 
     def duration(self, key: str) -> float | None:
@@ -105,6 +113,7 @@ class Section:
                 f"'{key}': {error}",
                 entry.line,
                 "Write 500ms, 30s, 10m, 1h, or a number of seconds",
+                code="E202",
             )
 
     def texts(self, key: str) -> tuple[Entry, ...] | None:
@@ -115,7 +124,7 @@ class Section:
         items = entry.value if isinstance(entry.value, tuple) else (entry,)
         for item in items:
             if not isinstance(item.value, str):
-                self.fail(f"'{key}' must be a list of texts", item.line)
+                self.fail(f"'{key}' must be a list of texts", item.line, code="E202")
         return tuple(items)
 
     def choice(self, key: str, make: Callable[[str], T], known: Iterable[str]) -> T | None:
@@ -126,7 +135,9 @@ class Section:
         try:
             return make(word)
         except ValueError:
-            self.fail(f"unknown {key} '{word}'", self.line_of(key), did_you_mean(word, known))
+            self.fail(
+                f"unknown {key} '{word}'", self.line_of(key), did_you_mean(word, known), code="E202"
+            )
 
     def _typed(self, key: str, kind: type[T], words: str) -> T | None:
         entry = self.get(key)
@@ -134,5 +145,5 @@ class Section:
             return None
         value: Any = entry.value
         if not isinstance(value, kind):
-            self.fail(f"'{key}' must be {words}, not {entry.plain()!r}", entry.line)
+            self.fail(f"'{key}' must be {words}, not {entry.plain()!r}", entry.line, code="E202")
         return value

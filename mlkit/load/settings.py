@@ -26,22 +26,25 @@ def read_settings(section: Section | None) -> dict[str, Setting]:
                 f"'{name}' cannot be the name of an environment variable",
                 entry.line,
                 "Use letters, digits and '_', no digit first",
+                code="E214",
             )
         if name.startswith(_RESERVED):
             section.fail(
                 f"'{name}' is one of the variables that mlkit and Jupyter set themselves",
                 entry.line,
                 "Choose another name; parameters are given under 'parameters' or by -p",
+                code="E214",
             )
         if isinstance(entry.value, Mapping | tuple) or entry.value is None:
             section.fail(
                 f"the variable '{name}' must be one text",
                 entry.line,
                 "Write its value behind the name; an empty one is ''",
+                code="E214",
             )
         _refuse_written_secret(section, name, entry.written, entry.line)
         if "\0" in entry.written:
-            section.fail(f"'{name}' holds a NUL character", entry.line, "Take it away")
+            section.fail(f"'{name}' holds a NUL character", entry.line, "Take it away", code="E214")
         found[name] = Setting(text=entry.written, line=entry.line)
     return found
 
@@ -53,4 +56,5 @@ def _refuse_written_secret(section: Section, name: str, text: str, line: int) ->
             f"'{name}' is a secret by its name, and its value stands in this file",
             line,
             f"Write {name}: ${{{name}}}, and set it in the environment or by --env-file",
+            code="E214",
         )

@@ -52,7 +52,7 @@ def read_defaults(section: Section | None, inherited: Defaults | None = None) ->
 def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
     timeout = section.duration("timeout")
     if timeout == 0:
-        section.fail("'timeout' must be longer than 0", section.line_of("timeout"))
+        section.fail("'timeout' must be longer than 0", section.line_of("timeout"), code="E202")
     cache = section.boolean("cache")
     critical = section.boolean("critical")
     return {
@@ -98,18 +98,23 @@ def read_stage(
     """
     section.allow(keys_of("stage"))
     if not _NAME.fullmatch(name):
-        section.fail("a stage's name holds letters, digits, '_' and '-' only, no digit first")
+        section.fail(
+            "a stage's name holds letters, digits, '_' and '-' only, no digit first", code="E202"
+        )
     if name == PARAMETERS:
         section.fail(
             f"a stage cannot be called '{PARAMETERS}'",
             remedy=f"'{PARAMETERS}.NAME' is a parameter of the pipeline; choose another name",
+            code="E202",
         )
     folder = section.file.parent
     lines: dict[str, int] = {}
     notebook = section.text("notebook")
     if not notebook:
         section.fail(
-            "'notebook' is missing", remedy="Name the stage's notebook, relative to this file"
+            "'notebook' is missing",
+            remedy="Name the stage's notebook, relative to this file",
+            code="E203",
         )
     policies = _policies(section, defaults)
     outputs = read_outputs(section)
@@ -174,7 +179,7 @@ def _foreach(
     if inner is None:
         return None
     if not inner.entries:
-        inner.fail("it names no parameter", remedy="Write foreach: {NAME: [VALUE, …]}")
+        inner.fail("it names no parameter", remedy="Write foreach: {NAME: [VALUE, …]}", code="E203")
     foreach = Foreach(
         axes=tuple(
             _axis(inner, name, entry, lines, parameters) for name, entry in inner.entries.items()
@@ -186,6 +191,7 @@ def _foreach(
         inner.fail(
             f"{factors} are {size:,} instances, and a product may have {MOST_INSTANCES:,}",
             remedy="Map over fewer values, or do a part of the work within the notebook",
+            code="E210",
         )
     return foreach
 
@@ -209,11 +215,12 @@ def _axis(
             f"'{name}' is {shown(entry.plain())}, and a list is needed",
             entry.line,
             f"Write {name}: [VALUE, …], STAGE.OUTPUT of a JSON list, or {PARAMETERS}.NAME",
+            code="E210",
         )
     values = tuple(item.plain() for item in entry.value)
     trouble = trouble_with_values(values)
     if trouble is not None:
-        section.fail(trouble.fact, entry.value[trouble.place].line, trouble.remedy)
+        section.fail(trouble.fact, entry.value[trouble.place].line, trouble.remedy, code="E210")
     return Axis(parameter=name, values=values)
 
 
@@ -223,7 +230,10 @@ def _listed(
     """An axis over a parameter of the pipeline; a variable in it is filled in by a run only."""
     if listed not in parameters:
         section.fail(
-            f"the pipeline has no parameter '{listed}'", line, did_you_mean(listed, parameters)
+            f"the pipeline has no parameter '{listed}'",
+            line,
+            did_you_mean(listed, parameters),
+            code="E205",
         )
     values = parameters[listed]
     if holds_variable(values):
@@ -233,8 +243,9 @@ def _listed(
             f"'{PARAMETERS}.{listed}' is {shown(values)}, and '{name}' needs a list",
             line,
             f"Write {listed}: [VALUE, …] under 'parameters'",
+            code="E210",
         )
     trouble = trouble_with_values(values)
     if trouble is not None:
-        section.fail(f"'{PARAMETERS}.{listed}': {trouble.fact}", line, trouble.remedy)
+        section.fail(f"'{PARAMETERS}.{listed}': {trouble.fact}", line, trouble.remedy, code="E210")
     return Axis(parameter=name, values=tuple(values), listed=listed)

@@ -91,12 +91,14 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
         remedy = corrected_line(text, line)
         if remedy is None and "unexpected ':'" in fact:
             remedy = _QUOTES
-        raise error(f"this is not valid YAML: {fact}", file, line, remedy=remedy) from None
+        raise error(
+            f"this is not valid YAML: {fact}", file, line, remedy=remedy, code="E204"
+        ) from None
     except (YAMLError, ValueError) as broken:
         fact = str(broken).partition("\n")[0]
-        raise error(f"this is not valid YAML: {fact}", file) from None
+        raise error(f"this is not valid YAML: {fact}", file, code="E204") from None
     except RecursionError:
-        raise error("this is nested too deeply", file) from None
+        raise error("this is nested too deeply", file, code="E204") from None
     if node is None:
         return Entry(value=None, line=1)
     return _Builder(file, error).build(node, 0)
@@ -110,6 +112,7 @@ def parse_value(text: str, error: type[MlkitError], name: str) -> Any:
         raise error(
             f"{name}: {text!r} is not valid YAML ({broken.message})",
             remedy="Put quotes around a text that holds special characters",
+            code="E204",
         ) from None
 
 
@@ -122,7 +125,7 @@ def _refuse_depth(text: str, file: str, error: type[MlkitError]) -> None:
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > _MAX_DEPTH:
             line = event.start_mark.line + 1
-            raise error("this is nested too deeply", file, line)
+            raise error("this is nested too deeply", file, line, code="E204")
 
 
 class _Builder:
@@ -137,16 +140,21 @@ class _Builder:
     def build(self, node: Node, depth: int) -> Entry:
         line = node.start_mark.line + 1
         if depth > _MAX_DEPTH:
-            raise self.error("this is nested too deeply", self.file, line)
+            raise self.error("this is nested too deeply", self.file, line, code="E204")
         self.made += 1
         if self.made > _MAX_ENTRIES:
             raise self.error(
-                f"this unfolds into more than {_MAX_ENTRIES:,} values", self.file, line
+                f"this unfolds into more than {_MAX_ENTRIES:,} values",
+                self.file,
+                line,
+                code="E204",
             )
         if isinstance(node, ScalarNode):
             return Entry(value=self.scalar(node), line=line, written=str(node.value))
         if id(node) in self.open:
-            raise self.error("an alias stands in its own anchor", self.file, line, "Take it away")
+            raise self.error(
+                "an alias stands in its own anchor", self.file, line, "Take it away", code="E204"
+            )
         self.open.add(id(node))
         value = self.collection(node, depth)
         self.open.remove(id(node))
@@ -157,7 +165,7 @@ class _Builder:
             return self.mapping(node, depth)
         if isinstance(node, SequenceNode):
             return tuple(self.build(item, depth + 1) for item in node.value)
-        raise self.error("this is not understood", self.file, node.start_mark.line + 1)
+        raise self.error("this is not understood", self.file, node.start_mark.line + 1, code="E204")
 
     def mapping(self, node: MappingNode, depth: int) -> dict[str, Entry]:
         own: dict[str, Entry] = {}
@@ -166,11 +174,14 @@ class _Builder:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
-                raise self.error("a key must be a plain name", self.file, line)
+                raise self.error("a key must be a plain name", self.file, line, code="E204")
             key = str(key_node.value)
             if key in lines:
                 raise self.error(
-                    f"the key '{key}' stands twice (first in line {lines[key]})", self.file, line
+                    f"the key '{key}' stands twice (first in line {lines[key]})",
+                    self.file,
+                    line,
+                    code="E204",
                 )
             lines[key] = line
             built = self.build(value_node, depth + 1)
@@ -193,6 +204,7 @@ class _Builder:
                     self.file,
                     line,
                     "Name one by its anchor: <<: *base, or <<: [*one, *other]",
+                    code="E204",
                 )
             found = {**part.value, **found}
         return found
@@ -215,7 +227,10 @@ class _Builder:
         except ValueError:
             return text
         raise self.error(
-            f"the tag {node.tag} is not understood", self.file, node.start_mark.line + 1
+            f"the tag {node.tag} is not understood",
+            self.file,
+            node.start_mark.line + 1,
+            code="E204",
         )
 
 

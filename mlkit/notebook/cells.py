@@ -92,15 +92,20 @@ def parse_notebook(text: str, path: Path) -> NotebookSource:
     """Read a notebook of format 4 from its JSON; `path` names it in errors."""
     if not text.strip():
         raise NotebookError(
-            "the notebook is an empty file", path, remedy="Make a notebook in JupyterLab"
+            "the notebook is an empty file",
+            path,
+            remedy="Make a notebook in JupyterLab",
+            code="E301",
         )
     try:
         document = json.loads(text)
     except ValueError as error:
         line = getattr(error, "lineno", None)
-        raise NotebookError(f"the notebook is not valid JSON ({error})", path, line) from None
+        raise NotebookError(
+            f"the notebook is not valid JSON ({error})", path, line, code="E301"
+        ) from None
     except RecursionError:
-        raise NotebookError("the notebook is nested too deeply", path) from None
+        raise NotebookError("the notebook is nested too deeply", path, code="E301") from None
     return parse_document(document, path)
 
 
@@ -117,12 +122,13 @@ def parse_document(document: Any, path: Path) -> NotebookSource:
             "this is not a notebook of format 4",
             path,
             remedy="Open it in JupyterLab and save it, or use 'jupyter nbconvert --to notebook'",
+            code="E301",
         )
     cells = document.get("cells")
     if not isinstance(cells, list):
-        raise NotebookError("the notebook has no list of cells", path)
+        raise NotebookError("the notebook has no list of cells", path, code="E301")
     if not isinstance(document.get("metadata", {}), dict):
-        raise NotebookError("the notebook's metadata are broken", path)
+        raise NotebookError("the notebook's metadata are broken", path, code="E301")
     return NotebookSource(
         path=path,
         cells=tuple(_cell(index, cell, path) for index, cell in enumerate(cells)),
@@ -135,14 +141,18 @@ def _cell(index: int, cell: Any, path: Path) -> Cell:
     if isinstance(source, list) and all(isinstance(part, str) for part in source):
         source = "".join(source)
     if not isinstance(source, str):
-        raise NotebookError(f"cell {index + 1} of the notebook is broken", path)
+        raise NotebookError(f"cell {index + 1} of the notebook is broken", path, code="E301")
     kind, metadata = cell.get("cell_type"), cell.get("metadata", {})
     if kind not in ("code", "markdown", "raw"):
         raise NotebookError(
-            f"cell {index + 1} of the notebook is of the unknown kind {kind!r}", path
+            f"cell {index + 1} of the notebook is of the unknown kind {kind!r}",
+            path,
+            code="E301",
         )
     if not isinstance(metadata, dict):
-        raise NotebookError(f"cell {index + 1} of the notebook has broken metadata", path)
+        raise NotebookError(
+            f"cell {index + 1} of the notebook has broken metadata", path, code="E301"
+        )
     tags = metadata.get("tags", [])
     return Cell(
         index=index,

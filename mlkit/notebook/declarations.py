@@ -58,6 +58,7 @@ def declarations(notebook: NotebookSource, language: str = "python") -> dict[str
             f"cells {places} are both tagged 'parameters'",
             notebook.path,
             remedy="Keep one parameters cell",
+            code="E302",
         )
     if language != "python":
         return foreign_declarations(notebook.path, cells[0], language)
@@ -168,9 +169,13 @@ class _Reader:
         place = f"cell {self.cell.index + 1}"
         if self.cell.line is not None:  # a text has lines that an editor can go to
             raise NotebookError(
-                f"{place}: {fact}", self.path, self.cell.line + line - 1, remedy=remedy
+                f"{place}: {fact}",
+                self.path,
+                self.cell.line + line - 1,
+                remedy=remedy,
+                code="E302",
             )
-        raise NotebookError(f"{place}, line {line}: {fact}", self.path, remedy=remedy)
+        raise NotebookError(f"{place}, line {line}: {fact}", self.path, remedy=remedy, code="E302")
 
 
 class _MadeWronglyError(Exception):

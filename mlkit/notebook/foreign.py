@@ -53,6 +53,7 @@ def foreign_declarations(path: Path, cell: Cell, language: str) -> dict[str, Dec
             path,
             remedy="Take the tag 'parameters' away: the stage then has no parameters, inputs or "
             "outputs",
+            code="E302",
         )
     pattern, read = _READERS[language.lower()]
     found: dict[str, Declaration] = {}
@@ -62,7 +63,10 @@ def foreign_declarations(path: Path, cell: Cell, language: str) -> dict[str, Dec
         if match is None or match["name"] in found:
             what = "is declared twice" if match else "is no assignment"
             raise NotebookError(
-                f"{place}: '{line}' {what}", path, remedy="Write NAME and a literal on each line"
+                f"{place}: '{line}' {what}",
+                path,
+                remedy="Write NAME and a literal on each line",
+                code="E302",
             )
         try:
             default = read(match["value"].strip())
@@ -72,6 +76,7 @@ def foreign_declarations(path: Path, cell: Cell, language: str) -> dict[str, Dec
                 path,
                 remedy="Write the value itself; what is derived from a parameter belongs in a "
                 "later cell, because this cell runs before the values are injected",
+                code="E302",
             ) from None
         found[match["name"]] = Declaration(
             name=match["name"], spec=infer(default, ""), default=default, line=number

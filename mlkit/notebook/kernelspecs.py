@@ -86,6 +86,7 @@ def kernel_of_notebook(source: NotebookSource) -> Kernel | None:
             remedy=f"{missing.choice}. Choose one under Kernel › Change Kernel in JupyterLab, name "
             "one in pipeline.yaml by 'kernel:', or give mlkit's Python that name as well: "
             f"{sys.executable} -m ipykernel install --sys-prefix --name {name}",
+            code="E303",
         ) from None
     if kernel is None and (language := source.language) not in (None, "python"):
         raise NotebookError(
@@ -93,6 +94,7 @@ def kernel_of_notebook(source: NotebookSource) -> Kernel | None:
             source.path,
             remedy="Name one in pipeline.yaml by 'kernel:', or choose a kernel in JupyterLab and "
             "save the notebook",
+            code="E303",
         )
     return kernel
 

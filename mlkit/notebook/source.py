@@ -68,18 +68,21 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise NotebookError("there is no such notebook", path) from None
+        raise NotebookError("there is no such notebook", path, code="E301") from None
     except IsADirectoryError:
-        raise NotebookError("this is a folder, not a notebook", path) from None
+        raise NotebookError("this is a folder, not a notebook", path, code="E301") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise NotebookError(f"the notebook cannot be read ({error})", path) from None
+        raise NotebookError(f"the notebook cannot be read ({error})", path, code="E301") from None
 
 
 def _read_text(text: str, path: Path) -> NotebookSource:
     """Read a text; its cells know their lines."""
     if not _is_notebook(text, path):
         raise NotebookError(
-            "the text holds no cell of code", path, remedy=_BEGIN_CELLS[path.suffix.lower()]
+            "the text holds no cell of code",
+            path,
+            remedy=_BEGIN_CELLS[path.suffix.lower()],
+            code="E301",
         )
     source = parse_document(_document(text, path), path)
     lines = _lines_of(source, text.splitlines())
@@ -118,6 +121,7 @@ def _document(text: str, path: Path) -> dict[str, Any]:
             path,
             None if found is None else int(found[1]),
             "Correct its header or that cell; 'jupytext --to ipynb' tries the same",
+            code="E301",
         ) from None
     document: dict[str, Any] = json.loads(json.dumps(notebook))
     document["metadata"].pop("jupytext", None)  # a pair's second file is none of the record's

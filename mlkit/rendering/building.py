@@ -52,11 +52,12 @@ def check_target(to: Path) -> Path:
     """
     to = to.expanduser().absolute()
     if to.exists() and not to.is_dir():
-        raise UsageError(f"{to} is a file", remedy="Name a folder with --to")
+        raise UsageError(f"{to} is a file", remedy="Name a folder with --to", code="E105")
     if to.is_dir() and any(to.iterdir()) and not (to / _MARK).exists():
         raise UsageError(
             f"{to} holds something else than a site of mlkit",
             remedy="Name another folder with --to, or empty that one",
+            code="E105",
         )
     return to
 

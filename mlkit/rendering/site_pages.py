@@ -124,6 +124,8 @@ def select(pages: Mapping[str, Page], wanted: Sequence[str]) -> Mapping[str, Pag
         fitting = {n: p for n, p in pages.items() if re.match(re.escape(word), p.path.name)}
         if not fitting:
             names = ", ".join(page.path.stem for page in pages.values())
-            raise UsageError(f"no page begins with '{word}'", remedy=f"There are: {names}")
+            raise UsageError(
+                f"no page begins with '{word}'", remedy=f"There are: {names}", code="E101"
+            )
         kept.update(fitting)
     return {name: page for name, page in pages.items() if name in kept}

@@ -102,7 +102,8 @@ def test_a_mistake_is_a_sentence_and_exit_code_2(
     done = _mlkit(*given, "--json", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     error = _document(done)["error"]
-    assert list(error) == ["message", "file", "line", "remedy"]
+    assert list(error) == ["message", "file", "line", "remedy", "code"]
+    assert f"[{error['code']}]" in done.stderr
     assert fact in f"{error['message']} {error['file']}"
     assert error["message"] in done.stderr
     assert "Traceback" not in done.stderr

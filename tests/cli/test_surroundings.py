@@ -48,6 +48,7 @@ LINES: dict[str, tuple[str, int]] = {
     "exercises": ("exercises --folder {out}/größe", 2),
     "grade": ("grade {out}/größe.ipynb", 2),
     "class": ("class collect {out}/größe --to {out}/数据", 2),
+    "explain": ("explain größe", 2),
     "schema": ("schema pipeline --to {out}/größe.json", 0),
     "render": ("render {out}/größe", 2),
     "doctor": ("doctor {p}", 0),

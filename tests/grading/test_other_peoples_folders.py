@@ -185,6 +185,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "check": ("check", "01-dags"),
     "exercise": ("exercise", "check"),
     "doctor": ("doctor",),
+    "explain": ("explain", "E201"),
     "schema": ("schema",),
     "class": ("class", "collect", "."),
 }

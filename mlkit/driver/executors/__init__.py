@@ -106,7 +106,9 @@ def open_executor(text: str, site: Site) -> AttemptExecutor:
     """
     kind, _, address = text.partition("://")
     if kind not in EXECUTORS:
-        raise UsageError(f"there is no executor '{text}'", remedy=did_you_mean(kind, EXECUTORS))
+        raise UsageError(
+            f"there is no executor '{text}'", remedy=did_you_mean(kind, EXECUTORS), code="E101"
+        )
     module, _, name = EXECUTORS[kind].partition(":")
     made: AttemptExecutor = getattr(importlib.import_module(module), name)(address, site)
     return made
@@ -121,7 +123,9 @@ def cluster_size(text: str) -> int:
         If there is no such executor, or it cannot be reached.
     """
     if not text.startswith("dask://"):
-        raise UsageError(f"there is no executor '{text}'", remedy=did_you_mean(text, EXECUTORS))
+        raise UsageError(
+            f"there is no executor '{text}'", remedy=did_you_mean(text, EXECUTORS), code="E101"
+        )
     from mlkit.driver.executors.dask import count_threads
 
     return count_threads(text.partition("://")[2])

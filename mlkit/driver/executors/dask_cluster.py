@@ -46,6 +46,7 @@ def connected(address: str) -> Any:
             f"no Dask scheduler answers at '{address}'",
             remedy="Start one with 'dask scheduler', workers with 'dask worker HOST:PORT', and "
             "write --executor dask://HOST:PORT",
+            code="E107",
         ) from error
 
 
@@ -86,13 +87,16 @@ def verdict(sights: Mapping[str, Any], site: Site) -> bool:
     """
     if not sights:
         raise UsageError(
-            "the Dask cluster has no worker", remedy="Start some: dask worker HOST:PORT"
+            "the Dask cluster has no worker",
+            remedy="Start some: dask worker HOST:PORT",
+            code="E107",
         )
     for worker, sight in sights.items():
         if not isinstance(sight, Sight):
             raise UsageError(
                 f"worker {worker} cannot work for mlkit: {type(sight).__name__}: {sight}",
                 remedy="Install the same mlkit in the workers' environment",
+                code="E107",
             )
         here = f"mlkit {metadata.version(DISTRIBUTION)} on Python {platform.python_version()}"
         there = f"mlkit {sight.mlkit} on Python {sight.python}"
@@ -100,16 +104,19 @@ def verdict(sights: Mapping[str, Any], site: Site) -> bool:
             raise UsageError(
                 f"worker {worker} has {there}, here is {here}: results would not be the same",
                 remedy="Give the workers the same environment",
+                code="E107",
             )
         if not sight.sees_pipeline:
             raise UsageError(
                 f"worker {worker} does not see the pipeline's folder {site.pipeline_folder}",
                 remedy="Have it on the workers under the same path",
+                code="E107",
             )
         if not sight.sees_runs and site.store_url is None:
             raise UsageError(
                 f"worker {worker} does not see the runs folder {site.runs_dir}",
                 remedy="Put it on a disk that the workers share (--runs-dir), or give a store "
                 "that they can reach (--store s3://BUCKET/STORE)",
+                code="E107",
             )
     return all(sight.sees_runs for sight in sights.values())

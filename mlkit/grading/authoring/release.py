@@ -156,6 +156,7 @@ def _ready(path: Path) -> Exercise:
                 f"the check {check.id!r} has no reference output: every answer would fail",
                 path,
                 remedy=f"mlkit exercise check {path.stem} --update stores it",
+                code="E803",
             )
     return exercise
 

@@ -97,7 +97,9 @@ def _refuse(
     for path in (*wanted, *places):
         if os.path.lexists(path):
             remedy = "Give another name, or move this away first."
-            raise GradingError("there is something of that name already", path, remedy=remedy)
+            raise GradingError(
+                "there is something of that name already", path, remedy=remedy, code="E806"
+            )
     for path in data:
         if not path.is_file():
             raise GradingError("there is no such file of data", path)

@@ -110,7 +110,7 @@ def solutions_in(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         if name not in paths:
             near = get_close_matches(name, paths, n=1)
             remedy = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(paths)}."
-            raise GradingError(f"there is no exercise {name!r}", folder, remedy=remedy)
+            raise GradingError(f"there is no exercise {name!r}", folder, remedy=remedy, code="E801")
     return [paths[name] for name in dict.fromkeys(stems)] or list(paths.values())
 
 

@@ -85,6 +85,7 @@ def _earlier(out: Path) -> dict[str, Any] | None:
             "the folder holds something else than a collection",
             out,
             remedy="Give a new folder with --to DIR; nothing was written.",
+            code="E806",
         )
     return None
 

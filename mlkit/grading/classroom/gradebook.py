@@ -180,7 +180,7 @@ def read_gradebook(
         if name in known:
             checks[name] = [check.id for check in known[name].checks]
     if manual is not None and not manual.exists():
-        raise GradingError("there is no such table", manual)
+        raise GradingError("there is no such table", manual, code="E804")
     given = read_manual(manual or folder / MANUAL, Roster(people), checks)
     marks: dict[tuple[str, str], Mark] = {}
     for student in people:

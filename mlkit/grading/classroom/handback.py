@@ -66,6 +66,7 @@ def give_back(job: Handback) -> dict[str, Any]:
             raise GradingError(
                 f"nobody has a grade for {exercise!r}",
                 remedy=did_you_mean(exercise, job.book.exercises),
+                code="E801",
             )
     if not job.book.students:
         raise GradingError("there is nobody to return grades to", job.book.folder)
@@ -110,6 +111,7 @@ def _earlier(out: Path) -> list[str]:
         "this holds something else than grades that were returned",
         out,
         remedy="Give a new folder with --to DIR; nothing was written.",
+        code="E806",
     )
 
 

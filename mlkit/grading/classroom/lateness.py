@@ -88,7 +88,9 @@ def parse_late_rule(text: str, grace: str = "0s") -> LateRule:
     try:
         grace_s = parse_duration(grace)
     except ValueError as error:
-        raise GradingError(f"--grace: {error}", remedy="Write 10m, 2h or 1d.") from error
+        raise GradingError(
+            f"--grace: {error}", remedy="Write 10m, 2h or 1d.", code="E807"
+        ) from error
     plain = text.strip().casefold()
     if plain in ("none", ""):
         return LateRule(grace_s=grace_s)
@@ -99,10 +101,13 @@ def parse_late_rule(text: str, grace: str = "0s") -> LateRule:
         raise GradingError(
             f"{text!r} is no rule for what is late",
             remedy="Write none, zero, '10%', '10% per day' or '2% per hour up to 50%'.",
+            code="E807",
         )
     share, most = (float((match[g] or "100").replace(",", ".")) / 100 for g in ("part", "most"))
     if share > 1 or most > 1:
-        raise GradingError(f"{text!r} takes off more than there is", remedy="100% is all.")
+        raise GradingError(
+            f"{text!r} takes off more than there is", remedy="100% is all.", code="E807"
+        )
     unit_s = UNITS[match["unit"]] if match["unit"] else 0.0
     return LateRule(share=share, unit_s=unit_s, most=most, grace_s=grace_s, text=plain)
 
@@ -115,7 +120,9 @@ def parse_zone(name: str | None) -> tzinfo | None:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise GradingError(
-            f"there is no time zone {name!r}", remedy="Write one as Europe/Berlin or UTC."
+            f"there is no time zone {name!r}",
+            remedy="Write one as Europe/Berlin or UTC.",
+            code="E807",
         ) from error
 
 
@@ -163,6 +170,7 @@ def parse_due(text: str, zone: tzinfo | None = None) -> datetime:
         raise GradingError(
             f"{text!r} is no time",
             remedy="Write 2026-10-01, 2026-10-01T23:59 or 2026-10-01T23:59+02:00.",
+            code="E807",
         )
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()):
         last = datetime.combine(moment.date(), time(23, 59, 59))
@@ -185,7 +193,9 @@ def parse_dues(
         exercise, _, moment = text.rpartition("=")
         if exercise and exercise not in exercises:
             raise GradingError(
-                f"there is no exercise {exercise!r}", remedy=did_you_mean(exercise, exercises)
+                f"there is no exercise {exercise!r}",
+                remedy=did_you_mean(exercise, exercises),
+                code="E801",
             )
         dues[exercise] = parse_due(moment, zone)
     return dues
@@ -274,6 +284,7 @@ def read_times(path: Path, zone: tzinfo | None) -> list[tuple[str, str, datetime
             path,
             1,
             remedy="One must be called 'time', 'submitted' or 'submission_timestamp'.",
+            code="E804",
         )
     told: list[tuple[str, str, datetime]] = []
     for row in table.rows:

@@ -197,12 +197,14 @@ def read_roster(path: Path) -> Roster:
                 path,
                 lines[folded(student.id)],
                 remedy="Give the group another name.",
+                code="E804",
             )
     if not students:
         raise GradingError(
             "the roster names nobody",
             path,
             remedy="It needs a line with titles ('student' or 'name'), and a line a person.",
+            code="E804",
         )
     return Roster(tuple(students))
 

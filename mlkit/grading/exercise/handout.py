@@ -126,6 +126,7 @@ def write_folder(
             f"{', '.join(edited)} was changed since it was handed out, and would be overwritten",
             folder,
             remedy="Move it away, or give another folder with --to.",
+            code="E806",
         )
     wanted = {
         name: handout.files[name] for name, state in states.items() if state in ("new", "old")
@@ -158,6 +159,7 @@ def _earlier(folder: Path) -> dict[str, str]:
             "the folder is not empty, and nothing in it was handed out by mlkit",
             folder,
             remedy="Give a new folder, or one that an earlier call of this command has written.",
+            code="E806",
         )
     return {}
 
@@ -188,6 +190,7 @@ def write_zip(handout: Handout, path: Path) -> Written:
             "something is there that mlkit has not handed out",
             path,
             remedy="Move it away, or give another place with --to.",
+            code="E806",
         )
     whole = {**handout.files, RECORD: handout.record({})}
     held = io.BytesIO()

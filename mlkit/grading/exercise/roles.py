@@ -42,17 +42,20 @@ def read_notebook_file(path: Path) -> Notebook:
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise GradingError("there is no such notebook", path) from None
+        raise GradingError("there is no such notebook", path, code="E802") from None
     except json.JSONDecodeError as error:
-        raise GradingError(f"the file is not JSON ({error.msg})", path, error.lineno) from error
+        raise GradingError(
+            f"the file is not JSON ({error.msg})", path, error.lineno, code="E802"
+        ) from error
     except (OSError, ValueError) as error:
-        raise GradingError(f"the file cannot be read ({error})", path) from error
+        raise GradingError(f"the file cannot be read ({error})", path, code="E802") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
         raise GradingError(
             "the file is not a notebook of format 4",
             path,
             remedy="Open it in JupyterLab and save it again.",
+            code="E802",
         )
     return dict(notebook)
 

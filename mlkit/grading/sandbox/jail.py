@@ -91,7 +91,7 @@ class Jail:
         if not text:
             os.close(let)
             process.wait(timeout=30)
-            raise GradingError(f"the sandbox did not start: {self.last_words()}")
+            raise GradingError(f"the sandbox did not start: {self.last_words()}", code="E805")
         first = int(json.loads(text)["child-pid"])
         self._join(first)
         os.close(let)
@@ -146,7 +146,7 @@ class Jail:
         wanted = [Path(f"{self.prefix}-{number}") for number in (1, 2)]
         while not all(map(self._listens, wanted)):
             if not self.is_alive() or time.monotonic() > deadline:
-                raise GradingError(f"the kernel did not start: {self.last_words()}")
+                raise GradingError(f"the kernel did not start: {self.last_words()}", code="E805")
             time.sleep(0.005)  # nothing tells when a socket is bound; a kernel takes some 200 ms
 
     def _listens(self, path: Path) -> bool:
@@ -157,7 +157,8 @@ class Jail:
             except PermissionError as error:
                 raise GradingError(
                     "the kernel's sockets cannot be reached: this process lacks rights, such as "
-                    "those that containers take from root (CAP_DAC_OVERRIDE, CAP_SYS_PTRACE)"
+                    "those that containers take from root (CAP_DAC_OVERRIDE, CAP_SYS_PTRACE)",
+                    code="E805",
                 ) from error
             except OSError:
                 return False

@@ -58,7 +58,7 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
         except (Empty, FloodError) as error:
             words = self._jail.last_words()
             self.stop()
-            raise GradingError(f"the kernel does not answer: {words}") from error
+            raise GradingError(f"the kernel does not answer: {words}", code="E805") from error
 
     def execute_cell_input(self, cell_input: str, *, allow_stdin: bool | None = None) -> str:
         """Send a cell's code; nothing of it is kept in the kernel's history."""

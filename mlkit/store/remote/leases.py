@@ -156,12 +156,14 @@ class _Lease:
                     f"the store is being cleaned from {holder.host}",
                     self.remote.url,
                     remedy="Try again when 'mlkit clean' has ended there",
+                    code="E103",
                 )
             if self.name == CLEANING:
                 raise UsageError(
                     f"run {holder.name} is alive on {holder.host}",
                     self.remote.url,
                     remedy="Clean when it has ended",
+                    code="E103",
                 )
             together = self.shared and holder.shared
             if holder.name == self.name and not together and not holder.is_here(self.folder):
@@ -169,4 +171,5 @@ class _Lease:
                     f"run {self.name} is alive on {holder.host}: its last sign came "
                     f"{holder.age_s:.0f} s ago",
                     remedy="Wait until it has ended, or stop it there first",
+                    code="E103",
                 )

@@ -67,7 +67,9 @@ class DagSketch:
         if edge not in self.edges:
             known = ", ".join(f"{up} → {down}" for up, down in self.edges) or "none"
             raise UsageError(
-                f"there is no edge {upstream} → {downstream}", remedy=f"The edges are: {known}"
+                f"there is no edge {upstream} → {downstream}",
+                remedy=f"The edges are: {known}",
+                code="E101",
             )
         rest = tuple(other for other in self.edges if other != edge)
         return DagSketch(durations_s=self.durations_s, edges=rest)
@@ -79,6 +81,7 @@ class DagSketch:
             raise UsageError(
                 f"there is no stage {name!r}",
                 remedy=f"Did you mean {near[0]!r}?" if near else f"The stages are: {known}",
+                code="E101",
             )
 
 

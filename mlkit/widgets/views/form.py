@@ -101,6 +101,7 @@ def _refuse_unknown(given: Mapping[str, Any], fields: Mapping[str, Field]) -> No
             raise ConfigurationError(
                 f"no parameter in pipeline.yaml is called '{name}'",
                 remedy=f"There are {', '.join(fields) or 'none'}",
+                code="E401",
             )
 
 

@@ -1,0 +1,56 @@
+"""`mlkit explain`: what an error means, and what helps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.output import print_json
+from mlkit.cli.shared_options import JsonOption
+from mlkit.core.error_kinds import ERROR_KINDS, UnknownCodeError, find_kind, page_of
+from mlkit.errors import UsageError
+
+__all__ = ["explain"]
+
+
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CODE",
+            help="The code behind an error, or the type of a stage's error (default: list all).",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Explain an error by its code: the cause, and what to do.
+
+    Every error of mlkit ends with a code in brackets, such as [E205]; with --json it stands under
+    "code". A failed stage's error has a type instead, such as MissingOutput.
+
+    \b
+    Examples
+      mlkit explain E205
+      mlkit explain MissingOutput
+      mlkit explain                 all codes, a line each
+
+    Exit codes: 0 done, 2 there is no such code.
+    """
+    if code is None:
+        if as_json:
+            print_json({"errors": [asdict(kind) for kind in ERROR_KINDS.values()]})
+        else:
+            typer.echo("\n".join(f"{kind.code}  {kind.title}" for kind in ERROR_KINDS.values()))
+        return
+    try:
+        kind = find_kind(code)
+    except UnknownCodeError as error:
+        raise UsageError(str(error), remedy=error.remedy, code="E101") from None
+    if as_json:
+        print_json(asdict(kind))
+    else:
+        typer.echo(page_of(kind))
