@@ -17,6 +17,7 @@ _HOMES = {
     "Status": "mlkit.core.states",
     "TriggerRule": "mlkit.core.triggers",
     "UnsupportedByEngineError": "mlkit.errors",
+    "artifacts_table": "mlkit.api.artifact_tables",
     "backfill": "mlkit.api.filling",
     "check": "mlkit.inside.checks.checking",
     "compare": "mlkit.api.two_runs",
@@ -30,6 +31,7 @@ _HOMES = {
     "resume": "mlkit.api.resuming",
     "run": "mlkit.api.local_run",
     "run_on": "mlkit.api.engine_runs",
+    "runs_table": "mlkit.api.tables",
     "skip": "mlkit.inside.skipping",
     "write_export": "mlkit.api.exports",
 }
@@ -40,6 +42,7 @@ __all__ = [*sorted(_HOMES)]
 if TYPE_CHECKING:
     from typing import Any
 
+    from mlkit.api.artifact_tables import artifacts_table as artifacts_table
     from mlkit.api.engine_runs import run_on as run_on
     from mlkit.api.exports import compile_export as compile_export
     from mlkit.api.exports import export as export
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from mlkit.api.records import find_run as find_run
     from mlkit.api.records import list_runs as list_runs
     from mlkit.api.resuming import resume as resume
+    from mlkit.api.tables import runs_table as runs_table
     from mlkit.api.two_runs import compare as compare
     from mlkit.core.pipeline import Pipeline as Pipeline
     from mlkit.core.policies import Retry as Retry

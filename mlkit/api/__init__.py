@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from mlkit.api.schedule_server import Settings as Settings
     from mlkit.api.scheduling import read_schedule as read_schedule
     from mlkit.api.scheduling import read_span as read_span
+    from mlkit.api.tables import arranged as arranged
+    from mlkit.api.tables import read_run_table as read_run_table
     from mlkit.api.two_runs import compare as compare
     from mlkit.driver.joined import may_retry as may_retry
     from mlkit.driver.options import RunOptions as RunOptions
@@ -70,6 +72,7 @@ _HOMES = {
     "ScheduleServer": "mlkit.api.schedule_server",
     "Services": "mlkit.driver.services",
     "Settings": "mlkit.api.schedule_server",
+    "arranged": "mlkit.api.tables",
     "backfill": "mlkit.api.filling",
     "clean": "mlkit.api.old_runs",
     "compare": "mlkit.api.two_runs",
@@ -94,6 +97,7 @@ _HOMES = {
     "promote": "mlkit.api.labelling",
     "read_assignment": "mlkit.load.parameters",
     "read_env_file": "mlkit.load.env_file",
+    "read_run_table": "mlkit.api.tables",
     "read_schedule": "mlkit.api.scheduling",
     "read_span": "mlkit.api.scheduling",
     "resume": "mlkit.api.resuming",

@@ -24,7 +24,15 @@ from mlkit.store.remote.leases import holders
 from mlkit.store.remote.places import as_typed, is_url, remotes_of
 from mlkit.store.remote.sharing import Sharing, open_sharing
 
-__all__ = ["find_run", "find_trace", "list_runs", "send_report", "up_to_date"]
+__all__ = [
+    "as_it_stands",
+    "find_run",
+    "find_trace",
+    "list_runs",
+    "runs_of",
+    "send_report",
+    "up_to_date",
+]
 
 
 def find_trace(record: RunRecord, stage: str, runs_dir: Path | str) -> Mapping[str, Any]:
@@ -93,7 +101,7 @@ def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRe
             found.record,
             remedy="It is damaged; what the run has made still stands in its folder",
         )
-    return _as_it_stands([record], folder, sharing)[0]
+    return as_it_stands([record], folder, sharing)[0]
 
 
 def list_runs(
@@ -108,13 +116,13 @@ def list_runs(
     runs_dir : Path or str, optional
         The runs folder, if it is not the pipeline's own.
     """
-    folder, sharing = up_to_date(runs_dir or _runs_of(pipeline))
+    folder, sharing = up_to_date(runs_dir or runs_of(pipeline))
     with looked_at(folder) as database:
         records = known_runs(folder, database)
-    return _as_it_stands(records, folder, sharing)
+    return as_it_stands(records, folder, sharing)
 
 
-def _as_it_stands(
+def as_it_stands(
     records: Sequence[RunRecord], folder: RunsFolder, sharing: Sharing | None
 ) -> list[RunRecord]:
     """Say of runs whose process is gone that they were killed; locks and leases tell."""
@@ -144,7 +152,7 @@ def _alive_elsewhere(sharing: Sharing | None) -> set[str]:
     return {holder.name for holder in holders(sharing.store.remote)}
 
 
-def _runs_of(place: Pipeline | Path | str) -> Path | str:
+def runs_of(place: Pipeline | Path | str) -> Path | str:
     """The runs folder of a pipeline, or the one that is named itself."""
     if not isinstance(place, Pipeline):
         path = Path(place).expanduser()

@@ -30,7 +30,7 @@ COMMANDS = {
     "run": "Run a pipeline: only what has changed runs, the rest is reused.",
     "plan": "Say what a run would do, and why; where each parameter comes from.",
     "resume": "Finish a run that was killed or has failed.",
-    "runs": "List the runs, the newest first.",
+    "runs": "List the runs, the newest first, with parameters and metrics.",
     "show": "Show one run: how it ended, its stages and their outputs.",
     "label": "Name a run: the name is usable wherever RUN is, and keeps the run.",
     "unlabel": "Take a name from its run; the run stays, and may be cleaned again.",

@@ -84,7 +84,7 @@ def fail(
         print_json({"error": error})
     place = "" if file is None else f"{file}:{line}: " if line is not None else f"{file}: "
     sentence = f"mlkit: {place}{message}"
-    if not sentence.endswith((".", "!", "?", "…")):
+    if not sentence.endswith((".", "!", "?", "…", "^")):  # a mark below a word ends none
         sentence += "."
     if remedy:
         sentence += f"\n       {remedy}" + ("" if remedy.endswith((".", "?", "!")) else ".")

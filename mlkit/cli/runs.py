@@ -1,44 +1,136 @@
-"""`mlkit runs`: the history."""
+"""`mlkit runs`: the history, as a table of parameters and metrics."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
 from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
-from mlkit.observe.layout import terminal_width
-from mlkit.reports.listing import run_json, runs_text
+from mlkit.core.values import plain
+from mlkit.observe.layout import counted, terminal_width
+from mlkit.reports.page_file import write_text
+from mlkit.reports.run_table import RunTable, run_json
 
 __all__ = ["runs"]
+
+SHOWN = 20
+_NAME = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")
+"""`run,auc[a,b]` are two: a comma within brackets parts nothing."""
+
+
+class TableFormat(StrEnum):
+    """The forms that the table can take."""
+
+    TEXT = "text"
+    CSV = "csv"
+    HTML = "html"
+    JSON = "json"
 
 
 def runs(
     pipeline: PipelineArgument = None,
     *,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="List at most so many.")] = 20,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="NAME,…",
+            help="Show these columns: run, status, started, seconds, stages, labels, profile, "
+            "group, note, a parameter, a metric (roc_auc, evaluate.roc_auc). May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    condition: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="CONDITION",
+            help="List the runs of which this is true: 'rows > 1000 and status == succeeded'. "
+            "== != < <= > >=, in (a, b), is missing, and, or, not.",
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sort",
+            metavar="[-]NAME",
+            help="Order by a column; -NAME puts the greatest first. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            help=f"List at most so many (default: {SHOWN}; with --to all).",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[TableFormat, typer.Option("--to", help="The form.")] = TableFormat.TEXT,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it to this file.", show_default=False),
+    ] = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""List the runs, the newest first.
+    r"""List the runs, the newest first, with parameters and metrics.
 
-    When each was, how long it took, and how its stages ended: STAGES says how many there were, and
-    how many did not simply succeed. Other commands take an id from here, the start of one if no
-    other starts so, or latest.
+    Columns are the parameters that differ and what the stages measured, as many as fit; the last
+    line names what is left out. Other commands take an id from here, the start of one if no other
+    starts so, or latest.
 
     \b
     Examples
       mlkit runs                                the newest 20 of this pipeline
-      mlkit runs notebooks/flights --limit 5    the newest 5 of another one
+      mlkit runs --sort -roc_auc --limit 5      the best five
+      mlkit runs --filter 'rows > 1000 and status == succeeded'
+      mlkit runs --columns run,seed,roc_auc     these columns
+      mlkit runs --to csv --out runs.csv        all runs and columns, as a file
     """
     folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
-    found = list(reversed(api.list_runs(runs_dir=folder)))
-    shown = found[:limit]
-    if as_json:
-        print_json({"runs_dir": str(folder), "runs": [run_json(record) for record in shown]})
-        return
-    typer.echo(runs_text(shown, terminal_width()))
-    if len(found) > limit:
-        say(f"and {len(found) - limit} older: mlkit runs --limit {len(found)}")
+    exports = to is not TableFormat.TEXT or out is not None
+    most = limit if limit is not None or exports else SHOWN
+    whole = exports or any((columns, condition, sort))
+    table = api.read_run_table(runs_dir=folder, newest=None if whole else most)
+    shown = api.arranged(table, condition, sort or ()).first(most)
+    chosen = [name for text in columns or () for name in _NAME.findall(text)]
+    if out is not None:
+        write_text(_content(shown, to, chosen, folder), out)
+        say(f"{counted(len(shown.rows), 'run')} in {out}.")
+    if as_json or (to is TableFormat.JSON and out is None):
+        print_json(_document(shown, folder))
+    elif out is None:
+        content = _content(shown, to, chosen, folder)
+        typer.echo(content, nl=not content.endswith("\n"))
+        if shown.total > len(shown.rows):
+            others = "more" if sort else "older"
+            say(f"and {shown.total - len(shown.rows)} {others}: mlkit runs --limit {shown.total}")
+
+
+def _content(table: RunTable, to: TableFormat, names: Sequence[str], folder: Path) -> str:
+    match to:
+        case TableFormat.CSV:
+            return table.to_csv(names)
+        case TableFormat.HTML:
+            # a table in the terminal need not wait for what makes pages
+            from mlkit.reports.run_table_page import run_table_page
+
+            return run_table_page(table, names)
+        case TableFormat.JSON:
+            return json.dumps(plain(_document(table, folder)), indent=2, allow_nan=False) + "\n"
+    return table.to_text(terminal_width(), names)
+
+
+def _document(table: RunTable, folder: Path) -> dict[str, Any]:
+    return {"runs_dir": str(folder), "runs": [run_json(row) for row in table.rows]}

@@ -177,6 +177,10 @@ class StageRecord:
         The run that computed a reused result.
     engine_task : str, optional
         The task that an engine ran it as.
+    metrics : mapping of str to float, optional
+        What it measured, by name; None in a record of an older mlkit, which did not write it down.
+    curves : mapping of str to sequence of (float, float)
+        What it logged step by step: name to pairs of step and value, in the order of steps.
     """
 
     id: str
@@ -195,6 +199,8 @@ class StageRecord:
     result: int | None = None
     source_run: str | None = None
     engine_task: str | None = None
+    metrics: Mapping[str, float] | None = None
+    curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     @property
     def attempts(self) -> int:
@@ -245,6 +251,12 @@ class StageRecord:
             "inputs": form(self.inputs),
             "source_run": self.source_run,
             "engine_task": self.engine_task,
+            **({} if self.metrics is None else {"metrics": dict(self.metrics)}),
+            **(
+                {"curves": {n: [list(p) for p in c] for n, c in self.curves.items()}}
+                if self.curves
+                else {}
+            ),
         }
 
     @classmethod
@@ -280,6 +292,8 @@ class StageRecord:
             result=result,
             source_run=data["source_run"],
             engine_task=data.get("engine_task"),
+            metrics=data.get("metrics"),
+            curves={n: tuple((s, v) for s, v in c) for n, c in data.get("curves", {}).items()},
         )
 
 

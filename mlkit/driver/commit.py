@@ -17,7 +17,7 @@ from mlkit.driver.attempt import NOTEBOOK, Outcome
 from mlkit.driver.context import Context
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
-from mlkit.reports.metrics import missing_metrics
+from mlkit.reports.metrics import missing_metrics, stage_metrics
 from mlkit.store.artifact_store import copy_file
 from mlkit.store.database import Result
 from mlkit.store.folder import RunFolder, readable_os_errors
@@ -69,7 +69,7 @@ class Committer:
         record = replace(
             record, artifacts=artifacts, absent=_absent(job.outputs, artifacts, record)
         )
-        self._tell_missing_metrics(record)
+        record = self._measured(record)
         place = self.book.state.place(record.id)
         marks = dict(outcome.artifacts.values())
         return self.stores.database.commit_result(record, place, result, marks)
@@ -108,8 +108,15 @@ class Committer:
             result=result.id,
             source_run=result.run_id,
         )
+        return self._measured(record)
+
+    def _measured(self, record: StageRecord) -> StageRecord:
+        """The record with what the stage has measured, read from its artifacts while they are new.
+
+        So a table of thousands of runs need not open a file.
+        """
         self._tell_missing_metrics(record)
-        return record
+        return replace(record, metrics=stage_metrics(self.book.record, record))
 
     def _tell_missing_metrics(self, record: StageRecord) -> None:
         """Say which numbers pipeline.yaml calls metrics and the stage has not written."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,59 +17,12 @@ from mlkit.reports.folder_look import folder_look
 from mlkit.reports.report_parts import format_size
 from mlkit.store.tracking import Logged
 
-__all__ = ["run_json", "runs_text", "show_text", "tracked_text"]
+__all__ = ["show_text", "tracked_text"]
 
 _MOST_REASON = 160
 _INPUT_CHANGED = re.compile(r"input (\w+) changed")
 _WORST = (Status.FAILED, Status.CANCELLED, Status.RUNNING)
 """An instance that is one of these has a line of its own."""
-
-
-def run_json(record: RunRecord) -> dict[str, object]:
-    """One run in the document of `mlkit runs --json`."""
-    short = {key: value for key, value in record.to_json().items() if key != "stages"}
-    return {
-        **short,
-        "labels": list(record.labels),
-        "note": record.note,
-        "group": record.group,
-        "started": record.started,
-        "ended": record.ended,
-        "counts": _counts(record),
-    }
-
-
-def _counts(record: RunRecord) -> dict[str, int]:
-    statuses = [item.status for item in record.stages.values()]
-    return {s.value: statuses.count(s) for s in Status if s in statuses}
-
-
-def runs_text(records: Sequence[RunRecord], width: int = 80) -> str:
-    """List runs: id, state, start, duration, and how many stages, with those that stand out."""
-    if not records:
-        return "No run yet. Start one with: mlkit run"
-    rows = [
-        (
-            record.run_id,
-            str(RUN_SIGNS[record.status]),
-            dt.datetime.fromtimestamp(record.started, dt.UTC).strftime("%Y-%m-%d %H:%M"),
-            format_duration(record.seconds) if record.ended is not None else "",
-            _remarkable(record),
-        )
-        for record in records
-    ]
-    head = ("RUN", "STATE", "STARTED (UTC)", "TOOK", "STAGES")
-    return columns(rows, width, head=head, whole=(0,))
-
-
-def _remarkable(record: RunRecord) -> str:
-    """`18, 1 skipped`: how many stages there are, and how many ended otherwise than well."""
-    others = [
-        f"{count} {SIGNS[Status(status)].word}"
-        for status, count in _counts(record).items()
-        if status != Status.SUCCEEDED.value
-    ]
-    return ", ".join([str(len(record.stages)), *others])
 
 
 def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bool = False) -> str:

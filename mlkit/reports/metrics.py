@@ -22,6 +22,7 @@ __all__ = [
     "missing_metrics",
     "numbers_by_name",
     "read_numbers",
+    "stage_metrics",
 ]
 
 METRICS = "metrics"
@@ -102,29 +103,37 @@ def metric_tables(record: RunRecord, *, every: bool = False) -> tuple[MetricTabl
     every : bool
         Give the numbers of every JSON artifact, parameters too: for who asks for one by its name.
     """
-    tables: list[MetricTable] = []
-    for item in record.stages.values():
-        named = declared_metrics(record, item)
-        if named and not every:
-            tables += _named_tables(item, named) if item.status in SUCCESSFUL else ()
+    return tuple(
+        table for item in record.stages.values() for table in _tables(record, item, every=every)
+    )
+
+
+def stage_metrics(record: RunRecord, item: StageRecord) -> dict[str, float]:
+    """Give the metrics of one stage by their names, its files read; see `metric_tables`."""
+    return {n: v for table in _tables(record, item) for n, v in table.numbers.items()}
+
+
+def _tables(record: RunRecord, item: StageRecord, *, every: bool = False) -> Iterator[MetricTable]:
+    """A table for each output of a stage that holds metrics."""
+    named = declared_metrics(record, item)
+    if item.status not in SUCCESSFUL:
+        return
+    if named and not every:
+        yield from _named_tables(item, named)
+        return
+    for output, artifact in item.artifacts.items():
+        if not artifact.path.endswith(".json") or not (every or output == METRICS):
             continue
-        for output, artifact in item.artifacts.items() if item.status in SUCCESSFUL else ():
-            if not artifact.path.endswith(".json") or not (every or output == METRICS):
-                continue
-            numbers = read_numbers(Path(artifact.path))
-            measured = {
-                name: number
-                for name, number in numbers.items()
-                if every or not _repeats(name, number, record.parameters, item.parameters)
-            }
-            if measured:
-                most = len(measured) if every else _MOST_NUMBERS
-                kept = dict(list(measured.items())[:most])
-                left_out = len(measured) - len(kept)
-                tables.append(
-                    MetricTable(stage=item.id, output=output, numbers=kept, left_out=left_out)
-                )
-    return tuple(tables)
+        measured = {
+            name: number
+            for name, number in read_numbers(Path(artifact.path)).items()
+            if every or not _repeats(name, number, record.parameters, item.parameters)
+        }
+        if measured:
+            most = len(measured) if every else _MOST_NUMBERS
+            kept = dict(list(measured.items())[:most])
+            left_out = len(measured) - len(kept)
+            yield MetricTable(stage=item.id, output=output, numbers=kept, left_out=left_out)
 
 
 def declared_metrics(record: RunRecord, item: StageRecord) -> Mapping[str, str]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlkit.core.record import AttemptRecord, RunRecord, StageRecord
+from mlkit.core.record import FORMAT, AttemptRecord, RunRecord, StageRecord
+from mlkit.core.run_row import RunRow
 from mlkit.core.scrubbing import Scrubber
-from mlkit.core.states import Status
+from mlkit.core.states import SUCCESSFUL, RunStatus, Status
+from mlkit.core.values import decode
 from mlkit.errors import RunsFolderError
 from mlkit.store.artifact_store import Marks
 from mlkit.store.connection import (
@@ -30,7 +32,7 @@ __all__ = ["INSTANCES_PER_STAGE", "SCHEMA_VERSION", "Database", "Result"]
 INSTANCES_PER_STAGE = 1_000_000
 """The places in a record that belong to one stage."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS runs(run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, "
@@ -56,7 +58,17 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS digests(path TEXT PRIMARY KEY, marks TEXT NOT NULL, "
     "digest TEXT NOT NULL) WITHOUT ROWID",
     "DROP TABLE IF EXISTS files",
+    "CREATE TABLE IF NOT EXISTS metrics(run_id TEXT NOT NULL, place INTEGER NOT NULL, "
+    "number INTEGER NOT NULL, stage TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, "
+    "PRIMARY KEY(run_id, place, number)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS runs_by_turn ON "
+    "runs(COALESCE(json_extract(document, '$.turn'), 0), run_id)",
+    "CREATE INDEX IF NOT EXISTS stages_by_status ON stages(run_id, status)",
+    "CREATE TABLE IF NOT EXISTS unmeasured(run_id TEXT PRIMARY KEY) WITHOUT ROWID",
 )
+_MEASURED_SINCE = 4
+"""The version since which what a stage measured stands in the database; earlier runs' files do."""
+
 SHARED_SCHEMA = (
     "CREATE TABLE IF NOT EXISTS shared(store TEXT NOT NULL, name TEXT NOT NULL, "
     "result INTEGER NOT NULL, PRIMARY KEY(store, name)) WITHOUT ROWID",
@@ -67,6 +79,9 @@ SHARED_SCHEMA = (
 _TURN = "json_extract(document, '$.turn')"
 _BY_TURN = f"ORDER BY COALESCE({_TURN}, 0), run_id"
 """Runs of an older mlkit have no turn; they come first, by their ids, which begin with the time."""
+
+_MOST_VALUES = 500
+"""So many ids in one query: SQLite's own limit was 999 for long."""
 
 _RUN_COLUMNS = ("run_id", "pipeline", "status", "started", "ended")
 _STAGE_COLUMNS = ("stage", "status", "reason", "started", "ended")
@@ -188,6 +203,8 @@ class Database:
         with self._transaction():
             for statement in SCHEMA:
                 self._connection.execute(statement)
+            if version < _MEASURED_SINCE:
+                self._connection.execute("INSERT OR IGNORE INTO unmeasured SELECT run_id FROM runs")
             self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def _journal_ahead(self) -> None:
@@ -442,6 +459,23 @@ class Database:
         self._put("stages", _stage_row(run_id, kept, place))
         for attempt in kept.history:
             self._put("attempts", _attempt_row(run_id, kept.id, attempt))
+        self._save_metrics(run_id, kept, place)
+
+    def _save_metrics(self, run_id: str, stage: StageRecord, place: int) -> None:
+        self._connection.execute(
+            "DELETE FROM metrics WHERE run_id = ? AND stage = ?", (run_id, stage.id)
+        )
+        self._put_metrics(run_id, stage.id, place, stage.metrics or {})
+        if stage.metrics is None and stage.status in SUCCESSFUL:
+            self._put("unmeasured", {"run_id": run_id})
+
+    def _put_metrics(
+        self, run_id: str, stage: str, place: int, numbers: Mapping[str, float]
+    ) -> None:
+        """Write numbers in their order, which is the order of the table's columns."""
+        own = {"run_id": run_id, "place": place, "stage": stage}
+        for number, (name, value) in enumerate(numbers.items()):
+            self._put("metrics", {**own, "number": number, "name": name, "value": value})
 
     def keep_stages(self, run_id: str, ids: Iterable[str]) -> list[str]:
         """Drop the entries of a run that are not among the ids; gives those that were dropped.
@@ -461,7 +495,11 @@ class Database:
             return
         with self._transaction():
             for instance_id in ids:
-                for table, column in (("stages", "id"), ("attempts", "stage")):
+                for table, column in (
+                    ("stages", "id"),
+                    ("attempts", "stage"),
+                    ("metrics", "stage"),
+                ):
                     self._connection.execute(
                         f"DELETE FROM {table} WHERE run_id = ? AND {column} = ?",
                         (run_id, instance_id),
@@ -509,6 +547,71 @@ class Database:
         """Read the records of all runs, oldest first."""
         return [self._record(row) for row in self._query(f"SELECT * FROM runs {_BY_TURN}", ())]
 
+    # The table of runs: what stands in narrow rows, read for thousands of runs at once.
+
+    def run_ids(self) -> list[str]:
+        """The ids of all runs, oldest first."""
+        return [row["run_id"] for row in self._query(f"SELECT run_id FROM runs {_BY_TURN}", ())]
+
+    def run_rows(self, runs: Sequence[str] | None = None) -> dict[str, RunRow]:
+        """Read what the table of runs shows of each run, by its id.
+
+        Parameters
+        ----------
+        runs : sequence of str, optional
+            The ids of the runs; None for all.
+        """
+        metrics: dict[str, dict[str, float]] = {}
+        for run_id, stage, name, value in self._of_runs(
+            "SELECT run_id, stage, name, value FROM metrics", runs
+        ):
+            metrics.setdefault(run_id, {})[f"{stage}.{name}"] = value
+        counts: dict[str, dict[str, int]] = {}
+        for run_id, status, number in self._of_runs(
+            "SELECT run_id, status, count(*) FROM stages", runs, "GROUP BY run_id, status"
+        ):
+            counts.setdefault(run_id, {})[status] = number
+        rows = self._of_runs(
+            "SELECT run_id, pipeline, status, started, ended, "
+            "json_extract(document, '$.parameters') AS parameters, "
+            "json_extract(document, '$.options.profile') AS profile, "
+            "json_extract(document, '$.options.group') AS grouped, "
+            "json_extract(document, '$.options.note') AS note, "
+            "json_extract(document, '$.format') AS format FROM runs",
+            runs,
+        )
+        return {
+            row["run_id"]: _table_row(
+                row, metrics.get(row["run_id"], {}), counts.get(row["run_id"], {})
+            )
+            for row in rows
+        }
+
+    def unmeasured_runs(self) -> set[str]:
+        """The runs of which the database does not know what their stages measured."""
+        return {row["run_id"] for row in self._query("SELECT run_id FROM unmeasured", ())}
+
+    def remember_metrics(self, measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+        """Keep what was read of the files of older runs: run, stage, name, value."""
+        with self._transaction():
+            for run_id, stages in measured.items():
+                places = self._query("SELECT id, place FROM stages WHERE run_id = ?", (run_id,))
+                for row in places:
+                    self._put_metrics(run_id, row["id"], row["place"], stages.get(row["id"], {}))
+                self._connection.execute("DELETE FROM unmeasured WHERE run_id = ?", (run_id,))
+
+    def _of_runs(
+        self, select: str, runs: Sequence[str] | None, rest: str = ""
+    ) -> Iterator[sqlite3.Row]:
+        """The rows of some runs; SQLite takes only so many values at once."""
+        if runs is None:
+            yield from self._query(f"{select} {rest}", ())
+            return
+        for start in range(0, len(runs), _MOST_VALUES):
+            part = tuple(runs[start : start + _MOST_VALUES])
+            marks = ", ".join("?" * len(part))
+            yield from self._query(f"{select} WHERE run_id IN ({marks}) {rest}", part)
+
     def scheduled_runs(self, pipeline: str) -> list[RunRecord]:
         """Read the runs of a pipeline that were made for an interval, without their stages."""
         rows = self._query(
@@ -532,7 +635,7 @@ class Database:
     def delete_run(self, run_id: str) -> None:
         """Drop a run; its results stay as long as their artifacts do."""
         with self._transaction():
-            for table in ("attempts", "stages", "runs"):
+            for table in ("attempts", "metrics", "unmeasured", "stages", "runs"):
                 self._connection.execute(
                     f"DELETE FROM {table} WHERE run_id = ?",
                     (run_id,),
@@ -592,6 +695,23 @@ def _run_row(record: RunRecord, turn: int | None) -> dict[str, Any]:
 def _run(row: sqlite3.Row, stages: Mapping[str, StageRecord]) -> RunRecord:
     document = {**json.loads(row["document"]), **{n: row[n] for n in _RUN_COLUMNS}, "stages": {}}
     return replace(RunRecord.from_json(document), stages=stages)
+
+
+def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[str, int]) -> RunRow:
+    parameters = decode(json.loads(row["parameters"] or "{}"))
+    return RunRow(
+        run_id=row["run_id"],
+        pipeline=row["pipeline"],
+        status=RunStatus(row["status"]),
+        started=row["started"],
+        ended=row["ended"],
+        parameters=parameters if (row["format"] or 1) >= FORMAT else decode(parameters),
+        profile=row["profile"] or "",
+        group=row["grouped"] or "",
+        note=row["note"] or "",
+        metrics=metrics,
+        counts=counts,
+    )
 
 
 def _stage_row(run_id: str, stage: StageRecord, place: int) -> dict[str, Any]:

@@ -301,7 +301,7 @@ class RunsFolder:
             for entry in os.scandir(self.path)
             if entry.name not in RESERVED
             and entry.is_dir(follow_symlinks=False)
-            and (Path(entry.path) / "run.json").exists()
+            and os.path.exists(f"{entry.path}/run.json")  # noqa: PTH110 - there may be ten thousand
         )
 
     def latest_id(self) -> str | None:

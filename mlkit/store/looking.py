@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mlkit.core.record import RunRecord
 from mlkit.core.record_views import moved
-from mlkit.store.database import INSTANCES_PER_STAGE, Database
+from mlkit.errors import RunsFolderError
+from mlkit.store.connection import open_to_read, user_version
+from mlkit.store.database import INSTANCES_PER_STAGE, SCHEMA_VERSION, Database
 from mlkit.store.folder import RunsFolder
 
-__all__ = ["known_run", "known_runs", "looked_at", "opened"]
+__all__ = ["keep_metrics", "known_ids", "known_run", "known_runs", "looked_at", "opened"]
 
 
 @contextlib.contextmanager
@@ -59,6 +62,38 @@ def known_runs(folder: RunsFolder, database: Database) -> list[RunRecord]:
             found.insert(next(later, len(found)), record)
     labels = folder.labels.by_run()
     return [replace(r, labels=labels[r.run_id]) if r.run_id in labels else r for r in found]
+
+
+def known_ids(folder: RunsFolder, database: Database) -> list[str]:
+    """The ids of all runs whose folders are there, oldest first, as `known_runs` orders them."""
+    there = set(folder.run_ids())
+    found = [run_id for run_id in database.run_ids() if run_id in there]
+    return found if len(found) == len(there) else [r.run_id for r in known_runs(folder, database)]
+
+
+def keep_metrics(
+    folder: RunsFolder, measured: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> None:
+    """Keep what was read of the files of older runs, where that is possible: nobody waits for it.
+
+    A database of an older mlkit is left as it is; the next run brings it up to date.
+
+    Parameters
+    ----------
+    folder : RunsFolder
+        The runs folder; one that may not be written stays as it is.
+    measured : mapping
+        Run, stage, name, value.
+    """
+    if not measured or not os.access(folder.database, os.W_OK, effective_ids=True):
+        return
+    # whoever cannot write, after all, reads the files again next time
+    with contextlib.suppress(RunsFolderError, OSError):
+        with contextlib.closing(open_to_read(folder.database)) as connection:
+            if user_version(connection) != SCHEMA_VERSION:
+                return
+        with contextlib.closing(Database(folder.database)) as database:
+            database.remember_metrics(measured)
 
 
 def _take_in_what_is_there(folder: RunsFolder, database: Database) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,25 +12,13 @@ from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.observe.layout import cell_width
 from mlkit.reports.comparison import compare_runs
-from mlkit.reports.listing import run_json, runs_text, show_text
-
-
-def test_runs_are_listed_with_state_and_counts(green: RunRecord, red: RunRecord) -> None:
-    """How many stages there were, and those that ended otherwise than well."""
-    text = runs_text([red, green], 120)
-    heading, first, second = text.splitlines()
-    assert heading.split()[:2] == ["RUN", "STATE"]
-    assert first.startswith(f"{red.run_id}  ✗ failed")
-    assert "6 upstream failed" in first
-    assert "✓ succeeded" in second
-    assert second.endswith("32.5 s  18, 1 cached, 1 skipped")
+from mlkit.reports.listing import show_text
 
 
 @pytest.mark.parametrize("width", [40, 80, 132])
 def test_nothing_is_wider_than_the_terminal(green: RunRecord, red: RunRecord, width: int) -> None:
-    """Runs, a run and a comparison; only a command or a path is not broken."""
+    """A run and a comparison; only a command or a path is not broken."""
     said = [
-        runs_text([red, green], width),
         show_text(green, folder=Path("/project"), width=width),
         show_text(red, folder=Path("/project"), width=width, instances=True),
         compare_runs(red, green).to_text(width),
@@ -58,11 +45,6 @@ def test_an_instance_that_failed_stands_by_itself(red: RunRecord) -> None:
     assert "ValueError: Input X contains NaN." in line
 
 
-def test_no_run_says_how_to_start_one() -> None:
-    """Instead of an empty table."""
-    assert runs_text([]) == "No run yet. Start one with: mlkit run"
-
-
 def test_a_run_is_shown_with_the_verdict_first_and_the_outputs_last(red: RunRecord) -> None:
     """Paths are those below the run's own folder."""
     text = show_text(red, folder=Path("/project"))
@@ -79,14 +61,6 @@ def test_a_run_names_its_profile(green: RunRecord) -> None:
     said = show_text(replace(green, options=options), folder=Path("/project"))
     assert "\nprofile: prod\n" in said
     assert "\nprofile:" not in show_text(green, folder=Path("/project"))
-
-
-def test_the_json_of_a_run_is_short_and_plain(green: RunRecord) -> None:
-    """Without its stages, but with their counts."""
-    document = run_json(green)
-    assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert "stages" not in document
-    assert document["counts"] == {"succeeded": 16, "cached": 1, "skipped": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,470 @@
+"""The table of runs: parameters and metrics as columns, to filter, to sort and to write down."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mlkit.core.durations import format_duration
+from mlkit.core.filtering import MISSING, Filter, kind_of, plain_value, read_filter
+from mlkit.core.run_row import RunRow
+from mlkit.core.states import RunStatus, Status
+from mlkit.core.suggesting import did_you_mean
+from mlkit.core.values import canonical, plain, shown
+from mlkit.errors import UsageError
+from mlkit.observe.layout import columns as laid_out
+from mlkit.observe.layout import counted, fits, paragraph
+from mlkit.observe.signs import RUN_SIGNS, SIGNS
+
+__all__ = ["Column", "RunTable", "number_text", "run_json"]
+
+NOTHING = "–"
+_OWN = {"state": "status", "took": "seconds", "run_id": "run", "names": "labels", "name": "labels"}
+"""What else people call the columns that every run has."""
+_TITLES = {
+    "run": "RUN",
+    "labels": "NAMES",
+    "pipeline": "PIPELINE",
+    "status": "STATE",
+    "started": "STARTED (UTC)",
+    "seconds": "TOOK",
+    "stages": "STAGES",
+    "profile": "PROFILE",
+    "group": "GROUP",
+    "note": "NOTE",
+}
+_ALWAYS = ("run", "status")
+_WHERE_THEY_DIFFER = ("pipeline", "labels", "profile")
+_OPTIONAL = ("seconds", "started", "stages", "group", "note")
+_NAMED_BELOW = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column.
+
+    Parameters
+    ----------
+    key : str
+        What it is called in files and in `--columns`.
+    kind : str
+        `run` for what every run has, `parameter` or `metric`.
+    name : str
+        The parameter's or the metric's own name.
+    title : str
+        What stands above it for people.
+    """
+
+    key: str
+    kind: str
+    name: str
+    title: str
+
+    @property
+    def is_of_instance(self) -> bool:
+        """Whether one instance of a mapped stage measured it."""
+        return self.kind == "metric" and "[" in self.name
+
+
+class RunTable:
+    """Runs below each other, with the columns that there are.
+
+    Parameters
+    ----------
+    rows : sequence of RunRow
+        The runs, as they are to be listed.
+    total : int, optional
+        How many there are altogether, if these are not all.
+    """
+
+    def __init__(self, rows: Sequence[RunRow], total: int | None = None) -> None:
+        self.rows = list(rows)
+        self.total = len(self.rows) if total is None else total
+        self.is_filtered = False
+        self.asked: list[Column] = []
+        """The columns by which the runs were chosen and ordered."""
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """Every column by its key: those of any run, then parameters, then metrics."""
+        parameters = dict.fromkeys(name for row in self.rows for name in row.parameters)
+        metrics = sorted(
+            dict.fromkeys(name for row in self.rows for name in row.metrics),
+            key=lambda name: "[" in name,  # what speaks for the whole run first
+        )
+        found = {key: Column(key=key, kind="run", name=key, title=t) for key, t in _TITLES.items()}
+        for kind, names in (("parameter", parameters), ("metric", metrics)):
+            for name in names:
+                key = f"{kind}s.{name}" if name in found else name
+                found[key] = Column(key=key, kind=kind, name=name, title=key)
+        return _with_short_titles(found)
+
+    def resolve(self, name: str) -> list[Column]:
+        """The columns that a name means; none, one, or one for each instance or stage.
+
+        Parameters
+        ----------
+        name : str
+            A key; a metric's own name, with or without an instance (`auc`, `auc[tree]`);
+            `parameters.NAME` or `metrics.STAGE.NAME` where two columns have one name.
+        """
+        key = _OWN.get(name, name)
+        if key in self.columns:
+            return [self.columns[key]]
+        for kind in ("parameter", "metric"):
+            inner = name.removeprefix(f"{kind}s.")
+            if inner != name:
+                return [c for c in self.columns.values() if c.kind == kind and c.name == inner]
+        return self._by_short_name.get(name, [])
+
+    @cached_property
+    def _by_short_name(self) -> dict[str, list[Column]]:
+        found: dict[str, list[Column]] = {}
+        for column in self.columns.values():
+            if column.kind == "metric":
+                stage, brackets, metric = _parts(column.name)
+                for name in {metric, metric + brackets, f"{stage}.{metric}"}:
+                    found.setdefault(name, []).append(column)
+        return found
+
+    def chosen(self, names: Iterable[str]) -> list[Column]:
+        """The columns that somebody asks for.
+
+        Raises
+        ------
+        UsageError
+            If there is no such column.
+        """
+        found: list[Column] = []
+        for name in names:
+            columns = self.resolve(name.strip())
+            if not columns:
+                self._unknown(name.strip(), "--columns")
+            found += [column for column in columns if column not in found]
+        return found
+
+    def _one(self, name: str, option: str) -> Column:
+        columns = self.resolve(name)
+        if not columns:
+            self._unknown(name, option)
+        if len(columns) > 1:
+            raise UsageError(
+                f"{option}: '{name}' is the name of {len(columns)} columns",
+                remedy="Name one of them: " + ", ".join(column.key for column in columns[:8]),
+            )
+        self.asked += [column for column in columns if column not in self.asked]
+        return columns[0]
+
+    def _unknown(self, name: str, option: str) -> None:
+        remedy = did_you_mean(name, self.names) or "'mlkit runs --to csv' shows them all"
+        raise UsageError(f"{option}: there is no column '{name}'", remedy=remedy)
+
+    @property
+    def names(self) -> list[str]:
+        """What can be meant: the keys, and the metrics' own names."""
+        return [*self.columns, *self._by_short_name]
+
+    def filtered(self, text: str) -> RunTable:
+        """The runs that pass a filter; see `mlkit.core.filtering`."""
+        passes = self._filter(text)
+        rows = [row for row in self.rows if passes(self.values(row))]
+        found = self._with(rows, len(rows))
+        found.is_filtered = bool(self.rows)
+        return found
+
+    def _with(self, rows: Sequence[RunRow], total: int) -> RunTable:
+        """Other rows under the same columns: one may still ask for what none of them has."""
+        found = RunTable(rows, total)
+        found.__dict__["columns"] = self.columns
+        found.is_filtered = self.is_filtered
+        found.asked = list(self.asked)
+        return found
+
+    def _filter(self, text: str) -> Filter:
+        def column(name: str) -> str | None:
+            return self._one(name, "--filter").key if self.resolve(name) else None
+
+        words = {"status": [status.value for status in RunStatus]}
+        return read_filter(text, column, self.names, words)
+
+    def sorted_by(self, names: Sequence[str]) -> RunTable:
+        """The runs in another order; equal ones stay as they are, missing values come last.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Columns, the most important first; `-NAME` puts the greatest value first.
+        """
+        rows = list(self.rows)
+        for name in reversed(names):
+            column = self._one(name.removeprefix("-"), "--sort")
+            there = [row for row in rows if kind_of(self.value(row, column)) != "missing"]
+            absent = [row for row in rows if kind_of(self.value(row, column)) == "missing"]
+            there.sort(
+                key=lambda row, c=column: _rank(self.value(row, c)),  # type: ignore[misc] # c is bound
+                reverse=name.startswith("-"),
+            )
+            rows = there + absent
+        return self._with(rows, self.total)
+
+    def first(self, number: int | None) -> RunTable:
+        """The first of the runs; how many there are altogether is kept."""
+        return self._with(self.rows[:number], self.total)
+
+    def value(self, row: RunRow, column: Column) -> Any:
+        """What stands in a cell: a plain value, or `MISSING`."""
+        if column.kind == "metric":
+            return row.metrics.get(column.name, MISSING)
+        if column.kind == "parameter":
+            return plain_value(row.parameters.get(column.name, MISSING))
+        match column.name:
+            case "run":
+                return row.run_id
+            case "status":
+                return row.status.value
+            case "started":
+                return _moment(row.started).isoformat(timespec="seconds").replace("+00:00", "Z")
+            case "seconds":
+                return MISSING if row.seconds is None else round(row.seconds, 3)
+            case "stages":
+                return sum(row.counts.values()) if row.counts else MISSING
+            case "labels":
+                return list(row.labels) or MISSING
+        return getattr(row, column.name) or MISSING
+
+    def values(self, row: RunRow) -> Mapping[str, Any]:
+        """A run as a filter sees it."""
+        return _Cells(self, row)
+
+    def varies(self, column: Column) -> bool:
+        """Whether not all runs have the same there."""
+        return len({_identity(self.value(row, column)) for row in self.rows}) > 1
+
+    def to_text(self, width: int, names: Sequence[str] = (), *, option: str = "--columns") -> str:
+        """The table for a terminal: the columns asked for, or those that tell most and fit.
+
+        Parameters
+        ----------
+        width : int
+            The terminal's columns.
+        names : sequence of str
+            The columns to show.
+        """
+        if not self.rows:
+            there = "No run passes the filter." if self.is_filtered else None
+            return there or "No run yet. Start one with: mlkit run"
+        if names:
+            chosen, left = self.chosen(names), list[Column]()
+        else:
+            chosen, left = self._fitting(width)
+        head = [column.title for column in chosen]
+        body = [[self.text(row, column) for column in chosen] for row in self.rows]
+        whole = [i for i, column in enumerate(chosen) if column.name == "run"]
+        text = laid_out(body, width, head=head, whole=whole)
+        if not left:
+            return text
+        told = ", ".join(column.title for column in left[:_NAMED_BELOW])
+        more = f" and {len(left) - _NAMED_BELOW} more" if len(left) > _NAMED_BELOW else ""
+        hint = f"{counted(len(left), 'column')} left out (--columns NAME,…): {told}{more}"
+        return f"{text}\n{paragraph(hint, width)}"
+
+    def _fitting(self, width: int) -> tuple[list[Column], list[Column]]:
+        """The columns that tell most, as many as fit; and those for which there is no room."""
+        own = [self.columns[name] for name in _ALWAYS]
+        own += [c for name in _WHERE_THEY_DIFFER if self.varies(c := self.columns[name])]
+        wanted = self._telling()
+        found, left = list(own), list[Column]()
+        for column in [*wanted[:3], self.columns["seconds"], *wanted[3:]]:
+            (found if self._fits([*found, column], width) else left).append(column)
+        for name in _OPTIONAL[1:]:
+            column = self.columns[name]
+            if not left and self._is_there(column) and self._fits([*found, column], width):
+                found.append(column)
+        order = list(self.columns)
+        shown = sorted(found, key=lambda column: order.index(column.key))
+        return shown, [column for column in left if column.kind != "run"]
+
+    def _telling(self) -> list[Column]:
+        """Parameters that differ and metrics by turns, those that differ before the others."""
+        there = [c for c in self.columns.values() if c.kind != "run" and self._is_there(c)]
+        differing = [column for column in there if self.varies(column)]
+        parameters = [column for column in differing if column.kind == "parameter"]
+        asked = [column for column in self.asked if column.kind != "run"]
+        parameters = [column for column in parameters if column not in asked]
+        metrics = [c for c in differing if c.kind == "metric" and c not in asked]
+        metrics += [c for c in there if c.kind == "metric" and c not in (*differing, *asked)]
+        by_turns = [c for pair in zip(parameters, metrics, strict=False) for c in pair]
+        shorter = min(len(parameters), len(metrics))
+        return [*asked, *by_turns, *parameters[shorter:], *metrics[shorter:]]
+
+    def _is_there(self, column: Column) -> bool:
+        return any(kind_of(self.value(row, column)) != "missing" for row in self.rows)
+
+    def _fits(self, columns: Sequence[Column], width: int) -> bool:
+        head = [column.title for column in columns]
+        body = [[self.text(row, column) for column in columns] for row in self.rows]
+        # a wrapped number is no number; how stages ended may stand in several lines
+        whole = [i for i, column in enumerate(columns) if column.name != "stages"]
+        return fits([head, *body], width, whole=whole)
+
+    def text(self, row: RunRow, column: Column) -> str:
+        """A cell for people."""
+        if column.kind == "run":
+            match column.name:
+                case "status":
+                    return str(RUN_SIGNS[row.status])
+                case "started":
+                    return _moment(row.started).strftime("%Y-%m-%d %H:%M")
+                case "seconds":
+                    return "" if row.seconds is None else format_duration(row.seconds)
+                case "stages":
+                    return _remarkable(row.counts)
+                case "labels":
+                    return ", ".join(row.labels)
+        value = self.value(row, column)
+        if value is MISSING:
+            return "" if column.kind == "run" else NOTHING
+        if isinstance(value, str):
+            return shown(value)[1:-1] if value else "''"
+        return number_text(value) if column.kind == "metric" else shown(value)
+
+    def to_csv(self, names: Sequence[str] = ()) -> str:
+        """The table as CSV, with every column or those asked for; a missing value is empty."""
+        chosen = self.chosen(names) if names else self.listed
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([column.key for column in chosen])
+        for row in self.rows:
+            writer.writerow([_csv_cell(self.value(row, column)) for column in chosen])
+        return out.getvalue()
+
+    @property
+    def listed(self) -> list[Column]:
+        """The columns that files hold: all but those in which nothing stands."""
+        return [
+            column
+            for column in self.columns.values()
+            if (column.kind == "run" and column.name in _ALWAYS) or self._is_there(column)
+        ]
+
+    @property
+    def shown(self) -> list[Column]:
+        """The columns that pages show: what differs and what was measured before the rest."""
+        own = [self.columns[name] for name in (*_ALWAYS, *_WHERE_THEY_DIFFER, *_OPTIONAL)]
+        first = [c for c in own if c.name not in _OPTIONAL]
+        first = [c for c in first if c.name in _ALWAYS or self.varies(c)]
+        others = [column for column in self.listed if column.kind != "run"]
+        return [*first, *others, *(c for c in own if c.name in _OPTIONAL and self._is_there(c))]
+
+    def to_records(self, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """The table as rows of plain values by the columns' keys; None where one is missing."""
+        chosen = self.chosen(names) if names else self.listed
+        return [
+            {c.key: None if (v := self.value(row, c)) is MISSING else v for c in chosen}
+            for row in self.rows
+        ]
+
+
+def run_json(row: RunRow) -> dict[str, Any]:
+    """One run in the document of `mlkit runs --json`."""
+    return {
+        "run_id": row.run_id,
+        "pipeline": row.pipeline,
+        "status": row.status.value,
+        "seconds": round(row.seconds or 0.0, 3),
+        "parameters": plain(row.parameters),
+        "labels": list(row.labels),
+        "note": row.note,
+        "group": row.group,
+        "started": row.started,
+        "ended": row.ended,
+        "counts": dict(row.counts),
+        "metrics": dict(row.metrics),
+    }
+
+
+class _Cells(Mapping[str, Any]):
+    """The cells of a row by the columns' keys, looked up when they are asked for."""
+
+    def __init__(self, table: RunTable, row: RunRow) -> None:
+        self.table, self.row = table, row
+
+    def __getitem__(self, key: str) -> Any:
+        return self.table.value(self.row, self.table.columns[key])
+
+    def __iter__(self) -> Any:
+        return iter(self.table.columns)
+
+    def __len__(self) -> int:
+        return len(self.table.columns)
+
+
+def number_text(value: float) -> str:
+    """A number in a table: whole ones whole, others with four significant digits."""
+    if value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.4g}"
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """Take `STAGE[VALUE].NAME` apart; a value may hold dots."""
+    bracket, end = name.find("["), name.rfind("].")
+    if 0 < bracket < end and "." not in name[:bracket]:
+        return name[:bracket], name[bracket : end + 1], name[end + 2 :]
+    stage, _, metric = name.partition(".")
+    return stage, "", metric
+
+
+def _with_short_titles(found: Mapping[str, Column]) -> dict[str, Column]:
+    """Call a metric by its own name where no other column is called so."""
+    short: dict[str, list[str]] = {}
+    for column in found.values():
+        if column.kind == "metric":
+            _, brackets, metric = _parts(column.name)
+            short.setdefault(metric + brackets, []).append(column.key)
+    titles = {keys[0]: name for name, keys in short.items() if len(keys) == 1 and name not in found}
+    return {
+        key: Column(key=key, kind=c.kind, name=c.name, title=titles.get(key, c.title))
+        for key, c in found.items()
+    }
+
+
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Where a value stands among others: numbers, truth values, texts, and what has no order."""
+    kind = kind_of(value)
+    if kind == "other":
+        return 3, canonical(value)
+    if kind == "number" and value != value:  # nan, which has no place of its own
+        return -1, 0
+    return ("number", "truth", "text").index(kind), value
+
+
+def _identity(value: Any) -> Any:
+    return value if value is MISSING else (kind_of(value), canonical(value))
+
+
+def _remarkable(counts: Mapping[str, int]) -> str:
+    """`18, 1 skipped`: how many stages there are, and how many ended otherwise than well."""
+    others = [
+        f"{count} {SIGNS[Status(status)].word}"
+        for status, count in counts.items()
+        if status != Status.SUCCEEDED.value
+    ]
+    return ", ".join([str(sum(counts.values())), *others])
+
+
+def _csv_cell(value: Any) -> Any:
+    if value is MISSING:
+        return ""
+    if kind_of(value) == "other":
+        return shown(value)
+    return str(value).lower() if isinstance(value, bool) else plain(value)
