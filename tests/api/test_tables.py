@@ -14,7 +14,8 @@ import mlkit
 from mlkit.api.tables import read_run_table
 from mlkit.core.record import RunRecord
 from mlkit.errors import UsageError
-from mlkit.testing import FakeRunner, Raises, fake_services, run_fake
+from mlkit.testing import FakeRunner, Raises, run_fake
+from mlkit.testing.running import fake_services
 from mlkit.testing.sketches import Sketch, write_pipeline
 
 MEASURE = """\
