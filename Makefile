@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-peers exercises site clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises site clean sizes bare newcomer wheel \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -160,6 +160,9 @@ bench-maps: install-dev  ## measure whether the work for one instance grows with
 
 bench-runs: install-dev  ## measure how long `mlkit runs` takes over 1,000 and 10,000 runs
 	$(BIN)/python -m benchmarks.runs
+
+bench-watch: install-dev  ## measure how soon after a save a watch shows what came of it
+	$(BIN)/python -m benchmarks.watch
 
 bench-peers: install-dev  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from mlkit.api.tables import arranged as arranged
     from mlkit.api.tables import read_run_table as read_run_table
     from mlkit.api.two_runs import compare as compare
+    from mlkit.api.watching import Notice as Notice
+    from mlkit.api.watching import Watch as Watch
+    from mlkit.api.watching import WatchSettings as WatchSettings
     from mlkit.driver.joined import may_retry as may_retry
     from mlkit.driver.options import RunOptions as RunOptions
     from mlkit.driver.services import Services as Services
@@ -66,12 +69,15 @@ _HOMES = {
     "Filling": "mlkit.api.filling",
     "Labelled": "mlkit.api.labelling",
     "Layers": "mlkit.load.parameters",
+    "Notice": "mlkit.api.watching",
     "OWN_VARIABLES": "mlkit.load.env_file",
     "RUNS_DIR_VARIABLE": "mlkit.api.runs_place",
     "RunOptions": "mlkit.driver.options",
     "ScheduleServer": "mlkit.api.schedule_server",
     "Services": "mlkit.driver.services",
     "Settings": "mlkit.api.schedule_server",
+    "Watch": "mlkit.api.watching",
+    "WatchSettings": "mlkit.api.watching",
     "arranged": "mlkit.api.tables",
     "backfill": "mlkit.api.filling",
     "clean": "mlkit.api.old_runs",

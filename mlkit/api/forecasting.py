@@ -67,8 +67,14 @@ def forecast(
     configuration: Configuration,
     runs_dir: Path,
     options: RunOptions | None = None,
+    *,
+    ignore_policy: bool = False,
 ) -> dict[str, Forecast]:
-    """Forecast a run whose parameters are settled already; see `plan`."""
+    """Forecast a run whose parameters are settled already; see `plan`.
+
+    With `ignore_policy`, results of stages that are never reused are looked for as well: whether
+    anything has changed for them, and not what a run would do.
+    """
     options = options or RunOptions()
     pipeline = with_lists(pipeline, configuration)
     selection = select(pipeline, options)
@@ -90,7 +96,7 @@ def forecast(
             verify=options.verify,
             circumstances=Circumstances(environ=kernel_environment(os.environ), key=key),
         )
-        forecaster = Forecaster(planner, options.force)
+        forecaster = Forecaster(planner, options.force, ignore_policy=ignore_policy)
         found = forecaster.forecast(sorted(selection.stages | selection.upstream))
     return {
         key: item

@@ -22,6 +22,7 @@ from mlkit.cli.shared_options import (
     VerboseOption,
     pipeline_path,
 )
+from mlkit.cli.watch_display import watch_pipeline
 from mlkit.driver.options import NOT_OFFERED, flag
 from mlkit.errors import UsageError
 
@@ -56,6 +57,13 @@ def run(
             show_default=False,
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Stay, and run again at every save what it affects, until Ctrl-C.",
+        ),
+    ] = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,14 +75,33 @@ def run(
       mlkit run -p rows=5000 --report        another parameter, and a report
       mlkit run --until features             one stage and its upstream
       mlkit run --force train                one stage again, though unchanged
+      mlkit run --watch                      again at every save, until Ctrl-C
       mlkit run --on airflow                 the same notebooks, run by Airflow
       mlkit run --runs-dir s3://bucket/runs  results shared with other machines
       mlkit run --executor dask://host:8786  on the workers of a Dask cluster
 
     Exit codes: 0 succeeded, 1 a stage failed, 2 a mistake found before anything ran,
-    130 interrupted.
+    130 interrupted. With --watch: 0 stopped between two rounds, 130 in a round.
     """
     path = pipeline_path(pipeline)
+    if watch:
+        if on is not None or host is not None:
+            raise UsageError(
+                "--watch runs here, and --on on an engine",
+                remedy="Leave out one of them; an engine has its own schedule",
+                code="E102",
+            )
+        watch_pipeline(
+            path,
+            assignments=assignments,
+            files=files,
+            env_file=env_file,
+            given=given,
+            runs_dir=runs_dir,
+            report=report,
+            verbose=verbose,
+            as_json=as_json,
+        )
     if on is not None or host is not None:
         _check_engine_options(on, given)
     options, layers = api.run_options(given), layers_of(assignments, files, env_file)

@@ -23,7 +23,7 @@ from mlkit.observe.run_summary import summary
 from mlkit.observe.telemetry import telemetry_from_environment
 from mlkit.observe.terminal import console_for
 
-__all__ = ["exit_code", "observed", "show_end"]
+__all__ = ["end_text", "exit_code", "observed", "show_end"]
 
 FAILED, SKIPPED, INTERRUPTED = 1, 99, 130
 
@@ -65,6 +65,24 @@ def show_end(
     joined : str, optional
         The stage or instance that was run within a run of others: only that one is told.
     """
+    text = end_text(record, pipeline, report=report, verbose=verbose, joined=joined)
+    if as_json:
+        say(text)
+        told = record if joined is None else _only(record, joined)
+        print_json(told.to_json() if joined is None else _task_document(told, pipeline))
+    else:
+        typer.echo(text)
+
+
+def end_text(
+    record: RunRecord,
+    pipeline: Pipeline,
+    *,
+    report: bool,
+    verbose: bool,
+    joined: str | None = None,
+) -> str:
+    """Give the text that says how a run ended, its report written if it was asked for."""
     page = None
     if report:
         page = Path(record.runs_dir) / record.run_id / "report.html"
@@ -75,23 +93,14 @@ def show_end(
             if stage.error is not None and stage.error.traceback:
                 say(f"\n{stage.id}:\n{stage.error.traceback}")
     if joined is not None:
-        record = _only(record, joined)
-    text = (
-        _task_text(record)
-        if joined
-        else summary(
-            record,
-            folder=Path.cwd(),
-            report=page,
-            latest=api.latest_words(record),
-            width=terminal_width(),
-        )
+        return _task_text(_only(record, joined))
+    return summary(
+        record,
+        folder=Path.cwd(),
+        report=page,
+        latest=api.latest_words(record),
+        width=terminal_width(),
     )
-    if as_json:
-        say(text)
-        print_json(record.to_json() if joined is None else _task_document(record, pipeline))
-    else:
-        typer.echo(text)
 
 
 def _only(record: RunRecord, joined: str) -> RunRecord:

@@ -24,6 +24,9 @@ from mlkit.planner.mapping import MappingError, instances_of
 
 __all__ = ["Loop"]
 
+WITHDRAWN = "what it depends on has changed, or it had not begun"
+"""Why stages end of a run that was withdrawn."""
+
 NO_VALUES: Mapping[str, str] = MappingProxyType({})
 """The values of a stage as a whole."""
 
@@ -57,6 +60,7 @@ class Loop:
         """
         cancellation = self.context.order.services.cancellation
         unsubscribe = cancellation.subscribe(lambda: self.timetable.tell(self._heed_cancellation))
+        cancellation.on_withdrawal(lambda: self.timetable.tell(self._heed_cancellation))
         try:
             self._go_on_until_all_is_finished()
         except BaseException:
@@ -88,8 +92,13 @@ class Loop:
                 self._heed_ends()
 
     def _heed_cancellation(self) -> None:
-        if self.context.order.services.cancellation.requested and self.stopping is None:
+        cancellation = self.context.order.services.cancellation
+        if self.stopping is not None:
+            return
+        if cancellation.requested:
             self._stop("the run was interrupted", Status.CANCELLED)
+        elif cancellation.withdrawn:
+            self._begin_nothing_more(WITHDRAWN, Status.CANCELLED)
 
     def _heed_ends(self) -> None:
         """Have what is downstream of ended stages looked at; a failure may stop everything."""
@@ -131,9 +140,12 @@ class Loop:
 
     def _stop(self, reason: str, status: Status) -> None:
         """Start nothing more, interrupt what is running, and end what waits as cancelled."""
-        self.stopping = status
-        self.timetable.stop()
         self.context.order.services.cancellation.request()
+        self._begin_nothing_more(reason, status)
+
+    def _begin_nothing_more(self, reason: str, status: Status) -> None:
+        self.stopping = status
+        self.timetable.stop(reason)
         for record in list(self.state.own_records().values()):
             if record.status is Status.WAITING or (
                 record.status is Status.RUNNING and record.id not in self.work.executing

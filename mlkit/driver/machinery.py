@@ -33,9 +33,10 @@ class Machinery:
         self._order = order
         self._services = order.services
         self._environment = environment
-        self.said: list[str] = []
+        self._said: list[str] = []
         self._lock = threading.Lock()
         self._kernels: Kernels | None = None
+        self._are_lent = False
         self._runner = order.services.runner
         self._executor: Executor | None = None
 
@@ -50,23 +51,33 @@ class Machinery:
         with self._lock:
             if self._runner is None:
                 self._kernels = self._open()
-                first = needs_of_stages(self._order.pipeline, stage, FIRST)
-                self._kernels.prepare(first=first)
+                if not self._are_lent:
+                    first = needs_of_stages(self._order.pipeline, stage, FIRST)
+                    self._kernels.prepare(first=first)
                 from mlkit.notebook.execute import PapermillRunner
 
                 self._runner = PapermillRunner(self._kernels)
             return self._runner
 
+    @property
+    def said(self) -> list[str]:
+        """What the kernels had to say; kernels that are lent say it in one run only."""
+        lent = self._services.warm if self._are_lent else None
+        return [*self._said, *(lent.take_said() if lent is not None else ())]
+
     def _open(self) -> Kernels:
-        """Take the kernels that were opened early, or open some."""
+        """Take the kernels that are kept, or those that were opened early, or open some."""
         names = modules_to_preload(self._order.pipeline)
-        kind, ahead = self._order.options.start, self._services.ahead
+        kind, ahead, warm = self._order.options.start, self._services.ahead, self._services.warm
+        if warm is not None and kind == "fork":
+            self._are_lent = True
+            return warm.lend(names, self._environment)
         kernels = ahead.take(self._environment) if ahead is not None and kind == "fork" else None
         if ahead is not None and kernels is not None:
-            ahead.said[:0], self.said = self.said, ahead.said
+            ahead.said[:0], self._said = self._said, ahead.said
             kernels.preload(names)
             return kernels
-        return open_kernels(kind, preload=names, env=self._environment, say=self.said.append)
+        return open_kernels(kind, preload=names, env=self._environment, say=self._said.append)
 
     def executor(self) -> Executor:
         """Give the executor of attempts."""
@@ -81,7 +92,7 @@ class Machinery:
         with self._lock:
             if self._executor is not None:
                 self._executor.shutdown(wait=True, cancel_futures=True)
-            if self._kernels is not None:
+            if self._kernels is not None and not self._are_lent:
                 self._kernels.close()
 
 

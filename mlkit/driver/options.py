@@ -253,6 +253,13 @@ _COMPILED = {
 NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
     "run": {"interval": _SCHEDULED, "group": _SWEPT},
     "run --on": _ON_ENGINE,
+    "run --watch": {
+        "executor": "the kernels that stay ready are those of this machine",
+        "run_id": "each round is a run of its own",
+        "name": "each round is a run of its own; 'mlkit label' names one",
+        "group": _SWEPT,
+        "interval": _SCHEDULED,
+    },
     "plan": {
         "workers": _NOTHING_RUNS,
         "fail_fast": _NOTHING_RUNS,

@@ -11,6 +11,7 @@ from mlkit.core.events import Observer
 from mlkit.driver.ahead import KernelsAhead
 from mlkit.driver.clock import Clock, SystemClock
 from mlkit.driver.notifying import AppriseNotifier, Notifier
+from mlkit.driver.warm import WarmKernels
 from mlkit.notebook.notebook_runner import Cancellation, NotebookRunner
 
 __all__ = ["Services"]
@@ -38,6 +39,8 @@ class Services:
         The environment.
     ahead : KernelsAhead, optional
         Kernels that were opened before the pipeline was read.
+    warm : WarmKernels, optional
+        Kernels that are kept from one run to the next.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -48,3 +51,4 @@ class Services:
     cancellation: Cancellation = field(default_factory=Cancellation)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     ahead: KernelsAhead | None = None
+    warm: WarmKernels | None = None

@@ -31,6 +31,7 @@ class Timetable:
     def __init__(self, clock: Clock, workers: int) -> None:
         self.running = 0
         self.stopped = False
+        self.why = ""
         self._clock = clock
         self._workers = workers
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -75,9 +76,9 @@ class Timetable:
         while self._timers and self._timers[0][0] <= self._clock.monotonic():
             yield heapq.heappop(self._timers)[2]
 
-    def stop(self) -> None:
-        """Forget what has not begun."""
-        self.stopped = True
+    def stop(self, why: str = "") -> None:
+        """Forget what has not begun, and remember why."""
+        self.stopped, self.why = True, why
         self._ready.clear()
         self._timers.clear()
 

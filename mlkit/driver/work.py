@@ -224,7 +224,7 @@ class Work:
             self.endings.end(instance_id, saved=True)
         elif status is Status.CANCELLED:
             self.committer.fail(submission.staging, instance_id)
-            self.endings.finish(instance_id, Status.CANCELLED, "the run was interrupted")
+            self.endings.finish(instance_id, Status.CANCELLED, self.timetable.why)
         else:
             self._failed(outcome, submission, error)
 

@@ -29,6 +29,7 @@ __all__ = [
     "modules_to_preload",
     "needs_of_notebook",
     "needs_of_stages",
+    "project_files",
     "top_level_names",
 ]
 
@@ -134,8 +135,18 @@ def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
     return tuple(sorted(n for n in found if is_tried(_top(n)) and _is_worth_waiting_for(_top(n))))
 
 
+def project_files(notebook: NotebookSource) -> frozenset[Path]:
+    """Give the files of its project's modules that a notebook imports, also by one another."""
+    return frozenset(_followed(notebook)[1])
+
+
 def _outside(notebook: NotebookSource) -> set[str]:
     """The modules outside the project that a notebook imports, also by its project's modules."""
+    return _followed(notebook)[0]
+
+
+def _followed(notebook: NotebookSource) -> tuple[set[str], set[Path]]:
+    """The modules outside the project to which a notebook's imports lead, and the files inside."""
     text = "\n".join(cell.source for cell in notebook.code_cells)
     found: set[str] = set()
     seen: set[Path] = set()
@@ -151,7 +162,7 @@ def _outside(notebook: NotebookSource) -> set[str]:
                 package = name if file.name == "__init__.py" else name.rpartition(".")[0]
                 source = file.read_text(encoding="utf-8", errors="replace")
                 todo += imports_in(source, package)
-    return found
+    return found, seen
 
 
 def _project_files(each: Import, folder: Path) -> dict[str, Path]:

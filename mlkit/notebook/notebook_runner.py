@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -142,12 +143,20 @@ class ExecutionResult:
 
 
 class Cancellation:
-    """A request to stop that reaches every execution under way, from any thread."""
+    """A request to stop that reaches every execution under way, from any thread.
+
+    A run can also be *withdrawn*: it begins nothing more, those of its executions are stopped that
+    have become pointless, and the others come to their end. Each of them has its own part of the
+    run's cancellation.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._requested = False
+        self._parts: dict[str, Cancellation] = {}
+        self._pointless: Callable[[str], bool] | None = None
+        self._wakers: list[Callable[[], None]] = []
 
     @property
     def requested(self) -> bool:
@@ -162,6 +171,50 @@ class Cancellation:
             self._callbacks.clear()
         for callback in callbacks:
             callback()
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether nothing more is to begin."""
+        return self._pointless is not None
+
+    def withdraw(self, pointless: Callable[[str], bool]) -> None:
+        """Let nothing more begin, and stop some of what is under way.
+
+        Parameters
+        ----------
+        pointless : callable
+            Whether an execution, by its name, is to be stopped.
+        """
+        with self._lock:
+            self._pointless = pointless
+            parts = [part for name, part in self._parts.items() if pointless(name)]
+            wakers = list(self._wakers)
+        for call in wakers:
+            call()
+        for part in parts:
+            part.request()
+
+    def on_withdrawal(self, callback: Callable[[], None]) -> None:
+        """Call back whenever it is withdrawn, before anything is stopped for that."""
+        with self._lock:
+            self._wakers.append(callback)
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[Cancellation]:
+        """Give the cancellation of one execution; it is asked for with the whole, or alone."""
+        part = Cancellation()
+        with self._lock:
+            self._parts[name] = part
+            pointless = self._pointless is not None and self._pointless(name)
+        unsubscribe = self.subscribe(part.request)
+        if pointless:
+            part.request()
+        try:
+            yield part
+        finally:
+            unsubscribe()
+            with self._lock:
+                del self._parts[name]
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back once when it is asked for (at once if it was); returns how to unsubscribe."""

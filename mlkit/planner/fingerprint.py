@@ -20,7 +20,7 @@ from mlkit.core.values import canonical, encode
 from mlkit.notebook.cells import Cell, NotebookSource
 from mlkit.planner.interpreter import interpreter, program_of
 
-__all__ = ["PARTS_VERSION", "Digests", "Parts", "parts_of"]
+__all__ = ["PARTS_VERSION", "Digests", "Parts", "digest_of_code", "parts_of"]
 
 PARTS_VERSION = 2
 """Counted up whenever a part comes, goes or is written otherwise: results of another version are
@@ -125,6 +125,15 @@ def parts_of(
         kernel="" if kernel is None else kernel.name,
         env={name: str(item.public) for name, item in sorted((env or {}).items())},
     )
+
+
+def digest_of_code(notebook: NotebookSource) -> str:
+    """The digest of what of a notebook may change a result: its code, and what it says runs it."""
+    metadata = notebook.document.get("metadata", {})
+    spec = metadata.get("kernelspec")
+    name = spec.get("name") if isinstance(spec, dict) else None
+    cells = [_cell(cell)[0] for cell in notebook.code_cells]
+    return sha256(canonical([cells, name, notebook.language]).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4096)  # the instances of a map have their cells in common

@@ -54,6 +54,8 @@ class Forecast:
     unseen : tuple of str
         Programs whose reading nobody sees: those that the attempt of a reused one has started, and
         a kernel in another language.
+    result : int, optional
+        Of a reused one: the number of the result.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Forecast:
     values: str = ""
     waits: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    result: int | None = None
 
     @property
     def is_known(self) -> bool:
@@ -210,6 +213,7 @@ class Forecaster:
             outputs=outputs,
             values=_values(instance),
             unseen=() if decision.result is None else unseen_programs(decision.result.observed),
+            result=None if decision.result is None else decision.result.id,
         )
 
     def _forced(self, instance: Instance) -> bool:

@@ -641,6 +641,13 @@ class Database:
                     (run_id,),
                 )
 
+    def hand_on_results(self, run_id: str, other: str) -> None:
+        """Let the results of a run count as another's, with which they go."""
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE fingerprints SET run_id = ? WHERE run_id = ?", (other, run_id)
+            )
+
     def delete_results_of(self, run_id: str) -> None:
         """Drop the results that a run computed and no remaining run has used."""
         with self._transaction():

@@ -43,14 +43,10 @@ class ThreadsExecutor:
             started = services.clock.now()
             try:
                 runner = workshop.machinery.runner(job.instance_id.partition("[")[0])
-                outcome = perform(
-                    job,
-                    runner,
-                    workshop.store,
-                    on_cell,
-                    services.cancellation,
-                    services.clock.now,
-                )
+                with services.cancellation.part(job.instance_id) as cancellation:
+                    outcome = perform(
+                        job, runner, workshop.store, on_cell, cancellation, services.clock.now
+                    )
             except BaseException as error:  # noqa: BLE001 - whatever happens, the loop must hear of it
                 outcome = Outcome(
                     job=job,
