@@ -79,7 +79,7 @@ def run_on(  # noqa: PLR0913 - each is an option of the command
     if host is None:  # this machine does the work
         workers = workers or options.workers
     settings = export_settings(configuration, current.file, folder, options, workers)
-    refuse(chosen, current, composed_maps(chosen, current))
+    refuse(chosen, current, composed_maps(current))
     # This run is not the schedule's, so that the engine need not express one.
     made = compiler_of(chosen)(replace(current, schedule=None), settings)
     python = engine_python(chosen, services.environ)

@@ -83,7 +83,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     if pipeline_path is not None:
         settings = replace(settings, pipeline_file=pipeline_path)
         current = _moved(current, pipeline_path)
-    refuse(engine_named(engine), current, composed_maps(engine_named(engine), current))
+    refuse(engine_named(engine), current, composed_maps(current))
     return compiler_of(engine_named(engine))(current, settings)
 
 

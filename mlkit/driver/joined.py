@@ -65,6 +65,7 @@ class _Found:
         self.records: dict[str, list[StageRecord]] = {}
         self._by_id: dict[str, StageRecord] = {}
         self._tables: dict[str, Table] = {}
+        self._expected: dict[str, Table] = {}
 
     def put(self, name: str, records: list[StageRecord]) -> None:
         """Say what there is of a stage."""
@@ -80,6 +81,16 @@ class _Found:
             return []
         return [self._by_id[i] for i in self._tables[node.stage].matching(node.wanted(own))]
 
+    def expected(self, stage: Stage, wanted: Mapping[str, str]) -> set[str] | None:
+        """The ids of all instances that have some values; None if the list is not known yet."""
+        if stage.name not in self._expected:
+            known = _expected(stage, self.find)
+            if known is None:
+                return None
+            names = () if stage.foreach is None else stage.foreach.parameters
+            self._expected[stage.name] = Table(stage.name, names, sorted(known))
+        return set(self._expected[stage.name].matching(wanted))
+
     def find(self, node: Node, output: str) -> Path | None:
         """The file of an upstream output that is not mapped."""
         made = [r.artifacts[output] for r in self.at(node, {}) if output in r.artifacts]
@@ -92,7 +103,7 @@ def _is_upstream_complete(stage: Stage, own: Mapping[str, str], found: _Found) -
     return all(
         bool(found.at(node, own))
         if own and not gives_list(node, stages)
-        else _is_complete(stages[node.stage], found)
+        else _is_complete(node, found, own)
         for node in stage.upstream
     )
 
@@ -128,14 +139,14 @@ def is_inferred(record: StageRecord) -> bool:
     return record.status in NOT_STARTED.values() and not said_by_a_notebook
 
 
-def _is_complete(stage: Stage, found: _Found) -> bool:
-    """Whether every instance of a stage is known, or the stage is not to run."""
-    records = found.records.get(stage.name, [])
+def _is_complete(node: Node, found: _Found, own: Mapping[str, str]) -> bool:
+    """Whether every instance that a reference means is known, or the stage is not to run."""
+    stage, records = found.pipeline.stages[node.stage], found.at(node, own)
     there = {record.id for record in records}
     if not there or (there == {stage.name} and all(map(is_inferred, records))):
         return bool(there)
-    wanted = _expected(stage, found.find)
-    return wanted is None or wanted <= there
+    expected = found.expected(stage, node.wanted(own))
+    return expected is None or expected <= there
 
 
 def _uncalled(stage: Stage, found: _Found, instance: Instance | None = None) -> list[StageRecord]:
@@ -222,7 +233,7 @@ def nothing_to_come(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> bo
     found = _Found(pipeline)
     for name in pipeline.stages:
         found.put(name, [r for r in whole.values() if r.stage == name])
-    complete = all(_is_complete(stage, found) for stage in pipeline.stages.values())
+    complete = all(_is_complete(Node(stage=name), found, {}) for name in pipeline.stages)
     return complete and all(item.status in FINISHED for item in whole.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mlkit.core.pipeline import Node, Pipeline, Stage
+from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.engines.export import ExportSettings
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
@@ -50,8 +50,8 @@ def refuse(engine: Engine, pipeline: Pipeline, refusals: Iterable[Refusal]) -> N
         )
 
 
-def composed_maps(engine: Engine, pipeline: Pipeline) -> Iterator[Refusal]:
-    """Name the maps that an engine's export does not express."""
+def composed_maps(pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name the maps that no export expresses."""
     for stage in pipeline.stages.values():
         if stage.foreach is not None and len(stage.foreach.axes) > 1 and stage.foreach.size is None:
             yield Refusal(
@@ -61,31 +61,14 @@ def composed_maps(engine: Engine, pipeline: Pipeline) -> Iterator[Refusal]:
                 remedy="Write the lists down, or run it without the engine",
             )
         for node in stage.upstream:
-            yield from _reference(engine, pipeline, stage, node)
-
-
-def _reference(engine: Engine, pipeline: Pipeline, stage: Stage, node: Node) -> Iterator[Refusal]:
-    over = pipeline.stages[node.stage].foreach
-    if node.is_chained and not engine.chains:
-        yield Refusal(
-            stage=stage,
-            fact=f"each instance waits for its own '{node}', and the export waits for whole stages",
-            remedy=f"Refer to '{node.stage}' as a whole, or run it without the engine",
-        )
-    elif node.is_chained and (over is None or over.size is None or stage.wait_for is not None):
-        yield Refusal(
-            stage=stage,
-            fact=f"each instance waits for its own '{node}', which the export writes down only "
-            "where the list is known, and no file is waited for",
-            remedy="Write the list down, or run it without the engine",
-        )
-    elif over is not None and 0 < len(node.picks) < len(over.axes) and not engine.chains:
-        yield Refusal(
-            stage=stage,
-            fact=f"'{node}' means a part of a stage's instances, and the export waits for all of "
-            "them",
-            remedy=f"Refer to '{node.stage}' as a whole, and pick from the list in the notebook",
-        )
+            over = pipeline.stages[node.stage].foreach
+            if node.is_chained and (over is None or over.size is None):
+                yield Refusal(
+                    stage=stage,
+                    fact=f"each instance waits for its own '{node}', which the export writes down "
+                    "only where the list is known",
+                    remedy="Write the list down, or run it without the engine",
+                )
 
 
 def unreadable(pipeline: Pipeline, settings: ExportSettings) -> Iterator[Refusal]:

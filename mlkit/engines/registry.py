@@ -31,8 +31,6 @@ class Engine:
         `mlkit export` does so where the environment is there.
     runs_images : bool
         Whether its server runs tasks in the stages' images only.
-    chains : bool
-        Whether an instance of a map can wait for its own instance of another one.
     """
 
     name: str
@@ -40,7 +38,6 @@ class Engine:
     package: str
     compiles_itself: bool = False
     runs_images: bool = False
-    chains: bool = False
 
     @property
     def python_variable(self) -> str:
@@ -64,7 +61,7 @@ ENGINES = {
             compiles_itself=True,
             runs_images=True,
         ),
-        Engine(name="prefect", title="Prefect", package="prefect", chains=True),
+        Engine(name="prefect", title="Prefect", package="prefect"),
     )
 }
 

@@ -14,6 +14,7 @@ from mlkit.testing.sketches import Sketch, write_pipeline
 
 __all__ = [
     "Inbox",
+    "chains",
     "empty_list",
     "endless",
     "everything",
@@ -89,6 +90,71 @@ def everything(folder: Path) -> Path:
         parameters={"marker": ""},
         schedule="0 2 * * *",
     )
+
+
+_MONTH = "month: int = 1"
+_COLLECT = """from pathlib import Path
+if month == 3:
+    raise ValueError("there is no March")
+Path(out).write_text(f"{100 * month}")"""
+_TRAIN = """from pathlib import Path
+again = Path(marker + str(month))
+if model == "linear" and not again.exists():
+    again.touch()
+    raise ConnectionError("the first time it does not answer")
+Path(out).write_text(f"{model} of {Path(flights).read_text()}")"""
+_JOINED = (
+    "from pathlib import Path\nPath(out).write_text('|'.join(Path(p).read_text() for p in of))"
+)
+
+
+def chains(folder: Path) -> Path:
+    """Maps whose instances wait for their own upstream: further parameters on either side.
+
+    The third month fails, the others go on; behind a condition stands a product, one model of
+    which is tried again.
+    """
+    over = {"month": "parameters.months"}
+    product = {**over, "model": ["tree, small", "linear"]}
+    retry = {"max_retries": 2, "delay": "100ms", "on": ["ConnectionError"]}
+    return write_pipeline(
+        folder,
+        _json("decide", "yes"),
+        Sketch(name="collect", declares=_MONTH, body=_COLLECT, keys={"foreach": over}),
+        Sketch(
+            name="train",
+            declares=f"{_MONTH}\nmodel: str = ''\nflights: str = ''\nmarker: str = ''",
+            body=_TRAIN,
+            keys={
+                "foreach": product,
+                "inputs": {"flights": "collect[month].out"},
+                "when": {"decide.out": "yes"},
+                "retry": retry,
+            },
+        ),
+        Sketch(
+            name="best",
+            declares=f"{_MONTH}\nof: list[str] = []",
+            body=_JOINED,
+            keys={"foreach": over, "inputs": {"of": "train[month].out"}},
+        ),
+        Sketch(
+            name="tidy",
+            declares=_MONTH,
+            keys={"foreach": over, "after": ["best[month]"], "trigger": "all_done"},
+        ),
+        Sketch(
+            name="second", declares="of: list[str] = []", body=_JOINED, keys={"inputs": _SECOND}
+        ),
+        Sketch(name="every", declares="of: list[str] = []", body=_JOINED, keys={"inputs": _EVERY}),
+        Sketch(name="some", keys={"after": ["best"], "trigger": "one_success"}),
+        name="chained",
+        parameters={"months": [1, 2, 3], "marker": ""},
+    )
+
+
+_SECOND = {"of": "train[2].out"}
+_EVERY = {"of": "best.out"}
 
 
 def flaky(folder: Path, max_retries: int = 2) -> Path:

@@ -30,6 +30,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.engines.environments import core_executable
 from mlkit.load.parameters import Layers
 from mlkit.testing.engine_pipelines import (
+    chains,
     empty_list,
     endless,
     everything,
@@ -146,6 +147,22 @@ class EngineContract(ABC):
         _, there = self.both(empty_list(tmp_path / "pipeline"))
         assert there.stages["each"].status is Status.SKIPPED
         assert Path(there.stages["all"].outputs["out"]).read_text("utf-8") == ""
+
+    def test_chained_maps(self, tmp_path: Path) -> None:
+        """Each instance waits for its own; what fails takes its own chain with it alone."""
+        file = chains(tmp_path / "pipeline")
+        there = self.on_engine(file, tmp_path / "there", marker=str(tmp_path / "there-"))
+        local = self.here(file, tmp_path / "here", marker=str(tmp_path / "here-"))
+        assert (there.status, statuses(there)) == (local.status, statuses(local)), there.warnings
+        assert digests(there) == digests(local)
+        tried = {key: item.attempts for key, item in there.stages.items()}
+        assert tried == {key: item.attempts for key, item in local.stages.items()}
+        assert (tried["train[1,linear]"], tried['train[1,"tree, small"]']) == (2, 1)
+        ended = statuses(there)
+        assert (ended["best[2]"], ended["best[3]"]) == ("succeeded", "upstream_failed")
+        assert (ended["tidy[3]"], ended["second"], ended["every"], ended["some"]) == (
+            *("succeeded", "succeeded", "upstream_failed", "succeeded"),
+        )
 
     @pytest.mark.slow
     def test_a_chain(self, tmp_path: Path) -> None:

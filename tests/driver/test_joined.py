@@ -36,6 +36,7 @@ from mlkit.testing import (
     write_notebook,
     write_pipeline,
 )
+from mlkit.testing.engine_pipelines import chains
 from mlkit.testing.running import fake_services
 
 
@@ -160,6 +161,20 @@ def test_what_an_orchestrator_skips_counts_as_ended(tmp_path: Path) -> None:
     assert joined_status(pipeline, {"s1": record("s1", Status.SUCCEEDED)}) is RunStatus.RUNNING
     assert joined_status(pipeline, {"s1": record("s1", Status.FAILED)}) is RunStatus.FAILED
     assert joined_status(pipeline, {}) is RunStatus.RUNNING
+
+
+def test_one_value_of_a_chain_is_settled_by_itself(tmp_path: Path) -> None:
+    """Although the other values have not begun: nothing that it refers to is still to come."""
+    file = chains(tmp_path)
+    _join(file, "decide")
+    _join(file, "collect[3]", runner=FakeRunner({"collect[3]": [Raises()]}))
+    record = _join(file, "tidy[3]")
+    assert {key: item.status.value for key, item in record.stages.items()} == {
+        **{"decide": "succeeded", "collect[3]": "failed", "tidy[3]": "succeeded"},
+        **dict.fromkeys(
+            ('train[3,"tree, small"]', "train[3,linear]", "best[3]"), "upstream_failed"
+        ),
+    }
 
 
 def _in_a_process(file: str, stage: str) -> None:

@@ -19,7 +19,7 @@ _PACKAGES = {
     "kubeflow": ("kfp",),
     "prefect": (
         *("prefect", "prefect.futures", "prefect.runtime", "prefect.server.schemas.schedules"),
-        *("prefect.states", "prefect.utilities.annotations"),
+        "prefect.states",
     ),
 }
 

@@ -21,8 +21,10 @@ from mlkit.engines.environments import engine_python
 from mlkit.engines.export import ExportSettings
 from mlkit.engines.python_text import formatted
 from mlkit.engines.registry import ENGINES
+from mlkit.engines.unrolling import unrolled
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.testing import Sketch, chain, write_pipeline
+from mlkit.testing.engine_pipelines import chains
 from tests.engines.constructs import SETTINGS, constructs
 from tests.engines.flights import FLIGHTS
 
@@ -38,11 +40,12 @@ def _compiled(name: str, folder: Path) -> str:
     if name == "flights":
         made = compile_pipeline(load_pipeline(FLIGHTS), FLIGHTS_SETTINGS)
     else:
-        made = compile_pipeline(load_pipeline(constructs(folder)), SETTINGS)
+        write = {"constructs": constructs, "chains": chains}[name]
+        made = compile_pipeline(load_pipeline(write(folder)), SETTINGS)
     return made.files[made.entry]
 
 
-@pytest.mark.parametrize("name", ["flights", "constructs"])
+@pytest.mark.parametrize("name", ["flights", "constructs", "chains"])
 def test_the_file_is_the_golden_one(name: str, tmp_path: Path) -> None:
     """MLKIT_GOLDEN=write writes it anew, to be read before it is kept."""
     golden = GOLDEN / f"airflow-{name}.py.txt"
@@ -52,7 +55,7 @@ def test_the_file_is_the_golden_one(name: str, tmp_path: Path) -> None:
     assert text == golden.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["flights", "constructs"])
+@pytest.mark.parametrize("name", ["flights", "constructs", "chains"])
 def test_the_file_is_formatted_and_clean(name: str, tmp_path: Path) -> None:
     """Black would change nothing; Ruff finds no unused import and no unsorted one."""
     file = tmp_path / "dag.py"
@@ -99,11 +102,11 @@ def test_what_airflow_cannot_express_is_refused(
     assert caught.value.line == pipeline.stages["odd"].line
 
 
-def test_waiting_for_one_instance_is_refused(tmp_path: Path) -> None:
-    """Airflow waits for all instances of a mapped task."""
+def test_waiting_for_one_instance_of_an_unknown_list_is_refused(tmp_path: Path) -> None:
+    """Airflow waits for all instances of a mapped task; those of a known list are tasks."""
     one = Sketch(name="one", declares="a: str = ''", keys={"inputs": {"a": "each[a].out"}})
-    each = Sketch(name="each", declares="v: str = 'a'", keys={"foreach": {"v": ["a", "b"]}})
-    pipeline = load_pipeline(write_pipeline(tmp_path, each, one))
+    each = Sketch(name="each", declares="v: str = 'a'", keys={"foreach": {"v": "top.out"}})
+    pipeline = load_pipeline(write_pipeline(tmp_path, Sketch(name="top"), each, one))
     with pytest.raises(UnsupportedByEngineError, match=r"'one': it waits for each\[a\] alone"):
         compile_pipeline(pipeline, SETTINGS)
 
@@ -118,7 +121,7 @@ def test_exact_delays_that_do_not_grow_are_expressed(tmp_path: Path) -> None:
 
 def test_only_pipelines_that_need_it_get_a_verdict(tmp_path: Path) -> None:
     """Where the last tasks tell how the run ended, there is none."""
-    assert [t.id for t in tasks_of(load_pipeline(chain(tmp_path, 2)))] == ["s1", "s2"]
+    assert [t.id for t in tasks_of(unrolled(load_pipeline(chain(tmp_path, 2))))] == ["s1", "s2"]
 
 
 _READ = """
@@ -161,7 +164,7 @@ def _read(folder: Path) -> dict[str, Any]:
     python = engine_python(ENGINES["airflow"], os.environ)
     dags = folder / "dags"
     dags.mkdir()
-    for name in ("flights", "constructs"):
+    for name in ("flights", "constructs", "chains"):
         text = _compiled(name, folder / name)
         (dags / f"{name}.py").write_text(text, encoding="utf-8")
     environ = airflow_environment(python, home=folder / "home", dags=dags)
@@ -210,8 +213,13 @@ def test_airflow_reads_the_dag_as_it_was_meant(dags: dict[str, Any], tmp_path: P
     constructed = dags["sketched"]
     assert constructed["timetable"] == "CronDataIntervalTimetable"
     assert constructed["params"] == {"rows": 50, "text": 'say "{{ hello }}"', "join.n": 2}
-    for name, pipeline in (("flights", FLIGHTS), ("sketched", constructs(tmp_path))):
-        wanted = {t.id: (sorted(t.upstream), t.rule) for t in tasks_of(load_pipeline(pipeline))}
+    for name, pipeline in (
+        ("flights", FLIGHTS),
+        ("sketched", constructs(tmp_path / "constructs")),
+        ("chained", chains(tmp_path / "chains")),
+    ):
+        tasks = tasks_of(unrolled(load_pipeline(pipeline)))
+        wanted = {task.id: (sorted(task.upstream), task.rule) for task in tasks}
         found = {k: (t["upstream"], t["rule"]) for k, t in dags[name]["tasks"].items()}
         assert found == wanted
 

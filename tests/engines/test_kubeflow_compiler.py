@@ -21,7 +21,7 @@ from mlkit.engines.kubeflow.names import kfp_name, make_names
 from mlkit.engines.python_text import formatted
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.testing import Sketch, branching, chain, mapped, write_pipeline
-from mlkit.testing.engine_pipelines import everything
+from mlkit.testing.engine_pipelines import chains, everything
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "kubeflow"
@@ -64,6 +64,7 @@ def placed(folder: Path) -> Path:
 
 PIPELINES: dict[str, Callable[[Path], Path]] = {
     "everything": everything,
+    "chains": chains,
     "placed": placed,
     "flights": lambda _: ROOT / "notebooks" / "flights" / "pipeline.yaml",
 }

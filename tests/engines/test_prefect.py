@@ -11,7 +11,6 @@ import pytest
 from mlkit.api.exports import export, write_export
 from mlkit.core.record import RunRecord
 from mlkit.load.parameters import Layers
-from mlkit.testing import chained_map, write_notebook
 from tests.engines.flights import FLIGHTS, FlightsContract
 from tests.engines.prefect_environment import asked, by_instance, in_prefect
 
@@ -28,21 +27,6 @@ class TestPrefect(FlightsContract):
         assert record.engine is not None
         home = Path(record.runs_dir) / record.run_id / "engine" / "prefect-home"
         return by_instance(asked(record.engine["run_id"], home=home)["tasks"])
-
-    def test_a_chained_map(self, tmp_path: Path) -> None:
-        """Each instance waits for its own; one that fails takes its own chain with it alone."""
-        file = chained_map(tmp_path / "pipeline")
-        self.both(file)
-        write_notebook(
-            file.parent / "first.ipynb",
-            "assert value != 'a'\nopen(out, 'w').write('new')",
-            parameters="value: str = 'a'\nout: str = 'scratch/each.txt'",
-        )
-        _, there = self.both(file)
-        assert {key: item.status.value for key, item in there.stages.items()} == {
-            **{"first[a]": "failed", "first[b]": "succeeded"},
-            **{"each[a]": "upstream_failed", "each[b]": "succeeded", "all": "upstream_failed"},
-        }
 
     def test_prefect_itself_reads_the_flow(self, tmp_path: Path) -> None:
         """Its parameters are the pipeline's, with their types and defaults; it knows the tasks."""

@@ -12,7 +12,7 @@ from mlkit.core.pipeline import Condition, Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import encode, safe_name
 from mlkit.engines.airflow.policies import Policy, common_policy, own_policy, placement, policy_of
-from mlkit.engines.airflow.tasks import Branch, Task, branches_of, tasks_of
+from mlkit.engines.airflow.tasks import Branch, Task, branches_of, task_ids, tasks_of
 from mlkit.engines.naming import FreeNames
 from mlkit.engines.python_text import (
     assign,
@@ -27,6 +27,7 @@ from mlkit.engines.python_text import (
     write,
 )
 from mlkit.engines.questions import listed_labels
+from mlkit.engines.unrolling import Unrolled
 
 __all__ = ["Body"]
 
@@ -37,8 +38,8 @@ class Body:
 
     Parameters
     ----------
-    pipeline : Pipeline
-        The pipeline.
+    whole : Unrolled
+        The pipeline, in which an instance that others wait for alone stands as a stage.
     workers : int, optional
         How many tasks may run at once; by default as many as Airflow's settings let.
     dated : bool
@@ -47,20 +48,26 @@ class Body:
         Names that the file uses already.
     """
 
-    pipeline: Pipeline
+    whole: Unrolled
     workers: int | None
     dated: bool
     reserved: AbstractSet[str]
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline, with the instances that stand alone."""
+        return self.whole.pipeline
+
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
         """All tasks, in the order in which they are written."""
-        return tasks_of(self.pipeline)
+        return tasks_of(self.whole)
 
     @cached_property
     def branches(self) -> dict[str, Branch]:
         """The branches, by the names of their tasks."""
-        return {branch.id: branch for branch in branches_of(self.pipeline).values()}
+        made = branches_of(self.pipeline, task_ids(self.whole))
+        return {branch.id: branch for branch in made.values()}
 
     @cached_property
     def policies(self) -> dict[str, Policy]:
@@ -73,49 +80,85 @@ class Body:
         return common_policy(self.policies.values())
 
     @cached_property
-    def names(self) -> dict[str, str]:
-        """Each task's variable in the file; those of the functions have `run_` before them."""
+    def _all_names(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The variable of each task, and the name of the function behind it without `run_`.
+
+        The instances of one stage have their function in common.
+        """
         free = FreeNames({*self.reserved, "pipeline"})
-        return {task.id: free.new(task.id, "run_{}") for task in self.tasks}
+        variables: dict[str, str] = {}
+        functions: dict[str, str] = {}
+        shared: dict[str, str] = {}
+        for task in self.tasks:
+            if self._is_alone(task):
+                if task.group not in shared:
+                    shared[task.group] = free.new(task.group, "run_{}")
+                functions[task.id] = shared[task.group]
+            variables[task.id] = free.new(task.id, "run_{}")
+            functions.setdefault(task.id, variables[task.id])
+        return variables, functions
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Each task's variable in the file."""
+        return self._all_names[0]
+
+    def _is_alone(self, task: Task) -> bool:
+        """Whether a task runs one instance of a stage, which stands alone."""
+        return task.kind == "stage" and task.stage in self.whole.origins
+
+    def _function_of(self, task: Task) -> str:
+        return f"run_{self._all_names[1][task.id]}"
 
     def functions(self) -> Iterator[str]:
-        """One function for each task that is written in Python."""
+        """One function for each task that is written in Python; instances share theirs."""
         writers: dict[str, Callable[[Task], str]] = {
             "stage": self._stage,
             "branch": self._branch,
             "values": self._values,
             "verdict": self._verdict,
         }
-        for task in self.tasks:
+        for task in self.firsts.values():
             if task.kind in writers:
                 yield writers[task.kind](task)
+
+    @cached_property
+    def firsts(self) -> dict[str, Task]:
+        """The first task of each function."""
+        found: dict[str, Task] = {}
+        for task in self.tasks:
+            found.setdefault(self._function_of(task), task)
+        return found
 
     def _function(
         self, task: Task, signature: str, lines: list[str], kind: str = "task", **named: str
     ) -> str:
         """A task's function; its signature is written as `(…) -> …`."""
-        decorator = call(kind, task_id=literal(task.id), **named)
+        shown = task.group if self._is_alone(task) else task.own_id
+        decorator = call(kind, task_id=literal(shown), **named)
         return "\n".join(
-            [decorate(decorator), f"def run_{self.names[task.id]}{signature}:", *lines]
+            [decorate(decorator), f"def {self._function_of(task)}{signature}:", *lines]
         )
 
     def _stage(self, task: Task) -> str:
-        stage = self.pipeline.stages[task.stage]
+        stage, name = self.pipeline.stages[task.stage], self.whole.stage_of(task.stage)
         named = {} if stage.foreach is None else {"map_index_template": literal("{{ item }}")}
         named |= _rule(task.rule) | own_policy(self.policies[stage.name], self.common)
+        told = call("partial", "tell", literal(name))
         if stage.notify.on_failure:
-            named["on_failure_callback"] = "tell"
+            named["on_failure_callback"] = told
         if stage.notify.on_success:
-            named["on_success_callback"] = "tell"
+            named["on_success_callback"] = told
         place = placement(stage)
         if place is not None:
             named["executor_config"] = place
         lines = [f'    """{one_line(stage.notebook.name)}."""']
-        name, signature = literal(stage.name), "() -> None"
+        called, signature = literal(name), "() -> None"
         if stage.foreach is not None:
             lines.append('    get_current_context()["item"] = item  # what the UI calls it')
-            name, signature = f'f"{stage.name}[{{item}}]"', "(item: str) -> None"
-        lines.append(write(call("run_stage", name), indent=1))
+        if stage.foreach is not None or self._is_alone(task):
+            called, signature = f'f"{name}[{{item}}]"', "(item: str) -> None"
+        lines.append(write(call("run_stage", called), indent=1))
         return self._function(task, signature, lines, **named)
 
     def _branch(self, task: Task) -> str:
@@ -201,15 +244,35 @@ class Body:
             decorate(call("dag", **named)),
             "def pipeline() -> None:",
             '    """One task for each stage, and what leads to it."""',
-            *(assign(self.names[task.id], self._made(task), 1) for task in self.tasks),
+            *self._assignments(),
             *(["", *edges] if edges else []),
         ]
         return "\n".join([*lines, "", "", "pipeline()"])
 
+    def _assignments(self) -> Iterator[str]:
+        """The tasks; what stands alone of one stage comes together, as a group."""
+        groups: dict[str, list[Task]] = {}
+        for task in self.tasks:
+            groups.setdefault(task.group or f".{task.id}", []).append(task)
+        for tasks in groups.values():
+            indent = 1
+            if tasks[0].group:
+                indent = 2
+                group = call("TaskGroup", literal(tasks[0].group))
+                yield write(group, before="with ", after=":", indent=1)
+            yield from (assign(self.names[task.id], self._made(task), indent) for task in tasks)
+
     def _made(self, task: Task) -> str:
-        name = f"run_{self.names[task.id]}"
+        name = self._function_of(task)
+        if self._is_alone(task):
+            first = self.firsts[name]
+            changed = {"task_id": literal(task.own_id)}
+            if task.rule is not first.rule:
+                changed["trigger_rule"] = literal(task.rule.value)
+            label = ",".join(self.whole.origins[task.stage].labels.values())
+            return call(call(f"{name}.override", **changed), item=literal(_escaped(label)))
         if task.kind == "gate":
-            return call("EmptyOperator", task_id=literal(task.id), **_rule(task.rule))
+            return call("EmptyOperator", task_id=literal(task.own_id), **_rule(task.rule))
         if task.kind == "sensor":
             return self._sensor(task)
         stage = self.pipeline.stages.get(task.stage)
@@ -225,14 +288,14 @@ class Body:
         assert wait is not None
         return call(
             "FileSensor",
-            task_id=literal(task.id),
+            task_id=literal(task.own_id),
             filepath=literal(str(wait.path)),
             recursive="True",
             poke_interval=number(wait.every_s),
             timeout=number(wait.timeout_s),
             mode=literal("reschedule"),
             retries="0",
-            on_failure_callback="record_timeout",
+            on_failure_callback=call("partial", "record_timeout", literal(task.stage)),
             **_rule(task.rule),
         )
 

@@ -16,6 +16,7 @@ from mlkit.engines.python_text import assign, formatted, literal, one_line, valu
 from mlkit.engines.questions import shown_parameters
 from mlkit.engines.refusals import refuse, unreadable
 from mlkit.engines.registry import ENGINES
+from mlkit.engines.unrolling import unrolled
 
 __all__ = ["compile_pipeline"]
 
@@ -24,18 +25,20 @@ import pendulum
 from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
-from airflow.sdk import CronDataIntervalTimetable, dag, task
+from airflow.sdk import CronDataIntervalTimetable, TaskGroup, dag, task
+from functools import partial
 """
 
 
 def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
     """Compile a pipeline; see `mlkit.engines.export.Compiler`."""
     refuse(ENGINES["airflow"], pipeline, unreadable(pipeline, settings))
-    refuse(ENGINES["airflow"], pipeline, refusals(pipeline))
+    whole = unrolled(pipeline)
+    refuse(ENGINES["airflow"], pipeline, refusals(whole))
     module = module_text("airflow", "mlkit_dag")
     dated = takes_logical_date(pipeline) and LOGICAL_DATE not in settings.parameters
     body = Body(
-        pipeline=pipeline,
+        whole=whole,
         workers=settings.workers,
         dated=dated,
         reserved=identifiers([module, _OWN_IMPORTS]),

@@ -104,17 +104,16 @@ def label(item: Any) -> str:
     return re.sub(r"{(?=[{%#])", "{{ '{' }}", text)
 
 
-def tell(context: Context) -> None:
-    """Tell the people whom the stage's `notify` names how it ended."""
-    task = context["task"]
-    item = getattr(task, "op_kwargs", {}).get("item")
-    stage = task.task_id if item is None else f"{task.task_id}[{item}]"
-    call_mlkit(context, "notify", run_id_of(context), stage, PIPELINE)
+def tell(stage: str, context: Context) -> None:
+    """Tell the people whom the stage's `notify` names how it, or one of its instances, ended."""
+    item = getattr(context["task"], "op_kwargs", {}).get("item")
+    name = stage if item is None else f"{stage}[{item}]"
+    call_mlkit(context, "notify", run_id_of(context), name, PIPELINE)
 
 
-def record_timeout(context: Context) -> None:
+def record_timeout(stage: str, context: Context) -> None:
     """Have mlkit write down that a sensor found nothing in time."""
-    call_for_stage(context, context["ti"].task_id.removesuffix(".file"))
+    call_for_stage(context, stage)
 
 
 def ask_for_verdict() -> None:

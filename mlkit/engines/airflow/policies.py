@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.pipeline import Stage
 from mlkit.engines.python_text import call, number, value
 from mlkit.engines.questions import picked_label
 from mlkit.engines.refusals import Refusal
+from mlkit.engines.unrolling import Unrolled
 
 __all__ = [
     "Policy",
@@ -34,21 +35,22 @@ _WITHOUT = {
 """What a stage says that does not have a policy which the default arguments give to all."""
 
 
-def refusals(pipeline: Pipeline) -> Iterator[Refusal]:
+def refusals(whole: Unrolled) -> Iterator[Refusal]:
     """Name what Airflow cannot express."""
-    for stage in pipeline.stages.values():
+    for name, stage in whole.pipeline.stages.items():
+        told = whole.origins[name].stage if name in whole.origins else stage
         single = next((node for node in stage.upstream if picked_label(node) is not None), None)
         if single is not None:
             yield Refusal(
-                stage=stage,
-                fact=f"it waits for {single} alone, and the engine waits for all instances of a "
-                "mapped task or for none",
+                stage=told,
+                fact=f"it waits for {single} alone, and of a list that stands in an artifact the "
+                "engine waits for all or for none",
                 remedy=f"Refer to '{single.stage}' as a whole, and pick from the list in the "
-                "notebook",
+                "notebook; or write the list down",
             )
         if _grows(stage) and not stage.retry.jitter:
             yield Refusal(
-                stage=stage,
+                stage=told,
                 fact="'jitter: false' with a growing delay, for Airflow always spreads delays that "
                 "grow",
                 remedy="Leave out 'jitter', or write 'backoff: 1'",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,10 +12,14 @@ from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 from mlkit.engines.questions import EARLY
+from mlkit.engines.unrolling import Unrolled
 
-__all__ = ["Branch", "Task", "branches_of", "tasks_of"]
+__all__ = ["Branch", "Task", "branches_of", "task_ids", "tasks_of"]
 
 Kind = Literal["stage", "branch", "sensor", "values", "gate", "verdict"]
+
+_LONGEST = 100
+"""So much of a value stands in an id; Airflow takes 250 characters, and others stand around it."""
 
 _TOLERANT = frozenset(TriggerRule) - {
     TriggerRule.ALL_SUCCESS,
@@ -31,7 +37,8 @@ class Task:
     Parameters
     ----------
     id : str
-        Its name in Airflow; a stage's task bears the stage's name.
+        Its name in Airflow; a stage's task bears the stage's name, and one for an instance alone
+        stands in a group of that name.
     kind : str
         What it is.
     upstream : tuple of str
@@ -39,7 +46,9 @@ class Task:
     rule : TriggerRule
         Which of their states let it start.
     stage : str
-        The stage for which it is there; empty for what is there for several.
+        The stage, or the instance, for which it is there; empty for what is there for several.
+    group : str
+        The group that it stands in; its id begins with that and a dot.
     """
 
     id: str
@@ -47,6 +56,12 @@ class Task:
     upstream: tuple[str, ...] = ()
     rule: TriggerRule = TriggerRule.ALL_SUCCESS
     stage: str = ""
+    group: str = ""
+
+    @property
+    def own_id(self) -> str:
+        """Its id within its group."""
+        return self.id.removeprefix(f"{self.group}.") if self.group else self.id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +83,20 @@ class Branch:
     shared: bool
 
 
-def branches_of(pipeline: Pipeline) -> dict[str, Branch]:
+def task_ids(whole: Unrolled) -> dict[str, str]:
+    """The id of each stage's task; what stands in brackets is written as Airflow takes it."""
+    found = {name: name for name in whole.pipeline.stages if name not in whole.origins}
+    taken: set[str] = set()
+    for name, origin in whole.origins.items():
+        plain = re.sub(r"[^A-Za-z0-9-]+", "_", ",".join(origin.labels.values()))[:_LONGEST]
+        wish = f"{origin.stage.name}.{plain.strip('_') or 'value'}"
+        numbered = (f"{wish}_{number}" for number in itertools.count(2))
+        found[name] = next(made for made in itertools.chain([wish], numbered) if made not in taken)
+        taken.add(found[name])
+    return found
+
+
+def branches_of(pipeline: Pipeline, ids: Mapping[str, str]) -> dict[str, Branch]:
     """Give the branch of each stage that has conditions, by the stage's name.
 
     Stages with one condition on the same artifact and the usual trigger rule share a branch, as one
@@ -79,15 +107,17 @@ def branches_of(pipeline: Pipeline) -> dict[str, Branch]:
         if not stage.when:
             continue
         if _shares(stage):
-            key = str(stage.when[0].source)
+            source = stage.when[0].source
+            key = f"{ids[source.node.stage]}.{source.output}"
             group = tuple(
                 s.name
                 for s in pipeline.stages.values()
-                if s.when and _shares(s) and str(s.when[0].source) == key
+                if s.when and _shares(s) and s.when[0].source == source
             )
             found[stage.name] = Branch(id=key, stages=group, shared=True)
         else:
-            found[stage.name] = Branch(id=f"{stage.name}.when", stages=(stage.name,), shared=False)
+            name = f"{ids[stage.name]}.when"
+            found[stage.name] = Branch(id=name, stages=(stage.name,), shared=False)
     return found
 
 
@@ -95,12 +125,20 @@ def _shares(stage: Stage) -> bool:
     return len(stage.when) == 1 and stage.trigger is TriggerRule.ALL_SUCCESS
 
 
-def tasks_of(pipeline: Pipeline) -> tuple[Task, ...]:
-    """Give all tasks, each after those that it waits for, in the order of the file otherwise."""
-    branches = branches_of(pipeline)
+def tasks_of(whole: Unrolled) -> tuple[Task, ...]:
+    """Give all tasks, each after those that it waits for, in the order of the file otherwise.
+
+    Parameters
+    ----------
+    whole : Unrolled
+        The pipeline; each instance that stands alone has a task of its own.
+    """
+    pipeline, ids = whole.pipeline, task_ids(whole)
+    branches = branches_of(pipeline, ids)
     tasks: dict[str, Task] = {}
     for stage in _ordered(pipeline):
-        for task in _of_stage(stage, branches.get(stage.name)):
+        group = whole.stage_of(stage.name) if stage.name in whole.origins else ""
+        for task in _of_stage(stage, branches.get(stage.name), ids, group):
             tasks.setdefault(task.id, task)
     if _needs_verdict(pipeline):
         read = {name for task in tasks.values() for name in task.upstream}
@@ -115,38 +153,52 @@ def _ordered(pipeline: Pipeline) -> Iterator[Stage]:
         yield pipeline.stages[name]
 
 
-def _of_stage(stage: Stage, branch: Branch | None) -> Iterator[Task]:
+def _of_stage(
+    stage: Stage, branch: Branch | None, ids: Mapping[str, str], group: str
+) -> Iterator[Task]:
     """The tasks that lead to a stage, and the stage's own, one behind the other."""
-    upstream = tuple(dict.fromkeys(node.stage for node in stage.upstream))
-    data = tuple(dict.fromkeys(node.stage for node in stage.data_upstream))
-    rule, name = stage.trigger, stage.name
+    upstream = tuple(dict.fromkeys(ids[node.stage] for node in stage.upstream))
+    data = tuple(dict.fromkeys(ids[node.stage] for node in stage.data_upstream))
+    rule, name = stage.trigger, ids[stage.name]
+
+    def task(suffix: str, kind: Kind) -> Task:
+        return Task(
+            id=f"{name}{suffix}",
+            kind=kind,
+            upstream=upstream,
+            rule=rule,
+            stage=stage.name,
+            group=group,
+        )
+
     if rule is TriggerRule.ALWAYS and data:
         rule, upstream = TriggerRule.ALL_DONE, data
     if rule in EARLY and data and len(upstream) > 1:
-        start, ready = f"{name}.start", f"{name}.inputs"
-        yield Task(id=start, kind="gate", upstream=upstream, rule=rule, stage=name)
-        yield Task(id=ready, kind="gate", upstream=data, rule=TriggerRule.ALL_DONE, stage=name)
-        rule, upstream = TriggerRule.ALL_SUCCESS, (start, ready)
+        start = task(".start", "gate")
+        rule, upstream = TriggerRule.ALL_DONE, data
+        ready = task(".inputs", "gate")
+        yield from (start, ready)
+        rule, upstream = TriggerRule.ALL_SUCCESS, (start.id, ready.id)
     if branch is not None:
-        source = stage.when[0].source.node.stage
+        source = ids[stage.when[0].source.node.stage]
         if branch.shared:
             yield Task(id=branch.id, kind="branch", upstream=(source,))
             upstream = (branch.id, *(item for item in upstream if item != source))
         else:
-            yield Task(id=branch.id, kind="branch", upstream=upstream, rule=rule, stage=name)
+            yield task(".when", "branch")
             rule, upstream = TriggerRule.ALL_SUCCESS, (branch.id,)
     for kind, suffix in _before(stage):
-        task = Task(id=f"{name}.{suffix}", kind=kind, upstream=upstream, rule=rule, stage=name)
-        yield task
-        rule, upstream = TriggerRule.ALL_SUCCESS, (task.id,)
-    yield Task(id=name, kind="stage", upstream=upstream, rule=rule, stage=name)
+        made = task(suffix, kind)
+        yield made
+        rule, upstream = TriggerRule.ALL_SUCCESS, (made.id,)
+    yield task("", "stage")
 
 
 def _before(stage: Stage) -> Iterator[tuple[Kind, str]]:
     if stage.wait_for is not None:
-        yield "sensor", "file"
+        yield "sensor", ".file"
     if stage.foreach is not None and stage.foreach.values is None:
-        yield "values", "values"
+        yield "values", ".values"
 
 
 def _needs_verdict(pipeline: Pipeline) -> bool:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mlkit.core.pipeline import Condition, Pipeline, Stage, StageOutput
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import canonical
 from mlkit.engines.kubeflow.branches import is_patient, nodes_of, plain_answer
-from mlkit.engines.kubeflow.components import branch_argument, forks_before, handed, speaker
+from mlkit.engines.kubeflow.components import (
+    branch_argument,
+    forks_before,
+    handed,
+    run_arguments,
+    speaker,
+    stage_component,
+)
 from mlkit.engines.kubeflow.layout import Block, Fork, Layout
 from mlkit.engines.kubeflow.names import Names, argument
 from mlkit.engines.kubeflow.policies import statements
 from mlkit.engines.python_text import call, literal, value
 from mlkit.engines.questions import listed_labels
+from mlkit.engines.unrolling import Unrolled
 
 __all__ = ["Body"]
 
@@ -26,17 +36,59 @@ class Body:
 
     Parameters
     ----------
-    pipeline, layout, names
-        The pipeline, where its stages stand, and what they are called.
+    whole, layout, names
+        The pipeline, in which an instance that others wait for alone stands as a stage; where its
+        stages stand, and what they are called.
     workers : int, optional
         How many instances of a loop run at once; by default all.
     """
 
-    pipeline: Pipeline
+    whole: Unrolled
     layout: Layout
     names: Names
     workers: int | None
     tasks: list[str] = field(default_factory=list)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline, with the instances that stand alone."""
+        return self.whole.pipeline
+
+    def components(self) -> Iterator[str]:
+        """The components, one for each stage; instances have theirs in common."""
+        firsts: dict[str, Stage] = {}
+        for name, function in self.functions.items():
+            firsts.setdefault(function, self.pipeline.stages[name])
+        for function, stage in firsts.items():
+            yield stage_component(self.pipeline, function, stage, self._takes(stage))
+
+    @cached_property
+    def functions(self) -> dict[str, str]:
+        """The function of each stage's component.
+
+        Instances have theirs in common as far as they are handed the same.
+        """
+        found: dict[str, str] = {}
+        shared: dict[tuple[str, ...], str] = {}
+        for name, stage in self.pipeline.stages.items():
+            origin = self.whole.stage_of(name)
+            kind = (origin, *self._takes(stage))
+            usual = self.names.components[origin]
+            if kind not in shared:
+                shared[kind] = self.names.components[name] if usual in found.values() else usual
+            found[name] = shared[kind]
+        return found
+
+    def _takes(self, stage: Stage) -> dict[str, str]:
+        """The arguments of a stage's component, with their types."""
+        is_instance = stage.foreach is not None or stage.name in self.whole.origins
+        takes = {"instance": "str"} if is_instance else {}
+        for name in run_arguments(self.pipeline):
+            takes[name] = "list" if name == "parameters" else "str"
+        for name, source in handed(self.pipeline, self.layout, stage).items():
+            many = self.pipeline.stages[source.node.stage].foreach is not None
+            takes[argument(name)] = "list[str]" if many else "str"
+        return takes | {branch_argument(n): "str" for n in range(len(self.taken(stage)))}
 
     def write(self, indent: str) -> list[str]:
         """Write everything; `tasks` then names all tasks."""
@@ -59,6 +111,8 @@ class Body:
 
     def _stage(self, stage: Stage, indent: str) -> list[str]:
         waits = self._wait(stage, indent)
+        if stage.name in self.whole.origins:
+            return [*waits, *self._call(stage, indent, instance=literal(stage.name))]
         if stage.foreach is None:
             return [*waits, *self._call(stage, indent)]
         items, before = self._items(stage, indent)
@@ -73,7 +127,7 @@ class Body:
         named |= {argument(name): self._value(source) for name, source in inputs.items()}
         named |= {branch_argument(n): text for n, text in enumerate(self.taken(stage))}
         self.tasks.append(task)
-        made = call(self.names.components[stage.name], *_named(named), "**run")
+        made = call(self.functions[stage.name], *_named(named), "**run")
         linked = {source.node.stage for source in inputs.values()}
         after = [f"{task}_wait"] if stage.wait_for else []
         after += self._order(stage, linked)

@@ -11,7 +11,7 @@ from mlkit.engines.carrying import carried, identifiers, imports, module_text
 from mlkit.engines.commands import assignments
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.kubeflow.body import Body
-from mlkit.engines.kubeflow.components import first_image, handed, run_arguments, stage_component
+from mlkit.engines.kubeflow.components import first_image, run_arguments
 from mlkit.engines.kubeflow.layout import lay_out
 from mlkit.engines.kubeflow.names import Names, kfp_name, make_names
 from mlkit.engines.kubeflow.policies import refusals
@@ -30,6 +30,7 @@ from mlkit.engines.python_text import (
 )
 from mlkit.engines.refusals import refuse, unreadable
 from mlkit.engines.registry import ENGINES
+from mlkit.engines.unrolling import unrolled
 
 __all__ = ["compile_pipeline", "cron_with_seconds"]
 
@@ -67,22 +68,17 @@ def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
     UnsupportedByEngineError
         If kfp cannot do what a stage asks for.
     """
-    layout = lay_out(pipeline)
+    whole = unrolled(pipeline)
+    layout = lay_out(whole.pipeline)
     refuse(ENGINES["kubeflow"], pipeline, unreadable(pipeline, settings))
-    refuse(ENGINES["kubeflow"], pipeline, refusals(pipeline, layout))
+    refuse(ENGINES["kubeflow"], pipeline, refusals(whole, layout))
     module = module_text("kubeflow", "mlkit_components")
     reserved = {*identifiers([module, _OWN_IMPORTS]), "component", "small_component"}
-    names = make_names(pipeline.name, pipeline.stages, reserved)
-    body = Body(pipeline=pipeline, layout=layout, names=names, workers=settings.workers)
-    stages = [
-        stage_component(
-            pipeline, names, stage, handed(pipeline, layout, stage), len(body.taken(stage))
-        )
-        for stage in pipeline.stages.values()
-    ]
+    names = make_names(pipeline.name, {**whole.pipeline.stages, **pipeline.stages}, reserved)
+    body = Body(whole=whole, layout=layout, names=names, workers=settings.workers)
     function = _function(pipeline, settings, names, body)
     ending = f"sys.exit({call('main', names.function, '__file__')})"
-    own = [*stages, function, f'if __name__ == "__main__":\n    {ending}']
+    own = [*body.components(), function, f'if __name__ == "__main__":\n    {ending}']
     text = _assembled(module, _facts(pipeline, settings), "\n\n\n".join(own), pipeline)
     entry = f"{kfp_name(pipeline.name).replace('-', '_')}_pipeline.py"
     files = {entry: formatted(f"{_head(pipeline, entry)}\n\n{text}")}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline, Stage, StageOutput
 from mlkit.engines.kubeflow.branches import is_patient, nodes_of
 from mlkit.engines.kubeflow.layout import Fork, Layout
-from mlkit.engines.kubeflow.names import RUN_ARGUMENTS, Names, argument
+from mlkit.engines.kubeflow.names import RUN_ARGUMENTS, argument
 from mlkit.engines.python_text import call, decorate, listing, literal, one_line, value, write
 
 __all__ = [
@@ -34,7 +36,9 @@ def handed(pipeline: Pipeline, layout: Layout, stage: Stage) -> dict[str, StageO
     return {
         name: source
         for name, source in stage.inputs.items()
-        if isinstance(source, StageOutput) and layout.sees(stage.name, source.node.stage)
+        if isinstance(source, StageOutput)
+        and layout.sees(stage.name, source.node.stage)
+        and "[" not in name  # a part of a list, whose other parts may be elsewhere
     }
 
 
@@ -68,20 +72,26 @@ def speaker(pipeline: Pipeline, fork: Fork) -> dict[str, str] | None:
 
 
 def stage_component(
-    pipeline: Pipeline, names: Names, stage: Stage, inputs: dict[str, StageOutput], branches: int
+    pipeline: Pipeline, function: str, stage: Stage, takes: Mapping[str, str]
 ) -> str:
-    """The function of a stage's component, with its decorator."""
-    takes = {"instance": "str"} if stage.foreach is not None else {}
-    takes |= {name: "list" if name == "parameters" else "str" for name in run_arguments(pipeline)}
-    for name, source in inputs.items():
-        many = pipeline.stages[source.node.stage].foreach is not None
-        takes[argument(name)] = "list[str]" if many else "str"
-    takes |= {branch_argument(n): "str" for n in range(branches)}
-    signature = call(names.components[stage.name], *(f"{n}: {kind}" for n, kind in takes.items()))
+    """The function of a stage's component, with its decorator.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    function : str
+        The function's name.
+    stage : Stage
+        The stage.
+    takes : mapping of str to str
+        Its arguments and their types; one that is called `instance` says what mlkit shall run.
+    """
+    signature = call(function, *(f"{name}: {kind}" for name, kind in takes.items()))
     gives = listing(f"({literal(n)}, str)" for n in ["state", *map(argument, stage.outputs)])
     usual = stage.image is None or stage.image == first_image(pipeline)
     decorator = "component" if usual else call("component", base_image=literal(str(stage.image)))
-    name = literal(stage.name) if stage.foreach is None else "instance"
+    name = "instance" if "instance" in takes else literal(stage.name)
     told = [] if stage.critical else ["critical=False"]
     run = call("run_stage", name, value(list(stage.outputs)), *run_arguments(pipeline), *told)
     return "\n".join(

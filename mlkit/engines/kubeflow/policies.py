@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Iterator
 
-from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.pipeline import Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.kubeflow.branches import is_patient
 from mlkit.engines.kubeflow.layout import Layout
 from mlkit.engines.python_text import call, literal
 from mlkit.engines.questions import picked_label
 from mlkit.engines.refusals import Refusal
+from mlkit.engines.unrolling import Unrolled
 
 __all__ = ["GPU", "refusals", "statements"]
 
@@ -23,19 +24,20 @@ _CPU = re.compile(r"\d+(\.\d+)?m?")
 _MEMORY = re.compile(r"\d+([EPTGMK]i?)?")
 
 
-def refusals(pipeline: Pipeline, layout: Layout) -> Iterator[Refusal]:
+def refusals(whole: Unrolled, layout: Layout) -> Iterator[Refusal]:
     """Name what Kubeflow Pipelines cannot do.
 
     Parameters
     ----------
-    pipeline : Pipeline
+    whole : Unrolled
         The pipeline.
     layout : Layout
         Where its stages stand.
     """
-    for stage in pipeline.stages.values():
+    for name, stage in whole.pipeline.stages.items():
+        told = whole.origins[name].stage if name in whole.origins else stage
         for fact, remedy in _refused(stage, layout):
-            yield Refusal(stage=stage, fact=fact, remedy=remedy)
+            yield Refusal(stage=told, fact=fact, remedy=remedy)
 
 
 def _refused(stage: Stage, layout: Layout) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,6 @@ from typing import Any
 from prefect import allow_failure
 from prefect.futures import as_completed
 from prefect.states import Completed, Failed, State
-from prefect.utilities.annotations import quote
 
 
 class _NoValue:
@@ -53,13 +52,24 @@ def given(upstream: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _allowed(future) for name, future in known.items()}
 
 
-def early(future: Any) -> Any:
+class Early:
+    """Futures that a task looks at while it runs.
+
+    Prefect waits for whatever it finds in a task's arguments, also behind its own annotations; into
+    a class that it does not know it does not look.
+    """
+
+    def __init__(self, futures: Sequence[Any]) -> None:
+        self.futures = futures
+
+
+def early(future: Any) -> Early:
     """Hand over a future that the task does not wait for before it starts."""
-    return quote(list(future) if isinstance(future, Sequence) else [future])
+    return Early(list(future) if isinstance(future, Sequence) else [future])
 
 
 def _allowed(future: Any) -> Any:
-    if isinstance(future, quote):
+    if isinstance(future, Early):
         return future
     if isinstance(future, Sequence):
         return [allow_failure(item) for item in future]
@@ -96,7 +106,7 @@ def judge(rule: str, statuses: Sequence[str]) -> str:
 
 def held_back(rule: str, upstream: Mapping[str, Any]) -> State | None:
     """Give the state in which a task ends if its trigger rule does not let it start, or None."""
-    early = [end.unquote() for end in upstream.values() if isinstance(end, quote)]
+    early = [end.futures for end in upstream.values() if isinstance(end, Early)]
     coming = as_completed([future for futures in early for future in futures])
     while True:
         known: dict[str, str] = {}
@@ -114,7 +124,7 @@ def held_back(rule: str, upstream: Mapping[str, Any]) -> State | None:
 
 def _statuses(name: str, end: Any) -> dict[str, str]:
     """The status of an upstream task, or of each task of a mapped one."""
-    ends = [_peek(future) for future in end.unquote()] if isinstance(end, quote) else end
+    ends = [_peek(future) for future in end.futures] if isinstance(end, Early) else end
     if not isinstance(ends, list):
         return {name: _status(ends)}
     return {f"{name}[{place}]": _status(item) for place, item in enumerate(ends)}

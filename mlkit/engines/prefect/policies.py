@@ -31,6 +31,12 @@ def refusals(pipeline: Pipeline) -> Iterator[Refusal]:
                 f"{retry.max_retries}",
                 remedy="Set 'max_delay', or fewer 'max_retries'",
             )
+        if stage.is_chained and stage.wait_for is not None:
+            yield Refusal(
+                stage=stage,
+                fact="each of its instances waits for its own upstream, and all for one file",
+                remedy="Wait for the file in a stage of its own, and name that in 'after'",
+            )
         if stage.image is not None:
             images.setdefault(stage.image, stage.name)
         if len(images) > 1:
