@@ -33,6 +33,7 @@ _HOMES = {
     "run_on": "mlkit.api.engine_runs",
     "runs_table": "mlkit.api.tables",
     "skip": "mlkit.inside.skipping",
+    "watch": "mlkit.widgets.views.watch_view",
     "write_export": "mlkit.api.exports",
 }
 """Where each exported name stands; at most 30."""
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from mlkit.load.parameters import Layers as Layers
     from mlkit.load.parameters import configure as configure
     from mlkit.load.pipeline_file import load_pipeline as load_pipeline
+    from mlkit.widgets.views.watch_view import watch as watch
 
 
 def __getattr__(name: str) -> "Any":

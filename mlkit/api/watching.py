@@ -416,7 +416,7 @@ class Watch:
             settled = not self._pending
         if settled:
             self._restless = self._unsettled(read, record)
-            places = len({place for item in self._sources.values() for place in item.files})
+            places = len(self._known(read))
             self._tell(Notice(kind="waiting", text=f"waiting for a change of {places} files"))
 
     def _unsettled(self, read: _Read, record: RunRecord) -> frozenset[str]:
@@ -471,13 +471,17 @@ class Watch:
             for reason, names in why.items()
         )
 
-    def _say_unchanged(self, saved: Collection[str]) -> None:
+    def _known(self, read: _Read) -> set[str]:
+        """The files that the pipeline is made of, and those that its stages depend on."""
+        files = {place for item in self._sources.values() for place in item.files}
+        return files | self._described(read)
+
+    def _say_unchanged(self, saved: set[str]) -> None:
         """Say that a save means nothing, if somebody saved something that is known."""
         read = self._read
         if read is None:
             return
-        known = {p for item in self._sources.values() for p in item.files} | self._described(read)
-        told = [place for place in saved if place in known]
+        told = saved & self._known(read)
         if told:
             text = f"{self._shown(told)} saved, nothing changed"
             self._tell(Notice(kind="unchanged", text=text))
@@ -531,8 +535,7 @@ class Watch:
                 sources[name] = sources_of(stage, read.configuration, traces, checkout, environ)
         self._sources = sources
         self._installed = _installation()
-        described = self._described(read)
-        files = {p for item in sources.values() for p in item.files} | described
+        files = self._known(read)
         folders = {p for item in sources.values() for p in item.folders}
         marks = {p: how for item in sources.values() for p, how in item.marks.items()}
         notebooks = {str(stage.notebook) for stage in read.pipeline.stages.values()}

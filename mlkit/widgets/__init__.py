@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlkit.widgets.labs.schedule_lab import ScheduleLab as ScheduleLab
     from mlkit.widgets.views.pipeline_view import PipelineView as PipelineView
     from mlkit.widgets.views.run_browser import RunBrowser as RunBrowser
+    from mlkit.widgets.views.watch_view import WatchView as WatchView
 
 _HOMES = {
     "CacheExplainer": "mlkit.widgets.labs.cache_explainer",
@@ -35,6 +36,7 @@ _HOMES = {
     "RetryLab": "mlkit.widgets.labs.retry_lab",
     "RunBrowser": "mlkit.widgets.views.run_browser",
     "ScheduleLab": "mlkit.widgets.labs.schedule_lab",
+    "WatchView": "mlkit.widgets.views.watch_view",
     "analyse": "mlkit.widgets.labs.dag_sketch",
     "draw_timeline": "mlkit.reports.timeline",
     "to_svg": "mlkit.reports.graph_forms",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,33 @@ def test_runs_are_filtered_and_compared(lab: Lab, checkout: Path) -> None:
     lab.theme("JupyterLab Dark")
     lab.shoot("runs-dark", ".mlkit-panel")
     assert lab.violations(".mlkit-panel") == []
+    assert lab.errors == []
+
+
+def test_a_save_in_the_editor_runs_again(lab: Lab, checkout: Path) -> None:
+    """Started by a cell, stopped by a button; the reason and the states are legible."""
+    folder = checkout / "try" / "watched"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_world(folder)
+    write(checkout / "try" / "watch.ipynb", "import mlkit\nmlkit.watch('watched')")
+    lab.open("try/watch.ipynb")
+    lab.run_all()
+    panel = lab.page.locator(".mlkit-panel")
+    expect(panel).to_contain_text("Waiting for a change of", timeout=SLOW)
+    notebook = sorted(folder.glob("*.ipynb"))[-1]
+    document = json.loads(notebook.read_text())
+    document["cells"][-1]["source"] += "\n# edited"
+    notebook.write_text(json.dumps(document))
+    expect(panel).to_contain_text("Why the last round ran", timeout=SLOW)
+    expect(panel).to_contain_text("code changed: cell")
+    expect(panel).to_contain_text("≡ cached")
+    lab.shoot("watch-light", ".mlkit-panel")
+    assert lab.violations(".mlkit-panel") == []
+    lab.theme("JupyterLab Dark")
+    lab.shoot("watch-dark", ".mlkit-panel")
+    assert lab.violations(".mlkit-panel") == []
+    panel.get_by_role("button", name="Stop").click()
+    expect(panel).to_contain_text("Nothing is watched", timeout=SLOW)
     assert lab.errors == []
 
 
