@@ -10,6 +10,7 @@ from typing import Any
 from mlkit.api.choices import with_profile, with_values
 from mlkit.api.engine_process import EngineProcess
 from mlkit.api.exports import export_settings, secrets_in, write_export
+from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
@@ -74,6 +75,7 @@ def run_on(  # noqa: PLR0913 - each is an option of the command
     configuration = configure(current, whole)
     current = with_lists(current, configuration)
     folder = runs_folder(current, runs_dir)
+    with_run_outputs(current, options, folder)  # each task finds them anew; a mistake is told now
     if host is not None:
         refuse(chosen, current, _without_images(current, chosen))
     if host is None:  # this machine does the work

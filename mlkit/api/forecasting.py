@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.choices import with_profile, with_values
+from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.configuration import Configuration
 from mlkit.core.instances import stage_of
@@ -76,7 +77,7 @@ def forecast(
     anything has changed for them, and not what a run would do.
     """
     options = options or RunOptions()
-    pipeline = with_lists(pipeline, configuration)
+    pipeline = with_run_outputs(with_lists(pipeline, configuration), options, runs_dir)
     selection = select(pipeline, options)
     folder = RunsFolder(runs_dir)
     remotes = remotes_of(folder.path, options.store)

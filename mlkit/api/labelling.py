@@ -142,6 +142,7 @@ def promote(
                 remedy=f"Finish it: mlkit resume {record.run_id}"
                 if not record.ok
                 else "Make a whole one, with the same values: mlkit run -p …",
+                code="E504",
             )
         with opened(folder) as database:
             promotion = point_to(folder, database, record.run_id)
@@ -165,6 +166,7 @@ def _writable(
                 "the runs folder is being cleaned",
                 folder.path,
                 remedy="Try again when 'mlkit clean' has ended",
+                code="E103",
             )
         yield folder, None if remotes.runs is None else Remote(remotes.runs)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlkit.api.choices import with_profile, with_values
 from mlkit.api.engine_calls import scheduled_values
+from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
@@ -88,13 +89,13 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
     if chosen.name is not None:
         check_label(chosen.name, RESERVED)
     _check_workers(chosen.workers)
-    surroundings = services or Services()
+    surroundings, where = services or Services(), runs_folder(pipeline, runs_dir)
     return start_run(
         Order(
-            pipeline=with_lists(pipeline, configuration),
+            pipeline=with_run_outputs(with_lists(pipeline, configuration), chosen, where),
             configuration=configuration,
             options=chosen,
-            runs_dir=runs_folder(pipeline, runs_dir),
+            runs_dir=where,
             services=_with_progress(surroundings) if progress else surroundings,
         )
     )

@@ -29,6 +29,7 @@ __all__ = [
     "find_run",
     "find_trace",
     "list_runs",
+    "record_in",
     "runs_of",
     "send_report",
     "up_to_date",
@@ -77,7 +78,7 @@ def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRe
     Parameters
     ----------
     run_id : str
-        The run's id, its only beginning that fits, or `latest`.
+        The run's id, its only beginning that fits, a name of it, or `latest`.
     runs_dir : Path or str
         The runs folder.
     files : bool
@@ -90,18 +91,24 @@ def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRe
         If there is no such run, or several fit.
     """
     folder, sharing = up_to_date(runs_dir)
+    record = record_in(folder, run_id)
+    if sharing is not None and files:
+        sharing.fetch(record)
+    return as_it_stands([record], folder, sharing)[0]
+
+
+def record_in(folder: RunsFolder, run_id: str) -> RunRecord:
+    """Read the record of a run in a runs folder that is up to date; see `find_run`."""
     found = folder.find(run_id)
     with looked_at(folder) as database:
         record = known_run(folder, database, found.path.name)
-    if record is not None and sharing is not None and files:
-        sharing.fetch(record)
     if record is None:
         raise UnknownRunError(
             f"the record of run '{found.path.name}' cannot be read",
             found.record,
             remedy="It is damaged; what the run has made still stands in its folder",
         )
-    return as_it_stands([record], folder, sharing)[0]
+    return record
 
 
 def list_runs(

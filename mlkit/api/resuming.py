@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.api.records import find_run
+from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.configuration import HIDDEN
 from mlkit.core.pipeline import Pipeline
@@ -89,7 +90,9 @@ def resume(  # noqa: PLR0913 - keywords: each is asked for by its name
     chosen = replace(RunOptions.of_record(record.options), **changes)
     chosen = replace(chosen, profile=None if current.profile is None else current.profile.name)
     order = Order(
-        pipeline=with_lists(current, configuration),
+        pipeline=with_run_outputs(
+            with_lists(current, configuration), chosen, Path(record.runs_dir)
+        ),
         configuration=configuration,
         options=chosen,
         runs_dir=Path(record.runs_dir),

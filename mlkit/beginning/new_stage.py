@@ -18,6 +18,10 @@ from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
+from mlkit.load.references import RUN_REMEDY, read_run_output
+from mlkit.store.folder import RunsFolder
+from mlkit.store.labels import FOLDER as LABELS
+from mlkit.store.looking import known_run, looked_at
 
 __all__ = ["Added", "NewStage", "add_stage"]
 
@@ -38,7 +42,7 @@ class NewStage:
     after : sequence of str
         Stages that it waits for without reading from them.
     inputs : sequence of str
-        `STAGE.OUTPUT` or `file:PATH`, or `NAME=` one of these.
+        `STAGE.OUTPUT`, `file:PATH` or `run:RUN/STAGE.OUTPUT`, or `NAME=` one of these.
     outputs : sequence of str
         `FILE`, or `NAME=FILE`.
     parameters : mapping
@@ -139,7 +143,8 @@ def _source_name(text: str) -> str:
     if text.startswith("file:"):
         return PurePosixPath(text.removeprefix("file:")).name.partition(".")[0]
     match = _REFERENCE.fullmatch(text)
-    return match["output"] if match else text
+    by_run = read_run_output(text)
+    return by_run.output if by_run else match["output"] if match else text
 
 
 def _known(pipeline: Pipeline, name: str, file: Path) -> Stage:
@@ -155,13 +160,16 @@ def _known(pipeline: Pipeline, name: str, file: Path) -> Stage:
 
 def _given(pipeline: Pipeline, name: str, source: str, file: Path) -> Given:
     """Where an input is found when the notebook is opened by hand."""
+    if source.startswith("run:"):
+        return _given_by_run(name, source, file)
     if source.startswith("file:"):
         return Given(name=name, path=source.removeprefix("file:"))
     match = _REFERENCE.fullmatch(source)
     if match is None:
         raise UsageError(
             f"'{source}' is not an input",
-            remedy="Write STAGE.OUTPUT, or file:PATH for a file from outside",
+            remedy="Write STAGE.OUTPUT, file:PATH for a file from outside, or "
+            "run:NAME/STAGE.OUTPUT for what another run has made",
         )
     stage, bracket, _ = match["node"].partition("[")
     upstream = _known(pipeline, stage, file)
@@ -178,6 +186,39 @@ def _given(pipeline: Pipeline, name: str, source: str, file: Path) -> Given:
     many = upstream.foreach is not None and not bracket
     path = f"runs/latest/{match['node']}/{written.path}"
     return Given(name=name, path=path, many=many, optional=written.optional and not many)
+
+
+def _given_by_run(name: str, source: str, file: Path) -> Given:
+    """Where what another run has made is found by hand: below `latest`, the run's name, or its id.
+
+    Raises
+    ------
+    UsageError
+        If that run has not made it; it tells what kind of file it is.
+    """
+    found = read_run_output(source)
+    if found is None:
+        raise UsageError(f"'{source}' is no output of a run", remedy=RUN_REMEDY, code="E205")
+    base = file.parent / found.place
+    is_runs = found.place and not (base / "pipeline.yaml").is_file()
+    runs = RunsFolder(base if is_runs else base / "runs")
+    run_id = runs.find(found.run).path.name
+    with looked_at(runs) as database:
+        record = known_run(runs, database, run_id)
+    stages = [] if record is None else list(record.stages.values())
+    made = [item for item in stages if found.node in (item.id, item.stage)]
+    paths = [item.artifacts[found.output].path for item in made if found.output in item.artifacts]
+    if record is None or not paths:
+        raise UsageError(
+            f"'{source}': run {run_id} has made no such thing",
+            remedy=f"'mlkit show {found.run}' lists what it has made",
+            code="E215",
+        )
+    named = runs.labels.run_id(found.run) is not None
+    word = f"{LABELS}/{found.run}" if named else "latest" if found.run == "latest" else run_id
+    below = Path(paths[0]).relative_to(Path(record.runs_dir) / run_id)
+    path = Path(os.path.relpath(runs.path, file.parent)) / word / below
+    return Given(name=name, path=path.as_posix(), many=made[0].id != found.node)
 
 
 def _notebook_name(folder: Path, pipeline: Pipeline, stage: str) -> str:

@@ -34,7 +34,8 @@ def add(
         typer.Option(
             "--in",
             metavar="[NAME=]STAGE.OUTPUT",
-            help="An input: another stage's output, or file:PATH from outside. May be repeated.",
+            help="An input: another stage's output, file:PATH from outside, or "
+            "run:RUN/STAGE.OUTPUT of another run. May be repeated.",
             show_default=False,
         ),
     ] = None,

@@ -240,6 +240,16 @@ ERROR_KINDS = _kinds(
             remedy="Write NAME: text. A secret is taken from outside: NAME: ${NAME}.",
         ),
         ErrorKind(
+            code="E215",
+            title="An input from another run is not there",
+            cause="An input is `run:NAME/STAGE.OUTPUT`, and no run has that name or id, its stage "
+            "did not end well, it has not written that output, its file is gone, or the notebook "
+            "declares another type than what arrives.",
+            remedy="The line in pipeline.yaml is named. `mlkit runs` lists runs and their names, "
+            "`mlkit show NAME` what one has made. A stage that can do without declares "
+            "`str | None`: where nothing is latest yet, it receives None.",
+        ),
+        ErrorKind(
             code="E300",
             title="A notebook breaks the contract of stages",
             cause="The notebook cannot be used as a stage.",
@@ -342,6 +352,21 @@ ERROR_KINDS = _kinds(
             cause="No run in this runs folder has that id or beginning, or several have it, or "
             "none has succeeded yet (`latest`).",
             remedy="`mlkit runs` lists the runs of the folder.",
+        ),
+        ErrorKind(
+            code="E503",
+            title="A run cannot have that name",
+            cause="The name is that of another run, reads as the id of one, means something else "
+            "(latest, store, …), or holds signs that a name of a run may not have.",
+            remedy="Choose another name of letters, digits and . _ - +; or move it: `mlkit label "
+            "RUN NAME --move`.",
+        ),
+        ErrorKind(
+            code="E504",
+            title="That run cannot be latest",
+            cause="`mlkit promote` was asked for a run that has not succeeded, or that ran a part "
+            "of the pipeline: notebooks opened by hand read every stage's files of latest.",
+            remedy="Finish the run (`mlkit resume RUN`), or make a whole one with the same values.",
         ),
         ErrorKind(
             code="E600",

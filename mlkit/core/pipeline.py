@@ -27,6 +27,8 @@ __all__ = [
     "Pick",
     "Pipeline",
     "Profile",
+    "RunFile",
+    "RunOutput",
     "Setting",
     "Source",
     "Stage",
@@ -123,7 +125,55 @@ class ExternalFile:
         return f"file:{self.path}{'/' if self.is_folder else ''}"
 
 
-Source = StageOutput | ExternalFile
+@dataclass(frozen=True, kw_only=True)
+class RunFile:
+    """A file or folder that another run has made: which instance wrote it, where, and what it is.
+
+    `digest` is what the run's record says.
+    """
+
+    instance: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutput:
+    """An artifact of another run, `run:RUN/STAGE.OUTPUT` or `run:PLACE/RUN/STAGE.OUTPUT`.
+
+    Parameters
+    ----------
+    run : str
+        A name, an id, the start of one, or `latest`.
+    node : str
+        `STAGE` or `STAGE[VALUE]` of that run.
+    output : str
+        The output.
+    place : str
+        The other pipeline, its runs folder, or a URL; empty for this pipeline's own runs.
+    line : int
+        Where it stands in pipeline.yaml.
+    files : tuple of RunFile, optional
+        What it means, once a run has found it; empty if that run was free not to write it.
+    is_list : bool
+        Whether it means a list: the stage was mapped in that run, and no value is named.
+    """
+
+    run: str
+    node: str
+    output: str
+    place: str = ""
+    line: int = 1
+    files: tuple[RunFile, ...] | None = None
+    is_list: bool = False
+
+    def __str__(self) -> str:
+        """The reference as it stands in pipeline.yaml."""
+        place = f"{self.place}/" if self.place else ""
+        return f"run:{place}{self.run}/{self.node}.{self.output}"
+
+
+Source = StageOutput | ExternalFile | RunOutput
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -228,8 +228,8 @@ _STAGE = (
         takes="mapping of names to sources",
         default="empty",
         example="inputs: {flights: collect.flights}",
-        says="What the stage reads: `STAGE.OUTPUT`, or `file:PATH` for a file (`file:PATH/` for a "
-        "folder) from outside.",
+        says="What the stage reads: `STAGE.OUTPUT`, `file:PATH` for a file (`file:PATH/` for a "
+        "folder) from outside, or `run:NAME/STAGE.OUTPUT` for what another run has made.",
         shape={"type": "object", "additionalProperties": FILLED},
     ),
     Key(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlkit.core.graph import ancestors
 from mlkit.core.instances import Table, instance_id, labels_of, stage_of
-from mlkit.core.pipeline import ExternalFile, Node, Pipeline, Stage, StageOutput
+from mlkit.core.pipeline import Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.core.triggers import Verdict, judge
@@ -150,7 +150,7 @@ def artifacts_read(
 def _sources(stage: Stage) -> Iterator[StageOutput]:
     """Every artifact of another stage that a stage or its policies read."""
     for source in stage.inputs.values():
-        if not isinstance(source, ExternalFile):
+        if isinstance(source, StageOutput):
             yield source
     for condition in stage.when:
         yield condition.source

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.configuration import HIDDEN
-from mlkit.core.pipeline import ExternalFile, Instance, Node
+from mlkit.core.outputs import is_tree
+from mlkit.core.pipeline import ExternalFile, Instance, Node, RunFile, RunOutput
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.types import accepts
 from mlkit.driver.attempt import Job
@@ -80,13 +82,34 @@ def arrivals(context: Context, instance: Instance) -> ResolvedInputs:
     return inputs
 
 
-def _files(context: Context, instance: Instance) -> dict[str, ArtifactRecord | None]:
-    found: dict[str, ArtifactRecord | None] = {}
+def _files(
+    context: Context, instance: Instance
+) -> Mapping[str, Sequence[tuple[str, ArtifactRecord]]]:
+    found: dict[str, list[tuple[str, ArtifactRecord]]] = {}
     for name, source in instance.stage.inputs.items():
         if isinstance(source, ExternalFile):
             path = Path(context.order.configuration.files[f"{instance.stage.name}.{name}"])
-            found[name] = _file(context.planner, name, path, is_folder=source.is_folder)
+            found[name] = [(name, _file(context.planner, name, path, is_folder=source.is_folder))]
+        elif isinstance(source, RunOutput):
+            found[name] = [
+                (item.instance, _made_elsewhere(context.planner, name, source, item))
+                for item in source.files or ()
+            ]
     return found
+
+
+def _made_elsewhere(
+    planner: Planner, name: str, source: RunOutput, item: RunFile
+) -> ArtifactRecord:
+    """What another run has made, if it is still what that run has written."""
+    path = Path(item.path)
+    artifact = _file(planner, name, path, is_folder=is_tree(item.digest))
+    if artifact.digest != item.digest:
+        raise MissingInputError(
+            f"the input '{name}' ({source}) is not what that run has written: {path} was changed "
+            "since"
+        )
+    return artifact
 
 
 def _file(planner: Planner, name: str, path: Path, *, is_folder: bool) -> ArtifactRecord:

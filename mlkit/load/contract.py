@@ -12,6 +12,7 @@ from mlkit.core.pipeline import (
     Declaration,
     ExternalFile,
     Pipeline,
+    RunOutput,
     Stage,
     StageOutput,
     gives_list,
@@ -137,6 +138,8 @@ def _paths_fit(
     for name in stage.outputs.keys() & declared.keys():
         _path_fits(stage, section, declared[name], "outputs")
     for name, source in stage.inputs.items():
+        if isinstance(source, RunOutput) and accepts(declared[name].spec, [_SAMPLE_PATH]):
+            continue  # whether it is a list is told by the run that has made it
         if not isinstance(source, StageOutput) or not gives_list(source.node, stages):
             _path_fits(stage, section, declared[name], "inputs")
         elif not accepts(declared[name].spec, [_SAMPLE_PATH]):

@@ -12,11 +12,12 @@ __all__ = ["corrected_line"]
 _QUOTED = r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'"
 _REFERENCE = r"[A-Za-z_][\w-]*\[(?:\"(?:\\.|[^\"\\])*\"|[^\[\]\"\n])*\](?:\.[\w-]+)?"
 _FILE = r"file:[^\s,{}\[\]\"']+"
+_RUN = r"run:[^\s,{}\[\]\"']+(?:\[(?:\"(?:\\.|[^\"\\])*\"|[^\[\]\"\n])*\]\.[\w-]+)?"
 _VARIABLE = r"[^\s,{}\[\]\"':]*(?:\$\{\w+\}[^\s,{}\[\]\"']*)+"
 _OPTIONAL = r"[^\s,{}\[\]\"':]+\?"
 _NOTEBOOK = r"@[\w.]+"
 _TOKEN = re.compile(
-    f"(?P<quoted>{_QUOTED})|(?P<bare>{_REFERENCE}|{_FILE}|{_VARIABLE}|{_OPTIONAL}|{_NOTEBOOK})"
+    f"(?P<quoted>{_QUOTED})|(?P<bare>{_RUN}|{_REFERENCE}|{_FILE}|{_VARIABLE}|{_OPTIONAL}|{_NOTEBOOK})"
 )
 
 

@@ -9,15 +9,37 @@ from pathlib import Path
 from typing import NoReturn
 
 from mlkit.core.graph import find_cycle
-from mlkit.core.pipeline import ExternalFile, Node, Source, Stage, StageOutput
+from mlkit.core.pipeline import ExternalFile, Node, RunOutput, Source, Stage, StageOutput
 from mlkit.errors import PipelineError
 from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.yaml_tree import Entry
 
-__all__ = ["Lines", "check_references", "parse_node", "parse_output", "parse_source", "resolved"]
+__all__ = [
+    "RUN_REMEDY",
+    "Lines",
+    "check_references",
+    "parse_node",
+    "parse_output",
+    "parse_source",
+    "read_run_output",
+    "resolved",
+]
 
 _NODE = re.compile(r"(?P<stage>[^.\[\]]+)(?:\[(?P<value>.*)\])?", re.DOTALL)
+_RUN = re.compile(
+    r"run:(?:(?P<place>.*)/)?(?P<run>[^/]+)/"
+    r"(?P<node>[^/.\[\]]+(?:\[.*\])?)\.(?P<output>[^/.\[\]]+)",
+    re.DOTALL,
+)
+_SOURCES = (
+    "Write STAGE.OUTPUT, file:PATH for a file from outside, or run:NAME/STAGE.OUTPUT for what "
+    "another run has made"
+)
+RUN_REMEDY = (
+    "Write run:NAME/STAGE.OUTPUT, where NAME is a run's name, its id, or latest; of another "
+    "pipeline run:FOLDER/NAME/STAGE.OUTPUT"
+)
 _OUTPUT = re.compile(r"(?P<node>[^.\[\]]+(?:\[.*\])?)\.(?P<output>[^.\[\]]+)", re.DOTALL)
 
 
@@ -43,7 +65,7 @@ def parse_output(section: Section, text: str, line: int) -> StageOutput:
         section.fail(
             f"'{text}' is not a reference to an output",
             line,
-            "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+            _SOURCES,
             code="E205",
         )
     node = parse_node(section, Entry(value=match["node"], line=line))
@@ -51,12 +73,12 @@ def parse_output(section: Section, text: str, line: int) -> StageOutput:
 
 
 def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
-    """Read the source of an input: `STAGE.OUTPUT`, `file:PATH`, or `file:PATH/` of a folder."""
+    """Read the source of an input: `STAGE.OUTPUT`, `file:PATH`, `file:PATH/` or `run:…`."""
     if not isinstance(entry.value, str):
         section.fail(
             f"{entry.plain()!r} is not a reference to an output",
             entry.line,
-            "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+            _SOURCES,
             code="E205",
         )
     if entry.value.startswith("file:"):
@@ -65,7 +87,26 @@ def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
             section.fail("'file:' names no file", entry.line, code="E205")
         place = Path(path) if path.startswith("${") else folder / path
         return ExternalFile(path=place, is_folder=path.endswith("/"))
+    if entry.value.startswith("run:"):
+        return parse_run_output(section, entry)
     return parse_output(section, entry.value, entry.line)
+
+
+def parse_run_output(section: Section, entry: Entry) -> RunOutput:
+    """Read `run:RUN/STAGE.OUTPUT`, or `run:PLACE/RUN/STAGE.OUTPUT` of another pipeline's run."""
+    found = read_run_output(entry.value)
+    if found is None:
+        section.fail(f"'{entry.value}' is no output of a run", entry.line, RUN_REMEDY, code="E205")
+    return replace(found, line=entry.line)
+
+
+def read_run_output(text: str) -> RunOutput | None:
+    """Read a reference to what another run has made; None if it is none."""
+    match = _RUN.fullmatch(text)
+    if match is None or "${" in text:
+        return None
+    place, run, node = match["place"] or "", match["run"], match["node"]
+    return RunOutput(place=place, run=run, node=node, output=match["output"])
 
 
 def check_references(stages: Mapping[str, Stage], lines: Mapping[str, Lines], file: Path) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.instances import Table, is_named
-from mlkit.core.pipeline import ExternalFile, Instance, Node, Stage, StageOutput, gives_list
+from mlkit.core.outputs import is_tree
+from mlkit.core.pipeline import (
+    ExternalFile,
+    Instance,
+    Node,
+    RunOutput,
+    Stage,
+    StageOutput,
+    gives_list,
+)
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.states import Status
 from mlkit.core.triggers import TriggerRule, Verdict, judge
@@ -222,14 +231,16 @@ class Forecaster:
         return any(is_named(text, instance.id) for text in self.force)
 
     def _digests(self, instance: Instance) -> dict[str, Any]:
-        files: dict[str, ArtifactRecord | None] = {}
+        files: dict[str, list[tuple[str, ArtifactRecord | None]]] = {}
         for name, source in instance.stage.inputs.items():
             if isinstance(source, ExternalFile):
                 path = Path(self.planner.configuration.files[f"{instance.stage.name}.{name}"])
-                digest = self.planner.file_digest(path, is_folder=source.is_folder)
-                files[name] = None
-                if digest is not None:
-                    files[name] = ArtifactRecord(path=str(path), digest=digest, size_bytes=0)
+                files[name] = [(name, self._file(path, is_folder=source.is_folder))]
+            elif isinstance(source, RunOutput):
+                files[name] = [
+                    (item.instance, self._file(Path(item.path), is_folder=is_tree(item.digest)))
+                    for item in source.files or ()
+                ]
 
         def made(node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
             return [(item.id, _made(item, output)) for item in self._at(node, instance.labels)]
@@ -238,6 +249,12 @@ class Forecaster:
             return gives_list(node, self.pipeline.stages)
 
         return dict(resolve_inputs(instance, made, is_list, files).digests)
+
+    def _file(self, path: Path, *, is_folder: bool) -> ArtifactRecord | None:
+        digest = self.planner.file_digest(path, is_folder=is_folder)
+        if digest is None:
+            return None
+        return ArtifactRecord(path=str(path), digest=digest, size_bytes=0)
 
     def _open(self, instance: Instance, parts: Parts, open_ends: list[Forecast]) -> Forecast:
         """Decide for a stage whose inputs are still to be made: it runs for certain, or not."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlkit.core.pipeline import ExternalFile, Instance, Node, StageOutput
+from mlkit.core.pipeline import Instance, Node, RunOutput, Source, StageOutput
 from mlkit.core.record import ArtifactRecord
 
 __all__ = ["ResolvedInputs", "resolve_inputs"]
 
-Made = Callable[[Node, str], Sequence[tuple[str, ArtifactRecord | None]]]
+External = Sequence[tuple[str, ArtifactRecord | None]]
+Made = Callable[[Node, str], External]
 """Gives id and artifact of each instance that a reference means, for one output; None if it made
 none."""
 
@@ -46,7 +47,7 @@ def resolve_inputs(
     instance: Instance,
     made: Made,
     gives_list: Callable[[Node], bool],
-    external: Mapping[str, ArtifactRecord | None],
+    external: Mapping[str, External],
 ) -> ResolvedInputs:
     """Find the inputs of an instance.
 
@@ -59,7 +60,7 @@ def resolve_inputs(
     gives_list : callable
         Whether a reference means a list.
     external : mapping
-        The files from outside by input name; None where there is no such file.
+        The files from outside and of other runs by input name, each with what wrote it.
     """
     paths: dict[str, Any] = {}
     digests: dict[str, Any] = {}
@@ -68,9 +69,14 @@ def resolve_inputs(
     missing: dict[str, str] = {}
     for name, source in instance.stage.inputs.items():
         found = _found(name, source, made, external)
-        handed = files if isinstance(source, ExternalFile) else artifacts
+        handed = artifacts if isinstance(source, StageOutput) else files
         handed += [item for _, item in found if item is not None]
-        if isinstance(source, StageOutput) and gives_list(source.node):
+        is_list = (
+            gives_list(source.node)
+            if isinstance(source, StageOutput)
+            else isinstance(source, RunOutput) and source.is_list
+        )
+        if is_list:
             present = [(key, item) for key, item in found if item is not None]
             paths[name] = [item.path for _, item in present]
             digests[name] = [f"{key} {item.digest}" for key, item in present]
@@ -91,10 +97,10 @@ def resolve_inputs(
 
 def _found(
     name: str,
-    source: StageOutput | ExternalFile,
+    source: Source,
     made: Made,
-    external: Mapping[str, ArtifactRecord | None],
-) -> Sequence[tuple[str, ArtifactRecord | None]]:
-    if isinstance(source, ExternalFile):
-        return [(name, external.get(name))]
-    return made(source.node, source.output)
+    external: Mapping[str, External],
+) -> External:
+    if isinstance(source, StageOutput):
+        return made(source.node, source.output)
+    return external.get(name, ())

@@ -223,6 +223,7 @@ class RunsFolder:
                 raise UsageError(
                     f"'{run_id}' is the name of run {other}",
                     remedy=f"Choose another id, or take the name away: 'mlkit unlabel {run_id}'",
+                    code="E503",
                 )
         with readable_os_errors(self.path):
             while True:
@@ -289,7 +290,9 @@ class RunsFolder:
         """
         label = check_label(text, RESERVED)
         if (self.path / label).is_dir():
-            raise UsageError(f"'{label}' is the id of a run", remedy="Choose another name")
+            raise UsageError(
+                f"'{label}' is the id of a run", remedy="Choose another name", code="E503"
+            )
         return label
 
     def run_ids(self) -> list[str]:

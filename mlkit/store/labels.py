@@ -60,7 +60,7 @@ def check_label(text: str, reserved: frozenset[str]) -> str:
     elif not label[0].isalnum() or not all(char.isalnum() or char in "._-+" for char in label):
         fact, remedy = f"{label!r} cannot be the name of a run", _RULE
     if fact is not None:
-        raise UsageError(fact, remedy=remedy)
+        raise UsageError(fact, remedy=remedy, code="E503")
     return label
 
 
@@ -164,4 +164,5 @@ def taken(label: str, run_id: str) -> UsageError:
         f"the name '{label}' is taken: run {run_id} has it",
         remedy=f"Choose another name, take it away ('mlkit unlabel {label}'), or move it "
         f"('mlkit label RUN {label} --move')",
+        code="E503",
     )

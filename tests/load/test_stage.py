@@ -198,12 +198,14 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
     "no reference": (
         TRAIN + "    inputs: {train_set: flights.csv.gz.x}\n",
         "pipeline.yaml:5: stage 'train': 'flights.csv.gz.x' is not a reference to an output. "
-        "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+        "Write STAGE.OUTPUT, file:PATH for a file from outside, or run:NAME/STAGE.OUTPUT for what "
+        "another run has made",
     ),
     "a number as a reference": (
         TRAIN + "    inputs: {train_set: 3}\n",
         "pipeline.yaml:5: stage 'train': 3 is not a reference to an output. "
-        "Write STAGE.OUTPUT, or file:PATH for a file from outside",
+        "Write STAGE.OUTPUT, file:PATH for a file from outside, or run:NAME/STAGE.OUTPUT for what "
+        "another run has made",
     ),
     "an empty file": (
         TRAIN + "    inputs: {train_set: 'file:'}\n",

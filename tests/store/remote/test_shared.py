@@ -389,3 +389,22 @@ def test_a_name_that_leads_elsewhere_is_passed_over(
     on("two")
     assert len(list_runs(url)) == 1
     assert RunsFolder(working_copy(url)).labels.all() == {}
+
+
+def test_what_a_run_behind_a_url_has_made_is_an_input(
+    url: str, on: Machine, tmp_path: Path
+) -> None:
+    """Of the same runs or of another pipeline's; a machine without the file fetches it."""
+    run_fake(chain(tmp_path / "p", 1), runs_dir=url, name="best")
+    on("two")
+    own = str(tmp_path / "runs")
+    sources = [("run:best/s1.out", url), (f"run:{url}/best/s1.out", own)]
+    for n, (source, where) in enumerate(sources):
+        reader = Sketch(
+            name="reader",
+            body="from pathlib import Path\nPath(out).write_text(Path(given).read_text())",
+            declares='given: str = ""',
+            keys={"inputs": {"given": source}},
+        )
+        record = run_fake(write_pipeline(tmp_path / f"r{n}", reader), runs_dir=where)
+        assert Path(record.stages["reader"].outputs["out"]).read_text() == "s1()"
