@@ -7,14 +7,24 @@ as success, and a rule may decide before every upstream stage has finished.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations, product
 
 from mlkit.core.record import StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 
-__all__ = ["NOT_STARTED", "Tally", "TriggerRule", "Verdict", "blame", "judge", "judge_tally"]
+__all__ = [
+    "NOT_STARTED",
+    "Tally",
+    "TriggerRule",
+    "Verdict",
+    "blame",
+    "judge",
+    "judge_all",
+    "judge_tally",
+]
 
 
 class TriggerRule(StrEnum):
@@ -179,6 +189,24 @@ def judge(rule: TriggerRule, upstream: Sequence[Status]) -> Verdict:
 def judge_tally(rule: TriggerRule, upstream: Tally) -> Verdict:
     """Say the same as `judge` of states that have been counted already."""
     return _RULES[rule](upstream)
+
+
+def judge_all(rule: TriggerRule, upstream: Iterable[frozenset[Status]]) -> frozenset[Verdict]:
+    """Say all that a rule may come to say, where of each upstream stage several ends are possible.
+
+    A rule asks of each state only whether any stage has it, and whether all have. So for stages of
+    which the same is possible it is enough to try which of these states occur among them.
+    """
+    kinds = Counter(upstream)
+    tallies = ([Tally.of(c) for c in _mixtures(ends, n)] for ends, n in kinds.items())
+    return frozenset(judge_tally(rule, sum(mixture, Tally())) for mixture in product(*tallies))
+
+
+def _mixtures(ends: frozenset[Status], number: int) -> Iterator[Counter[Status]]:
+    """Each choice of states that occur among so many stages, with counts that add up."""
+    for size in range(1, min(len(ends), number) + 1):
+        for first, *others in combinations(sorted(ends), size):
+            yield Counter({first: number - len(others), **dict.fromkeys(others, 1)})
 
 
 def blame(rule: TriggerRule, verdict: Verdict, upstream: Iterable[StageRecord]) -> str:

@@ -14,7 +14,7 @@ from mlkit.notebook.source import read_notebook
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.fingerprint import Digests, Parts, parts_of
 from mlkit.planner.interpreter import program_of
-from mlkit.planner.reasons import differences
+from mlkit.planner.reasons import differences, nearest
 from mlkit.planner.today import Today
 from mlkit.planner.trace import file_marks
 from mlkit.planner.variables import Circumstances
@@ -23,6 +23,10 @@ from mlkit.store.database import Database, Result
 from mlkit.store.trees import digest_tree, survey
 
 __all__ = ["Action", "Decision", "Planner"]
+
+CLEANED = "its result was removed by mlkit clean"
+
+ALL_CLEANED = "its earlier results were removed by mlkit clean"
 
 Action = Literal["run", "reuse", "unknown"]
 
@@ -164,21 +168,30 @@ class Planner:
     def look_up(self, instance: Instance, parts: Parts) -> Decision:
         """Look for a result with these parts, whatever the stage's policy."""
         decision = Decision(action="run", reasons=(), parts=parts)
+        changed: list[tuple[str, ...]] = []
         for result in self.database.results_with_key(self.pipeline.name, instance.id, parts.key):
             changes = self.changes(instance, result)
             if changes:
-                decision = replace(decision, reasons=decision.reasons or changes)
+                changed.append(changes)
                 continue
             decision = self._reused_if_whole(decision, instance, result)
             if decision.action == "reuse":
                 return decision
         if decision.reasons:
             return decision
-        newest = self.database.results(self.pipeline.name, instance.id)
-        reasons: tuple[str, ...] = ("never run",)
-        if newest:
-            reasons = differences(newest[0].parts, parts) or ("no result can be reused",)
+        reasons = nearest(changed) if changed else self.without_results(instance, parts)
         return replace(decision, reasons=reasons)
+
+    def without_results(self, instance: Instance, parts: Parts) -> tuple[str, ...]:
+        """Why an instance runs that has no result with these parts: what the nearest one lacks."""
+        if self.database.was_cleaned(self.pipeline.name, instance.id, parts.key):
+            return (CLEANED,)
+        results = self.database.results(self.pipeline.name, instance.id)
+        if not results:
+            gone = self.database.was_cleaned(self.pipeline.name, instance.id)
+            return (ALL_CLEANED if gone else "never run",)
+        told = [differences(result.parts, parts) for result in results]
+        return nearest(told) or ("no result can be reused",)
 
     def changes(self, instance: Instance, result: Result) -> tuple[str, ...]:
         """What a result observed that is no longer so."""
@@ -210,8 +223,12 @@ class Planner:
                 if now is not None and now != recorded.get(digest):
                     marks[digest] = now
                 continue
-            state = "damaged" if self.store.master(digest).exists() else "missing"
-            damage[digest] = f"artifact {name} was {state} in the store and is rebuilt"
+            state = "damaged in" if self.store.master(digest).exists() else "missing in"
+            if state == "missing in" and self.database.was_cleaned(
+                self.pipeline.name, instance.id, result.key
+            ):
+                state = "cleaned out of"
+            damage[digest] = f"artifact {name} was {state} the store and is rebuilt"
         if not damage:
             reasons = ("nothing changed",)
             return replace(decision, action="reuse", reasons=reasons, result=result, marks=marks)

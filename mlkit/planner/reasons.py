@@ -9,7 +9,7 @@ from typing import Any
 
 from mlkit.planner.fingerprint import PARTS_VERSION, Parts
 
-__all__ = ["OLDER", "differences"]
+__all__ = ["OLDER", "differences", "nearest"]
 
 OLDER = "recorded by an older mlkit, which did not see all that a stage depends on"
 """Why a stage runs whose last result was kept in another form."""
@@ -45,6 +45,14 @@ def differences(before: Mapping[str, Any], now: Parts) -> tuple[str, ...]:
         *_changed("kernel", before.get("kernel") or OWN_KERNEL, now.kernel or OWN_KERNEL),
         *_changed("Python", before["python"], now.python),
     )
+
+
+def nearest(told: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Of several results' differences, newest result first, those of the one that differs least.
+
+    Of as many differences, the newer result's; one of which not all is known comes last.
+    """
+    return min(told, key=lambda reasons: (OLDER in reasons, len(reasons)))
 
 
 def _changed(what: str, before: str, now: str) -> Iterable[str]:

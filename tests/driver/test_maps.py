@@ -368,7 +368,7 @@ def test_what_is_not_listed_yet_is_unknown_to_the_plan(tmp_path: Path) -> None:
     told = plan(file)
     assert {key: item.action for key, item in told.items()} == {
         **{"listing": "run", "collect": "unknown", "clean": "unknown", "fit": "unknown"},
-        "join": "run",
+        "join": "unknown",  # the list may come out empty
     }
     assert told["clean"].reasons == ("the values come from listing.out, which is not known yet",)
     run_fake(file)

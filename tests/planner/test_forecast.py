@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mlkit import RunOptions, plan
+from mlkit.api.old_runs import clean
+from mlkit.core.instances import stage_of
+from mlkit.core.states import Status
+from mlkit.core.triggers import TriggerRule
 from mlkit.testing import (
     FakeRunner,
     RecordingObserver,
@@ -151,3 +163,163 @@ def test_who_waits_for_a_failure_is_not_said_to_have_skipped_upstream(tmp_path: 
     for rule in rules:
         assert found[rule].skipped
         assert found[rule].reasons == (f"would be skipped: {rule}: its upstream would not fail",)
+
+
+def test_a_plan_names_the_result_that_differs_least(tmp_path: Path) -> None:
+    """Not the newest one; of equally near ones the newer."""
+    body = "from pathlib import Path\nPath(out).write_text(f'{a} {b} {c}')"
+    file = write_pipeline(tmp_path, Sketch(name="s", body=body, declares="a = 1\nb = 1\nc = 1"))
+
+    def valued(a: int, b: int, c: int) -> dict[str, int]:
+        return {"s.a": a, "s.b": b, "s.c": c}
+
+    for values in ((1, 1, 1), (2, 2, 2), (3, 3, 3)):
+        run_fake(file, parameters=valued(*values))
+    for values, reason in {
+        (1, 1, 7): "parameter c: 1 → 7",
+        (2, 7, 2): "parameter b: 2 → 7",
+        (1, 2, 2): "parameter a: 2 → 1",
+        (3, 3, 1): "parameter c: 3 → 1",
+    }.items():
+        assert plan(file, parameters=valued(*values))["s"].reasons == (reason,)
+    assert plan(file, parameters=valued(1, 2, 3))["s"].reasons[0] == "parameter a: 3 → 1"
+
+
+def test_what_was_cleaned_is_told_as_cleaned(tmp_path: Path) -> None:
+    """Neither as never run nor as another value; a stage that never ran says so."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="s", body="open(out, 'w').write(str(n))", declares="n = 1"),
+        Sketch(name="t", upstream=("s",)),
+    )
+    for n in (1, 2):
+        run_fake(file, parameters={"s.n": n})
+    clean(tmp_path / "runs", keep=1, dry_run=False)
+    told = plan(file, parameters={"s.n": 1})
+    assert told["s"].reasons == ("its result was removed by mlkit clean",)
+    assert plan(file, parameters={"s.n": 3})["s"].reasons == ("parameter n: 2 → 3",)
+    run_fake(file, parameters={"s.n": 1})
+    assert plan(file, parameters={"s.n": 1})["s"].action == "reuse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A stage of a random pipeline, the stages before it by their numbers.
+
+    `lists` are the values that it writes; if it maps, then over those of another stage, and a
+    condition looks whether another one's list is empty.
+    """
+
+    lists: tuple[int, ...]
+    over: int | None
+    reads: tuple[int, ...]
+    after: tuple[int, ...]
+    when: int | None
+    trigger: TriggerRule
+    revision: int = 0
+
+    def sketch(self, number: int, before: Sequence[Drawn]) -> Sketch:
+        """The stage as it is written."""
+        keys: dict[str, Any] = {"trigger": self.trigger.value, "parameters": {"v": [*self.lists]}}
+        if self.over is not None:
+            keys["foreach"] = {"x": f"s{self.over}.out"}
+        if self.when is not None:
+            keys["when"] = {f"s{self.when}.out": [[1], [1, 2]]}
+        keys["after"] = [f"s{other}" for other in self.after]
+        keys["inputs"] = {f"i{other}": f"s{other}.out" for other in self.reads}
+        declared = [f"i{other}: str | list[str] | None = None" for other in self.reads]
+        return Sketch(
+            name=f"s{number}",
+            body=f"import json\nopen(out, 'w').write(json.dumps(v))  # {self.revision}",
+            declares="\n".join(["v: list[int] = []", "x = 1", *declared]),
+            keys=keys,
+        )
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> list[Drawn]:
+    """Some stages, each of which may hang on those before it."""
+    made: list[Drawn] = []
+    for number in range(draw(st.integers(2, 5))):
+        plain = [n for n, other in enumerate(made) if other.over is None]
+        others = st.lists(st.integers(0, number - 1), unique=True, max_size=2)
+        made.append(
+            Drawn(
+                lists=draw(st.sampled_from([(), (1,), (1, 2)])),
+                over=draw(st.sampled_from([None, *plain])),
+                reads=tuple(draw(others)) if number else (),
+                after=tuple(draw(others)) if number else (),
+                when=draw(st.sampled_from([None, None, *plain])),
+                trigger=draw(st.sampled_from(TriggerRule)),
+            )
+        )
+    return made
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(drawn(), st.data())
+def test_a_run_does_what_its_plan_is_sure_of(stages: list[Drawn], data: st.DataObject) -> None:
+    """Whatever the rules, lists and conditions, before the first run and after edits."""
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(3):
+            sketches = [stage.sketch(n, stages) for n, stage in enumerate(stages)]
+            file = write_pipeline(Path(folder), *sketches)
+            told, record = plan(file), run_fake(file)
+            for key, status in ((k, item.status) for k, item in record.stages.items()):
+                alike = (key, key.partition("[")[0], *(k for k in told if stage_of(k) == key))
+                item = next(told[k] for k in alike if k in told)
+                assert (Status.SUCCEEDED if status is Status.CACHED else status) in item.ends
+                sure = {"run": Status.SUCCEEDED, "reuse": Status.CACHED}.get(item.action, status)
+                assert status is sure, (key, item)
+            assert all(key in record.stages for key, i in told.items() if i.action != "unknown")
+            edited = data.draw(st.integers(0, len(stages) - 1))
+            lists = data.draw(st.sampled_from([(), (1,), (1, 2)]))
+            revision = stages[edited].revision + data.draw(st.integers(0, 1))
+            stages[edited] = replace(stages[edited], lists=lists, revision=revision)
+
+
+def test_who_reads_a_list_of_unknown_length_may_be_skipped(tmp_path: Path) -> None:
+    """Until the list is there: whether anything is read at all hangs on it."""
+    reads = "x = 1\ngot: list[str] = []"
+    rules = ("all_success", "none_failed_min_one_success", "none_failed", "one_success")
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="listing", body="open(out, 'w').write('[1]')"),
+        Sketch(name="each", declares="x = 1", keys={"foreach": {"x": "listing.out"}}),
+        *(
+            Sketch(name=f"by_{rule}", declares=reads,
+                   keys={"trigger": rule, "inputs": {"got": "each.out"}})
+            for rule in rules
+        ),
+        Sketch(name="later", keys={"after": ["each"]}),
+    )  # fmt: skip
+    told = plan(file)
+    assert {key: item.action for key, item in told.items()} == {
+        "listing": "run",
+        "each": "unknown",
+        "by_all_success": "unknown",
+        "by_none_failed_min_one_success": "unknown",
+        "by_none_failed": "run",
+        "by_one_success": "unknown",
+        "later": "unknown",
+    }
+    assert told["later"].reasons == ("depends on whether each will be skipped",)
+    run_fake(file)
+    assert {item.action for item in plan(file).values()} == {"reuse"}
+
+
+@pytest.mark.parametrize("text", ["not json", "[1, 1]"])
+def test_who_depends_on_what_would_fail_would_not_start(tmp_path: Path, text: str) -> None:
+    """And a stage that waits for a failure would run."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="listing", body=f"open(out, 'w').write({text!r})"),
+        Sketch(name="each", declares="x = 1", keys={"foreach": {"x": "listing.out"}}),
+        Sketch(name="later", keys={"after": ["each"]}),
+        Sketch(name="alert", keys={"after": ["each"], "trigger": "one_failed"}),
+    )
+    run_fake(file)
+    told = plan(file)
+    assert told["each"].reasons[0].startswith("would fail: listing.out holds")
+    assert told["later"].reasons == ("would not start: each would fail",)
+    assert told["alert"].action == "reuse"

@@ -61,6 +61,7 @@ class ResultIndex:
         known = self.database.shared_names(self.url)
         gone = {name for name in known - there if name.startswith(folder + "/")}
         if gone:
+            self.database.note_cleaned(self.url, gone)
             self.database.forget_shared(self.url, gone)
         found = self.store.remote.read_all(sorted(there - known))
         results = {name: _parsed(data) for name, data in found.items()}

@@ -250,6 +250,30 @@ def test_cleaning_removes_behind_the_url_too(url: str, on: Machine, tmp_path: Pa
     assert _ran(file, url) == []
 
 
+def test_what_another_machine_has_cleaned_is_told_as_cleaned(
+    place: str, on: Machine, tmp_path: Path
+) -> None:
+    """By one that knew of the result, and had not fetched its artifact."""
+    file = chain(tmp_path / "p", 1)
+    run_fake(file, runs_dir=place)
+    on("two")
+    run_fake(dynamic_map(tmp_path / "q", name="another"), runs_dir=place)
+    assert plan(file, runs_dir=place)["s1"].action == "reuse"
+    on("one")
+    notebook = tmp_path / "p" / "s1.ipynb"
+    text = notebook.read_text()
+    notebook.write_text(text.replace("s1(", "new("))
+    run_fake(file, runs_dir=place)
+    clean(working_copy(place), keep=1, dry_run=False)
+    notebook.write_text(text)
+    assert plan(file, runs_dir=place)["s1"].reasons == ("its result was removed by mlkit clean",)
+    on("two")
+    gone = ("artifact out was cleaned out of the store and is rebuilt",)
+    assert plan(file, runs_dir=place)["s1"].reasons == gone
+    assert run_fake(file, runs_dir=place).ok
+    assert plan(file, runs_dir=place)["s1"].action == "reuse"
+
+
 def test_stages_of_one_run_on_several_machines(url: str, on: Machine, tmp_path: Path) -> None:
     """What an orchestrator's tasks do whose machines share nothing but the URL."""
     file = dynamic_map(tmp_path / "p")
