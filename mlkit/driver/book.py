@@ -137,6 +137,12 @@ def new_record(order: Order, folder: RunFolder, engine: Mapping[str, str] | None
     stages = order.pipeline.stages.values()
     metrics = {stage.name: dict(stage.metrics) for stage in stages if stage.metrics}
     own = differing(order.pipeline, order.configuration.overrides)
+    kernels = {stage.name: stage.kernel.name for stage in stages if stage.kernel is not None}
+    env = {
+        stage: {name: str(bound.public) for name, bound in values.items()}
+        for stage, values in order.configuration.env.items()
+        if values
+    }
     return RunRecord(
         run_id=folder.path.name,
         pipeline=order.pipeline.name,
@@ -151,6 +157,8 @@ def new_record(order: Order, folder: RunFolder, engine: Mapping[str, str] | None
             **({"differing": own} if own != list(order.configuration.overrides) else {}),
             "parameter_sources": order.configuration.sources(),
             **({"metrics": metrics} if metrics else {}),
+            **({"kernels": kernels} if kernels else {}),
+            **({"env": env} if env else {}),
         },
         edges=edges(order.pipeline),
         engine=engine,

@@ -19,6 +19,7 @@ __all__ = [
     "Comparison",
     "MetricChange",
     "ParameterChange",
+    "SettingChange",
     "StageChange",
 ]
 
@@ -36,6 +37,21 @@ class ParameterChange:
     left: str | None
     right: str | None
     stage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingChange:
+    """A profile, a kernel or a variable of `env` that differs; None where there is none.
+
+    `kind` is profile, kernel or env; `name` is the variable's; `stages` are those for which it is
+    so, empty for a profile.
+    """
+
+    kind: str
+    left: str | None
+    right: str | None
+    name: str = ""
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +110,8 @@ class Comparison:
     ----------
     left, right : str
         The ids of the runs.
+    settings : tuple of SettingChange
+        What differs beside the parameters: profile, kernels, environment.
     stages : tuple of StageChange
         Every stage of either run.
     metrics : tuple of MetricChange
@@ -106,6 +124,7 @@ class Comparison:
     right: str
     pipelines: tuple[str, str]
     parameters: tuple[ParameterChange, ...]
+    settings: tuple[SettingChange, ...]
     stages: tuple[StageChange, ...]
     code: tuple[CodeChange, ...]
     artifacts: tuple[ArtifactChange, ...]
@@ -119,6 +138,7 @@ class Comparison:
             "right": self.right,
             "pipelines": list(self.pipelines),
             "parameters": [_parameter_json(change) for change in self.parameters],
+            "settings": [{**asdict(c), "stages": list(c.stages)} for c in self.settings],
             "stages": [asdict(change) for change in self.stages],
             "code": [_code_json(change) for change in self.code],
             "artifacts": [asdict(change) for change in self.artifacts],
@@ -132,11 +152,14 @@ class Comparison:
         parts = ["\n".join(fold(f"{self.left}  →  {self.right}", width))]
         for title, lines in (
             ("Parameters", [line for c in self.parameters for line in _parameter(c, room)]),
+            ("Settings", [line for c in self.settings for line in _setting(c, room)]),
             ("Stages", [line for c in self.stages for line in _stage(c, room)]),
             ("Code", [line for change in self.code for line in _code(change, room)]),
             ("Artifacts", _artifacts(self.artifacts, room)),
             ("Metrics", _metrics(self.metrics, room)),
         ):
+            if title == "Settings" and not lines:  # most runs have none
+                continue
             shown = lines or ["no difference" if title != "Metrics" else "none in either run"]
             parts.append("\n".join([title, *(f"{_INDENT}{line}".rstrip() for line in shown)]))
         if self.equal_artifacts:
@@ -159,6 +182,14 @@ def _parameter(change: ParameterChange, width: int) -> list[str]:
     name = f"{change.stage}.{change.name}" if change.stage else change.name
     text = f"{name}: {change.left or '(not there)'} → {change.right or '(not there)'}"
     return fold(text, width)
+
+
+def _setting(change: SettingChange, width: int) -> list[str]:
+    none = {"kernel": "mlkit's own"}.get(change.kind, "(not set)")
+    words = f"{change.kind} {change.name}".rstrip()
+    of = f" ({', '.join(change.stages)})" if change.stages else ""
+    left, right = (none if side is None else side for side in (change.left, change.right))
+    return fold(f"{words}{of}: {left} → {right}", width)
 
 
 def _stage(change: StageChange, width: int) -> list[str]:

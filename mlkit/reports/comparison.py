@@ -14,6 +14,7 @@ from mlkit.reports.changes import (
     Comparison,
     MetricChange,
     ParameterChange,
+    SettingChange,
     StageChange,
 )
 from mlkit.reports.code_diff import code_cells, diff_cells
@@ -38,6 +39,7 @@ def compare_runs(a: RunRecord, b: RunRecord) -> Comparison:
         right=b.run_id,
         pipelines=(a.pipeline, b.pipeline),
         parameters=tuple(_parameters(a, b)),
+        settings=tuple(_settings(a, b)),
         stages=tuple(_stage(name, a.stages.get(name), b.stages.get(name)) for name in names),
         code=tuple(_code(a, b)),
         artifacts=tuple(change for change in artifacts if change.left != change.right),
@@ -69,6 +71,29 @@ def _parameters(a: RunRecord, b: RunRecord) -> Iterator[ParameterChange]:
                 if not known and b.stages[stage].parameters:
                     name, left, right = change
                     yield ParameterChange(stage=stage, name=name, left=left, right=right)
+
+
+def _settings(a: RunRecord, b: RunRecord) -> Iterator[SettingChange]:
+    """Differences of profile, kernels and environment; what holds for several stages stands once.
+
+    A record of an earlier mlkit tells of none.
+    """
+    profiles = (a.options.get("profile") or None, b.options.get("profile") or None)
+    if profiles[0] != profiles[1]:
+        yield SettingChange(kind="profile", left=profiles[0], right=profiles[1])
+    found: dict[tuple[str, str, str | None, str | None], list[str]] = {}
+    both = {item.stage for item in b.stages.values()}
+    for stage in dict.fromkeys(item.stage for item in a.stages.values() if item.stage in both):
+        kernels = [r.options.get("kernels", {}).get(stage) for r in (a, b)]
+        if kernels[0] != kernels[1]:
+            found.setdefault(("kernel", "", *kernels), []).append(stage)
+        left, right = (r.options.get("env", {}).get(stage, {}) for r in (a, b))
+        for name in sorted({*left, *right}):
+            if left.get(name) != right.get(name):
+                key = ("env", name, left.get(name), right.get(name))
+                found.setdefault(key, []).append(stage)
+    for (kind, name, old, new), stages in found.items():
+        yield SettingChange(kind=kind, name=name, left=old, right=new, stages=tuple(stages))
 
 
 def _stage(name: str, left: StageRecord | None, right: StageRecord | None) -> StageChange:

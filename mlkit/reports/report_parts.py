@@ -94,6 +94,7 @@ class StageView:
     reason: str
     task: str
     outputs: tuple[OutputFile, ...]
+    absent: tuple[str, ...]
     parameters: tuple[tuple[str, str], ...]
     notebook: NotebookView | None
     failure: FailureView | None
@@ -171,6 +172,7 @@ def _stage(
         reason=item.reason,
         task=item.engine_task or "",
         outputs=tuple(_file(name, artifact) for name, artifact in item.artifacts.items()),
+        absent=item.absent,
         parameters=tuple((k, cut(_value(v))[0]) for k, v in item.parameters.items()),
         notebook=view_notebook(content, item.id, budget) if content is not None else None,
         failure=view_failure(record, item, command) if failed else None,

@@ -13,6 +13,7 @@ from mlkit.core.record import RunRecord
 from mlkit.reports.changes import CodeChange, ParameterChange
 from mlkit.reports.code_diff import CodeCell, code_cells, diff_cells
 from mlkit.reports.comparison import compare_runs
+from mlkit.testing import Sketch, run_fake, write_pipeline
 
 
 def cells(*sources: str) -> tuple[CodeCell, ...]:
@@ -64,6 +65,44 @@ def test_a_parameter_of_one_stage_is_told_once_and_with_its_stage(green: RunReco
         ("", "rows"),
         ("collect", "extra"),
     ]
+
+
+def test_profile_kernel_and_environment_are_told(green: RunRecord) -> None:
+    """With the stages for which they differ; of a record without them nothing is said."""
+    some = {"profile": None, "kernels": {"collect": "ir"}, "env": {"collect": {"A": "1", "B": "x"}}}
+    others = {"profile": "prod", "env": {"collect": {"A": "2", "B": "x"}, "split": {"A": "2"}}}
+    one, other = (replace(green, options={**green.options, **o}) for o in (some, others))
+    found = compare_runs(one, other)
+    assert [(c.kind, c.name, c.stages, c.left, c.right) for c in found.settings] == [
+        ("profile", "", (), None, "prod"),
+        ("kernel", "", ("collect",), "ir", None),
+        ("env", "A", ("collect",), "1", "2"),
+        ("env", "A", ("split",), None, "2"),
+    ]
+    text = found.to_text()
+    for line in (
+        "profile: (not set) → prod",
+        "kernel (collect): ir → mlkit's own",
+        "env A (collect): 1 → 2",
+        "env A (split): (not set) → 2",
+    ):
+        assert f"  {line}\n" in text
+    assert found.to_json()["settings"][0]["right"] == "prod"
+    assert "Settings" not in compare_runs(green, green).to_text()
+
+
+def test_a_run_records_its_kernels_and_environment(tmp_path: Path) -> None:
+    """Secrets by their names."""
+    file = write_pipeline(
+        tmp_path, Sketch(name="a", keys={"env": {"MODE": "x", "API_TOKEN": "${API_TOKEN}"}})
+    )
+    record = run_fake(file, environ={"API_TOKEN": "very-secret"})
+    assert record.options["env"] == {"a": {"MODE": "x", "API_TOKEN": "${API_TOKEN}"}}
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(path.read_text().replace("MODE: x", "MODE: y"))
+    later = run_fake(file, environ={"API_TOKEN": "another-one"})
+    (change,) = compare_runs(record, later).settings
+    assert (change.name, change.left, change.right) == ("MODE", "x", "y")
 
 
 def test_code_is_compared_cell_by_cell_and_once_for_a_mapped_stage(green: RunRecord) -> None:

@@ -194,6 +194,13 @@ def test_sizes_are_written_for_people() -> None:
     ]
 
 
+def test_an_optional_output_that_was_not_written_is_told(green: RunRecord) -> None:
+    """Beside the outputs that are there."""
+    collect = replace(green.stages["collect"], absent=("extra",))
+    page = render_report(replace(green, stages={**green.stages, "collect": collect}))
+    assert "no &#39;extra&#39; (optional)" in page or "no 'extra' (optional)" in page
+
+
 def test_a_pipeline_that_has_changed_since_is_not_drawn(
     green: RunRecord, flights: Pipeline
 ) -> None:

@@ -35,6 +35,7 @@ def comparison_html(found: Comparison) -> str:
         f"<p><b>A</b> is run <code>{text(found.left)}</code>, "
         f"<b>B</b> is run <code>{text(found.right)}</code>.</p>",
         table("Parameters", ("name", "A", "B"), _parameters(found)),
+        *([table("Settings", ("setting", "A", "B"), _settings(found))] if found.settings else []),
         *_code(found),
         table("Artifacts", ("artifact", "A", "B"), _artifacts(found)),
         f"<p>{_many(found.equal_artifacts)} equal in both runs.</p>",
@@ -51,6 +52,13 @@ def _parameters(found: Comparison) -> Iterator[list[str]]:
     for change in found.parameters:
         name = f"{change.stage}.{change.name}" if change.stage else change.name
         yield [_code_of(name), *map(_value, (change.left, change.right))]
+
+
+def _settings(found: Comparison) -> Iterator[list[str]]:
+    for change in found.settings:
+        of = f" ({', '.join(change.stages)})" if change.stages else ""
+        name = f"{change.kind} {change.name}".rstrip()
+        yield [text(f"{name}{of}"), *map(_value, (change.left, change.right))]
 
 
 def _code_of(content: str) -> str:
