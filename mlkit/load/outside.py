@@ -11,6 +11,7 @@ from pathlib import Path
 from mlkit.core.graph import ancestors
 from mlkit.core.pipeline import Stage
 from mlkit.core.suggesting import did_you_mean
+from mlkit.store.trees import RefusedTreeError, survey
 
 __all__ = ["trouble_with_file", "waits"]
 
@@ -66,6 +67,21 @@ def trouble_with_file(
     needed, words = (os.R_OK | os.X_OK, "+rx") if folder else (os.R_OK, "+r")
     if not os.access(path, needed, effective_ids=True):
         return f"'{text}' may not be read", f"Its owner can allow it: chmod {words} '{path}'"
+    return _trouble_inside(text, path) if folder and not may_come else None
+
+
+def _trouble_inside(text: str, path: Path) -> tuple[str, str] | None:
+    """Of a folder that is there already: what in it a run would refuse when it takes it in."""
+    try:
+        survey(path)
+    except RefusedTreeError as error:
+        return (
+            f"'{text}' cannot be taken: {error.strerror}",
+            "Put a copy in its place, or name the files one by one",
+        )
+    except OSError as error:
+        place = error.filename or path
+        return f"'{text}' cannot be read whole: {place}: {error.strerror}", f"Look at {place}"
     return None
 
 
@@ -83,7 +99,7 @@ def _missing(text: str, path: Path, kind: str) -> tuple[str, str]:
         )
     if path.is_symlink():
         return f"'{text}' is a link that leads nowhere", f"It names {path.readlink()}"
-    names = _names(path.parent)
+    names = _names(path.parent, folders=kind == "folder")
     if names is None:
         return f"there is no {kind} '{text}'", f"There is no folder '{path.parent}'"
     return (
@@ -93,8 +109,10 @@ def _missing(text: str, path: Path, kind: str) -> tuple[str, str]:
     )
 
 
-def _names(folder: Path) -> list[str] | None:
+def _names(folder: Path, *, folders: bool) -> list[str] | None:
+    """What stands in a folder and is of the kind that is looked for."""
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208 - the names are all that is wanted
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - the names are all that is wanted
     except OSError:
         return None
+    return [name for name in names if os.path.isdir(folder / name) == folders]  # noqa: PTH112 - says no of a loop of links

@@ -28,6 +28,10 @@ def _prepare(folder: Path) -> None:
     (folder / "round").symlink_to("about")
     (folder / "about").symlink_to("round")
     (folder / "dangling").symlink_to("gone.csv")
+    (folder / "linked" / "below").mkdir(parents=True)
+    (folder / "linked" / "below" / "x.csv").symlink_to("../../flights.csv")
+    (folder / "piped").mkdir()
+    os.mkfifo(folder / "piped" / "p")
     with socket.socket(socket.AF_UNIX) as server:
         here = os.open(folder, os.O_RDONLY)
         try:  # a socket's path may have 107 bytes only
@@ -43,6 +47,10 @@ REFUSALS = {
     "folder": ("'folder' is a folder", "Write 'file:folder/' to take all of it"),
     "flights.csv/": ("'flights.csv/' is no folder", "Write 'file:flights.csv'"),
     "fodler/": ("there is no folder 'fodler/'", "Did you mean 'folder'?"),
+    "flights.cs/": ("there is no folder 'flights.cs/'", "Known: folder, linked, piped"),
+    "folde": ("there is no file 'folde'", "Known: a.ipynb, about, dangling, flights.csv"),
+    "linked/": ("'linked/' cannot be taken: 'below/x.csv' in it is a link", "Put a copy in its"),
+    "piped/": ("'piped/' cannot be taken: 'p' in it is neither", "Put a copy in its place"),
     "pipe/": ("'pipe/' is no folder", "Write 'file:pipe'"),
     "https://example.org/x.csv": ("is an address", "Let a stage fetch it"),
     "s3://bucket/x.csv": ("is an address", "Let a stage fetch it"),
