@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = [
     "pieces",
     "split_id",
     "stage_of",
+    "trouble_with_brackets",
     "written",
 ]
 
@@ -30,6 +32,8 @@ MOST_INSTANCES = 10_000
 """So many a product may have: more is a mistake, or work for another kind of program."""
 
 _SPECIAL = frozenset(",[]*")
+_JOINERS = "\u200c\u200d"
+"""Invisible, and part of words and emoji; the other invisible characters could reorder a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +56,29 @@ class Piece:
 
 
 def written(value: Any) -> str:
-    """Write a scalar as it stands in an id; as JSON where it could be taken for something else."""
+    """Write a scalar as it stands in an id; as JSON where it could be taken for something else.
+
+    What would do something to a terminal (line ends, control characters, signs that turn the
+    direction) is escaped: ids are printed everywhere.
+    """
     return _unmistakable(label(value))
 
 
 def _unmistakable(text: str) -> str:
-    if _SPECIAL.isdisjoint(text) and not text.startswith('"') and text == text.strip():
+    stands = text.isprintable() or all(map(_stands, text))
+    if stands and _SPECIAL.isdisjoint(text) and not text.startswith('"') and text == text.strip():
         return text
-    return json.dumps(text, ensure_ascii=False)
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if stands else "".join(c if _stands(c) else _escaped(c) for c in quoted)
+
+
+def _stands(char: str) -> bool:
+    kind = unicodedata.category(char)
+    return char in _JOINERS or kind not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def _escaped(char: str) -> str:
+    return json.dumps(char)[1:-1] if ord(char) > 0x7F else f"\\u{ord(char):04x}"
 
 
 def instance_id(stage: str, labels: Iterable[str]) -> str:
@@ -77,6 +96,22 @@ def split_id(text: str) -> tuple[str, str | None]:
     """Split `STAGE` or `STAGE[…]` into the stage and what stands in brackets."""
     stage, bracket, rest = text.partition("[")
     return (stage, rest.removesuffix("]")) if bracket and rest.endswith("]") else (text, None)
+
+
+def trouble_with_brackets(text: str) -> str | None:
+    """Say what keeps a text from being `STAGE` or `STAGE[…]`; None if nothing does."""
+    if "[" not in text and "]" not in text:
+        return None
+    stage, bracket, rest = text.partition("[")
+    if not bracket or "]" in stage:
+        return "a bracket is closed that was not opened"
+    if not stage:
+        return "no stage stands before the bracket"
+    if "]" not in rest:
+        return "the bracket is not closed"
+    if not rest.endswith("]"):
+        return f"something follows the closing bracket: '{rest.rpartition(']')[2]}'"
+    return None
 
 
 def pieces(inside: str) -> tuple[Piece, ...]:

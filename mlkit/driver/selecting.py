@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mlkit.core.graph import ancestors, edges
-from mlkit.core.instances import instance_id, labels_of, split_id
+from mlkit.core.instances import instance_id, labels_of, split_id, trouble_with_brackets
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.policies import Retry
 from mlkit.core.subsets import EVERYTHING, Subset, is_in, needed, subset_of
@@ -96,6 +96,12 @@ def select(pipeline: Pipeline, options: RunOptions) -> Selection:
 
 
 def _meant(pipeline: Pipeline, text: str) -> Node:
+    trouble = trouble_with_brackets(text)
+    if trouble is not None:
+        raise UsageError(
+            f"'{text}' names no stage: {trouble}",
+            remedy="Write STAGE, or STAGE[VALUE] of a mapped one",
+        )
     name, inside = split_id(text)
     stage = pipeline.stages.get(name)
     if stage is None:

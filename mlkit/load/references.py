@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mlkit.core.graph import find_cycle
+from mlkit.core.instances import trouble_with_brackets
 from mlkit.core.pipeline import ExternalFile, Node, RunOutput, Source, Stage, StageOutput
 from mlkit.errors import PipelineError
 from mlkit.load.brackets import BracketError, with_picks
@@ -54,7 +55,14 @@ def parse_node(section: Section, entry: Entry) -> Node:
     """Read `STAGE` or `STAGE[VALUE]`."""
     match = _NODE.fullmatch(entry.value)
     if match is None:
-        section.fail(f"'{entry.value}' is not the name of a stage", entry.line, code="E205")
+        trouble = trouble_with_brackets(entry.value)
+        more = "" if trouble is None else f": {trouble}"
+        section.fail(
+            f"'{entry.value}' is not the name of a stage{more}",
+            entry.line,
+            None if trouble is None else "Write STAGE, or STAGE[VALUE] of a mapped one",
+            code="E205",
+        )
     return Node(stage=match["stage"], value=match["value"])
 
 
@@ -62,8 +70,11 @@ def parse_output(section: Section, text: str, line: int) -> StageOutput:
     """Read `STAGE.OUTPUT` or `STAGE[VALUE].OUTPUT`."""
     match = _OUTPUT.fullmatch(text)
     if match is None:
+        named = text.rpartition(".")[0] if "." in text.rpartition("]")[2] else text
+        trouble = trouble_with_brackets(named)
+        more = "" if trouble is None else f": {trouble}"
         section.fail(
-            f"'{text}' is not a reference to an output",
+            f"'{text}' is not a reference to an output{more}",
             line,
             _SOURCES,
             code="E205",

@@ -10,7 +10,7 @@ from mlkit.core.durations import format_duration
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import Status
 from mlkit.observe.board import Board, advance, error_text
-from mlkit.observe.layout import counted
+from mlkit.observe.layout import clean, counted
 from mlkit.observe.plain import writable
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
@@ -87,7 +87,7 @@ def _because(reason: object) -> str:
 
 
 def _short(words: str) -> str:
-    one_line = " ".join(words.split())
+    one_line = " ".join(clean(words).split())
     return one_line if len(one_line) <= _MOST_NOTE else one_line[: _MOST_NOTE - 1] + "…"
 
 
@@ -117,7 +117,7 @@ class PlainConsole:
     def _write(self, line: str) -> None:
         encoding = getattr(self._stream, "encoding", None)
         try:
-            self._stream.write(writable(line, encoding) + "\n")
+            self._stream.write(writable(clean(line), encoding) + "\n")
             self._stream.flush()
         except (OSError, ValueError) as error:
             self.broken = str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 __all__ = [
     "broken",
     "cell_width",
+    "clean",
     "columns",
     "counted",
     "fits",
@@ -20,6 +22,8 @@ __all__ = [
     "terminal_width",
 ]
 
+_WORD = re.compile(r'(?:(?<=[\w-])\[(?:"(?:\\.|[^"\\])*"|[^\]"])*\]|[^ ])+')
+"""What is not parted: a word, and an instance's id with the blanks in its brackets."""
 _GAP = 2
 _LEAST_WIDTH = 20
 _LEAST_COLUMN = 8
@@ -72,7 +76,7 @@ def near(path: Path, folder: Path) -> str:
     return str(relative if relative.parts.count("..") <= _MOST_UPWARDS else path)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """A text on one line that does nothing to a terminal but stand there."""
     if text.isascii() and text.isprintable():
         return text
@@ -113,12 +117,12 @@ def fold(text: str, width: int) -> list[str]:
     width : int
         At least 2, so that a wide character finds room.
     """
-    text = _clean(text).rstrip()
+    text = clean(text).rstrip()
     if cell_width(text) <= width:
         return [text]
     lines: list[str] = []
     line = ""
-    for word in text.split(" "):
+    for word in _words(text, width):
         longer = f"{line} {word}" if line else word
         if cell_width(longer) <= width:
             line = longer
@@ -133,10 +137,23 @@ def fold(text: str, width: int) -> list[str]:
     return [*lines, line.rstrip()]
 
 
+def _words(text: str, width: int) -> Iterator[str]:
+    """The words of a text; blanks that follow one another are empty words between them."""
+    if "[" not in text:
+        yield from text.split(" ")
+        return
+    place = 0
+    while place <= len(text):
+        found = _WORD.match(text, place)
+        word = found[0] if found is not None else ""
+        yield from [word] if cell_width(word) <= width else word.split(" ")
+        place += len(word) + 1
+
+
 def broken(line: str, width: int) -> list[str]:
     """Break a line of code wherever it is full; blanks at its beginning stay."""
     lines = []
-    rest = _clean(line)
+    rest = clean(line)
     while cell_width(rest) > width:
         part = _head(rest, width)
         lines.append(part.rstrip())
@@ -157,7 +174,7 @@ def paragraph(text: str, width: int, *, indent: str = "", hanging: str = "") -> 
     lines: list[str] = []
     line = indent
     empty = True
-    for word in text.split():
+    for word in filter(None, _words(clean(text), width - cell_width(hanging))):
         longer = f"{line}{word}" if empty else f"{line} {word}"
         if empty or cell_width(longer) <= width:
             line, empty = longer, False
@@ -199,7 +216,7 @@ def columns(
     ]
     if not kept or not rows:
         return ""
-    body = [[_clean(row[index]) for index in kept] for row in rows]
+    body = [[clean(row[index]) for index in kept] for row in rows]
     titles = [[head[index] for index in kept]] if head else []
     table = [*titles, *body]
     natural = [max(cell_width(row[i]) for row in table) for i in range(len(kept))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping
 
 import pytest
@@ -52,11 +53,27 @@ SCALARS = st.one_of(
         ('"a"', '"\\"a\\""'),
         (" a", '" a"'),
         ("é,", '"é,"'),
+        ("a\x1b[31m", '"a\\u001b[31m"'),
+        ("a\nb", '"a\\nb"'),
+        ("\x7f\x9b", '"\\u007f\\u009b"'),
+        ("\u202eab", '"\\u202eab"'),
+        ("\u2028", '"\\u2028"'),
+        ("👩\u200d👧 x", "👩\u200d👧 x"),
     ],
 )
 def test_a_value_is_quoted_only_where_it_must_be(value: object, expected: str) -> None:
     """As JSON, where it could be taken for something else."""
     assert written(value) == expected
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4))
+def test_an_id_does_nothing_to_a_terminal(values: list[str]) -> None:
+    """Whatever the values hold; and they are read again as they stand there."""
+    labels = [written(value) for value in values]
+    found = instance_id("s", labels)
+    kinds = {unicodedata.category(char) for char in found if char not in "\u200c\u200d"}
+    assert not kinds & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert labels_of(found) == tuple(labels)
 
 
 @given(st.lists(SCALARS, min_size=1, max_size=4))

@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+from mlkit.core.pipeline import Pipeline
+from mlkit.driver.options import RunOptions
+from mlkit.driver.selecting import select
 from mlkit.errors import UsageError
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import (
     FakeRunner,
     Sketch,
@@ -45,6 +51,46 @@ def test_only_without_upstream_artifacts_is_refused(tmp_path: Path) -> None:
         run_fake(file, only="bottom")
     assert "code changed: cell 2" in str(caught.value)
     assert str(caught.value).endswith("Run 'mlkit run --until bottom' first")
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=st.text(alphabet='grid[]",* x1.\\\n', max_size=12) | st.text(max_size=8))
+@example(text="grid[1,")
+@example(text="grid]")
+@example(text="[x]")
+@example(text='grid["x"')
+def test_a_part_of_any_text_is_taken_or_refused_in_a_sentence(crossed: Pipeline, text: str) -> None:
+    """Never another error, and the refusal says what to write, or what is wrong in the brackets."""
+    for options in (
+        RunOptions(only=text),
+        RunOptions(until=text),
+        RunOptions(force=frozenset({text})),
+    ):
+        refusal = _refusal(crossed, options)
+        if refusal is None:
+            assert text.partition("[")[0] in crossed.stages
+        else:
+            assert text.partition("[")[0] in refusal.message
+            assert refusal.remedy
+
+
+def _refusal(pipeline: Pipeline, options: RunOptions) -> UsageError | None:
+    try:
+        select(pipeline, options)
+    except UsageError as error:
+        return error
+    return None
+
+
+@pytest.fixture(name="crossed", scope="module")
+def _crossed(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A stage of two parameters, and one that is not mapped."""
+    grid = Sketch(
+        name="grid",
+        declares="x: str = ''\ny = 1",
+        keys={"foreach": {"x": ["x", "d,", "*"], "y": [1, 2]}},
+    )
+    return load_pipeline(write_pipeline(tmp_path_factory.mktemp("p"), grid, Sketch(name="i")))
 
 
 def test_only_takes_results_of_stages_that_are_never_reused(tmp_path: Path) -> None:

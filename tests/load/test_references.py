@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
 from mlkit.core.pipeline import (
     Axis,
     Foreach,
     Node,
     StageOutput,
 )
+from mlkit.errors import PipelineError
 from tests.load.conftest import COLLECT, HEAD, MAPPED, TRAIN, Project
 
 
@@ -64,3 +69,39 @@ def test_a_secret_cannot_be_mapped_over(project: Project) -> None:
         "pipeline.yaml:5: stage 's': 'foreach' cannot map over a secret. "
         "The values stand in names of folders; map over something that may be seen"
     )
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    text=st.text(alphabet='train.mecs[]",* x1\\', max_size=14),
+    key=st.sampled_from(("after", "inputs")),
+)
+@example(text="train[boost.metrics", key="inputs")
+@example(text="train]boost[.metrics", key="inputs")
+@example(text="train[boost", key="after")
+def test_a_reference_of_any_text_is_taken_or_refused_with_its_line(
+    project: Project, text: str, key: str
+) -> None:
+    """Never another error."""
+    project.notebook("one.ipynb", 'best: str | list[str] = ""\n')
+    said = f"['{text}']" if key == "after" else f"{{best: '{text}'}}"
+    one = f"  one:\n    notebook: one.ipynb\n    {key}: {said}\n"
+    refusal = _refusal(project, HEAD + COLLECT + MAPPED + one)
+    assert refusal is None or refusal.line is not None
+    assert refusal is None or "stage 'one'" in refusal.message
+
+
+def _refusal(project: Project, text: str) -> PipelineError | None:
+    try:
+        project.load(text)
+    except PipelineError as error:
+        return error
+    return None
+
+
+def test_a_bracket_that_is_not_closed_is_told(project: Project) -> None:
+    """As that."""
+    project.notebook("one.ipynb", 'best = ""\n')
+    one = "  one:\n    notebook: one.ipynb\n    inputs: {best: 'train[boost.metrics'}\n"
+    with pytest.raises(PipelineError, match="an output: the bracket is not closed"):
+        project.load(HEAD + COLLECT + MAPPED + one)

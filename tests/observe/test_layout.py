@@ -53,6 +53,20 @@ def test_folding_loses_nothing_but_blanks_and_what_cannot_be_shown(words: str, w
     assert all(char in remaining for char in kept)
 
 
+def test_an_instance_is_not_parted_at_the_blanks_in_its_values() -> None:
+    """Unless it is wider than a line."""
+    name = 'train["a b, c d"]'
+    text, lines = f"first {name} and {name} last", ["first", f"{name} and", f"{name} last"]
+    assert fold(text, 22) == lines
+    assert paragraph(text, 22).splitlines() == lines
+    assert fold(f"of {name}", 10) == ["of", 'train["a', 'b, c d"]']
+
+
+def test_what_a_sentence_quotes_does_nothing_to_the_terminal() -> None:
+    """Neither in a paragraph nor in a table."""
+    assert "\x1b" not in paragraph("a \x1b[31m b", 80) + columns([["\x1b[31m"]], 80)
+
+
 @pytest.mark.parametrize("name", ["plain", "größe", "数据", "👩‍👩‍👧‍👦", "e\u0301te\u0301"])
 def test_columns_stay_aligned_below_wide_names(name: str) -> None:
     """The second column begins at the same place in each line."""
