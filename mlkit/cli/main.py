@@ -18,6 +18,7 @@ from typer.core import TyperGroup  # noqa: E402 - see above
 from mlkit import __version__  # noqa: E402 - see above
 from mlkit.cli import output  # noqa: E402 - see above
 from mlkit.cli.outlets import hold_standard_files, steady_streams  # noqa: E402 - see above
+from mlkit.core.policies import FORMER_NAMES  # noqa: E402 - see above
 from mlkit.errors import MlkitError  # noqa: E402 - see above
 from mlkit.store.refusals import sentence_of  # noqa: E402 - see above
 
@@ -162,10 +163,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _with_new_names(arguments: list[str]) -> list[str]:
     """Take options by the names that they had: `--kernel` is `--start`."""
-    return [
-        word.replace("--kernel", "--start", 1) if word.split("=", 1)[0] == "--kernel" else word
-        for word in arguments
-    ]
+    out = []
+    for word in arguments:
+        name, equals, value = word.partition("=")
+        new = FORMER_NAMES.get(name.removeprefix("--")) if name.startswith("--") else None
+        out.append(word if new is None else f"--{new}{equals}{value}")
+    return out
 
 
 def _with_force_values(arguments: list[str]) -> list[str]:

@@ -8,10 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
-__all__ = ["NEVER_RETRIED", "KernelKind", "Notify", "Resources", "Retry", "WaitFor", "is_retryable"]
+__all__ = [
+    "FORMER_NAMES",
+    "NEVER_RETRIED",
+    "KernelKind",
+    "Notify",
+    "Resources",
+    "Retry",
+    "WaitFor",
+    "is_retryable",
+]
 
 KernelKind = Literal["fork", "spawn"]
 """How kernels are started."""
+
+FORMER_NAMES = {"kernel": "start"}
+"""What options of a run were called until 0.1: in records, and on command lines, where it is still
+taken."""
 
 NEVER_RETRIED = frozenset({"MissingOutput", "SystemExit"})
 

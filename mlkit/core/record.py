@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,37 @@ __all__ = [
     "ArtifactRecord",
     "AttemptRecord",
     "ErrorRecord",
+    "Places",
     "RunRecord",
     "StageRecord",
 ]
 
 FORMAT = 2
 """The form of run.json; in the first one, a run's parameters were encoded twice."""
+
+
+class Places:
+    """Where entries stand in a run's record: stages as in the file, values as in the list.
+
+    Parameters
+    ----------
+    stages : iterable of str
+        The stages of the pipeline, in order; of any other one the place is the first.
+    """
+
+    INSTANCES_PER_STAGE = 1_000_000
+    """Above `MOST_INSTANCES` of a product, and above any list that could be run."""
+
+    def __init__(self, stages: Iterable[str]) -> None:
+        self._numbers = {name: number for number, name in enumerate(stages)}
+
+    def stage(self, name: str) -> int:
+        """Which one a stage is, from 0."""
+        return self._numbers.get(name, 0)
+
+    def entry(self, stage: str, rank: int = 0) -> int:
+        """The place of an instance that is the rank-th of its stage."""
+        return self.stage(stage) * self.INSTANCES_PER_STAGE + rank
 
 
 @dataclass(frozen=True, kw_only=True)

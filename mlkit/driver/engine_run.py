@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mlkit.core.events import EventKind
-from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record import Places, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.driver.book import new_record
 from mlkit.driver.event_log import has_finished
@@ -16,7 +16,6 @@ from mlkit.driver.journal import Journal
 from mlkit.driver.order import Order
 from mlkit.driver.publishing import send_record
 from mlkit.driver.settling import write_uncalled
-from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.latest import point_latest
@@ -128,8 +127,7 @@ class EngineRun:
         )
 
     def _put(self, database: Database, run_id: str, item: StageRecord) -> None:
-        place = list(self.pipeline.stages).index(item.stage) * INSTANCES_PER_STAGE
-        database.save_stage(run_id, item, place)
+        database.save_stage(run_id, item, Places(self.pipeline.stages).entry(item.stage))
 
     def _write(self, record: RunRecord) -> None:
         write_json(self.order.scrubber.record(record).to_full_json(), self.folder.record)

@@ -14,7 +14,7 @@ from inspect import formatannotation
 from typing import Annotated, Any, Self, get_type_hints
 
 from mlkit.core.intervals import Interval
-from mlkit.core.policies import KernelKind
+from mlkit.core.policies import FORMER_NAMES, KernelKind
 
 __all__ = [
     "ALL",
@@ -187,7 +187,8 @@ class RunOptions:
         document : mapping of str to object
             What `to_json` made; that of an earlier mlkit may lack some.
         """
-        told = {"start": document.get("kernel", "fork"), **document}  # its name until 0.1
+        told = {new: document[old] for old, new in FORMER_NAMES.items() if old in document}
+        told |= document
         kept = {
             name: told[name] for name, item in OPTIONS.items() if item.is_resumed and name in told
         }

@@ -6,13 +6,12 @@ import shutil
 from dataclasses import replace
 
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record import Places, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.driver.book import Book
 from mlkit.driver.context import Context
 from mlkit.driver.event_log import has_finished
 from mlkit.driver.joined import is_inferred, joined_status, nothing_to_come, with_uncalled
-from mlkit.driver.state import INSTANCES_PER_STAGE
 from mlkit.store.database import Database
 from mlkit.store.latest import point_latest
 
@@ -97,9 +96,10 @@ def write_uncalled(
     """Write down the stages that are not to run and that nobody called; gives all stages."""
     stages = with_uncalled(pipeline, record.stages)
     database.drop_stages(record.run_id, record.stages.keys() - stages.keys())
-    for place, name in enumerate(pipeline.stages):
+    places = Places(pipeline.stages)
+    for name in pipeline.stages:
         fresh = [r for r in stages.values() if r.stage == name and is_inferred(r)]
         for rank, item in enumerate(fresh):
             if record.stages.get(item.id) != item:
-                database.save_stage(record.run_id, item, place * INSTANCES_PER_STAGE + rank)
+                database.save_stage(record.run_id, item, places.entry(name, rank))
     return stages

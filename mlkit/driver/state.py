@@ -14,14 +14,13 @@ from mlkit.core.graph import edges, topological_order
 from mlkit.core.instances import Table
 from mlkit.core.instances import instance_id as id_of
 from mlkit.core.pipeline import Instance, Node, Pipeline, gives_list
-from mlkit.core.record import ArtifactRecord, AttemptRecord, StageRecord
+from mlkit.core.record import ArtifactRecord, AttemptRecord, Places, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.core.triggers import Tally
 from mlkit.driver.selecting import Selection
 from mlkit.planner.mapping import instances_of
-from mlkit.store.database import INSTANCES_PER_STAGE
 
-__all__ = ["INSTANCES_PER_STAGE", "RunState"]
+__all__ = ["RunState"]
 
 _Counts = dict[tuple[str, ...], Counter[Status]]
 
@@ -62,7 +61,7 @@ class RunState:
         self.graph = edges(pipeline)
         self.own = set(selection.stages)
         self.order = [name for name in topological_order(self.graph) if name in self.own]
-        self._place = {name: i for i, name in enumerate(pipeline.stages)}
+        self._places = Places(pipeline.stages)
         self.instances: dict[str, dict[str, Instance] | None] = {}
         self.records: dict[str, StageRecord] = {}
         self.tables: dict[str, Table] = {}
@@ -125,7 +124,7 @@ class RunState:
     def place(self, instance_id: str) -> int:
         """Where an instance stands in the record: stages as in the file, values as in the list."""
         stage = self.records[instance_id].stage
-        return self._place[stage] * INSTANCES_PER_STAGE + self._ranks.get(instance_id, 0)
+        return self._places.entry(stage, self._ranks.get(instance_id, 0))
 
     def turn(self, instance_id: str) -> tuple[int, ...]:
         """When an instance has its turn among those that are ready: earlier stages first.
@@ -140,8 +139,8 @@ class RunState:
             if node.is_chained and node.stage in self.own:
                 found = self.tables[node.stage].matching(node.wanted(own))
                 if found and found[0] != node.stage:
-                    return (*self.turn(found[0]), self._place[stage.name], rank)
-        return (self._place[stage.name], rank)
+                    return (*self.turn(found[0]), self._places.stage(stage.name), rank)
+        return (self._places.stage(stage.name), rank)
 
     def put(self, record: StageRecord) -> None:
         """Keep the new state of an instance."""

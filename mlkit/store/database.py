@@ -27,10 +27,7 @@ from mlkit.store.connection import (
 )
 from mlkit.store.refusals import readable_os_errors
 
-__all__ = ["INSTANCES_PER_STAGE", "SCHEMA_VERSION", "Database", "Result"]
-
-INSTANCES_PER_STAGE = 1_000_000
-"""The places in a record that belong to one stage."""
+__all__ = ["SCHEMA_VERSION", "Database", "Result"]
 
 SCHEMA_VERSION = 4
 
@@ -75,6 +72,12 @@ SHARED_SCHEMA = (
     "CREATE INDEX IF NOT EXISTS shared_by_result ON shared(store, result)",
 )
 """Stands in databases only that have met a store behind a URL."""
+
+CLEANED_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS cleaned(pipeline TEXT NOT NULL, stage TEXT NOT NULL, "
+    "key TEXT NOT NULL, PRIMARY KEY(pipeline, stage, key)) WITHOUT ROWID"
+)
+"""Stands in databases only from which something was cleaned: the results that there were."""
 
 _TURN = "json_extract(document, '$.turn')"
 _BY_TURN = f"ORDER BY COALESCE({_TURN}, 0), run_id"
@@ -250,12 +253,12 @@ class Database:
 
     # Results of stages, and the marks of their artifacts.
 
-    def results(self, pipeline: str, stage: str, *, limit: int = 1) -> list[Result]:
-        """The newest results of one stage or instance that can be reused, newest first."""
+    def results(self, pipeline: str, stage: str) -> list[Result]:
+        """The reusable results of one stage or instance, newest first; the newest of each key."""
         rows = self._query(
-            "SELECT * FROM fingerprints WHERE pipeline = ? AND stage = ? AND status = ? "
-            "ORDER BY id DESC LIMIT ?",
-            (pipeline, stage, Status.SUCCEEDED.value, limit),
+            "SELECT * FROM fingerprints WHERE id IN (SELECT MAX(id) FROM fingerprints "
+            "WHERE pipeline = ? AND stage = ? AND status = ? GROUP BY key) ORDER BY id DESC",
+            (pipeline, stage, Status.SUCCEEDED.value),
         )
         return [_result(row) for row in rows]
 
@@ -267,6 +270,24 @@ class Database:
             (pipeline, stage, key, Status.SUCCEEDED.value),
         )
         return [_result(row) for row in rows]
+
+    def was_cleaned(self, pipeline: str, stage: str, key: str | None = None) -> bool:
+        """Whether a result of an instance, with this key or with any, was cleaned away."""
+        if not self._query("SELECT 1 FROM sqlite_master WHERE name = 'cleaned'", ()):
+            return False
+        sql = "SELECT 1 FROM cleaned WHERE pipeline = ? AND stage = ? AND key = IFNULL(?, key)"
+        return bool(self._query(f"{sql} LIMIT 1", (pipeline, stage, key)))
+
+    def note_cleaned(self, store: str, names: Iterable[str]) -> None:
+        """Write down that results were cleaned out of a store by somebody else."""
+        with self._transaction():
+            self._connection.execute(CLEANED_SCHEMA)
+            for name in names:
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO cleaned SELECT pipeline, stage, key FROM fingerprints "
+                    "WHERE id IN (SELECT result FROM shared WHERE store = ? AND name = ?)",
+                    (store, name),
+                )
 
     def result(self, result_id: int) -> Result | None:
         """One result; None if it is gone."""
@@ -535,6 +556,11 @@ class Database:
             for digest, mark in marks.items():
                 self._put("artifacts", _artifact_row(digest, mark, result.created))
             stage = replace(stage, result=self._put("fingerprints", _result_row(kept)))
+            if self.was_cleaned(result.pipeline, result.stage, result.key):
+                self._connection.execute(
+                    "DELETE FROM cleaned WHERE pipeline = ? AND stage = ? AND key = ?",
+                    (result.pipeline, result.stage, result.key),
+                )
             self._save_stage(result.run_id, stage, place)
         return stage
 
@@ -649,13 +675,19 @@ class Database:
             )
 
     def delete_results_of(self, run_id: str) -> None:
-        """Drop the results that a run computed and no remaining run has used."""
+        """Drop the results that a run computed and no remaining run has used; they are noted."""
+        of_run = (
+            "FROM fingerprints WHERE run_id = ? AND id NOT IN "
+            "(SELECT result FROM stages WHERE result IS NOT NULL)"
+        )
         with self._transaction():
+            self._connection.execute(CLEANED_SCHEMA)
             self._connection.execute(
-                "DELETE FROM fingerprints WHERE run_id = ? AND id NOT IN "
-                "(SELECT result FROM stages WHERE result IS NOT NULL)",
-                (run_id,),
+                f"INSERT OR IGNORE INTO cleaned SELECT DISTINCT pipeline, stage, key {of_run} "
+                "AND status = ?",
+                (run_id, Status.SUCCEEDED.value),
             )
+            self._connection.execute(f"DELETE {of_run}", (run_id,))
 
     def digests_without(self, runs: set[str]) -> set[str]:
         """Every artifact that is still named if some runs, and what only they used, are gone."""

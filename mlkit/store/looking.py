@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from mlkit.core.record import RunRecord
+from mlkit.core.record import Places, RunRecord
 from mlkit.core.record_views import moved
 from mlkit.errors import RunsFolderError
 from mlkit.store.connection import open_to_read, user_version
-from mlkit.store.database import INSTANCES_PER_STAGE, SCHEMA_VERSION, Database
+from mlkit.store.database import SCHEMA_VERSION, Database
 from mlkit.store.folder import RunsFolder
 
 __all__ = ["keep_metrics", "known_ids", "known_run", "known_runs", "looked_at", "opened"]
@@ -115,8 +115,7 @@ def _recorded(folder: RunsFolder, run_id: str) -> RunRecord | None:
 
 
 def _keep(database: Database, record: RunRecord) -> None:
-    order = {name: number for number, name in enumerate(record.edges)}
+    places = Places(record.edges)
     database.save_run(record)
     for rank, stage in enumerate(record.stages.values()):
-        place = order.get(stage.stage, 0) * INSTANCES_PER_STAGE + rank
-        database.save_stage(record.run_id, stage, place)
+        database.save_stage(record.run_id, stage, places.entry(stage.stage, rank))

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
+from mlkit.core.record import ArtifactRecord, Places, RunRecord, StageRecord
 from mlkit.core.record_views import (
     last_moment,
     moved,
     moved_stage,
     stage_moment,
 )
-from mlkit.store.database import INSTANCES_PER_STAGE, Database
+from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
 from mlkit.store.latest import point_latest
 from mlkit.store.remote.files import Remote
@@ -74,8 +74,7 @@ def _take_in(folder: RunsFolder, database: Database, record: RunRecord) -> None:
 
 
 def _save_stage(database: Database, run: RunRecord, stage: StageRecord, rank: int) -> None:
-    order = {name: number for number, name in enumerate(run.edges)}
-    place = order.get(stage.stage, 0) * INSTANCES_PER_STAGE + rank
+    place = Places(run.edges).entry(stage.stage, rank)
     database.save_stage(run.run_id, _with_result(database, run, stage), place)
 
 
