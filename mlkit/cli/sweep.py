@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -68,7 +69,8 @@ def sweep(
     """
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     combinations = _combinations(loaded, assignments)
-    layers = layers_of(None, files, env_file)
+    origins = {name: f"-p {name}" for values in combinations for name in values}
+    layers = replace(layers_of(None, files, env_file), origins=origins)
     for values in combinations:
         api.configure_with(loaded, layers, values)
     options = api.run_options(given)

@@ -44,6 +44,8 @@ class Layers:
         `name=value` or `name:=value` of the command line.
     values : mapping of str to object
         Values given from Python; they rank with the command line.
+    origins : mapping of str to str
+        Where some of these values come from, in the words of an error; the others come from a call.
     defaults : mapping of str to object
         What the pipeline's own parameters were when a run began, in place of what pipeline.yaml
         says today; the weakest layer.
@@ -55,6 +57,7 @@ class Layers:
     environ: Mapping[str, str] = field(default_factory=dict)
     assignments: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     needs_values: bool = True
 
@@ -130,7 +133,7 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
     merger.give_layer(_from_environ(pipeline, layers.environ))
     assigned = [read_assignment(pipeline, text) for text in layers.assignments]
     values = [
-        Given(name=name, value=value, origin="run(parameters=…)")
+        Given(name=name, value=value, origin=layers.origins.get(name, "run(parameters=…)"))
         for name, value in layers.values.items()
     ]
     merger.give_layer([*assigned, *values])

@@ -118,7 +118,7 @@ def test_a_sweep_shows_a_table(call: Call, words: Path, runs: Path, swept: Spoke
         ("many", "-p 'many' is not name=a,b,c"),
         ("many=", "-p many: there is no value"),
         ("manny=1,2", "no parameter is called 'manny'"),
-        ("many=1,two", "'two' is not an int"),
+        ("many=1,two", "'two' is not an int (-p many)"),
     ],
 )
 @pytest.mark.kernel
