@@ -101,6 +101,7 @@ def _meant(pipeline: Pipeline, text: str) -> Node:
         raise UsageError(
             f"'{text}' names no stage: {trouble}",
             remedy="Write STAGE, or STAGE[VALUE] of a mapped one",
+            code="E101",
         )
     name, inside = split_id(text)
     stage = pipeline.stages.get(name)
