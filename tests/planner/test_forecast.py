@@ -187,19 +187,19 @@ def test_a_plan_names_the_result_that_differs_least(tmp_path: Path) -> None:
 
 def test_what_was_cleaned_is_told_as_cleaned(tmp_path: Path) -> None:
     """Neither as never run nor as another value; a stage that never ran says so."""
-    file = write_pipeline(
-        tmp_path,
-        Sketch(name="s", body="open(out, 'w').write(str(n))", declares="n = 1"),
-        Sketch(name="t", upstream=("s",)),
-    )
-    for n in (1, 2):
-        run_fake(file, parameters={"s.n": n})
+    body = "open(out, 'w').write(str(n))"
+
+    def with_n(n: int) -> Path:
+        sketch = Sketch(name="s", body=body, declares="n = 1", keys={"parameters": {"n": n}})
+        return write_pipeline(tmp_path, sketch)
+
+    run_fake(with_n(1))
+    run_fake(with_n(2))
     clean(tmp_path / "runs", keep=1, dry_run=False)
-    told = plan(file, parameters={"s.n": 1})
-    assert told["s"].reasons == ("its result was removed by mlkit clean",)
-    assert plan(file, parameters={"s.n": 3})["s"].reasons == ("parameter n: 2 → 3",)
-    run_fake(file, parameters={"s.n": 1})
-    assert plan(file, parameters={"s.n": 1})["s"].action == "reuse"
+    assert plan(with_n(1))["s"].reasons == ("its result was removed by mlkit clean",)
+    assert plan(with_n(3))["s"].reasons == ("parameter n: 2 → 3",)
+    run_fake(with_n(1))
+    assert plan(with_n(1))["s"].action == "reuse"
 
 
 @dataclass(frozen=True, kw_only=True)
