@@ -253,12 +253,13 @@ class Database:
 
     # Results of stages, and the marks of their artifacts.
 
-    def results(self, pipeline: str, stage: str) -> list[Result]:
+    def results(self, pipeline: str, stage: str, *, limit: int | None = None) -> list[Result]:
         """The reusable results of one stage or instance, newest first; the newest of each key."""
         rows = self._query(
             "SELECT * FROM fingerprints WHERE id IN (SELECT MAX(id) FROM fingerprints "
-            "WHERE pipeline = ? AND stage = ? AND status = ? GROUP BY key) ORDER BY id DESC",
-            (pipeline, stage, Status.SUCCEEDED.value),
+            "WHERE pipeline = ? AND stage = ? AND status = ? GROUP BY key) ORDER BY id DESC "
+            "LIMIT ?",
+            (pipeline, stage, Status.SUCCEEDED.value, -1 if limit is None else limit),
         )
         return [_result(row) for row in rows]
 
