@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from mlkit.api.tables import arranged as arranged
     from mlkit.api.tables import read_run_table as read_run_table
     from mlkit.api.two_runs import compare as compare
+    from mlkit.api.watched_pipeline import WatchSettings as WatchSettings
     from mlkit.api.watching import Notice as Notice
     from mlkit.api.watching import Watch as Watch
-    from mlkit.api.watching import WatchSettings as WatchSettings
     from mlkit.driver.joined import may_retry as may_retry
     from mlkit.driver.options import RunOptions as RunOptions
     from mlkit.driver.services import Services as Services
@@ -77,7 +77,7 @@ _HOMES = {
     "Services": "mlkit.driver.services",
     "Settings": "mlkit.api.schedule_server",
     "Watch": "mlkit.api.watching",
-    "WatchSettings": "mlkit.api.watching",
+    "WatchSettings": "mlkit.api.watched_pipeline",
     "arranged": "mlkit.api.tables",
     "backfill": "mlkit.api.filling",
     "clean": "mlkit.api.old_runs",

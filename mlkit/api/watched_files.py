@@ -8,12 +8,13 @@ hundred places cost a fraction of a millisecond.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -120,6 +121,7 @@ class WatchedFiles:
         places: Iterable[str],
         trees: Iterable[Tree] = (),
         marks: Mapping[str, Marks] | None = None,
+        since: float = math.inf,
     ) -> None:
         """Say what is looked at from now on; what was looked at before keeps its looks.
 
@@ -131,21 +133,31 @@ class WatchedFiles:
             Folders in which a new name is noticed, too.
         marks : mapping of str to tuple of int, optional
             How some places looked when they were read; by default they look as they do now.
+        since : float
+            In a folder that is new here, what was saved at this moment or later (in seconds since
+            1970) counts as saved.
         """
         near, walks, given = frozenset(places), tuple(trees), marks or {}
         with self._lock:
-            if walks and not self._trees:
-                self._in_trees = frozenset(self._walk(walks)) - near
-                for place in self._in_trees - self._known.keys():
-                    self._known[place] = marks_of(place)
-            self._trees = walks
-            self._in_trees = self._in_trees - near if walks else frozenset()
+            within = tuple(tree.root + os.sep for tree in self._trees)
+            found = frozenset(self._walk(walks)) - near
+            for place in found - self._known.keys():
+                how = marks_of(place)
+                is_old = not place.startswith(within) and how is not None and how[1] < since * 1e9
+                self._known[place] = how if is_old else None
+            self._trees, self._in_trees = walks, found
             for place in near - self._known.keys():
                 self._known[place] = given.get(place) or marks_of(place)
             kept = near | self._in_trees
             self._known = {place: how for place, how in self._known.items() if place in kept}
             self._flux = {place: how for place, how in self._flux.items() if place in kept}
             self._near = near
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The places that are looked at."""
+        with self._lock:
+            return frozenset(self._known)
 
     def look(self) -> tuple[frozenset[str], float]:
         """Give what was saved since the last call, and how long to wait until the next one."""
@@ -217,7 +229,9 @@ class Contents:
         self._digests: dict[str, str | None] = {}
         self._notebooks: frozenset[str] = frozenset()
 
-    def follow(self, places: Iterable[str], notebooks: Iterable[str]) -> None:
+    def follow(
+        self, places: Iterable[str], notebooks: Iterable[str], doubtful: Collection[str] = ()
+    ) -> None:
         """Read what is not known yet, and forget the rest.
 
         Parameters
@@ -226,12 +240,17 @@ class Contents:
             The files.
         notebooks : iterable of str
             Those among them that are notebooks of stages.
+        doubtful : collection of str
+            Those that no longer look as they did when a stage read them: what they hold is none of
+            what is known.
         """
         fresh = frozenset(notebooks)
         again, self._notebooks = fresh ^ self._notebooks, fresh
         known = self._digests
         self._digests = {
-            p: known[p] if p in known and p not in again else self._digest(p) for p in places
+            p: known[p] if p in known and p not in again else self._digest(p)
+            for p in places
+            if p in known or p not in doubtful
         }
 
     def counting(self, saved: Iterable[str]) -> frozenset[str]:

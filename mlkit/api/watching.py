@@ -11,52 +11,36 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from mlkit.api.choices import with_profile, with_values
-from mlkit.api.forecasting import forecast
+from mlkit.api.due import overtaken, reasons_of, restless
 from mlkit.api.local_run import run
-from mlkit.api.runs_place import runs_folder, url_of_runs
+from mlkit.api.runs_place import url_of_runs
 from mlkit.api.server_words import sentence
-from mlkit.api.watched_files import Contents, Tree, WatchedFiles
-from mlkit.core.configuration import Configuration
+from mlkit.api.watched_files import Contents, WatchedFiles, marks_of
+from mlkit.api.watched_pipeline import Places, Reading, WatchSettings, places_of, read_now
 from mlkit.core.graph import descendants, edges
 from mlkit.core.instances import stage_of
-from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
-from mlkit.core.states import SUCCESSFUL, RunStatus, Status
+from mlkit.core.states import RunStatus
 from mlkit.driver.interrupts import interruptible
-from mlkit.driver.options import RunOptions
 from mlkit.driver.selecting import select
 from mlkit.driver.services import Services
-from mlkit.driver.surroundings import kernel_environment
 from mlkit.driver.warm import WarmKernels
 from mlkit.errors import MlkitError, UsageError
-from mlkit.load.parameters import Layers, configure
-from mlkit.load.pipeline_file import find_pipeline_file
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.notebook.source import SUFFIXES
-from mlkit.planner.checkout import Checkout
-from mlkit.planner.forecast import Forecast
-from mlkit.planner.interpreter import interpreter, program_of
-from mlkit.planner.sources import Sources, sources_of
-from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.rounds import keep_newest
 
-__all__ = ["Notice", "Watch", "WatchSettings"]
+__all__ = ["Notice", "Watch"]
 
 KEPT_ROUNDS = 10
 """So many rounds of one watch stay in the record, and what `latest` points at."""
-
-_MOST_INSTANCES = 50
-"""Of a map so many instances are asked what they read; the others read the same code."""
-
-_TRACES = 2
-"""Of an instance so many of the newest results are asked."""
 
 _OWN = (*SUFFIXES, ".yaml", ".yml", ".toml", ".sql", ".R", ".r")
 """What is written by people: it counts also if it changes while a stage runs."""
@@ -88,69 +72,11 @@ class Notice:
     pipeline: Pipeline | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class WatchSettings:
-    """What is watched, and how its rounds run.
-
-    Parameters
-    ----------
-    path : Path
-        A pipeline.yaml or its folder; read again before every round.
-    layers : callable
-        Gives the parameters of a round.
-    options : RunOptions
-        What is asked of every round; `force` holds for the first one alone.
-    runs_dir : Path or str, optional
-        The runs folder.
-    described : tuple of Path
-        Further files that the parameters come from.
-    """
-
-    path: Path
-    layers: Callable[[], Layers]
-    options: RunOptions = field(default_factory=RunOptions)
-    runs_dir: Path | str | None = None
-    described: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Read:
-    """The pipeline and its parameters as they stand at one moment."""
-
-    pipeline: Pipeline
-    configuration: Configuration
-    layers: Layers
-    runs_dir: Path
-
-    def differing(self, other: _Read) -> set[str]:
-        """The stages that are not the same in both, or receive other values."""
-        mine, theirs = self.pipeline.stages, other.pipeline.stages
-        return {
-            name
-            for name in {*mine, *theirs}
-            if _bare(mine.get(name)) != _bare(theirs.get(name))
-            or self._values(name) != other._values(name)
-        }
-
-    def _values(self, name: str) -> tuple[Any, ...]:
-        of, env = self.configuration.stages.get(name, {}), self.configuration.env.get(name, {})
-        return (
-            {key: bound.value for key, bound in of.items()},
-            {key: bound.value for key, bound in env.items()},
-            {k: v for k, v in self.configuration.files.items() if k.startswith(f"{name}.")},
-        )
-
-
-def _bare(stage: Stage | None) -> Stage | None:
-    """A stage without the line where it stands."""
-    return None if stage is None else replace(stage, line=0)
-
-
 @dataclass(kw_only=True)
 class _Round:
     """A round that goes on."""
 
-    read: _Read
+    read: Reading
     cancellation: Cancellation
 
 
@@ -188,16 +114,19 @@ class Watch:
         self._saved: set[str] = set()
         self._pending: set[str] = set()
         self._round: _Round | None = None
-        self._read: _Read | None = None
-        self._sources: Mapping[str, Sources] = {}
-        self._installed: frozenset[str] = frozenset()
+        self._read: Reading | None = None
+        self._places = Places()
+        self._quiet: set[str] = set()
+        self._fault: Exception | None = None
+        self._again: frozenset[str] = frozenset()
         self._record: RunRecord | None = None
         self._restless: frozenset[str] = frozenset()
         self._meanwhile: set[str] = set()
         self._before: set[str] = set()
         self._ignored: set[str] = set()
-        self._span = (0.0, 0.0)
+        self._span = (math.inf, math.inf)
         self._is_broken = False
+        self._has_repeated = False
 
     def stop(self) -> None:
         """End the watch, and the round that goes on; from any thread."""
@@ -211,7 +140,7 @@ class Watch:
         MlkitError
             If something is wrong before the first round.
         """
-        read = self._load()
+        read = read_now(self.settings)
         folder = RunsFolder(read.runs_dir)
         folder.make()
         with folder.claim(f"watch {read.pipeline.name}") as mine:
@@ -237,12 +166,14 @@ class Watch:
             looker.join()
             self._warm.close()
 
-    def _go_on(self, read: _Read) -> None:
+    def _go_on(self, read: Reading) -> None:
         self._follow(read)
         self._play(read, ())
         while not self._is_over:
             self._news.wait()
             self._news.clear()
+            if self._fault is not None:
+                raise self._fault
             if not self._is_over:
                 self._consider()
 
@@ -254,10 +185,14 @@ class Watch:
 
     def _look(self) -> None:
         pause = 0.0
-        while not self._over.wait(pause):
-            saved, pause = self._files.look()
-            if saved:
-                self._take(saved)
+        try:
+            while not self._over.wait(pause):
+                saved, pause = self._files.look()
+                if saved:
+                    self._take(saved)
+        except Exception as error:  # noqa: BLE001 - a watch that is blind must not seem to watch
+            self._fault = error
+            self._news.set()
 
     def _take(self, saved: frozenset[str]) -> None:
         """Take in what was saved; of a round that goes on, withdraw what it makes stale."""
@@ -268,7 +203,8 @@ class Watch:
             counting = frozenset(
                 p for p in counting if not (self._is_during_round(p) and self._is_of_stages(p))
             )
-            self._saved |= saved - self._ignored
+            self._saved |= saved - self._ignored - self._quiet
+            self._quiet -= saved
             self._pending |= counting
         if going is not None and counting:
             self._withdraw(going, counting)
@@ -289,9 +225,9 @@ class Watch:
         round that follows from it, it does not: otherwise a stage that writes what it reads would
         run without end.
         """
-        if place.endswith(_OWN) or (self._read and place in self._inputs(self._read)):
+        if place.endswith(_OWN) or (self._read and self._read.holds_input(place)):
             return False
-        known = any(place in each.files for each in self._sources.values())
+        known = place in self._places.files
         self._meanwhile.add(place)
         if known and place not in self._before:
             return False
@@ -306,10 +242,6 @@ class Watch:
         self._ignored.add(place)
         return True
 
-    @staticmethod
-    def _inputs(read: _Read) -> set[str]:
-        return set(map(str, read.configuration.files.values()))
-
     def _withdraw(self, going: _Round, counting: frozenset[str]) -> None:
         affected = self._affected(going.read, counting)
         if not affected:
@@ -321,12 +253,12 @@ class Watch:
         )
         going.cancellation.withdraw(lambda name: name.partition("[")[0] in stale)
 
-    def _affected(self, read: _Read, counting: frozenset[str]) -> set[str]:
+    def _affected(self, read: Reading, counting: frozenset[str]) -> set[str]:
         """The stages of a round that a save is about."""
-        names = {n for n, sources in self._sources.items() if sources.touched(counting)}
-        if counting & self._described(read):
+        names = self._places.touched(counting)
+        if counting & self._places.described:
             with contextlib.suppress(MlkitError):  # it is told when the round has ended
-                names |= read.differing(self._load())
+                names |= read.differing(read_now(self.settings))
         return names & select(read.pipeline, self.settings.options).stages
 
     # What is done about it, in the caller's thread
@@ -335,41 +267,46 @@ class Watch:
         """Ask the planner what the saves mean, and run that."""
         with self._lock:
             saved, self._saved = self._saved, set()
-            pending = set(self._pending)
-        if not saved and not pending:
+            pending, self._pending = self._pending, set()
+            again, self._again = self._again, frozenset()
+        if not saved and not pending and not again:
             return
-        if pending & self._installed:
+        if pending & self._places.installed:
             self._warm.renew()
-        if not pending:
+        if not pending and not again:
             self._say_unchanged(saved)
             return
         try:
-            read = self._load()
-            found = self._forecast(read)
+            read = read_now(self.settings)
+            found = read.forecast(self.settings.options)
         except MlkitError as error:
             self._tell(Notice(kind="broken", text=sentence(error)))
+            with self._lock:
+                self._pending |= pending
             self._is_broken = True
             assert self._read is not None
             self._follow(self._read)
             return
         self._is_broken = False
-        reasons = self._due(found, pending)
-        with self._lock:
-            self._pending -= pending
+        touched = self._places.touched(pending)
+        settled = {n for n in self._restless if stage_of(n) not in touched} - again
+        reasons = reasons_of(found, self._record, settled)
         if reasons:
             self._follow(read)
             self._play(read, reasons, pending)
         else:
             self._read = read
-            self._restless = frozenset(n for n, item in found.items() if item.action == "run")
+            if self._record is not None:
+                self._restless = restless(found, self._record)
             self._follow(read)
             self._say_unchanged(saved)
 
-    def _play(self, read: _Read, reasons: tuple[str, ...], pending: Collection[str] = ()) -> None:
+    def _play(self, read: Reading, reasons: tuple[str, ...], pending: Collection[str] = ()) -> None:
         """One round."""
         self._read = read
-        names = self._shown(pending)
-        text = f"{names} changed" if names else f"first round of {read.pipeline.name}"
+        text = f"{self._shown(pending)} changed"
+        if not pending:
+            text = "once more" if reasons else f"first round of {read.pipeline.name}"
         self._tell(Notice(kind="round", text=text, reasons=reasons, pipeline=read.pipeline))
         going = _Round(read=read, cancellation=Cancellation())
         unsubscribe = self._cancellation.subscribe(going.cancellation.request)
@@ -391,6 +328,7 @@ class Watch:
         except MlkitError as error:
             if first:
                 raise
+            self._is_broken = True
             self._tell(Notice(kind="broken", text=sentence(error)))
         finally:
             with self._lock:
@@ -402,7 +340,7 @@ class Watch:
             self.interrupted = self._asked_to_end and record.status is RunStatus.CANCELLED
             self._end(read, reasons, record)
 
-    def _end(self, read: _Read, reasons: tuple[str, ...], record: RunRecord) -> None:
+    def _end(self, read: Reading, reasons: tuple[str, ...], record: RunRecord) -> None:
         self._record = record
         self.rounds.append((reasons, record))
         self._tell(Notice(kind="ended", text="", record=record, pipeline=read.pipeline))
@@ -414,158 +352,54 @@ class Watch:
         self._follow(read)
         with self._lock:
             settled = not self._pending
-        if settled:
-            self._restless = self._unsettled(read, record)
-            places = len(self._known(read))
-            self._tell(Notice(kind="waiting", text=f"waiting for a change of {places} files"))
+        if settled and not self._settle(read, record):
+            count = len(self._places.files)
+            self._tell(Notice(kind="waiting", text=f"waiting for a change of {count} files"))
 
-    def _unsettled(self, read: _Read, record: RunRecord) -> frozenset[str]:
-        """What the planner would run again at once, though it has just ended well.
+    def _settle(self, read: Reading, record: RunRecord) -> bool:
+        """Look what the planner makes of the round; whether another one follows at once.
 
-        Of such stages a change is told by the places that they depend on.
+        It does where a stage has read something that was saved meanwhile, and that nobody looked
+        at yet; once, for what changes without end is nobody's save.
         """
         try:
-            found = self._forecast(read)
-        except MlkitError:
-            return frozenset()
-        fine = {name for name, item in record.stages.items() if _is_fine(item.status)}
-        return frozenset(
-            name for name, item in found.items() if item.action == "run" and name in fine
-        )
-
-    def _due(self, found: Mapping[str, Forecast], pending: set[str]) -> tuple[str, ...]:
-        """Why a round is due, a line for each stage; none if it is not."""
-        record = self._record
-        stages = {} if record is None else record.stages
-        why: dict[str, list[str]] = {}
-        for name, item in found.items():
-            stage = stage_of(name)
-            before = stages.get(name)
-            if item.action == "run":
-                sources = self._sources.get(stage)
-                if name in self._restless and sources and not sources.touched(pending):
-                    continue
-                said = item.reasons
-                if before is not None and not _is_fine(before.status):
-                    said = (*said, f"{before.status.value.replace('_', ' ')} in the last round")
-                why.setdefault(f"{stage}: {'; '.join(said)}", []).append(name)
-            elif item.action == "reuse":
-                if before is None or before.result != item.result:
-                    why.setdefault(f"{stage}: an earlier result holds again", []).append(name)
-            elif not item.waits and before is not None and before.status in SUCCESSFUL:
-                why.setdefault(f"{stage}: {'; '.join(item.reasons)}", []).append(name)
-        for name, before in stages.items():
-            if (
-                name not in found
-                and _is_fine(before.status)
-                and stage_of(name)
-                not in {
-                    stage_of(other) for other, item in found.items() if item.action == "unknown"
-                }
-            ):
-                why.setdefault(f"{before.stage}: is gone", []).append(name)
-        if not why and record is not None and not record.ok:
-            why["the last round did not succeed"] = [""]
-        return tuple(
-            reason if len(names) == 1 else f"{reason} ({len(names)} instances)"
-            for reason, names in why.items()
-        )
-
-    def _known(self, read: _Read) -> set[str]:
-        """The files that the pipeline is made of, and those that its stages depend on."""
-        files = {place for item in self._sources.values() for place in item.files}
-        return files | self._described(read)
+            found = read.forecast(self.settings.options)
+        except MlkitError:  # it was saved just now, and is told with that save
+            return False
+        self._restless = restless(found, record)
+        late = overtaken(found) & self._restless
+        self._again = late if not self._has_repeated else frozenset()
+        self._has_repeated = bool(self._again)
+        if self._again:
+            self._news.set()
+        return bool(self._again)
 
     def _say_unchanged(self, saved: set[str]) -> None:
         """Say that a save means nothing, if somebody saved something that is known."""
-        read = self._read
-        if read is None:
-            return
-        told = saved & self._known(read)
+        told = saved & self._places.files
         if told:
             text = f"{self._shown(told)} saved, nothing changed"
             self._tell(Notice(kind="unchanged", text=text))
 
-    # What is looked at
+    def _follow(self, read: Reading) -> None:
+        """Look at what the pipeline depends on as it stands now.
 
-    def _load(self) -> _Read:
-        settings, layers = self.settings, with_values(None, self.settings.layers())
-        pipeline, _ = with_profile(settings.path, settings.options)
-        configuration = configure(pipeline, layers)
-        return _Read(
-            pipeline=pipeline,
-            configuration=configuration,
-            layers=layers,
-            runs_dir=runs_folder(pipeline, settings.runs_dir),
-        )
-
-    def _forecast(self, read: _Read) -> dict[str, Forecast]:
-        options = replace(self.settings.options, force=False)
-        return forecast(
-            read.pipeline, read.configuration, read.runs_dir, options, ignore_policy=True
-        )
-
-    def _described(self, read: _Read) -> set[str]:
-        files = (find_or_itself(self.settings.path), *self.settings.described)
-        return {str(read.pipeline.file), *(os.path.abspath(file) for file in files)}
-
-    def _follow(self, read: _Read) -> None:
-        """Look at what the pipeline depends on as it stands now; its results tell what it read."""
-        runs, environ = RunsFolder(read.runs_dir), kernel_environment(os.environ)
-        ids: dict[str, list[str]] = {name: [name] for name in read.pipeline.stages}
-        for name, item in ({} if self._record is None else self._record.stages).items():
-            if item.stage in ids and len(ids[item.stage]) < _MOST_INSTANCES:
-                ids[item.stage].append(name)
-        sources: dict[str, Sources] = {}
-        checkouts: set[Checkout] = set()
-        with contextlib.closing(Database(runs.database, only_looks=True)) as database:
-            for name, stage in read.pipeline.stages.items():
-                checkout = Checkout(
-                    str(Path(stage.notebook).parent),
-                    str(read.pipeline.folder),
-                    (str(runs.path),),
-                    program_of(stage),
-                )
-                checkouts.add(checkout)
-                traces = (
-                    result.observed
-                    for each in dict.fromkeys(ids[name])
-                    for result in database.results(read.pipeline.name, each, limit=_TRACES)
-                )
-                sources[name] = sources_of(stage, read.configuration, traces, checkout, environ)
-        self._sources = sources
-        self._installed = _installation()
-        files = self._known(read)
-        folders = {p for item in sources.values() for p in item.folders}
-        marks = {p: how for item in sources.values() for p, how in item.marks.items()}
-        notebooks = {str(stage.notebook) for stage in read.pipeline.stages.values()}
-        outside = {
-            Tree(root=folder, counts=lambda _: True)
-            for folder in folders
-            if folder in self._inputs(read)
-        }
-        self._contents.follow(files, notebooks)
-        self._files.follow(
-            files | folders | self._installed,
-            [*outside, *self._projects(checkouts)],
-            {} if self._record is None else marks,
-        )
-
-    def _projects(self, checkouts: Collection[Checkout]) -> list[Tree]:
-        """The folders of the project, while some stage has not succeeded.
-
-        What it was about to read nobody knows: any save there may mend it.
+        While some stage has not succeeded, in the folders of the project, too: what it was about to
+        read nobody knows.
         """
-        if not self._is_broken and (self._record is None or self._record.ok):
-            return []
-        roots = {each.notebook: each for each in checkouts}
-        roots |= {each.pipeline: each for each in checkouts}
-        outer = [
-            root
-            for root in sorted(roots)
-            if not any(root != other and root.startswith(other + os.sep) for other in roots)
-        ]
-        return [Tree(root=root, counts=roots[root].counts) for root in outer]
+        places = places_of(self.settings, read, self._record)
+        is_open = self._is_broken or (self._record is not None and not self._record.ok)
+        marks = {} if self._record is None else places.marks
+        doubtful = {p for p, how in marks.items() if marks_of(p) != how}
+        with self._lock:
+            self._places, self._quiet = places, self._quiet | (doubtful - self._files.known)
+        self._contents.follow(places.files, places.notebooks, doubtful)
+        self._files.follow(
+            places.files | places.folders | places.installed,
+            (*places.inputs, *(places.project if is_open else ())),
+            marks,
+            since=self._span[0],
+        )
 
     def _shown(self, places: Collection[str]) -> str:
         """Some files as people name them."""
@@ -574,20 +408,3 @@ class Watch:
         if len(names) > _MOST_NAMED:
             names[_MOST_NAMED:] = [f"{len(names) - _MOST_NAMED} more"]
         return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
-def find_or_itself(path: Path) -> Path:
-    """The pipeline.yaml of a path; the path itself where there is none any longer."""
-    try:
-        return find_pipeline_file(path)
-    except MlkitError:
-        return path / "pipeline.yaml" if path.is_dir() else path
-
-
-def _is_fine(status: Status) -> bool:
-    return status in SUCCESSFUL or status is Status.SKIPPED
-
-
-def _installation() -> frozenset[str]:
-    """The folders in which packages come and go: kernels that are kept would not notice."""
-    return frozenset(interpreter().sites)

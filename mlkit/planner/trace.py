@@ -25,6 +25,7 @@ from mlkit.planner.variables import Circumstances, is_of_kernel, is_of_session
 from mlkit.store.artifact_store import digest_file
 
 __all__ = [
+    "MEANWHILE",
     "TRACE_VERSION",
     "file_marks",
     "kept_names",
@@ -38,6 +39,9 @@ __all__ = [
 
 TRACE_VERSION = 2
 """Traces of another version are not understood: their stages run again, once."""
+
+MEANWHILE = "while the stage ran"
+"""When a file or package changed that makes a result not reusable."""
 
 SHOWN_NAMES = 500
 """Names of a listing that are kept one by one, to say later which came and went."""
@@ -295,7 +299,7 @@ class _Reading:
                 continue
             marks = file_marks(place)
             if marks is not None and marks[2] > self.since_ns - RACY_NS:
-                self._doubt(place, "changed while the stage ran")
+                self._doubt(place, f"changed {MEANWHILE}")
             files[name] = {"digest": digest_file(Path(place)), "marks": marks, "module": module}
         return dict(sorted(files.items()))
 
@@ -303,12 +307,12 @@ class _Reading:
         digests = {digest for digest, _ in readings if digest is not None}
         now = file_marks(place)
         if now is None:
-            self._doubt(place, "vanished while the stage ran")
+            self._doubt(place, f"vanished {MEANWHILE}")
             return {"digest": readings[-1][0] or "", "marks": readings[-1][1]}
         same = all(marks == now for _, marks in readings)
         digest = next(iter(digests)) if len(digests) == 1 and same else digest_file(Path(place))
         if digests - {digest} or (not digests and not same):
-            self._doubt(place, "changed while the stage ran")
+            self._doubt(place, f"changed {MEANWHILE}")
         return {"digest": digest, "marks": now}
 
     def _packages(self, packages: Packages, named: Iterable[str]) -> dict[str, str]:
@@ -332,7 +336,7 @@ class _Reading:
             found[DISTRIBUTION] = own  # also from a checkout, where no list of files names it
         for name in found:
             if packages.changed_ns(name) > self.since_ns:
-                self.unstable[f"package {name} was changed while the stage ran"] = None
+                self.unstable[f"package {name} was changed {MEANWHILE}"] = None
         return found
 
     def _unowned(self, packages: Packages, named: Iterable[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,27 @@ def test_of_a_notebook_its_code_counts(tmp_path: Path) -> None:
     file.write_text("{ broken")
     assert contents.counting(places) == {str(file)}
     assert contents.counting(places) == set()
+
+
+def test_a_folder_that_is_new_tells_what_was_saved_since(tmp_path: Path) -> None:
+    """Somebody may have mended something before anybody looked there."""
+    for name, when in (("old.py", 100), ("new.py", 300)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (when, when))
+    tree = Tree(root=str(tmp_path), counts=lambda _: True)
+    eye = Eye()
+    eye.files.follow([], [tree], since=200)
+    assert eye.looks(1) == [{"new.py"}]
+    (tmp_path / "between.py").write_text("1")
+    eye.files.follow([], [tree], since=10**11)
+    assert eye.looks(1) == [{"between.py"}]
+
+
+def test_what_changed_before_it_was_known_counts(tmp_path: Path) -> None:
+    """Its digest is not taken for that of what a stage has read."""
+    file = tmp_path / "a.py"
+    file.write_text("1")
+    contents = Contents()
+    contents.follow([str(file)], [], doubtful=[str(file)])
+    assert contents.counting([str(file)]) == {str(file)}
+    assert contents.counting([str(file)]) == set()

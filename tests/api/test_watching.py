@@ -8,13 +8,16 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mlkit.api.watching import Notice, Watch, WatchSettings
+from mlkit.api.watched_pipeline import WatchSettings
+from mlkit.api.watching import Notice, Watch
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
+from mlkit.driver.notifying import Notifier
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import PipelineError, UsageError
@@ -26,7 +29,16 @@ from mlkit.notebook.notebook_runner import (
     NotebookRunner,
     OnCell,
 )
-from mlkit.testing import FakeRunner, Returns, Sketch, chain, run_fake, write_pipeline
+from mlkit.planner.trace import file_marks
+from mlkit.testing import (
+    FakeRunner,
+    RecordingNotifier,
+    Returns,
+    Sketch,
+    chain,
+    run_fake,
+    write_pipeline,
+)
 
 PATIENCE_S = 40.0
 
@@ -35,11 +47,19 @@ class Watched:
     """A watch in a thread of its own, and what it has told."""
 
     def __init__(
-        self, file: Path, runner: NotebookRunner | None = None, options: RunOptions | None = None
+        self,
+        file: Path,
+        runner: NotebookRunner | None = None,
+        options: RunOptions | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self.file, self.notices = file, list[Notice]()
         self._told = threading.Condition()
-        services = Services(runner=runner or FakeRunner(), environ={})
+        services = Services(
+            runner=runner or FakeRunner(),
+            environ={},
+            notifier=notifier or RecordingNotifier(),
+        )
         settings = WatchSettings(
             path=file,
             layers=lambda: Layers(environ={}),
@@ -325,6 +345,48 @@ def test_a_stage_that_writes_what_it_reads_does_not_run_without_end(tmp_path: Pa
         watched.until("round", count + 1)
         time.sleep(1.0)
         assert len(watched.watch.rounds) <= count + 3
+
+
+def test_what_was_saved_while_a_stage_read_it_is_read_again(tmp_path: Path) -> None:
+    """Nobody knew the file before the stage ran; it runs once more, and not without end."""
+    file, data = chain(tmp_path, 1), tmp_path / "data.json"
+    data.write_text("0")
+    fake, attempts = FakeRunner(), list[int]()
+
+    class Reader:
+        """Its first attempts read a file that is saved behind their backs."""
+
+        def execute(
+            self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
+        ) -> ExecutionResult:
+            """Read, and be overtaken."""
+            attempts.append(1)
+            marks = file_marks(str(data))
+            if len(attempts) == 1:
+                data.write_text("12")
+            result = fake.execute(request, on_cell, cancellation)
+            begin = ["begin", 0, str(request.folder), [str(request.folder)]]
+            return replace(result, records=(begin, ["read", str(data), None, marks]))
+
+    with Watched(file, Reader()) as watched:
+        watched.until("waiting")
+        assert [notice.text for notice in watched.all("round")] == [
+            "first round of sketched",
+            "once more",
+        ]
+        assert len(attempts) == 2
+
+
+def test_nobody_is_notified(tmp_path: Path) -> None:
+    """Somebody looks on, and a failing edit is no alarm."""
+    notifier = RecordingNotifier()
+    notify = {"on_failure": ["json://localhost"], "on_success": ["json://localhost"]}
+    file = write_pipeline(tmp_path, Sketch(name="a", keys={"notify": notify}))
+    with Watched(file, notifier=notifier) as watched:
+        watched.until("waiting")
+        edit(tmp_path / "a.ipynb", "\n1 / 0")
+        watched.until("waiting", 2)
+    assert notifier.sent == []
 
 
 def test_a_mistake_before_the_first_round_is_one(tmp_path: Path) -> None:

@@ -66,3 +66,19 @@ def test_a_long_traceback_keeps_its_end() -> None:
     assert len(error.traceback) == 20_000
     assert error.traceback.endswith("end")
     assert error.type == "Error"  # as shells end, which have no classes to name
+
+
+def test_a_run_that_is_withdrawn_stops_only_what_is_pointless() -> None:
+    """Also what begins in that moment; the whole reaches every part, as ever."""
+    whole, told = Cancellation(), []
+    whole.on_withdrawal(lambda: told.append(whole.withdrawn))
+    with whole.part("a[1]") as stale, whole.part("b") as other:
+        whole.withdraw(lambda name: name.startswith("a"))
+        assert (stale.requested, other.requested, whole.requested) == (True, False, False)
+        assert told == [True]
+        with whole.part("a[2]") as late:
+            assert late.requested
+        whole.request()
+        assert other.requested
+    with whole.part("c") as last:
+        assert last.requested

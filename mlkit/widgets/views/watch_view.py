@@ -11,7 +11,8 @@ from typing import Any
 
 from mlkit.api.choices import default_workers, loaded
 from mlkit.api.runs_place import runs_folder
-from mlkit.api.watching import Notice, Watch, WatchSettings
+from mlkit.api.watched_pipeline import WatchSettings
+from mlkit.api.watching import Notice, Watch
 from mlkit.core.durations import format_duration
 from mlkit.core.events import Event
 from mlkit.core.pipeline import Pipeline
