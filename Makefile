@@ -113,8 +113,9 @@ test-slow: install-dev engines  ## run the suites that take long: many random ki
 	@.ci/need bubblewrap
 	$(RUN_TESTS) -m slow --timeout 3600 $(PYTEST)
 
-test-site: install-dev engines  ## execute every lesson and exercise, and make the site of them
+test-site: install-dev engines  ## execute every lesson and exercise, make the site, and follow its documents
 	$(BIN)/mlkit render --to site --fresh
+	$(RUN_TESTS) -n 2 -m "site and not slow" $(PYTEST)
 
 STEPS ?= 300
 test-model: install-dev  ## random edits and runs (STEPS=…), each held against a run from nothing
@@ -167,7 +168,7 @@ bench-watch: install-dev  ## measure how soon after a save a watch shows what ca
 bench-peers: install-dev  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers
 
-site: install-dev engines  ## lessons and exercises as a static site, in site/
+site: install-dev engines  ## lessons, exercises and documentation as a static site, in site/
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made

@@ -74,7 +74,7 @@ class MlkitError(Exception):
 
     @property
     def place(self) -> str:
-        """`file:line`, `file`, or an empty string."""
+        """The file and the line, as far as they are known; else an empty text."""
         if self.file is None:
             return ""
         return self.file if self.line is None else f"{self.file}:{self.line}"

@@ -119,7 +119,15 @@ def export_settings(
 
 
 def write_export(made: Export, folder: Path) -> list[Path]:
-    """Write the files of an export into a folder, which is made; gives their paths."""
+    """Write the files of an export into a folder, which is made; gives their paths.
+
+    Parameters
+    ----------
+    made : Export
+        What `compile_export` or `export` gave.
+    folder : Path
+        Where to.
+    """
     paths = []
     for name, text in made.files.items():
         path = folder.absolute() / name

@@ -9,8 +9,11 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say, show_page
+from mlkit.cli.reference_pages import reference_pages
 from mlkit.cli.shared_options import JsonOption, OpenOption
+from mlkit.errors import UsageError
 from mlkit.rendering.building import build_site, check_builder, check_target
+from mlkit.rendering.documents import find_documents
 from mlkit.rendering.page_execution import Execution, execute_pages
 from mlkit.rendering.site_pages import find_pages, find_root, select
 
@@ -47,6 +50,9 @@ def render(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Execute again what was executed before.")
     ] = False,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="Only the documentation: no notebook is executed.")
+    ] = False,
     open_it: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,13 +66,19 @@ def render(
     Examples
       mlkit render --open
       mlkit render --only 05 --to /tmp/lesson
+      mlkit render --docs --open            the documentation alone
 
     Exit codes: 0 done, 1 a notebook or the builder failed, 2 bad usage.
     """
     check_builder()
     target = check_target(to)
     root = find_root(folder)
-    pages = select(find_pages(root), only or ())
+    if docs and only:
+        raise UsageError("--docs and --only exclude each other", code="E102")
+    documents = None if only else find_documents(root, reference_pages())
+    if docs and documents is None:
+        raise UsageError(f"there is no docs/index.md in {root}", remedy="Name a checkout of mlkit")
+    pages = {} if docs else select(find_pages(root), only or ())
     how = Execution(
         root=root,
         cache=root / ".rendered",
@@ -74,10 +86,11 @@ def render(
         fresh=fresh,
     )
     notebooks = execute_pages(pages.values(), how, say)
-    say(f"Sphinx builds {len(pages)} pages …")
-    first = build_site(pages, notebooks, root, target)
+    names = [*pages, *(documents.texts if documents else ())]
+    say(f"Sphinx builds {len(names)} pages …")
+    first = build_site(pages, notebooks, target, documents)
     if as_json:
-        print_json({"site": str(target), "index": str(first), "pages": list(pages)})
+        print_json({"site": str(target), "index": str(first), "pages": names})
     else:
         typer.echo(str(first))
     if open_it:

@@ -38,6 +38,7 @@ def schema(
     Examples
       mlkit schema                                  of pipeline.yaml
       mlkit schema --to pipeline.schema.json        for an editor
+      mlkit schema record                           of run.json
 
     Exit codes: 0 done, 1 the file cannot be written, 2 there is no such schema.
     """

@@ -36,6 +36,13 @@ def find_python(engine: Engine, environ: Mapping[str, str]) -> Path | None:
 def engine_python(engine: Engine, environ: Mapping[str, str]) -> Path:
     """Find the Python of an engine's environment.
 
+    Parameters
+    ----------
+    engine : Engine
+        The engine.
+    environ : mapping of str to str
+        The environment, which may name it.
+
     Raises
     ------
     EngineError
@@ -52,7 +59,15 @@ def engine_python(engine: Engine, environ: Mapping[str, str]) -> Path:
 
 
 def engine_version(engine: Engine, python: Path) -> str | None:
-    """Ask an environment for the version of its engine; None if the engine is not in it."""
+    """Ask an environment for the version of its engine; None if the engine is not in it.
+
+    Parameters
+    ----------
+    engine : Engine
+        The engine.
+    python : Path
+        The environment's Python.
+    """
     code = f"from importlib.metadata import version; print(version({engine.package!r}))"
     try:
         done = subprocess.run(

@@ -48,7 +48,15 @@ def _ready(path: str | Path) -> Path:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    r"""Write a text file in UTF-8 with `\n` line ends, and make its folder if need be."""
+    r"""Write a text file in UTF-8 with `\n` line ends, and make its folder if need be.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to.
+    text : str
+        The text.
+    """
     _ready(path).write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -149,7 +157,15 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
 
 
 def write_model(path: str | Path, model: object) -> None:
-    """Write a fitted model with joblib, uncompressed."""
+    """Write a fitted model with joblib, uncompressed.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to; its folder is made.
+    model : object
+        The model.
+    """
     import joblib
 
     joblib.dump(model, _ready(path), compress=0)

@@ -130,7 +130,15 @@ def _table_rules(facts: Facts, limits: Limits) -> list[pa.Check]:
 
 
 def flights_schema(facts: Facts, limits: Limits) -> pa.DataFrameSchema:
-    """The rules for the table of flights."""
+    """The rules for the table of flights.
+
+    Parameters
+    ----------
+    facts : Facts
+        What is known of the data as a whole.
+    limits : Limits
+        The bounds of values.
+    """
     return pa.DataFrameSchema(
         {
             "year": pa.Column(checks=_within(1987, 2100)),

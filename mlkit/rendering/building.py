@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import ExecutionError, MissingExtraError, UsageError, install_extra
+from mlkit.rendering.documents import Documents, with_links
 from mlkit.rendering.shaping import shape
 from mlkit.rendering.site_pages import CHAPTERS, Page
 
@@ -63,7 +63,10 @@ def check_target(to: Path) -> Path:
 
 
 def build_site(
-    pages: Mapping[str, Page], notebooks: Mapping[str, Mapping[str, Any]], root: Path, to: Path
+    pages: Mapping[str, Page],
+    notebooks: Mapping[str, Mapping[str, Any]],
+    to: Path,
+    documents: Documents | None = None,
 ) -> Path:
     """Write the site's sources, have Sphinx build them, and put the result in place.
 
@@ -73,10 +76,10 @@ def build_site(
         The pages in their order.
     notebooks : mapping of str to mapping
         Page name → executed notebook.
-    root : Path
-        The checkout.
     to : Path
         The folder of the site; an earlier site is replaced when the new one is whole.
+    documents : Documents, optional
+        Pages of documentation beside them.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def build_site(
     """
     with tempfile.TemporaryDirectory(prefix="mlkit-site-") as folder:
         sources, built = Path(folder) / "sources", Path(folder) / "built"
-        _write_sources(pages, notebooks, root, sources)
+        _write_sources(pages, notebooks, sources, documents)
         _run_sphinx(sources, built)
         (built / _MARK).write_text("made by mlkit render\n", encoding="utf-8")
         _put_in_place(built, to)
@@ -100,8 +103,8 @@ def build_site(
 def _write_sources(
     pages: Mapping[str, Page],
     notebooks: Mapping[str, Mapping[str, Any]],
-    root: Path,
     sources: Path,
+    documents: Documents | None,
 ) -> None:
     sources.mkdir()
     for name in _ASSETS:
@@ -109,49 +112,43 @@ def _write_sources(
         place = sources / name if name == "conf.py" else sources / "_static" / name
         place.parent.mkdir(exist_ok=True)
         place.write_text(text, encoding="utf-8")
-    (sources / "index.md").write_text(_index(pages), encoding="utf-8")
+    (sources / "index.md").write_text(_index(pages, documents), encoding="utf-8")
+    texts = {} if documents is None else documents.texts
+    names = {*pages, *texts}
+    for name, text in texts.items():
+        place = sources / f"{name}.md"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(with_links(text, name, names), encoding="utf-8")
     for name, page in pages.items():
         source = json.loads(page.path.read_text(encoding="utf-8"))
         place = sources / f"{name}.ipynb"
         place.parent.mkdir(parents=True, exist_ok=True)
         shaped = shape(notebooks[name], source)
-        text = json.dumps(_with_links(shaped, page, pages, root), ensure_ascii=False)
+        text = json.dumps(_with_links(shaped, page, names), ensure_ascii=False)
         place.write_text(text, encoding="utf-8")
 
 
-def _with_links(
-    notebook: dict[str, Any], page: Page, pages: Mapping[str, Page], root: Path
-) -> dict[str, Any]:
+def _with_links(notebook: dict[str, Any], page: Page, names: Collection[str]) -> dict[str, Any]:
     """The notebook with links to files that are no pages of the site turned into their names."""
-
-    def replaced(match: re.Match[str]) -> str:
-        target = match[2].partition("#")[0]
-        if not target or "://" in target or target.startswith("mailto:"):
-            return match[0]
-        path = Path(os.path.normpath(page.path.parent / target))
-        name = (
-            path.relative_to(root).with_suffix("").as_posix() if path.is_relative_to(root) else ""
-        )
-        is_page = path.suffix == ".ipynb" and name in pages
-        return match[0] if is_page else f"{match[1]} (`{target}`)"
-
     cells = []
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            text = re.sub(r"(?<!!)\[([^\]\[]+)\]\(([^)\s]+)\)", replaced, "".join(cell["source"]))
+            text = with_links("".join(cell["source"]), page.name, names)
             cell = {**cell, "source": text}
         cells.append(cell)
     return {**notebook, "cells": cells}
 
 
-def _index(pages: Mapping[str, Page]) -> str:
+def _index(pages: Mapping[str, Page], documents: Documents | None) -> str:
     """The first page: what this is, and a table of contents, chapter by chapter."""
     lines = [files("mlkit.rendering").joinpath("sphinx/index.md").read_text(encoding="utf-8")]
-    for chapter in CHAPTERS:
-        names = [name for name, page in pages.items() if page.chapter == chapter]
+    chapters = {
+        chapter.name: tuple(name for name, page in pages.items() if page.chapter == chapter)
+        for chapter in CHAPTERS
+    }
+    for title, names in {**chapters, **(documents.chapters if documents else {})}.items():
         if names:
-            lines += ["```{toctree}", f":caption: {chapter.name}", ":maxdepth: 1", "", *names]
-            lines += ["```", ""]
+            lines += ["```{toctree}", f":caption: {title}", ":maxdepth: 1", "", *names, "```", ""]
     return "\n".join(lines)
 
 

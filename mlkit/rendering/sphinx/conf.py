@@ -2,12 +2,17 @@
 
 project = "mlkit"
 html_title = "mlkit"
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = [".doctrees"]
 myst_enable_extensions = ["colon_fence", "strikethrough"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+default_role = "code"
 html_theme = "furo"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]

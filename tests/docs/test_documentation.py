@@ -1,0 +1,205 @@
+"""The documentation is whole: whatever there is has its page, and what pages say can be called."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from jsonschema import Draft202012Validator
+
+from mlkit.cli.main import COMMANDS, load_command
+from mlkit.cli.reference_pages import python_names, reference_pages, usage_of
+from mlkit.core.error_kinds import ERROR_KINDS
+from mlkit.core.pipeline_keys import KEYS, pipeline_schema
+from mlkit.core.schemas import SCHEMAS
+from mlkit.errors import MlkitError
+from mlkit.load.yaml_tree import read_yaml
+from mlkit.rendering.documents import Documents, find_documents, targets_of
+from tests.docs.pages import FENCE, steps_of
+
+ALIKE = {"mlkit.testing.shapes"}
+"""Modules whose functions take the same parameters, which their page tells of once."""
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = reference_pages()
+FOUND = find_documents(ROOT, REFERENCE)
+assert FOUND is not None
+DOCUMENTS: Documents = FOUND
+WRITTEN = sorted((ROOT / "docs").rglob("*.md"))
+USAGE = dict(usage_of())
+
+
+def test_every_page_is_reached_in_two_clicks() -> None:
+    """The first page links all that docs/index.md names; what those pages link comes second."""
+    first = {page for pages in DOCUMENTS.chapters.values() for page in pages}
+    assert first - set(DOCUMENTS.texts) == set(), "docs/index.md names pages that do not exist"
+    second = {
+        target for page in first for target in targets_of(page, DOCUMENTS.texts[page])
+    } | first
+    missing = set(DOCUMENTS.texts) - second
+    assert missing == set(), "Name them in docs/index.md, under the heading where they belong"
+
+
+def test_no_page_stands_under_two_headings() -> None:
+    """Sphinx would not know where it belongs."""
+    named = [page for pages in DOCUMENTS.chapters.values() for page in pages]
+    assert sorted(named) == sorted(set(named))
+
+
+def test_the_chapters_are_those_that_one_looks_for() -> None:
+    """Learning, doing, looking up, understanding; and where one comes from."""
+    wanted = ["Tutorial", "How-to", "Reference", "Explanation", "Coming from"]
+    assert list(DOCUMENTS.chapters) == wanted
+
+
+def test_every_key_is_on_its_page() -> None:
+    """With type, default and example; the loader allows no other."""
+    page = REFERENCE["docs/reference/pipeline-yaml"]
+    for key in KEYS:
+        assert f"### {key.name}\n\n{key.says}\n" in page
+        assert f"```yaml\n{key.example}\n```" in page
+
+
+def test_every_error_is_on_its_page() -> None:
+    """Under a heading with its code."""
+    page = REFERENCE["docs/reference/errors"]
+    assert re.findall(r"^### (E\d{3})", page, re.MULTILINE) == sorted(ERROR_KINDS)
+
+
+def test_every_schema_has_a_page() -> None:
+    """Linked from that of documents."""
+    for name in SCHEMAS:
+        assert f"docs/reference/documents/{name}" in REFERENCE
+
+
+@pytest.mark.parametrize("words", USAGE)
+def test_every_command_and_option_is_explained(words: str) -> None:
+    """Each command has a sentence and examples that can be called, each parameter a text."""
+    command = USAGE[words]
+    page = REFERENCE[f"docs/reference/commands/{words.replace(' ', '-')}"]
+    assert command.help
+    context = click.Context(command, info_name=words)
+    for parameter in command.params:
+        told = getattr(parameter, "help", None) or getattr(parameter, "hidden", False)
+        assert told, f"mlkit {words}: {parameter.opts} has no help text"
+        name = parameter.opts[0] if parameter.param_type_name == "option" else None
+        assert name is None or name in page, f"{name} is missing on the page of mlkit {words}"
+    assert command.collect_usage_pieces(context) is not None
+    examples = re.findall(rf"^ +(mlkit {re.escape(words)}\b.*?)(?:  .*)?$", command.help, re.M)
+    assert examples, f"the help of mlkit {words} needs a paragraph 'Examples'"
+    for example in examples:
+        check_call(example)
+
+
+def check_call(line: str) -> None:
+    """See that a call of mlkit names a command, and options, that there are."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:  # a text that goes on in the next line
+        words = shlex.split(line[: max(line.rfind("'"), line.rfind('"'))].rstrip("$("))
+    end = [place for place, word in enumerate(words) if word in ("|", ">", "&&", ";", "||")]
+    words = words[1 : min(end, default=len(words))]
+    words = [word for word in words if word not in ("--verbose", "--json")]
+    if not words or words[0].startswith("-") or not words[0].islower():
+        return
+    assert words[0] in COMMANDS, f"{line}: there is no command {words[0]}"
+    command: Any = load_command(words.pop(0))
+    below = getattr(command, "commands", None)
+    if below is not None and words and not words[0].startswith("-"):
+        assert words[0] in below, f"{line}: there is no command {words[0]}"
+        command = below[words.pop(0)]
+    known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+    given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    given -= {"-h", "--help", "--start"}
+    assert given - known == set(), line
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Every call of mlkit on a written page, with its place."""
+    for page in [*WRITTEN, ROOT / "README.md"]:
+        for block in FENCE.finditer(page.read_text("utf-8")):
+            if block[1] == "console":
+                for line in re.sub(r"\\\n", " ", block[3]).splitlines():
+                    match = re.match(r"\$ (?:[A-Z_]+=\S+ )*(mlkit .*)", line)
+                    if match:
+                        yield page.name, match[1]
+
+
+def test_every_call_on_a_page_can_be_made() -> None:
+    """Commands and options of every listing exist."""
+    found = list(calls())
+    assert len(found) > 100
+    for _, line in found:
+        check_call(line)
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """Every block of a language on a written page, with its place."""
+    for page in [*WRITTEN, ROOT / "README.md"]:
+        text = page.read_text("utf-8")
+        for block in FENCE.finditer(text):
+            if block[1] == language:
+                yield f"{page.name}:{text.count(chr(10), 0, block.start()) + 1}", block[3]
+
+
+def test_every_piece_of_python_is_python() -> None:
+    """And takes from mlkit only names that it has."""
+    found = list(blocks("python"))
+    assert len(found) > 30
+    for place, code in found:
+        for node in ast.walk(ast.parse(code, place)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlkit"):
+                module = importlib.import_module(node.module or "")
+                assert [n.name for n in node.names if not hasattr(module, n.name)] == [], place
+
+
+def test_every_pipeline_on_a_page_keeps_to_the_schema() -> None:
+    """Whole ones and parts of one; what is no pipeline.yaml is YAML all the same."""
+    schema = pipeline_schema()
+    stage = Draft202012Validator({**schema["$defs"]["stage"], "$defs": schema["$defs"]})
+    whole = 0
+    for place, text in blocks("yaml"):
+        if not re.search("^stages:", text, re.M):
+            continue  # a part, or several ways to write one
+        tree = read_yaml(text, place, MlkitError).plain()
+        if not isinstance(tree, dict) or not isinstance(tree.get("stages"), dict):
+            continue
+        for name, given in tree["stages"].items():
+            faults = [error.message for error in stage.iter_errors(given)]
+            assert faults == [], (place, name)
+        if "name" in tree:
+            Draft202012Validator(schema).validate(tree)
+            whole += 1
+    assert whole > 10
+
+
+def test_what_is_followed_is_more_than_little() -> None:
+    """Pages that are to be followed hold steps."""
+    assert sum(bool(list(steps_of(page))) for page in WRITTEN) > 15
+
+
+@pytest.mark.parametrize("module", python_names())
+def test_every_public_name_explains_its_parameters(module: str) -> None:
+    """The page lists each; a function's docstring names each of its parameters, in order."""
+    page = REFERENCE[f"docs/reference/python/{module.replace('.', '-')}"]
+    holder = importlib.import_module(module)
+    for name in python_names()[module]:
+        value = getattr(holder, name)
+        assert f"{module}.{name}\n" in page or f".. py:data:: {name}\n" in page
+        if not inspect.isfunction(value):
+            continue
+        text = inspect.getdoc(value) or ""
+        section = re.search(r"^Parameters\n-+\n(.*?)(?=^[A-Z]\w+\n-+\n|\Z)", text, re.M | re.S)
+        told = [] if section is None else re.findall(r"^\**([\w, *]+?)(?: :|$)", section[1], re.M)
+        names = [word.strip("* ") for line in told for word in line.split(",")]
+        wanted = list(inspect.signature(value).parameters)
+        if section is None and (len(wanted) < 2 or value.__module__ in ALIKE):
+            continue
+        assert [p for p in wanted if p not in names] == [], f"{module}.{name}"
