@@ -14,12 +14,11 @@ from mlkit.testing import chain, run_fake
 def test_the_newest_stay_with_those_that_have_a_name(tmp_path: Path) -> None:
     """The results of all are reused, and go with the newest when that is cleaned."""
     file, runs = chain(tmp_path, 1, parameters={"p": 0}), tmp_path / "runs"
-    good = (tmp_path / "s1.ipynb").read_text()
+    notebook = tmp_path / "s1.ipynb"
+    good = notebook.read_text()
     ids = []
     for number in range(5):
-        (tmp_path / "s1.ipynb").write_text(
-            good.replace("read_text() for", f"read_text()*{number} for")
-        )
+        notebook.write_text(good.replace("read_text()", f"read_text() * {number}"))
         name = "kept" if number == 0 else None
         ids.append(run_fake(file, runs_dir=runs, name=name).run_id)
     folder = RunsFolder(runs)
