@@ -27,6 +27,7 @@ _HOMES = {
     "find_run": "mlkit.api.records",
     "list_runs": "mlkit.api.records",
     "load_pipeline": "mlkit.load.pipeline_file",
+    "log_metric": "mlkit.inside.measuring",
     "plan": "mlkit.api.forecasting",
     "resume": "mlkit.api.resuming",
     "run": "mlkit.api.local_run",
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from mlkit.errors import MlkitError as MlkitError
     from mlkit.errors import UnsupportedByEngineError as UnsupportedByEngineError
     from mlkit.inside.checks.checking import check as check
+    from mlkit.inside.measuring import log_metric as log_metric
     from mlkit.inside.secret import Secret as Secret
     from mlkit.inside.skipping import skip as skip
     from mlkit.load.parameters import Layers as Layers

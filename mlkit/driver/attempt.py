@@ -14,6 +14,7 @@ from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
 from mlkit.driver.leftovers import dropped, explained, sentence
+from mlkit.driver.logged import LOGGED, Logged, read_logged
 from mlkit.driver.mlflow_store import prepare_store
 from mlkit.driver.outputs import (
     check_outputs,
@@ -24,6 +25,7 @@ from mlkit.driver.outputs import (
 )
 from mlkit.driver.surroundings import with_tracking
 from mlkit.errors import MlkitError
+from mlkit.inside.measuring import METRICS_VARIABLE
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.notebook_runner import (
@@ -127,6 +129,8 @@ class Outcome:
         Inputs that were no longer what they had been when the attempt had ended.
     dropped : tuple of str
         Files that the notebook wrote and no output declares.
+    logged : Logged
+        What the notebook has logged with `mlkit.log_metric`.
     trouble : MlkitError, optional
         What kept the driver itself from carrying the attempt through, such as a full disk.
     """
@@ -143,6 +147,7 @@ class Outcome:
     peak_memory_bytes: int | None = None
     damaged: tuple[ArtifactRecord, ...] = ()
     dropped: tuple[str, ...] = ()
+    logged: Logged = field(default_factory=Logged)
     trouble: MlkitError | None = None
 
 
@@ -236,6 +241,7 @@ def _perform(
         peak_memory_bytes=result.peak_memory_bytes,
         damaged=damaged,
         dropped=names,
+        logged=read_logged(job.attempt_folder / LOGGED),
         trouble=trouble,
     )
 
@@ -258,7 +264,8 @@ def _dropped(job: Job) -> tuple[str, ...]:
 
 
 def _request(job: Job) -> ExecutionRequest:
-    env = with_tracking(job.brief.env, job.pipeline)
+    logged = job.attempt_folder / LOGGED
+    env = {**with_tracking(job.brief.env, job.pipeline), METRICS_VARIABLE: str(logged)}
     prepare_store(job.notebook, env)
     outputs = tuple(
         Assignment(
@@ -281,7 +288,7 @@ def _request(job: Job) -> ExecutionRequest:
         log=job.attempt_folder / LOG,
         facts=job.work_folder / "facts.json",
         roots=tuple(root for _, root in job.checkout.roots),
-        never=(*job.checkout.never, str(job.work_folder)),
+        never=(*job.checkout.never, str(job.work_folder), str(logged)),
         stock=StockList(folder=Path(runs)) if runs else None,
     )
 

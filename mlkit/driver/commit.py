@@ -15,6 +15,7 @@ from mlkit.core.record import ArtifactRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.driver.attempt import NOTEBOOK, Outcome
 from mlkit.driver.context import Context
+from mlkit.driver.logged import LOGGED, Logged
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
 from mlkit.reports.metrics import missing_metrics, stage_metrics
@@ -65,11 +66,18 @@ class Committer:
             observed=outcome.observed,
             outputs={name: digest for name, (digest, _) in outcome.artifacts.items()},
             created=outcome.ended,
+            logged=outcome.logged.to_json() if outcome.logged.metrics else {},
         )
         record = replace(
             record, artifacts=artifacts, absent=_absent(job.outputs, artifacts, record)
         )
-        record = self._measured(record)
+        record = self._measured(record, outcome.logged)
+        if outcome.logged.wrong:
+            self.book.warn(
+                f"stage '{record.id}': {outcome.logged.wrong} lines of {LOGGED} are no metrics and "
+                'were passed over; a line is {"name": "loss", "value": 0.5, "step": 1}',
+                record.id,
+            )
         place = self.book.state.place(record.id)
         marks = dict(outcome.artifacts.values())
         return self.stores.database.commit_result(record, place, result, marks)
@@ -108,15 +116,17 @@ class Committer:
             result=result.id,
             source_run=result.run_id,
         )
-        return self._measured(record)
+        return self._measured(record, Logged.from_json(result.logged))
 
-    def _measured(self, record: StageRecord) -> StageRecord:
-        """The record with what the stage has measured, read from its artifacts while they are new.
+    def _measured(self, record: StageRecord, logged: Logged) -> StageRecord:
+        """The record with what the stage has logged, and measured in its artifacts.
 
-        So a table of thousands of runs need not open a file.
+        They are read while they are new, so that a table of thousands of runs opens no file.
         """
         self._tell_missing_metrics(record)
-        return replace(record, metrics=stage_metrics(self.book.record, record))
+        plain = replace(record, metrics=None, curves={})
+        metrics = {**logged.metrics, **stage_metrics(self.book.record, plain)}
+        return replace(record, metrics=metrics, curves=logged.curves)
 
     def _tell_missing_metrics(self, record: StageRecord) -> None:
         """Say which numbers pipeline.yaml calls metrics and the stage has not written."""

@@ -89,6 +89,7 @@ class Endings:
             seconds=round(record.seconds, 3),
             attempts=record.attempts,
             outputs=record.outputs,
+            metrics=dict(record.metrics or {}),
             error=short(record.error) if record.status is Status.FAILED else None,
         )
         if not kept:

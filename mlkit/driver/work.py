@@ -269,7 +269,14 @@ class Work:
             cpu_s=attempt.cpu_s,
             peak_memory_bytes=attempt.peak_memory_bytes,
         )
-        return self.state.change(outcome.job.instance_id, history=history, error=error)
+        logged = outcome.logged  # of an attempt that failed, too: how far it came
+        return self.state.change(
+            outcome.job.instance_id,
+            history=history,
+            error=error,
+            metrics=logged.metrics or None,
+            curves=logged.curves,
+        )
 
     def _failed(self, outcome: Outcome, submission: Submission, error: ErrorRecord | None) -> None:
         """Try again, or end as failed."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from mlkit.inside.injected import INJECTED_PREFIX
+from mlkit.inside.measuring import METRICS_VARIABLE
 
 __all__ = ["SESSION_VARIABLES", "Circumstances", "is_of_kernel", "is_of_session"]
 
@@ -16,6 +17,7 @@ FACTS = (
     *("MLKIT_RUN_ID", "MLKIT_RUNS_DIR", "MLKIT_STAGE", "MLKIT_ATTEMPT", "MLKIT_LEASH"),
     *(
         "MLKIT_TRACE",
+        METRICS_VARIABLE,
         "MLKIT_PRELOAD",
         "JPY_PARENT_PID",
         "JPY_SESSION_NAME",

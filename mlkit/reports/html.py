@@ -11,6 +11,7 @@ from mlkit.core.record import RunRecord
 from mlkit.observe.run_summary import command, failures, judge_run
 from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.bars import draw_bars, finding, number
+from mlkit.reports.curves import curve_finding, curve_groups, draw_curves
 from mlkit.reports.graph_forms import to_svg
 from mlkit.reports.metrics import compare_instances, metric_tables
 from mlkit.reports.notebook_page import page_environment, page_style
@@ -54,6 +55,7 @@ def render_report(
     shown = pictures(record, budget)
     groups = compare_instances(record)
     charts = [group for group in groups if group.varies]
+    curves = curve_groups(record.stages.values())
     return (
         page_environment()
         .get_template("report.html")
@@ -71,6 +73,11 @@ def render_report(
             retries=retries(record),
             tables=metric_tables(record),
             charts=[(finding(g), draw_bars(g, styled=False)) for g in charts[:_MOST_CHARTS]],
+            curves=[
+                (curve_finding(group), draw_curves(group, styled=False))
+                for group in curves[:_MOST_CHARTS]
+            ],
+            curves_left_out=max(0, len(curves) - _MOST_CHARTS),
             constants=[finding(group) for group in groups if not group.varies],
             notes=notes(record),
             charts_left_out=max(0, len(charts) - _MOST_CHARTS),

@@ -12,6 +12,7 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL
 
 __all__ = [
+    "LOGGED",
     "METRICS",
     "MetricGroup",
     "MetricTable",
@@ -27,6 +28,9 @@ __all__ = [
 
 METRICS = "metrics"
 """The output whose numbers are metrics."""
+
+LOGGED = "logged"
+"""Stands for an output where a notebook has called `mlkit.log_metric`."""
 
 
 _MOST_BYTES = 1_000_000
@@ -114,10 +118,19 @@ def stage_metrics(record: RunRecord, item: StageRecord) -> dict[str, float]:
 
 
 def _tables(record: RunRecord, item: StageRecord, *, every: bool = False) -> Iterator[MetricTable]:
-    """A table for each output of a stage that holds metrics."""
-    named = declared_metrics(record, item)
+    """A table for each output of a stage that holds metrics, and one of what it logged."""
     if item.status not in SUCCESSFUL:
         return
+    found = list(_tables_of_files(record, item, every=every))
+    yield from found
+    told = {name for table in found for name in table.numbers}
+    rest = {name: value for name, value in (item.metrics or {}).items() if name not in told}
+    if rest:
+        yield MetricTable(stage=item.id, output=LOGGED, numbers=rest)
+
+
+def _tables_of_files(record: RunRecord, item: StageRecord, *, every: bool) -> Iterator[MetricTable]:
+    named = declared_metrics(record, item)
     if named and not every:
         yield from _named_tables(item, named)
         return

@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from mlkit.store.refusals import readable_os_errors
 
 __all__ = ["SCHEMA_VERSION", "Database", "Result"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS runs(run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, "
@@ -46,7 +46,7 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS fingerprints(id INTEGER PRIMARY KEY AUTOINCREMENT, "
     "pipeline TEXT NOT NULL, stage TEXT NOT NULL, status TEXT NOT NULL, key TEXT NOT NULL, "
     "parts TEXT NOT NULL, observed TEXT NOT NULL, outputs TEXT NOT NULL, "
-    "run_id TEXT NOT NULL, created REAL NOT NULL)",
+    "run_id TEXT NOT NULL, created REAL NOT NULL, logged TEXT)",
     "CREATE INDEX IF NOT EXISTS fingerprints_by_stage ON fingerprints(pipeline, stage, id)",
     "CREATE INDEX IF NOT EXISTS fingerprints_by_key ON fingerprints(pipeline, stage, key, id)",
     "CREATE INDEX IF NOT EXISTS stages_by_result ON stages(result)",
@@ -107,6 +107,8 @@ class Result:
         What showed only when it ran: what it read, and packages by version.
     outputs : mapping of str to str
         Output name to artifact digest.
+    logged : mapping
+        What it logged with `mlkit.log_metric`: `metrics` and `curves`; empty if it did not.
     run_id : str
         The run that computed it.
     created : float
@@ -126,6 +128,7 @@ class Result:
     run_id: str
     created: float
     status: Status = Status.SUCCEEDED
+    logged: Mapping[str, Any] = field(default_factory=dict)
     id: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -140,6 +143,7 @@ class Result:
             "outputs": dict(self.outputs),
             "run_id": self.run_id,
             "created": self.created,
+            "logged": dict(self.logged),
         }
 
     @classmethod
@@ -147,7 +151,8 @@ class Result:
         """Undo `to_json`; what else the document holds is passed over."""
         names = (*_PLAIN, *_JSON)
         return cls(
-            **{**{n: data[n] for n in names}, "status": Status(data["status"]), "id": number}
+            **{**{n: data[n] for n in names}, "status": Status(data["status"]), "id": number},
+            logged=data.get("logged") or {},
         )
 
 
@@ -206,6 +211,9 @@ class Database:
         with self._transaction():
             for statement in SCHEMA:
                 self._connection.execute(statement)
+            columns = self._query("SELECT name FROM pragma_table_info('fingerprints')", ())
+            if "logged" not in {row["name"] for row in columns}:
+                self._connection.execute("ALTER TABLE fingerprints ADD COLUMN logged TEXT")
             if version < _MEASURED_SINCE:
                 self._connection.execute("INSERT OR IGNORE INTO unmeasured SELECT run_id FROM runs")
             self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -706,11 +714,13 @@ class Database:
 
 
 def _result_row(result: Result) -> dict[str, Any]:
-    return {**result.to_json(), **{name: json.dumps(getattr(result, name)) for name in _JSON}}
+    columns = (*_JSON, "logged")
+    return {**result.to_json(), **{name: json.dumps(getattr(result, name)) for name in columns}}
 
 
 def _result(row: sqlite3.Row) -> Result:
     document = {**dict(row), **{name: json.loads(row[name]) for name in _JSON}}
+    document["logged"] = json.loads(row["logged"] or "{}")
     return Result.from_json(document, number=row["id"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import sys
 import threading
 import traceback
@@ -14,6 +15,7 @@ from typing import Any
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.errors import UsageError
+from mlkit.inside.measuring import METRICS_VARIABLE, logged_to
 from mlkit.inside.secret import Secret
 from mlkit.inside.skipping import StageSkipped
 from mlkit.notebook.injection import INJECTED_TAG, injection_source
@@ -129,7 +131,8 @@ class FakeRunner:
                 remedy="Give the stage a behaviour that writes its outputs and returns an "
                 "ExecutionResult",
             )
-        result = told or _run_cells(request, on_cell, cancellation, printed)
+        with logged_to(request.env.get(METRICS_VARIABLE, os.devnull)):
+            result = told or _run_cells(request, on_cell, cancellation, printed)
         if isinstance(behaviour, Returns):
             result = ExecutionResult(
                 status=result.status,

@@ -11,12 +11,17 @@ from mlkit.core.states import FINISHED, Status
 from mlkit.core.values import shown
 from mlkit.observe.signs import SIGNS
 from mlkit.reports.ansi import ansi_to_html
+from mlkit.reports.bars import number
+from mlkit.reports.curves import curve_groups, draw_curves
 from mlkit.reports.report_parts import format_size, stage_folder, tail_of, view_failure
 from mlkit.reports.svg import text
 from mlkit.widgets.kit.server_links import Server, link
 from mlkit.widgets.views.artifact_preview import preview
 
 __all__ = ["instances_html", "pick_button", "stage_html"]
+
+_MOST_METRICS = 40
+_MOST_CURVES = 6
 
 
 def instances_html(stage: str, items: Sequence[StageRecord]) -> str:
@@ -74,6 +79,8 @@ def _parts(
     if item.error is not None and item.status is Status.FAILED:
         yield _error(record, item)
     yield _files(record, item, server, source)
+    if item.metrics:
+        yield _metrics(item)
     if item.parameters:
         yield _parameters(item)
     if item.artifacts:
@@ -131,6 +138,23 @@ def _files(record: RunRecord, item: StageRecord, server: Server | None, source: 
         shown = ansi_to_html(tail) if tail.strip() else "It printed nothing."
         fold = f"<details><summary>The end of its log</summary><pre>{shown}</pre></details>"
     return f"<p><b>Open:</b> {' · '.join(links)}</p>{fold}"
+
+
+def _metrics(item: StageRecord) -> str:
+    """What the stage measured, and how what it logged step by step went."""
+    numbers = item.metrics or {}
+    rows = "".join(
+        f"<tr><td><code>{text(name)}</code></td><td>{text(number(value))}</td></tr>"
+        for name, value in list(numbers.items())[:_MOST_METRICS]
+    )
+    more = len(numbers) - _MOST_METRICS
+    rest = f"<p>and {more} more in its record</p>" if more > 0 else ""
+    groups = curve_groups([item])[:_MOST_CURVES]
+    curves = "".join(
+        f'<div class="mlkit-scroll">{draw_curves(group, styled=False)}</div>' for group in groups
+    )
+    table = f'<table class="mlkit-table"><tbody>{rows}</tbody></table>'
+    return f"<p><b>Measured</b></p>{table}{rest}{curves}"
 
 
 def _parameters(item: StageRecord) -> str:

@@ -72,7 +72,11 @@ def test_the_same_artifacts_events_and_records_as_here(dask: Cluster, tmp_path: 
     extra = [
         Sketch(name="late", body="import time\ntime.sleep(60)", keys={"timeout": "2s"}),
         Sketch(name="bad", body="class Mine(ConnectionError): pass\nraise Mine('no')"),
-        Sketch(name="who", body="import os\nopen(out, 'w').write(os.environ['MLKIT_STAGE'])"),
+        Sketch(
+            name="who",
+            body="import os, mlkit\nmlkit.log_metric('said', 2.5)\n"
+            "open(out, 'w').write(os.environ['MLKIT_STAGE'])",
+        ),
         Sketch(name="reads", upstream=("who",)),
     ]
     file = write_pipeline(tmp_path / "a b{c}", *extra)
@@ -81,6 +85,7 @@ def test_the_same_artifacts_events_and_records_as_here(dask: Cluster, tmp_path: 
     shutil.move(file.parent / "runs", tmp_path / "aside")
     here = _run(file, "threads")
     assert _digests(there) == _digests(here) != {}
+    assert there.stages["who"].metrics == here.stages["who"].metrics == {"said": 2.5}
     assert [(s.id, s.status) for s in there.stages.values()] == [
         (s.id, s.status) for s in here.stages.values()
     ]
