@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from mlkit.api.tables import arranged as arranged
     from mlkit.api.tables import read_run_table as read_run_table
     from mlkit.api.two_runs import compare as compare
+    from mlkit.api.two_runs import compare_several as compare_several
+    from mlkit.api.two_runs import find_several as find_several
     from mlkit.api.watched_pipeline import WatchSettings as WatchSettings
     from mlkit.api.watching import Notice as Notice
     from mlkit.api.watching import Watch as Watch
@@ -82,6 +84,7 @@ _HOMES = {
     "backfill": "mlkit.api.filling",
     "clean": "mlkit.api.old_runs",
     "compare": "mlkit.api.two_runs",
+    "compare_several": "mlkit.api.two_runs",
     "compile_export": "mlkit.api.exports",
     "configure": "mlkit.load.parameters",
     "configure_with": "mlkit.api.choices",
@@ -91,6 +94,7 @@ _HOMES = {
     "export": "mlkit.api.exports",
     "fill": "mlkit.api.filling",
     "find_run": "mlkit.api.records",
+    "find_several": "mlkit.api.two_runs",
     "find_trace": "mlkit.api.records",
     "forecast": "mlkit.api.forecasting",
     "label": "mlkit.api.labelling",

@@ -1,46 +1,98 @@
-"""`mlkit compare`: two runs side by side."""
+"""`mlkit compare`: two runs side by side in every detail, or many by what differs."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlkit import api
-from mlkit.cli.output import print_json
-from mlkit.cli.shared_options import (
-    JsonOption,
-    PipelineArgument,
-    RunArgument,
-    RunsDirOption,
-    pipeline_path,
-)
+from mlkit.cli.output import print_json, say
+from mlkit.cli.shared_options import JsonOption, RunsDirOption, pipeline_path
+from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
+from mlkit.reports.page_file import write_text
 
 __all__ = ["compare"]
 
 
+class ComparisonFormat(StrEnum):
+    """The forms that a comparison can take."""
+
+    TEXT = "text"
+    HTML = "html"
+
+
 def compare(
-    left: RunArgument,
-    right: Annotated[str, typer.Argument(metavar="RUN", help="Another one.")],
-    pipeline: PipelineArgument = None,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN... [PIPELINE]",
+            help="Two runs or more: ids, the start of one, names, or latest; then a pipeline.yaml "
+            "or its folder.",
+            show_default=False,
+        ),
+    ],
     *,
+    to: Annotated[
+        ComparisonFormat, typer.Option("--to", help="The form; html has pictures.")
+    ] = ComparisonFormat.TEXT,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it to this file.", show_default=False),
+    ] = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Compare two runs: parameters, code, artifacts, metrics.
+    r"""Compare runs: parameters, code, artifacts, metrics.
 
-    Code is compared cell by cell, artifacts by their digests, metrics by their difference. It
-    answers the question why two runs did not come out the same.
+    Of two runs everything is told: code cell by cell, artifacts by their digests, metrics by their
+    difference. Of more, and as a page, what differs: parameters, code, files, packages, metrics
+    with their intervals; what is the same in all is left out.
 
     \b
     Examples
-      mlkit runs                          which runs there are
-      mlkit compare 20260101-12 latest    an earlier one and the latest
+      mlkit runs                               which runs there are
+      mlkit compare 20260101-12 latest         an earlier one and the latest
+      mlkit compare baseline best latest       three, by their names
+      mlkit compare baseline best --to html --out compared.html
     """
-    folder = api.runs_folder(pipeline_path(pipeline), runs_dir)
-    comparison = api.compare(left, right, folder)
-    if as_json:
-        print_json(comparison.to_json())
+    names, place = _parted(runs)
+    folder = api.runs_folder(pipeline_path(place), runs_dir)
+    if len(names) == 2 and to is ComparisonFormat.TEXT:
+        comparison = api.compare(names[0], names[1], folder)
+        document, text = comparison.to_json(), comparison.to_text(terminal_width())
     else:
-        typer.echo(comparison.to_text(terminal_width()))
+        records = api.find_several(names, folder)
+        found = api.compare_several(records, folder)
+        document, text = found.to_json(), ""
+        if to is ComparisonFormat.HTML:
+            # a comparison in the terminal need not wait for what makes pages
+            from mlkit.reports.many_runs_page import many_runs_page
+
+            text = many_runs_page(found, records)
+        elif not as_json:
+            text = found.to_text(terminal_width())
+    if out is not None:
+        write_text(f"{text}\n", out)
+        say(f"The comparison of {len(names)} runs is in {out}.")
+    if as_json:
+        print_json(document)
+    elif out is None:
+        typer.echo(text)
+
+
+def _parted(words: list[str]) -> tuple[list[str], Path | None]:
+    """The runs, and the pipeline if the last word names one."""
+    last = Path(words[-1]).expanduser()
+    is_pipeline = last.suffix in (".yaml", ".yml") or (last / "pipeline.yaml").is_file()
+    names, place = (words[:-1], last) if is_pipeline else (words, None)
+    if place is None and len(names) > 2 and ("/" in words[-1] or last.is_dir()):
+        names, place = names[:-1], last
+    if len(names) < 2:
+        raise UsageError(
+            "there is nothing to compare with", remedy="Name two runs or more: mlkit compare A B"
+        )
+    return names, place

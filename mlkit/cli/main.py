@@ -36,7 +36,7 @@ COMMANDS = {
     "label": "Name a run: the name is usable wherever RUN is, and keeps the run.",
     "unlabel": "Take a name from its run; the run stays, and may be cleaned again.",
     "promote": "Make a run latest: the one whose files notebooks opened by hand read.",
-    "compare": "Compare two runs: parameters, code, artifacts, metrics.",
+    "compare": "Compare runs: parameters, code, artifacts, metrics.",
     "graph": "Draw the pipeline's graph: which stage comes after which.",
     "report": "Write a run's report: one HTML file that needs nothing else.",
     "debug": "Open a stage's notebook of a run in JupyterLab, inputs injected.",

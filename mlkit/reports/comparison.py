@@ -21,7 +21,9 @@ from mlkit.reports.code_diff import code_cells, diff_cells
 from mlkit.reports.metrics import metric_tables
 from mlkit.reports.notebook_view import read_notebook
 
-__all__ = ["Comparison", "compare_runs"]
+__all__ = ["Comparison", "code_change", "compare_runs"]
+
+_NOT_KEPT = "not both runs have kept a notebook of it"
 
 
 def compare_runs(a: RunRecord, b: RunRecord) -> Comparison:
@@ -123,7 +125,17 @@ def _code(a: RunRecord, b: RunRecord) -> Iterator[CodeChange]:
         both = any(item.stage == stage for item in b.stages.values())
         ran = any(item.history for item in a.stages.values() if item.stage == stage)
         if stage not in done and both and ran:
-            yield CodeChange(stage=stage, note="not both runs have kept a notebook of it")
+            yield CodeChange(stage=stage, note=_NOT_KEPT)
+
+
+def code_change(stage: str, a: RunRecord, b: RunRecord) -> CodeChange:
+    """Compare the code of one stage in two runs, cell by cell."""
+    both = [name for name, item in a.stages.items() if item.stage == stage and name in b.stages]
+    for name in both:
+        old, new = _notebook(a, name), _notebook(b, name)
+        if old is not None and new is not None:
+            return CodeChange(stage=stage, cells=diff_cells(code_cells(old), code_cells(new)))
+    return CodeChange(stage=stage, note=_NOT_KEPT)
 
 
 def _notebook(record: RunRecord, name: str) -> dict[str, Any] | None:
