@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from mlkit.api.schedule_server import Settings as Settings
     from mlkit.api.scheduling import read_schedule as read_schedule
     from mlkit.api.scheduling import read_span as read_span
+    from mlkit.api.stage_desk import Editing as Editing
+    from mlkit.api.stage_desk import edit as edit
     from mlkit.api.tables import arranged as arranged
     from mlkit.api.tables import read_run_table as read_run_table
     from mlkit.api.two_runs import compare as compare
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from mlkit.driver.joined import may_retry as may_retry
     from mlkit.driver.options import RunOptions as RunOptions
     from mlkit.driver.services import Services as Services
+    from mlkit.lab.server import open_in_lab as open_in_lab
     from mlkit.load.env_file import OWN_VARIABLES as OWN_VARIABLES
     from mlkit.load.env_file import read_env_file as read_env_file
     from mlkit.load.env_file import with_env_file as with_env_file
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from mlkit.reports.html import write_report as write_report
 
 _HOMES = {
+    "Editing": "mlkit.api.stage_desk",
     "Filled": "mlkit.api.filling",
     "Filling": "mlkit.api.filling",
     "Labelled": "mlkit.api.labelling",
@@ -91,6 +95,7 @@ _HOMES = {
     "debug_notebook": "mlkit.api.debug_copy",
     "default_workers": "mlkit.api.choices",
     "early_kernels": "mlkit.api.early_start",
+    "edit": "mlkit.api.stage_desk",
     "export": "mlkit.api.exports",
     "fill": "mlkit.api.filling",
     "find_run": "mlkit.api.records",
@@ -102,6 +107,7 @@ _HOMES = {
     "list_runs": "mlkit.api.records",
     "load_pipeline": "mlkit.load.pipeline_file",
     "may_retry": "mlkit.driver.joined",
+    "open_in_lab": "mlkit.lab.server",
     "plan": "mlkit.api.forecasting",
     "plan_backfill": "mlkit.api.filling",
     "promote": "mlkit.api.labelling",

@@ -12,6 +12,7 @@ from mlkit import api
 from mlkit.errors import PipelineError
 
 __all__ = [
+    "BrowserOption",
     "EnvFileOption",
     "FilesOption",
     "InstancesOption",
@@ -52,6 +53,9 @@ PipelineArgument = Annotated[
 ]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, the start of one, its name, or latest.")
+]
+BrowserOption = Annotated[
+    bool, typer.Option("--browser/--no-browser", help="Open the browser, or only say the address.")
 ]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 RunsDirOption = Annotated[

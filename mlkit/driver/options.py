@@ -84,6 +84,13 @@ class RunOptions:
             metavar="STAGE",
         ),
     ] = None
+    before: Annotated[
+        str | None,
+        Spelling(
+            words="What is upstream of this stage, or of part of a mapped one, without itself.",
+            metavar="STAGE",
+        ),
+    ] = None
     only: Annotated[
         str | None,
         Spelling(
@@ -237,6 +244,7 @@ _ENGINE = "the engine runs the whole pipeline"
 _NOTHING_RUNS = "nothing is run"
 _ON_ENGINE = {
     "until": _ENGINE,
+    "before": _ENGINE,
     "only": _ENGINE,
     "run_id": _ENGINE,
     "fail_fast": _ENGINE,
@@ -274,6 +282,7 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
     },
     "resume": {
         "until": _OWN,
+        "before": _OWN,
         "only": _OWN,
         "interval": _OWN,
         "name": _LABELLED,
@@ -288,6 +297,7 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
     },
     "backfill": {
         "until": _WHOLE,
+        "before": _WHOLE,
         "only": _WHOLE,
         "run_id": "each interval has a run of its own",
         "interval": "--from and --to choose the intervals",
@@ -295,6 +305,7 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
     },
     "serve": {
         "until": _WHOLE,
+        "before": _WHOLE,
         "only": _WHOLE,
         "run_id": "each interval has a run of its own",
         "interval": "the clock chooses the interval",

@@ -15,7 +15,7 @@ from mlkit.errors import UsageError
 from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import did_you_mean
 
-__all__ = ["Selection", "select", "without_retries"]
+__all__ = ["Selection", "meant", "select", "without_retries"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Selection:
 
 
 def select(pipeline: Pipeline, options: RunOptions) -> Selection:
-    """Turn `--until` and `--only` into a selection.
+    """Turn `--until`, `--before` and `--only` into a selection.
 
     Raises
     ------
@@ -66,19 +66,22 @@ def select(pipeline: Pipeline, options: RunOptions) -> Selection:
     graph = edges(pipeline)
     if isinstance(options.force, frozenset):
         for name in options.force:
-            _meant(pipeline, name)
-    if options.only is not None and options.until is not None:
+            meant(pipeline, name)
+    given = [n for n in ("only", "until", "before") if getattr(options, n) is not None]
+    if len(given) > 1:
         raise UsageError(
-            "--only and --until exclude each other", remedy="Give one of them", code="E102"
+            f"--{given[0]} and --{given[1]} exclude each other",
+            remedy="Give one of them",
+            code="E102",
         )
     if options.run_id is not None and options.only is None:
         raise UsageError(
             "--run-id goes with --only", remedy="Name the stage: --only STAGE", code="E102"
         )
-    asked = options.only if options.until is None else options.until
+    asked = None if not given else getattr(options, given[0])
     if asked is None:
         return Selection(stages=frozenset(pipeline.stages))
-    node = _meant(pipeline, asked)
+    node = meant(pipeline, asked)
     whole = _whole(pipeline, node)
     if options.run_id is not None and node.value is not None and whole is None:
         raise UsageError(
@@ -89,13 +92,28 @@ def select(pipeline: Pipeline, options: RunOptions) -> Selection:
     start = {node.stage: subset_of(node)}
     parts = {n: p for n, p in needed(pipeline.stages, start).items() if p != EVERYTHING}
     above = ancestors(graph, [node.stage])
+    if options.before is not None:
+        if not above:
+            raise UsageError(
+                f"nothing is upstream of '{node.stage}'",
+                remedy=f"Run it: --until {node.stage}",
+                code="E102",
+            )
+        return Selection(stages=above, parts={n: p for n, p in parts.items() if n in above})
     wanted = (whole or asked) if node.picks else None
     if options.until is not None:
         return Selection(stages=above | {node.stage}, wanted=wanted, parts=parts)
     return Selection(stages=frozenset({node.stage}), wanted=wanted, upstream=above, parts=parts)
 
 
-def _meant(pipeline: Pipeline, text: str) -> Node:
+def meant(pipeline: Pipeline, text: str) -> Node:
+    """Read how a stage, or part of one, is named on a command line.
+
+    Raises
+    ------
+    UsageError
+        If there is no such stage, or its brackets mean nothing.
+    """
     trouble = trouble_with_brackets(text)
     if trouble is not None:
         raise UsageError(

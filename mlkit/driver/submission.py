@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlkit.core.configuration import HIDDEN
+from mlkit.core.configuration import HIDDEN, Configuration
 from mlkit.core.outputs import is_tree
 from mlkit.core.pipeline import ExternalFile, Instance, Node, RunFile, RunOutput
 from mlkit.core.record import ArtifactRecord
@@ -22,7 +22,15 @@ from mlkit.planner.checkout import Checkout
 from mlkit.planner.deciding import Decision, Planner
 from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
 
-__all__ = ["MissingInputError", "Submission", "arrivals", "make_job", "shown_parameters"]
+__all__ = [
+    "MissingInputError",
+    "Submission",
+    "arrivals",
+    "fitting",
+    "make_job",
+    "shown_parameters",
+    "values_for",
+]
 
 
 @dataclass(kw_only=True)
@@ -67,7 +75,17 @@ def arrivals(context: Context, instance: Instance) -> ResolvedInputs:
     def made(node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
         return state.made(node, output, instance.labels)
 
-    inputs = resolve_inputs(instance, made, state.gives_list, files)
+    return fitting(instance, resolve_inputs(instance, made, state.gives_list, files))
+
+
+def fitting(instance: Instance, inputs: ResolvedInputs) -> ResolvedInputs:
+    """Give inputs as they are, if the notebook can do without those that were not made.
+
+    Raises
+    ------
+    MissingInputError
+        If it cannot.
+    """
     declared = instance.stage.declared
     unfit = [
         f"'{name}' ({source})"
@@ -131,7 +149,7 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
     """Gather everything that the next attempt of an instance needs."""
     instance = submission.instance
     notebook = context.planner.notebook(instance)
-    assignments = _assignments(context, submission)
+    assignments = values_for(context.order.configuration, instance, submission.inputs)
     facts = {
         "MLKIT_RUNS_DIR": str(context.stores.runs.path),
         "MLKIT_RUN_ID": context.book.record.run_id,
@@ -174,17 +192,20 @@ def _checkout(context: Context, submission: Submission) -> Checkout:
     return replace(checkout, never=(*checkout.never, str(context.book.folder.path), *inputs))
 
 
-def _assignments(context: Context, submission: Submission) -> tuple[Assignment, ...]:
-    declared = submission.instance.stage.declared
+def values_for(
+    configuration: Configuration, instance: Instance, inputs: ResolvedInputs
+) -> tuple[Assignment, ...]:
+    """The parameters and inputs of an instance, as its notebook is handed them."""
+    declared = instance.stage.declared
     parameters = [
         Assignment(name=name, value=bound.value, hidden=bound.secret, declaration=declared[name])
-        for name, bound in context.order.configuration.of(submission.instance).items()
+        for name, bound in configuration.of(instance).items()
     ]
-    inputs = [
+    handed = [
         Assignment(name=name, value=value, declaration=declared[name])
-        for name, value in submission.inputs.paths.items()
+        for name, value in inputs.paths.items()
     ]
-    return (*parameters, *inputs)
+    return (*parameters, *handed)
 
 
 def shown_parameters(context: Context, instance: Instance) -> dict[str, Any]:

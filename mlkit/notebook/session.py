@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,11 +14,11 @@ from typing import Any
 from jupyter_client.client import KernelClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from mlkit import inside
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.notebook import failures
 from mlkit.notebook.cell_client import SKIPPED, CellClient, ask
+from mlkit.notebook.hand_over import in_kernel, with_hand_over
 from mlkit.notebook.injection import source_place
 from mlkit.notebook.kernels import (
     KernelRequest,
@@ -42,11 +41,6 @@ SAVE_EVERY_S = 5.0
 
 BASH_RESTARTED = "Restarting Bash"
 """What bash_kernel 0.10 prints when its bash has ended, as if all were well."""
-
-_IN_KERNEL = '__import__("{package}.in_kernel", fromlist=["begin", "end"])'
-
-HANDED = Path(inside.__file__).with_name("handed")
-"""The folder whose `sitecustomize` makes the recorder known to another environment's Python."""
 
 
 class Session:
@@ -149,10 +143,7 @@ class Session:
     @property
     def _asks(self) -> str:
         """The expression for what is asked of the kernel; empty where it is no Python."""
-        kernel = self.request.kernel
-        if kernel is not None and kernel.language != "python":
-            return ""
-        return _IN_KERNEL.format(package="mlkit.inside" if kernel is None else "mlkit_handed")
+        return in_kernel(self.request.kernel)
 
     @property
     def place(self) -> int | None:
@@ -206,7 +197,7 @@ class Session:
             self.log.write(f"mlkit: a stock kernel from the start, as found before: {reason}\n")
         return KernelRequest(
             cwd=self.request.cwd,
-            env=self._environment(),
+            env=with_hand_over(self.request.env, self.request.kernel),
             settings=frozenset(self.request.settings),
             log=self.kernel_log,
             preload_ok=not reason,
@@ -214,14 +205,6 @@ class Session:
             imports=self.request.imports,
             kernel=self.request.kernel,
         )
-
-    def _environment(self) -> Mapping[str, str]:
-        """The kernel's environment, with the recorder at hand where mlkit is not installed."""
-        env = self.request.env
-        if self.request.kernel is None or not self._asks:
-            return env
-        given = env.get("PYTHONPATH")
-        return {**env, "PYTHONPATH": os.pathsep.join([str(HANDED), *([given] if given else [])])}
 
     async def _stop(self, why: str, work: asyncio.Future[None]) -> None:
         """Interrupt, then kill."""

@@ -18,7 +18,15 @@ from mlkit.errors import NotebookError
 from mlkit.notebook.cells import NotebookSource, parse_document, parse_notebook
 from mlkit.notebook.importing import FORMAT_CHECKS, missing
 
-__all__ = ["SUFFIXES", "beside", "differing_pairs", "failing_place", "is_text", "read_notebook"]
+__all__ = [
+    "SUFFIXES",
+    "beside",
+    "differing_pairs",
+    "failing_place",
+    "is_text",
+    "jupytext_document",
+    "read_notebook",
+]
 
 SUFFIXES = (".ipynb", ".py", ".md")
 """What a notebook's file may end with."""
@@ -84,7 +92,9 @@ def _read_text(text: str, path: Path) -> NotebookSource:
             remedy=_BEGIN_CELLS[path.suffix.lower()],
             code="E301",
         )
-    source = parse_document(_document(text, path), path)
+    document = jupytext_document(text, path)
+    document["metadata"].pop("jupytext", None)  # a pair's second file is none of the record's
+    source = parse_document(document, path)
     lines = _lines_of(source, text.splitlines())
     cells = zip(source.cells, lines, strict=True)
     return replace(source, cells=tuple(replace(cell, line=line) for cell, line in cells))
@@ -106,8 +116,16 @@ def _is_pair(text: str, path: Path) -> bool:
     return _names_jupyter(text) or (_is_notebook(text, path) and not shows_only)
 
 
-def _document(text: str, path: Path) -> dict[str, Any]:
-    """What Jupytext makes of a text, as the JSON of a `.ipynb` that is the same every time."""
+def jupytext_document(text: str, path: Path) -> dict[str, Any]:
+    """What Jupytext makes of a text, as the JSON of a `.ipynb` that is the same every time.
+
+    Its metadata say under `jupytext` how the text is written.
+
+    Raises
+    ------
+    NotebookError
+        If Jupytext cannot read it.
+    """
     # Jupytext takes a third of a second to import, which only a pipeline with texts pays.
     with missing(*FORMAT_CHECKS):
         import jupytext
@@ -124,7 +142,6 @@ def _document(text: str, path: Path) -> dict[str, Any]:
             code="E301",
         ) from None
     document: dict[str, Any] = json.loads(json.dumps(notebook))
-    document["metadata"].pop("jupytext", None)  # a pair's second file is none of the record's
     for index, cell in enumerate(document["cells"]):
         cell["id"] = f"cell-{index}"  # Jupytext draws them at random
     return document

@@ -24,6 +24,7 @@ LINES: dict[str, tuple[str, int]] = {
     "init": ("init {out}/größe", 0),
     "add": ("add größe {out}/größe", 2),
     "convert": ("convert {out}/größe.ipynb --to {out}/数据", 2),
+    "edit": ("edit reed {p}", 2),
     "run": ("run {p}", 0),
     "plan": ("plan {p} -p name=größe", 0),
     "resume": ("resume latest {p}", 0),

@@ -24,7 +24,7 @@ from mlkit.grading.exercise.source import Exercise, exercise_notebook
 
 MLKIT = Path(sys.executable).with_name("mlkit")
 NAME = "05-retries"
-RUNNING = {"convert", "run", "resume", "sweep", "backfill", "serve"}
+RUNNING = {"convert", "edit", "run", "resume", "sweep", "backfill", "serve"}
 
 TRAP = """
 import os as _os, sys as _sys

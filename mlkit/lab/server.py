@@ -1,0 +1,116 @@
+"""Open JupyterLab on a notebook, and end it with Ctrl-C: the one way in which mlkit does so."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import url_path_join
+from jupyterlab.labapp import LabApp
+
+from mlkit.lab.contents import contents_for
+from mlkit.lab.desk import Desk
+from mlkit.notebook.source import is_text
+
+__all__ = ["open_in_lab"]
+
+
+class _Server(ServerApp):
+    """A server that ends at the first Ctrl-C, and says when it can be asked."""
+
+    on_ready: Callable[[], None] | None = None
+
+    def init_signal(self) -> None:
+        """Take Ctrl-C for what it is; Jupyter's own asks whether it was meant."""
+        super().init_signal()
+        signal.signal(signal.SIGINT, self._signal_stop)
+
+    def start_app(self) -> None:
+        """Begin to answer."""
+        super().start_app()
+        if self.on_ready is not None:
+            self.on_ready()
+
+
+class _Lab(LabApp):  # type: ignore[misc] # JupyterLab is untyped
+    """JupyterLab on that server."""
+
+    serverapp_class = _Server
+    load_other_extensions = True
+
+
+def open_in_lab(
+    notebook: Path,
+    root: Path,
+    *,
+    desk: Desk | None = None,
+    browser: bool = True,
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve JupyterLab with a notebook open, until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+    root : Path
+        The folder that JupyterLab shows, above it.
+    desk : Desk, optional
+        The stage that the notebook is the source of, to be worked on with its real inputs.
+    browser : bool
+        Open the browser.
+    ready : callable
+        Told the address, with its token, when the server answers.
+    """
+    path = notebook.relative_to(root).as_posix()
+    # JupyterLab opens a text in its editor unless it is told otherwise.
+    query = {"factory": "Notebook"} if is_text(notebook) else {}
+    page = f"/lab/tree/{quote(path)}" + (f"?{urlencode(query)}" if query else "")
+    words = [
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.default_url={page}",
+        f"--ServerApp.open_browser={browser}",
+        *("--ServerApp.log_level=ERROR", "--LabApp.log_level=ERROR"),
+        "--ServerApp.kernel_manager_class=mlkit.lab.kernels.StageKernels",
+        "--ServerApp.kernel_spec_manager_class=mlkit.lab.kernels.OwnKernelSpecs",
+        "--ServerApp.contents_manager_class="
+        "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager",
+        # A run may be started by root, in a container say; so may a stage be worked on.
+        *(["--ServerApp.allow_root=True"] if os.geteuid() == 0 else []),
+    ]
+    server: Any = _Lab.initialize_server(argv=words)
+    server.log.addFilter(_is_no_announcement)
+    if desk is not None:
+        _work_on(server, desk, path)
+    server.on_ready = lambda: ready(_address(server, page))
+    server.start()
+
+
+def _work_on(server: Any, desk: Desk, path: str) -> None:
+    """Put the stage's own contents in the place of what extensions have put there."""
+    kind = contents_for(type(server.contents_manager))
+    contents = kind(parent=server, log=server.log)
+    contents.work_on(desk, path)
+    server.contents_manager_class = kind
+    server.contents_manager = server.session_manager.contents_manager = contents
+    server.web_app.settings["contents_manager"] = contents
+    server.kernel_manager.work_on(desk, path)
+
+
+def _address(server: Any, page: str) -> str:
+    token = server.identity_provider.token
+    address: str = url_path_join(server.connection_url, page)
+    if not token:
+        return address
+    return f"{address}{'&' if '?' in page else '?'}{urlencode({'token': token})}"
+
+
+def _is_no_announcement(record: logging.LogRecord) -> bool:
+    """Whether a line of the server's log is more than the address or 'received signal'."""
+    return record.levelno < logging.CRITICAL
