@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -67,8 +66,4 @@ def debug(
         typer.echo(f"{copy}")
     if opens:
         say("Opening JupyterLab; end it with Ctrl-C.")
-        os.execv(
-            sys.executable,
-            [sys.executable, "-P", "-m", "jupyter", "lab", f"--ServerApp.root_dir={copy.parent}",
-             f"--LabApp.default_url=/lab/tree/{copy.name}"],
-        )  # fmt: skip
+        api.open_in_lab(copy, copy.parent)

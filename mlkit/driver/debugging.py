@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.instances import is_named, labels_of
@@ -15,9 +14,13 @@ from mlkit.core.values import safe_name
 from mlkit.driver.outputs import make_room
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
-from mlkit.notebook.declarations import PARAMETERS_TAG
 from mlkit.notebook.foreign import source_to_inject
-from mlkit.notebook.injection import INJECTED_TAG, Assignment
+from mlkit.notebook.injection import (
+    INJECTED_TAG,
+    Assignment,
+    injected_cell,
+    place_to_inject,
+)
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.mapping import instances_of
@@ -60,17 +63,9 @@ def write_debug_notebook(
     outputs = folder / "outputs"
     source = read_notebook(Path(instance.stage.notebook))
     document = copy.deepcopy(dict(source.document))
-    place = next((c.index + 1 for c in source.cells if PARAMETERS_TAG in c.tags), 0)
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "metadata": {"tags": [INJECTED_TAG]},
-        "source": _source(instance, configuration, entry, outputs),
-        "outputs": [],
-        "execution_count": None,
-    }
-    if document.get("nbformat_minor", 0) >= 5:
-        cell["id"] = INJECTED_TAG
-    document["cells"].insert(place, cell)
+    name = INJECTED_TAG if document.get("nbformat_minor", 0) >= 5 else None
+    cell = injected_cell(_source(instance, configuration, entry, outputs), name)
+    document["cells"].insert(place_to_inject(document["cells"]), cell)
     if instance.stage.kernel is not None:
         document["metadata"] = {
             **document.get("metadata", {}),

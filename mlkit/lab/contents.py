@@ -21,9 +21,8 @@ from tornado.web import HTTPError
 
 from mlkit.errors import NotebookError
 from mlkit.lab.desk import Desk
-from mlkit.notebook.declarations import PARAMETERS_TAG
 from mlkit.notebook.edits import edited, opened
-from mlkit.notebook.injection import INJECTED_TAG
+from mlkit.notebook.injection import INJECTED_TAG, injected_cell, place_to_inject
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.source_file import SourceFile
 
@@ -145,7 +144,7 @@ class StageContents(AsyncLargeFileManager):
         if self.desk.cell:
             cells = document["cells"]
             ids = {cell["id"] for cell in cells}
-            cells.insert(_place(cells), _injected(self.desk, _free_id(ids)))
+            cells.insert(place_to_inject(cells), _injected(self.desk, _free_id(ids)))
         return document
 
     def _merge(self, given: Mapping[str, Any]) -> None:
@@ -206,35 +205,14 @@ def _node(value: Mapping[str, Any]) -> Any:
     return nbformat.from_dict(dict(value))
 
 
-def _place(cells: list[Any]) -> int:
-    for index, cell in enumerate(cells):
-        if PARAMETERS_TAG in cell["metadata"].get("tags", ()):
-            return index + 1
-    return 0
-
-
 def _free_id(ids: set[str]) -> str:
     return INJECTED_TAG if INJECTED_TAG not in ids else secrets.token_hex(8)
 
 
 def _injected(desk: Desk, name: str) -> Any:
     """The injected cell: nobody can edit or remove it by mistake."""
-    return _node(
-        {
-            "cell_type": "code",
-            "id": name,
-            "metadata": {
-                "tags": [INJECTED_TAG],
-                "editable": False,
-                "deletable": False,
-                "trusted": True,
-                _MARK: True,
-            },
-            "source": desk.cell,
-            "outputs": [],
-            "execution_count": None,
-        }
-    )
+    own: dict[str, Any] = {"editable": False, "deletable": False, "trusted": True, _MARK: True}
+    return _node(injected_cell(desk.cell, name, **own))
 
 
 def _bare(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from mlkit.errors import NotebookError
 from mlkit.notebook.annotations import UnknownAnnotationError, read_annotation
 from mlkit.notebook.cells import Cell, NotebookSource
 from mlkit.notebook.foreign import foreign_declarations
+from mlkit.notebook.injection import PARAMETERS_TAG
 
-__all__ = ["PARAMETERS_TAG", "declarations"]
+__all__ = ["declarations"]
 
-PARAMETERS_TAG = "parameters"
 
 _MAKERS: Mapping[str, Callable[..., Any]] = {
     "date": dt.date,

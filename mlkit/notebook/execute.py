@@ -14,14 +14,19 @@ import importlib
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
 from mlkit.notebook.foreign import source_to_inject
 from mlkit.notebook.importing import FORMAT_CHECKS, missing
-from mlkit.notebook.injection import INJECTED_TAG, is_injected
+from mlkit.notebook.injection import (
+    INJECTED_TAG,
+    injected_cell,
+    is_injected,
+    place_to_inject,
+)
 from mlkit.notebook.kernels import Kernels
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.log import AttemptLog
@@ -174,7 +179,9 @@ def _prepared(request: ExecutionRequest) -> dict[str, Any]:
             for stale in ("execution", "papermill"):
                 cell["metadata"].pop(stale, None)
     if request.assignments:
-        cells.insert(_place(cells), _injected_cell(request, document))
+        source = source_to_inject(request.assignments, request.title, request.kernel)
+        name = INJECTED_TAG if document.get("nbformat_minor", 0) >= 5 else None
+        cells.insert(place_to_inject(cells), injected_cell(source, name))
     document["cells"] = cells
     metadata = document.setdefault("metadata", {})
     metadata.pop("widgets", None)
@@ -182,23 +189,3 @@ def _prepared(request: ExecutionRequest) -> dict[str, Any]:
         metadata["kernelspec"] = named_in_metadata(request.kernel)
     metadata["mlkit"] = dict(request.metadata)
     return document
-
-
-def _place(cells: list[dict[str, Any]]) -> int:
-    for index, cell in enumerate(cells):
-        if "parameters" in cell.get("metadata", {}).get("tags", []):
-            return index + 1
-    return 0
-
-
-def _injected_cell(request: ExecutionRequest, document: Mapping[str, Any]) -> dict[str, Any]:
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "metadata": {"tags": [INJECTED_TAG]},
-        "source": source_to_inject(request.assignments, request.title, request.kernel),
-        "outputs": [],
-        "execution_count": None,
-    }
-    if document.get("nbformat_minor", 0) >= 5:
-        cell["id"] = INJECTED_TAG
-    return cell

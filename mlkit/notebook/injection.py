@@ -16,13 +16,17 @@ from mlkit.inside.injected import INJECTED_PREFIX
 
 __all__ = [
     "INJECTED_TAG",
+    "PARAMETERS_TAG",
     "Assignment",
+    "injected_cell",
     "injection_source",
     "is_injected",
+    "place_to_inject",
     "python_literal",
     "source_place",
 ]
 
+PARAMETERS_TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
 _INJECTED = '__import__("mlkit.inside.injected", fromlist=["injected"]).injected({name!r})'
 _GIVEN = f'__import__("json").loads(__import__("os").environ["{INJECTED_PREFIX}{{name}}"])'
@@ -54,6 +58,36 @@ class Assignment:
         """The value as the kernel's environment carries it."""
         value = self.value.isoformat() if isinstance(self.value, dt.date) else self.value
         return json.dumps(value, default=str)
+
+
+def place_to_inject(cells: Sequence[Mapping[str, Any]]) -> int:
+    """Where among a notebook's cells the injected one stands: behind the parameters cell."""
+    for index, cell in enumerate(cells):
+        if PARAMETERS_TAG in cell.get("metadata", {}).get("tags", ()):
+            return index + 1
+    return 0
+
+
+def injected_cell(source: str, name: str | None, **metadata: Any) -> dict[str, Any]:
+    """Make an injected cell.
+
+    Parameters
+    ----------
+    source : str
+        What it says.
+    name : str, optional
+        Its id; None in a format whose cells have none.
+    **metadata : object
+        What its metadata say beside the tag.
+    """
+    return {
+        "cell_type": "code",
+        **({} if name is None else {"id": name}),
+        "metadata": {"tags": [INJECTED_TAG], **metadata},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
 
 
 def is_injected(cell: Mapping[str, Any]) -> bool:

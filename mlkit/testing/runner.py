@@ -18,13 +18,18 @@ from mlkit.errors import UsageError
 from mlkit.inside.measuring import METRICS_VARIABLE, logged_to
 from mlkit.inside.secret import Secret
 from mlkit.inside.skipping import StageSkipped
-from mlkit.notebook.injection import INJECTED_TAG, injection_source
+from mlkit.notebook.injection import (
+    INJECTED_TAG,
+    PARAMETERS_TAG,
+    injected_cell,
+    injection_source,
+    place_to_inject,
+)
 from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult, OnCell
 from mlkit.planner.trace import file_marks
 
 __all__ = ["Behaviour", "FakeRunner", "Raises", "Returns", "Skips"]
 
-PARAMETERS_TAG = "parameters"
 
 Behaviour = Callable[[ExecutionRequest], ExecutionResult | None]
 """What a stage does in place of its notebook; None: it runs its cells after all."""
@@ -210,17 +215,9 @@ def _record(error: BaseException, cell: int) -> ErrorRecord:
 
 def _write(request: ExecutionRequest, log: str) -> None:
     document = copy.deepcopy(dict(request.document))
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "id": INJECTED_TAG,
-        "metadata": {"tags": [INJECTED_TAG]},
-        "source": injection_source(request.assignments, request.title),
-        "outputs": [],
-        "execution_count": None,
-    }
-    place = next((i for i, c in enumerate(document["cells"]) if PARAMETERS_TAG in _tags(c)), -1)
+    cell = injected_cell(injection_source(request.assignments, request.title), INJECTED_TAG)
     document["cells"] = [*document["cells"]]
-    document["cells"].insert(place + 1, cell)
+    document["cells"].insert(place_to_inject(document["cells"]), cell)
     document["metadata"] = {**document.get("metadata", {}), "mlkit": dict(request.metadata)}
     text = json.dumps(request.scrubber.notebook(document), ensure_ascii=False, indent=1)
     request.notebook.write_text(text, encoding="utf-8", errors="backslashreplace")

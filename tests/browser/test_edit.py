@@ -105,7 +105,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         assert process.stdout is not None
         said = ""
-        while not said.rstrip().endswith("}") and (line := process.stdout.readline()):
+        while not said.endswith("\n}\n") and (line := process.stdout.readline()):
             said += line
         yield {**json.loads(said), "log": home / "log.txt"}
         process.send_signal(signal.SIGINT)

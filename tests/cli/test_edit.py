@@ -45,10 +45,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             name="work",
             upstream=("up",),
             body=BODY,
-            declares='import mlkit\nup: str = ""\nwhich: str = ""\ntoken: mlkit.Secret = ""',
+            declares='import mlkit\nwhich: str = ""\ntoken: mlkit.Secret = ""',
             keys={
                 "foreach": {"which": ["a", "b"]},
-                "inputs": {"up": "up.out"},
                 "parameters": {"token": "${MY_TOKEN}"},
                 "env": {"PLACE": "here"},
             },
@@ -69,7 +68,7 @@ def edit(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True, env=env)
         assert process.stdout is not None
         said = ""
-        while not said.rstrip().endswith("}") and (line := process.stdout.readline()):
+        while not said.endswith("\n}\n") and (line := process.stdout.readline()):
             said += line
         try:
             yield {**json.loads(said), "runtime": home / "runtime", "log": log}

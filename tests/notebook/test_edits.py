@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlkit.notebook.edits import edited, opened, with_edits
 from mlkit.notebook.kept_json import rewritten, same
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first example waits for imports, on a busy machine for seconds."""
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -114,12 +117,14 @@ def saved_text(file: Written, saved: dict[str, Any]) -> str:
     return with_edits(file.text, edited(file.document, shown.ids, saved, KERNEL))
 
 
+@UNHURRIED
 @given(files())
 def test_a_save_without_an_edit_changes_no_byte(file: Written) -> None:
     """Whatever JupyterLab rewrites by itself, and however the file is written."""
     assert saved_text(file, as_saved(opened(file.document, KERNEL).document)) == file.text
 
 
+@UNHURRIED
 @given(st.data())
 def test_any_edits_are_kept_and_nothing_else_changes(data: st.DataObject) -> None:
     """The file then holds what was edited; every other cell keeps its bytes, wherever it goes."""
@@ -185,6 +190,7 @@ def _bytes_of(file: Written, place: int) -> str:
     return file.text[start:at]
 
 
+@UNHURRIED
 @given(files(), st.integers(0, 4), sources())
 def test_results_are_kept_where_the_file_has_some(file: Written, place: int, text: str) -> None:
     """A source without outputs stays without, whatever ran in it; one with outputs gets today's."""
@@ -205,6 +211,7 @@ def test_results_are_kept_where_the_file_has_some(file: Written, place: int, tex
     )
 
 
+@UNHURRIED
 @given(st.data())
 def test_two_saves_in_a_row_are_like_one(data: st.DataObject) -> None:
     """The browser goes on with the ids that it has, and the file has those of its own."""
