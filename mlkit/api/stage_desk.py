@@ -13,11 +13,13 @@ from typing import Any
 from mlkit.api.choices import with_profile, with_values
 from mlkit.api.local_run import run
 from mlkit.api.runs_place import runs_folder
+from mlkit.core.instances import stage_of
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
 from mlkit.driver.editing import choose_instance, known_instance, make_desk
 from mlkit.driver.options import RunOptions
+from mlkit.driver.selecting import meant
 from mlkit.driver.services import Services
 from mlkit.errors import ExecutionError
 from mlkit.lab.desk import Desk
@@ -79,13 +81,14 @@ def edit(
         If a stage upstream failed, or an input was not made.
     """
     loaded, chosen = with_profile(pipeline, options or RunOptions())
+    meant(loaded, stage_of(stage))  # a wrong name is told before a missing value
     whole = with_values(parameters, layers)
     configuration = configure(loaded, whole)
     current = with_lists(loaded, configuration)
     known = known_instance(current, stage)
     name = stage if known is None else known.id
     record = None
-    if current.stages[name.partition("[")[0]].upstream:
+    if current.stages[stage_of(name)].upstream:
         record = run(
             loaded,
             layers=whole,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,12 @@ def surroundings(folder: Path, kernel: Kernel | None, chosen: str) -> tuple[dict
         kernel=kernel,
         tidy=lambda: None,
     )
-    kernels = StageKernels()
+    make: Any = StageKernels
+    kernels = make()
     kernels.work_on(desk, "s.ipynb")
     assert kernels.cwd_for_path("s.ipynb") == str(desk.cwd)
     given = kernels._surroundings(desk, chosen)
-    return given["env"], ([""] + given.get("extra_arguments", []))[-1]
+    return given["env"], ["", *given.get("extra_arguments", [])][-1]
 
 
 def test_the_usual_kernel_is_mlkits_own_python(specs: None) -> None:
