@@ -12,6 +12,7 @@ from typing import Any
 
 from mlkit.api.choices import with_profile, with_values
 from mlkit.api.local_run import run
+from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.instances import stage_of
 from mlkit.core.pipeline import Pipeline
@@ -84,7 +85,9 @@ def edit(
     meant(loaded, stage_of(stage))  # a wrong name is told before a missing value
     whole = with_values(parameters, layers)
     configuration = configure(loaded, whole)
+    where = runs_folder(loaded, runs_dir)
     current = with_lists(loaded, configuration)
+    current = with_run_outputs(current, replace(chosen, until=stage), where)
     known = known_instance(current, stage)
     name = stage if known is None else known.id
     record = None
@@ -106,7 +109,7 @@ def edit(
             record,
             os.environ,
             folder=Path(folder).resolve(),
-            runs_dir=runs_folder(loaded, runs_dir),
+            runs_dir=where,
         )
         yield Editing(desk=desk, record=record, root=_root(current, desk.notebook))
 

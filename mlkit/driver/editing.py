@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlkit.core.configuration import Configuration
-from mlkit.core.pipeline import ExternalFile, Instance, Node, Pipeline
+from mlkit.core.pipeline import ExternalFile, Instance, Node, Pipeline, RunOutput
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.subsets import is_in, subset_of
@@ -158,6 +158,7 @@ def _first(pipeline: Pipeline, node: Node, state: RunState) -> Instance:
         raise UsageError(
             f"there is no instance '{node}'",
             pipeline.file.as_posix(),
+            code="E101",
             remedy=f"There are: {names}" if found else "The list that it maps over is empty",
         )
     return wanted[0]
@@ -171,11 +172,13 @@ def _inputs(
     def made(node: Node, output: str) -> list[tuple[str, ArtifactRecord | None]]:
         return state.made(node, output, instance.labels)
 
-    files = {
-        key: _file(Path(configuration.files[f"{name}.{key}"]))
-        for key, source in instance.stage.inputs.items()
-        if isinstance(source, ExternalFile)
-    }
+    files: dict[str, list[tuple[str, ArtifactRecord]]] = {}
+    for key, source in instance.stage.inputs.items():
+        if isinstance(source, ExternalFile):
+            path = Path(configuration.files[f"{name}.{key}"])
+            files[key] = [(key, _as_it_is(path))] if path.exists() else []
+        elif isinstance(source, RunOutput):
+            files[key] = [(i.instance, _as_it_is(Path(i.path))) for i in source.files or ()]
     try:
         return fitting(instance, resolve_inputs(instance, made, state.gives_list, files))
     except MissingInputError as error:
@@ -184,9 +187,9 @@ def _inputs(
         ) from None
 
 
-def _file(path: Path) -> ArtifactRecord | None:
-    """A file from outside, as it is; nobody asks here whether it has changed."""
-    return ArtifactRecord(path=str(path), digest="", size_bytes=0) if path.exists() else None
+def _as_it_is(path: Path) -> ArtifactRecord:
+    """A file that nobody asks here whether it has changed."""
+    return ArtifactRecord(path=str(path), digest="", size_bytes=0)
 
 
 def _copy_tracking(runs_dir: Path, to: Path) -> None:
