@@ -23,7 +23,7 @@ from mlkit.core.schemas import SCHEMAS
 from mlkit.errors import MlkitError
 from mlkit.load.yaml_tree import read_yaml
 from mlkit.rendering.documents import Documents, find_documents, targets_of
-from tests.docs.pages import FENCE, steps_of
+from tests.docs.pages import FENCE, Command, File, steps_of
 
 ALIKE = {"mlkit.testing.shapes"}
 """Modules whose functions take the same parameters, which their page tells of once."""
@@ -116,7 +116,12 @@ def check_call(line: str) -> None:
         assert words[0] in below, f"{line}: there is no command {words[0]}"
         command = below[words.pop(0)]
     known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
-    given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    takes = {name for p in command.params for name in p.opts if not getattr(p, "is_flag", True)}
+    given = {
+        word.partition("=")[0]
+        for before, word in zip(["", *words], words, strict=False)
+        if re.match(r"--?[a-z]", word) and before not in takes
+    }
     given -= {"-h", "--help", "--start"}
     assert given - known == set(), line
 
@@ -203,3 +208,18 @@ def test_every_public_name_explains_its_parameters(module: str) -> None:
         if section is None and (len(wanted) < 2 or value.__module__ in ALIKE):
             continue
         assert [p for p in wanted if p not in names] == [], f"{module}.{name}"
+
+
+def test_what_ci_runs_is_what_the_page_runs() -> None:
+    """Every step of both workflows but the installation is a command that the page's test calls."""
+    page = ROOT / "docs/how-to/ci.md"
+    called = {step.text for step in steps_of(page) if isinstance(step, Command)}
+    called |= {text.removeprefix("python -m ").removesuffix(" -q") for text in called}
+    (gitlab,) = [step.text for step in steps_of(page) if isinstance(step, File)]
+    github = (ROOT / "mlkit/beginning/project/github.yml").read_text("utf-8")
+    workflow = read_yaml(github, "github.yml", MlkitError).plain()
+    steps = workflow["jobs"]["pipeline"]["steps"]
+    runs = [step["run"] for step in steps if "run" in step]
+    script = read_yaml(gitlab, ".gitlab-ci.yml", MlkitError).plain()["pipeline"]["script"]
+    assert runs == script == ["pip install -r requirements.txt", "pytest", "mlkit run --report"]
+    assert set(runs[1:]) <= called
