@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlkit.converting.given_names import GivenNames, given_names
 from mlkit.converting.named_files import FilePlan
 from mlkit.converting.observing import Marks, Observation
 from mlkit.converting.planning import Conversion, StagePlan
@@ -21,6 +23,9 @@ from mlkit.converting.snapshot import FORMATS, READABLE, digest_of, equal, load
 from mlkit.core.record import RunRecord, StageRecord
 
 __all__ = ["Comparison", "compare"]
+
+_BEGINNING = ("mlkit-imports", "mlkit-settings")
+"""The cells to which a stage's imports and settings are moved; what they print is shown there."""
 
 EQUAL, DIFFERS, NOT_COMPARABLE = "equal", "differs", "not comparable"
 NOT_COMPARED = "not compared"
@@ -71,14 +76,19 @@ def compare(
         The pipeline's folder, whose helper module values may need.
     """
     return (
-        *_values(conversion, record, first, second, folder),
+        *_values(conversion, given_names(conversion, plans), record, first, second, folder),
         *_files(conversion, plans, record, first, second, folder),
         *_cells(conversion, plans, record, first, second),
     )
 
 
 def _values(
-    conversion: Conversion, record: RunRecord, first: Observation, second: Observation, folder: Path
+    conversion: Conversion,
+    names: GivenNames,
+    record: RunRecord,
+    first: Observation,
+    second: Observation,
+    folder: Path,
 ) -> list[Comparison]:
     asked, places = [], []
     for stage in conversion.stages:
@@ -86,7 +96,7 @@ def _values(
             continue
         for carried in stage.gives:
             name = f"{carried.name}{FORMATS[carried.form]}"
-            made = record.stages[stage.part.name].outputs.get(f"{carried.name}_out")
+            made = record.stages[stage.part.name].outputs.get(names.out_of(carried.name))
             looks = (o.looks[stage.part.end].folder / name for o in (first, second))
             asked.append([*map(str, looks), "" if made is None else str(made)])
             places.append((stage.part.name, carried.name))
@@ -215,11 +225,18 @@ def _cells(
         name = stage.part.name
         made = _outputs_of(Path(record.runs_dir, record.run_id, name, "notebook.ipynb"))
         places = _places(plans[name], record.stages.get(name))
+        early = [line for i in _BEGINNING for line in lines_of(made.get(i, ()))]
         for cell in stage.part.code:
             index, outputs = cell.index, made.get(f"cell-{cell.index}", ())
             for what, verdict, why in (
                 *_figures(index, pictures_of(outputs), first, second),
-                *_lines(index, lines_of(outputs), places, first, second),
+                *_lines(
+                    index,
+                    lines_of(outputs),
+                    places,
+                    (first, second),
+                    early=early if conversion.roles.moved(cell) else (),
+                ),
             ):
                 found.append(Comparison(stage=name, what=what, verdict=verdict, why=why))
     return found
@@ -245,10 +262,11 @@ def _lines(
     cell: int,
     shown: Sequence[str],
     places: Mapping[str, str],
-    first: Observation,
-    second: Observation,
+    originals: tuple[Observation, Observation],
+    *,
+    early: Sequence[str],
 ) -> Iterator[tuple[str, str, str]]:
-    one, two = first.lines.get(cell, ()), second.lines.get(cell, ())
+    one, two = (original.lines.get(cell, ()) for original in originals)
     if not (one or two or shown):
         return
     now = []
@@ -257,8 +275,22 @@ def _lines(
             line = line.replace(place, path)
         now.append(line)
     same, why = compare_lines(one, two, now)
+    if same is False and early:  # an import that prints, and stands in the stage's first cell now
+        here = compare_lines(_without(one, early), _without(two, early), now)
+        same, why = here if here[0] else (same, why)
     verdict = NOT_COMPARABLE if same is None else EQUAL if same else DIFFERS
     yield f"what cell {cell + 1} shows", verdict, why
+
+
+def _without(lines: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Lines without those that stand elsewhere, each as often as it does."""
+    left, kept = Counter(others), []
+    for line in lines:
+        if left[line]:
+            left[line] -= 1
+        else:
+            kept.append(line)
+    return kept
 
 
 def _places(plan: FilePlan, record: StageRecord | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from mlkit.api.local_run import run
 from mlkit.converting.comparing import DIFFERS, NOT_COMPARED, Comparison, compare
 from mlkit.converting.named_files import FilePlan, plan_files
-from mlkit.converting.observing import observe
+from mlkit.converting.observing import Observation, observe
 from mlkit.converting.parts import Cell, cut, slug
 from mlkit.converting.planning import Conversion, failing, plan_stages
 from mlkit.converting.stage_files import notebook_names, texts_of
@@ -106,6 +106,7 @@ def convert(
             place = Path(name, word)
             observations.append(observe(notebook, cells, ends, place, lambda text: None))
         first, second = observations
+        _check_asks_nothing(first, notebook)
         conversion = plan_stages(parts, first, second)
         plans, remarks = plan_files(conversion, first, str(notebook.parent))
         raising = failing(observations, cells)
@@ -149,6 +150,17 @@ def convert(
         record=record,
         comparisons=comparisons,
     )
+
+
+def _check_asks_nothing(first: Observation, notebook: Path) -> None:
+    """A stage runs without anybody who could answer."""
+    for index, why in first.failed.items():
+        if "StdinNotImplementedError" in why:
+            raise NotebookError(
+                f"cell {index + 1} asks for an input, and nobody answers while a pipeline runs",
+                notebook,
+                remedy="Give the answer a name at the top of the notebook: it becomes a parameter",
+            )
 
 
 def _cells_of(notebook: Path) -> list[Cell]:

@@ -115,8 +115,11 @@ class Cell:
 
     @property
     def is_opaque(self) -> bool:
-        """Whether it holds code of which nothing is known."""
-        return self.kind == "code" and bool(self.source.strip()) and not self.statements
+        """Whether it holds code of which nothing is known; a comment is none."""
+        if self.kind != "code" or self.statements:
+            return False
+        lines = map(str.strip, self.source.split("\n"))
+        return any(line and not line.startswith("#") for line in lines)
 
 
 def _mask(line: str) -> str:

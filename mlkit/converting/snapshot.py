@@ -202,10 +202,8 @@ def _tell(name: str, value: Any, here: Path) -> dict[str, Any]:
 
 def _state(value: Any) -> str:
     """What calls may change in a function (its defaults, what it closes over) or in a class."""
-    import joblib
-
     if isinstance(value, types.FunctionType):
-        kept: Any = _closed_over(value, [])
+        kept = {str(place): one for place, one in enumerate(_closed_over(value, []))}
     else:
         plain = (
             types.FunctionType,
@@ -216,10 +214,17 @@ def _state(value: Any) -> str:
         )
         items = vars(value).items() if value.__module__ == "__main__" else ()
         kept = {k: v for k, v in items if not k.startswith("__") and not isinstance(v, plain)}
+    return " ".join(f"{name}={_digest(one)}" for name, one in kept.items())
+
+
+def _digest(value: Any) -> str:
+    """What a value is told by; of one that cannot be pickled, such as what ABC keeps, its type."""
+    import joblib
+
     try:
-        return str(joblib.hash(kept))
+        return str(joblib.hash(value))
     except Exception:  # noqa: BLE001 - whatever a class's own pickling raises: then it is not known
-        return ""
+        return type(value).__qualname__
 
 
 def _closed_over(function: types.FunctionType, seen: list[types.FunctionType]) -> list[Any]:

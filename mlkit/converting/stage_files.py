@@ -11,6 +11,7 @@ from typing import Any
 
 from mlkit.beginning.notebook import code_cell, notebook_of
 from mlkit.beginning.wiring import stage_lines
+from mlkit.converting.given_names import MODULES, GivenNames, given_names
 from mlkit.converting.named_files import Edit, FilePlan
 from mlkit.converting.names import evaluated_names
 from mlkit.converting.parts import Cell
@@ -22,26 +23,17 @@ __all__ = ["HELPERS", "notebook_names", "texts_of"]
 
 HELPERS = "helpers"
 _LOADERS = {
-    "json": "json.loads(Path({path}).read_text())",
-    "parquet": "pd.read_parquet({path})",
-    "npy": "np.load({path})",
-    "joblib": "joblib.load({path})",
+    "json": "{json}.loads({Path}({port}).read_text())",
+    "parquet": "{pd}.read_parquet({port})",
+    "npy": "{np}.load({port})",
+    "joblib": "{joblib}.load({port})",
 }
 _SAVERS = {
-    "json": "Path({path}).write_text(json.dumps({name}, ensure_ascii=False))",
-    "parquet": "{name}.to_parquet({path})",
-    "npy": "np.save({path}, {name})",
-    "joblib": "joblib.dump({name}, {path})",
+    "json": "{Path}({port}).write_text({json}.dumps({value}, ensure_ascii=False))",
+    "parquet": "{value}.to_parquet({port})",
+    "npy": "{np}.save({port}, {value})",
+    "joblib": "{joblib}.dump({value}, {port})",
 }
-_MODULES = {
-    "json": "import json",
-    "Path": "from pathlib import Path",
-    "random": "import random",
-    "joblib": "import joblib",
-    "np": "import numpy as np",
-    "pd": "import pandas as pd",
-}
-"""What loading and saving needs, by the name that it is called by."""
 
 
 def notebook_names(conversion: Conversion) -> dict[str, str]:
@@ -75,21 +67,23 @@ def texts_of(
         Cells that fail in the original, too.
     """
     notebooks = notebook_names(conversion)
+    names = given_names(conversion, plans)
     files = {
         notebooks[stage.part.name]: _dumped(
-            _notebook(stage, plans, conversion, source, target, raising)
+            _notebook(stage, plans, conversion, names, source, target, raising)
         )
         for stage in conversion.stages
     }
     if conversion.helpers:
         files[f"{HELPERS}.py"] = _helper_module(conversion, source.name)
-    files["pipeline.yaml"] = _pipeline(conversion, plans, notebooks, name, source, target)
+    files["pipeline.yaml"] = _pipeline(conversion, plans, names, notebooks, name, source, target)
     return files
 
 
 def _pipeline(
     conversion: Conversion,
     plans: Mapping[str, FilePlan],
+    names: GivenNames,
     notebooks: Mapping[str, str],
     name: str,
     source: Path,
@@ -106,9 +100,9 @@ def _pipeline(
     lines.append("stages:")
     for stage in conversion.stages:
         plan = plans[stage.part.name]
-        inputs = {f"{c.name}_in": f"{c.by}.{c.name}_out" for c in stage.takes}
+        inputs = {names.into(c.name): f"{c.by}.{names.out_of(c.name)}" for c in stage.takes}
         inputs |= {n: _reference(text, source, target) for n, text in plan.inputs.items()}
-        outputs = {f"{c.name}_out": c.file for c in stage.gives} | dict(plan.outputs)
+        outputs = {names.out_of(c.name): c.file for c in stage.gives} | dict(plan.outputs)
         entry: dict[str, Any] = {"notebook": notebooks[stage.part.name]}
         entry |= {k: v for k, v in (("inputs", inputs), ("outputs", outputs)) if v}
         lines += stage_lines(stage.part.name, entry)
@@ -134,6 +128,7 @@ def _notebook(
     stage: StagePlan,
     plans: Mapping[str, FilePlan],
     conversion: Conversion,
+    names: GivenNames,
     source: Path,
     target: Path,
     raising: Mapping[int, str],
@@ -145,10 +140,12 @@ def _notebook(
     while cells and cells[0].kind != "code":
         prose.append(cells.pop(0))
     made = [_kept(cell, cell.source) for cell in prose]
-    declared = _declared(stage, plans, roles, source, target)
+    declared = _declared(stage, plans, roles, names, source, target)
     if declared:
         made.append(code_cell("parameters", declared, "parameters"))
-    made += [code_cell(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, roles) if text]
+    made += [
+        code_cell(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, roles, names) if text
+    ]
     for cell in cells:
         text = _source(cell, plan, roles, conversion.helpers)
         if cell.kind != "code":
@@ -156,16 +153,21 @@ def _notebook(
         elif text.strip():
             tags = ["raises-exception"] if cell.index in raising else []
             made.append(_kept(cell, text, tags))
-    saved = "\n".join(_save(carried) for carried in stage.gives)
+    saved = "\n".join(_save(carried, names) for carried in stage.gives)
     if saved:
         made.append(code_cell("mlkit-save", saved))
     if plan.kept:
-        made.append(code_cell("mlkit-keep", _keep(plan)))
+        made.append(code_cell("mlkit-keep", _keep(plan, names)))
     return notebook_of(made)
 
 
 def _declared(
-    stage: StagePlan, plans: Mapping[str, FilePlan], roles: Roles, source: Path, target: Path
+    stage: StagePlan,
+    plans: Mapping[str, FilePlan],
+    roles: Roles,
+    names: GivenNames,
+    source: Path,
+    target: Path,
 ) -> str:
     plan = plans[stage.part.name]
     lines = [
@@ -174,7 +176,8 @@ def _declared(
         if n not in plan.inputs and n not in plan.outputs
     ]
     for carried in stage.takes:
-        lines.append(f'{carried.name}_in: str = "runs/latest/{carried.by}/{carried.file}"')
+        path = f"runs/latest/{carried.by}/{carried.file}"
+        lines.append(f"{names.into(carried.name)}: str = {json.dumps(path, ensure_ascii=False)}")
     for name, text in plan.inputs.items():
         path = _reference(text, source, target).removeprefix("file:")
         if not text.startswith("file:"):
@@ -182,13 +185,16 @@ def _declared(
             path = f"runs/latest/{by}/{plans[by].outputs[output]}"
         lines.append(f"{name}: str = {json.dumps(path, ensure_ascii=False)}")
     for carried in stage.gives:
-        lines.append(f'{carried.name}_out: str = "scratch/{carried.file}"')
+        path = f"scratch/{carried.file}"
+        lines.append(f"{names.out_of(carried.name)}: str = {json.dumps(path, ensure_ascii=False)}")
     for name, file in plan.outputs.items():
         lines.append(f"{name}: str = {json.dumps('scratch/' + file, ensure_ascii=False)}")
     return "\n".join(lines)
 
 
-def _beginning(stage: StagePlan, plan: FilePlan, roles: Roles) -> list[tuple[str, str]]:
+def _beginning(
+    stage: StagePlan, plan: FilePlan, roles: Roles, names: GivenNames
+) -> list[tuple[str, str]]:
     """Imports, settings, definitions from elsewhere, and what is read."""
     wanted = _wanted(stage)
     future = [placed.text for placed in stage.imports if is_future(placed)]
@@ -196,7 +202,7 @@ def _beginning(stage: StagePlan, plan: FilePlan, roles: Roles) -> list[tuple[str
     in_order = sorted([*stage.imports, *early], key=lambda p: (p.cell.index, p.statement.first))
     own = [p.text for p in in_order if p.text not in future]
     there = {text for placed in stage.imports for text in imports_of(placed)}
-    missing = [_MODULES[name] for name in wanted if _MODULES[name] not in there]
+    missing = [text for text in map(names.import_of, wanted) if text not in there]
     helpers = [f"from {HELPERS} import {', '.join(stage.helpers)}"] if stage.helpers else []
     settings = [placed.text for placed in stage.settings if placed not in early]
     scripts = [
@@ -208,40 +214,42 @@ def _beginning(stage: StagePlan, plan: FilePlan, roles: Roles) -> list[tuple[str
         for n, placed in enumerate(stage.copied, start=1)
     ]
     return [
-        ("bring", _bring(plan)),
+        ("bring", _bring(plan, names)),
         ("imports", "\n".join([*dict.fromkeys([*future, *missing, *own, *helpers])])),
         ("settings", "\n".join([*settings, *scripts])),
         *((name, text) for name, text, is_late in texts if not is_late),
-        ("load", "\n".join(_load(carried) for carried in stage.takes)),
+        ("load", "\n".join(_load(carried, names) for carried in stage.takes)),
         *((name, text) for name, text, is_late in texts if is_late),
     ]
 
 
-def _bring(plan: FilePlan) -> str:
+def _bring(plan: FilePlan, names: GivenNames) -> str:
     """Put files where the code looks for them, if it computes their names."""
-    lines = [f"os.makedirs({path!r}, exist_ok=True)" for path in plan.folders]
+    os_, shutil = names.modules["os"], names.modules["shutil"]
+    lines = [f"{os_}.makedirs({path!r}, exist_ok=True)" for path in plan.folders]
     for parameter, path in plan.brought.items():
         if path.endswith("/"):
-            copied = "copy_function=shutil.copyfile, dirs_exist_ok=True"
-            lines.append(f"shutil.copytree({parameter}, {path!r}, {copied})")
+            copied = f"copy_function={shutil}.copyfile, dirs_exist_ok=True"
+            lines.append(f"{shutil}.copytree({parameter}, {path!r}, {copied})")
         else:
-            lines.append(f"shutil.copyfile({parameter}, {path!r})")
+            lines.append(f"{shutil}.copyfile({parameter}, {path!r})")
     if not lines:
         return ""
-    head = ["import os"] if plan.folders else []
-    head += ["import shutil"] if plan.brought else []
+    head = [names.import_of("os")] if plan.folders else []
+    head += [names.import_of("shutil")] if plan.brought else []
     return "\n".join([*head, "", "# the code below computes the names of these", *lines])
 
 
-def _keep(plan: FilePlan) -> str:
+def _keep(plan: FilePlan, names: GivenNames) -> str:
     """Make outputs of files that were written under computed names."""
+    shutil = names.modules["shutil"]
     lines = [
-        f"shutil.copytree({path!r}, {parameter}, dirs_exist_ok=True)"
+        f"{shutil}.copytree({path!r}, {parameter}, dirs_exist_ok=True)"
         if path.endswith("/")
-        else f"shutil.copyfile({path!r}, {parameter})"
+        else f"{shutil}.copyfile({path!r}, {parameter})"
         for parameter, path in plan.kept.items()
     ]
-    return "\n".join(["import shutil", "", *lines]) if lines else ""
+    return "\n".join([names.import_of("shutil"), "", *lines]) if lines else ""
 
 
 def _wanted(stage: StagePlan) -> list[str]:
@@ -254,23 +262,26 @@ def _wanted(stage: StagePlan) -> list[str]:
     for carried in stage.gives:
         if carried.form == "parquet":
             names -= {"pd"} if not any(c.form == "parquet" for c in stage.takes) else set()
-    return [name for name in _MODULES if name in names]
+    return [name for name in MODULES if name in names]
 
 
-def _load(carried: Carried) -> str:
-    path = f"{carried.name}_in"
+def _load(carried: Carried, names: GivenNames) -> str:
+    port = names.into(carried.name)
     if carried.name in RANDOM:
-        call = "random.setstate" if carried.name == RANDOM[0] else "np.random.set_state"
-        return f"{call}(joblib.load({path}))  # random numbers go on where an earlier part stopped"
-    return f"{carried.name} = {_LOADERS[carried.form].format(path=path)}"
+        call = "{random}.setstate" if carried.name == RANDOM[0] else "{np}.random.set_state"
+        text = (
+            call + "({joblib}.load({port}))  # random numbers go on where an earlier part stopped"
+        )
+        return text.format(port=port, **names.modules)
+    return f"{carried.name} = {_LOADERS[carried.form].format(port=port, **names.modules)}"
 
 
-def _save(carried: Carried) -> str:
-    path = f"{carried.name}_out"
+def _save(carried: Carried, names: GivenNames) -> str:
+    port, value = names.out_of(carried.name), carried.name
     if carried.name in RANDOM:
-        call = "random.getstate" if carried.name == RANDOM[0] else "np.random.get_state"
-        return f"joblib.dump({call}(), {path})"
-    return _SAVERS[carried.form].format(name=carried.name, path=path)
+        call = "{random}.getstate()" if carried.name == RANDOM[0] else "{np}.random.get_state()"
+        value = call.format(**names.modules)
+    return _SAVERS[carried.form].format(port=port, value=value, **names.modules)
 
 
 def _source(cell: Cell, plan: FilePlan, roles: Roles, helpers: Sequence[str]) -> str:
