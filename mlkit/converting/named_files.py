@@ -27,6 +27,9 @@ _ABOUT_FILES = re.compile(
 )
 
 
+_PATTERN = re.compile(r"[*?\[]")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edit:
     """A text constant of a cell that gives way to a name; lines from 1, columns in UTF-8 bytes."""
@@ -136,8 +139,11 @@ def plan_files(
         said = {word for cell in stage.part.code for word in cell.shell_words}
         words = {path for word in said if (path := _path_of(word)) is not None}
         wanted |= words & before.files.keys()
-        listed |= {w for w in words if any(p.startswith(f"{w}/") for p in before.files)}
         texts = _texts(stage, conversion.roles)
+        patterns = {word for word in said if _PATTERN.search(word)}
+        patterns |= {t for t in texts if _PATTERN.search(t) and re.search(r"\w", t)}
+        wanted |= {path for path in before.files for word in patterns if _is_meant(path, word)}
+        listed |= {w for w in words if any(p.startswith(f"{w}/") for p in before.files)}
         plan = _with_brought(plan, wanted, listed, texts, start, writers, _other_names(stage))
         named = {plan.paths[output] for output in plan.outputs}
         plan, dropped = _with_kept(plan, stage, fresh - named, after.files, start, writers)
@@ -457,6 +463,15 @@ def _arguments(parent: ast.AST) -> Iterator[ast.Constant]:
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node
+
+
+def _is_meant(path: str, word: str) -> bool:
+    """Whether a file is one of those that a shell, or `glob`, puts in the place of a pattern."""
+    pattern, file = PurePosixPath(word), PurePosixPath(path)
+    if "\n" in word or not pattern.parts:
+        return False
+    hidden = file.name.startswith(".") and not pattern.name.startswith(".")
+    return len(pattern.parts) == len(file.parts) and not hidden and file.match(word)
 
 
 def _path_of(text: str) -> str | None:

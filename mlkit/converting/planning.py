@@ -468,6 +468,10 @@ class _Planner:
         for name, placed_here in self.roles.imports.items():
             if any(is_future(placed) for placed in placed_here):
                 modules.add(name)
+            if any(
+                p.cell in part.cells and self.first.lines.get(p.cell.index) for p in placed_here
+            ):
+                modules.add(name)  # it may be there for what it shows
         literals = set(needs.literals)
         for name in (*copied, *(own - set(helpers))):
             literals |= self.roles.definitions[name].names.needs & self.roles.literals.keys()

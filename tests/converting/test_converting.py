@@ -49,6 +49,18 @@ def test_what_cannot_be_handed_on_joins_the_stages(tmp_path: Path) -> None:
     assert any("by another name" in remark for remark in done.remarks)
 
 
+def test_a_notebook_that_asks_for_input_is_refused(tmp_path: Path) -> None:
+    """Before anything is written: in a stage nobody answers."""
+    original = write_original("chains", tmp_path)
+    document = json.loads(original.read_text())
+    document["cells"][1]["source"] = ["name = input('who? ')"]
+    original.write_text(json.dumps(document))
+    with pytest.raises(MlkitError, match="cell 2 asks for an input") as caught:
+        convert(original, tmp_path / "out")
+    assert "becomes a parameter" in str(caught.value.remedy)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     """It shows the stages and what crosses; the original and its folder stay as they are."""
     original = write_original("chains", tmp_path)

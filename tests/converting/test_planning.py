@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import joblib
 
+from mlkit.converting.given_names import given_names
 from mlkit.converting.named_files import plan_files
 from mlkit.converting.observing import Look, Marks, Observation
 from mlkit.converting.parts import Cell, Part
@@ -196,6 +198,9 @@ def test_what_a_shell_command_names_is_there_when_it_runs() -> None:
     book = planned(["x = !ls data\n!cat notes.txt | head"], run)
     plans, _ = plan_files(book, run, ".")
     assert plans["p0"].brought == {"data_folder": "data/", "notes_file": "notes.txt"}
+    book = planned(["x = !wc -l data/*.csv n*.txt"], run)
+    plans, _ = plan_files(book, run, ".")
+    assert sorted(plans["p0"].brought.values()) == ["data/a.csv", "notes.txt"]
 
 
 def test_where_modules_are_looked_for_is_set_before_they_are_imported() -> None:
@@ -238,3 +243,57 @@ def test_a_parameter_of_a_file_has_no_name_that_the_notebook_uses_otherwise() ->
     book = planned([source], run)
     plans, _ = plan_files(book, run, ".")
     assert plans["p0"].inputs == {"a_file_2": "file:a.csv", "b_file": "file:b.csv"}
+
+
+def test_given_names_are_none_that_the_notebook_uses() -> None:
+    """Of inputs, outputs, and the modules that load and save: a value would be lost otherwise."""
+    first = {"x": value("1"), "x_in": value("2"), "json": value("3"), "Path": value("4")}
+    sources = [
+        "x = f()\nx_in = g()\njson = h()\nPath = h()",
+        "print(x, x_in, json, Path)  # x_out",
+    ]
+    run = seen(first, first)
+    files = written(planned(sources, run), run)
+    told = "".join(json.loads(files["02-p1.ipynb"])["cells"][-2]["source"])
+    assert "x = _json.loads(_Path(x_in_).read_text())" in told
+    assert "json = _json.loads(_Path(json_in).read_text())" in told
+    assert "x_out_: x.json" in files["pipeline.yaml"]
+    imports = "".join("".join(c["source"]) for c in json.loads(files["02-p1.ipynb"])["cells"])
+    assert "import json as _json" in imports
+    assert "from pathlib import Path as _Path" in imports
+
+
+def test_modules_that_the_notebook_imports_itself_keep_their_names() -> None:
+    """Under another meaning of that name they do not."""
+    sources = ["import json\nx = json.loads(f())", "import numpy.random as np\nprint(x, np)"]
+    run = seen({"x": value("1")}, {"x": value("1")})
+    names_given = given_names(planned(sources, run), {})
+    assert names_given.modules["json"] == "json"
+    assert names_given.modules["np"] == "_np"
+    assert names_given.import_of("np") == "import numpy as _np"
+    assert names_given.import_of("pd") == "import pandas as pd"
+
+
+def test_an_import_that_shows_something_stays_though_nobody_uses_it() -> None:
+    """It may be there for that."""
+    run = replace(seen({"x": value("1")}, {"x": value("1")}), lines={0: ("shown",)})
+    book = planned(["import this, math\nx = f()", "print(x)"], run)
+    assert [p.text for p in book.stages[0].imports] == ["import this, math"]
+    assert [
+        p.text
+        for p in planned(
+            ["import this\nx = f()", "print(x)"], seen({"x": value("1")}, {"x": value("1")})
+        )
+        .stages[0]
+        .imports
+    ] == []
+
+
+def test_what_a_pattern_in_the_code_means_is_there_when_it_is_looked_for() -> None:
+    """The files are listed by their names, and nobody opens them."""
+    start = {"plot_1.png": OLD, "plot_2.png": OLD, "other.txt": OLD}
+    run = seen({"x": value("1")}, files=[start, start])
+    plans, _ = plan_files(planned(["x = glob.glob('plot_*.png')"], run), run, ".")
+    assert sorted(plans["p0"].brought.values()) == ["plot_1.png", "plot_2.png"]
+    plans, _ = plan_files(planned(["x = f('*')"], run), run, ".")
+    assert not plans["p0"].brought
