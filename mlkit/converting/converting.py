@@ -108,6 +108,7 @@ def convert(
         first, second = observations
         _check_asks_nothing(first, notebook)
         conversion = plan_stages(parts, first, second)
+        _check_works_here(conversion, first, notebook)
         plans, remarks = plan_files(conversion, first, str(notebook.parent))
         raising = failing(observations, cells)
         told = [*conversion.remarks, *remarks]
@@ -160,6 +161,21 @@ def _check_asks_nothing(first: Observation, notebook: Path) -> None:
                 f"cell {index + 1} asks for an input, and nobody answers while a pipeline runs",
                 notebook,
                 remedy="Give the answer a name at the top of the notebook: it becomes a parameter",
+            )
+
+
+def _check_works_here(conversion: Conversion, first: Observation, notebook: Path) -> None:
+    """A stage begins in a folder of its own; settings at the top are repeated in each."""
+    if any("chdir" in placed.text for placed in conversion.roles.settings):
+        return
+    for stage in conversion.stages[:-1]:
+        look = first.looks[stage.part.end]
+        if look.works_in != first.looks[-1].works_in:
+            raise NotebookError(
+                f"up to cell {stage.part.end + 1} the working folder has become "
+                f"'{look.works_in}', and each stage begins in a folder of its own",
+                notebook,
+                remedy="Write paths from the notebook's own folder, and leave the change out",
             )
 
 

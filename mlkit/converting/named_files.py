@@ -126,8 +126,19 @@ def plan_files(
         ]
         read = {path for look in seen for path in look.read}
         going_on = fresh & read & before.files.keys()
+        elsewhere = {
+            path
+            for path in start.keys() - read
+            if any(other.endswith(f"/{path}") for other in read)
+        }
         plan = _plan_stage(
-            stage, conversion.roles, fresh - going_on, going_on, start, writers, remarks
+            stage,
+            conversion.roles,
+            fresh - going_on,
+            going_on,
+            {path: marks for path, marks in start.items() if path not in elsewhere},
+            writers,
+            remarks,
         )
         scripts = {s for part in conversion.stages for cell in part.part.code for s in cell.scripts}
         modules |= {path for path in read & start.keys() if path.endswith(".py")} - scripts

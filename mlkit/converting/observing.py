@@ -35,7 +35,8 @@ Marks = tuple[int, int, str]
 class Look:
     """The names behind a cell: what is known of each, and the files that are there.
 
-    `read` and `listed` are the files and folders that Python has opened since the look before.
+    `read` and `listed` are the files and folders that Python has opened since the look before;
+    `works_in` is the working folder, from the notebook's own.
     """
 
     names: Mapping[str, Mapping[str, Any]]
@@ -44,6 +45,7 @@ class Look:
     read: frozenset[str] = frozenset()
     listed: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
+    works_in: str = "."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +173,7 @@ def _read(kept: Path, number: int) -> Look:
         read=frozenset(told["read"]),
         listed=frozenset(told["listed"]),
         folders=frozenset(told["folders"]),
+        works_in=told["works_in"],
     )
 
 

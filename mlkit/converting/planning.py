@@ -15,6 +15,8 @@ from mlkit.converting.statement_roles import Placed, Roles, is_future, roles_of
 
 __all__ = ["Carried", "Conversion", "StagePlan", "plan_stages"]
 
+_MOST_WORDS = 80
+
 
 @dataclass(frozen=True, kw_only=True)
 class Carried:
@@ -148,6 +150,12 @@ def _is_work(cell: Cell, statements: Sequence[Placed], modules: set[str]) -> boo
     return cell.is_opaque or bool(cell.scripts) or not only_calls
 
 
+def _brief(text: str) -> str:
+    """A library's own words, which may be long and hold addresses of one process."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_WORDS else f"{line[:_MOST_WORDS]}…"
+
+
 def _is_lambda(placed: Placed) -> bool:
     return isinstance(getattr(placed.statement.node, "value", None), ast.Lambda)
 
@@ -264,7 +272,7 @@ class _Planner:
                     return by, index, why
                 if told is not None and told["kind"] == "fixed":
                     why = f"'{name}' ({told['type']}) cannot be kept in a file"
-                    return by, index, f"{why} ({told.get('why', '')})"
+                    return by, index, f"{why} ({_brief(str(told.get('why', '')))})"
         for index in range(1, len(self.parts)):
             alias = (
                 self._definition_changed(index)

@@ -61,7 +61,14 @@ def take(names: Mapping[str, Any], folder: str, number: int) -> None:
         sorted(str(p.relative_to(root)) for p in _folders(root)),
     )
     document = json.dumps(
-        {"names": told, "files": files, "folders": folders, "read": read, "listed": listed}
+        {
+            "names": told,
+            "files": files,
+            "folders": folders,
+            "read": read,
+            "listed": listed,
+            "works_in": os.path.relpath(Path.cwd(), root),
+        }
     )
     here.with_suffix(".json").write_text(document, encoding="utf-8")
     _set_random_states(*states)

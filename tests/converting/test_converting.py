@@ -49,15 +49,22 @@ def test_what_cannot_be_handed_on_joins_the_stages(tmp_path: Path) -> None:
     assert any("by another name" in remark for remark in done.remarks)
 
 
-def test_a_notebook_that_asks_for_input_is_refused(tmp_path: Path) -> None:
-    """Before anything is written: in a stage nobody answers."""
+@pytest.mark.parametrize(
+    ("line", "fact"),
+    [
+        ("name = input('who? ')", "cell 4 asks for an input"),
+        ("bronze = 1; __import__('os').chdir('texts')", "the working folder has become 'texts'"),
+    ],
+)
+def test_what_no_stage_can_do_is_refused(line: str, fact: str, tmp_path: Path) -> None:
+    """Before anything is written: nobody answers in a stage, and it has a folder of its own."""
     original = write_original("chains", tmp_path)
     document = json.loads(original.read_text())
-    document["cells"][1]["source"] = ["name = input('who? ')"]
+    document["cells"][3]["source"] = [line]
     original.write_text(json.dumps(document))
-    with pytest.raises(MlkitError, match="cell 2 asks for an input") as caught:
+    with pytest.raises(MlkitError, match=fact) as caught:
         convert(original, tmp_path / "out")
-    assert "becomes a parameter" in str(caught.value.remedy)
+    assert caught.value.remedy
     assert not (tmp_path / "out").exists()
 
 

@@ -297,3 +297,11 @@ def test_what_a_pattern_in_the_code_means_is_there_when_it_is_looked_for() -> No
     assert sorted(plans["p0"].brought.values()) == ["plot_1.png", "plot_2.png"]
     plans, _ = plan_files(planned(["x = f('*')"], run), run, ".")
     assert not plans["p0"].brought
+
+
+def test_a_name_is_that_of_the_file_that_was_read() -> None:
+    """Not of another one of that name beside the notebook."""
+    start = {"sales.csv": OLD, "data/sales.csv": OLD}
+    run = seen({"x": value("1")}, files=[start, start], read=[[], ["data/sales.csv"]])
+    plans, _ = plan_files(planned(["x = read(join('data', 'sales.csv'))"], run), run, ".")
+    assert "file:sales.csv" not in plans["p0"].inputs.values()
