@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -177,6 +177,11 @@ class RunTable:
         found.is_filtered = bool(self.rows)
         return found
 
+    def only(self, passes: Callable[[RunRow], bool]) -> RunTable:
+        """The runs of which a function says so."""
+        rows = [row for row in self.rows if passes(row)]
+        return self._with(rows, len(rows))
+
     def _with(self, rows: Sequence[RunRow], total: int) -> RunTable:
         """Other rows under the same columns: one may still ask for what none of them has."""
         found = RunTable(rows, total)
@@ -275,9 +280,8 @@ class RunTable:
 
     def _fitting(self, width: int) -> tuple[list[Column], list[Column]]:
         """The columns that tell most, as many as fit; and those for which there is no room."""
-        own = [self.columns[name] for name in _ALWAYS]
-        own += [c for name in _WHERE_THEY_DIFFER if self.varies(c := self.columns[name])]
-        wanted = self._telling()
+        own = self._first()
+        wanted = self.telling()
         found, left = list(own), list[Column]()
         for column in [*wanted[:3], self.columns["seconds"], *wanted[3:]]:
             (found if self._fits([*found, column], width) else left).append(column)
@@ -289,7 +293,12 @@ class RunTable:
         shown = sorted(found, key=lambda column: order.index(column.key))
         return shown, [column for column in left if column.kind != "run"]
 
-    def _telling(self) -> list[Column]:
+    def _first(self) -> list[Column]:
+        """Which run it is, how it ended, and what else tells runs apart."""
+        own = [self.columns[name] for name in _ALWAYS]
+        return own + [c for name in _WHERE_THEY_DIFFER if self.varies(c := self.columns[name])]
+
+    def telling(self) -> list[Column]:
         """Parameters that differ and metrics by turns, those that differ before the others."""
         there = [c for c in self.columns.values() if c.kind != "run" and self._is_there(c)]
         differing = [column for column in there if self.varies(column)]
@@ -354,12 +363,19 @@ class RunTable:
 
     @property
     def shown(self) -> list[Column]:
-        """The columns that pages show: what differs and what was measured before the rest."""
-        own = [self.columns[name] for name in (*_ALWAYS, *_WHERE_THEY_DIFFER, *_OPTIONAL)]
-        first = [c for c in own if c.name not in _OPTIONAL]
-        first = [c for c in first if c.name in _ALWAYS or self.varies(c)]
+        """The columns that pages show: parameters and what was measured before the rest."""
         others = [column for column in self.listed if column.kind != "run"]
-        return [*first, *others, *(c for c in own if c.name in _OPTIONAL and self._is_there(c))]
+        return [*self._first(), *others, *self.last()]
+
+    def last(self) -> list[Column]:
+        """What every run has, and is of less interest: when it began, how its stages ended."""
+        return [c for name in _OPTIONAL if self._is_there(c := self.columns[name])]
+
+    def best(self, most: int) -> list[Column]:
+        """The columns that tell most: at most so many parameters and metrics among them."""
+        order = list(self.columns)
+        kept = sorted(self.telling()[:most], key=lambda column: order.index(column.key))
+        return [*self._first(), *kept, *self.last()]
 
     def to_records(self, names: Sequence[str] = ()) -> list[dict[str, Any]]:
         """The table as rows of plain values by the columns' keys; None where one is missing."""

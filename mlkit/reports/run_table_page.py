@@ -47,6 +47,7 @@ def run_table_html(
     *,
     heading: Callable[[Column], str] | None = None,
     cell: Callable[[RunRow, Column], str | None] | None = None,
+    caption: str = "",
 ) -> str:
     """Write the table: titles, a spark line below those of numbers, the runs.
 
@@ -60,6 +61,8 @@ def run_table_html(
         The HTML of a column's title.
     cell : callable, optional
         The HTML of a cell; None where it is to stand as it is.
+    caption : str
+        What stands above the table.
     """
     heads = "".join(
         f'<th scope="col"{_NUMBER if _is_number(table, column) else ""}>'
@@ -69,12 +72,13 @@ def run_table_html(
     sparks = [spark_of(table, column) for column in columns]
     line = "".join(f"<td>{spark}</td>" for spark in sparks)
     course = f'<tr class="course">{line}</tr>' if any(sparks) else ""
+    above = f"<caption>{text(caption)}</caption>" if caption else ""
     body = "".join(
         f"<tr>{''.join(_cell(table, row, column, cell) for column in columns)}</tr>"
         for row in table.rows
     )
     return (
-        f'<table class="mlkit-table runs"><thead><tr>{heads}</tr>{course}</thead>'
+        f'<table class="mlkit-table runs">{above}<thead><tr>{heads}</tr>{course}</thead>'
         f"<tbody>{body}</tbody></table>"
     )
 

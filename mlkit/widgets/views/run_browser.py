@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from mlkit.api.records import list_runs
 from mlkit.api.runs_place import runs_folder
-from mlkit.core.durations import format_duration
+from mlkit.api.tables import measured_by, row_of
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
+from mlkit.core.run_row import RunRow
 from mlkit.core.states import RunStatus
 from mlkit.core.values import shown
-from mlkit.errors import UsageError
+from mlkit.errors import MlkitError, UsageError
 from mlkit.load.pipeline_file import load_pipeline
-from mlkit.observe.signs import RUN_SIGNS, SIGNS
+from mlkit.observe.layout import counted
+from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.comparison import compare_runs
-from mlkit.reports.report_parts import format_time
+from mlkit.reports.run_table import Column, RunTable
+from mlkit.reports.run_table_page import run_table_html
 from mlkit.reports.svg import text as escaped
 from mlkit.widgets.kit.base import Panel
 from mlkit.widgets.kit.controls import button, choice, row, text
 from mlkit.widgets.kit.markup import Markup
-from mlkit.widgets.views.comparison_html import comparison_html, table
+from mlkit.widgets.views.comparison_html import comparison_html
 from mlkit.widgets.views.pair_picture import draw_pair
 from mlkit.widgets.views.run_pane import RunPane
 from mlkit.widgets.views.stage_detail import pick_button
@@ -31,6 +35,10 @@ __all__ = ["RunBrowser", "matches"]
 _EVERY = "every state"
 _NONE = "(no other run)"
 _MOST = 200
+_MOST_COLUMNS = 10
+_SORT = "sort:"
+_CONDITION = re.compile(r"==|!=|[<>]|\bin\s*[\[(]|'\s+in\s|\bis\s+(not\s+)?missing\b")
+"""What makes a condition of words: `rows > 1000`; `rows=1000` is looked for as it stands."""
 
 
 def matches(record: RunRecord, words: str, state: str) -> bool:
@@ -87,13 +95,15 @@ class RunBrowser(Panel):
         self.pipeline = pipeline
         self.runs_dir = runs_folder(pipeline or Path(), runs_dir)
         states = [_EVERY, *(status.value for status in RunStatus)]
-        self.words = text("filter", hint="rows=3000, ValueError, 2026-11 …")
+        self.words = text("filter", hint="rows=3000, ValueError, roc_auc > 0.7 …")
         self.state = choice("state", states)
         self.other = choice("compare it with", [_NONE])
         self.list, self.compared = Markup(), Markup()
         self.pane = RunPane(pipeline, self.runs_dir)
-        self.list.on_pick(self.show)
+        self.list.on_pick(self._pick)
         self._runs: dict[str, RunRecord] = {}
+        self._rows: dict[str, RunRow] = {}
+        self._order = ""
         for control in (self.words, self.state):
             control.observe(lambda _: self._list(), "value")
         self.other.observe(lambda _: self._show_pair(), "value")
@@ -111,6 +121,7 @@ class RunBrowser(Panel):
         name = self.pipeline.name if self.pipeline is not None else None
         found = [r for r in list_runs(runs_dir=self.runs_dir) if name in (None, r.pipeline)]
         self._runs = {record.run_id: record for record in reversed(found)}
+        self._rows = {key: row_of(run, measured_by(run)) for key, run in self._runs.items()}
         self._list()
         shown = self.pane.record.run_id if self.pane.record is not None else ""
         if self._runs:
@@ -118,9 +129,35 @@ class RunBrowser(Panel):
 
     @property
     def runs(self) -> list[RunRecord]:
-        """The runs that pass the filter, newest first."""
-        words, state = self.words.value, self.state.value
-        return [record for record in self._runs.values() if matches(record, words, state)]
+        """The runs that pass the filter, in the order of the list: at first the newest first."""
+        return [self._runs[row.run_id] for row in self._table().rows]
+
+    def _table(self) -> RunTable:
+        """The runs that pass the filter.
+
+        Raises
+        ------
+        UsageError
+            If the filter is a condition, and has a mistake.
+        """
+        words, state = self.words.value.strip(), self.state.value
+        table = RunTable(list(self._rows.values()))
+        is_condition = _CONDITION.search(words) is not None
+        if is_condition:
+            table = table.filtered(words)
+        plain = "" if is_condition else words
+        table = table.only(lambda row: matches(self._runs[row.run_id], plain, state))
+        return table.sorted_by([self._order]) if self._order else table
+
+    def _pick(self, name: str) -> None:
+        """Show a run, or order the list by a column: upwards, downwards, as it was."""
+        if name in self._runs or not name.startswith(_SORT):
+            self.show(name)
+            return
+        key = name.removeprefix(_SORT)
+        following = {"": f"-{key}", f"-{key}": key, key: ""}
+        self._order = following.get(self._order, f"-{key}")
+        self._list()
 
     def show(self, run_id: str) -> None:
         """Show a run below the list.
@@ -144,16 +181,33 @@ class RunBrowser(Panel):
         self.other.value = run_id
 
     def _list(self) -> None:
-        runs = self.runs
         if not self._runs:
             self.list.markup = (
                 "<p>No run yet. Start one with Run in a PipelineView, or mlkit run.</p>"
             )
             return
-        head = ("run", "state", "started", "took", "stages", "parameters")
-        shown = table(f"{len(runs)} of {len(self._runs)} runs", head, map(_row, runs[:_MOST]))
+        try:
+            found = self._table()
+        except MlkitError as error:
+            remedy = f"<p>{escaped(error.remedy or '')}</p>"
+            self.list.markup = f'<pre class="mlkit-problem">{escaped(error.message)}</pre>{remedy}'
+            return
         nothing = "<p>No run passes the filter.</p>"
-        self.list.markup = shown.replace("mlkit-scroll", "mlkit-scroll tall") if runs else nothing
+        self.list.markup = self._list_html(found) if found.rows else nothing
+
+    def _list_html(self, found: RunTable) -> str:
+        table = found.first(_MOST)
+        columns = table.best(_MOST_COLUMNS)
+        left = len(table.telling()) - _MOST_COLUMNS
+        more = f"; {counted(left, 'column')} left out" if left > 0 else ""
+        said = f"{len(found.rows)} of {len(self._runs)} runs{more}"
+        body = run_table_html(table, columns, heading=self._heading, cell=_cell, caption=said)
+        return f'<div class="mlkit-scroll tall">{body}</div>'
+
+    def _heading(self, column: Column) -> str:
+        """A title that orders the list; the arrow says how it is ordered."""
+        arrow = {column.key: " ▲", f"-{column.key}": " ▼"}.get(self._order, "")
+        return pick_button(f"{_SORT}{column.key}", f"{column.title}{arrow}")
 
     def _show_pair(self) -> None:
         record, other = self.pane.record, self._runs.get(self.other.value)
@@ -179,19 +233,11 @@ def _label(record: RunRecord) -> str:
     return f"{record.run_id} ({RUN_SIGNS[record.status]})"
 
 
-def _row(record: RunRecord) -> list[str]:
-    statuses = [item.status for item in record.stages.values()]
-    counts = ", ".join(
-        f"{SIGNS[status].glyph} {statuses.count(status)} {SIGNS[status].word}"
-        for status in dict.fromkeys(statuses)
-    )
-    values = ", ".join(f"{name}={shown(value)}" for name, value in record.parameters.items())
-    return [
-        pick_button(record.run_id, record.run_id),
-        f'<span class="state-{record.status.value}"><span class="mlkit-state">'
-        f"{RUN_SIGNS[record.status]}</span></span>",
-        format_time(record.started),
-        format_duration(record.seconds) if record.ended is not None else "",
-        escaped(counts),
-        escaped(values),
-    ]
+def _cell(row: RunRow, column: Column) -> str | None:
+    """The cells that are more than a text: the run is a button, its state has a colour."""
+    if column.kind == "run" and column.name == "run":
+        return pick_button(row.run_id, row.run_id)
+    if column.kind == "run" and column.name == "status":
+        sign = f'<span class="mlkit-state">{RUN_SIGNS[row.status]}</span>'
+        return f'<span class="state-{row.status.value}">{sign}</span>'
+    return None

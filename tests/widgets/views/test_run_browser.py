@@ -9,6 +9,7 @@ import pytest
 from mlkit.core.record import RunRecord
 from mlkit.errors import UsageError
 from mlkit.testing import FakeRunner, Raises, chain, run_fake
+from mlkit.testing.sketches import Sketch, write_pipeline
 from mlkit.widgets.views.run_browser import RunBrowser, matches
 
 
@@ -96,3 +97,35 @@ def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
     assert "No run yet" in RunBrowser(runs_dir=tmp_path / "runs").list.markup
     with pytest.raises(UsageError, match="needs a pipeline or a runs folder"):
         RunBrowser()
+
+
+def test_the_list_is_the_table_of_runs(tmp_path: Path) -> None:
+    """Metrics have columns and spark lines; a title orders by it: the greatest first, then last."""
+    body = "import mlkit\nmlkit.log_metric('auc', 1 / rows)\nopen(out, 'w').write('x')"
+    sketch = Sketch(name="train", body=body, declares="rows: int = 1")
+    file = write_pipeline(tmp_path, sketch, parameters={"rows": 1})
+    made = [run_fake(file, parameters={"rows": rows}).run_id for rows in (2, 1, 4)]
+    browser = RunBrowser(file)
+    shown = browser.list.markup
+    assert shown.count("<polyline") == 1
+    assert 'data-pick="sort:train.auc">auc</button>' in shown
+    assert '<td class="number">0.25</td>' in shown
+    browser.list.pick("sort:train.auc")
+    assert [run.run_id for run in browser.runs] == [made[1], made[0], made[2]]
+    assert "auc ▼" in browser.list.markup
+    browser.list.pick("sort:train.auc")
+    assert [run.run_id for run in browser.runs] == [made[2], made[0], made[1]]
+    browser.list.pick("sort:train.auc")
+    assert [run.run_id for run in browser.runs] == made[::-1]
+
+
+def test_the_filter_takes_conditions(runs: tuple[Path, list[RunRecord]]) -> None:
+    """As the command does; a slip is told in the list's place."""
+    file, made = runs
+    browser = RunBrowser(file)
+    browser.words.value = "rows > 1 and status == succeeded"
+    assert [r.run_id for r in browser.runs] == [made[2].run_id]
+    assert "1 of 3 runs" in browser.list.markup
+    browser.words.value = "rosw > 1"
+    assert "there is no column &#x27;rosw&#x27;" in browser.list.markup
+    assert "Did you mean &#x27;rows&#x27;?" in browser.list.markup
