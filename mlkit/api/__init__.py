@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from mlkit.api.scheduling import read_span as read_span
     from mlkit.api.stage_desk import Editing as Editing
     from mlkit.api.stage_desk import edit as edit
+    from mlkit.api.sweeping import find_sweep as find_sweep
+    from mlkit.api.sweeping import members as members
+    from mlkit.api.sweeping import resume_sweep as resume_sweep
+    from mlkit.api.sweeping import sweep as sweep
     from mlkit.api.tables import arranged as arranged
     from mlkit.api.tables import read_run_table as read_run_table
     from mlkit.api.two_runs import compare as compare
@@ -100,12 +104,14 @@ _HOMES = {
     "fill": "mlkit.api.filling",
     "find_run": "mlkit.api.records",
     "find_several": "mlkit.api.two_runs",
+    "find_sweep": "mlkit.api.sweeping",
     "find_trace": "mlkit.api.records",
     "forecast": "mlkit.api.forecasting",
     "label": "mlkit.api.labelling",
     "latest_words": "mlkit.api.labelling",
     "list_runs": "mlkit.api.records",
     "load_pipeline": "mlkit.load.pipeline_file",
+    "members": "mlkit.api.sweeping",
     "may_retry": "mlkit.driver.joined",
     "open_in_lab": "mlkit.lab.server",
     "plan": "mlkit.api.forecasting",
@@ -117,12 +123,14 @@ _HOMES = {
     "read_schedule": "mlkit.api.scheduling",
     "read_span": "mlkit.api.scheduling",
     "resume": "mlkit.api.resuming",
+    "resume_sweep": "mlkit.api.sweeping",
     "run": "mlkit.api.local_run",
     "run_on": "mlkit.api.engine_runs",
     "run_options": "mlkit.api.choices",
     "run_pipeline": "mlkit.api.resuming",
     "runs_folder": "mlkit.api.runs_place",
     "send_report": "mlkit.api.records",
+    "sweep": "mlkit.api.sweeping",
     "unlabel": "mlkit.api.labelling",
     "with_env_file": "mlkit.load.env_file",
     "write_export": "mlkit.api.exports",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,8 +87,8 @@ def label(
 
 def unlabel(
     name: str, pipeline: Pipeline | Path | str = ".", *, runs_dir: Path | str | None = None
-) -> Labelled:
-    """Take a name from the run that has it; the run stays.
+) -> list[Labelled]:
+    """Take a name from the run that has it, or those of a sweep from all of its runs.
 
     Parameters
     ----------
@@ -101,18 +102,23 @@ def unlabel(
     """
     with _writable(pipeline, runs_dir) as (folder, remote):
         labels = folder.labels.all()
-        if name not in labels:
+        of_sweep = re.compile(rf"{re.escape(name)}-[0-9]+")
+        taken = [name] if name in labels else []
+        if name in folder.sweeps.names():
+            taken = [label for label in labels if of_sweep.fullmatch(label)]
+        if not taken:
             raise UnknownRunError(
                 f"no run has the name '{name}'",
                 folder.path,
                 remedy=did_you_mean(name, labels) or "'mlkit runs' lists the names",
             )
-        if remote is not None:
-            from mlkit.store.remote.label_files import remove_label  # behind URLs only
+        for label in taken:
+            if remote is not None:
+                from mlkit.store.remote.label_files import remove_label  # behind URLs only
 
-            remove_label(remote, name)
-        folder.labels.take(name)
-    return Labelled(label=name, run_id=labels[name])
+                remove_label(remote, label)
+            folder.labels.take(label)
+    return [Labelled(label=label, run_id=labels[label]) for label in taken]
 
 
 def promote(

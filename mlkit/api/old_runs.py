@@ -94,6 +94,7 @@ def clean(
                 found = replace(survey(folder, database, runs), named=named)
             if not dry_run:
                 remove_files(folder, found)
+                _forget_sweeps(folder)
                 try:
                     with opened(folder) as database:
                         remove_records(database, found)
@@ -113,3 +114,13 @@ def clean(
                 remove_records(database, found, sharing)
                 remove_files(folder, found)
             return found
+
+
+def _forget_sweeps(folder: RunsFolder) -> None:
+    """Forget the sweeps of which no run is left; one that begins at this moment holds its name."""
+    with looked_at(folder) as database:
+        left = {record.group for record in known_runs(folder, database)}
+    for name in folder.sweeps.names():
+        with folder.claim(f"sweep {name}") as free:
+            if free and name not in left:
+                folder.sweeps.drop(name)

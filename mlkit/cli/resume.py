@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli.output import say
 from mlkit.cli.run_display import exit_code, observed, show_end
 from mlkit.cli.run_options import Given, environment_of, takes_run_options
 from mlkit.cli.shared_options import (
@@ -19,6 +20,7 @@ from mlkit.cli.shared_options import (
     VerboseOption,
     pipeline_path,
 )
+from mlkit.cli.sweep_display import show_sweep, sweep_code
 
 __all__ = ["resume"]
 
@@ -26,7 +28,8 @@ __all__ = ["resume"]
 @takes_run_options
 def resume(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id or the start of one: see mlkit runs.")
+        str,
+        typer.Argument(metavar="RUN", help="A run's id, the start of one, its name, or a sweep's."),
     ],
     pipeline: PipelineArgument = None,
     *,
@@ -43,13 +46,30 @@ def resume(
     It keeps its own parameters, and takes today's code; finished stages are not repeated. Secrets
     stand in no record: give them again with -p, in the environment, or by --env-file.
 
+    Of a sweep, runs that have not succeeded are resumed, and those that never began are made.
+
     \b
     Examples
       mlkit resume 20260101-12                the run whose id begins so
       mlkit resume 20260101-12 --workers 1    one stage at a time, to see more
+      mlkit resume depths                     a sweep, or a run of that name
     """
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     secrets = [api.read_assignment(loaded, text) for text in assignments or ()]
+    group = api.find_sweep(run, runs_dir or api.runs_folder(loaded))
+    if group is not None:
+        made = api.resume_sweep(
+            group,
+            loaded,
+            runs_dir=runs_dir,
+            environ=environment_of(env_file),
+            secrets={item.name: item.value for item in secrets},
+            changes=given,
+            observed=observed,
+            say=say,
+        )
+        show_sweep(group, made, as_json=as_json)
+        raise typer.Exit(sweep_code(made))
     with observed() as services:
         record = api.resume(
             run,

@@ -16,6 +16,7 @@ from mlkit.cli.shared_options import (
     RunsDirOption,
     pipeline_path,
 )
+from mlkit.cli.sweep_display import show_sweep
 from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
 from mlkit.reports.listing import show_text, tracked_text
@@ -53,6 +54,8 @@ def show(
     With --trace and a stage: everything that its result depends on beside its code, parameters and
     inputs: files, names looked for in vain, listings, environment variables and packages.
 
+    RUN may be a sweep, by its name: then its runs are shown below each other.
+
     \b
     Examples
       mlkit show latest
@@ -69,6 +72,10 @@ def show(
             code="E102",
         )
     folder = api.runs_folder(pipeline_path(named), runs_dir)
+    group = api.find_sweep(run, folder)
+    if group is not None and stage is None:
+        show_sweep(group, api.members(group, folder), as_json=as_json)
+        return
     record = api.find_run(run, folder)
     tracked = logged(record)
     if stage is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from mlkit import api
-from mlkit.cli.output import print_json, say
+from mlkit.cli.output import say
 from mlkit.cli.run_display import observed
 from mlkit.cli.run_options import Given, layers_of, takes_run_options
 from mlkit.cli.shared_options import (
@@ -21,19 +21,17 @@ from mlkit.cli.shared_options import (
     RunsDirOption,
     pipeline_path,
 )
+from mlkit.cli.sweep_display import show_sweep, sweep_code
+from mlkit.core.combining import UnequalListsError, drawn, product_of
+from mlkit.core.combining import in_step as zipped
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.record import RunRecord
 from mlkit.core.types import takes_texts
-from mlkit.errors import ConfigurationError
+from mlkit.errors import ConfigurationError, UsageError
 from mlkit.load.merging import types_of
 from mlkit.load.parameters import parse_assignment, read_text
 from mlkit.load.yaml_tree import parse_value
-from mlkit.observe.layout import columns, fits, paragraph, terminal_width
-from mlkit.reports.metrics import columns_of_metrics, numbers_by_name
 
 __all__ = ["sweep"]
-
-MOST_METRICS = 6
 
 
 @takes_run_options
@@ -52,6 +50,22 @@ def sweep(
     files: FilesOption = None,
     env_file: EnvFileOption = None,
     given: Given,
+    in_step: Annotated[
+        bool,
+        typer.Option(
+            "--zip", help="The first values together, the second ones, …; not every combination."
+        ),
+    ] = False,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            "--random", min=1, metavar="N", help="Only N combinations, drawn at random, each once."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="S", help="With --random: another S, other draws."),
+    ] = None,
     metric: MetricsOption = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
@@ -61,60 +75,56 @@ def sweep(
     The runs are made one after the other. What two combinations have in common is computed once:
     unchanged stages are reused. Without --metric a few of the numbers that differ are shown.
 
+    The runs are a group: --name G calls them G-1, G-2, …. The same command again makes only those
+    that are missing or have not succeeded, and further values with --name G extend the group. It
+    stands where RUN does in show and resume; Ctrl-C stops all of it.
+
     \b
     Examples
       mlkit sweep -p seed=1,2,3                       three runs
       mlkit sweep -p seed=1,2 -p train.depth=3,5,8    six runs
       mlkit sweep -p seed=1,2 --metric roc_auc        and what to compare
+      mlkit sweep -p lr=0.1,0.01 -p depth=3,8 --zip   two runs: the values in step
+      mlkit sweep -p a=1,2,3 -p b=4,5,6 --random 4    four of the nine
+      mlkit sweep --name depths -p train.depth=3,5    a group by its name
+      mlkit resume depths                             what is missing of it
     """
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
-    combinations = _combinations(loaded, assignments)
-    origins = {name: f"-p {name}" for values in combinations for name in values}
-    layers = replace(layers_of(None, files, env_file), origins=origins)
-    for values in combinations:
-        api.configure_with(loaded, layers, values)
-    options = api.run_options(given)
-    rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]] = []
-    for number, values in enumerate(combinations, start=1):
-        say(f"[{number} of {len(combinations)}] {_words(values)}")
-        with observed() as services:
-            record = api.run(
-                loaded,
-                parameters=values,
-                layers=layers,
-                options=options,
-                runs_dir=runs_dir,
-                services=services,
-            )
-        rows.append((values, record, numbers_by_name(record, metric or ())))
-        if record.status.value == "cancelled":
-            raise typer.Exit(130)
-    if as_json:
-        print_json(
-            {
-                "runs": [
-                    {
-                        "run_id": record.run_id,
-                        "parameters": values,
-                        "status": record.status.value,
-                        "seconds": round(record.seconds, 3),
-                        "metrics": found,
-                    }
-                    for values, record, found in rows
-                ]
-            }
+    if (seed is not None and draws is None) or (in_step and draws is not None):
+        raise UsageError(
+            "--seed goes with --random"
+            if draws is None
+            else "--zip and --random exclude each other",
+            remedy="Leave one out",
+            code="E102",
         )
+    lists = dict(_values(loaded, text) for text in assignments)
+    if in_step:
+        combinations = _zipped(lists)
     else:
-        typer.echo(_table(rows, metric))
-    raise typer.Exit(0 if all(record.ok for _, record, _ in rows) else 1)
+        combinations = product_of(lists) if draws is None else drawn(lists, draws, seed or 0)
+    found, made = api.sweep(
+        loaded,
+        combinations,
+        layers=replace(
+            layers_of(None, files, env_file), origins={name: f"-p {name}" for name in lists}
+        ),
+        options=api.run_options(given),
+        runs_dir=runs_dir,
+        observed=observed,
+        say=say,
+    )
+    show_sweep(found, made, metric, as_json=as_json)
+    raise typer.Exit(sweep_code(made))
 
 
-def _combinations(pipeline: Pipeline, assignments: list[str]) -> list[dict[str, Any]]:
-    lists = dict(_values(pipeline, text) for text in assignments)
-    return [
-        dict(zip(lists, combination, strict=True))
-        for combination in itertools.product(*lists.values())
-    ]
+def _zipped(lists: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    try:
+        return zipped(lists)
+    except UnequalListsError as error:
+        raise UsageError(
+            f"--zip: {error}", remedy="Give lists of one length, or single values"
+        ) from None
 
 
 def _values(pipeline: Pipeline, text: str) -> tuple[str, list[Any]]:
@@ -131,45 +141,3 @@ def _values(pipeline: Pipeline, text: str) -> tuple[str, list[Any]]:
             f"{place}: there is no value", remedy=f"Write {example}", code="E407"
         )
     return name, values
-
-
-def _words(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in values.items())
-
-
-def _table(
-    rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], chosen: list[str] | None
-) -> str:
-    """Runs below each other; of the metrics, those asked for or the first that differ and fit."""
-    every = list(dict.fromkeys(name for _, _, found in rows for name in found))
-    differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
-    metrics = columns_of_metrics(chosen or (), [found for _, _, found in rows])
-    metrics = metrics or (differing or every)[:MOST_METRICS]
-    width = terminal_width()
-    while True:
-        head, body = _cells(rows, metrics)
-        if chosen or len(metrics) <= 1 or fits([head, *body], width, whole=(0,)):
-            break
-        metrics = metrics[:-1]
-    text = columns(body, width, head=head, rule=True, whole=(0,))
-    others = [name for name in differing or every if name not in metrics]
-    return text if chosen or not others else f"{text}\n{_hint(others, width)}"
-
-
-def _cells(
-    rows: list[tuple[dict[str, Any], RunRecord, dict[str, float]]], metrics: list[str]
-) -> tuple[list[str], list[list[str]]]:
-    names = list(rows[0][0])
-    body = [
-        [record.run_id, record.status.value]
-        + [repr(values[name]) for name in names]
-        + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
-        for values, record, found in rows
-    ]
-    return ["run", "status", *names, *metrics], body
-
-
-def _hint(others: list[str], width: int) -> str:
-    named = others[:MOST_METRICS]
-    more = f" and {len(others) - len(named)} more" if len(others) > len(named) else ""
-    return paragraph(f"Also measured (--metric NAME): {', '.join(named)}{more}", width)

@@ -25,10 +25,12 @@ def unlabel(
     \b
     Examples
       mlkit unlabel best
+      mlkit unlabel depths    the names of all runs of a sweep
       mlkit unlabel best notebooks/flights
     """
     done = api.unlabel(name, pipeline_path(pipeline), runs_dir=runs_dir)
     if as_json:
-        print_json({"label": done.label, "run_id": done.run_id})
+        print_json({"taken": [{"label": item.label, "run_id": item.run_id} for item in done]})
         return
-    typer.echo(f"Run {done.run_id} no longer has the name '{done.label}'.")
+    for item in done:
+        typer.echo(f"Run {item.run_id} no longer has the name '{item.label}'.")

@@ -301,6 +301,7 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
         "only": _WHOLE,
         "run_id": "each interval has a run of its own",
         "interval": "--from and --to choose the intervals",
+        "name": "each interval has a run of its own; 'mlkit label' names one",
         "group": _SWEPT,
     },
     "serve": {

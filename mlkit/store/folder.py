@@ -19,6 +19,8 @@ from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.labels import FOLDER as LABELS
 from mlkit.store.labels import Labels, check_label
 from mlkit.store.refusals import readable_os_errors, refusal
+from mlkit.store.sweeps import FOLDER as SWEEPS
+from mlkit.store.sweeps import Sweeps
 
 __all__ = ["RESERVED", "RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
@@ -34,6 +36,7 @@ RESERVED = frozenset(
         "store",
         "debug",
         LABELS,
+        SWEEPS,
         "mlkit.db",
         "mlflow.db",
         "mlartifacts",
@@ -137,6 +140,7 @@ class RunsFolder:
         self.store = self.path / "store"
         self.latest = self.path / "latest"
         self.labels = Labels(self.path)
+        self.sweeps = Sweeps(self.path)
 
     def make(self) -> None:
         """Make the folder, and see that it can be written."""
@@ -271,6 +275,9 @@ class RunsFolder:
             more = f" and {len(fitting) - 3} more" if len(fitting) > 3 else ""
             fact = f"several runs begin with '{name}': {', '.join(fitting[:3])}{more}"
             return fact, self.path, None, "Write more of the id; 'mlkit runs' lists them"
+        if name in self.sweeps.names():
+            fact = f"'{name}' is a sweep, and one run is asked for"
+            return fact, self.path, None, f"'mlkit show {name}' lists its runs"
         near = did_you_mean(name, self.labels.all()) if name else None
         lists = "'mlkit runs' lists them"
         return (
@@ -289,6 +296,10 @@ class RunsFolder:
             If it could be taken for something else.
         """
         label = check_label(text, RESERVED)
+        if label in self.sweeps.names():
+            raise UsageError(
+                f"'{label}' is the name of a sweep", remedy="Choose another name", code="E503"
+            )
         if (self.path / label).is_dir():
             raise UsageError(
                 f"'{label}' is the id of a run", remedy="Choose another name", code="E503"

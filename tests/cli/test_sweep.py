@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mlkit.cli.sweep import _table, _values
+from mlkit.cli.sweep import _values
+from mlkit.cli.sweep_display import _table
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
@@ -106,10 +107,41 @@ def test_a_sweep_runs_each_value_and_compares(swept: Spoken) -> None:
 def test_a_sweep_shows_a_table(call: Call, words: Path, runs: Path, swept: Spoken) -> None:
     """People see parameters and numbers side by side."""
     spoken = call("sweep", words, "-p", "many=3,5", "--runs-dir", runs)
-    head, _, first, second = spoken.out.splitlines()
+    head, _, first, second, group = spoken.out.splitlines()
+    assert group.startswith("sweep: sweep-")
     assert head.split() == ["run", "status", "many", "count"]
     assert first.split()[1:] == ["succeeded", "3", "3"]
     assert second.split()[1:] == ["succeeded", "5", "5"]
+
+
+@pytest.mark.kernel
+def test_a_sweep_is_shown_and_resumed_by_its_name(call: Call, words: Path, tmp_path: Path) -> None:
+    """Values in step, draws, a group that is extended; what it is not is told."""
+    base = ("--runs-dir", tmp_path)
+    one = call(
+        "sweep", words, "--name", "g", "-p", "many=3,5", "-p", "write.many=4,6", "--zip", *base
+    )
+    assert [line.split()[0] for line in one.out.splitlines()[2:4]] == ["g-1", "g-2"]
+    more = call(
+        "sweep", words, "--name", "g", "-p", "many=1,2,3,4", "--random", "2", *base, "--json"
+    )
+    assert [run["labels"] for run in more.json()["runs"]] == [["g-1"], ["g-2"], ["g-3"], ["g-4"]]
+    shown = call("show", "g", words, *base)
+    assert len(shown.out.splitlines()) == 7
+    assert shown.out.splitlines()[-1] == "sweep: g"
+    again = call("resume", "g", words, *base, "--json")
+    assert (again.code, again.json()) == (0, more.json())
+    assert "4 of 4 have succeeded already" in again.err
+    listed = call("runs", words, *base, "--filter", "group == g", "--json").json()["runs"]
+    assert len(listed) == 4
+    for words_, said in (
+        (("--zip", "-p", "many=1,2", "-p", "write.many=1,2,3"), "different lengths: many 2"),
+        (("--seed", "3", "-p", "many=1"), "--seed goes with --random"),
+        (("--zip", "--random", "1", "-p", "many=1"), "exclude each other"),
+        (("--name", "g-1", "-p", "many=1"), "'g-1' is taken"),
+    ):
+        refused = call("sweep", words, *words_, *base)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_named_run_is_found_by_its_name(tmp_path: Path) -> None:
         api.label("first", "best", file)
     assert api.label("first", "best", file, moves=True).had == two.run_id
     assert [record.labels for record in api.list_runs(file)] == [("best", "first"), ()]
-    assert api.unlabel("first", file).run_id == one.run_id
+    assert [item.run_id for item in api.unlabel("first", file)] == [one.run_id]
     with pytest.raises(UnknownRunError, match="no run has the name 'first'"):
         api.unlabel("first", file)
     with pytest.raises(UnknownRunError, match="Did you mean 'best'"):

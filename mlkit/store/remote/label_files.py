@@ -11,7 +11,9 @@ from mlkit.store.labels import taken
 from mlkit.store.latest import PROMOTED, Promotion, take_in_promotion
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.seen import Seen
-from mlkit.store.writing import json_text
+from mlkit.store.sweeps import FOLDER as SWEEPS
+from mlkit.store.sweeps import Sweep
+from mlkit.store.writing import json_text, write_json
 
 __all__ = ["remove_label", "send_label", "send_promotion", "take_in_labels"]
 
@@ -41,9 +43,23 @@ def take_in_labels(folder: RunsFolder, database: Database, remote: Remote) -> No
     for name, data in remote.read_all(wanted).items():
         _take_in(folder, name.partition("/")[2], data)
     seen.keep(entries)
+    _take_in_sweeps(folder, remote, seen)
     promoted = remote.read(PROMOTED)
     if promoted is not None:
         take_in_promotion(folder, database, promoted)
+
+
+def _take_in_sweeps(folder: RunsFolder, remote: Remote, seen: Seen) -> None:
+    entries = remote.entries(f".{SWEEPS}")
+    for name, data in remote.read_all(entry.name for entry in seen.news(entries)).items():
+        try:
+            found = Sweep.from_json(json.loads(data))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if name == f".{SWEEPS}/{found.name}.json" and "/" not in found.name:
+            folder.sweeps.path.mkdir(exist_ok=True)
+            write_json(found.to_json(), folder.sweeps.file(found.name))
+    seen.keep(entries)
 
 
 def _take_in(folder: RunsFolder, label: str, data: bytes) -> None:

@@ -1,0 +1,129 @@
+"""What a sweep is to run, a file for each: so it can be shown, extended and resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlkit.store.refusals import readable_os_errors
+
+__all__ = ["FOLDER", "Combination", "Sweep", "Sweeps"]
+
+FOLDER = "sweeps"
+"""Where they stand in a runs folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """One run of a sweep, as it is asked for.
+
+    Parameters
+    ----------
+    number : int
+        Its place, from 1.
+    values : mapping
+        What distinguishes it, encoded: the parameters that the sweep goes through.
+    overrides : mapping
+        All that is given beside pipeline.yaml, encoded; the run's record has the same.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    overrides: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The combination as it stands in the file."""
+        return {
+            "number": self.number,
+            "values": dict(self.values),
+            "overrides": dict(self.overrides),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A group of runs, one for each combination.
+
+    Parameters
+    ----------
+    name : str
+        Its name; the runs' records have it as their group.
+    pipeline : str
+        The pipeline's name.
+    named : bool
+        Whether a person has named it; then its runs are `NAME-1`, `NAME-2`, ….
+    options : mapping
+        What every run is asked for, as in a record.
+    combinations : tuple of Combination
+        In order.
+    """
+
+    name: str
+    pipeline: str
+    named: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
+    combinations: tuple[Combination, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The sweep as it stands in its file."""
+        return {
+            "name": self.name,
+            "pipeline": self.pipeline,
+            "named": self.named,
+            "options": dict(self.options),
+            "combinations": [item.to_json() for item in self.combinations],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Sweep:
+        """Undo `to_json`."""
+        combinations = tuple(Combination(**item) for item in data["combinations"])
+        return cls(**{**data, "combinations": combinations})
+
+
+class Sweeps:
+    """The sweeps of a runs folder.
+
+    Parameters
+    ----------
+    path : Path
+        The runs folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path / FOLDER
+
+    def names(self) -> list[str]:
+        """The names of all sweeps."""
+        if not self.path.is_dir():
+            return []
+        with readable_os_errors(self.path):
+            return sorted(file.stem for file in self.path.glob("[!.]*.json"))
+
+    def find(self, word: str) -> str | None:
+        """The name that is meant, by itself or by the only beginning of one that fits."""
+        names = self.names()
+        fitting = [name for name in names if word and name.startswith(word)]
+        if word in names:
+            return word
+        return fitting[0] if len(fitting) == 1 and word.startswith("sweep-") else None
+
+    def read(self, name: str) -> Sweep | None:
+        """Read a sweep; None if there is none."""
+        try:
+            text = self.file(name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return Sweep.from_json(json.loads(text))
+
+    def file(self, name: str) -> Path:
+        """Where a sweep stands."""
+        return self.path / f"{name}.json"
+
+    def drop(self, name: str) -> None:
+        """Forget a sweep; its runs stay."""
+        with readable_os_errors(self.path):
+            self.file(name).unlink(missing_ok=True)
