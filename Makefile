@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises site clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site clean sizes bare newcomer wheel \
   engines airflow airflow-ui kubeflow prefect prefect-ui \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -149,6 +149,9 @@ format: install-dev  ## put the code into its form
 
 exercises: install-dev  ## make the exercises from the solutions
 	$(BIN)/python -P -m mlkit.grading.exercise.generate
+
+docs-tables: install-dev  ## write the tables of the documents that tests' results make
+	$(BIN)/python -m tests.features.table
 
 bench: install-dev  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
