@@ -57,6 +57,7 @@ def shown_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, 
     maps = [stage.foreach for stage in pipeline.stages.values() if stage.foreach is not None]
     # the tasks of an export are those of its lists
     fixed = {axis.listed for foreach in maps for axis in foreach.axes}
-    merged = {**pipeline.parameters, **given}
+    profile = {} if pipeline.profile is None else pipeline.profile.parameters
+    merged = {**pipeline.parameters, **profile, **given}
     hidden = secret | fixed
     return {n: item for n, item in merged.items() if n not in hidden and "${" not in repr(item)}

@@ -19,7 +19,7 @@ _PACKAGES = {
     "kubeflow": ("kfp",),
     "prefect": (
         *("prefect", "prefect.futures", "prefect.runtime", "prefect.server.schemas.schedules"),
-        "prefect.states",
+        *("prefect.states", "mlkit_upstream"),
     ),
 }
 
@@ -46,7 +46,8 @@ def loaded(engine: str, module: str, **constants: Any) -> Any:
         What an exported file says of its own pipeline.
     """
     made: Any = ModuleType(module)
-    with patch.dict(sys.modules, {name: _Package(name) for name in _PACKAGES[engine]}):
+    there = {name: _Package(name) for name in _PACKAGES[engine]}
+    with patch.dict(sys.modules, {**there, module: made}):
         exec(compile(module_text(engine, module), f"{module}.py", "exec"), made.__dict__)
     made.__dict__.update(constants)
     return made

@@ -127,6 +127,36 @@ def test_what_was_given_becomes_a_default_or_a_word_of_the_call(tmp_path: Path) 
     assert 'options=["--verify", "-p", "s.n:=3"]' in text
 
 
+def test_a_profile_stands_in_the_flow_and_is_chosen_again_by_each_call(tmp_path: Path) -> None:
+    """Its values are shown, and are no reason to hand anything on."""
+    sketch = Sketch(name="s", declares="rows: int = 1\nseed: int = 1")
+    profiles = {"prod": {"parameters": {"rows": 9}}}
+    file = write_pipeline(tmp_path, sketch, parameters={"rows": 1, "seed": 2}, profiles=profiles)
+    text = flow_of(load_pipeline(file, profile="prod"), options=("--profile", "prod"))
+    assert "def sketched(\n    rows: int = 9," in text
+    assert 'options=["--profile", "prod"],\n    parameters={"rows": 9, "seed": 2},' in text
+
+
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [
+        ({"rows": 1, "share": 2.0, "on": True}, []),
+        ({"rows": 3, "share": 2.5, "on": False}, ["rows:=3", "share:=2.5", "on:=false"]),
+        ({"rows": True, "share": 2.0, "on": 1}, ["rows:=true", "on:=1"]),
+        ({"rows": 1.0, "other": 1}, ["other:=1"]),
+    ],
+)
+def test_a_run_hands_on_what_it_was_given_otherwise(
+    given: dict[str, Any], handed_on: list[str]
+) -> None:
+    """What is handed on wins over a stage's own parameters, so that nothing else may be."""
+    stages = loaded("prefect", "mlkit_stages")
+    known = {"rows": 1, "share": 2, "on": True}
+    pipeline = stages.Pipeline(mlkit="/m", file="p", runs_dir="r", parameters=known)
+    run = stages.Run(pipeline, run_id="1", logical_date="", parameters=given)
+    assert run._where[3:] == [word for text in handed_on for word in ("-p", text)]
+
+
 def test_secrets_and_the_environment_stay_out(tmp_path: Path) -> None:
     """Prefect keeps and shows a flow's parameters; mlkit reads these where it runs."""
     declares = 'import mlkit\ntoken: mlkit.Secret = ""\nplace: str = ""\nrows: int = 1'

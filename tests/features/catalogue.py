@@ -701,6 +701,18 @@ FEATURES = (
         expects={"given": made("8 9")},
     ),
     Feature(
+        name="a stage's own `parameters`, over the pipeline's",
+        parameters="whose: the pipeline's",
+        stages="""
+        own: {notebook: own.ipynb, parameters: {whose: its own}, outputs: {out: out.txt}}
+        own-not: {notebook: own.ipynb, outputs: {out: out.txt}}
+        """,
+        notebooks={
+            "own.ipynb": (f'whose: str = ""\n{_OUT}', _READ + "Path(out).write_text(whose)")
+        },
+        expects={"own": made("its own"), "own-not": made("the pipeline's")},
+    ),
+    Feature(
         name="`env`",
         env="FEATURES_COMMON: everywhere",
         stages="""

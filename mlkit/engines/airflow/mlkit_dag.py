@@ -60,7 +60,7 @@ def call_for_stage(context: Context, stage: str) -> tuple[int, dict[str, Any]]:
     """Let mlkit run a stage with the parameters of this file, and what was changed in Airflow."""
     words = ["run", PIPELINE, "--only", stage, "--run-id", run_id_of(context), *OPTIONS]
     for name, item in context["params"].items():
-        if name in PARAMETERS and item != PARAMETERS[name]:
+        if name in PARAMETERS and not is_one_of(item, [PARAMETERS[name]]):
             words += ["-p", f"{name}:={json.dumps(item)}"]
     if DATED and context["dag_run"].run_type in ("scheduled", "backfill"):
         start = context["data_interval_start"].isoformat()

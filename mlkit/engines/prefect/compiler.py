@@ -29,6 +29,7 @@ from mlkit.engines.python_text import (
     usage,
     value,
 )
+from mlkit.engines.questions import shown_parameters
 from mlkit.engines.refusals import refuse
 from mlkit.engines.registry import ENGINES
 
@@ -94,7 +95,9 @@ Made from pipeline.yaml by `mlkit export prefect`: make it again instead of edit
 
 
 def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str]) -> str:
-    rest = {k: v for k, v in settings.parameters.items() if k not in parameters}
+    given = settings.parameters
+    rest = {k: v for k, v in given.items() if k not in parameters}
+    shown = shown_parameters(pipeline, given)
     facts: dict[str, Any] = {
         "mlkit": str(settings.mlkit),
         "file": str(settings.pipeline_file),
@@ -103,6 +106,7 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str
         "schedule": pipeline.schedule,
         "takes_logical_date": takes_logical_date(pipeline),
         "options": [*settings.options, *parameter_words(rest)],
+        "parameters": {k: v for k, v in shown.items() if k in parameters and k not in given},
     }
     known = {name: value(item) for name, item in facts.items() if item}
     common = {"tags": value([pipeline.name]), "cache_policy": "NO_CACHE"}

@@ -22,7 +22,7 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
-from mlkit.engines.questions import EARLY, listed_instances, listed_labels
+from mlkit.engines.questions import EARLY, listed_instances, listed_labels, shown_parameters
 
 __all__ = ["flow_text"]
 
@@ -50,7 +50,8 @@ def flow_text(
     given : mapping of str to object
         Defaults in place of the pipeline's own.
     """
-    defaults = {name: given.get(name, pipeline.parameters[name]) for name in specs}
+    shown = shown_parameters(pipeline, given)
+    defaults = {name: shown[name] for name in specs}
     signature = [_parameter(name, specs[name], value) for name, value in defaults.items()]
     signature += [f"{n}: str | None = None" for n in _OWN if n not in specs]
     head = call(names.flow, *signature)

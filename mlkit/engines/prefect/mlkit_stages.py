@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +38,8 @@ class Pipeline:
 
     `workers` stages are run at once, without a number all that may; `options` are further words of
     every call of mlkit; `takes_logical_date` says whether stages want the start of the scheduled
-    interval.
+    interval; `parameters` are those that mlkit finds in pipeline.yaml itself: only what a run of
+    the flow was given in place of them is handed on.
     """
 
     mlkit: str
@@ -48,6 +49,7 @@ class Pipeline:
     schedule: str | None = None
     takes_logical_date: bool = False
     options: Sequence[str] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Run:
@@ -73,7 +75,10 @@ class Run:
         date = logical_date or interval_start(pipeline)
         if date is not None and pipeline.takes_logical_date:
             given["logical_date"] = date
+        known = pipeline.parameters
         for name, value in given.items():
+            if name in known and _is_same(value, known[name]):
+                continue  # handed on, it would win over a stage's own
             self._where += ["-p", f"{name}:={_yaml(value)}"]
         _RUNS[str(flow_run.id)] = self
 
@@ -168,6 +173,12 @@ def _yaml(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return json.dumps(value, ensure_ascii=False)
+
+
+def _is_same(value: Any, known: Any) -> bool:
+    """Whether a flow's parameter is what it was; Prefect makes a float of an int."""
+    numbers = type(value) is float and type(known) is int
+    return _yaml(value) == _yaml(known) or (numbers and value == known)
 
 
 def _end(name: str, code: int, document: Mapping[str, Any]) -> Any:
