@@ -178,9 +178,7 @@ def _counted(word: str) -> str:
     return " ".join(f"{name}={text}" for name, text in sorted(_folder(word).items()))
 
 
-_CHAINED = dict.fromkeys(("airflow", "kubeflow"), "each instance waits for its own")
-_PART = dict.fromkeys(("airflow", "kubeflow"), "means a part of a stage's instances")
-_LIST = {"prefect": "which the export writes down only where the list is known"}
+_LIST = "which the export writes down only where the list is known"
 
 FEATURES = (
     Feature(
@@ -487,7 +485,6 @@ FEATURES = (
             **{f"chain-2[{word}]": made(_counted(word)) for word in "pq"},
             **{f"chain-3[{word}]": made(_counted(word) + "+") for word in "pq"},
         },
-        refused=_CHAINED,
     ),
     Feature(
         name="maps chained over a JSON list",
@@ -505,7 +502,7 @@ FEATURES = (
             **{f"link-1[{word}]": made(word) for word in "uv"},
             **{f"link-2[{word}]": made(word + "+") for word in "uv"},
         },
-        refused={**_CHAINED, **_LIST},
+        refused=dict.fromkeys(ENGINES, _LIST),
     ),
     Feature(
         name="chained to fewer parameters, and to more",
@@ -528,7 +525,6 @@ FEATURES = (
             "wider[a,7]": made("a1|a2+"),
             "wider[b,7]": made("b1|b2+"),
         },
-        refused=_CHAINED,
     ),
     Feature(
         name="one instance (`train[1,tree].score`)",
@@ -537,7 +533,6 @@ FEATURES = (
         """,
         needs=("a product of lists",),
         expects={"one": made("b1+")},
-        refused={"airflow": "it waits for grid[b,1] alone"},
     ),
     Feature(
         name="a part of a map (`train[*,tree].score`)",
@@ -546,7 +541,6 @@ FEATURES = (
         """,
         needs=("a product of lists",),
         expects={"some": made("a2|b2")},
-        refused=_PART,
     ),
     Feature(
         name="conditions (`when`), a join behind them",

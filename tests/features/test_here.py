@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from mlkit import RunOptions, find_run, list_runs, load_pipeline, plan, run
+from mlkit import RunOptions, Services, find_run, list_runs, load_pipeline, plan, run
+from mlkit.core.events import Event, EventKind
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.record import RunRecord
 from mlkit.core.states import SUCCESSFUL, RunStatus, Status
@@ -208,3 +210,37 @@ def test_stage_by_stage(ran: Ran, tmp_path: Path) -> None:
             record = run(file, layers=layers, options=options)
     found = outcomes(features, record, reference=ran.record)
     assert {name: text for name, text in found.items() if text != SAME} == {}
+
+
+@pytest.mark.sandbox
+def test_dask_through_a_store(jupyter: Path, tmp_path: Path) -> None:
+    """Workers that do not see the runs folder make the same; what is there is not sent again.
+
+    Of the folders of several instances one file is equal: what stands in the store after the first
+    of them is what stands there at the end.
+    """
+    names = ("folders", "outputs", "chained maps", "the executed notebook")
+    features = [feature for feature in FEATURES if feature.name.startswith(names)]
+    file = write_features(tmp_path / "p", features)
+    hidden, store = tmp_path / "hidden" / "runs", tmp_path / "store"
+    hidden.mkdir(parents=True)
+    wrapper = tmp_path / "apart"
+    wrapper.write_text(
+        f'#!/bin/sh\nexec bwrap --dev-bind / / --tmpfs {hidden.parent} {sys.executable} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    shared = sha256(b"the same everywhere").hexdigest()
+    seen: list[int] = []
+
+    def look(event: Event) -> None:
+        if event.kind is EventKind.STAGE_FINISHED:
+            seen.extend(path.stat().st_ino for path in store.rglob(f"*{shared[2:]}"))
+
+    with cluster(tmp_path / "cluster", python=str(wrapper)) as dask:
+        options = RunOptions(profile=PROFILE, executor=dask.executor, store=f"file://{store}")
+        services = Services(observers=[look])
+        layers = Layers(environ=ENVIRON)
+        record = run(file, layers=layers, options=options, runs_dir=hidden, services=services)
+    assert outcomes(features, record) == dict.fromkeys((item.name for item in features), SAME)
+    assert len(seen) > 5
+    assert len(set(seen)) == 1

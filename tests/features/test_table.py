@@ -25,7 +25,7 @@ def test_the_page_shows_what_was_seen() -> None:
     """`make docs-tables` would change nothing."""
     page = PAGE.read_text(encoding="utf-8")
     assert page == placed(page, rendered(read_results()))
-    assert page.count("\n| order: ") == 1
+    assert page.count("\n| order: `inputs`, `after` | ✓ |") == 1
 
 
 def test_what_is_broken_somewhere_cannot_be_shown() -> None:
