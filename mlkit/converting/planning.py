@@ -232,11 +232,24 @@ class _Planner:
                 waiting |= self._wanted(self.roles.definitions[name].names)
             elif name in self.roles.literals:
                 found.literals.add(name)
-            elif name in self.roles.imports:
+            elif name in self.roles.imports and not self._is_bound_anew(name, part):
                 found.imports.add(name)
             else:
                 found.values.add(name)
         return found
+
+    def _is_bound_anew(self, name: str, part: Part) -> bool:
+        """Whether an imported name has become another one's before a part: `json = {}`."""
+        bound = (
+            cell.index
+            for other in self.parts
+            for cell in other.code
+            if cell.index < part.cells[0].index
+            for placed in self.roles.work.get(cell.index, ())
+            if name in placed.names.binds
+        )
+        imported = (p.cell.index for p in self.roles.imports[name] if p.cell.index <= part.end)
+        return max(bound, default=-1) >= max(imported, default=0)
 
     def _wanted(self, names: Names) -> set[str]:
         """What some code needs of the notebook: also a name of Python's own that it binds anew."""

@@ -305,3 +305,13 @@ def test_a_name_is_that_of_the_file_that_was_read() -> None:
     run = seen({"x": value("1")}, files=[start, start], read=[[], ["data/sales.csv"]])
     plans, _ = plan_files(planned(["x = read(join('data', 'sales.csv'))"], run), run, ".")
     assert "file:sales.csv" not in plans["p0"].inputs.values()
+
+
+def test_an_imported_name_that_is_bound_anew_is_a_value() -> None:
+    """Later parts take what it holds then, not the module."""
+    first, then = {"y": value("1")}, {"y": value("1"), "json": value("2")}
+    sources = ["import json\ny = json.loads(f())", "json = g(y)", "z = json[0]"]
+    book = planned(sources, seen(first, then, then))
+    assert [carried.name for carried in book.stages[2].takes] == ["json"]
+    again = planned([*sources[:2], "import json\nz = json.a"], seen(first, then, then))
+    assert not again.stages[2].takes
