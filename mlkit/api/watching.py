@@ -22,6 +22,7 @@ from mlkit.api.runs_place import url_of_runs
 from mlkit.api.server_words import sentence
 from mlkit.api.watched_files import Contents, WatchedFiles, marks_of
 from mlkit.api.watched_pipeline import Places, Reading, WatchSettings, places_of, read_now
+from mlkit.core.durations import format_duration
 from mlkit.core.graph import descendants, edges
 from mlkit.core.instances import stage_of
 from mlkit.core.pipeline import Pipeline
@@ -45,6 +46,12 @@ KEPT_ROUNDS = 10
 _OWN = (*SUFFIXES, ".yaml", ".yml", ".toml", ".sql", ".R", ".r")
 """What is written by people: it counts also if it changes while a stage runs."""
 
+_ECHO_S = 0.5
+"""A log into which the watch's words go changes within this time."""
+
+_CLOCK_S = 0.01
+"""The clock of a file system is so much behind."""
+
 _MOST_NAMED = 3
 
 
@@ -63,6 +70,10 @@ class Notice:
         Of a round: why, a line for each stage, in the planner's words.
     record : RunRecord, optional
         Of an end.
+    pipeline : Pipeline, optional
+        Of a round and its end: the pipeline as it was read for it.
+    is_withdrawn : bool
+        Of an end: a save has come before it, and another round follows.
     """
 
     kind: Literal["round", "ended", "waiting", "unchanged", "broken", "stale", "ignored"]
@@ -70,6 +81,7 @@ class Notice:
     reasons: tuple[str, ...] = ()
     record: RunRecord | None = None
     pipeline: Pipeline | None = None
+    is_withdrawn: bool = False
 
 
 @dataclass(kw_only=True)
@@ -106,6 +118,8 @@ class Watch:
         self.interrupted = False
         self._asked_to_end = False
         self._tell, self._services_for = tell, services_for
+        self._told_at = 0.0
+        self._owes = False
         self._cancellation = Cancellation()
         self._warm = WarmKernels()
         self._files, self._contents = WatchedFiles(), Contents()
@@ -200,9 +214,7 @@ class Watch:
         with self._lock:
             going = self._round
             self._ignored -= {place for place in saved if not self._is_during_round(place)}
-            counting = frozenset(
-                p for p in counting if not (self._is_during_round(p) and self._is_of_stages(p))
-            )
+            counting = frozenset(p for p in counting if not self._is_nobodys(p))
             self._saved |= saved - self._ignored - self._quiet
             self._quiet -= saved
             self._pending |= counting
@@ -218,21 +230,31 @@ class Watch:
         except OSError:
             return self._round is not None
 
-    def _is_of_stages(self, place: str) -> bool:
-        """Whether a file that changes while stages run is theirs.
+    def _is_told_just_now(self, place: str) -> bool:
+        """Whether a file changed when the watch had said something."""
+        try:
+            return 0 <= Path(place).stat().st_mtime - self._told_at + _CLOCK_S <= _ECHO_S
+        except OSError:
+            return False
 
-        What people write is not. Of what a stage was seen to read, the first change counts; in the
-        round that follows from it, it does not: otherwise a stage that writes what it reads would
-        run without end.
+    def _is_nobodys(self, place: str) -> bool:
+        """Whether a change is no person's: what stages write, and where the watch's words go.
+
+        What people write is not. Of what a stage was seen to read, the first change in a round
+        counts; in the round that follows from it, it does not: otherwise a stage that writes what
+        it reads would run without end. So would one that fails, with a log in the project's folder.
         """
         if place.endswith(_OWN) or (self._read and self._read.holds_input(place)):
+            return False
+        during = self._is_during_round(place)
+        if not during and (place in self._places.files or not self._is_told_just_now(place)):
             return False
         known = place in self._places.files
         self._meanwhile.add(place)
         if known and place not in self._before:
             return False
         if known and place not in self._ignored:
-            self._tell(
+            self._say(
                 Notice(
                     kind="ignored",
                     text=f"{self._shown([place])} changes in every round, as if a stage wrote it: "
@@ -248,7 +270,7 @@ class Watch:
             return
         graph = edges(going.read.pipeline)
         stale = affected | descendants(graph, affected)
-        self._tell(
+        self._say(
             Notice(kind="stale", text=f"{self._shown(counting)} changed: this round is withdrawn")
         )
         going.cancellation.withdraw(lambda name: name.partition("[")[0] in stale)
@@ -280,7 +302,7 @@ class Watch:
             read = read_now(self.settings)
             found = read.forecast(self.settings.options)
         except MlkitError as error:
-            self._tell(Notice(kind="broken", text=sentence(error)))
+            self._say(Notice(kind="broken", text=sentence(error)))
             with self._lock:
                 self._pending |= pending
             self._is_broken = True
@@ -307,14 +329,16 @@ class Watch:
         text = f"{self._shown(pending)} changed"
         if not pending:
             text = "once more" if reasons else f"first round of {read.pipeline.name}"
-        self._tell(Notice(kind="round", text=text, reasons=reasons, pipeline=read.pipeline))
+        self._say(Notice(kind="round", text=text, reasons=reasons, pipeline=read.pipeline))
         going = _Round(read=read, cancellation=Cancellation())
         unsubscribe = self._cancellation.subscribe(going.cancellation.request)
         with self._lock:
             self._round, self._before, self._meanwhile = going, self._meanwhile, set()
             self._span = (time.time(), math.inf)
         first = self._record is None
-        options = self.settings.options if first else replace(self.settings.options, force=False)
+        options = self.settings.options
+        if not first:
+            options = replace(options, force=False, note=options.note or f"watched: {text}")
         record = None
         try:
             with self._services_for() as services:
@@ -329,7 +353,7 @@ class Watch:
             if first:
                 raise
             self._is_broken = True
-            self._tell(Notice(kind="broken", text=sentence(error)))
+            self._say(Notice(kind="broken", text=sentence(error)))
         finally:
             with self._lock:
                 self._round, self._span = None, (self._span[0], time.time())
@@ -338,12 +362,20 @@ class Watch:
             failed_fast = options.fail_fast and record.status is RunStatus.FAILED
             self._asked_to_end = going.cancellation.requested and not failed_fast
             self.interrupted = self._asked_to_end and record.status is RunStatus.CANCELLED
-            self._end(read, reasons, record)
+            self.rounds.append((reasons, record))
+            self._record = record
+            self._say(
+                Notice(
+                    kind="ended",
+                    text=f"round withdrawn after {format_duration(record.seconds)}",
+                    record=record,
+                    pipeline=read.pipeline,
+                    is_withdrawn=going.cancellation.withdrawn and not self._is_over,
+                )
+            )
+            self._end(read, record)
 
-    def _end(self, read: Reading, reasons: tuple[str, ...], record: RunRecord) -> None:
-        self._record = record
-        self.rounds.append((reasons, record))
-        self._tell(Notice(kind="ended", text="", record=record, pipeline=read.pipeline))
+    def _end(self, read: Reading, record: RunRecord) -> None:
         if self._is_over:
             return
         if url_of_runs(self.settings.runs_dir) is None:
@@ -353,8 +385,7 @@ class Watch:
         with self._lock:
             settled = not self._pending
         if settled and not self._settle(read, record):
-            count = len(self._places.files)
-            self._tell(Notice(kind="waiting", text=f"waiting for a change of {count} files"))
+            self._say_waiting()
 
     def _settle(self, read: Reading, record: RunRecord) -> bool:
         """Look what the planner makes of the round; whether another one follows at once.
@@ -374,12 +405,23 @@ class Watch:
             self._news.set()
         return bool(self._again)
 
+    def _say(self, notice: Notice) -> None:
+        self._owes = notice.kind in ("ended", "broken")
+        self._tell(notice)
+        self._told_at = time.time()
+
+    def _say_waiting(self) -> None:
+        count = len(self._places.files)
+        self._say(Notice(kind="waiting", text=f"waiting for a change of {count} files"))
+
     def _say_unchanged(self, saved: set[str]) -> None:
         """Say that a save means nothing, if somebody saved something that is known."""
         told = saved & self._places.files
         if told:
             text = f"{self._shown(told)} saved, nothing changed"
-            self._tell(Notice(kind="unchanged", text=text))
+            self._say(Notice(kind="unchanged", text=text))
+        elif self._owes:
+            self._say_waiting()
 
     def _follow(self, read: Reading) -> None:
         """Look at what the pipeline depends on as it stands now.

@@ -50,7 +50,7 @@ def watch_pipeline(
     )
 
     def tell(notice: api.Notice) -> None:
-        if notice.record is None or notice.pipeline is None:
+        if notice.record is None or notice.pipeline is None or notice.is_withdrawn:
             say(_text(notice))
             return
         text = end_text(notice.record, notice.pipeline, report=report, verbose=verbose)

@@ -52,6 +52,7 @@ class Watched:
         runner: NotebookRunner | None = None,
         options: RunOptions | None = None,
         notifier: Notifier | None = None,
+        files: tuple[Path, ...] = (),
     ) -> None:
         self.file, self.notices = file, list[Notice]()
         self._told = threading.Condition()
@@ -62,7 +63,8 @@ class Watched:
         )
         settings = WatchSettings(
             path=file,
-            layers=lambda: Layers(environ={}),
+            layers=lambda: Layers(environ={}, files=files),
+            described=files,
             options=options or RunOptions(workers=2),
             runs_dir=file.parent / "runs",
         )
@@ -127,6 +129,7 @@ def test_an_edit_runs_what_it_affects_and_says_why(tmp_path: Path) -> None:
         assert said.reasons == ("s2: code changed: cell 2 (from pathlib import Path)",)
         watched.until("waiting", 2)
         assert states(watched.last) == {"s1": "cached", "s2": "succeeded", "s3": "cached"}
+        assert watched.last.options["note"] == "watched: s2.ipynb changed"
         assert (tmp_path / "runs" / "latest").resolve().name == watched.last.run_id
         (tmp_path / "s2.ipynb").touch()
         assert watched.until("unchanged").text == "s2.ipynb saved, nothing changed"
@@ -249,6 +252,7 @@ def test_a_failing_stage_runs_again_at_the_next_save(tmp_path: Path) -> None:
         watched.until("ended")
         assert states(watched.last) == {"a": "succeeded", "b": "failed"}
         watched.until("waiting")
+        time.sleep(0.6)  # as a person does, who has read what was told
         need.write_text("there")
         said = watched.until("round", 2)
         assert said.text == "need.txt changed"
@@ -298,11 +302,17 @@ def test_a_save_cancels_what_it_makes_stale_and_nothing_else(tmp_path: Path) -> 
         edit(tmp_path / "stale.ipynb", "edited")
         assert watched.until("stale").text == "stale.ipynb changed: this round is withdrawn"
         assert runner.go_on["stale"].wait(PATIENCE_S)  # it was cancelled
+        assert watched.all("ended") == []
         assert not runner.go_on["other"].is_set()
         runner.go_on["other"].set()
-        first = watched.until("ended").record
-        assert first is not None
-        assert states(first) == {"stale": "cancelled", "other": "succeeded", "later": "cancelled"}
+        ended = watched.until("ended")
+        assert ended.is_withdrawn
+        assert ended.record is not None
+        assert states(ended.record) == {
+            "stale": "cancelled",
+            "other": "succeeded",
+            "later": "cancelled",
+        }
         watched.until("waiting")
         assert states(watched.last) == {
             "stale": "succeeded",
@@ -347,6 +357,27 @@ def test_a_stage_that_writes_what_it_reads_does_not_run_without_end(tmp_path: Pa
         assert len(watched.watch.rounds) <= count + 3
 
 
+def test_a_log_of_the_watch_in_the_project_starts_nothing(tmp_path: Path) -> None:
+    """A stage has failed, any save there may mend it; but not the watch's own words."""
+    file = write_pipeline(tmp_path, Sketch(name="a", body="1 / 0"))
+
+    class Logged(Watched):
+        """Writes every notice into a file beside pipeline.yaml, as a shell's `>` does."""
+
+        def _take(self, notice: Notice) -> None:
+            with (tmp_path / "told.txt").open("a") as log:
+                log.write(f"{notice.text}\n")
+            super()._take(notice)
+
+    with Logged(file) as watched:
+        watched.until("waiting")
+        time.sleep(0.8)
+        (tmp_path / "a.ipynb").touch()
+        watched.until("unchanged")
+        time.sleep(0.8)
+        assert len(watched.watch.rounds) == 1
+
+
 def test_what_was_saved_while_a_stage_read_it_is_read_again(tmp_path: Path) -> None:
     """Nobody knew the file before the stage ran; it runs once more, and not without end."""
     file, data = chain(tmp_path, 1), tmp_path / "data.json"
@@ -375,6 +406,34 @@ def test_what_was_saved_while_a_stage_read_it_is_read_again(tmp_path: Path) -> N
             "once more",
         ]
         assert len(attempts) == 2
+
+
+def test_parameter_files_and_maps_are_watched(tmp_path: Path) -> None:
+    """A value, another list, a comment; a round says so once for all instances."""
+    values, folder = tmp_path / "values.yaml", tmp_path / "tree"
+    values.write_text("level: 1")
+    each = Sketch(
+        name="each",
+        body="from pathlib import Path\nPath(out).write_text(f'{level}{n}')",
+        declares="level: int = 0\nn: int = 0",
+        keys={"foreach": {"n": [1, 2]}},
+    )
+    file = write_pipeline(folder, each, parameters={"level": 0})
+    with Watched(file, files=(values,)) as watched:
+        watched.until("waiting")
+        values.write_text("level: 2")
+        said = watched.until("round", 2)
+        assert said.text == "../values.yaml changed"
+        assert said.reasons == ("each: parameter level: 1 → 2 (2 instances)",)
+        watched.until("waiting", 2)
+        values.write_text("level: 2  # as before")
+        assert watched.until("unchanged").text == "../values.yaml saved, nothing changed"
+        file.write_text(file.read_text().replace("- 2", "- 3"))
+        assert watched.until("round", 3).reasons == ("each: never run", "each: is gone")
+        watched.until("waiting", 3)
+        assert states(watched.last) == {"each[1]": "cached", "each[3]": "succeeded"}
+        values.write_text("level: [")
+        assert "values.yaml" in watched.until("broken").text
 
 
 def test_nobody_is_notified(tmp_path: Path) -> None:
