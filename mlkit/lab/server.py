@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
+from jupyterlab.commands import get_app_dir
 from jupyterlab.labapp import LabApp
 
 from mlkit.lab.contents import contents_for
@@ -69,9 +72,7 @@ def open_in_lab(
         Told the address, with its token, when the server answers.
     """
     path = notebook.relative_to(root).as_posix()
-    # JupyterLab opens a text in its editor unless it is told otherwise.
-    query = {"factory": "Notebook"} if is_text(notebook) else {}
-    page = f"/lab/tree/{quote(path)}" + (f"?{urlencode(query)}" if query else "")
+    page = f"/lab/tree/{quote(path)}"
     words = [
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url={page}",
@@ -84,6 +85,8 @@ def open_in_lab(
         # A run may be started by root, in a container say; so may a stage be worked on.
         *(["--ServerApp.allow_root=True"] if os.geteuid() == 0 else []),
     ]
+    if desk is not None and is_text(notebook):
+        words.append(f"--LabApp.app_settings_dir={_settings(desk.cwd.parent / 'settings')}")
     server: Any = _Lab.initialize_server(argv=words)
     server.log.addFilter(_is_no_announcement)
     if desk is not None:
@@ -108,7 +111,23 @@ def _address(server: Any, page: str) -> str:
     address: str = url_path_join(server.connection_url, page)
     if not token:
         return address
-    return f"{address}{'&' if '?' in page else '?'}{urlencode({'token': token})}"
+    return f"{address}?{urlencode({'token': token})}"
+
+
+def _settings(folder: Path) -> Path:
+    """The installation's settings, but that a text opens as the notebook that it is."""
+    theirs = Path(get_app_dir()) / "settings"
+    if theirs.is_dir():
+        shutil.copytree(theirs, folder)
+    folder.mkdir(exist_ok=True)
+    file = folder / "overrides.json"
+    settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    documents = settings.setdefault("@jupyterlab/docmanager-extension:plugin", {})
+    viewers = documents.setdefault("defaultViewers", {})
+    # Jupytext brings it, which mlkit needs anyway; the plain one is for .ipynb alone.
+    viewers |= dict.fromkeys(("python", "markdown"), "Jupytext Notebook")
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    return folder
 
 
 def _is_no_announcement(record: logging.LogRecord) -> bool:

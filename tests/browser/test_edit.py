@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ stages:
     notebook: count.ipynb
     inputs: {words: write.words}
     outputs: {metrics: metrics.json}
+  text:
+    notebook: text.py
+"""
+TEXT = """# %% tags=["parameters"]
+many = 1   # how many
+
+# %%
+print( many )
 """
 
 
@@ -59,6 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pipeline.yaml").write_text(PIPELINE)
     (folder / ".gitignore").write_text("runs/\n.ipynb_checkpoints/\n")
     (folder / "helper.py").write_text("WORD = 'wörter'\n")
+    (folder / "text.py").write_text(TEXT)
     _notebook(
         folder / "write.ipynb",
         ("given", 'many = 1\nwords = "scratch/words.json"'),
@@ -84,7 +94,13 @@ def _git(folder: Path, *words: str) -> str:
 @pytest.fixture(scope="module")
 def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """`mlkit edit count`, as long as the tests of this module last."""
-    home = tmp_path_factory.mktemp("home")
+    with _edit("count", project, tmp_path_factory.mktemp("home")) as said:
+        yield said
+
+
+@contextmanager
+def _edit(stage: str, project: Path, home: Path) -> Iterator[dict[str, Any]]:
+    """Run `mlkit edit`; it ends with Ctrl-C."""
     folders = {f"JUPYTER_{n}_DIR": str(home / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
@@ -96,11 +112,11 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
     }
-    (home / "config").mkdir()
+    (home / "config").mkdir(parents=True)
     (home / "config" / "jupyter_server_config.py").write_text(
         "c.LabApp.expose_app_in_browser = True\n"
     )
-    command = [sys.executable, "-m", "mlkit", "edit", "count", str(project), "--json"]
+    command = [sys.executable, "-m", "mlkit", "edit", stage, str(project), "--json"]
     with (home / "log.txt").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         assert process.stdout is not None
@@ -115,10 +131,16 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def lab(browser: Browser, server: dict[str, Any]) -> Iterator[Lab]:
     """The page that `mlkit edit` opens."""
+    with _page(browser, server["url"], "count.ipynb") as page:
+        yield page
+
+
+@contextmanager
+def _page(browser: Browser, url: str, name: str) -> Iterator[Lab]:
     context = browser.new_context(viewport={"width": 1360, "height": 900})
     context.set_default_timeout(60_000)
-    lab = Lab(context.new_page(), server["url"].replace("/tree/count.ipynb", "{path}"))
-    lab.open("count.ipynb")
+    lab = Lab(context.new_page(), url.replace(f"/tree/{name}", "{path}"))
+    lab.open(name)
     yield lab
     context.close()
 
@@ -171,3 +193,20 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(lab: Lab, project: Pat
     lab.type_into("read", "import json\nimport helper  # ours")
     _save(lab)
     assert "import helper  # ours" in file.read_text()
+
+
+def test_a_text_opens_as_a_notebook_and_stays_a_text(
+    browser: Browser, project: Path, tmp_path: Path
+) -> None:
+    """With its injected cell; one edited line is one line."""
+    with (
+        _edit("text", project, tmp_path / "home") as said,
+        _page(browser, said["url"], "text.py") as lab,
+    ):
+        injected = lab.page.locator(".jp-Cell", has_text="Injected by mlkit edit")
+        expect(injected).to_contain_text("many = 3")
+        lab.type_into("cell-1", "print( many + 1 )")
+        lab.run_all()
+        expect(lab.page.locator(".jp-OutputArea-output").first).to_contain_text("4")
+        _save(lab)
+    assert (project / "text.py").read_text() == TEXT.replace("( many )", "( many + 1 )")
