@@ -69,6 +69,9 @@ def run(
 ) -> None:
     r"""Run a pipeline: only what has changed runs, the rest is reused.
 
+    A whole run that succeeds becomes latest, which notebooks opened by hand read, unless it had
+    values or a profile of its own; its last line then says so. See 'mlkit promote --help'.
+
     \b
     Examples
       mlkit run                              the pipeline of this folder

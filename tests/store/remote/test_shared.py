@@ -15,6 +15,7 @@ import pytest
 from mlkit import api, find_run, list_runs, plan, resume
 from mlkit.api.old_runs import clean
 from mlkit.errors import StoreError, UsageError
+from mlkit.load.pipeline_file import load_pipeline
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote import leases
 from mlkit.store.remote.files import Remote
@@ -29,6 +30,7 @@ from mlkit.testing import (
     run_fake,
     write_pipeline,
 )
+from mlkit.testing.runner import Returns
 from mlkit.testing.running import fake_services
 from tests.store.remote.conftest import Machine
 
@@ -432,3 +434,26 @@ def test_what_a_run_behind_a_url_has_made_is_an_input(
         )
         record = run_fake(write_pipeline(tmp_path / f"r{n}", reader), runs_dir=where)
         assert Path(record.stages["reader"].outputs["out"]).read_text() == "s1()"
+
+
+def test_a_sweep_is_gone_on_with_on_another_machine(url: str, on: Machine, tmp_path: Path) -> None:
+    """What it is to run is known there; what has succeeded anywhere is not run again."""
+    stage = Sketch(name="s1", declares="n: int = 0", body="open(out, 'w').write(str(n))")
+    file = write_pipeline(tmp_path / "p", stage)
+
+    def swept(*values: int, runner: FakeRunner) -> list[bool]:
+        _, made = api.sweep(
+            load_pipeline(file), [{"n": n} for n in values], layers=api.Layers(),
+            options=api.RunOptions(name="g"), runs_dir=url, say=lambda _: None,
+            observed=lambda: contextlib.nullcontext(fake_services(runner=runner)),
+        )  # fmt: skip
+        return [m.record is not None and m.record.ok for m in made]
+
+    assert swept(1, 2, runner=FakeRunner({"s1": [Returns(), Raises()]})) == [True, False]
+    on("two")
+    found, runner = api.find_sweep("g", url), FakeRunner()
+    assert found is not None
+    assert [item.values for item in found.combinations] == [{"n": 1}, {"n": 2}]
+    assert swept(1, 2, 3, runner=runner) == [True, True, True]
+    assert runner.stages == ["s1", "s1"]
+    assert len(list_runs(url)) == 3
