@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Documents", "find_documents", "targets_of", "with_links"]
+__all__ = ["MORE", "Documents", "find_documents", "targets_of", "with_links"]
 
+MORE = "More"
+"""The heading of pages that docs/index.md does not name: nothing that is written is lost."""
 _INDEX = "docs/index"
 _LINK = re.compile(r"(?<!!)\[([^\]\[]+)\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*$", re.MULTILINE | re.DOTALL)
@@ -53,7 +55,11 @@ def find_documents(root: Path, made: Mapping[str, str]) -> Documents | None:
     for title, text in zip(parts[1::2], parts[2::2], strict=True):
         chapters[title.strip()] = targets_of(_INDEX, text)
     files.pop(_INDEX)
-    return Documents(chapters=chapters, texts={**files, **made})
+    texts = {**files, **made}
+    linked = {page for pages in chapters.values() for page in pages}
+    further = {target for page in linked for target in targets_of(page, texts.get(page, ""))}
+    left = tuple(page for page in files if page not in linked | further)
+    return Documents(chapters={**chapters, **({MORE: left} if left else {})}, texts=texts)
 
 
 def targets_of(page: str, text: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from mlkit.core.pipeline_keys import KEYS, pipeline_schema
 from mlkit.core.schemas import SCHEMAS
 from mlkit.errors import MlkitError
 from mlkit.load.yaml_tree import read_yaml
-from mlkit.rendering.documents import Documents, find_documents, targets_of
+from mlkit.rendering.documents import MORE, Documents, find_documents, targets_of
 from tests.docs.pages import FENCE, Command, File, steps_of
 
 ALIKE = {"mlkit.testing.shapes"}
@@ -56,7 +56,7 @@ def test_no_page_stands_under_two_headings() -> None:
 def test_the_chapters_are_those_that_one_looks_for() -> None:
     """Learning, doing, looking up, understanding; and where one comes from."""
     wanted = ["Tutorial", "How-to", "Reference", "Explanation", "Coming from"]
-    assert list(DOCUMENTS.chapters) == wanted
+    assert [title for title in DOCUMENTS.chapters if title != MORE] == wanted
 
 
 def test_every_key_is_on_its_page() -> None:
