@@ -21,6 +21,7 @@ TARGETS = {
     "browser": "test-browser",
     "engine": "test-engines",
     "r": "test-r",
+    "site": "test-site",
     "slow": "test-slow",
 }
 
