@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlkit.api.old_runs import clean as clean
     from mlkit.api.records import find_run as find_run
     from mlkit.api.records import find_trace as find_trace
+    from mlkit.api.records import find_value as find_value
     from mlkit.api.records import list_runs as list_runs
     from mlkit.api.records import send_report as send_report
     from mlkit.api.resuming import resume as resume
@@ -106,6 +107,7 @@ _HOMES = {
     "find_several": "mlkit.api.two_runs",
     "find_sweep": "mlkit.api.sweeping",
     "find_trace": "mlkit.api.records",
+    "find_value": "mlkit.api.records",
     "forecast": "mlkit.api.forecasting",
     "label": "mlkit.api.labelling",
     "latest_words": "mlkit.api.labelling",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ __all__ = [
     "as_it_stands",
     "find_run",
     "find_trace",
+    "find_value",
     "list_runs",
     "record_in",
     "runs_of",
@@ -70,6 +72,55 @@ def find_trace(record: RunRecord, stage: str, runs_dir: Path | str) -> Mapping[s
             code="E104",
         )
     return result.observed
+
+
+def find_value(run_id: str, reference: str, runs_dir: Path | str) -> list[Any]:
+    """Read the JSON value in an artifact of a run, which other machines may have made.
+
+    Parameters
+    ----------
+    run_id : str
+        The run's id, whole; it may still be under way.
+    reference : str
+        `STAGE.OUTPUT`, or `STAGE[VALUE].OUTPUT`.
+    runs_dir : Path or str
+        The runs folder.
+
+    Returns
+    -------
+    list
+        The value; empty if the artifact was not made.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run, or the artifact is no JSON.
+    """
+    folder = RunsFolder(runs_folder(Path.cwd(), runs_dir))
+    remotes = remotes_of(folder.path)
+    if remotes.runs is not None:
+        folder.make()
+    with contextlib.closing(Database(folder.database)) as database:
+        sharing = None
+        if remotes.runs is not None:
+            sharing = open_sharing(folder, database, remotes)
+        if sharing is not None:
+            sharing.take_in_runs(run_id)
+            sharing.take_in_stages(run_id)
+        record = known_run(folder, database, folder.find(run_id).path.name)
+        instance, _, output = reference.rpartition(".")
+        stage = None if record is None else record.stages.get(instance)
+        made = None if stage is None else stage.artifacts.get(output)
+        if made is None:
+            return []
+        file = Path(made.path) if sharing is None else sharing.store.readable(made.digest)
+        try:
+            return [json.loads(file.read_text(encoding="utf-8"))]
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"'{reference}' of run {run_id} cannot be read as JSON: {error}",
+                remedy="A condition or a list is a JSON value, in a file of its own",
+            ) from None
 
 
 def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRecord:

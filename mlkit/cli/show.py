@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def show(
         str | None,
         typer.Argument(
             metavar="[STAGE] [PIPELINE]",
-            help="With --trace a stage, or STAGE[VALUE]; then a pipeline.yaml or its folder.",
+            help="With --trace a stage, or STAGE[VALUE], with --value an artifact; then a "
+            "pipeline.yaml or its folder.",
             show_default=False,
         ),
     ] = None,
@@ -40,6 +42,9 @@ def show(
     *,
     trace: Annotated[
         bool, typer.Option("--trace", help="List what the stage's result depends on.")
+    ] = False,
+    value: Annotated[
+        bool, typer.Option("--value", help="Print the JSON value in an artifact, STAGE.OUTPUT.")
     ] = False,
     instances: InstancesOption = False,
     runs_dir: RunsDirOption = None,
@@ -56,22 +61,30 @@ def show(
 
     RUN may be a sweep, by its name: then its runs are shown below each other.
 
+    With --value and an artifact: the value that it holds, fetched where it was made elsewhere. An
+    engine's tasks read conditions and lists so.
+
     \b
     Examples
       mlkit show latest
       mlkit show latest train --trace
+      mlkit show latest select.decision --value
       mlkit show latest --instances      each instance on its own line
       mlkit show 20260101-12 --json      the run whose id begins so, as a document
     """
-    stage = first if trace else None
-    named = second if trace else None if first is None else Path(first)
-    if trace != (stage is not None) or (second is not None and not trace):
+    part = first if trace or value else None
+    named = second if trace or value else None if first is None else Path(first)
+    if (trace or value) != (part is not None) or (second is not None and part is None):
         raise UsageError(
-            "--trace goes with a stage, and a stage with --trace",
+            "--trace goes with a stage, --value with an artifact, and these with one of them",
             remedy="For example 'mlkit show latest train --trace'",
             code="E102",
         )
     folder = api.runs_folder(pipeline_path(named), runs_dir)
+    if part is not None and value:
+        _show_value(run, part, folder, as_json=as_json)
+        return
+    stage = part
     group = api.find_sweep(run, folder)
     if group is not None and stage is None:
         show_sweep(group, api.members(group, folder), as_json=as_json)
@@ -89,3 +102,18 @@ def show(
         typer.echo(show_text(record, folder=here, width=width, instances=instances))
         if tracked:
             typer.echo(tracked_text(tracked, width))
+
+
+def _show_value(run: str, reference: str, folder: Path, *, as_json: bool) -> None:
+    """Print the value in an artifact; as a document it says whether there is one."""
+    found = api.find_value(run, reference, folder)
+    if as_json:
+        print_json({"made": bool(found), "value": found[0] if found else None})
+    elif found:
+        typer.echo(json.dumps(found[0], ensure_ascii=False))
+    else:
+        raise UsageError(
+            f"'{reference}' was not made in run {run}",
+            remedy=f"See 'mlkit show {run}'",
+            code="E101",
+        )

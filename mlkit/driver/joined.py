@@ -48,7 +48,8 @@ def with_uncalled(pipeline: Pipeline, stages: Mapping[str, StageRecord]) -> dict
     for name in topological_order(edges(pipeline)):
         stage = pipeline.stages[name]
         own = [record for record in stages.values() if record.stage == name]
-        there = [r for r in own if not (stage.upstream and is_inferred(r))]
+        known = [r for r in own if not (stage.upstream and is_inferred(r))]
+        there = _in_order(stage, known, found)
         found.put(name, there)
         if stage.is_chained:
             found.put(name, _with_uncalled_instances(stage, there, found))
@@ -124,6 +125,14 @@ def _with_uncalled_instances(
         elif _is_upstream_complete(stage, instance.labels, found):
             records += _uncalled(stage, found, instance)
     return records
+
+
+def _in_order(stage: Stage, records: list[StageRecord], found: _Found) -> list[StageRecord]:
+    """The records in the order of the list of values, whichever machine told of its own first."""
+    if stage.foreach is None or len(records) < 2:
+        return records
+    place = {item.id: rank for rank, item in enumerate(_listed_instances(stage, found))}
+    return sorted(records, key=lambda record: place.get(record.id, len(place)))
 
 
 def _listed_instances(stage: Stage, found: _Found) -> list[Instance]:

@@ -6,10 +6,18 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Instance, Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 
-__all__ = ["EARLY", "listed_instances", "listed_labels", "picked_label", "shown_parameters"]
+__all__ = [
+    "EARLY",
+    "listed_instances",
+    "listed_labels",
+    "picked_label",
+    "shown_parameters",
+    "together",
+]
 
 EARLY = frozenset({TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED})
 """Rules that may decide before the stages whose artifacts are read have ended."""
@@ -33,6 +41,27 @@ def listed_instances(stage: Stage) -> list[Instance] | None:
 def picked_label(node: Node) -> str | None:
     """What a node says in brackets, as in ids; None if it means all instances of a stage."""
     return ",".join(node.wanted({}).values()) or None
+
+
+def together(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
+    """The stages that are chained over one list in an artifact.
+
+    An engine runs their instances of one value one after the other, whatever the values will be.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Each such stage with all that it is chained to, upstream first.
+    """
+    found: dict[str, set[str]] = {}
+    for stage in pipeline.stages.values():
+        for node in stage.upstream:
+            over = pipeline.stages[node.stage].foreach
+            if node.is_chained and over is not None and over.size is None:
+                joined = found.get(stage.name, {stage.name}) | found.get(node.stage, {node.stage})
+                found |= dict.fromkeys(joined, joined)
+    order = topological_order(edges(pipeline))
+    return {name: tuple(n for n in order if n in whole) for name, whole in found.items()}
 
 
 def shown_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mlkit.core.pipeline import Pipeline, Stage
-from mlkit.engines.export import ExportSettings
+from mlkit.engines.questions import together
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
 
-__all__ = ["Refusal", "composed_maps", "other_schedules", "refuse"]
+__all__ = ["Refusal", "composed_maps", "not_one_by_one", "other_schedules", "refuse"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,31 +60,26 @@ def composed_maps(pipeline: Pipeline) -> Iterator[Refusal]:
                 "stands in an artifact, which the export takes for one parameter alone",
                 remedy="Write the lists down, or run it without the engine",
             )
+
+
+def not_one_by_one(pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name what an engine cannot do that runs the values of a list by one loop."""
+    loops = together(pipeline)
+    for name, loop in loops.items():
+        stage = pipeline.stages[name]
         for node in stage.upstream:
-            over = pipeline.stages[node.stage].foreach
-            if node.is_chained and (over is None or over.size is None):
+            if node.stage in loop and not node.is_chained:
                 yield Refusal(
                     stage=stage,
-                    fact=f"each instance waits for its own '{node}', which the export writes down "
-                    "only where the list is known",
-                    remedy="Write the list down, or run it without the engine",
+                    fact=f"it waits for '{node}' as a whole, to which its instances are chained "
+                    "over a list that stands in an artifact",
+                    remedy="Write the list down, or put a stage without 'foreach' between them",
                 )
-
-
-def unreadable(pipeline: Pipeline, settings: ExportSettings) -> Iterator[Refusal]:
-    """Name the stages whose conditions or lists an engine would read from a folder that is none.
-
-    The engine's own tasks read them, and know nothing of stores.
-    """
-    for stage in pipeline.stages.values():
-        if isinstance(settings.runs_dir, str) and (
-            stage.when or (stage.foreach is not None and stage.foreach.sources)
-        ):
+        if stage.is_chained and stage.wait_for is not None:
             yield Refusal(
                 stage=stage,
-                fact=f"its condition or its list is read from a folder, which {settings.runs_dir} "
-                "is not",
-                remedy="Name a folder that all tasks share by --runs-dir, or use prefect",
+                fact="'wait_for', in a chain over a list that stands in an artifact",
+                remedy="Write the list down, or wait in a stage before the chain",
             )
 
 

@@ -15,6 +15,8 @@ from mlkit.testing.sketches import Sketch, write_pipeline
 __all__ = [
     "Inbox",
     "chains",
+    "decided_elsewhere",
+    "dynamic_chain",
     "empty_list",
     "endless",
     "everything",
@@ -153,6 +155,58 @@ def chains(folder: Path) -> Path:
     )
 
 
+def dynamic_chain(folder: Path, trigger: str) -> Path:
+    """A chain over a list that a stage writes; one value fails in the first of its stages."""
+    over = {"value": "list-values.out"}
+    declares = 'value: str = ""\nmine: str = ""'
+    mine = "from pathlib import Path\nPath(out).write_text(Path(mine).read_text() + value)"
+    fails = "assert value != 'c,d'\nfrom pathlib import Path\nPath(out).write_text(value)"
+    return write_pipeline(
+        folder,
+        _json("list-values", ["a b", "c,d", "{{ e }}"]),
+        Sketch(name="aside"),
+        Sketch(name="first", declares=declares, body=fails, keys={"foreach": over}),
+        Sketch(
+            name="next",
+            declares=declares,
+            body=mine,
+            keys={"foreach": over, "inputs": {"mine": "first[value].out"}, "after": ["aside"]},
+        ),
+        Sketch(
+            name="tidy",
+            declares=declares,
+            keys={"foreach": over, "after": ["next[value]"], "trigger": trigger},
+        ),
+        Sketch(name="every", declares="of: list[str] = []", body=_JOINED, keys={"inputs": _ALL_OF}),
+        Sketch(name="last", keys={"after": ["next"], "trigger": "all_done"}),
+        name="chained",
+    )
+
+
+def decided_elsewhere(folder: Path) -> Path:
+    """Conditions on one value and on several, and a list, which an engine's own tasks read."""
+    return write_pipeline(
+        folder,
+        _json("decide", "yes"),
+        _json("list-values", ["x y", "z"]),
+        Sketch(name="yes", keys={"when": {"decide.out": "yes"}}),
+        Sketch(name="no", keys={"when": {"decide.out": ["no", "never"]}}),
+        Sketch(
+            name="join",
+            upstream=("yes", "no"),
+            keys={"trigger": "none_failed_min_one_success"},
+        ),
+        Sketch(
+            name="first",
+            declares='value: str = ""',
+            body="open(out, 'w').write(value)",
+            keys={"foreach": {"value": "list-values.out"}},
+        ),
+        Sketch(name="every", declares="of: list[str] = []", body=_JOINED, keys={"inputs": _ALL_OF}),
+    )
+
+
+_ALL_OF = {"of": "first.out"}
 _SECOND = {"of": "train[2].out"}
 _EVERY = {"of": "best.out"}
 

@@ -23,14 +23,20 @@ from typing import Any, ClassVar
 import pytest
 
 from mlkit.api.engine_runs import run_on
+from mlkit.api.exports import export, write_export
 from mlkit.api.local_run import run
+from mlkit.api.records import find_run
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.options import RunOptions
-from mlkit.engines.environments import core_executable
+from mlkit.engines.environments import core_executable, engine_python
+from mlkit.engines.launching import Order
+from mlkit.engines.registry import engine_named, launcher_of
 from mlkit.load.parameters import Layers
 from mlkit.testing.engine_pipelines import (
     chains,
+    decided_elsewhere,
+    dynamic_chain,
     empty_list,
     endless,
     everything,
@@ -68,6 +74,8 @@ class EngineContract(ABC):
     """Subclass it, name the engine, and say how to ask the engine for its own states."""
 
     engine: ClassVar[str]
+    loops_after_failures: ClassVar[bool] = True
+    """Whether a stage over a list in an artifact may run although something failed."""
 
     @abstractmethod
     def own_states(self, record: RunRecord) -> Mapping[str, str]:
@@ -165,6 +173,41 @@ class EngineContract(ABC):
         )
 
     @pytest.mark.slow
+    def test_chained_maps_over_a_list_in_an_artifact(self, tmp_path: Path) -> None:
+        """The instances of one value come one after the other, also where another one fails."""
+        trigger = "all_done" if self.loops_after_failures else "none_failed"
+        _, there = self.both(dynamic_chain(tmp_path / "pipeline", trigger))
+        ended = statuses(there)
+        assert (ended["next[a b]"], ended['next["c,d"]']) == ("succeeded", "upstream_failed")
+        assert (ended["every"], ended["last"]) == ("upstream_failed", "succeeded")
+
+    @pytest.mark.slow
+    def test_machines_that_share_a_url_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each task has a machine of its own; conditions and lists are read there, too."""
+        monkeypatch.setenv("MLKIT_CACHE_DIR", str(tmp_path / "looking"))
+        file = decided_elsewhere(tmp_path / "pipeline")
+        url = f"file://{tmp_path}/shared"
+        made = export(file, self.engine, runs_dir=url, mlkit=_machine(tmp_path))
+        write_export(made, tmp_path / "made")
+        order = Order(
+            python=engine_python(engine_named(self.engine), os.environ),
+            folder=tmp_path / "made",
+            entry=made.entry,
+            pipeline="sketched",
+            run_id="shared",
+        )
+        launch = launcher_of(engine_named(self.engine))(order)
+        environ = {**os.environ, **launch.environment}
+        done = subprocess.run(launch.command, env=environ, capture_output=True, text=True)
+        there = find_run("shared", url)
+        local = self.here(file, tmp_path / "here")
+        assert statuses(there) == statuses(local), done.stdout + done.stderr
+        assert digests(there) == digests(local)
+        assert len(list((tmp_path / "machines").iterdir())) >= len(there.stages)
+
+    @pytest.mark.slow
     def test_a_chain(self, tmp_path: Path) -> None:
         """One after the other."""
         self.both(chain(tmp_path / "pipeline"))
@@ -260,6 +303,16 @@ class EngineContract(ABC):
         assert document["status"] == "cancelled"
         assert document["stages"]["endless"]["status"] == "cancelled"
         assert _processes_about(str(tmp_path)) == []
+
+
+def _machine(folder: Path) -> Path:
+    """Write an `mlkit` whose every call finds nothing that another one has kept here."""
+    program, machines = folder / "mlkit-elsewhere", folder / "machines"
+    machines.mkdir()
+    kept = f'MLKIT_CACHE_DIR=$(mktemp -d "{machines}/XXXXXX")'
+    program.write_text(f'#!/bin/sh\nexport {kept}\nexec "{core_executable()}" "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def _processes_about(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mlkit.cli.main import app
-from mlkit.testing import FakeRunner, Returns, chain, run_fake
+from mlkit.testing import FakeRunner, Returns, branching, chain, run_fake
 
 
 @pytest.fixture
@@ -51,3 +51,19 @@ def test_a_trace_needs_a_stage(file: Path, words: tuple[str, ...]) -> None:
     """And a stage needs --trace."""
     code, _ = shown("latest", *(word.format(file=file) for word in words))
     assert code != 0
+
+
+def test_a_value_is_read_out_of_an_artifact(tmp_path: Path) -> None:
+    """As JSON; what was not made is told apart from a value that is nothing."""
+    file = branching(tmp_path)
+    run_fake(file)
+    assert shown("latest", "decide.out", str(file), "--value") == (0, '"yes"\n')
+    for reference, told in (
+        ("decide.out", {"made": True, "value": "yes"}),
+        ("no.out", {"made": False, "value": None}),
+        ("never.such", {"made": False, "value": None}),
+    ):
+        code, text = shown("latest", reference, str(file), "--value", "--json")
+        assert (code, json.loads(text)) == (0, told)
+    assert shown("latest", "no.out", str(file), "--value")[0] != 0
+    assert shown("latest", "yes.out", str(file), "--value")[0] != 0, "it is no JSON"

@@ -17,7 +17,7 @@ from mlkit.api.old_runs import clean
 from mlkit.core.events import EventKind
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
-from mlkit.driver.joined import joined_status
+from mlkit.driver.joined import joined_status, with_uncalled
 from mlkit.errors import UsageError
 from mlkit.load.parameters import Layers
 from mlkit.notebook.notebook_runner import ExecutionRequest
@@ -161,6 +161,16 @@ def test_what_an_orchestrator_skips_counts_as_ended(tmp_path: Path) -> None:
     assert joined_status(pipeline, {"s1": record("s1", Status.SUCCEEDED)}) is RunStatus.RUNNING
     assert joined_status(pipeline, {"s1": record("s1", Status.FAILED)}) is RunStatus.FAILED
     assert joined_status(pipeline, {}) is RunStatus.RUNNING
+
+
+def test_a_list_is_in_order_whoever_was_first(tmp_path: Path) -> None:
+    """Machines tell of their instances as these end. Pure."""
+    pipeline = load_pipeline(mapped(tmp_path))
+    ended = {
+        key: StageRecord(id=key, stage="each", status=Status.SUCCEEDED)
+        for key in ("each[c]", "each[a]", "each[b]")
+    }
+    assert list(with_uncalled(pipeline, ended)) == ["each[a]", "each[b]", "each[c]"]
 
 
 def test_one_value_of_a_chain_is_settled_by_itself(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class TestKubeflow(EngineContract):
     """Every pipeline of the contract, by kfp's local runner."""
 
     engine: ClassVar[str] = "kubeflow"
+    loops_after_failures: ClassVar[bool] = False
 
     def own_states(self, record: RunRecord) -> Mapping[str, str]:
         """What kfp's runner says of each task; of a retried one, the last."""

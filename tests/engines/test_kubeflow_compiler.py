@@ -170,7 +170,7 @@ def test_branches_that_wait_for_each_other_are_taken_apart(tmp_path: Path) -> No
         Sketch(name="no", upstream=("join",), keys={"when": {"gate.out": "no"}}),
     )
     layout = lay_out(load_pipeline(file))
-    assert [block if isinstance(block, str) else block.name for block in layout.blocks] == [
+    assert [block.name if isinstance(block, Fork) else block for block in layout.blocks] == [
         *("gate", "gate.out", "join", "no")
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,21 +46,87 @@ def test_maps_that_no_export_expresses_are_refused(tmp_path: Path, engine: str) 
         Sketch(name="top"),
         Sketch(name="g", declares="a = 1\nb = 1", keys=lists),
     )
-    one = {"foreach": {"a": "top.out"}}
-    chained = write_pipeline(
-        tmp_path / "chained",
-        Sketch(name="top"),
-        Sketch(name="g", declares="a = 1", keys=one),
-        Sketch(name="h", declares="a = 1", keys={**one, "after": ["g[a]"]}),
-    )
     with pytest.raises(UnsupportedByEngineError) as caught:
         export(grid, engine)
     assert caught.value.line == 7
     assert "stage 'g': it maps over a and b, and one of the lists stands in an" in str(caught.value)
-    with pytest.raises(UnsupportedByEngineError) as caught:
-        export(chained, engine)
-    assert "stage 'h': each instance waits for its own 'g[a]'" in caught.value.message
-    assert caught.value.remedy == "Write the list down, or run it without the engine"
+
+
+_OVER = {"foreach": {"a": "top.out"}}
+
+
+@pytest.mark.parametrize("engine", ["airflow", "kubeflow"])
+@pytest.mark.parametrize(
+    ("keys", "fact"),
+    [
+        ({"after": ["g[a]", "g"]}, "waits for 'g' as a whole"),
+        ({"after": ["g[a]"], "wait_for": {"path": "x"}}, "'wait_for', in a chain"),
+    ],
+)
+def test_what_one_loop_cannot_do_is_refused(
+    tmp_path: Path, engine: str, keys: dict[str, Any], fact: str
+) -> None:
+    """Both run all values of a list in an artifact by one construct."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="top"),
+        Sketch(name="g", declares="a = 1", keys=_OVER),
+        Sketch(name="h", declares="a = 1", keys={**_OVER, **keys}),
+    )
+    with pytest.raises(UnsupportedByEngineError, match=fact) as caught:
+        export(file, engine)
+    assert caught.value.line == load_pipeline(file).stages["h"].line
+    if "wait_for" not in keys:
+        export(file, "prefect")
+
+
+def test_what_stands_between_two_stages_of_a_loop_is_refused_by_kfp_alone(tmp_path: Path) -> None:
+    """What waits for a loop cannot be waited for in it; Airflow knows each task."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="top"),
+        Sketch(name="g", declares="a = 1", keys=_OVER),
+        Sketch(name="between", keys={"after": ["g"]}),
+        Sketch(name="h", declares="a = 1", keys={**_OVER, "after": ["g[a]", "between"]}),
+    )
+    export(file, "airflow")
+    with pytest.raises(UnsupportedByEngineError, match="'h': it waits for 'between'"):
+        export(file, "kubeflow")
+
+
+@pytest.mark.parametrize(
+    ("engine", "keys", "fact"),
+    [
+        ("prefect", {"wait_for": {"path": "x"}}, "waits for its own upstream, and all for one"),
+        ("kubeflow", {"when": {"top.out": ["go", "on"]}}, "one of them stands behind a condition"),
+    ],
+)
+def test_what_the_stages_of_a_chain_have_in_common(
+    tmp_path: Path, engine: str, keys: dict[str, Any], fact: str
+) -> None:
+    """Prefect has one task for a file, kfp one loop in one branch; the stage is named."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="top"),
+        Sketch(name="g", declares="a = 1", keys=_OVER),
+        Sketch(name="h", declares="a = 1", keys={**_OVER, "after": ["g[a]"], **keys}),
+    )
+    with pytest.raises(UnsupportedByEngineError, match=fact):
+        export(file, engine)
+
+
+@pytest.mark.parametrize("trigger", ["one_success", "one_failed", "all_failed", "always"])
+def test_rules_that_a_mapped_group_cannot_keep_are_refused(tmp_path: Path, trigger: str) -> None:
+    """The task that reads the list would count among their upstream."""
+    keys = {**_OVER, "after": ["g[a]"], "trigger": trigger}
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="top"),
+        Sketch(name="g", declares="a = 1", keys=_OVER),
+        Sketch(name="h", declares="a = 1", keys=keys),
+    )
+    with pytest.raises(UnsupportedByEngineError, match=f"'h': the trigger {trigger}, in a chain"):
+        export(file, "airflow")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -14,7 +14,7 @@ import pytest
 from mlkit.api.exports import export
 from mlkit.engines.extras import requirements_of
 from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of
-from mlkit.errors import UnsupportedByEngineError, UsageError
+from mlkit.errors import UsageError
 from mlkit.testing import Sketch, branching, chain, dynamic_map, write_pipeline
 from mlkit.testing.engine_pipelines import everything
 
@@ -118,10 +118,10 @@ def test_a_url_of_runs_is_what_the_tasks_are_told(tmp_path: Path, engine: str) -
 
 @pytest.mark.parametrize("engine", ["airflow", "kubeflow"])
 @pytest.mark.parametrize("shape", [branching, dynamic_map])
-def test_branches_and_lists_are_not_read_from_a_url(
+def test_what_stands_behind_a_url_is_fetched_by_mlkit(
     tmp_path: Path, engine: str, shape: Callable[[Path], Path]
 ) -> None:
-    """Refused with the stage and its line: the engine's own tasks read them from a folder."""
-    with pytest.raises(UnsupportedByEngineError, match="which s3://bucket/runs is not") as caught:
-        export(shape(tmp_path), engine, runs_dir="s3://bucket/runs")
-    assert caught.value.line
+    """Where the runs are in a folder, the engine's own tasks read it by themselves."""
+    for place, fetches in (("s3://bucket/runs", True), (tmp_path / "runs", False)):
+        made = export(shape(tmp_path), engine, runs_dir=place)
+        assert ('"--value"' in made.files[made.entry]) is fetches

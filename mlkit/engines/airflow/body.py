@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
-from mlkit.core.pipeline import Condition, Node, Pipeline, Stage
+from mlkit.core.pipeline import Condition, Pipeline, Stage, StageOutput
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import encode, safe_name
 from mlkit.engines.airflow.policies import Policy, common_policy, own_policy, placement, policy_of
@@ -44,6 +44,8 @@ class Body:
         How many tasks may run at once; by default as many as Airflow's settings let.
     dated : bool
         Whether the start of the scheduled interval is handed on.
+    remote : bool
+        Whether the runs stand behind a URL, so that mlkit has to fetch what a task reads.
     reserved : set of str
         Names that the file uses already.
     """
@@ -51,6 +53,7 @@ class Body:
     whole: Unrolled
     workers: int | None
     dated: bool
+    remote: bool
     reserved: AbstractSet[str]
 
     @property
@@ -121,6 +124,28 @@ class Body:
         for task in self.firsts.values():
             if task.kind in writers:
                 yield writers[task.kind](task)
+        for loop in self.loops:
+            yield self._loop(loop)
+
+    @cached_property
+    def loops(self) -> dict[tuple[str, ...], str]:
+        """The stages that go together through one list, and the name of the group's function."""
+        free = FreeNames({*self.reserved, *self._all_names[0].values(), "pipeline"})
+        loops = dict.fromkeys(task.loop for task in self.tasks if task.loop)
+        return {loop: free.new(f"each_{loop[0]}", "run_{}") for loop in loops}
+
+    def _loop(self, loop: tuple[str, ...]) -> str:
+        """A group of mapped tasks: those of one value wait for each other, and for no others."""
+        named = {"group_id": literal(self.loops[loop]), "prefix_group_id": "False"}
+        made = [call(f"run_{self.names[name]}", item="item") for name in loop]
+        return "\n".join(
+            [
+                decorate(call("task_group", **named)),
+                f"def {self.loops[loop]}(item: str) -> Any:",
+                f'    """{", ".join(loop)}: for each value by itself."""',
+                write(listing(made), before="return ", indent=1),
+            ]
+        )
 
     @cached_property
     def firsts(self) -> dict[str, Task]:
@@ -176,7 +201,7 @@ class Body:
         choices = mapping({followed[stage.name]: _wanted(stage.when[0]) for stage in stages})
         return [
             f'    """Choose what follows by what {condition.source} holds."""',
-            assign("found", self._artifact(condition.source.node, condition.source.output), 1),
+            assign("found", self._artifact(condition.source), 1),
             assign("choices", choices, 1),
             "    return [name for name, wanted in choices.items() if is_one_of(found, wanted)]",
         ]
@@ -186,7 +211,7 @@ class Body:
         for condition in stage.when:
             asked = call("is_one_of", "found", _wanted(condition))
             lines += [
-                assign("found", self._artifact(condition.source.node, condition.source.output), 1),
+                assign("found", self._artifact(condition.source), 1),
                 write(asked, before="if not ", after=":", indent=1),
                 "        return None",
             ]
@@ -199,9 +224,12 @@ class Body:
         assert source is not None
         spec = stage.declared[stage.foreach.parameter].spec
         item = "label(float(item))" if spec.kind == "float" else "label(item)"
+        if not task.loop:  # a group's values are handed on as they are
+            item = f"literally({item})"
+        mapped = ", ".join(task.loop) or stage.name
         lines = [
-            f'    """Read the values that {stage.name} is mapped over from {source}."""',
-            assign("found", self._artifact(source.node, source.output), 1),
+            f'    """Read the values of {mapped} from {source}."""',
+            assign("found", self._artifact(source), 1),
             f"    return [{item} for item in found]",
         ]
         return self._function(task, "() -> list[str]", lines, **_rule(task.rule))
@@ -214,7 +242,10 @@ class Body:
         """The first task of a stage behind a branch."""
         return next(t.id for t in self.tasks if t.stage == stage and branch.id in t.upstream)
 
-    def _artifact(self, node: Node, output: str) -> str:
+    def _artifact(self, source: StageOutput) -> str:
+        node, output = source.node, source.output
+        if self.remote:
+            return call("fetch_value", literal(str(source)))
         file = self.pipeline.stages[node.stage].outputs[output]
         return call("read_artifact", literal(safe_name(str(node))), literal(file.path))
 
@@ -253,6 +284,8 @@ class Body:
         """The tasks; what stands alone of one stage comes together, as a group."""
         groups: dict[str, list[Task]] = {}
         for task in self.tasks:
+            if task.kind == "stage" and task.loop and task.stage != task.loop[0]:
+                continue  # it is made with the first of its loop
             groups.setdefault(task.group or f".{task.id}", []).append(task)
         for tasks in groups.values():
             indent = 1
@@ -260,7 +293,10 @@ class Body:
                 indent = 2
                 group = call("TaskGroup", literal(tasks[0].group))
                 yield write(group, before="with ", after=":", indent=1)
-            yield from (assign(self.names[task.id], self._made(task), indent) for task in tasks)
+            for task in tasks:
+                made = task.loop if task.kind == "stage" and task.loop else [task.id]
+                names = ", ".join(self.names[name] for name in made)
+                yield assign(names, self._made(task), indent)
 
     def _made(self, task: Task) -> str:
         name = self._function_of(task)
@@ -278,6 +314,9 @@ class Body:
         stage = self.pipeline.stages.get(task.stage)
         if task.kind != "stage" or stage is None or stage.foreach is None:
             return call(name)
+        if task.loop:
+            values = self.names[f"{task.loop[0]}.values"]
+            return call(f"{self.loops[task.loop]}.expand", item=values)
         labels = listed_labels(stage)
         if labels is None:
             return call(f"{name}.expand", item=self.names[f"{stage.name}.values"])

@@ -14,7 +14,7 @@ from mlkit.engines.commands import parameter_words
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.python_text import assign, formatted, literal, one_line, value
 from mlkit.engines.questions import shown_parameters
-from mlkit.engines.refusals import refuse, unreadable
+from mlkit.engines.refusals import refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.unrolling import unrolled
 
@@ -25,14 +25,13 @@ import pendulum
 from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
-from airflow.sdk import CronDataIntervalTimetable, TaskGroup, dag, task
+from airflow.sdk import CronDataIntervalTimetable, TaskGroup, dag, task, task_group
 from functools import partial
 """
 
 
 def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
     """Compile a pipeline; see `mlkit.engines.export.Compiler`."""
-    refuse(ENGINES["airflow"], pipeline, unreadable(pipeline, settings))
     whole = unrolled(pipeline)
     refuse(ENGINES["airflow"], pipeline, refusals(whole))
     module = module_text("airflow", "mlkit_dag")
@@ -41,6 +40,7 @@ def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
         whole=whole,
         workers=settings.workers,
         dated=dated,
+        remote=isinstance(settings.runs_dir, str),
         reserved=identifiers([module, _OWN_IMPORTS]),
     )
     constants = _constants(pipeline, settings, dated=dated)

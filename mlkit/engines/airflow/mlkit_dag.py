@@ -89,6 +89,16 @@ def read_artifact(*path: str) -> Any:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
+def fetch_value(artifact: str) -> Any:
+    """Have mlkit read a JSON artifact of this run, wherever that is; None if it was not made."""
+    context = get_current_context()
+    code, document = call_mlkit(context, "show", run_id_of(context), artifact, PIPELINE, "--value")
+    if code:
+        message = document.get("error", {}).get("message", f"mlkit ended with {code}")
+        raise RuntimeError(f"{artifact}: {message}")
+    return document["value"]
+
+
 def is_one_of(found: Any, wanted: list[Any]) -> bool:
     """Compare JSON values strictly: 1 is neither true nor 1.0."""
     texts = [json.dumps(item, sort_keys=True) for item in wanted]
@@ -96,11 +106,16 @@ def is_one_of(found: Any, wanted: list[Any]) -> bool:
 
 
 def label(item: Any) -> str:
-    """Write a value as it stands in STAGE[VALUE], and so that Airflow takes it literally."""
+    """Write a value as it stands in STAGE[VALUE]."""
     text = item if isinstance(item, str) else json.dumps(item)
     # what means something between the brackets is quoted
     if re.search(r'[,\[\]*]|^["\s]|\s$', text):
         text = json.dumps(text, ensure_ascii=False)
+    return text
+
+
+def literally(text: str) -> str:
+    """Keep Airflow's templates from reading a value over which a task is mapped."""
     return re.sub(r"{(?=[{%#])", "{{ '{' }}", text)
 
 

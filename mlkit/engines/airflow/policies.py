@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from mlkit.core.pipeline import Stage
+from mlkit.core.triggers import TriggerRule
+from mlkit.engines.airflow.tasks import shares_branch
 from mlkit.engines.python_text import call, number, value
-from mlkit.engines.questions import picked_label
-from mlkit.engines.refusals import Refusal
+from mlkit.engines.questions import EARLY, picked_label, together
+from mlkit.engines.refusals import Refusal, not_one_by_one
 from mlkit.engines.unrolling import Unrolled
 
 __all__ = [
@@ -37,6 +39,7 @@ _WITHOUT = {
 
 def refusals(whole: Unrolled) -> Iterator[Refusal]:
     """Name what Airflow cannot express."""
+    yield from not_one_by_one(whole.pipeline)
     for name, stage in whole.pipeline.stages.items():
         told = whole.origins[name].stage if name in whole.origins else stage
         single = next((node for node in stage.upstream if picked_label(node) is not None), None)
@@ -48,6 +51,8 @@ def refusals(whole: Unrolled) -> Iterator[Refusal]:
                 remedy=f"Refer to '{single.stage}' as a whole, and pick from the list in the "
                 "notebook; or write the list down",
             )
+        if name in together(whole.pipeline):
+            yield from _not_in_a_loop(stage)
         if _grows(stage) and not stage.retry.jitter:
             yield Refusal(
                 stage=told,
@@ -55,6 +60,21 @@ def refusals(whole: Unrolled) -> Iterator[Refusal]:
                 "grow",
                 remedy="Leave out 'jitter', or write 'backoff: 1'",
             )
+
+
+def _not_in_a_loop(stage: Stage) -> Iterator[Refusal]:
+    """What the tasks of a mapped group cannot have, for the group waits as a whole then."""
+    odd = []
+    if stage.trigger in (*EARLY, TriggerRule.ALL_FAILED, TriggerRule.ALWAYS):
+        odd.append(f"the trigger {stage.trigger.value}")
+    if stage.is_chained and stage.when and not shares_branch(stage):
+        odd.append("more than one condition, or one under another trigger than all_success")
+    for what in odd:
+        yield Refusal(
+            stage=stage,
+            fact=f"{what}, in a chain over a list that stands in an artifact",
+            remedy="Write the list down, or put that into a stage before the chain",
+        )
 
 
 def _grows(stage: Stage) -> bool:

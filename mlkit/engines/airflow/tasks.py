@@ -11,10 +11,10 @@ from typing import Literal
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
-from mlkit.engines.questions import EARLY
+from mlkit.engines.questions import EARLY, together
 from mlkit.engines.unrolling import Unrolled
 
-__all__ = ["Branch", "Task", "branches_of", "task_ids", "tasks_of"]
+__all__ = ["Branch", "Task", "branches_of", "shares_branch", "task_ids", "tasks_of"]
 
 Kind = Literal["stage", "branch", "sensor", "values", "gate", "verdict"]
 
@@ -49,6 +49,8 @@ class Task:
         The stage, or the instance, for which it is there; empty for what is there for several.
     group : str
         The group that it stands in; its id begins with that and a dot.
+    loop : tuple of str
+        The stages, itself among them, that one group of mapped tasks runs for each value.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Task:
     rule: TriggerRule = TriggerRule.ALL_SUCCESS
     stage: str = ""
     group: str = ""
+    loop: tuple[str, ...] = ()
 
     @property
     def own_id(self) -> str:
@@ -106,13 +109,13 @@ def branches_of(pipeline: Pipeline, ids: Mapping[str, str]) -> dict[str, Branch]
     for stage in pipeline.stages.values():
         if not stage.when:
             continue
-        if _shares(stage):
+        if shares_branch(stage):
             source = stage.when[0].source
             key = f"{ids[source.node.stage]}.{source.output}"
             group = tuple(
                 s.name
                 for s in pipeline.stages.values()
-                if s.when and _shares(s) and s.when[0].source == source
+                if s.when and shares_branch(s) and s.when[0].source == source
             )
             found[stage.name] = Branch(id=key, stages=group, shared=True)
         else:
@@ -121,7 +124,8 @@ def branches_of(pipeline: Pipeline, ids: Mapping[str, str]) -> dict[str, Branch]
     return found
 
 
-def _shares(stage: Stage) -> bool:
+def shares_branch(stage: Stage) -> bool:
+    """Whether a stage's condition can be asked together with those of others."""
     return len(stage.when) == 1 and stage.trigger is TriggerRule.ALL_SUCCESS
 
 
@@ -134,11 +138,12 @@ def tasks_of(whole: Unrolled) -> tuple[Task, ...]:
         The pipeline; each instance that stands alone has a task of its own.
     """
     pipeline, ids = whole.pipeline, task_ids(whole)
-    branches = branches_of(pipeline, ids)
-    tasks: dict[str, Task] = {}
+    branches, loops = branches_of(pipeline, ids), together(pipeline)
+    tasks = {f"{loop[0]}.values": _shared_values(pipeline, loop) for loop in loops.values()}
     for stage in _ordered(pipeline):
         group = whole.stage_of(stage.name) if stage.name in whole.origins else ""
-        for task in _of_stage(stage, branches.get(stage.name), ids, group):
+        loop = loops.get(stage.name, ())
+        for task in _of_stage(stage, branches.get(stage.name), ids, group, loop):
             tasks.setdefault(task.id, task)
     if _needs_verdict(pipeline):
         read = {name for task in tasks.values() for name in task.upstream}
@@ -153,8 +158,21 @@ def _ordered(pipeline: Pipeline) -> Iterator[Stage]:
         yield pipeline.stages[name]
 
 
+def _shared_values(pipeline: Pipeline, loop: tuple[str, ...]) -> Task:
+    """The task that reads the values for all stages of a loop, as soon as they are there."""
+    stage = pipeline.stages[loop[0]]
+    assert stage.foreach is not None
+    above = tuple(dict.fromkeys(source.node.stage for source in stage.foreach.sources))
+    name = f"{stage.name}.values"
+    return Task(id=name, kind="values", upstream=above, stage=stage.name, loop=loop)
+
+
 def _of_stage(
-    stage: Stage, branch: Branch | None, ids: Mapping[str, str], group: str
+    stage: Stage,
+    branch: Branch | None,
+    ids: Mapping[str, str],
+    group: str,
+    loop: tuple[str, ...],
 ) -> Iterator[Task]:
     """The tasks that lead to a stage, and the stage's own, one behind the other."""
     upstream = tuple(dict.fromkeys(ids[node.stage] for node in stage.upstream))
@@ -169,6 +187,7 @@ def _of_stage(
             rule=rule,
             stage=stage.name,
             group=group,
+            loop=loop,
         )
 
     if rule is TriggerRule.ALWAYS and data:
@@ -187,17 +206,20 @@ def _of_stage(
         else:
             yield task(".when", "branch")
             rule, upstream = TriggerRule.ALL_SUCCESS, (branch.id,)
-    for kind, suffix in _before(stage):
+    for kind, suffix in _before(stage, loop):
         made = task(suffix, kind)
         yield made
         rule, upstream = TriggerRule.ALL_SUCCESS, (made.id,)
+    if loop and stage.foreach is not None:  # the values are there: so is what they are read from
+        read = {source.node.stage for source in stage.foreach.sources}
+        upstream = (f"{loop[0]}.values", *(item for item in upstream if item not in read))
     yield task("", "stage")
 
 
-def _before(stage: Stage) -> Iterator[tuple[Kind, str]]:
+def _before(stage: Stage, loop: tuple[str, ...]) -> Iterator[tuple[Kind, str]]:
     if stage.wait_for is not None:
         yield "sensor", ".file"
-    if stage.foreach is not None and stage.foreach.values is None:
+    if stage.foreach is not None and stage.foreach.values is None and not loop:
         yield "values", ".values"
 
 

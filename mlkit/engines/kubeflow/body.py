@@ -18,11 +18,11 @@ from mlkit.engines.kubeflow.components import (
     speaker,
     stage_component,
 )
-from mlkit.engines.kubeflow.layout import Block, Fork, Layout
-from mlkit.engines.kubeflow.names import Names, argument
+from mlkit.engines.kubeflow.layout import Block, Fork, Layout, Loop
+from mlkit.engines.kubeflow.names import RUN_ARGUMENTS, Names, argument
 from mlkit.engines.kubeflow.policies import statements
 from mlkit.engines.python_text import call, literal, value
-from mlkit.engines.questions import listed_labels
+from mlkit.engines.questions import listed_labels, together
 from mlkit.engines.unrolling import Unrolled
 
 __all__ = ["Body"]
@@ -41,12 +41,15 @@ class Body:
         stages stand, and what they are called.
     workers : int, optional
         How many instances of a loop run at once; by default all.
+    remote : bool
+        Whether the runs stand behind a URL, so that mlkit has to fetch what a task reads.
     """
 
     whole: Unrolled
     layout: Layout
     names: Names
     workers: int | None
+    remote: bool
     tasks: list[str] = field(default_factory=list)
 
     @property
@@ -86,8 +89,7 @@ class Body:
         for name in run_arguments(self.pipeline):
             takes[name] = "list" if name == "parameters" else "str"
         for name, source in handed(self.pipeline, self.layout, stage).items():
-            many = self.pipeline.stages[source.node.stage].foreach is not None
-            takes[argument(name)] = "list[str]" if many else "str"
+            takes[argument(name)] = "list[str]" if self._is_many(source, stage) else "str"
         return takes | {branch_argument(n): "str" for n in range(len(self.taken(stage)))}
 
     def write(self, indent: str) -> list[str]:
@@ -97,11 +99,12 @@ class Body:
     def _blocks(self, blocks: tuple[Block, ...], indent: str) -> list[str]:
         lines: list[str] = []
         for block in blocks:
-            lines += (
-                self._stage(self.pipeline.stages[block], indent)
-                if isinstance(block, str)
-                else self._fork(block, indent)
-            )
+            if isinstance(block, str):
+                lines += self._stage(self.pipeline.stages[block], indent)
+            elif isinstance(block, Loop):
+                lines += self._loop(block, indent)
+            else:
+                lines += self._fork(block, indent)
         return lines
 
     def _made(self, task: str, function: str, indent: str, **named: str) -> str:
@@ -115,16 +118,44 @@ class Body:
             return [*waits, *self._call(stage, indent, instance=literal(stage.name))]
         if stage.foreach is None:
             return [*waits, *self._call(stage, indent)]
-        items, before = self._items(stage, indent)
+        items, before = self._items(stage, indent, stage.name)
+        inner = self._call(stage, indent + _STEP, instance="instance")
+        return [*waits, *before, self._over(items, indent), *inner]
+
+    def _over(self, items: str, indent: str) -> str:
         limit = {} if self.workers is None else {"parallelism": str(self.workers)}
         loop = call("dsl.ParallelFor", items, **limit)
-        inner = self._call(stage, indent + _STEP, instance="instance")
-        return [*waits, *before, f"{indent}with {loop} as instance:", *inner]
+        return f"{indent}with {loop} as instance:"
+
+    def _loop(self, loop: Loop, indent: str) -> list[str]:
+        """Stages that go together through one list: its items are what stands behind their names.
+
+        An instance waits for its own upstream only, for both are in one turn of the loop.
+        """
+        stages = [self.pipeline.stages[name] for name in loop.stages]
+        waits = [line for stage in stages for line in self._wait(stage, indent)]
+        items, before = self._items(stages[0], indent, "")
+        inner = [
+            line
+            for stage in stages
+            for line in self._call(stage, indent + _STEP, instance=f'f"{stage.name}{{instance}}"')
+        ]
+        return [*waits, *before, self._over(items, indent), *inner]
+
+    def _is_own(self, source: StageOutput, stage: Stage) -> bool:
+        """Whether an input comes of the same turn of the same loop."""
+        loop = together(self.pipeline).get(stage.name, ())
+        return source.node.is_chained and source.node.stage in loop
+
+    def _is_many(self, source: StageOutput, stage: Stage) -> bool:
+        """Whether an input is the list of what a loop has made."""
+        over = self.pipeline.stages[source.node.stage].foreach
+        return over is not None and not self._is_own(source, stage)
 
     def _call(self, stage: Stage, indent: str, **named: str) -> list[str]:
         task = self.names.tasks[stage.name]
         inputs = handed(self.pipeline, self.layout, stage)
-        named |= {argument(name): self._value(source) for name, source in inputs.items()}
+        named |= {argument(name): self._value(source, stage) for name, source in inputs.items()}
         named |= {branch_argument(n): text for n, text in enumerate(self.taken(stage))}
         self.tasks.append(task)
         made = call(self.functions[stage.name], *_named(named), "**run")
@@ -154,11 +185,10 @@ class Body:
         """The path of an upstream artifact."""
         return self._output(source.node.stage, argument(source.output))
 
-    def _value(self, source: StageOutput) -> str:
+    def _value(self, source: StageOutput, stage: Stage) -> str:
         """The path of an upstream artifact, or the list of a loop's paths."""
-        mapped = self.pipeline.stages[source.node.stage].foreach is not None
         path = self._path(source)
-        return call("dsl.Collected", path) if mapped else path
+        return call("dsl.Collected", path) if self._is_many(source, stage) else path
 
     # branches
 
@@ -215,11 +245,22 @@ class Body:
 
     def _question(self, stage: Stage, task: str, indent: str) -> str:
         """The task that reads what a fork asks."""
+        sources = [condition.source for condition in stage.when]
         if plain_answer(stage) is not None:
-            return self._made(task, "read_value", indent, path=self._path(stage.when[0].source))
+            named = self._fetching(artifact=literal(str(sources[0])))
+            function = "fetch_value" if self.remote else "read_value"
+            return self._made(task, function, indent, path=self._path(sources[0]), **named)
         wanted = [[canonical(value) for value in c.values] for c in stage.when]
         named = {"paths": self._paths(stage.when), "wanted": value(wanted)}
-        return self._made(task, "conditions_hold", indent, **named)
+        named |= self._fetching(artifacts=value(list(map(str, sources))))
+        function = "fetched_hold" if self.remote else "conditions_hold"
+        return self._made(task, function, indent, **named)
+
+    def _fetching(self, **named: str) -> dict[str, str]:
+        """What a task is given further that has to fetch what it reads."""
+        if not self.remote:
+            return {}
+        return {**named, "run_id": "run_id", "job_id": RUN_ARGUMENTS["job_id"]}
 
     def _paths(self, conditions: tuple[Condition, ...]) -> str:
         values = [self._path(condition.source) for condition in conditions]
@@ -230,8 +271,11 @@ class Body:
 
     # loops and sensors
 
-    def _items(self, stage: Stage, indent: str) -> tuple[str, list[str]]:
-        """What a loop runs over: the instances as mlkit names them."""
+    def _items(self, stage: Stage, indent: str, name: str) -> tuple[str, list[str]]:
+        """What a loop runs over: the instances as mlkit names them, behind the name of the stage.
+
+        In a loop of several stages the name is left out.
+        """
         labels = listed_labels(stage)
         if labels is not None:
             return value([f"{stage.name}[{label}]" for label in labels] or [stage.name]), []
@@ -240,8 +284,10 @@ class Body:
         task = f"{self.names.components[stage.name]}_instances"
         as_float = stage.declared[stage.foreach.parameter].spec.kind == "float"
         path = self._path(stage.foreach.source)
-        named = {"stage": literal(stage.name), "path": path, "as_float": str(as_float)}
-        return f"{task}.output", [self._made(task, "read_instances", indent, **named)]
+        named = {"stage": literal(name), "path": path, "as_float": str(as_float)}
+        named |= self._fetching(artifact=literal(str(stage.foreach.source)))
+        function = "fetch_instances" if self.remote else "read_instances"
+        return f"{task}.output", [self._made(task, function, indent, **named)]
 
     def _wait(self, stage: Stage, indent: str) -> list[str]:
         """The task that waits for a stage's file, once everything upstream of it is done."""

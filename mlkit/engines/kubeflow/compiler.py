@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mlkit.core.cron import cron_fields, parse_cron
@@ -14,7 +15,7 @@ from mlkit.engines.kubeflow.body import Body
 from mlkit.engines.kubeflow.components import first_image, run_arguments
 from mlkit.engines.kubeflow.layout import lay_out
 from mlkit.engines.kubeflow.names import Names, kfp_name, make_names
-from mlkit.engines.kubeflow.policies import refusals
+from mlkit.engines.kubeflow.policies import loop_refusals, refusals
 from mlkit.engines.python_text import (
     assign,
     call,
@@ -28,7 +29,7 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
-from mlkit.engines.refusals import refuse, unreadable
+from mlkit.engines.refusals import refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.unrolling import unrolled
 
@@ -49,8 +50,12 @@ _COMPONENTS = {
         ("read_value", "read_instances", "conditions_hold", "wait_for_file", "no_branch"),
         "small_component",
     ),
+    "fetch_value": "read_value",
+    "fetch_instances": "read_instances",
+    "fetched_hold": "conditions_hold",
 }
-"""The functions that are components by themselves."""
+"""The functions that are components by themselves, and what makes each of them one: a decorator, or
+the function to which it hands what mlkit has fetched."""
 
 
 def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
@@ -69,13 +74,19 @@ def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
         If kfp cannot do what a stage asks for.
     """
     whole = unrolled(pipeline)
+    refuse(ENGINES["kubeflow"], pipeline, loop_refusals(whole.pipeline))
     layout = lay_out(whole.pipeline)
-    refuse(ENGINES["kubeflow"], pipeline, unreadable(pipeline, settings))
     refuse(ENGINES["kubeflow"], pipeline, refusals(whole, layout))
     module = module_text("kubeflow", "mlkit_components")
     reserved = {*identifiers([module, _OWN_IMPORTS]), "component", "small_component"}
     names = make_names(pipeline.name, {**whole.pipeline.stages, **pipeline.stages}, reserved)
-    body = Body(whole=whole, layout=layout, names=names, workers=settings.workers)
+    body = Body(
+        whole=whole,
+        layout=layout,
+        names=names,
+        workers=settings.workers,
+        remote=isinstance(settings.runs_dir, str),
+    )
     function = _function(pipeline, settings, names, body)
     ending = f"sys.exit({call('main', names.function, '__file__')})"
     own = [*body.components(), function, f'if __name__ == "__main__":\n    {ending}']
@@ -118,13 +129,21 @@ def _assembled(module: str, facts: str, own: str, pipeline: Pipeline) -> str:
         assign("small_component", plain),
         assign("component", call("partial", "small_component", additional_funcs=calls)),
         *(
-            assign(name, call(kind, name))
+            assign(name, _component(name, kind))
             for name, kind in _COMPONENTS.items()
-            if f"def {name}(" in copied
+            if re.search(rf"\b{name}\(", own)
         ),
     ]
     code = "\n\n\n".join([facts, copied, "\n".join(components), own])
     return f"{imports(code, module, _OWN_IMPORTS)}\n\n\n{code}\n"
+
+
+def _component(name: str, kind: str) -> str:
+    """The call that makes a function a component."""
+    if kind.endswith("component"):
+        return call(kind, name)
+    carried_along = listing(["facts", "mlkit_words", "fetched", kind])
+    return call("small_component", name, additional_funcs=carried_along)
 
 
 def _facts(pipeline: Pipeline, settings: ExportSettings) -> str:

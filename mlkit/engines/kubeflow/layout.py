@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from mlkit.core.graph import find_cycle, topological_order
+from mlkit.core.graph import descendants, edges, find_cycle, topological_order
 from mlkit.core.pipeline import Pipeline
 from mlkit.engines.kubeflow.branches import Path, choose_branches
+from mlkit.engines.questions import together
 
-__all__ = ["Block", "Fork", "Layout", "lay_out"]
+__all__ = ["Block", "Fork", "Layout", "Loop", "lay_out", "stages_between"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,21 @@ class Fork:
                 yield from (block,) if isinstance(block, str) else block.stages
 
 
-Block = str | Fork
-"""A stage, by its name, or a fork."""
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """Stages that one loop runs for each value of a list, one behind the other.
+
+    Parameters
+    ----------
+    stages : tuple of str
+        The stages, upstream first.
+    """
+
+    stages: tuple[str, ...]
+
+
+Block = str | Fork | Loop
+"""A stage, by its name, or a fork, or a loop of several stages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +91,19 @@ def _forks(blocks: tuple[Block, ...]) -> Iterator[Fork]:
                 yield from _forks(inner)
 
 
+def stages_between(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
+    """Name what stands between two stages of a loop, with the stage that waits for it.
+
+    A loop is a whole for kfp: what waits for it cannot be waited for in it.
+    """
+    graph = edges(pipeline)
+    for loop in dict.fromkeys(together(pipeline).values()):
+        inside = set(loop)
+        below = {name for first in loop for name in descendants(graph, [first])} - inside
+        for name in loop:
+            yield from ((name, above) for above in graph[name] if above in below)
+
+
 def lay_out(pipeline: Pipeline) -> Layout:
     """Place every stage.
 
@@ -102,7 +129,8 @@ def _blocks(
     pipeline: Pipeline, paths: Mapping[str, Path], names: list[str], depth: int
 ) -> tuple[Block, ...] | None:
     """Order the blocks of one branch; None if they wait for each other."""
-    owner = {name: _owner(name, paths, depth) for name in names}
+    loops = together(pipeline)
+    owner = {name: _owner(name, paths, depth, loops) for name in names}
     graph: dict[str, list[str]] = {key: [] for key in owner.values()}
     for name in names:
         for node in pipeline.stages[name].upstream:
@@ -121,17 +149,22 @@ def _blocks(
     return tuple(blocks)
 
 
-def _owner(name: str, paths: Mapping[str, Path], depth: int) -> str:
-    """What orders a stage at some depth: itself, or the fork around it."""
+def _owner(
+    name: str, paths: Mapping[str, Path], depth: int, loops: Mapping[str, tuple[str, ...]]
+) -> str:
+    """What orders a stage at some depth: itself, its loop, or the fork around it."""
     path = paths[name]
-    return f"stage {name}" if len(path) <= depth else f"fork {path[depth].fork}"
+    if len(path) > depth:
+        return f"fork {path[depth].fork}"
+    return f"loop {loops[name][0]}" if name in loops else f"stage {name}"
 
 
 def _block(
     pipeline: Pipeline, paths: Mapping[str, Path], members: list[str], depth: int
 ) -> Block | None:
     if len(paths[members[0]]) <= depth:
-        return members[0]
+        loop = together(pipeline).get(members[0])
+        return members[0] if loop is None else Loop(stages=loop)
     answers = dict.fromkeys(paths[name][depth].answer for name in members)
     branches = {}
     for answer in answers:

@@ -150,6 +150,46 @@ def conditions_hold(paths: str, wanted: list[list[str]]) -> str:
     return "yes"
 
 
+def fetched(artifact: str, run_id: str, job_id: str) -> str:
+    """Have mlkit read a JSON artifact of the run, wherever that is: the path of a copy here.
+
+    Nothing if it was not made.
+    """
+    import json
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    words = mlkit_words("show", run_id or f"kubeflow-{job_id}", artifact)
+    command = [*words, "--value", "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8")
+    told = json.loads(done.stdout)
+    if not told["made"]:
+        return ""
+    file = Path(tempfile.mkdtemp()) / "value.json"
+    file.write_text(json.dumps(told["value"]), encoding="utf-8")
+    return str(file)
+
+
+def fetch_value(artifact: str, path: str, run_id: str, job_id: str) -> str:
+    """As `read_value`, wherever the artifact is."""
+    return read_value(fetched(artifact, run_id, job_id) if path else "")
+
+
+def fetch_instances(
+    stage: str, artifact: str, path: str, as_float: bool, run_id: str, job_id: str
+) -> list[str]:
+    """As `read_instances`, wherever the artifact is."""
+    return read_instances(stage, fetched(artifact, run_id, job_id) if path else "", as_float)
+
+
+def fetched_hold(
+    artifacts: list[str], paths: str, wanted: list[list[str]], run_id: str, job_id: str
+) -> str:
+    """As `conditions_hold`, wherever the artifacts are."""
+    return conditions_hold("\n".join(fetched(a, run_id, job_id) for a in artifacts), wanted)
+
+
 def wait_for_file(pattern: str, every_s: float, timeout_s: float, upstream: str) -> str:
     """Wait until a file matches, or the time is over: mlkit looks once more then.
 

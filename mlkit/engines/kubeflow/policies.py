@@ -6,16 +6,16 @@ import math
 import re
 from collections.abc import Iterator
 
-from mlkit.core.pipeline import Stage
+from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.kubeflow.branches import is_patient
-from mlkit.engines.kubeflow.layout import Layout
+from mlkit.engines.kubeflow.layout import Layout, stages_between
 from mlkit.engines.python_text import call, literal
-from mlkit.engines.questions import picked_label
-from mlkit.engines.refusals import Refusal
+from mlkit.engines.questions import picked_label, together
+from mlkit.engines.refusals import Refusal, not_one_by_one
 from mlkit.engines.unrolling import Unrolled
 
-__all__ = ["GPU", "refusals", "statements"]
+__all__ = ["GPU", "loop_refusals", "refusals", "statements"]
 
 GPU = "nvidia.com/gpu"
 _KFP_LONGEST_S = 3600
@@ -38,6 +38,25 @@ def refusals(whole: Unrolled, layout: Layout) -> Iterator[Refusal]:
         told = whole.origins[name].stage if name in whole.origins else stage
         for fact, remedy in _refused(stage, layout):
             yield Refusal(stage=told, fact=fact, remedy=remedy)
+        for other in together(whole.pipeline).get(name, ()):
+            if layout.paths[other] != layout.paths[name]:
+                yield Refusal(
+                    stage=told,
+                    fact=f"it is chained to '{other}' over a list that stands in an artifact, and "
+                    "one of them stands behind a condition",
+                    remedy="Give both the same 'when', or write the list down",
+                )
+
+
+def loop_refusals(pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name what stands in the way of a loop with several stages; they are asked before a layout."""
+    yield from not_one_by_one(pipeline)
+    for name, above in stages_between(pipeline):
+        yield Refusal(
+            stage=pipeline.stages[name],
+            fact=f"it waits for '{above}', which waits for the loop that '{name}' is in",
+            remedy="Write the list down, or chain the two stages otherwise",
+        )
 
 
 def _refused(stage: Stage, layout: Layout) -> Iterator[tuple[str, str]]:

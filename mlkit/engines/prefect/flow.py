@@ -116,9 +116,11 @@ def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]
     else:
         lines.append(assign(own.values, _labels(pipeline, stage, names), indent=1))
     handed = call("unmapped", upstream)
-    if stage.is_chained:
+    if stage.is_chained and known is not None:
         each = listed_instances(stage) or []
         handed = listing(_given(pipeline, stage, names, instance.labels) for instance in each)
+    elif stage.is_chained:
+        handed = f"[{_given(pipeline, stage, names)} for value in {values}]"
     mapped = call(f"{own.task}.map", "unmapped(run)", values, handed)
     return [*lines, assign(own.future, mapped, indent=1)]
 
@@ -155,6 +157,8 @@ def _future(
 ) -> str:
     theirs, stage = names.stages[node.stage], pipeline.stages[node.stage]
     wanted = node.wanted(own)
+    if node.is_chained and stage.foreach is not None and stage.foreach.size is None:
+        return f"picked({theirs.future}, {theirs.values}, value)"
     if not wanted or stage.foreach is None:
         return theirs.future
     known = listed_labels(stage)
