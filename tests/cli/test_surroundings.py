@@ -30,7 +30,7 @@ LINES: dict[str, tuple[str, int]] = {
     "resume": ("resume latest {p}", 0),
     "runs": ("runs {p}", 0),
     "show": ("show latest {p}", 0),
-    "label": ("label latest größe {p}", 0),
+    "label": ("label latest größe {p} --move", 0),
     "unlabel": ("unlabel größer {p}", 2),
     "promote": ("promote latest {p}", 0),
     "compare": ("compare latest latest {p}", 0),
