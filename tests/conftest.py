@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mlkit.engines.registry import ENGINES
 from tests.remote import S3, s3_server
@@ -19,6 +20,12 @@ _SKIPS = Path(__file__).parents[1] / ".ci" / "skips"
 _SUITES = ("sandbox", "browser")
 """Fixtures that stand for a Debian package; what uses one belongs to the suite of that name."""
 
+
+# How long an example takes says how busy the machine is; what must not take long is counted.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that;
 # what tests start, and then interrupt, is to hear it wherever the suite was started.

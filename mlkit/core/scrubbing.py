@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -215,8 +216,10 @@ def _any_writing(piece: str) -> str:
     matched greedily and for good, so that the time stays linear.
     """
     parts = re.findall(r"\\+|[^\\]", piece, re.DOTALL)
+    numbers = itertools.count()
     return "".join(
-        f"{_SLASH}{{{len(part)},}}+" if part[0] == "\\" else _character(part) for part in parts
+        _slashes(len(part), numbers) if part[0] == "\\" else _character(part, numbers)
+        for part in parts
     )
 
 
@@ -224,7 +227,18 @@ _SLASH = r"(?:\\|%(?:25)*5[cC]|&(?:amp;)*#(?:92|x5[cC]);)"
 """A backslash, itself written in one of these ways."""
 
 
-def _character(char: str) -> str:
+def _slashes(least: int, numbers: Iterator[int]) -> str:
+    """At least so many backslashes, all that there are, and none given back.
+
+    What a group has captured while looking ahead is not given back. A possessive quantifier would
+    say the same, but around alternatives it misses matches in Python before 3.11.5 (CPython's
+    issue 106052), and Debian 12 has 3.11.2.
+    """
+    name = f"s{next(numbers)}"
+    return f"(?=(?P<{name}>{_SLASH}{{{least},}}))(?P={name})"
+
+
+def _character(char: str, numbers: Iterator[int]) -> str:
     if char.isascii() and char.isalnum():
         return char
     safe = char.encode("utf-8", "surrogatepass")
@@ -237,16 +251,15 @@ def _character(char: str) -> str:
     ]
     plain += [f"&(?:amp;)*{re.escape(entity[1:])}" for entity in {html.escape(char)} - {char}]
     plain += [r"\+"] if char == " " else []
+    slashes = partial(_slashes, 1, numbers)
     escaped = [
-        f"{_SLASH}++".join(["", *(f"(?i:x{byte:02x})" for byte in safe)]),
-        f"{_SLASH}++".join(
-            ["", *(f"(?i:u{units[i : i + 2].hex()})" for i in range(0, len(units), 2))]
-        ),
-        f"{_SLASH}++(?i:x{ord(char):02x})",
-        f"{_SLASH}++(?i:U{ord(char):08x})",
+        "".join(f"{slashes()}(?i:x{byte:02x})" for byte in safe),
+        "".join(f"{slashes()}(?i:u{units[i : i + 2].hex()})" for i in range(0, len(units), 2)),
+        f"{slashes()}(?i:x{ord(char):02x})",
+        f"{slashes()}(?i:U{ord(char):08x})",
     ]
-    escaped += [f"{_SLASH}++{_ESCAPES[char]}"] if char in _ESCAPES else []
-    return f"(?:{'|'.join(escaped)}|{_SLASH}*+(?:{'|'.join(plain)}))"
+    escaped += [f"{slashes()}{_ESCAPES[char]}"] if char in _ESCAPES else []
+    return f"(?:{'|'.join(escaped)}|{_slashes(0, numbers)}(?:{'|'.join(plain)}))"
 
 
 _ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\v": "v", "\a": "a", "\0": "0"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -283,24 +284,41 @@ def test_the_kernel_is_a_part_of_the_fingerprint(traced: Path) -> None:
     assert reasons(traced, "reads").startswith("run: kernel: other → mlkit's own")
 
 
-def test_the_environments_own_sitecustomize_still_runs(
-    tmp_path: Path, environment: Environment, jupyter: Path
+@pytest.mark.parametrize("place", ["installed", "on the path"])
+def test_a_sitecustomize_of_ones_own_still_runs(
+    tmp_path: Path,
+    environment: Environment,
+    jupyter: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
 ) -> None:
-    """In the kernel and in its children; mlkit's leaves no entry on the search path."""
-    custom = environment.site / "sitecustomize.py"
+    """As without mlkit, in the kernel and in its children, and no entry stays on the search path.
+
+    An installed one may stand behind the distribution's own, as on Debian, and then does not run.
+    """
+    folder = environment.site if place == "installed" else tmp_path / "mine"
+    folder.mkdir(exist_ok=True)
+    if place == "on the path":
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+    custom = folder / "sitecustomize.py"
     custom.write_text("import sys\nsys.custom = 'mine'\n")
-    look = "import sys; print(sys.custom, any('handed' in entry for entry in sys.path))"
+    look = (
+        "import sys; print('look', getattr(sys, 'custom', ''), "
+        "any('handed' in entry for entry in sys.path))"
+    )
     write_notebook(
         tmp_path / "looks.ipynb",
         look,
         f"import subprocess\nsubprocess.run([sys.executable, '-c', {look!r}], check=True)",
     )
     try:
+        stock = subprocess.check_output([environment.python, "-c", look], text=True).strip()
         record = runs(tmp_path, "  looks: {notebook: looks.ipynb, kernel: other}\n")
     finally:
         custom.unlink()
+    assert "mine" in stock or place == "installed"
     log = Path(record.runs_dir) / record.run_id / "looks" / "attempts" / "1" / "log.txt"
-    assert [line for line in log.read_text().splitlines() if "mine" in line] == ["mine False"] * 2
+    assert [line for line in log.read_text().splitlines() if "look" in line] == [stock] * 2
 
 
 def test_a_python_that_cannot_be_handed_the_recorder_is_never_reused(

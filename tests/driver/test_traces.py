@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -51,8 +52,8 @@ PYTHON = {
         "import subprocess, sys\n"
         "v = subprocess.run([sys.executable, 'FILE'], capture_output=True, text=True).stdout"
     ),
-    "shell_magic": "v = !python SHELL",
-    "system": 'import os; v = os.popen("python SHELL").read()',
+    "shell_magic": "v = !INTERPRETER SHELL",
+    "system": 'import os; v = os.popen("INTERPRETER SHELL").read()',
     "module_of_subprocess": (
         "import subprocess, sys\n"
         "v = subprocess.run([sys.executable, '-c', 'import NAME; print(NAME.V)'], text=True,\n"
@@ -181,6 +182,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Readers:
         file = files[way] = folder / (f"{name}.py" if way in PYTHON else f"{name}.json")
         file.write_text(text_of(way, 1))
         words = {"FILE": str(file), "SHELL": shlex.quote(str(file)), "NAME": name}
+        words["INTERPRETER"] = shlex.quote(sys.executable)  # a bare machine has no `python`
         words |= {"FOLDER": str(folder), "BASE": file.name}
         for word, meant in words.items():
             body = body.replace(word, meant)

@@ -79,9 +79,15 @@ def _about_text(node: ast.AST, path: Path, exercise: Exercise) -> tuple[str, str
 
 
 def _is_own_place(text: str) -> bool:
-    """Whether a path is there, and would not be on every machine; what is not is only a text."""
+    """Whether a path is there, and would not be on every machine; what is not is only a text.
+
+    Folders such as /tmp are everywhere, but no file that happens to lie in it.
+    """
     try:
-        return not text.startswith(EVERYWHERE) and Path(text).expanduser().exists()
+        place = Path(text).expanduser()
+        if text.startswith("/tmp/"):
+            return place.is_file()
+        return not text.startswith(EVERYWHERE) and place.exists()
     except (OSError, RuntimeError):
         return False
 

@@ -30,6 +30,7 @@ def test_a_new_exercise_has_nothing_of_the_kind(solutions: Path) -> None:
         ("open('{here}/rows.csv')", "a place on this machine"),
         ("open(f'{here}/rows.csv' + '')", "a place on this machine"),
         ("Path('~/')", "a place on this machine"),
+        ("open('{temporary}')", "a place on this machine"),
         ("open('../far.csv')", "outside the exercise's folder"),
         ("open('rows.csv')", "not named under 'data'"),
         ("open('absent.csv')", ""),
@@ -45,13 +46,15 @@ def test_a_new_exercise_has_nothing_of_the_kind(solutions: Path) -> None:
     ],
 )
 def test_places_files_and_packages_of_this_machine_are_found(
-    code: str, told: str, solutions: Path, notebook: Edit
+    code: str, told: str, solutions: Path, notebook: Edit, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """With the line; what is only a text, and no place, is left alone."""
+    temporary = str(tmp_path_factory.mktemp("elsewhere") / "left.csv")
+    Path(temporary).write_text("", encoding="utf-8")
     (solutions / "rows.csv").write_text("", encoding="utf-8")
     (solutions / "own.py").write_text("", encoding="utf-8")
     (solutions.parent / "far.csv").write_text("", encoding="utf-8")
-    text = "x = 1\n" + code.replace("{here}/rows.csv", __file__)
+    text = "x = 1\n" + code.replace("{here}/rows.csv", __file__).replace("{temporary}", temporary)
 
     def change(document: dict[str, object]) -> None:
         cell(document, "setup")["source"] = text.splitlines(keepends=True)
