@@ -178,8 +178,6 @@ def _counted(word: str) -> str:
     return " ".join(f"{name}={text}" for name, text in sorted(_folder(word).items()))
 
 
-_LIST = "which the export writes down only where the list is known"
-
 FEATURES = (
     Feature(
         name="order: `inputs`, `after`",
@@ -502,7 +500,6 @@ FEATURES = (
             **{f"link-1[{word}]": made(word) for word in "uv"},
             **{f"link-2[{word}]": made(word + "+") for word in "uv"},
         },
-        refused=dict.fromkeys(ENGINES, _LIST),
     ),
     Feature(
         name="chained to fewer parameters, and to more",
