@@ -49,11 +49,15 @@ def test_what_is_not_offered_has_a_reason() -> None:
         assert all(reasons.values()), command
 
 
+SELDOM = {"interval", "name", "note", "group"}
+"""They stand in a record only where they were given; none of them is chosen here."""
+
+
 @given(options=CHOSEN)
 def test_a_record_tells_what_was_asked_for(options: RunOptions) -> None:
     """Whoever resumes the run reads the same from it; a forced run is not forced again."""
     document = options.to_json()
-    assert document.keys() == {n for n, o in OPTIONS.items() if o.is_recorded} - {"interval"}
+    assert document.keys() == {n for n, o in OPTIONS.items() if o.is_recorded} - SELDOM
     again = RunOptions.of_record(document)
     assert again == replace(options, force=False, run_id=None, interval=None)
 
