@@ -30,7 +30,8 @@ def test_debug_writes_a_notebook_that_runs(
     call: Call, words: Path, runs: Path, swept: Spoken, tmp_path: Path
 ) -> None:
     """The copy holds the run's parameters and inputs, and runs from top to bottom."""
-    spoken = call("debug", "latest", "count", words, "--runs-dir", runs, "--json")
+    last = swept.json()["runs"][-1]["run_id"]
+    spoken = call("debug", last, "count", words, "--runs-dir", runs, "--json")
     copy = Path(spoken.json()["notebook"])
     cells = json.loads(copy.read_text(encoding="utf-8"))["cells"]
     assert "stage 'count' as in its run" in cells[1]["source"]
