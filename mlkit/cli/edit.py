@@ -55,10 +55,10 @@ def edit(
 
     \b
     Examples
-      mlkit edit train                    its notebook, with what it reads made
-      mlkit edit 'train[xgboost]'         one instance of a mapped stage (else: the first)
-      mlkit edit train -p rows=500        with another parameter
-      mlkit edit train --no-browser       only print the address
+      mlkit edit train                its notebook, with what it reads made
+      mlkit edit 'train[xgboost]'     one instance (of a map, else: the first)
+      mlkit edit train -p rows=500    with another parameter
+      mlkit edit train --no-browser   only print the address
     """
     given = {"profile": profile, "workers": workers}
     options = api.run_options({key: value for key, value in given.items() if value is not None})
