@@ -32,7 +32,7 @@ _HOMES = {
     "resume": "mlkit.api.resuming",
     "run": "mlkit.api.local_run",
     "run_on": "mlkit.api.engine_runs",
-    "runs_table": "mlkit.api.tables",
+    "runs_table": "mlkit.api.run_tables",
     "skip": "mlkit.inside.skipping",
     "watch": "mlkit.widgets.views.watch_view",
     "write_export": "mlkit.api.exports",
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from mlkit.api.records import find_run as find_run
     from mlkit.api.records import list_runs as list_runs
     from mlkit.api.resuming import resume as resume
-    from mlkit.api.tables import runs_table as runs_table
+    from mlkit.api.run_tables import runs_table as runs_table
     from mlkit.api.two_runs import compare as compare
     from mlkit.core.pipeline import Pipeline as Pipeline
     from mlkit.core.policies import Retry as Retry

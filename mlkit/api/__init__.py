@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from mlkit.api.records import send_report as send_report
     from mlkit.api.resuming import resume as resume
     from mlkit.api.resuming import run_pipeline as run_pipeline
+    from mlkit.api.run_tables import arranged as arranged
+    from mlkit.api.run_tables import read_run_table as read_run_table
     from mlkit.api.runs_place import RUNS_DIR_VARIABLE as RUNS_DIR_VARIABLE
     from mlkit.api.runs_place import runs_folder as runs_folder
     from mlkit.api.schedule_server import ScheduleServer as ScheduleServer
@@ -53,8 +55,6 @@ if TYPE_CHECKING:
     from mlkit.api.sweeping import members as members
     from mlkit.api.sweeping import resume_sweep as resume_sweep
     from mlkit.api.sweeping import sweep as sweep
-    from mlkit.api.tables import arranged as arranged
-    from mlkit.api.tables import read_run_table as read_run_table
     from mlkit.api.two_runs import compare as compare
     from mlkit.api.two_runs import compare_several as compare_several
     from mlkit.api.two_runs import find_several as find_several
@@ -89,7 +89,7 @@ _HOMES = {
     "Settings": "mlkit.api.schedule_server",
     "Watch": "mlkit.api.watching",
     "WatchSettings": "mlkit.api.watched_pipeline",
-    "arranged": "mlkit.api.tables",
+    "arranged": "mlkit.api.run_tables",
     "backfill": "mlkit.api.filling",
     "clean": "mlkit.api.old_runs",
     "compare": "mlkit.api.two_runs",
@@ -121,7 +121,7 @@ _HOMES = {
     "promote": "mlkit.api.labelling",
     "read_assignment": "mlkit.load.parameters",
     "read_env_file": "mlkit.load.env_file",
-    "read_run_table": "mlkit.api.tables",
+    "read_run_table": "mlkit.api.run_tables",
     "read_schedule": "mlkit.api.scheduling",
     "read_span": "mlkit.api.scheduling",
     "resume": "mlkit.api.resuming",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.api.records import list_runs
-from mlkit.api.tables import arranged, read_run_table
+from mlkit.api.run_tables import arranged, read_run_table
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlkit.api.records import find_run, up_to_date
 from mlkit.api.runs_place import runs_folder
-from mlkit.core.latest import is_plain, own_settings
+from mlkit.core.latest_rule import is_plain, own_settings
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.suggesting import did_you_mean

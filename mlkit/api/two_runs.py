@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlkit.api.records import find_run, up_to_date
-from mlkit.api.tables import measured_by, row_of
+from mlkit.api.run_tables import measured_by, row_of
 from mlkit.core.record import RunRecord
 from mlkit.reports.comparison import Comparison, compare_runs
 from mlkit.reports.many_runs import ManyRuns, Traced, compare_many

@@ -25,7 +25,7 @@ from mlkit.load.pipeline_file import PIPELINE_FILE, find_pipeline_file
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.forecast import Forecast
 from mlkit.planner.interpreter import interpreter, program_of
-from mlkit.planner.sources import Sources, sources_of
+from mlkit.planner.stage_places import Sources, sources_of
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 

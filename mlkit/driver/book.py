@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mlkit.core.events import EventKind
 from mlkit.core.graph import edges
-from mlkit.core.latest import differing
+from mlkit.core.latest_rule import differing
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import RunStatus

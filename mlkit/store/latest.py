@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mlkit.core.latest import is_plain, takes_over
+from mlkit.core.latest_rule import is_plain, takes_over
 from mlkit.core.record import RunRecord
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
@@ -39,7 +39,7 @@ class Promotion:
 
 
 def point_latest(runs: RunsFolder, database: Database, record: RunRecord) -> None:
-    """Point `latest` at a run that has ended, if the rule of `core.latest` says so.
+    """Point `latest` at a run that has ended, if the rule of `core.latest_rule` says so.
 
     Which began later is told by the database, where clocks do not matter.
     """

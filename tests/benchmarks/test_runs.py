@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.runs import COMMANDS, measure, write_history
-from mlkit.api.tables import read_run_table
+from mlkit.api.run_tables import read_run_table
 
 
 def test_the_history_reads_as_real_runs_do(tmp_path: Path) -> None:

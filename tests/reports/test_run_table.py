@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mlkit.api.tables import measured_by, row_of
+from mlkit.api.run_tables import measured_by, row_of
 from mlkit.core.record import RunRecord
 from mlkit.core.run_row import RunRow
 from mlkit.core.states import RunStatus

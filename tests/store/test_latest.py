@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit import api
-from mlkit.core.latest import is_plain, own_settings, takes_over
+from mlkit.core.latest_rule import is_plain, own_settings, takes_over
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
 from mlkit.errors import UsageError

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlkit.api.records import list_runs
+from mlkit.api.run_tables import measured_by, row_of
 from mlkit.api.runs_place import runs_folder
-from mlkit.api.tables import measured_by, row_of
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.run_row import RunRow

@@ -8,7 +8,7 @@ from pathlib import Path
 from mlkit.load.parameters import configure
 from mlkit.load.pipeline_file import load_pipeline
 from mlkit.planner.checkout import Checkout
-from mlkit.planner.sources import sources_of
+from mlkit.planner.stage_places import sources_of
 from mlkit.planner.trace import TRACE_VERSION, kept_names
 from mlkit.testing import Sketch, write_pipeline
 

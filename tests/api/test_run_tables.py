@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mlkit
-from mlkit.api.tables import read_run_table
+from mlkit.api.run_tables import read_run_table
 from mlkit.core.record import RunRecord
 from mlkit.errors import UsageError
 from mlkit.testing import FakeRunner, Raises, run_fake
