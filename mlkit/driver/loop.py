@@ -60,7 +60,7 @@ class Loop:
         """
         cancellation = self.context.order.services.cancellation
         unsubscribe = cancellation.subscribe(lambda: self.timetable.tell(self._heed_cancellation))
-        cancellation.on_withdrawal(lambda: self.timetable.tell(self._heed_cancellation))
+        forget = cancellation.on_withdrawal(lambda: self.timetable.tell(self._heed_cancellation))
         try:
             self._go_on_until_all_is_finished()
         except BaseException:
@@ -69,6 +69,7 @@ class Loop:
             raise
         finally:
             unsubscribe()
+            forget()
             self.endings.close()
         cancelled = cancellation.requested and self.stopping is Status.CANCELLED
         return RunStatus.CANCELLED if cancelled else self.state.verdict()

@@ -154,7 +154,7 @@ class Cancellation:
         self._lock = threading.Lock()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._requested = False
-        self._parts: dict[str, Cancellation] = {}
+        self._parts: dict[Cancellation, str] = {}  # runs that share it have the same names
         self._pointless: Callable[[str], bool] | None = None
         self._wakers: list[Callable[[], None]] = []
 
@@ -187,24 +187,30 @@ class Cancellation:
         """
         with self._lock:
             self._pointless = pointless
-            parts = [part for name, part in self._parts.items() if pointless(name)]
+            parts = [part for part, name in self._parts.items() if pointless(name)]
             wakers = list(self._wakers)
         for call in wakers:
             call()
         for part in parts:
             part.request()
 
-    def on_withdrawal(self, callback: Callable[[], None]) -> None:
-        """Call back whenever it is withdrawn, before anything is stopped for that."""
+    def on_withdrawal(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back at each withdrawal, before anything is stopped; returns how to end that."""
         with self._lock:
             self._wakers.append(callback)
+
+        def forget() -> None:
+            with self._lock:
+                self._wakers.remove(callback)
+
+        return forget
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[Cancellation]:
         """Give the cancellation of one execution; it is asked for with the whole, or alone."""
         part = Cancellation()
         with self._lock:
-            self._parts[name] = part
+            self._parts[part] = name
             pointless = self._pointless is not None and self._pointless(name)
         unsubscribe = self.subscribe(part.request)
         if pointless:
@@ -214,7 +220,7 @@ class Cancellation:
         finally:
             unsubscribe()
             with self._lock:
-                del self._parts[name]
+                del self._parts[part]
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back once when it is asked for (at once if it was); returns how to unsubscribe."""

@@ -200,7 +200,9 @@ class EngineContract(ABC):
         )
         launch = launcher_of(engine_named(self.engine))(order)
         environ = {**os.environ, **launch.environment}
-        done = subprocess.run(launch.command, env=environ, capture_output=True, text=True)
+        done = subprocess.run(
+            launch.command, env=environ, capture_output=True, text=True, encoding="utf-8"
+        )
         there = find_run("shared", url)
         local = self.here(file, tmp_path / "here")
         assert statuses(there) == statuses(local), done.stdout + done.stderr
@@ -310,7 +312,9 @@ def _machine(folder: Path) -> Path:
     program, machines = folder / "mlkit-elsewhere", folder / "machines"
     machines.mkdir()
     kept = f'MLKIT_CACHE_DIR=$(mktemp -d "{machines}/XXXXXX")'
-    program.write_text(f'#!/bin/sh\nexport {kept}\nexec "{core_executable()}" "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\nexport {kept}\nexec "{core_executable()}" "$@"\n', encoding="utf-8"
+    )
     program.chmod(0o755)
     return program
 

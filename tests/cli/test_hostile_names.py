@@ -179,5 +179,5 @@ def test_a_plan_says_what_cannot_be_read(tmp_path: Path) -> None:
     table.unlink()
     table.symlink_to("/proc/self/mem")  # a file as any other, until somebody reads its first byte
     found = plan(pipeline)
-    assert found["b"].action == "run"
+    assert found["b"].reasons == ("would not start: a would fail",)
     assert found["a"].reasons == (f"would fail: an input cannot be read: {os.strerror(errno.EIO)}",)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from mlkit import load_pipeline, plan, resume, run
-from mlkit.api import clean
+from mlkit.api import clean, promote
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.driver.options import RunOptions
-from mlkit.errors import UsageError
+from mlkit.errors import PipelineError, UsageError
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.testing import FakeRunner, Sketch, run_fake, write_notebook, write_pipeline
 from mlkit.testing.running import fake_services
@@ -360,12 +360,16 @@ def test_a_folder_from_outside_counts_by_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_a_folder_from_outside_that_holds_a_link_is_refused(tmp_path: Path) -> None:
-    """By name; `plan` says it before."""
+    """By name, when the file is read; what comes after that, `plan` and the run say."""
     file = _outside(tmp_path)
+    pipeline = load_pipeline(file)
     (tmp_path / "data/sub/link").symlink_to("y.csv")
-    reasons = plan(load_pipeline(file), runs_dir=tmp_path / "runs")["r"].reasons
+    with pytest.raises(PipelineError, match="'sub/link' in it is a link") as caught:
+        load_pipeline(file)
+    assert caught.value.line
+    reasons = plan(pipeline, runs_dir=tmp_path / "runs")["r"].reasons
     assert "'sub/link' in it is a link" in reasons[0]
-    kind, text = _error(run_fake(file).stages["r"])
+    kind, text = _error(run_fake(pipeline).stages["r"])
     assert kind == "MissingInput"
     assert "'sub/link' in it is a link" in text
 
@@ -478,6 +482,9 @@ def test_cleaning_takes_the_files_of_a_folder_with_it(tmp_path: Path) -> None:
     last = run_fake(file, parameters={"w.size": 4})
     store = ArtifactStore(Path(first.runs_dir) / "store")
     gone, kept = (r.stages["w"].artifacts["parts"].digest for r in (first, last))
+    promote(
+        last.run_id, runs_dir=first.runs_dir
+    )  # an experiment is not `latest`, which would be kept
     shown = clean(first.runs_dir, keep=1)
     assert len(shown.artifacts) == 4  # three files and a manifest; the reader wrote the same
     clean(first.runs_dir, keep=1, dry_run=False)

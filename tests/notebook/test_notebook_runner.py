@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from mlkit.notebook import failures
@@ -82,3 +84,16 @@ def test_a_run_that_is_withdrawn_stops_only_what_is_pointless() -> None:
         assert other.requested
     with whole.part("c") as last:
         assert last.requested
+
+
+def test_runs_that_share_a_cancellation_may_have_stages_of_one_name() -> None:
+    """As those of a backfill have; whichever ends first, the other can still be stopped."""
+    whole = Cancellation()
+    with ExitStack() as first, whole.part("a") as second:
+        ended = first.enter_context(whole.part("a"))
+        first.close()
+        whole.withdraw(lambda name: name == "a")
+        assert (ended.requested, second.requested) == (False, True)
+    forget = whole.on_withdrawal(lambda: pytest.fail("nobody waits any more"))
+    forget()
+    whole.withdraw(lambda _: True)

@@ -256,7 +256,7 @@ def drawn(draw: st.DrawFn) -> list[Drawn]:
     return made
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn(), st.data())
 def test_a_run_does_what_its_plan_is_sure_of(stages: list[Drawn], data: st.DataObject) -> None:
     """Whatever the rules, lists and conditions, before the first run and after edits."""
