@@ -40,6 +40,7 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
     progress: bool = False,
     name: str | None = None,
     note: str | None = None,
+    track: str | None = None,
 ) -> RunRecord:
     """Run a pipeline.
 
@@ -65,6 +66,9 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
         A name for the run, by which it is found wherever a run is named, and which keeps it.
     note : str, optional
         A sentence about the run, for its record.
+    track : str, optional
+        Tell MLflow of the run: `mlflow:URL`, or `mlflow` for the server that
+        `MLFLOW_TRACKING_URI` names, else for the runs folder.
 
     Returns
     -------
@@ -86,6 +90,8 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
         chosen = replace(chosen, workers=workers)
     if name is not None or note is not None:
         chosen = replace(chosen, name=name or chosen.name, note=note or chosen.note)
+    if track is not None:
+        chosen = replace(chosen, track=track)
     if chosen.name is not None:
         check_label(chosen.name, RESERVED)
     _check_workers(chosen.workers)

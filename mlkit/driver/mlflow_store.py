@@ -19,7 +19,7 @@ from mlkit.notebook.cells import NotebookSource
 from mlkit.store.refusals import readable_os_errors
 from mlkit.store.tracking import TRACKING_FILE
 
-__all__ = ["prepare_store"]
+__all__ = ["prepare_store", "speaks_of_mlflow"]
 
 _MAKE = """
 import logging, os
@@ -45,8 +45,10 @@ def prepare_store(notebook: NotebookSource, env: Mapping[str, str]) -> None:
     env : mapping of str to str
         Its environment, in which `with_tracking` has named the store.
     """
-    if "MLFLOW_RUN_CONTEXT" not in env or not _speaks_of_mlflow(notebook):
+    if "MLFLOW_RUN_CONTEXT" not in env or not speaks_of_mlflow(notebook):
         return
+    if "MLFLOW_RUN_ID" in env:
+        return  # a run that it is to log into has been made, and so has its store
     folder = Path(env["MLKIT_RUNS_DIR"])
     if _has_experiment(folder, env["MLFLOW_EXPERIMENT_NAME"]):
         return
@@ -64,7 +66,8 @@ def prepare_store(notebook: NotebookSource, env: Mapping[str, str]) -> None:
                 )
 
 
-def _speaks_of_mlflow(notebook: NotebookSource) -> bool:
+def speaks_of_mlflow(notebook: NotebookSource) -> bool:
+    """Whether a notebook's code names MLflow."""
     return any("mlflow" in cell.source for cell in notebook.code_cells)
 
 

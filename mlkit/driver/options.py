@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self, get_type_hints
 
 from mlkit.core.intervals import Interval
 from mlkit.core.policies import FORMER_NAMES, KernelKind
+from mlkit.observe.tracker import check_track
 
 __all__ = [
     "ALL",
@@ -145,6 +146,14 @@ class RunOptions:
             default="threads",
         ),
     ] = "threads"
+    track: Annotated[
+        str | None,
+        Spelling(
+            words="Tell MLflow of the run: mlflow:URL, or mlflow for the server that "
+            "MLFLOW_TRACKING_URI names, else for the runs folder.",
+            metavar="WHERE",
+        ),
+    ] = None
     name: Annotated[
         str | None,
         Spelling(
@@ -177,10 +186,21 @@ class RunOptions:
         Spelling(words="The interval of the schedule that the run is for.", is_resumed=False),
     ] = None
 
+    def __post_init__(self) -> None:
+        """Refuse what no run could heed, before anything begins."""
+        if self.track is not None:
+            check_track(self.track)
+
     def to_json(self) -> dict[str, Any]:
         """The options as they stand in the record."""
         told = {name: getattr(self, name) for name, item in OPTIONS.items() if item.is_recorded}
-        for name in ("interval", "name", "note", "group"):  # seldom given; runs are sought by one
+        for name in (
+            "interval",
+            "track",
+            "name",
+            "note",
+            "group",
+        ):  # seldom given; runs are sought by one
             if told[name] is None:
                 del told[name]
         return {name: _json(value) for name, value in told.items()}
@@ -252,6 +272,7 @@ _ON_ENGINE = {
     "store": "the engine's tasks read their own environment: set MLKIT_STORE there",
     "interval": "the engine keeps the schedule",
     "group": _SWEPT,
+    "track": "a run on an engine is of many processes, and --track tells of one",
 }
 _COMPILED = {
     **_ON_ENGINE,
@@ -270,6 +291,7 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
         "interval": _SCHEDULED,
     },
     "plan": {
+        "track": _NOTHING_RUNS,
         "workers": _NOTHING_RUNS,
         "fail_fast": _NOTHING_RUNS,
         "start": _NOTHING_RUNS,

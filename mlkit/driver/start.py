@@ -33,6 +33,7 @@ from mlkit.driver.selecting import without_retries
 from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
+from mlkit.driver.tracked import tracked, tracked_address
 from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
 from mlkit.planner.variables import Circumstances
@@ -74,6 +75,7 @@ def start_run(order: Order) -> RunRecord:
     RunsFolderError
         If the runs folder cannot be used.
     """
+    tracked_address(order)  # refuses before anything is made
     return _run_joined(order) if order.joins else _run_alone(order)
 
 
@@ -85,6 +87,7 @@ def resume_run(order: Order, run_id: str) -> RunRecord:
     UsageError
         If the run is alive.
     """
+    tracked_address(order)
     return _run_alone(order, run_id)
 
 
@@ -189,6 +192,7 @@ def _carry_through(
         contextlib.closing(Machinery(order, environ)) as machinery,
         published(stores.sharing, folder, clock, deep=deep, shared=order.joins) as publisher,
         interruptible(services.cancellation),
+        contextlib.ExitStack() as running,
     ):
         book = Book(
             order=order,
@@ -199,7 +203,10 @@ def _carry_through(
             journal=journal,
             publisher=publisher,
         )
-        attempts.attach(Workshop(order=order, store=stores.artifacts, machinery=machinery))
+        tracking = running.enter_context(tracked(book, is_resumed=begun.earlier is not None))
+        attempts.attach(
+            Workshop(order=order, store=stores.artifacts, machinery=machinery, tracking=tracking)
+        )
         context = Context(
             order=order,
             stores=stores,
@@ -216,6 +223,8 @@ def _carry_through(
             for line in (*order.notes, *machinery.said):
                 book.warn(line)
             record = write_down_end(context, status)
+            if tracking is not None:
+                record = tracking.finish(record)
         return record
 
 

@@ -26,7 +26,10 @@ FACTS = (
 )
 """What mlkit and Jupyter say to each kernel: it differs in each and is part of nothing."""
 
-TRACKING = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_CONTEXT")
+TRACKING = (
+    *("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"),
+    *("MLFLOW_RUN_CONTEXT", "MLFLOW_RUN_ID"),
+)
 TRACKING_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 """Where MLflow keeps what a stage logs is no part of what it makes; mlkit names the runs folder."""
 

@@ -49,7 +49,7 @@ def test_what_is_not_offered_has_a_reason() -> None:
         assert all(reasons.values()), command
 
 
-SELDOM = {"interval", "name", "note", "group"}
+SELDOM = {"interval", "track", "name", "note", "group"}
 """They stand in a record only where they were given; none of them is chosen here."""
 
 

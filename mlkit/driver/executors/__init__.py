@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlkit.driver.machinery import Machinery
 from mlkit.driver.order import Order
+from mlkit.driver.tracked import Tracking
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.store.artifact_store import ArtifactStore
@@ -62,11 +63,14 @@ class Workshop:
         Where artifacts stand.
     machinery : Machinery
         Kernels and threads of this process.
+    tracking : Tracking, optional
+        Tells a tracking server of the run.
     """
 
     order: Order
     store: ArtifactStore
     machinery: Machinery
+    tracking: Tracking | None = None
 
 
 class AttemptExecutor(Protocol):

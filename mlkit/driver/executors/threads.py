@@ -42,10 +42,11 @@ class ThreadsExecutor:
         def attempt() -> None:
             started = services.clock.now()
             try:
+                told = job if workshop.tracking is None else workshop.tracking.told(job)
                 runner = workshop.machinery.runner(job.instance_id.partition("[")[0])
                 with services.cancellation.part(job.instance_id) as cancellation:
                     outcome = perform(
-                        job, runner, workshop.store, on_cell, cancellation, services.clock.now
+                        told, runner, workshop.store, on_cell, cancellation, services.clock.now
                     )
             except BaseException as error:  # noqa: BLE001 - whatever happens, the loop must hear of it
                 outcome = Outcome(
