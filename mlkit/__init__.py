@@ -80,7 +80,7 @@ def __getattr__(name: str) -> "Any":
     """Import an exported name on its first use, so that `import mlkit` stays cheap."""
     if name not in _HOMES:
         raise AttributeError(f"module 'mlkit' has no attribute {name!r}")
-    import importlib
+    import importlib  # as the first line of this file says
 
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value

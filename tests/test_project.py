@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -232,6 +233,80 @@ def test_no_module_needs_an_extra_without_saying_which() -> None:
     }
     assert len(files) > 200
     assert found == set()
+
+
+def _said_by_module(text: str, module: str) -> bool:
+    """Whether a module's docstring says where a module is imported, naming it or its kind."""
+    parts = {part for part in module.split(".") if part != "mlkit"}
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        parts |= {"standard library"}
+    said = re.findall(r"[^.]*\bimport(?:ed|s)\b[^.]*\b(?:where|within|inside)\b[^.]*", text)
+    return any(re.search(rf"\b{re.escape(part)}\b", one) for one in said for part in parts)
+
+
+def _reasonless_imports(source: str) -> Iterator[int]:
+    """The lines of a module at which a function imports something and says no reason.
+
+    A reason is a comment on the line or above the imports (or above the `try` or `with` that they
+    begin), an extra that is named there (`needing_extra`), or a sentence of the module's docstring.
+    """
+    lines, tree = source.splitlines(), ast.parse(source)
+    commented = {n for n, line in enumerate(lines, 1) if "#" in line}
+    above = {n for n in commented if lines[n - 1].lstrip().startswith("#")}
+    text = " ".join((ast.get_docstring(tree) or "").replace("`", "").split())
+
+    def visit(body: list[ast.stmt], *, inside: bool, has_reason: bool) -> Iterator[int]:
+        before = False
+        for place, item in enumerate(body):
+            first = item.lineno
+            has = (place == 0 and has_reason) or first in commented or first - 1 in above or before
+            before = False
+            if isinstance(item, ast.Import | ast.ImportFrom):
+                home = item.module or "" if isinstance(item, ast.ImportFrom) else ""
+                names = [home] if home else [alias.name for alias in item.names]
+                before = has or bool(set(range(first, (item.end_lineno or first) + 1)) & commented)
+                if inside and not before and not all(_said_by_module(text, n) for n in names):
+                    yield first
+                continue
+            inner = inside or isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+            named = isinstance(item, ast.With) and "needing_extra(" in ast.unparse(item.items[0])
+            begins = named or (has and isinstance(item, ast.With | ast.Try))
+            yield from visit(getattr(item, "body", []), inside=inner, has_reason=begins)
+            parts = [getattr(item, part, []) for part in ("orelse", "finalbody")]
+            parts += [arm.body for part in ("handlers", "cases") for arm in getattr(item, part, [])]
+            for part in parts:
+                yield from visit(part, inside=inner, has_reason=False)
+
+    yield from visit(tree.body, inside=False, has_reason=False)
+
+
+def test_each_import_inside_a_function_says_why() -> None:
+    """Imports stand at the top; what is put off has a reason, and a circle is none."""
+    files = sorted((ROOT / "mlkit").rglob("*.py"))
+    found = [
+        f"{file.relative_to(ROOT)}:{line}"
+        for file in files
+        for line in _reasonless_imports(file.read_text())
+    ]
+    remedy = "Import it at the top; if start-up or an optional library forbids that, say so there"
+    assert found == [], f"{remedy} in a comment, or once in the module's docstring"
+
+
+def test_a_reason_is_seen_where_it_stands() -> None:
+    """On the line, above it, above its block, by the extra's name, or in the docstring."""
+    bare = "def f():\n    import a\n    import b\n"
+    assert list(_reasonless_imports(bare)) == [2, 3]
+    assert list(_reasonless_imports(bare.replace("import a", "import a  # slow"))) == []
+    assert list(_reasonless_imports(bare.replace("import b", "import b  # slow"))) == [2]
+    told = '"""A thing.\n\n`b` is imported where it is used."""\n' + bare
+    assert list(_reasonless_imports(told)) == [5]
+    assert list(_reasonless_imports('"""`b` is a thing."""\n' + bare)) == [3, 4]
+    guarded = (
+        "class C:\n    def f(self):\n        with needing_extra('x', 'y'):\n            import a\n"
+    )
+    assert list(_reasonless_imports(guarded)) == []
+    assert list(_reasonless_imports(guarded.replace("needing_extra", "other"))) == [4]
+    assert list(_reasonless_imports("import a\nif a:\n    import b\n")) == []
 
 
 SUBJECTS = {

@@ -92,6 +92,7 @@ def observe(
     say : callable
         Told which cell runs.
     """
+    # nbformat and nbclient take a second, for which the command's help need not wait.
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError

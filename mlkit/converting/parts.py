@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -252,8 +253,6 @@ def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 def slug(title: str) -> str:
     """Make a name out of a heading: without its number, its marks and its accents."""
-    import unicodedata
-
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"\]\([^)]*\)", " ", plain)
     words = re.findall(r"[a-z0-9]+", _NUMBER.sub("", plain))

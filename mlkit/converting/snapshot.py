@@ -2,6 +2,9 @@
 
 Each value is kept in the form in which a stage would hand it on, if reading that form gives the
 value back; then nothing is lost on the way, and two runs can be compared.
+
+joblib, numpy and pandas are imported where a value needs them: the original may use none of them,
+and `mlkit convert --help` reads this module, too.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import sys
@@ -165,15 +169,11 @@ def digest_of(path: Path) -> str:
 
 
 def _random_states() -> tuple[Any, Any]:
-    import random
-
     numpy = sys.modules.get("numpy")
     return random.getstate(), None if numpy is None else numpy.random.get_state()
 
 
 def _set_random_states(python: Any, numpy: Any) -> None:
-    import random
-
     random.setstate(python)
     if numpy is not None:
         sys.modules["numpy"].random.set_state(numpy)

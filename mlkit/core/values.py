@@ -144,6 +144,6 @@ def safe_name(text: str) -> str:
     raw = safe.encode()
     if len(raw) <= _MAX_NAME_BYTES:
         return safe
-    from hashlib import sha256
+    from hashlib import sha256  # only for names this long; a command's help needs no OpenSSL
 
     return raw[:_MAX_NAME_BYTES].decode(errors="ignore") + "~" + sha256(raw).hexdigest()[:16]

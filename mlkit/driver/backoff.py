@@ -25,6 +25,7 @@ def delay_before(retry: Retry, retries_so_far: int) -> float:
     retries_so_far : int
         How many retries there were already: 0 before the first.
     """
+    # It brings asyncio along: 50 ms, which a run pays whose stages are tried again.
     from tenacity import RetryCallState, wait_exponential, wait_random
 
     nothing: Any = None

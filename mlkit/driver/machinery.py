@@ -54,6 +54,7 @@ class Machinery:
                 if not self._are_lent:
                     first = needs_of_stages(self._order.pipeline, stage, FIRST)
                     self._kernels.prepare(first=first)
+                # Papermill takes half a second, in which the kernels start already.
                 from mlkit.notebook.execute import PapermillRunner
 
                 self._runner = PapermillRunner(self._kernels)

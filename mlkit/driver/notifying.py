@@ -30,7 +30,7 @@ class AppriseNotifier:
 
     def send(self, url: str, title: str, body: str) -> bool:
         """Send a message; Apprise says False or None where it did not get through."""
-        import apprise
+        import apprise  # 0.1 s, which a run pays that has somebody to tell
 
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its warnings print addresses
         service = apprise.Apprise()

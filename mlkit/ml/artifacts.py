@@ -1,4 +1,7 @@
-"""Write and read artifacts so that equal content always gives equal bytes."""
+"""Write and read artifacts so that equal content always gives equal bytes.
+
+pandas and joblib are imported where they are used: a notebook that writes JSON waits for neither.
+"""
 
 from __future__ import annotations
 

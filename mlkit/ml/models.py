@@ -1,4 +1,7 @@
-"""The model families, each under its own name and never under another's."""
+"""The model families, each under its own name and never under another's.
+
+What sklearn has of each family is imported where its model is built: nobody waits for all of them.
+"""
 
 from __future__ import annotations
 

@@ -151,6 +151,7 @@ def roc_curves(axes: Axes, curves: Mapping[str, tuple[Any, Any]]) -> Figure:
     curves : mapping of str to (array of shape (n_flights,), array of shape (n_flights,))
         For each label the truth (0 or 1) and the predicted probability.
     """
+    # A second, for which those that draw anything else need not wait.
     from sklearn.metrics import roc_curve
 
     styles = zip((BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=True)

@@ -1,4 +1,8 @@
-"""The model registry: an MLflow store in the runs folder, with models known by their content."""
+"""The model registry: an MLflow store in the runs folder, with models known by their content.
+
+`mlflow` is imported where it is used: it takes seconds, is optional, and its noise is turned off
+first.
+"""
 
 from __future__ import annotations
 

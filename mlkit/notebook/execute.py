@@ -60,6 +60,7 @@ def warm_up() -> None:
 
     Call it before anything else imports nbformat, which imports jsonschema.
     """
+    # Only with what it can do without held back, which the imports at the top would bring.
     with missing(*NOT_NEEDED), _postponed(LATER):
         from papermill.engines import Engine, papermill_engines
 

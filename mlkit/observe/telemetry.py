@@ -180,9 +180,10 @@ def _provider(wanted: str) -> Any:
 
 def _exporter(wanted: str) -> Any:
     if wanted == "console":
-        from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # optional, as above
 
         return ConsoleSpanExporter(out=sys.stderr)
+    # optional, too, and no part of the extra: it may be absent where the rest is there
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return OTLPSpanExporter()

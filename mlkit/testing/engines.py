@@ -321,7 +321,7 @@ def _machine(folder: Path) -> Path:
 
 def _processes_about(text: str) -> list[str]:
     """The commands of other processes that name something."""
-    import psutil
+    import psutil  # only who tests engines themselves has it: the extra `dev`
 
     found = []
     for process in psutil.process_iter():

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from mlkit.core.outputs import Output
 
 __all__ = ["Sketch", "write_notebook", "write_pipeline"]
@@ -146,8 +148,6 @@ def write_pipeline(folder: Path, *sketches: Sketch, **top: Any) -> Path:
     Path
         The pipeline.yaml.
     """
-    from ruamel.yaml import YAML
-
     folder.mkdir(parents=True, exist_ok=True)
     stages = {sketch.name: sketch.stage for sketch in sketches}
     for sketch in sketches:

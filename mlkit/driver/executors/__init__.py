@@ -130,6 +130,7 @@ def cluster_size(text: str) -> int:
         raise UsageError(
             f"there is no executor '{text}'", remedy=did_you_mean(text, EXECUTORS), code="E101"
         )
+    # The registry's way: an executor is imported when it is asked for.
     from mlkit.driver.executors.dask import count_threads
 
     return count_threads(text.partition("://")[2])

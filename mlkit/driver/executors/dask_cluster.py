@@ -30,7 +30,7 @@ def connected(address: str) -> Any:
         If no scheduler answers there.
     """
     try:
-        from distributed import Client
+        from distributed import Client  # optional: the extra `dask` has it
     except ImportError as error:
         raise MissingExtraError(
             f"--executor dask:// needs Dask ({error})", remedy=install_extra("dask")

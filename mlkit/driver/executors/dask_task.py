@@ -1,6 +1,9 @@
 """One attempt on a Dask worker: in the worker's process, on a kernel of the worker's machine.
 
 Only values travel: a `Task` to the worker, a `Reply` back.
+
+`distributed` (optional; a worker has it), `PapermillRunner` (in `execute`) and what is `remote` are
+imported where they are used: the driver, which sends tasks and performs none, need not wait.
 """
 
 from __future__ import annotations

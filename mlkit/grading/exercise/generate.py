@@ -36,6 +36,7 @@ def with_reference_outputs(path: Path) -> dict[str, Any]:
     GradingError
         If a cell of the solution raises.
     """
+    # `--check` runs nothing, and need not wait a second for what runs notebooks.
     import nbformat
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient

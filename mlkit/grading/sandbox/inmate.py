@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> None:
     die_with_parent()
     bound(json.loads(limits))
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # no debugger: it starts slowly
+    # After the limits, and after debugpy is out of the way: it would be imported along.
     from ipykernel.kernelapp import IPKernelApp
 
     IPKernelApp.launch_instance(

@@ -107,7 +107,7 @@ def _is_called(cell: Mapping[str, Any], name: str) -> bool:
 
 def _candidates(folder: Path) -> Iterator[Path]:
     """Jupyter says in an environment variable which notebook a kernel belongs to."""
-    import __main__
+    import __main__  # the kernel's own, which it may set after this module was imported
 
     named = getattr(__main__, "__vsc_ipynb_file__", None)  # VS Code says it so
     if isinstance(named, str):

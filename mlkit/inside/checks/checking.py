@@ -11,6 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from IPython.core.getipython import get_ipython
+
 from mlkit.errors import GradingError
 from mlkit.inside.checks.check_cells import all_names_bound
 from mlkit.inside.checks.check_facts import (
@@ -103,11 +105,9 @@ def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
 
 def _namespace() -> dict[str, Any]:
     """The names of the notebook that calls; outside one, those of `__main__`."""
-    from IPython.core.getipython import get_ipython
-
     shell = get_ipython()
     if shell is None:
-        import __main__
+        import __main__  # whichever it is now: runpy and kernels put another in its place
 
         return vars(__main__)
     names: dict[str, Any] = shell.user_ns
@@ -116,8 +116,6 @@ def _namespace() -> dict[str, Any]:
 
 def _history() -> list[str]:
     """The cells that were run, as they were written."""
-    from IPython.core.getipython import get_ipython
-
     shell = get_ipython()
     manager = getattr(shell, "history_manager", None)
     return [str(source) for source in getattr(manager, "input_hist_raw", ())]

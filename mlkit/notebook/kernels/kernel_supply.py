@@ -1,8 +1,8 @@
 """Who gives out the kernels of one driver: stock ones, or ones that were forked from a zygote.
 
 It needs the standard library only, and starts its helper processes at once. What needs
-jupyter_client is imported with the first manager, inside the functions: that takes 0.1 s, in which
-the zygote imports already.
+jupyter_client (`manager`, `provisioners`) is imported with the first manager, inside the functions:
+that takes 0.1 s, in which the zygote imports already.
 """
 
 from __future__ import annotations

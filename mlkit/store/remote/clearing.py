@@ -1,4 +1,7 @@
-"""Remove runs, results and artifacts behind the URLs of a runs folder."""
+"""Remove runs, results and artifacts behind the URLs of a runs folder.
+
+What is `remote` is imported where it is used: cleaning a folder of this machine needs no fsspec.
+"""
 
 from __future__ import annotations
 

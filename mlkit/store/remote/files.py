@@ -81,6 +81,7 @@ class Remote:
         self.url = url
         self.protocol = url.partition("://")[0].lower()
         with readable_store_errors(url):
+            # Here, so that a broken installation of a store's library is told as such.
             from fsspec.core import url_to_fs
 
             self._fs, root = url_to_fs(url, **_settings(self.protocol))

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mlkit.errors import UsageError
+from mlkit.store.refusals import readable_os_errors
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -140,8 +141,6 @@ def _memo(folder: Path) -> Remotes:
 
 
 def _remember(folder: Path, remotes: Remotes) -> None:
-    from mlkit.store.folder import readable_os_errors
-
     with readable_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         aside = folder / f"{MEMO}-{secrets.token_hex(4)}"

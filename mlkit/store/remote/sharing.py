@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlkit.core.record import ArtifactRecord, RunRecord
+from mlkit.errors import StoreError, UsageError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote.arrivals import fetch_artifacts, fetch_files, take_in_runs, take_in_stages
@@ -143,8 +144,6 @@ def open_sharing(
 
 
 def _opened(url: str, *, writes: bool) -> Remote:
-    from mlkit.errors import StoreError, UsageError
-
     try:
         remote = Remote(url)
     except StoreError as error:
