@@ -16,7 +16,7 @@ from mlkit.core.values import decode
 from mlkit.driver.options import RunOptions
 from mlkit.engines.environments import core_executable, find_python
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.refusals import composed_maps, other_schedules, refuse
+from mlkit.engines.refusals import composed_maps, long_files, other_schedules, refuse
 from mlkit.engines.registry import compiler_of, engine_named
 from mlkit.errors import EngineError, UnsupportedByEngineError
 from mlkit.load.lists import with_lists
@@ -84,7 +84,9 @@ def export(  # noqa: PLR0913 - each is an option of the command
         settings = replace(settings, pipeline_file=pipeline_path)
         current = _moved(current, pipeline_path)
     refuse(engine_named(engine), current, composed_maps(current))
-    return compiler_of(engine_named(engine))(current, settings)
+    made = compiler_of(engine_named(engine))(current, settings)
+    refuse(engine_named(engine), current, long_files(made))
+    return made
 
 
 def _moved(pipeline: Pipeline, file: Path) -> Pipeline:

@@ -48,7 +48,8 @@ class ExportSettings:
     options : tuple of str
         Further words for every call of `mlkit run`, such as `--force`.
     workers : int, optional
-        How many tasks may run at once; by default as many as the engine lets.
+        How many tasks may run at once; by default as many as the engine lets. Kubeflow Pipelines
+        can keep to it within each loop only.
     """
 
     mlkit: PurePath

@@ -6,11 +6,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.engines.export import Export
 from mlkit.engines.questions import together
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
 
-__all__ = ["Refusal", "composed_maps", "not_one_by_one", "other_schedules", "refuse"]
+__all__ = [
+    "Refusal",
+    "composed_maps",
+    "long_files",
+    "long_name",
+    "not_one_by_one",
+    "other_schedules",
+    "refuse",
+]
+
+_LONGEST_FILE_BYTES = 255
+"""What Linux's and macOS's file systems take as a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +60,33 @@ def refuse(engine: Engine, pipeline: Pipeline, refusals: Iterable[Refusal]) -> N
             None if found.stage is None else found.stage.line,
             found.remedy,
         )
+
+
+def long_name(stage: Stage | None, name: str, most: int) -> Iterator[Refusal]:
+    """Name a name that an engine finds too long; it would say so when it loads the file.
+
+    Parameters
+    ----------
+    stage : Stage, optional
+        The stage whose name it is made of; None if it is the pipeline's.
+    name : str
+        What the engine would call it.
+    most : int
+        How many characters the engine takes.
+    """
+    if len(name) > most:
+        yield Refusal(
+            stage=stage,
+            fact=f"it would be called '{name[:20]}…' there, with {len(name)} characters, and "
+            f"{most} are the most",
+            remedy="Shorten 'name'" if stage is None else "Shorten what that is made of",
+        )
+
+
+def long_files(made: Export) -> Iterator[Refusal]:
+    """Name a file that could not be written: it is called after the pipeline."""
+    for file in made.files:
+        yield from long_name(None, file, _LONGEST_FILE_BYTES)
 
 
 def composed_maps(pipeline: Pipeline) -> Iterator[Refusal]:

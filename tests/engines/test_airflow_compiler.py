@@ -80,6 +80,19 @@ def test_the_file_needs_airflow_and_the_standard_library_only(tmp_path: Path) ->
     assert tops - set(sys.stdlib_module_names) == {"airflow", "pendulum", "kubernetes"}
 
 
+def test_a_long_list_runs_there_as_it_does_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow maps over 1024 values unless it is told otherwise; one's own setting counts."""
+    name = "AIRFLOW__CORE__MAX_MAP_LENGTH"
+    monkeypatch.delenv(name, raising=False)
+    python = tmp_path / "bin" / "python"
+    given = airflow_environment(python, home=tmp_path, dags=tmp_path)
+    assert int(given[name]) > 1024
+    monkeypatch.setenv(name, "7")
+    assert airflow_environment(python, home=tmp_path, dags=tmp_path)[name] == "7"
+
+
 def test_a_secret_stays_in_the_environment(tmp_path: Path) -> None:
     """Neither its value nor its template stands in the file."""
     assert "TOKEN" not in _compiled("constructs", tmp_path)

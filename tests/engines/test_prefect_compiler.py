@@ -59,6 +59,14 @@ def every_construct(folder: Path) -> Pipeline:
     return replace(pipeline, stages=stages)
 
 
+def test_prefect_takes_a_name_with_signs(tmp_path: Path) -> None:
+    """It refuses five of them when it loads a flow; another stands in their place."""
+    file = chain(tmp_path, name="R&D: 50 % / <x>")
+    assert 'name="R-D: 50 - - -x-"' in flow_of(file)
+    told = YAML(typ="safe").load(exported(file).files["prefect.yaml"])
+    assert [d["name"] for d in told["deployments"]] == ["R-D: 50 - - -x-"]
+
+
 @pytest.mark.parametrize("name", ["flights", "everything"])
 def test_the_files_are_as_if_written_by_hand(name: str, tmp_path: Path) -> None:
     """MLKIT_GOLDEN=write writes them anew, for somebody to read."""

@@ -52,6 +52,76 @@ def test_maps_that_no_export_expresses_are_refused(tmp_path: Path, engine: str) 
     assert "stage 'g': it maps over a and b, and one of the lists stands in an" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("engine", "most", "made"),
+    [
+        ("airflow", 250, "{}.py"),
+        ("kubeflow", 128, "{}_pipeline.py"),
+        ("prefect", 247, "{}_flow.py"),
+    ],
+)
+def test_a_name_is_as_long_as_the_engine_takes(
+    tmp_path: Path, engine: str, most: int, made: str
+) -> None:
+    """One character more is refused; the engine, or the disk, would say so later."""
+    name = "n" * most
+    assert export(write_pipeline(tmp_path / "a", Sketch(name="a"), name=name), engine).entry == (
+        made.format(name)
+    )
+    longer = write_pipeline(tmp_path / "b", Sketch(name="a"), name=f"{name}n")
+    with pytest.raises(UnsupportedByEngineError, match=r"this pipeline: .* are the most") as caught:
+        export(longer, engine)
+    assert (caught.value.remedy, caught.value.exit_code) == ("Shorten 'name'", 2)
+
+
+def test_a_stage_is_called_as_long_as_a_cluster_takes(tmp_path: Path) -> None:
+    """Argo's task is called after it, and a bit longer."""
+    export(write_pipeline(tmp_path / "a", Sketch(name="s" * 116)), "kubeflow")
+    longer = write_pipeline(tmp_path / "b", Sketch(name="a"), Sketch(name="s" * 117))
+    with pytest.raises(UnsupportedByEngineError, match="with 117 characters, and 116") as caught:
+        export(longer, "kubeflow")
+    assert caught.value.line == load_pipeline(longer).stages["s" * 117].line
+
+
+def _chained(folder: Path, first: str, over: Any) -> Path:
+    lists = {"foreach": {"m": over}}
+    return write_pipeline(
+        folder,
+        Sketch(name="top", file="top.json"),
+        Sketch(name=first, declares="m = 'a'", keys=lists),
+        Sketch(name="last", declares="m = 'a'", keys={**lists, "after": [f"{first}[m]"]}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("longest", "over", "most"),
+    [
+        (149, ["v" * 120, "w"], 250),  # STAGE.VALUE, of whose value a hundred characters stand
+        (194, "top.out", 200),  # the group each_STAGE
+    ],
+)
+def test_what_airflow_makes_of_names_is_as_long_as_it_takes(
+    tmp_path: Path, longest: int, over: Any, most: int
+) -> None:
+    """Tasks and groups that are called after a stage and something beside it."""
+    export(_chained(tmp_path / "a", "s" * longest, over), "airflow")
+    longer = _chained(tmp_path / "b", "s" * (longest + 2), over)
+    with pytest.raises(UnsupportedByEngineError, match=f"and {most} are the most") as caught:
+        export(longer, "airflow")
+    assert caught.value.line == load_pipeline(longer).stages["s" * (longest + 2)].line
+
+
+def test_the_branch_of_a_long_name_is_told_with_the_stage_that_it_asks(tmp_path: Path) -> None:
+    """It is called STAGE.OUTPUT."""
+    output = "o" * 150
+    asked = Sketch(name="a" * 100, keys={"outputs": {output: "asked.json"}})
+    reader = Sketch(name="b", keys={"when": {f"{asked.name}.{output}": True}})
+    file = write_pipeline(tmp_path, asked, reader)
+    with pytest.raises(UnsupportedByEngineError, match="251 characters, and 250") as caught:
+        export(file, "airflow")
+    assert caught.value.line == load_pipeline(file).stages[asked.name].line
+
+
 _OVER = {"foreach": {"a": "top.out"}}
 
 

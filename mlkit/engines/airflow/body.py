@@ -11,7 +11,14 @@ from functools import cached_property
 from mlkit.core.pipeline import Condition, Pipeline, Stage, StageOutput
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import encode, safe_name
-from mlkit.engines.airflow.policies import Policy, common_policy, own_policy, placement, policy_of
+from mlkit.engines.airflow.policies import (
+    Policy,
+    common_policy,
+    dag_id,
+    own_policy,
+    placement,
+    policy_of,
+)
 from mlkit.engines.airflow.tasks import Branch, Task, branches_of, task_ids, tasks_of
 from mlkit.engines.naming import FreeNames
 from mlkit.engines.python_text import (
@@ -254,7 +261,7 @@ class Body:
         schedule = value(self.pipeline.schedule)
         if self.dated and self.pipeline.schedule:
             schedule = call("CronDataIntervalTimetable", schedule, timezone=literal("UTC"))
-        named = {"dag_id": literal(re.sub(r"[^A-Za-z0-9_-]", "_", self.pipeline.name))}
+        named = {"dag_id": literal(dag_id(self.pipeline))}
         if self.pipeline.description.strip():
             named["description"] = literal(" ".join(self.pipeline.description.split()))
         named |= {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.values import encode
 from mlkit.engines.airflow.body import Body
-from mlkit.engines.airflow.policies import refusals
+from mlkit.engines.airflow.policies import dag_id, long_names, refusals
 from mlkit.engines.carrying import carried, identifiers, imports, module_text
 from mlkit.engines.commands import parameter_words
 from mlkit.engines.export import Export, ExportSettings
@@ -28,6 +26,10 @@ from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import CronDataIntervalTimetable, TaskGroup, dag, task, task_group
 from functools import partial
 """
+_MAPS = """
+
+A list in an artifact may have as many values as Airflow maps over: 1024, unless its
+setting `max_map_length` in the section `core` says otherwise."""
 
 
 def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
@@ -44,13 +46,13 @@ def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
         reserved=identifiers([module, _OWN_IMPORTS]),
     )
     constants = _constants(pipeline, settings, dated=dated)
+    refuse(ENGINES["airflow"], pipeline, long_names(whole, body.tasks, body.loops))
     own = "\n\n\n".join([*body.functions(), body.dag()])
     copied = carried(module, own)
     head = f"{_head(pipeline)}\n\nfrom __future__ import annotations\n"
     needed = imports("\n".join([constants, copied, own]), module, _OWN_IMPORTS)
     text = f"{head}\n{needed}\n\n{constants}\n\n\n{copied}\n\n\n{own}\n"
-    # Python imports it by its name, so that it has to be one
-    name = f"{re.sub(r'[^A-Za-z0-9_-]', '_', pipeline.name)}.py"
+    name = f"{dag_id(pipeline)}.py"
     return Export(engine="airflow", files={name: formatted(text)}, entry=name)
 
 
@@ -58,11 +60,16 @@ def _head(pipeline: Pipeline) -> str:
     title = one_line(pipeline.description or f"The pipeline {pipeline.name}.")
     needs = any(stage.wait_for is not None for stage in pipeline.stages.values())
     sensors = " The sensors need the connection `fs_default`." if needs else ""
+    over_artifacts = any(
+        stage.foreach is not None and stage.foreach.size is None
+        for stage in pipeline.stages.values()
+    )
+    maps = _MAPS if over_artifacts else ""
     return f'''"""{title}
 
 mlkit made this file from the pipeline named below. Each task runs one notebook, by a
 call of mlkit, which keeps artifacts, cache and records. Airflow schedules, retries,
-branches and maps.{sensors}
+branches and maps.{sensors}{maps}
 """'''
 
 

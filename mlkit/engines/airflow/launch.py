@@ -18,6 +18,11 @@ __all__ = ["DATABASE", "airflow_environment", "launch", "migrated_database"]
 DATABASE = "airflow.db"
 """The name of the database in an Airflow home."""
 
+_MAX_MAP_LENGTH = "AIRFLOW__CORE__MAX_MAP_LENGTH"
+_MOST_VALUES = "100000"
+"""A list that runs here shall run there: Airflow maps over 1024 values of an artifact by default,
+which is to spare a server that many people share."""
+
 
 def launch(order: Order) -> Launch:
     """Give each run an Airflow home of its own, and run the DAG with `airflow dags test`.
@@ -57,6 +62,7 @@ def airflow_environment(python: Path, *, home: Path, dags: Path) -> dict[str, st
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        _MAX_MAP_LENGTH: os.environ.get(_MAX_MAP_LENGTH, _MOST_VALUES),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / DATABASE}",
         "AIRFLOW_CONN_FS_DEFAULT": json.dumps({"conn_type": "fs", "extra": {"path": "/"}}),
         "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from mlkit.core.pipeline import Stage
+from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
-from mlkit.engines.airflow.tasks import shares_branch
+from mlkit.engines.airflow.tasks import Task, shares_branch, task_ids
 from mlkit.engines.python_text import call, number, value
 from mlkit.engines.questions import EARLY, picked_label, together
-from mlkit.engines.refusals import Refusal, not_one_by_one
+from mlkit.engines.refusals import Refusal, long_name, not_one_by_one
 from mlkit.engines.unrolling import Unrolled
 
 __all__ = [
     "Policy",
     "common_policy",
+    "dag_id",
     "duration",
+    "long_names",
     "own_policy",
     "placement",
     "policy_of",
@@ -25,6 +28,11 @@ __all__ = [
 
 GRACE_S = 60.0
 """mlkit ends a notebook at its own deadline; Airflow's is there for what mlkit could not end."""
+
+_MOST_KEY = 250
+"""Airflow's longest id of a DAG or a task (`validate_key`)."""
+_MOST_GROUP = 200
+"""Its longest id of a group of tasks (`validate_group_key`)."""
 
 Policy = dict[str, str]
 
@@ -60,6 +68,39 @@ def refusals(whole: Unrolled) -> Iterator[Refusal]:
                 "grow",
                 remedy="Leave out 'jitter', or write 'backoff: 1'",
             )
+
+
+def dag_id(pipeline: Pipeline) -> str:
+    """The DAG's name, which is that of its file, too: Python has to be able to import it."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", pipeline.name)
+
+
+def long_names(
+    whole: Unrolled, tasks: Iterable[Task], loops: Mapping[tuple[str, ...], str]
+) -> Iterator[Refusal]:
+    """Name the ids that Airflow finds too long.
+
+    Parameters
+    ----------
+    whole : Unrolled
+        The pipeline.
+    tasks : iterable of Task
+        The tasks of the DAG.
+    loops : mapping of (tuple of str) to str
+        The stages of each mapped group of tasks, and what the group is called.
+    """
+    yield from long_name(None, dag_id(whole.pipeline), _MOST_KEY)
+    stages, of_task = whole.pipeline.stages, {v: k for k, v in task_ids(whole).items()}
+    for task in tasks:
+        if task.kind == "verdict":
+            continue
+        # a branch that stages share is called after the one whose artifact it asks
+        name = task.stage or of_task[task.upstream[0]]
+        stage = whole.origins[name].stage if name in whole.origins else stages[name]
+        yield from long_name(stage, task.group, _MOST_GROUP)
+        yield from long_name(stage, task.id, _MOST_KEY)
+    for loop, group in loops.items():
+        yield from long_name(stages[loop[0]], group, _MOST_GROUP)
 
 
 def _not_in_a_loop(stage: Stage) -> Iterator[Refusal]:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from mlkit.engines.naming import FreeNames
 
-__all__ = ["RUN_ARGUMENTS", "Names", "argument", "kfp_name", "make_names"]
+__all__ = [
+    "MOST_PIPELINE",
+    "MOST_STAGE",
+    "RUN_ARGUMENTS",
+    "Names",
+    "argument",
+    "kfp_name",
+    "make_names",
+]
 
 RUN_ARGUMENTS = {
     "run_id": "run_id",
@@ -22,8 +30,11 @@ RUN_ARGUMENTS = {
 
 _OTHERS = ("instance", "branch", "state")
 _FORMS = ("{}_task", "{}_task_wait", "{}_decision", "{}_instances", "{}_not_taken")
-_MOST = 128
+MOST_PIPELINE = 128
 """The longest name of a pipeline that Kubeflow Pipelines keeps."""
+MOST_STAGE = 116
+"""Argo takes 128 characters as a task's name, and the cluster's compiler makes `NAME-driver` of it,
+kfp's `NAME-2` where a component is called again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,4 +74,4 @@ def argument(name: str) -> str:
 def kfp_name(text: str) -> str:
     """A pipeline's name as kfp allows it: lower case, digits and dashes."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return plain[:_MOST].strip("-") or "pipeline"
+    return plain or "pipeline"

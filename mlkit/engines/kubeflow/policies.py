@@ -10,9 +10,10 @@ from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.kubeflow.branches import is_patient
 from mlkit.engines.kubeflow.layout import Layout, stages_between
+from mlkit.engines.kubeflow.names import MOST_PIPELINE, MOST_STAGE, kfp_name
 from mlkit.engines.python_text import call, literal
 from mlkit.engines.questions import picked_label, together
-from mlkit.engines.refusals import Refusal, not_one_by_one
+from mlkit.engines.refusals import Refusal, long_name, not_one_by_one
 from mlkit.engines.unrolling import Unrolled
 
 __all__ = ["GPU", "loop_refusals", "refusals", "statements"]
@@ -34,8 +35,10 @@ def refusals(whole: Unrolled, layout: Layout) -> Iterator[Refusal]:
     layout : Layout
         Where its stages stand.
     """
+    yield from long_name(None, kfp_name(whole.pipeline.name), MOST_PIPELINE)
     for name, stage in whole.pipeline.stages.items():
         told = whole.origins[name].stage if name in whole.origins else stage
+        yield from long_name(told, told.name, MOST_STAGE)
         for fact, remedy in _refused(stage, layout):
             yield Refusal(stage=told, fact=fact, remedy=remedy)
         for other in together(whole.pipeline).get(name, ()):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mlkit.core.pipeline import Pipeline
-from mlkit.engines.prefect.names import FlowNames
+from mlkit.engines.prefect.names import FlowNames, shown_name
 from mlkit.engines.prefect.placing import job_template, job_variables
 
 __all__ = ["deployment_files"]
@@ -38,7 +38,7 @@ def deployment_files(pipeline: Pipeline, names: FlowNames) -> dict[str, str]:
 
 
 def _deployment(pipeline: Pipeline, names: FlowNames, variables: dict[str, Any]) -> str:
-    name = _text(pipeline.name)
+    name = _text(shown_name(pipeline))
     kind = "process"
     if variables:
         kind = f"kubernetes --base-job-template {TEMPLATE}"

@@ -11,7 +11,7 @@ from mlkit.core.logical_date import LOGICAL_DATE
 from mlkit.core.pipeline import Node, Pipeline, Stage, gives_list
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
-from mlkit.engines.prefect.names import FlowNames, flow_order
+from mlkit.engines.prefect.names import FlowNames, flow_order, shown_name
 from mlkit.engines.python_text import (
     assign,
     call,
@@ -55,7 +55,7 @@ def flow_text(
     signature = [_parameter(name, specs[name], value) for name, value in defaults.items()]
     signature += [f"{n}: str | None = None" for n in _OWN if n not in specs]
     head = call(names.flow, *signature)
-    arguments = [f"name={literal(pipeline.name)}"]
+    arguments = [f"name={literal(shown_name(pipeline))}"]
     if pipeline.description:
         arguments.append(f"description={literal(pipeline.description)}")
     passed = [name for name in defaults if name not in _OWN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,6 +23,7 @@ __all__ = [
     "flow_names",
     "flow_order",
     "parameter_specs",
+    "shown_name",
 ]
 
 IMPORTS = """
@@ -70,6 +72,11 @@ class FlowNames:
 
     flow: str
     stages: Mapping[str, StageNames]
+
+
+def shown_name(pipeline: Pipeline) -> str:
+    """What Prefect calls the flow and its deployment; it takes none of `/`, `%`, `&`, `<`, `>`."""
+    return re.sub(r"[/%&<>]", "-", pipeline.name)
 
 
 def parameter_specs(
