@@ -230,7 +230,7 @@ def summary(
     if report is not None:
         lines.append(f"  report:  {near(report, folder)}")
     if latest is not None:
-        lines.append(paragraph(f"  latest:  {latest}", width, hanging="           "))
+        lines.append(paragraph(latest, width, indent="  latest:  ", hanging=" " * 11))
     return "\n".join(lines)
 
 

@@ -14,6 +14,9 @@ MORE = "More"
 """The heading of pages that docs/index.md does not name: nothing that is written is lost."""
 _INDEX = "docs/index"
 _LINK = re.compile(r"(?<!!)\[([^\]\[]+)\]\(([^)\s]+)\)")
+_ON_SITE = re.compile(r"\*([^*\n]+)\* \(on the site: `([^`\s]+\.md)`\)")
+"""How a document names a page that is made with the site: where documents are read as files, a link
+would lead nowhere."""
 _FENCE = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -47,11 +50,11 @@ def find_documents(root: Path, made: Mapping[str, str]) -> Documents | None:
     if not index.is_file():
         return None
     files = {
-        path.relative_to(root).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
+        path.relative_to(root).with_suffix("").as_posix(): _read(path)
         for path in sorted((root / "docs").rglob("*.md"))
     }
     chapters: dict[str, tuple[str, ...]] = {}
-    parts = re.split(r"^## +(.+)$", index.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^## +(.+)$", _read(index), flags=re.MULTILINE)
     for title, text in zip(parts[1::2], parts[2::2], strict=True):
         chapters[title.strip()] = targets_of(_INDEX, text)
     files.pop(_INDEX)
@@ -60,6 +63,11 @@ def find_documents(root: Path, made: Mapping[str, str]) -> Documents | None:
     further = {target for page in linked for target in targets_of(page, texts.get(page, ""))}
     left = tuple(page for page in files if page not in linked | further)
     return Documents(chapters={**chapters, **({MORE: left} if left else {})}, texts=texts)
+
+
+def _read(path: Path) -> str:
+    """The text of a document, with links to the pages that only the site has."""
+    return _ON_SITE.sub(r"[\1](\2)", path.read_text(encoding="utf-8"))
 
 
 def targets_of(page: str, text: str) -> tuple[str, ...]:

@@ -103,6 +103,18 @@ def test_a_stage_that_failed_before_its_notebook_ran_has_no_log(make_record: Mak
     assert not [line for line in lines if "log:" in line]
 
 
+def test_what_latest_shows_stands_below_the_places(make_record: Maker) -> None:
+    """In line with them, and its further lines below its first word."""
+    record = make_record(RunStatus.SUCCEEDED, a=Status.SUCCEEDED)
+    text = summary(record, folder=HOME, latest="stays " * 15)
+    *_, place, first, second = text.splitlines()
+    assert [line[:11] for line in (place, first, second)] == [
+        "  outputs: ",
+        "  latest:  ",
+        " " * 11,
+    ]
+
+
 def test_what_a_stage_summed_up_is_told(make_record: Maker, tmp_path: Path) -> None:
     """From its summary.md; a file that is gone costs its lines only."""
     path = tmp_path / "summary.md"

@@ -22,6 +22,25 @@ def test_the_index_sorts_pages_and_none_is_lost(tmp_path: Path) -> None:
     assert set(found.texts) == {"docs/how-to/a", "docs/b", "docs/c", "docs/made/r"}
 
 
+def test_pages_that_only_the_site_has_are_linked_there(tmp_path: Path) -> None:
+    """As a file, the document has no link that leads nowhere."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    named = "*{}* (on the site: `made/r.md`)"
+    (docs / "index.md").write_text(
+        f"# All\n\n## Reference\n\n- {named.format('Keys')}\n- [A](a.md)\n"
+    )
+    (docs / "a.md").write_text(
+        f"# A\n\nMore: {named.format('the keys')}, and *this* (`made/r.md`).\n"
+    )
+    found = find_documents(tmp_path, {"docs/made/r": "# R\n"})
+    assert found is not None
+    assert found.chapters == {"Reference": ("docs/made/r", "docs/a")}
+    assert (
+        found.texts["docs/a"] == "# A\n\nMore: [the keys](made/r.md), and *this* (`made/r.md`).\n"
+    )
+
+
 def test_links_to_what_is_no_page_become_names() -> None:
     """Blocks of code, addresses and pictures stay as they are."""
     text = (
