@@ -251,7 +251,9 @@ class RunsFolder:
         if name == "latest":
             if not self.latest.exists():
                 raise UnknownRunError(
-                    "there is no successful run yet", self.path, remedy="Run 'mlkit run' first"
+                    "no run is latest yet: none of the whole pipeline has succeeded",
+                    self.path,
+                    remedy="Run 'mlkit run' first; a run of a part is named by its id",
                 )
             return self.run(self.latest.resolve().name)
         ids = self.run_ids()

@@ -66,7 +66,7 @@ def test_a_run_of_the_same_folder_needs_no_place(tmp_path: Path) -> None:
     file = _reader(tmp_path, "run:latest/reader.out", "str | None = None", body)
     assert [_text(run_fake(file)) for _ in range(3)] == ["x", "xx", "xxx"]
     file = _reader(tmp_path / "strict", "run:latest/reader.out")
-    with pytest.raises(PipelineError, match="there is no successful run yet") as refused:
+    with pytest.raises(PipelineError, match="no run is latest yet") as refused:
         run_fake(file)
     assert "given: str | None = None" in str(refused.value.remedy)
 

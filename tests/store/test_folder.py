@@ -33,7 +33,7 @@ def test_a_run_is_found_by_its_only_beginning(tmp_path: Path) -> None:
 
 def test_without_a_success_there_is_no_latest(tmp_path: Path) -> None:
     """The remedy says what to run."""
-    with pytest.raises(UnknownRunError, match="no successful run yet"):
+    with pytest.raises(UnknownRunError, match="no run is latest yet"):
         RunsFolder(tmp_path).find("latest")
 
 
