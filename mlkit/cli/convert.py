@@ -12,6 +12,7 @@ from mlkit.cli.shared_options import JsonOption
 from mlkit.converting.converting import Converted
 from mlkit.converting.converting import convert as convert_notebook
 from mlkit.converting.planning import Carried, StagePlan
+from mlkit.observe.layout import counted
 
 __all__ = ["convert"]
 
@@ -93,9 +94,8 @@ def _told(done: Converted, folder: Path) -> list[str]:
     equal = sum(comparison.verdict == "equal" for comparison in done.comparisons)
     of = f"{equal} of {len(done.comparisons)} values, files, figures and texts"
     lines.append(f"{of} equal the original's.")
-    lines.append(
-        f"Written to {folder}: {len(done.notebooks)} stages; go on with: mlkit plan {folder}"
-    )
+    stages = counted(len(done.notebooks), "stage")
+    lines.append(f"Written to {folder}: {stages}; go on with: mlkit plan {folder}")
     return lines
 
 
