@@ -177,6 +177,27 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
     assert broken == [], remedy
 
 
+def _anchors(text: str) -> set[str]:
+    """The names that GitHub, and the site, give to the headings of a page."""
+    plain = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ +(.+?) *$", plain, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_link_into_a_page_leads_to_a_heading() -> None:
+    """`page.md#a-heading`, or `#a-heading` in the same one."""
+    pages = [ROOT / n for n in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    broken, seen = [], 0
+    for page in [*pages, *(ROOT / "docs").rglob("*.md")]:
+        for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text()):
+            seen += 1
+            place = page.parent / target if target else page
+            if place.suffix == ".md" and anchor not in _anchors(place.read_text()):
+                broken.append(f"{page.name}: {target}#{anchor}")
+    assert seen > 3
+    assert broken == []
+
+
 def test_every_page_that_is_said_to_be_on_the_site_is_there() -> None:
     """It is made of the code, so that no file tells."""
     named = {
