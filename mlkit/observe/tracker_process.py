@@ -4,6 +4,8 @@ It is a process of its own because MLflow takes seconds to import, and a server 
 slow must be able to take its time: whoever started it can leave it alone, and end it. It reads a
 JSON object a line, does what it says, and answers each with a line. When its input ends before the
 run did, the run was killed, and MLflow is told so.
+
+`mlflow` is imported where it is used: it takes seconds, and is optional.
 """
 
 from __future__ import annotations
