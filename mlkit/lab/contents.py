@@ -8,6 +8,7 @@ which comes back with it and says which state of the file was edited.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tornado.web import HTTPError
 
 from mlkit.errors import NotebookError
 from mlkit.lab.desk import Desk
+from mlkit.notebook.cells import parse_document
 from mlkit.notebook.edits import edited, opened
 from mlkit.notebook.injection import INJECTED_TAG, injected_cell, place_to_inject
 from mlkit.notebook.kernelspecs import named_in_metadata
@@ -67,6 +69,8 @@ class StageContents(AsyncLargeFileManager):
             if require_hash:  # Jupytext's manager takes it only where it must
                 options["require_hash"] = True
             return await ensure_async(super().get(path, **options))
+        if not self.desk.notebook.exists():
+            raise HTTPError(404, f"{self.desk.notebook.name} is gone.")
         model = self._base_model(path.strip("/"))
         model["type"] = "notebook"
         if content or require_hash:
@@ -82,9 +86,13 @@ class StageContents(AsyncLargeFileManager):
         """Save a file; of the notebook that is worked on, what was edited in it."""
         if model.get("type") != "notebook" or not model.get("content"):
             return await ensure_async(super().save(model, path))
-        given = model["content"]
+        given, is_notebook = model["content"], _is_notebook(model["content"], self.desk.notebook)
         if not self._is_desk(path):
-            return await ensure_async(super().save({**model, "content": _bare(given)}, path))
+            kept = _scrubbed(_bare(given), self.desk) if is_notebook else given
+            return await ensure_async(super().save({**model, "content": kept}, path))
+        if not is_notebook:
+            name = self.desk.notebook.name
+            raise HTTPError(400, f"{name} was not saved: what came is no notebook of format 4.")
         self.run_pre_save_hooks(model=model, path=path)
         self._merge(given)
         if not await ensure_async(self.checkpoints.list_checkpoints(path.strip("/"))):
@@ -185,7 +193,8 @@ class StageContents(AsyncLargeFileManager):
         now = SourceFile.of(data, self.desk.notebook)
         self._seen[mark] = _Seen(digest=now.digest, ids=change.ids)
         if self.notary.check_cells(_node(bare)):  # what has run here is trusted from here on
-            self.notary.sign(_node(now.document))
+            with contextlib.suppress(UnicodeEncodeError):  # half of a surrogate pair has no bytes
+                self.notary.sign(_node(now.document))
 
 
 def contents_for(base: type[Any]) -> type[StageContents]:
@@ -215,17 +224,30 @@ def _injected(desk: Desk, name: str) -> Any:
     return _node(injected_cell(desk.cell, name, **own))
 
 
+def _is_notebook(document: Any, path: Path) -> bool:
+    """Whether a document that was handed back has the form of a notebook."""
+    try:
+        parse_document(document, path)
+    except NotebookError:
+        return False
+    outputs = [cell.get("outputs", []) for cell in document["cells"]]
+    return all(isinstance(o, list) and all(isinstance(i, dict) for i in o) for o in outputs)
+
+
 def _bare(document: Mapping[str, Any]) -> dict[str, Any]:
     """A document without what was injected into it, however often it was copied."""
     metadata = {k: v for k, v in document.get("metadata", {}).items() if k != _MARK}
-    cells = [cell for cell in document["cells"] if _MARK not in cell.get("metadata", {})]
+    cells = [{"metadata": {}, **cell} for cell in document["cells"]]
+    cells = [cell for cell in cells if _MARK not in cell["metadata"]]
     return {**document, "metadata": metadata, "cells": cells}
 
 
 def _scrubbed(document: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
-    """A document whose outputs hold no secret of the stage."""
-    cells = [
-        {**cell, "outputs": desk.scrubber.value(cell["outputs"])} if "outputs" in cell else cell
-        for cell in document["cells"]
-    ]
-    return {**document, "cells": cells}
+    """A document whose outputs and widgets hold no secret of the stage."""
+    cells = [_with_scrubbed(cell, "outputs", desk) for cell in document["cells"]]
+    metadata = _with_scrubbed(document.get("metadata", {}), "widgets", desk)
+    return {**document, "metadata": metadata, "cells": cells}
+
+
+def _with_scrubbed(holder: Mapping[str, Any], key: str, desk: Desk) -> Mapping[str, Any]:
+    return {**holder, key: desk.scrubber.value(holder[key])} if key in holder else holder

@@ -23,6 +23,9 @@ from mlkit.notebook.source import is_text
 
 __all__ = ["open_in_lab"]
 
+_OF_PORTS = frozenset({"_find_http_port", "_bind_http_server"})
+"""What says critically why the server does not begin; announcements are of the same level."""
+
 
 class _Server(ServerApp):
     """A server that ends at the first Ctrl-C, and says when it can be asked."""
@@ -37,8 +40,8 @@ class _Server(ServerApp):
     def start_app(self) -> None:
         """Begin to answer."""
         super().start_app()
-        if self.on_ready is not None:
-            self.on_ready()
+        if self.on_ready is not None:  # the port is bound by what the loop was given before
+            self.io_loop.add_callback(self.on_ready)
 
 
 class _Lab(LabApp):  # type: ignore[misc] # JupyterLab is untyped
@@ -132,4 +135,4 @@ def _settings(folder: Path) -> Path:
 
 def _is_no_announcement(record: logging.LogRecord) -> bool:
     """Whether a line of the server's log is more than the address or 'received signal'."""
-    return record.levelno < logging.CRITICAL
+    return record.levelno < logging.CRITICAL or record.funcName in _OF_PORTS

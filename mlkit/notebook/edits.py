@@ -8,6 +8,7 @@ where the file holds outputs already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ _OWN_METADATA = _OF_KERNELS | {"widgets", "jupytext"}
 """Metadata of a notebook that JupyterLab writes by itself."""
 
 _ORDER = ("attachments", "cell_type", "execution_count", "id", "metadata", "outputs", "source")
+
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 _IDS_SINCE = 5
 """The minor version of format 4 since which cells have ids."""
@@ -58,7 +61,8 @@ class Edited:
     origins : tuple of (int or None)
         The place that each of its cells had in the file before; None for a new one.
     ids : tuple of (str or None)
-        By what id each of its cells is known to whoever has it open.
+        By what id each of its cells is known to whoever has it open; empty if it came without
+        one of its own, None for one that is not shown.
     """
 
     document: dict[str, Any]
@@ -85,7 +89,7 @@ def opened(document: Mapping[str, Any], kernelspec: Mapping[str, str]) -> Opened
         if is_injected(cell):
             ids.append(None)
             continue
-        name = _free(str(cell.get("id") or f"cell-{index}"), taken)
+        name = _free(_valid(cell.get("id")) or f"cell-{index}", taken)
         ids.append(name)
         shown.append(_shown(cell, name))
     metadata = {k: v for k, v in document.get("metadata", {}).items() if k != "jupytext"}
@@ -103,9 +107,14 @@ def _shown(cell: Mapping[str, Any], name: str) -> dict[str, Any]:
     shown = {**cell, "id": name, "metadata": dict(cell.get("metadata", {}))}
     shown["source"] = _text(cell)
     if cell["cell_type"] == "code":
-        shown.setdefault("outputs", [])
+        shown["outputs"] = cell.get("outputs") or []
         shown.setdefault("execution_count", None)
     return shown
+
+
+def _valid(name: object) -> str | None:
+    """An id as the format has them; JupyterLab complains about any other at every load."""
+    return name if isinstance(name, str) and _ID.fullmatch(name) else None
 
 
 def edited(
@@ -139,8 +148,9 @@ def edited(
             new.append(file.added(cell, _free(str(cell.get("id") or "cell"), taken)))
         else:
             new.append(file.changed(document["cells"][place], cell))
-        named.append(cell.get("id"))
-    with_hidden(document["cells"], new, origins, named)
+        known = str(cell.get("id") or "")
+        named.append("" if known in named else known)
+    _with_hidden(document["cells"], ids, (new, origins, named))
     metadata = _metadata_of(document, saved, kernelspec)
     whole = {**document, "cells": new}
     if metadata or "metadata" in document:
@@ -153,32 +163,36 @@ def with_edits(text: str, change: Edited) -> str:
     return rewritten(text, change.document, {"cells": change.origins})
 
 
-def with_hidden(
+def _with_hidden(
     cells: Sequence[Mapping[str, Any]],
-    new: list[Any],
-    origins: list[int | None],
-    ids: list[str | None],
+    ids: Sequence[str | None],
+    lists: tuple[list[Any], list[int | None], list[str | None]],
 ) -> None:
-    """Put cells that were not shown back behind the cell that they stood behind."""
+    """Put cells that were not shown back behind the cell that they stood behind.
+
+    Those are the cells without an id, not those that are tagged: somebody may tag one just now.
+    """
+    new, origins, named = lists
     for index, cell in enumerate(cells):
-        if not is_injected(cell):
+        if ids[index] is not None:
             continue
         before = [p for p in origins if p is not None and p < index]
         place = origins.index(max(before)) + 1 if before else 0
         new.insert(place, cell)
         origins.insert(place, index)
-        ids.insert(place, None)
+        named.insert(place, None)
 
 
 def _origins(
     file: Sequence[Mapping[str, Any]], ids: Sequence[str | None], saved: Sequence[Mapping[str, Any]]
 ) -> list[int | None]:
     """Find the cell of the file that each saved cell was: by its id, else by what it holds."""
-    by_id = {name: place for place, name in enumerate(ids) if name is not None}
-    origins: list[int | None] = [by_id.pop(str(cell.get("id")), None) for cell in saved]
+    by_id = {name: place for place, name in enumerate(ids) if name}
+    origins: list[int | None] = [by_id.pop(str(cell.get("id") or ""), None) for cell in saved]
     left: dict[tuple[str, str], list[int]] = {}
-    for place in sorted(by_id.values()):
-        left.setdefault((file[place]["cell_type"], _text(file[place])), []).append(place)
+    for place, name in enumerate(ids):
+        if name is not None and place not in origins:
+            left.setdefault((file[place]["cell_type"], _text(file[place])), []).append(place)
     for index, cell in enumerate(saved):
         alike = left.get((cell["cell_type"], _text(cell)))
         if origins[index] is None and alike:
@@ -234,10 +248,10 @@ class _File:
         if saved["cell_type"] != "code":
             return {}
         results: dict[str, Any] = {}
-        outputs = saved.get("outputs", []) if self.has_outputs else own.get("outputs", [])
-        if _joined(outputs) == _joined(own.get("outputs", [])):
-            outputs = own.get("outputs", [])
-        results["outputs"] = outputs if outputs is own.get("outputs") else _lines(outputs)
+        kept = own.get("outputs") or []
+        outputs = saved.get("outputs", []) if self.has_outputs else kept
+        is_kept = _joined(outputs) == _joined(kept)
+        results["outputs"] = own.get("outputs", []) if is_kept else _lines(outputs)
         count = saved.get("execution_count") if self.has_counts else own.get("execution_count")
         results["execution_count"] = count
         if own.get("cell_type") != "code":
@@ -261,7 +275,7 @@ def _metadata_of(
 ) -> dict[str, Any]:
     """The notebook's metadata; its kernel is written anew only if somebody chose another one."""
     own, told = document.get("metadata", {}), saved.get("metadata", {})
-    chosen = told.get("kernelspec", {}).get("name", kernelspec.get("name"))
+    chosen = (told.get("kernelspec") or {}).get("name", kernelspec.get("name"))
     is_other = chosen != kernelspec.get("name")
     return _merged(
         own, told, _OWN_METADATA - ({"kernelspec", "language_info"} if is_other else set())

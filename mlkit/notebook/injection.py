@@ -18,6 +18,7 @@ __all__ = [
     "INJECTED_TAG",
     "PARAMETERS_TAG",
     "Assignment",
+    "has_tag",
     "injected_cell",
     "injection_source",
     "is_injected",
@@ -63,7 +64,7 @@ class Assignment:
 def place_to_inject(cells: Sequence[Mapping[str, Any]]) -> int:
     """Where among a notebook's cells the injected one stands: behind the parameters cell."""
     for index, cell in enumerate(cells):
-        if PARAMETERS_TAG in cell.get("metadata", {}).get("tags", ()):
+        if has_tag(cell, PARAMETERS_TAG):
             return index + 1
     return 0
 
@@ -92,7 +93,13 @@ def injected_cell(source: str, name: str | None, **metadata: Any) -> dict[str, A
 
 def is_injected(cell: Mapping[str, Any]) -> bool:
     """Whether a cell was injected by mlkit or Papermill."""
-    return INJECTED_TAG in cell.get("metadata", {}).get("tags", ())
+    return has_tag(cell, INJECTED_TAG)
+
+
+def has_tag(cell: Mapping[str, Any], tag: str) -> bool:
+    """Whether a cell has a tag; what is no list of tags holds none."""
+    tags = cell.get("metadata", {}).get("tags")
+    return isinstance(tags, list | tuple) and tag in tags
 
 
 def source_place(

@@ -238,6 +238,52 @@ def test_a_file_that_is_gone_or_broken_is_told(serve: Serve) -> None:
     file.unlink()
     with pytest.raises(HTTPError, match="the file is gone"):
         tab.save()
+    with pytest.raises(HTTPError, match="is gone") as told:
+        tab.open()
+    assert told.value.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"cells": None},
+        {"cells": ["x"]},
+        {"cells": [{"cell_type": "heading", "source": ""}]},
+        {"cells": [{"cell_type": "code", "source": "1", "outputs": None}]},
+        {"metadata": None},
+        {"nbformat": 3},
+    ],
+    ids=str,
+)
+def test_what_is_no_notebook_is_refused_before_it_is_written(
+    serve: Serve, broken: dict[str, Any]
+) -> None:
+    """By a sentence; the file stays."""
+    tab = serve("count.ipynb")
+    mark = tab.document["metadata"]["mlkit_edit"]
+    tab.document |= broken
+    if isinstance(tab.document["metadata"], dict):
+        tab.document["metadata"]["mlkit_edit"] = mark
+    with pytest.raises(HTTPError, match="no notebook of format 4") as told:
+        tab.save()
+    assert told.value.status_code == 400
+    assert (Path(tab.contents.root_dir) / tab.name).read_text("utf-8") == FORMS["count.ipynb"]
+
+
+@pytest.mark.parametrize("change", [{"metadata": None}, {"source": "'\ud83d'"}], ids=str)
+def test_what_a_program_leaves_out_or_cuts_in_half_is_saved(
+    serve: Serve, change: dict[str, Any]
+) -> None:
+    """A cell without metadata, or with half a character in it: no half a save."""
+    tab = serve("count.ipynb")
+    cell = tab.cell("print")
+    cell["source"] += "\nprint(2)"
+    cell |= change
+    if cell["metadata"] is None:
+        del cell["metadata"]
+    tab.save()
+    kept = json.loads((Path(tab.contents.root_dir) / tab.name).read_text("utf-8"))
+    assert "".join(kept["cells"][2]["source"]) == cell["source"]
 
 
 def test_the_notebook_of_a_stage_is_not_renamed(serve: Serve) -> None:
@@ -267,6 +313,9 @@ def test_outputs_are_kept_where_the_file_has_some_and_hold_no_secret(serve: Serv
     tab.save()
     saved = json.loads(file.read_text("utf-8"))["cells"][2]["outputs"]
     assert saved == [{**said, "text": ["***\n", "2"]}]
+    tab.document["metadata"]["widgets"] = {"state": {"value": SECRET}}
+    tab.save("elsewhere.ipynb")
+    assert SECRET not in everything(file.parent)
 
 
 def test_what_the_browser_asks_for_is_answered_as_it_expects(serve: Serve) -> None:

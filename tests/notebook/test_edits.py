@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -295,6 +296,60 @@ def test_a_cell_that_was_cut_and_pasted_is_the_same_cell() -> None:
     saved = as_saved(opened(document, KERNEL).document)
     saved["cells"] = [{**saved["cells"][1], "id": "pasted"}, saved["cells"][0]]
     assert [c["id"] for c in json.loads(saved_text(file, saved))["cells"]] == ["b", "a"]
+
+
+def test_a_cell_that_is_tagged_as_injected_just_now_stays_one_cell() -> None:
+    """Whoever has it open sees it until the next load; each save writes it once."""
+    document = json.loads(PLAIN)
+    shown = opened(document, KERNEL)
+    saved = as_saved(shown.document)
+    saved["cells"][-1]["metadata"]["tags"] = ["injected-parameters"]
+    first = edited(document, shown.ids, saved, KERNEL)
+    second = edited(first.document, first.ids, saved, KERNEL)
+    assert len(second.document["cells"]) == len(document["cells"])
+    assert second.document == first.document
+
+
+@pytest.mark.parametrize("ids", [[None, None], ["same", "same"]])
+def test_cells_that_come_without_ids_of_their_own_are_told_by_their_text(
+    ids: list[str | None],
+) -> None:
+    """However often they are saved, each is one cell, with the id that the file has."""
+    document = json.loads(PLAIN)
+    document["cells"].append({**document["cells"][0], "id": "b", "source": ["other"]})
+    shown = opened(document, KERNEL)
+    saved = as_saved(shown.document)
+    for cell, name in zip(saved["cells"], ids, strict=True):
+        cell["id"] = name
+    first = edited(document, shown.ids, saved, KERNEL)
+    second = edited(first.document, first.ids, saved, KERNEL)
+    assert second.document == first.document == document
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": "a b/\u00fc"},
+        {"id": "x" * 65},
+        {"id": 5},
+        {"id": ""},
+        {"metadata": {"tags": None}},
+        {"metadata": {"tags": "parameters"}},
+        {"outputs": None},
+    ],
+    ids=str,
+)
+def test_what_a_file_holds_against_the_format_stays_and_is_shown_within_it(
+    odd: dict[str, Any],
+) -> None:
+    """JupyterLab gets ids and outputs that it takes; the file keeps its own."""
+    document = json.loads(PLAIN)
+    document["cells"][0] |= odd
+    text = json.dumps(document, indent=1)
+    file = Written(text=text, document=document)
+    shown = opened(document, KERNEL)
+    assert all(re.fullmatch(r"[\w-]{1,64}", c["id"], re.ASCII) for c in shown.document["cells"])
+    assert saved_text(file, as_saved(shown.document)) == text
 
 
 @pytest.mark.parametrize("key", ["id", "name"])
