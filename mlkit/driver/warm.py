@@ -14,8 +14,8 @@ class WarmKernels:
     """Lends the same forked kernels to one run after the other; whoever makes it closes it.
 
     They are opened anew where they would no longer be what a fresh run has: in another
-    environment, where a notebook imports a package that is not imported ahead yet, or after
-    `renew`. At most one run uses them at a time.
+    environment, where a notebook imports a package that is not imported ahead yet, after `renew`,
+    or where somebody has killed the process that forks. At most one run uses them at a time.
 
     Parameters
     ----------
@@ -43,7 +43,11 @@ class WarmKernels:
             The environment of all kernels.
         """
         with self._lock:
-            if not self._names.issuperset(names) or environment != self._environment:
+            said = len(self._said)
+            if self._kernels is not None and self._kernels.is_worn_out:
+                self._said[said:] = ["the forking process had ended: another one is started"]
+                self._let_go()
+            elif not self._names.issuperset(names) or environment != self._environment:
                 self._let_go()
             if self._kernels is None:
                 self._names, self._environment = frozenset(names), environment

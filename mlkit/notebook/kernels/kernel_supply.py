@@ -52,6 +52,11 @@ class Kernels:
         """`fork` or `spawn`; a `fork` that is no longer to be had turns into `spawn`."""
         return "spawn"
 
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether others, opened now in the same way, would be better: what forked is gone."""
+        return False
+
     def manager(self, request: KernelRequest) -> LeashedKernelManager:
         """Make a manager whose stock kernel is not yet started."""
         from mlkit.notebook.kernels.manager import make_manager
@@ -171,6 +176,12 @@ class ForkKernels(Kernels):
         """`fork`, until forking turns out not to be safe or not to be had."""
         self._zygote.hear()
         return "spawn" if self._zygote.refusal else "fork"
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether the zygote has served and ended; one that never served would not do so again."""
+        self._zygote.hear()
+        return self._zygote.was_lost
 
     def manager(self, request: KernelRequest) -> LeashedKernelManager:
         """Make a manager, not yet started, whose kernel will be forked if that can be."""

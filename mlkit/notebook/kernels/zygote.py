@@ -63,6 +63,8 @@ class Zygote:
         # With this variable ipykernel would not capture what compiled code prints.
         self.env = {name: env[name] for name in env if name != "PYTEST_CURRENT_TEST"}
         self.refusal = ""
+        self.was_lost = False
+        """Whether it has served and is gone: another one would serve, too."""
         self._serving = False
         self._say = say
         self._leash = leash
@@ -138,6 +140,7 @@ class Zygote:
             while not self.refusal and ear.poll(0):
                 news = messages.receive(self._control)
                 if news is None:
+                    self.was_lost = self._serving
                     self._refuse(f"the forking process has ended{self._last_words()}")
                     return
                 message, _ = news
