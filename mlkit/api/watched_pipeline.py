@@ -170,6 +170,11 @@ class Places:
         return self.described.union(*(item.files for item in self.sources.values()))
 
     @property
+    def named(self) -> frozenset[str]:
+        """The files that people are told of: a folder that a stage has asked for is none."""
+        return frozenset(place for place in self.files if not os.path.isdir(place))
+
+    @property
     def folders(self) -> frozenset[str]:
         """The folders whose names somebody has listed."""
         return frozenset[str]().union(*(item.folders for item in self.sources.values()))

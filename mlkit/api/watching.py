@@ -139,7 +139,7 @@ class Watch:
         self._before: set[str] = set()
         self._ignored: set[str] = set()
         self._span = (math.inf, math.inf)
-        self._is_broken = False
+        self._broken = ""
         self._has_repeated = False
 
     def stop(self) -> None:
@@ -302,14 +302,15 @@ class Watch:
             read = read_now(self.settings)
             found = read.forecast(self.settings.options)
         except MlkitError as error:
-            self._say(Notice(kind="broken", text=sentence(error)))
+            told, self._broken = self._broken, sentence(error)
+            if self._broken != told or saved & self._places.named:
+                self._say(Notice(kind="broken", text=self._broken))
             with self._lock:
                 self._pending |= pending
-            self._is_broken = True
             assert self._read is not None
             self._follow(self._read)
             return
-        self._is_broken = False
+        self._broken = ""
         touched = self._places.touched(pending)
         settled = {n for n in self._restless if stage_of(n) not in touched} - again
         reasons = reasons_of(found, self._record, settled)
@@ -352,8 +353,8 @@ class Watch:
         except MlkitError as error:
             if first:
                 raise
-            self._is_broken = True
-            self._say(Notice(kind="broken", text=sentence(error)))
+            self._broken = sentence(error)
+            self._say(Notice(kind="broken", text=self._broken))
         finally:
             with self._lock:
                 self._round, self._span = None, (self._span[0], time.time())
@@ -411,12 +412,12 @@ class Watch:
         self._told_at = time.time()
 
     def _say_waiting(self) -> None:
-        count = len(self._places.files)
+        count = len(self._places.named)
         self._say(Notice(kind="waiting", text=f"waiting for a change of {count} files"))
 
     def _say_unchanged(self, saved: set[str]) -> None:
         """Say that a save means nothing, if somebody saved something that is known."""
-        told = saved & self._places.files
+        told = saved & self._places.named
         if told:
             text = f"{self._shown(told)} saved, nothing changed"
             self._say(Notice(kind="unchanged", text=text))
@@ -430,7 +431,7 @@ class Watch:
         read nobody knows.
         """
         places = places_of(self.settings, read, self._record)
-        is_open = self._is_broken or (self._record is not None and not self._record.ok)
+        is_open = bool(self._broken) or (self._record is not None and not self._record.ok)
         marks = {} if self._record is None else places.marks
         doubtful = {p for p, how in marks.items() if marks_of(p) != how}
         with self._lock:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.api.watched_pipeline import WatchSettings
+from mlkit.api.watched_pipeline import Places, WatchSettings
 from mlkit.api.watching import Notice, Watch
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
@@ -29,6 +29,7 @@ from mlkit.notebook.notebook_runner import (
     NotebookRunner,
     OnCell,
 )
+from mlkit.planner.stage_places import Sources
 from mlkit.planner.trace import file_marks
 from mlkit.testing import (
     FakeRunner,
@@ -241,6 +242,15 @@ def test_a_broken_pipeline_is_told_and_watching_goes_on(tmp_path: Path) -> None:
         edit(tmp_path / "s4.ipynb", "under its new name")
         watched.until("waiting", 3)
         assert states(watched.last) == {"s1": "cached", "s2": "succeeded"}
+    assert len(watched.all("broken")) == 4  # a new name elsewhere is no reason to say it again
+
+
+def test_people_are_told_of_files(tmp_path: Path) -> None:
+    """A stage may ask whether its folder is there; nobody saves a folder."""
+    file, missing = tmp_path / "h.py", tmp_path / "later.py"
+    file.touch()
+    seen = Sources(files=frozenset(map(str, (tmp_path, file, missing))))
+    assert Places(sources={"s": seen}).named == {str(file), str(missing)}
 
 
 def test_a_failing_stage_runs_again_at_the_next_save(tmp_path: Path) -> None:
