@@ -85,6 +85,13 @@ def _told(done: Converted, folder: Path) -> list[str]:
     lines = ["", *(f"Note: {remark}." for remark in done.remarks)]
     if done.record is None:
         return [*lines, "Nothing was written; without --dry-run the pipeline is."]
+    for name, stage in done.record.stages.items():
+        if stage.error is not None:
+            where = done.notebooks.get(stage.stage, name)
+            lines.append(
+                f"failed: stage '{name}' ({stage.error.type}: {stage.error.message}); "
+                f"mend it in {folder / where}"
+            )
     for comparison in done.comparisons:
         if comparison.verdict != "equal":
             lines.append(

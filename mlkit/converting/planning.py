@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlkit.converting.names import Names, names_of_all
+from mlkit.converting.names import Names, names_of, names_of_all
 from mlkit.converting.observing import Look, Observation
 from mlkit.converting.parts import Cell, Part
 from mlkit.converting.snapshot import FORMATS, RANDOM
@@ -300,6 +300,7 @@ class _Planner:
         """A function or class that no statement defines that could be copied."""
         return (
             told["kind"] == "definition"
+            and not told.get("import")
             and "*" not in self.roles.imports
             and not any(cell.scripts for cell in self.parts[by].code)
         )
@@ -355,6 +356,7 @@ class _Planner:
         takes: list[list[Carried]] = [[] for _ in self.parts]
         gives: list[dict[str, Carried]] = [{} for _ in self.parts]
         scripts: list[list[str]] = [[] for _ in self.parts]
+        brought: list[list[Placed]] = [[] for _ in self.parts]
         told = list(remarks)
         for index, part in enumerate(self.parts):
             wanted = sorted(self.needs[index].values)
@@ -375,6 +377,8 @@ class _Planner:
                     takes[index].append(carried)
                 elif script is not None:
                     scripts[index].append(script)
+                elif by is not None and known is not None and known.get("import"):
+                    brought[index].append(_brought(known["import"], self.parts[by].end))
                 elif name not in self._bound_somewhere(index) and "*" not in self.roles.imports:
                     told.append(
                         f"'{part.name}' uses '{name}', which no cell before it defines: "
@@ -383,6 +387,10 @@ class _Planner:
         stages = [
             self._stage(index, takes[index], list(gives[index].values()), scripts[index], helpers)
             for index in range(len(self.parts))
+        ]
+        stages = [
+            replace(stage, imports=(*stage.imports, *more))
+            for stage, more in zip(stages, brought, strict=True)
         ]
         return Conversion(
             stages=tuple(stages), roles=self.roles, helpers=tuple(helpers), remarks=tuple(told)
@@ -531,9 +539,21 @@ class _Planner:
             everything = self.roles.imports[name]
             usable = [p for p in everything if p.cell.index <= end]
             dotted = [p for p in usable if f"import {name}." in p.text]  # each adds a submodule
-            for placed in [*dotted, *(usable[-1:] or everything[:1])]:
+            last = usable if name == "*" else usable[-1:]  # each star brings other names
+            for placed in [*dotted, *(last or everything[:1])]:
                 found[id(placed)] = placed
         return sorted(found.values(), key=lambda p: (p.cell.index, p.statement.first))
+
+
+def _brought(text: str, index: int) -> Placed:
+    """An import that stands in no cell, for what an earlier part has imported in its own way.
+
+    Such as by `try` and `except ImportError`, or in one line with other statements.
+    """
+    cell = Cell(index=index, kind="code", source=text)
+    (statement,) = cell.statements
+    names = names_of(statement.node)
+    return Placed(cell=cell, statement=statement, names=names, shares_a_line=False)
 
 
 def failing(observations: Sequence[Observation], cells: Sequence[Cell]) -> Mapping[int, str]:

@@ -183,9 +183,10 @@ def _tell(name: str, value: Any, here: Path) -> dict[str, Any]:
     kind = type(value)
     told: dict[str, Any] = {"type": f"{kind.__module__}.{kind.__qualname__}", "identity": id(value)}
     if isinstance(value, types.ModuleType):
-        return {**told, "kind": "module"}
+        return {**told, "kind": "module", "import": _import_of(name, value)}
     if isinstance(value, (type, types.FunctionType)):
-        return {**told, "kind": "definition", "state": _state(value)}
+        by = _import_of(name, value)
+        return {**told, "kind": "definition", "state": _state(value), "import": by}
     if kind.__module__.startswith("matplotlib."):
         why = "it belongs to a figure, with which it is drawn"
         return {**told, "kind": "fixed", "why": why, "digest": told["identity"]}
@@ -205,6 +206,18 @@ def _tell(name: str, value: Any, here: Path) -> dict[str, Any]:
             told["why"] = f"{type(error).__name__}: {error}"
         path.unlink(missing_ok=True)
     return {**told, "kind": "fixed", "why": told.get("why", "it does not come back as it was")}
+
+
+def _import_of(name: str, value: Any) -> str:
+    """The import that gives a module, function or class under a name; empty if there is none."""
+    own = getattr(value, "__qualname__", "")
+    home = getattr(value, "__module__", "") if own else value.__name__
+    module = sys.modules.get(home) if isinstance(home, str) and home != "__main__" else None
+    if module is None or not own.isidentifier():
+        text = f"import {home}" if module is value else ""
+        return text if not text or home == name else f"{text} as {name}"
+    text = f"from {home} import {own}" if getattr(module, own, None) is value else ""
+    return text if not text or own == name else f"{text} as {name}"
 
 
 def _state(value: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mlkit
+from mlkit.cli.main import main
 from mlkit.converting.converting import Converted, convert
 from mlkit.errors import MlkitError
 from tests.converting.originals import ORIGINALS, write_original
@@ -98,3 +99,25 @@ def test_what_cannot_be_converted_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(MlkitError) as caught:
         convert(original, target)
     assert caught.value.remedy
+
+
+def test_a_stage_that_fails_is_told_with_its_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not only that something is missing: what it raised, and where to mend it."""
+    original = write_original("chains", tmp_path)
+    document = json.loads(original.read_text())
+    code = [cell for cell in document["cells"] if cell["cell_type"] == "code"]
+    code[0]["source"] = [
+        "import builtins\n",
+        "setattr(builtins, 'answer', 42)\n",
+        *code[0]["source"],
+    ]
+    code[-1]["source"] = ["question = answer\n", *code[-1]["source"]]
+    original.write_text(json.dumps(document))
+    with pytest.raises(SystemExit) as ended:
+        main(["convert", str(original), "--to", str(tmp_path / "out")])
+    assert ended.value.code == 1
+    told = capsys.readouterr().out
+    assert "failed: stage 'gold' (NameError: name 'answer' is not defined)" in told
+    assert "03-gold.ipynb" in told

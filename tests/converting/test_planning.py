@@ -315,3 +315,29 @@ def test_an_imported_name_that_is_bound_anew_is_a_value() -> None:
     assert [carried.name for carried in book.stages[2].takes] == ["json"]
     again = planned([*sources[:2], "import json\nz = json.a"], seen(first, then, then))
     assert not again.stages[2].takes
+
+
+def test_what_a_part_imports_in_its_own_way_later_parts_import_plainly() -> None:
+    """By `try`, by `if`, or in one line with other statements: a module crosses no cut."""
+    module = {
+        "type": "builtins.module",
+        "kind": "module",
+        "import": "import json as js",
+        "holds": [],
+    }
+    function = definition() | {"import": "from textwrap import dedent"}
+    run = seen({"js": module, "dedent": function}, {"js": module, "dedent": function})
+    tried = "try:\n    import json as js\n    from textwrap import dedent"
+    first = f"{tried}\nexcept ImportError:\n    js = dedent = None"
+    conversion = planned([first, "js.dumps(dedent(''))"], run)
+    assert names(conversion) == ["p0", "p1"]
+    assert [p.text for p in conversion.stages[0].imports] == []
+    brought = {p.text for p in conversion.stages[1].imports}
+    assert brought == {"import json as js", "from textwrap import dedent"}
+
+
+def test_all_that_is_imported_by_a_star_is_imported() -> None:
+    """Each star brings other names, and nobody knows which."""
+    conversion = planned(["from math import *\nfrom os.path import *", "floor(1)"], seen({}, {}))
+    for stage in conversion.stages:
+        assert [p.text for p in stage.imports] == ["from math import *", "from os.path import *"]

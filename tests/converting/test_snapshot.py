@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import textwrap
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -92,3 +96,22 @@ def test_what_a_function_keeps_between_calls_is_seen() -> None:
         assert _state(function) == before
         function(1)
         assert _state(function) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("json", json, "import json"),
+        ("places", os.path, f"import {os.path.__name__} as places"),
+        ("dedent", textwrap.dedent, "from textwrap import dedent"),
+        ("Number", int, "from builtins import int as Number"),
+        ("own", lambda: None, ""),
+        ("Holder", type("Holder", (), {"__module__": "__main__"}), ""),
+        ("gone", ModuleType("gone"), ""),
+    ],
+)
+def test_a_module_or_function_of_a_module_is_told_by_its_import(
+    name: str, value: Any, text: str, tmp_path: Path
+) -> None:
+    """However the notebook came by it; what it has made itself has none."""
+    assert _tell(name, value, tmp_path)["import"] == text
