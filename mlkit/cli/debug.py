@@ -65,5 +65,9 @@ def debug(
     else:
         typer.echo(f"{copy}")
     if opens:
-        say("Opening JupyterLab; end it with Ctrl-C.")
-        api.open_in_lab(copy, copy.parent)
+        api.open_in_lab(copy, copy.parent, ready=_told)
+
+
+def _told(address: str) -> None:
+    """Where there is no browser, the address is the way in."""
+    say(f"JupyterLab is open at {address}; end it with Ctrl-C.")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -48,3 +52,38 @@ def test_debug_names_a_stage_that_is_not_there(
     assert spoken.code == 2
     assert "has no stage 'coumt'" in spoken.err
     assert "Did you mean 'count'?" in spoken.err
+
+
+def test_in_a_terminal_it_serves_and_says_where(
+    words: Path, runs: Path, swept: Spoken, tmp_path: Path
+) -> None:
+    """Somebody far away has no browser: the address is told, and answers from then on."""
+    own = {f"JUPYTER_{n}_DIR": str(tmp_path / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
+    run_id = swept.json()["runs"][-1]["run_id"]
+    master, terminal = os.openpty()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlkit", "debug", run_id, "count", str(words)),
+            *("--runs-dir", str(runs)),
+        ],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, **own, "BROWSER": "/bin/true"},
+        start_new_session=True,
+    )
+    os.close(terminal)
+    told = ""
+    try:
+        while "Ctrl-C" not in told:
+            told += os.read(master, 1000).decode()
+        said = re.search(r"open at (http\S+);", told)
+        assert said is not None, told
+        with urllib.request.urlopen(said[1], timeout=60) as answer:
+            assert answer.status == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(60)
+        os.close(master)
+    assert code == 0
+    assert "Traceback" not in told
