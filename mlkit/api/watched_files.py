@@ -222,7 +222,7 @@ def _patience(place: str, marks: Marks | None) -> float:
 class Contents:
     """Tells saves that change what counts from those that do not.
 
-    Of a stage's notebook its code counts, and neither prose nor outputs.
+    Of a stage's notebook its code counts, and neither prose nor outputs; of a folder its names.
     """
 
     def __init__(self) -> None:
@@ -268,7 +268,9 @@ class Contents:
         try:
             if place in self._notebooks:
                 return digest_of_code(read_notebook(Path(place)))
-            if os.path.isdir(place) or os.path.getsize(place) > _MOST_BYTES:
+            if os.path.isdir(place):
+                return self._names(place)
+            if os.path.getsize(place) > _MOST_BYTES:
                 return None
             return sha256(Path(place).read_bytes()).hexdigest()
         except FileNotFoundError:
@@ -277,6 +279,12 @@ class Contents:
             return self._raw(place)
         except OSError:
             return None
+
+    @staticmethod
+    def _names(place: str) -> str:
+        """The digest of a folder's names: a file that is saved aside and renamed changes none."""
+        names = sorted(name for name in os.listdir(place) if not is_passing(name))
+        return sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
 
     @staticmethod
     def _raw(place: str) -> str | None:

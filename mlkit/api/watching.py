@@ -436,7 +436,7 @@ class Watch:
         doubtful = {p for p, how in marks.items() if marks_of(p) != how}
         with self._lock:
             self._places, self._quiet = places, self._quiet | (doubtful - self._files.known)
-        self._contents.follow(places.files, places.notebooks, doubtful)
+        self._contents.follow(places.files | places.folders, places.notebooks, doubtful)
         self._files.follow(
             places.files | places.folders | places.installed,
             (*places.inputs, *(places.project if is_open else ())),
@@ -447,7 +447,10 @@ class Watch:
     def _shown(self, places: Collection[str]) -> str:
         """Some files as people name them."""
         home = str(self.settings.path if self.settings.path.is_dir() else self.settings.path.parent)
-        names = sorted(os.path.relpath(place, os.path.abspath(home)) for place in places)
+        home = os.path.abspath(home)
+        names = sorted(
+            os.path.relpath(place, home) + ("/" if os.path.isdir(place) else "") for place in places
+        )
         if len(names) > _MOST_NAMED:
             names[_MOST_NAMED:] = [f"{len(names) - _MOST_NAMED} more"]
         return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

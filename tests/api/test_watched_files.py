@@ -185,6 +185,29 @@ def test_of_a_notebook_its_code_counts(tmp_path: Path) -> None:
     assert contents.counting(places) == set()
 
 
+def test_of_a_folder_its_names_count(tmp_path: Path) -> None:
+    """An editor that saves aside and renames changes the folder's time at every save, and no name.
+
+    Taken for a change, two such saves in two rounds made it a folder that a stage writes into: then
+    a new file in it started nothing.
+    """
+    folder, file = str(tmp_path), tmp_path / "a.csv"
+    file.touch()
+    contents = Contents()
+    contents.follow([folder], [])
+    (tmp_path / ".a.csv.tmp").write_text("1")
+    (tmp_path / ".a.csv.tmp").replace(file)
+    (tmp_path / "a.csv~").touch()
+    assert contents.counting([folder]) == set()
+    (tmp_path / "b.csv").touch()
+    assert contents.counting([folder]) == {folder}
+    (tmp_path / "b.csv").rename(tmp_path / "c.csv")
+    assert contents.counting([folder]) == {folder}
+    (tmp_path / "c.csv").unlink()
+    assert contents.counting([folder]) == {folder}
+    assert contents.counting([folder]) == set()
+
+
 def test_a_folder_that_is_new_tells_what_was_saved_since(tmp_path: Path) -> None:
     """Somebody may have mended something before anybody looked there."""
     for name, when in (("old.py", 100), ("new.py", 300)):
