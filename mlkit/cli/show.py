@@ -53,8 +53,8 @@ def show(
     r"""Show one run: how it ended, its stages and their outputs.
 
     First what to do next; then status, attempts, CPU seconds and the highest memory of each stage,
-    the reason why it ran or was reused, and each artifact with its size and digest. --json prints
-    the whole record.
+    the reason why it ran or was reused, its metrics, and each artifact with its size and digest.
+    --json prints the whole record.
 
     With --trace and a stage: everything that its result depends on beside its code, parameters and
     inputs: files, names looked for in vain, listings, environment variables and packages.
@@ -74,7 +74,7 @@ def show(
     """
     part = first if trace or value else None
     named = second if trace or value else None if first is None else Path(first)
-    if (trace or value) != (part is not None) or (second is not None and part is None):
+    if (trace and value) or (trace or value) != (part is not None) or (second and part is None):
         raise UsageError(
             "--trace goes with a stage, --value with an artifact, and these with one of them",
             remedy="For example 'mlkit show latest train --trace'",

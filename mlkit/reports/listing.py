@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlkit.core.durations import format_duration
@@ -14,19 +14,23 @@ from mlkit.observe.layout import columns, near, paragraph
 from mlkit.observe.run_summary import judge_run, step_lines, verdict_text
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.reports.folder_look import folder_look
+from mlkit.reports.metrics import stage_metrics
 from mlkit.reports.report_parts import format_size
+from mlkit.reports.run_table import number_text
 from mlkit.store.tracking import Logged
 
 __all__ = ["show_text", "tracked_text"]
 
 _MOST_REASON = 160
 _INPUT_CHANGED = re.compile(r"input (\w+) changed")
+_MOST_INSTANCES = 12
+"""The metrics of more instances are told as spans."""
 _WORST = (Status.FAILED, Status.CANCELLED, Status.RUNNING)
 """An instance that is one of these has a line of its own."""
 
 
 def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bool = False) -> str:
-    """Show one run: the verdict, its parameters, its stages and their outputs.
+    """Show one run: the verdict, its parameters, its stages, their metrics and outputs.
 
     Parameters
     ----------
@@ -59,6 +63,7 @@ def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bo
     rows = [_stage_row(name, items) for name, items in _alike(record, one_by_one=instances)]
     if rows:
         parts.append(f"\n{columns(rows, width, head=_HEAD)}")
+    parts += _metrics(record, width, one_by_one=instances)
     parts += _outputs(record, folder, width, one_by_one=instances)
     return "\n".join(parts)
 
@@ -115,6 +120,36 @@ def _stage_row(name: str, items: Sequence[StageRecord]) -> tuple[str, ...]:
         format_size(max(memory)) if memory else "",
         (items[0].engine_task or "") if len(items) == 1 else "",
         _why(items[0]),
+    )
+
+
+def _metrics(record: RunRecord, width: int, *, one_by_one: bool) -> Iterator[str]:
+    """What each stage measured, also the one that failed later; of many instances the spans."""
+    measured: dict[str, dict[str, Mapping[str, float]]] = {}
+    for item in record.stages.values():
+        found = stage_metrics(record, item) if item.metrics is None else item.metrics
+        if found:
+            measured.setdefault(item.stage, {})[item.id] = found
+    rows: list[tuple[str, str]] = []
+    for stage, items in measured.items():
+        if len(items) > _MOST_INSTANCES and not one_by_one:
+            rows.append((f"{stage} ({len(items)} instances)", _spans(items.values())))
+            continue
+        for name, found in items.items():
+            rows.append((name, ", ".join(f"{key}={number_text(found[key])}" for key in found)))
+    if rows:
+        yield f"\nMetrics\n{columns(rows, width, indent='  ')}"
+
+
+def _spans(found: Iterable[Mapping[str, float]]) -> str:
+    values: dict[str, list[float]] = {}
+    for numbers in found:
+        for name, value in numbers.items():
+            values.setdefault(name, []).append(value)
+    ends = {name: (number_text(min(of)), number_text(max(of))) for name, of in values.items()}
+    return ", ".join(
+        f"{name}={low}" if low == high else f"{name}={low}…{high}"
+        for name, (low, high) in ends.items()
     )
 
 

@@ -46,7 +46,9 @@ def test_a_trace_as_json_is_the_recorded_one(file: Path) -> None:
     assert list(json.loads(text)["files"]) == ["notebook:own.py"]
 
 
-@pytest.mark.parametrize("words", [("--trace",), ("s1", "{file}", "extra")])
+@pytest.mark.parametrize(
+    "words", [("--trace",), ("s1", "{file}", "extra"), ("s1", "{file}", "--trace", "--value")]
+)
 def test_a_trace_needs_a_stage(file: Path, words: tuple[str, ...]) -> None:
     """And a stage needs --trace."""
     code, _ = shown("latest", *(word.format(file=file) for word in words))

@@ -32,7 +32,9 @@ def test_instances_of_which_the_same_is_said_share_a_line(green: RunRecord) -> N
     """`--instances` takes them apart."""
     together = show_text(green, folder=Path("/project"), width=200)
     apart = show_text(green, folder=Path("/project"), width=200, instances=True)
-    assert "train[xgboost]" not in together
+    stages, _, metrics = together.partition("\nMetrics\n")
+    assert "train[xgboost]" not in stages
+    assert re.search(r"^  train\[xgboost\] +roc_auc=0.697, ", metrics, re.MULTILINE)
     assert re.search(r"^train \((\d) of \1\) +✓ succeeded", together, re.MULTILINE)
     assert "train[xgboost]" in apart
 
@@ -105,3 +107,31 @@ def test_what_instances_left_out_is_not_counted_among_the_files(
     )
     _, _, outputs = show_text(record, folder=tmp_path).partition("Outputs, in runs/R1\n")
     assert [line.strip() for line in outputs.splitlines()] == told
+
+
+def test_what_was_measured_stands_below_the_stages(tmp_path: Path) -> None:
+    """Of each stage; of many instances the spans, unless each one is asked for."""
+    stages = [
+        StageRecord(
+            id=f"each[{n}]", stage="each", status=Status.SUCCEEDED, metrics={"loss": n / 8, "n": 2}
+        )
+        for n in range(13)
+    ]
+    stages.append(
+        StageRecord(id="late", stage="late", status=Status.FAILED, metrics={"auc": 0.69731})
+    )
+    record = RunRecord(
+        run_id="R1",
+        pipeline="p",
+        file="f",
+        runs_dir=str(tmp_path),
+        status=RunStatus.FAILED,
+        started=0.0,
+        stages={item.id: item for item in stages},
+    )
+    told = "Metrics\n  each (13 instances)  loss=0…1.5, n=2\n  late                 auc=0.6973"
+    assert told in show_text(record, folder=tmp_path)
+    apart = show_text(record, folder=tmp_path, instances=True)
+    assert "\n  each[3]   loss=0.375, n=2\n" in apart
+    bare = replace(record, stages={"late": replace(stages[-1], metrics=None)})
+    assert "Metrics" not in show_text(bare, folder=tmp_path)
