@@ -11,6 +11,7 @@ from mlkit.cli.output import print_json
 from mlkit.cli.shared_options import JsonOption
 from mlkit.core.error_kinds import ERROR_KINDS, UnknownCodeError, find_kind, page_of
 from mlkit.errors import UsageError
+from mlkit.observe.layout import columns, paragraph, terminal_width
 
 __all__ = ["explain"]
 
@@ -44,7 +45,8 @@ def explain(
         if as_json:
             print_json({"errors": [asdict(kind) for kind in ERROR_KINDS.values()]})
         else:
-            typer.echo("\n".join(f"{kind.code}  {kind.title}" for kind in ERROR_KINDS.values()))
+            rows = [(kind.code, kind.title) for kind in ERROR_KINDS.values()]
+            typer.echo(columns(rows, terminal_width()))
         return
     try:
         kind = find_kind(code)
@@ -53,4 +55,6 @@ def explain(
     if as_json:
         print_json(asdict(kind))
     else:
-        typer.echo(page_of(kind))
+        width = terminal_width()
+        parts = page_of(kind).split("\n\n")
+        typer.echo("\n\n".join(paragraph(part, width) for part in parts))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.core.error_kinds import ERROR_KINDS
+from mlkit.core.error_kinds import ERROR_KINDS, page_of
 from tests.cli.conftest import Call
 
 
@@ -25,6 +25,19 @@ def test_all_codes_are_listed(call: Call) -> None:
     """A line each, and as a document."""
     assert len(call("explain").out.splitlines()) == len(ERROR_KINDS)
     assert len(call("explain", "--json").json()["errors"]) == len(ERROR_KINDS)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_page_is_as_wide_as_the_terminal(
+    call: Call, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Each of them, and the list; every word is there."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    for kind in ERROR_KINDS.values():
+        page = call("explain", kind.code).out
+        assert all(len(line) <= width for line in page.splitlines()), kind.code
+        assert page.split() == page_of(kind).split()
+    assert all(len(line) <= width for line in call("explain").out.splitlines())
 
 
 def test_an_unknown_code_is_a_mistake(call: Call) -> None:
