@@ -61,7 +61,7 @@ def refusal(error: OSError, folder: Path) -> RunsFolderError:
             f"too many files are open at once: the limit {whole} is reached",
             remedy="Raise it before you start mlkit, 'ulimit -n 1024', or give --workers 1",
         )
-    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(folder)
+    place = _place_of(error) or str(folder)
     return RunsFolderError(
         f"the runs folder cannot be used: {error.strerror or error}",
         place,
@@ -74,12 +74,17 @@ def sentence_of(error: OSError) -> tuple[str, str | None, str]:
     if error.errno in _TOO_MANY | _NO_ROOM:
         made = refusal(error, Path.cwd())
         return made.message, made.file, str(made.remedy)
-    place = error.filename
-    name = os.fsdecode(place) if isinstance(place, str | bytes) else None
+    name = _place_of(error)
     remedy = "For the traceback call 'mlkit --verbose COMMAND …'"
     if error.errno in _OTHER or error.errno in _NO_RIGHT:
         remedy = f"Look at that path and its rights; f{remedy[1:]}"
     return error.strerror or str(error), name, remedy
+
+
+def _place_of(error: OSError) -> str | None:
+    """The path that was refused; of a link or a rename the second one, which is to be written."""
+    named = error.filename if error.filename2 is None else error.filename2
+    return os.fsdecode(named) if isinstance(named, str | bytes) else None
 
 
 def _remedy(number: int, place: Path) -> str:

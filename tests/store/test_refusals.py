@@ -19,6 +19,14 @@ def test_a_refusal_names_its_cause_and_a_remedy(number: int, tmp_path: Path) -> 
     assert caught.value.remedy
 
 
+def test_a_link_that_cannot_be_made_is_named_by_its_own_place(tmp_path: Path) -> None:
+    """Not by what it would point to, which is relative to it and nowhere from here."""
+    link = tmp_path / "nowhere" / "best"
+    with pytest.raises(RunsFolderError) as caught, readable_os_errors(tmp_path):
+        link.symlink_to("../run")
+    assert caught.value.file == str(link)
+
+
 @pytest.mark.parametrize("kind", [ConnectionResetError, BrokenPipeError, ConnectionRefusedError])
 def test_a_broken_connection_is_not_the_folders_fault(
     kind: type[ConnectionError], tmp_path: Path
