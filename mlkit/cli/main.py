@@ -189,6 +189,11 @@ def _is_pipeline(word: str) -> bool:
     return word.endswith((".yaml", ".yml")) or os.sep in word or os.path.isdir(word)  # noqa: PTH112
 
 
+def _command_of(arguments: list[str]) -> str:
+    """The command that was called, for a mistake that does not know where it was made."""
+    return " ".join(["mlkit", *[word for word in arguments if word in COMMANDS][:1]])
+
+
 def _run(arguments: list[str]) -> int:
     fail = partial(output.fail, as_json="--json" in arguments)
     try:
@@ -214,7 +219,7 @@ def _run(arguments: list[str]) -> int:
         show = getattr(error, "format_message", None)
         if show is not None:
             context = getattr(error, "ctx", None)
-            path = context.command_path if context is not None else "mlkit"
+            path = context.command_path if context is not None else _command_of(arguments)
             helps = _why_not(error, path) or f"'{path} --help' lists what there is"
             fail(show(), remedy=helps, code="E100")
         if type(error).__name__ in ("Abort", "Exit"):

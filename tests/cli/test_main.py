@@ -45,6 +45,15 @@ def test_an_unknown_command_is_named_with_a_remedy(call: Call) -> None:
     assert "Traceback" not in spoken.err
 
 
+@pytest.mark.parametrize("words", [("runs", "--sort"), ("run", "-p"), ("show", "--runs-dir")])
+def test_an_option_without_its_value_leads_to_the_commands_help(
+    words: tuple[str, ...], call: Call
+) -> None:
+    """Not to that of all commands."""
+    spoken = call(*words)
+    assert f"'mlkit {words[0]} --help' lists what there is" in spoken.err
+
+
 def test_an_error_with_json_is_one_document(call: Call, tmp_path: Path) -> None:
     """With --json an error stands on stdout as one document, and for people on stderr."""
     spoken = call("plan", tmp_path / "nothing", "--json")
