@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from mlkit.api.two_runs import compare as compare
     from mlkit.api.two_runs import compare_several as compare_several
     from mlkit.api.two_runs import find_several as find_several
+    from mlkit.api.two_runs import names_of_runs as names_of_runs
     from mlkit.api.watched_pipeline import WatchSettings as WatchSettings
     from mlkit.api.watching import Notice as Notice
     from mlkit.api.watching import Watch as Watch
@@ -115,6 +116,7 @@ _HOMES = {
     "load_pipeline": "mlkit.load.pipeline_file",
     "members": "mlkit.api.sweeping",
     "may_retry": "mlkit.driver.joined",
+    "names_of_runs": "mlkit.api.two_runs",
     "open_in_lab": "mlkit.lab.server",
     "plan": "mlkit.api.forecasting",
     "plan_backfill": "mlkit.api.filling",

@@ -86,7 +86,11 @@ def label(
 
 
 def unlabel(
-    name: str, pipeline: Pipeline | Path | str = ".", *, runs_dir: Path | str | None = None
+    name: str,
+    pipeline: Pipeline | Path | str = ".",
+    *,
+    run: str | None = None,
+    runs_dir: Path | str | None = None,
 ) -> list[Labelled]:
     """Take a name from the run that has it, or those of a sweep from all of its runs.
 
@@ -94,11 +98,15 @@ def unlabel(
     ----------
     name, pipeline, runs_dir
         As for `label`.
+    run : str, optional
+        The run that is to lose it, as for `find_run`: nothing is taken from another one.
 
     Raises
     ------
     UnknownRunError
-        If no run has that name.
+        If no run has that name, or there is no such run.
+    UsageError
+        If another run has it.
     """
     with _writable(pipeline, runs_dir) as (folder, remote):
         labels = folder.labels.all()
@@ -111,6 +119,13 @@ def unlabel(
                 f"no run has the name '{name}'",
                 folder.path,
                 remedy=did_you_mean(name, labels) or "'mlkit runs' lists the names",
+            )
+        owner = None if run is None else find_run(run, folder.path).run_id
+        if owner is not None and {labels[label] for label in taken} != {owner}:
+            raise UsageError(
+                f"run {owner} has not the name '{name}': run {labels[taken[0]]} has it",
+                remedy=f"To take it from there: mlkit unlabel {name}",
+                code="E503",
             )
         for label in taken:
             if remote is not None:

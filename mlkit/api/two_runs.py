@@ -4,34 +4,98 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
-from mlkit.api.records import find_run, up_to_date
+from mlkit.api.records import find_run, list_runs, up_to_date
 from mlkit.api.run_tables import measured_by, row_of
 from mlkit.core.record import RunRecord
+from mlkit.errors import UnknownRunError, UsageError
 from mlkit.reports.comparison import Comparison, compare_runs
 from mlkit.reports.many_runs import ManyRuns, Traced, compare_many
 from mlkit.store.database import Database
 from mlkit.store.looking import looked_at
 
-__all__ = ["compare", "compare_several", "find_several"]
+__all__ = ["compare", "compare_several", "find_several", "names_of_runs"]
 
 
-def compare(one: str, other: str, runs_dir: Path | str) -> Comparison:
-    """Hold two runs side by side: parameters, code, artifacts and metrics.
+@overload
+def compare(one: str, other: str, runs_dir: Path | str = "runs") -> Comparison: ...
+
+
+@overload
+def compare(one: Sequence[str], *, runs_dir: Path | str = "runs") -> ManyRuns: ...
+
+
+def compare(
+    one: str | Sequence[str], other: str | None = None, runs_dir: Path | str = "runs"
+) -> Comparison | ManyRuns:
+    """Hold runs side by side: two in every detail, or a list of any length by what differs.
 
     Parameters
     ----------
-    one, other : str
-        The runs' ids, as for `find_run`.
+    one : str or sequence of str
+        A run, as for `find_run`; or all that are to be compared, with a sweep for its runs.
+    other : str, optional
+        The run beside it; a list has none.
+    runs_dir : Path or str
+        The runs folder.
+
+    Returns
+    -------
+    Comparison or ManyRuns
+        Both have `to_text()` and `to_json()`.
+
+    Raises
+    ------
+    UnknownRunError
+        If there is no such run.
+    UsageError
+        If there is but one.
+    """
+    if isinstance(one, str) and other is not None:
+        return compare_runs(
+            find_run(one, runs_dir, files=True), find_run(other, runs_dir, files=True)
+        )
+    if isinstance(one, str) or other is not None:
+        raise UsageError(
+            "runs are compared as two names, or as one list of names",
+            remedy='mlkit.compare("a", "b", "runs") or mlkit.compare(["a", "b"], runs_dir="runs")',
+            code="E102",
+        )
+    return compare_several(find_several(names_of_runs(one, runs_dir), runs_dir), runs_dir)
+
+
+def names_of_runs(words: Sequence[str], runs_dir: Path | str) -> list[str]:
+    """Put in the place of each sweep the ids of its runs; other words stay as they are.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Runs, as for `find_run`, and sweeps.
     runs_dir : Path or str
         The runs folder.
 
     Raises
     ------
     UnknownRunError
-        If there is no such run.
+        If no run of a sweep has begun.
     """
-    return compare_runs(find_run(one, runs_dir, files=True), find_run(other, runs_dir, files=True))
+    folder, _ = up_to_date(runs_dir)
+    found: list[str] = []
+    for word in words:
+        sweep = folder.sweeps.find(word)
+        if sweep is None:
+            found.append(word)
+            continue
+        begun = [run.run_id for run in list_runs(runs_dir=runs_dir) if run.group == sweep]
+        if not begun:
+            raise UnknownRunError(
+                f"no run of the sweep '{sweep}' is there",
+                folder.path,
+                remedy=f"Make them: mlkit resume {sweep}",
+            )
+        found += sorted(begun)
+    return found
 
 
 def find_several(names: Sequence[str], runs_dir: Path | str) -> list[RunRecord]:

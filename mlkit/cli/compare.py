@@ -10,7 +10,7 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
-from mlkit.cli.shared_options import JsonOption, RunsDirOption, pipeline_path
+from mlkit.cli.shared_options import JsonOption, RunsDirOption, pipeline_path, without_pipeline
 from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
 from mlkit.reports.page_file import write_text
@@ -30,8 +30,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN RUN... [PIPELINE]",
-            help="Two runs or more: ids, the start of one, names, or latest; then a pipeline.yaml "
-            "or its folder.",
+            help="Two runs or more: ids, the start of one, names, or latest; a sweep stands for "
+            "its runs. Then a pipeline.yaml or its folder.",
             show_default=False,
         ),
     ],
@@ -57,10 +57,16 @@ def compare(
       mlkit runs                               which runs there are
       mlkit compare 20260101-12 latest         an earlier one and the latest
       mlkit compare baseline best latest       three, by their names
+      mlkit compare depths                     the runs of a sweep
       mlkit compare baseline best --to html --out compared.html
     """
-    names, place = _parted(runs)
+    words, place = without_pipeline(runs, least=2)
     folder = api.runs_folder(pipeline_path(place), runs_dir)
+    names = api.names_of_runs(words, folder)
+    if len(names) < 2:
+        raise UsageError(
+            "there is nothing to compare with", remedy="Name two runs or more: mlkit compare A B"
+        )
     if len(names) == 2 and to is ComparisonFormat.TEXT:
         comparison = api.compare(names[0], names[1], folder)
         document, text = comparison.to_json(), comparison.to_text(terminal_width())
@@ -82,17 +88,3 @@ def compare(
         print_json(document)
     elif out is None:
         typer.echo(text)
-
-
-def _parted(words: list[str]) -> tuple[list[str], Path | None]:
-    """The runs, and the pipeline if the last word names one."""
-    last = Path(words[-1]).expanduser()
-    is_pipeline = last.suffix in (".yaml", ".yml") or (last / "pipeline.yaml").is_file()
-    names, place = (words[:-1], last) if is_pipeline else (words, None)
-    if place is None and len(names) > 2 and ("/" in words[-1] or last.is_dir()):
-        names, place = names[:-1], last
-    if len(names) < 2:
-        raise UsageError(
-            "there is nothing to compare with", remedy="Name two runs or more: mlkit compare A B"
-        )
-    return names, place

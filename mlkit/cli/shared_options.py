@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,7 @@ __all__ = [
     "VerboseOption",
     "command_group",
     "pipeline_path",
+    "without_pipeline",
 ]
 
 DEFAULT_PIPELINE = Path("notebooks/flights")
@@ -154,6 +156,24 @@ def pipeline_path(given: Path | None) -> Path:
         return given
     here = Path("pipeline.yaml")
     return here if here.is_file() else DEFAULT_PIPELINE
+
+
+def without_pipeline(words: Sequence[str], *, least: int) -> tuple[list[str], Path | None]:
+    """Part the names of runs from the pipeline that may stand behind them.
+
+    Parameters
+    ----------
+    words : sequence of str
+        What was typed.
+    least : int
+        How many names there are at least: a word that could be either is a name if it is needed.
+    """
+    names, last = list(words[:-1]), Path(words[-1]).expanduser()
+    # no name of a run holds a slash or begins with a dot
+    is_path = "/" in words[-1] or words[-1].startswith(".") or last.suffix in (".yaml", ".yml")
+    if names and (is_path or (len(names) >= least and (last / "pipeline.yaml").is_file())):
+        return names, last
+    return list(words), None
 
 
 def command_group() -> typer.Typer:

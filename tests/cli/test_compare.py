@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+import mlkit
 from mlkit.cli.main import app
+from mlkit.cli.shared_options import without_pipeline
+from mlkit.errors import UnknownRunError, UsageError
 from mlkit.testing import chain, run_fake
 
 
@@ -49,3 +52,50 @@ def test_one_run_has_nothing_beside_it(made: tuple[Path, list[str]]) -> None:
     file, ids = made
     alone = said(ids[0], str(file))
     assert "there is nothing to compare with" in str(alone.exception)
+
+
+def test_several_are_compared_from_python(made: tuple[Path, list[str]]) -> None:
+    """As a list; two names are told in every detail, and one alone is refused."""
+    file, ids = made
+    runs = file.parent / "runs"
+    assert [row.run_id for row in mlkit.compare(ids, runs_dir=runs).rows] == ids
+    assert mlkit.compare(ids[0], ids[1], runs).to_json()["left"] == ids[0]
+    with pytest.raises(UsageError, match="as two names, or as one list"):
+        mlkit.compare(ids[0], runs_dir=runs)
+
+
+def test_a_sweep_stands_for_its_runs(tmp_path: Path) -> None:
+    """Alone or beside others; one of which no run is there is told."""
+    file = chain(tmp_path / "p", 1, parameters={"rows": 1})
+    own = run_fake(file, name="own").run_id
+    members = [run_fake(file, parameters={"rows": n}, group="depths").run_id for n in (2, 3)]
+    sweeps = file.parent / "runs" / "sweeps"
+    sweeps.mkdir()
+    for name in ("depths", "none"):
+        (sweeps / f"{name}.json").write_text("{}")
+    assert json.loads(said("depths", str(file), "--json").output)["left"] == members[0]
+    three = json.loads(said("own", "depths", str(file), "--json").output)["runs"]
+    assert [run["run_id"] for run in three] == [own, *members]
+    with pytest.raises(UnknownRunError, match="no run of the sweep 'none' is there"):
+        mlkit.compare(["none", "own"], runs_dir=file.parent / "runs")
+
+
+def test_a_word_that_could_be_a_run_and_a_folder_is_the_run_where_one_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder without a pipeline is never one; what looks like a path always is."""
+    monkeypatch.chdir(tmp_path)
+    Path("best").mkdir()
+    Path("docs").mkdir()
+    Path("best/pipeline.yaml").touch()
+    for words, least, found in (
+        (["a", "best"], 2, (["a", "best"], None)),
+        (["a", "best"], 1, (["a"], Path("best"))),
+        (["a", "b", "best"], 2, (["a", "b"], Path("best"))),
+        (["a", "b", "docs"], 2, (["a", "b", "docs"], None)),
+        (["best"], 1, (["best"], None)),
+        (["a", "./best"], 2, (["a"], Path("best"))),
+        (["a", "."], 2, (["a"], Path())),
+        (["a", "other.yml"], 2, (["a"], Path("other.yml"))),
+    ):
+        assert without_pipeline(words, least=least) == found

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from mlkit import api
 from mlkit.api.old_runs import clean
+from mlkit.cli.main import app
 from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.folder import RESERVED, RunsFolder, new_run_id
 from mlkit.store.labels import check_label
@@ -86,6 +88,21 @@ def test_a_named_run_is_found_by_its_name(tmp_path: Path) -> None:
         api.unlabel("first", file)
     with pytest.raises(UnknownRunError, match="Did you mean 'best'"):
         api.find_run("besd", folder.path)
+
+
+def test_a_name_is_taken_only_from_the_run_that_is_meant(tmp_path: Path) -> None:
+    """Where the run is named with it; then the command takes both words, and a pipeline."""
+    file = chain(tmp_path / "p", 1)
+    one, two = run_fake(file, name="one"), run_fake(file, name="two")
+    with pytest.raises(UsageError, match=f"'one': run {one.run_id} has it"):
+        api.unlabel("one", file, run=two.run_id)
+    with pytest.raises(UnknownRunError, match="there is no run 'three'"):
+        api.unlabel("one", file, run="three")
+    for words in (["two", "two"], ["one"]):
+        done = CliRunner().invoke(app, ["unlabel", *words, str(file.parent)])
+        assert f"no longer has the name '{words[-1]}'" in done.output
+    many = CliRunner().invoke(app, ["unlabel", "a", "b", "c", str(file)])
+    assert "one name is taken away at a time" in str(many.exception)
 
 
 def test_a_name_that_is_taken_is_refused_before_anything_runs(tmp_path: Path) -> None:
