@@ -33,6 +33,7 @@ from mlkit.driver.interrupts import interruptible
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.observe.layout import columns, terminal_width
 from mlkit.reports.metrics import columns_of_metrics, numbers_by_name
+from mlkit.reports.run_table import NOTHING, number_text
 
 __all__ = ["backfill"]
 
@@ -226,8 +227,8 @@ def _planned_json(planned: Planned) -> dict[str, Any]:
 
 
 def _plan_table(plans: Sequence[Planned]) -> str:
-    rows = [[str(p.interval), p.action, p.reason, p.run_id or "–"] for p in plans]
-    return columns(rows, terminal_width(), head=["interval", "action", "why", "run"], rule=True)
+    rows = [[str(p.interval), p.action, p.reason, p.run_id or NOTHING] for p in plans]
+    return columns(rows, terminal_width(), head=["INTERVAL", "ACTION", "WHY", "RUN"], whole=(3,))
 
 
 def _filled_table(
@@ -239,13 +240,13 @@ def _filled_table(
         [
             str(done.planned.interval),
             f"{SIGNS[done.status]} {_words(done)}",
-            (done.record.run_id if done.record else done.planned.run_id) or "–",
-            *(f"{found[name]:.4g}" if name in found else "–" for name in shown),
+            (done.record.run_id if done.record else done.planned.run_id) or NOTHING,
+            *(number_text(found[name]) if name in found else NOTHING for name in shown),
         ]
         for done, found in zip(filled, numbers, strict=True)
     ]
-    head = ["interval", "status", "run", *shown]
-    return columns(rows, terminal_width(), head=head, rule=True)
+    head = ["INTERVAL", "STATE", "RUN", *shown]
+    return columns(rows, terminal_width(), head=head, whole=(2,))
 
 
 def _numbers(filling: api.Filling, done: api.Filled, metrics: Sequence[str]) -> dict[str, float]:

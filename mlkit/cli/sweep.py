@@ -95,10 +95,18 @@ def sweep(
             "--seed goes with --random"
             if draws is None
             else "--zip and --random exclude each other",
-            remedy="Leave one out",
+            remedy="Give --random N, too" if draws is None else "Leave one out",
             code="E102",
         )
-    lists = dict(_values(loaded, text) for text in assignments)
+    lists: dict[str, list[Any]] = {}
+    for name, values in (_values(loaded, text) for text in assignments):
+        if name in lists:
+            raise UsageError(
+                f"-p {name} is given twice",
+                remedy=f"Write its values behind each other: -p {name}=A,B",
+                code="E102",
+            )
+        lists[name] = values
     if in_step:
         combinations = _zipped(lists)
     else:

@@ -11,7 +11,9 @@ from mlkit.cli.output import print_json, say
 from mlkit.core.states import RunStatus
 from mlkit.core.values import plain
 from mlkit.observe.layout import columns, fits, paragraph, terminal_width
+from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.metrics import columns_of_metrics, numbers_by_name
+from mlkit.reports.run_table import NOTHING, number_text, value_text
 
 if TYPE_CHECKING:
     from mlkit.api.sweeping import Member
@@ -88,7 +90,7 @@ def _table(rows: Sequence[Row], chosen: list[str] | None) -> str:
         if chosen or len(metrics) <= 1 or fits([head, *body], width, whole=(0,)):
             break
         metrics = metrics[:-1]
-    text = columns(body, width, head=head, rule=True, whole=(0,))
+    text = columns(body, width, head=head, whole=(0,))
     others = [name for name in differing or every if name not in metrics]
     return text if chosen or not others else f"{text}\n{_hint(others, width)}"
 
@@ -97,18 +99,18 @@ def _cells(rows: Sequence[Row], metrics: list[str]) -> tuple[list[str], list[lis
     names = list(dict.fromkeys(name for values, _, _ in rows for name in values))
     body = [
         _told(record)
-        + [repr(values[name]) if name in values else "" for name in names]
-        + [f"{found[name]:.4g}" if name in found else "–" for name in metrics]
+        + [value_text(values[name]) if name in values else NOTHING for name in names]
+        + [number_text(found[name]) if name in found else NOTHING for name in metrics]
         for values, record, found in rows
     ]
-    return ["run", "status", *names, *metrics], body
+    return ["RUN", "STATE", *names, *metrics], body
 
 
 def _told(record: RunRecord | None) -> list[str]:
     """The run by its name, if it has one, and how it ended."""
     if record is None:
-        return ["–", "to come"]
-    return [record.labels[0] if record.labels else record.run_id, record.status.value]
+        return [NOTHING, "to come"]
+    return [record.labels[0] if record.labels else record.run_id, str(RUN_SIGNS[record.status])]
 
 
 def _hint(others: list[str], width: int) -> str:

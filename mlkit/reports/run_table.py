@@ -18,12 +18,13 @@ from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import canonical, plain, shown
 from mlkit.errors import UsageError
 from mlkit.observe.layout import columns as laid_out
-from mlkit.observe.layout import counted, fits, paragraph
+from mlkit.observe.layout import counted, fits, fold
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
-__all__ = ["Column", "RunTable", "number_text", "run_json"]
+__all__ = ["NOTHING", "Column", "RunTable", "number_text", "run_json", "value_text"]
 
 NOTHING = "–"
+"""Stands in a cell of which there is no value."""
 _OWN = {"state": "status", "took": "seconds", "run_id": "run", "names": "labels", "name": "labels"}
 """What else people call the columns that every run has."""
 _TITLES = {
@@ -39,9 +40,12 @@ _TITLES = {
     "note": "NOTE",
 }
 _ALWAYS = ("run", "status")
-_WHERE_THEY_DIFFER = ("pipeline", "labels", "profile")
+_WHERE_THERE_ARE = ("labels",)
+_WHERE_THEY_DIFFER = ("pipeline", "profile")
 _OPTIONAL = ("seconds", "started", "stages", "group", "note")
 _NAMED_BELOW = 6
+_IN_LINES = 6
+"""So many parameters and metrics a run has where it is told in lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,12 +280,14 @@ class RunTable:
         told = ", ".join(column.title for column in left[:_NAMED_BELOW])
         more = f" and {len(left) - _NAMED_BELOW} more" if len(left) > _NAMED_BELOW else ""
         hint = f"{counted(len(left), 'column')} left out (--columns NAME,…): {told}{more}"
-        return f"{text}\n{paragraph(hint, width)}"
+        return "\n".join([text, *fold(hint, width)])
 
     def _fitting(self, width: int) -> tuple[list[Column], list[Column]]:
         """The columns that tell most, as many as fit; and those for which there is no room."""
         own = self._first()
         wanted = self.telling()
+        if not self._fits(own, width):  # each run is some lines: no column takes another's room
+            return [*own, *wanted[:_IN_LINES]], wanted[_IN_LINES:]
         found, left = list(own), list[Column]()
         for column in [*wanted[:3], self.columns["seconds"], *wanted[3:]]:
             (found if self._fits([*found, column], width) else left).append(column)
@@ -296,7 +302,8 @@ class RunTable:
     def _first(self) -> list[Column]:
         """Which run it is, how it ended, and what else tells runs apart."""
         own = [self.columns[name] for name in _ALWAYS]
-        return own + [c for name in _WHERE_THEY_DIFFER if self.varies(c := self.columns[name])]
+        named = [c for name in _WHERE_THERE_ARE if self._is_there(c := self.columns[name])]
+        return own + named + [c for n in _WHERE_THEY_DIFFER if self.varies(c := self.columns[n])]
 
     def telling(self) -> list[Column]:
         """Parameters that differ and metrics by turns, those that differ before the others."""
@@ -338,9 +345,7 @@ class RunTable:
         value = self.value(row, column)
         if value is MISSING:
             return "" if column.kind == "run" else NOTHING
-        if isinstance(value, str):
-            return shown(value)[1:-1] if value else "''"
-        return number_text(value) if column.kind == "metric" else shown(value)
+        return number_text(value) if column.kind == "metric" else value_text(value)
 
     def to_csv(self, names: Sequence[str] = ()) -> str:
         """The table as CSV, with every column or those asked for; a missing value is empty."""
@@ -418,6 +423,13 @@ class _Cells(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.table.columns)
+
+
+def value_text(value: Any) -> str:
+    """A parameter's value in a table: a text without quotes, unless it is empty."""
+    if isinstance(value, str):
+        return shown(value)[1:-1] if value else "''"
+    return shown(value)
 
 
 def number_text(value: float) -> str:

@@ -47,9 +47,9 @@ def test_a_backfill_is_idempotent_and_makes_failures_good(call: Call, monthly: P
     assert second.code == 0
     assert "3 intervals, 1 to run" in second.err
     lines = second.out.splitlines()
-    assert lines[0].split() == ["interval", "status", "run", "month"]
-    assert [line.split()[-1] for line in lines[2:]] == ["1", "2", "3"]
-    assert [" = kept" in line for line in lines[2:]] == [True, False, True]
+    assert lines[0].split() == ["INTERVAL", "STATE", "RUN", "month"]
+    assert [line.split()[-1] for line in lines[1:]] == ["1", "2", "3"]
+    assert [" = kept" in line for line in lines[1:]] == [True, False, True]
     third = call("backfill", monthly, *SPAN, "--json").json()
     assert {item["status"] for item in third["intervals"]} == {"kept"}
 

@@ -64,6 +64,12 @@ def test_the_table_shows_what_fits_and_names_the_rest(
     assert sum(line.startswith(record.run_id) for line in text.splitlines()) == 2
     assert "Also measured (--metric NAME): a_metric_of_" in text
     assert "Also measured" not in _table(rows, ["a_metric_of_1"])
+    large = _table([({"text": "a b"}, record, {"count": 123456.0}), ({}, None, {})], None)
+    assert [line.split()[1:] for line in large.splitlines()] == [
+        ["STATE", "text", "count"],
+        ["✓", "succeeded", "a", "b", "123456"],
+        ["to", "come", "–", "–"],
+    ]
 
 
 def test_a_list_that_cannot_be_mapped_over_is_told_before_the_first_run(
@@ -107,11 +113,11 @@ def test_a_sweep_runs_each_value_and_compares(swept: Spoken) -> None:
 def test_a_sweep_shows_a_table(call: Call, words: Path, runs: Path, swept: Spoken) -> None:
     """People see parameters and numbers side by side."""
     spoken = call("sweep", words, "-p", "many=3,5", "--runs-dir", runs)
-    head, _, first, second, group = spoken.out.splitlines()
+    head, first, second, group = spoken.out.splitlines()
     assert group.startswith("sweep: sweep-")
-    assert head.split() == ["run", "status", "many", "count"]
-    assert first.split()[1:] == ["succeeded", "3", "3"]
-    assert second.split()[1:] == ["succeeded", "5", "5"]
+    assert head.split() == ["RUN", "STATE", "many", "count"]
+    assert first.split()[1:] == ["✓", "succeeded", "3", "3"]
+    assert second.split()[1:] == ["✓", "succeeded", "5", "5"]
 
 
 @pytest.mark.kernel
@@ -121,13 +127,13 @@ def test_a_sweep_is_shown_and_resumed_by_its_name(call: Call, words: Path, tmp_p
     one = call(
         "sweep", words, "--name", "g", "-p", "many=3,5", "-p", "write.many=4,6", "--zip", *base
     )
-    assert [line.split()[0] for line in one.out.splitlines()[2:4]] == ["g-1", "g-2"]
+    assert [line.split()[0] for line in one.out.splitlines()[1:3]] == ["g-1", "g-2"]
     more = call(
         "sweep", words, "--name", "g", "-p", "many=1,2,3,4", "--random", "2", *base, "--json"
     )
     assert [run["labels"] for run in more.json()["runs"]] == [["g-1"], ["g-2"], ["g-3"], ["g-4"]]
     shown = call("show", "g", words, *base)
-    assert len(shown.out.splitlines()) == 7
+    assert len(shown.out.splitlines()) == 6
     assert shown.out.splitlines()[-1] == "sweep: g"
     again = call("resume", "g", words, *base, "--json")
     assert (again.code, again.json()) == (0, more.json())
@@ -139,6 +145,7 @@ def test_a_sweep_is_shown_and_resumed_by_its_name(call: Call, words: Path, tmp_p
         (("--seed", "3", "-p", "many=1"), "--seed goes with --random"),
         (("--zip", "--random", "1", "-p", "many=1"), "exclude each other"),
         (("--name", "g-1", "-p", "many=1"), "'g-1' is taken"),
+        (("-p", "many=1", "-p", "many=2"), "-p many is given twice"),
     ):
         refused = call("sweep", words, *words_, *base)
         assert (refused.code, said in refused.err) == (2, True), refused.err

@@ -119,6 +119,10 @@ def test_runs_lists_the_newest_first(mlkit: Any, runs_dir: Path, red: RunRecord)
     said = mlkit("runs", "--runs-dir", runs_dir, "--limit", "1")
     assert said.out.splitlines()[1].startswith(red.run_id)
     assert said.err == "and 1 older: mlkit runs --limit 2\n"
+    for order in (("--sort", "-run"), ("--sort=-run",), ("--sort", "run")):
+        said = mlkit("runs", "--runs-dir", runs_dir, *order, "--to", "csv", "--columns", "status")
+        rows = said.out.splitlines()[1:]
+        assert rows == (["succeeded", "failed"] if order[-1] == "run" else ["failed", "succeeded"])
     document = mlkit("runs", "--runs-dir", runs_dir, "--json").document
     assert [run["status"] for run in document["runs"]] == ["failed", "succeeded"]
 

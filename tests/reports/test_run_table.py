@@ -89,6 +89,24 @@ def test_columns_that_do_not_fit_are_counted_and_named() -> None:
     assert "and 5 more" in " ".join(text.splitlines()[3:])
 
 
+def test_a_narrow_terminal_has_parameters_and_metrics_too() -> None:
+    """Where a run is told in lines, no column takes another's room."""
+    many = {f"evaluate.m{n}": n / 7 for n in range(9)}
+    text = RunTable([row(n, many, rows=n, seed=1) for n in (2, 1)]).to_text(30)
+    assert "rows: 2\n" in text
+    assert "m0: 0\n" in text
+    assert "4 columns left out" in text
+
+
+def test_names_are_shown_where_there_are_any() -> None:
+    """Also where all runs have the same ones: somebody has given them to find the runs again."""
+    one = row(1, {}, rows=1)
+    assert "NAMES" not in titles(RunTable([one]).to_text(120))
+    named = RunTable([replace(one, labels=("best", "first"))]).to_text(120)
+    assert "NAMES" in titles(named)
+    assert "best, first" in named
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_nothing_is_wider_than_the_terminal(width: int, green: RunRecord, red: RunRecord) -> None:
     """Whatever the runs measured."""
