@@ -382,11 +382,15 @@ class _Reader:
             )
 
     def _unknown(self, token: _Token) -> NoReturn:
+        rest = self.text[token.start :]
+        blanks = [name for name in self.names if " " in name and rest.startswith(name)]
         self._fail(
             f"there is no column '{token.value}'",
             token.start,
             token.end,
-            did_you_mean(token.value, self.names),
+            f"A name with blanks stands in backticks: `{max(blanks, key=len)}`"
+            if blanks
+            else did_you_mean(token.value, self.names),
         )
 
     def _fail(self, fact: str, start: int, end: int | None, remedy: str | None) -> NoReturn:

@@ -118,6 +118,14 @@ def test_a_mistake_is_marked_where_it_stands(
         assert "".join(c for c, m in zip(line, marks, strict=False) if m == "^") == marked
 
 
+def test_a_name_with_blanks_that_is_written_bare_is_told_its_form() -> None:
+    """Not that there is no such column, and nothing more."""
+    with pytest.raises(UsageError, match="there is no column 'loss'") as caught:
+        passes("loss curve < 1", **{"loss curve": 2, "loss curve of test": 1})
+    assert caught.value.remedy == "A name with blanks stands in backticks: `loss curve`"
+    assert passes("`loss curve` < 1", **{"loss curve": 0.5})
+
+
 VALUES = st.one_of(
     st.integers(-3, 3),
     st.sampled_from([0.5, -1.0, 2.0, float("nan")]),
