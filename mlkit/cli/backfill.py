@@ -32,7 +32,7 @@ from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.driver.interrupts import interruptible
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.observe.layout import columns, terminal_width
-from mlkit.reports.metrics import columns_of_metrics, numbers_by_name
+from mlkit.reports.metrics import columns_of_metrics, numbers_by_name, unmeasured
 from mlkit.reports.run_table import NOTHING, number_text
 
 __all__ = ["backfill"]
@@ -235,6 +235,8 @@ def _filled_table(
     filling: api.Filling, filled: Sequence[api.Filled], metrics: Sequence[str]
 ) -> str:
     numbers = [_numbers(filling, done, metrics) for done in filled]
+    for sentence in unmeasured(metrics, numbers):
+        say(f"warning: {sentence}")
     shown = columns_of_metrics(metrics, numbers)
     rows = [
         [

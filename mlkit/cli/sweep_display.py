@@ -12,7 +12,7 @@ from mlkit.core.states import RunStatus
 from mlkit.core.values import plain
 from mlkit.observe.layout import columns, fits, paragraph, terminal_width
 from mlkit.observe.signs import RUN_SIGNS
-from mlkit.reports.metrics import columns_of_metrics, numbers_by_name
+from mlkit.reports.metrics import columns_of_metrics, numbers_by_name, unmeasured
 from mlkit.reports.run_table import NOTHING, number_text, value_text
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def show_sweep(
             say(go_on)
         return
     typer.echo(_table(rows, chosen))
+    for sentence in unmeasured(chosen or (), [found for _, _, found in rows]):
+        say(f"warning: {sentence}")
     typer.echo(go_on if missing else f"sweep: {found.name}")
 
 
