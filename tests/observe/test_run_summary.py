@@ -140,3 +140,13 @@ def test_every_state_has_a_sign_of_its_own() -> None:
     assert set(RUN_SIGNS) == set(RunStatus)
     assert len({sign.glyph for sign in SIGNS.values()}) == len(Status)
     assert len({sign.word for sign in SIGNS.values()}) == len(Status)
+
+
+def test_what_latest_is_stands_below_the_other_places(make_record: Maker) -> None:
+    """Its lines begin where the paths do."""
+    record = make_record(RunStatus.SUCCEEDED, a=Status.SUCCEEDED)
+    told = summary(record, folder=HOME, latest="stays at R0, which " + "began later " * 9)
+    first, *others = told[told.index("  latest:") :].splitlines()
+    assert first.startswith("  latest:  stays at R0, which")
+    assert others
+    assert all(len(line) - len(line.lstrip()) == len("  latest:  ") for line in others)
