@@ -15,7 +15,7 @@ from mlkit import api
 from mlkit.cli.output import print_json, say
 from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
 from mlkit.core.values import plain
-from mlkit.observe.layout import counted, terminal_width
+from mlkit.observe.layout import counted, paragraph, terminal_width
 from mlkit.reports.page_file import write_text
 from mlkit.reports.run_table import RunTable, run_json
 
@@ -116,6 +116,9 @@ def runs(
         if shown.total > len(shown.rows):
             others = "more" if sort else "older"
             say(f"and {shown.total - len(shown.rows)} {others}: mlkit runs --limit {shown.total}")
+        if sweeps := dict.fromkeys(row.group for row in shown.rows if row.group):
+            named = f"of {counted(len(sweeps), 'sweep')} (mlkit show NAME): {', '.join(sweeps)}"
+            say(paragraph(named, terminal_width(), hanging="  "))
 
 
 def _content(table: RunTable, to: TableFormat, names: Sequence[str], folder: Path) -> str:

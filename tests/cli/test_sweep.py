@@ -140,6 +140,7 @@ def test_a_sweep_is_shown_and_resumed_by_its_name(call: Call, words: Path, tmp_p
     assert "4 of 4 have succeeded already" in again.err
     listed = call("runs", words, *base, "--filter", "group == g", "--json").json()["runs"]
     assert len(listed) == 4
+    assert call("runs", words, *base).err == "of 1 sweep (mlkit show NAME): g\n"
     for words_, said in (
         (("--zip", "-p", "many=1,2", "-p", "write.many=1,2,3"), "different lengths: many 2"),
         (("--seed", "3", "-p", "many=1"), "--seed goes with --random"),
