@@ -49,6 +49,8 @@ def show_sweep(
     ]
     missing = [m for m in made if m.record is None or not m.record.ok]
     go_on = f"{len(missing)} of {len(made)} have not succeeded; to go on: mlkit resume {found.name}"
+    if any(m.record is not None and m.record.status is RunStatus.RUNNING for m in made):
+        go_on = f"sweep: {found.name}, under way: {len(missing)} of {len(made)} are to come"
     if as_json:
         print_json({"group": found.name, "runs": [_document(row) for row in rows]})
         if missing:

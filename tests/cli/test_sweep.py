@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlkit.api.sweeping import Member
 from mlkit.cli.sweep import _values
-from mlkit.cli.sweep_display import _table
+from mlkit.cli.sweep_display import _table, show_sweep
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
 from mlkit.load.pipeline_file import load_pipeline
+from mlkit.store.sweeps import Combination, Sweep
 from mlkit.testing import Sketch, write_pipeline
 from tests.cli.conftest import Call, Spoken
 
@@ -84,6 +87,32 @@ def test_a_list_that_cannot_be_mapped_over_is_told_before_the_first_run(
     assert spoken.code == 2
     assert "the value 2 stands twice" in spoken.err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_that_is_under_way_is_not_to_be_resumed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Resuming is for one that has stopped."""
+    record = RunRecord(
+        run_id="R1",
+        pipeline="p",
+        file="f",
+        runs_dir="r",
+        status=RunStatus.RUNNING,
+        started=0.0,
+    )
+    places = [Combination(number=n, values={"rows": n}, overrides={}) for n in (1, 2)]
+    sweep = Sweep(name="g", pipeline="p", named=True, combinations=tuple(places))
+    for status, said in (
+        (RunStatus.RUNNING, "sweep: g, under way: 2 of 2 are to come"),
+        (RunStatus.FAILED, "2 of 2 have not succeeded; to go on: mlkit resume g"),
+    ):
+        made = [
+            Member(combination=places[0], record=replace(record, status=status)),
+            Member(combination=places[1], record=None),
+        ]
+        show_sweep(sweep, made, as_json=False)
+        assert capsys.readouterr().out.splitlines()[-1] == said
 
 
 @pytest.fixture(scope="module")
