@@ -66,7 +66,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline of two stages in a repository."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "pipeline.yaml").write_text(PIPELINE)
-    (folder / ".gitignore").write_text("runs/\n.ipynb_checkpoints/\n")
+    (folder / ".gitignore").write_text("runs/\n.ipynb_checkpoints/\n__pycache__/\n")
     (folder / "helper.py").write_text("WORD = 'wörter'\n")
     (folder / "text.py").write_text(TEXT)
     _notebook(
