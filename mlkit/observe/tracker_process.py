@@ -253,7 +253,8 @@ def _source(file: Path) -> dict[str, str]:
         found = subprocess.run(
             ["git", "-C", str(file.parent), "rev-parse", "HEAD"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=10,
             check=False,
         )

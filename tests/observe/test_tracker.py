@@ -152,7 +152,8 @@ def test_passwords_are_in_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Tracker(_with(address="http://me:hunter22@host"), environ)
     told._say("http://me:hunter22@host said hunter22 and sesame-open")
     told.end("succeeded", 2.0, {})
-    assert told.said[0] == "http://***@host said *** and ***"
+    assert "http://***@host said *** and ***" in told.said  # its process's end may be told before
+    assert not any(word in said for said in told.said for word in ("hunter22", "sesame-open"))
 
 
 def test_names_and_steps_are_made_fit_for_mlflow() -> None:
