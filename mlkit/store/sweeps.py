@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlkit.errors import RunsFolderError
 from mlkit.store.refusals import readable_os_errors
 
 __all__ = ["FOLDER", "Combination", "Sweep", "Sweeps"]
@@ -117,7 +118,13 @@ class Sweeps:
             text = self.file(name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        return Sweep.from_json(json.loads(text))
+        try:
+            return Sweep.from_json(json.loads(text))
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunsFolderError(
+                f"{self.file(name)} is not what mlkit writes about a sweep: {error}",
+                remedy="Put back what stood there, or remove the file; the sweep's runs stay",
+            ) from error
 
     def file(self, name: str) -> Path:
         """Where a sweep stands."""

@@ -16,7 +16,7 @@ from mlkit import api
 from mlkit.api.old_runs import clean
 from mlkit.api.sweeping import Member, members, resume_sweep, sweep
 from mlkit.driver.options import RunOptions
-from mlkit.errors import UnknownRunError, UsageError
+from mlkit.errors import RunsFolderError, UnknownRunError, UsageError
 from mlkit.load.parameters import Layers
 from mlkit.load.pipeline_file import load_pipeline
 from mlkit.store.folder import RunsFolder
@@ -176,3 +176,14 @@ def test_however_it_is_extended_and_broken_off_each_is_computed_once(
     assert everything.count("first") == 1
     failed = sum(len(m.record.stages["last"].history) - 1 for m in made if m.record)
     assert everything.count("last") == len(wanted) + failed
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"combinations": [{}]}', "\x00"])
+def test_a_damaged_file_of_a_sweep_is_named(tmp_path: Path, text: str) -> None:
+    """With what to do about it."""
+    sweeps = RunsFolder(tmp_path).sweeps
+    sweeps.path.mkdir()
+    sweeps.file("lost").write_text(text, encoding="utf-8")
+    with pytest.raises(RunsFolderError, match=r"lost\.json is not what mlkit writes") as caught:
+        sweeps.read("lost")
+    assert caught.value.remedy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,8 +27,10 @@ class Seen:
     def __init__(self, folder: Path) -> None:
         self.path = folder / _FILE
         self.marks: dict[str, str] = {}
-        if self.path.is_file():
-            self.marks = json.loads(self.path.read_text(encoding="utf-8"))
+        # One that is damaged is as none: then all is taken in once more.
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            self.marks = found if isinstance(found, dict) else {}
 
     def news(self, entries: Iterable[Entry]) -> list[Entry]:
         """Those that were written since."""
