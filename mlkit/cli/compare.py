@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
-from mlkit.cli.shared_options import JsonOption, RunsDirOption, pipeline_path, without_pipeline
+from mlkit.cli.shared_options import (
+    JsonOption,
+    OutOption,
+    RunsDirOption,
+    pipeline_path,
+    without_pipeline,
+)
 from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
 from mlkit.reports.page_file import write_text
@@ -39,10 +44,7 @@ def compare(
     to: Annotated[
         ComparisonFormat, typer.Option("--to", help="The form; html has pictures.")
     ] = ComparisonFormat.TEXT,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write it to this file.", show_default=False),
-    ] = None,
+    out: OutOption = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:

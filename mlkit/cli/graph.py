@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlkit import api
 from mlkit.cli.output import is_utf8, print_json, say
-from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.shared_options import (
+    JsonOption,
+    OutOption,
+    PipelineArgument,
+    RunsDirOption,
+    pipeline_path,
+)
 from mlkit.observe.layout import terminal_width
 from mlkit.reports.graph_forms import to_mermaid, to_svg, to_text
 from mlkit.reports.page_file import write_text
@@ -31,10 +36,7 @@ def graph(
     pipeline: PipelineArgument = None,
     *,
     to: Annotated[GraphFormat, typer.Option("--to", help="The form.")] = GraphFormat.TEXT,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write it to this file.", show_default=False),
-    ] = None,
+    out: OutOption = None,
     run: Annotated[
         str | None,
         typer.Option(

@@ -42,6 +42,7 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
+            "-o",
             "--out",
             metavar="FILE",
             help="The file (default: report.html or report.pdf in the run's folder).",

@@ -13,7 +13,13 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
-from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.shared_options import (
+    JsonOption,
+    OutOption,
+    PipelineArgument,
+    RunsDirOption,
+    pipeline_path,
+)
 from mlkit.core.values import plain
 from mlkit.observe.layout import counted, paragraph, terminal_width
 from mlkit.reports.page_file import write_text
@@ -77,10 +83,7 @@ def runs(
         ),
     ] = None,
     to: Annotated[TableFormat, typer.Option("--to", help="The form.")] = TableFormat.TEXT,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write it to this file.", show_default=False),
-    ] = None,
+    out: OutOption = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "JsonOption",
     "MetricsOption",
     "OpenOption",
+    "OutOption",
     "ParametersOption",
     "PipelineArgument",
     "ReportOption",
@@ -60,6 +61,10 @@ BrowserOption = Annotated[
     bool, typer.Option("--browser/--no-browser", help="Open the browser, or only say the address.")
 ]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="FILE", help="Write it to this file.", show_default=False),
+]
 RunsDirOption = Annotated[
     str | None,
     typer.Option(

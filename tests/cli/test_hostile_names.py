@@ -94,7 +94,7 @@ def _goes_through(folder: Path, out: Path) -> None:
     for form in ("text", "mermaid", "svg"):
         assert _right("graph", file, "--to", form)
     page = out / "report.html"
-    _right("report", record.run_id, file, "--out", str(page))
+    _right("report", record.run_id, file, "-o", str(page))
     assert "<b>bold</b>" not in page.read_text()
     _right("debug", record.run_id, "b", file, "--no-open")
     _right("clean", file, "--keep", "1", "--yes")
