@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,15 @@ def _engines_only_where_they_are_meant(
     if request.node.get_closest_marker("engine") is None:
         for engine in ENGINES.values():
             monkeypatch.setenv(engine.python_variable, "/nonexistent/no-engine-in-this-suite")
+
+
+@pytest.fixture(autouse=True)
+def _main_stays() -> Iterator[None]:
+    """A test that puts another `__main__` in its place would break those that start processes."""
+    before = sys.modules["__main__"]
+    yield
+    assert sys.modules["__main__"] is before
+    assert hasattr(before, "__spec__")
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from mlkit.grading.authoring.starting import begin
 from mlkit.grading.batch import Batch, grade_batch
@@ -39,6 +42,18 @@ def sandbox(request: pytest.FixtureRequest) -> None:
     reason = why_limited()
     if reason:
         pytest.fail(f"these tests need a sandbox, and {reason}: make test-sandbox")
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    """An IPython shell for one test: it takes the place of `__main__`, and empties it."""
+    before = sys.modules["__main__"]
+    made: Any = InteractiveShell.instance()
+    yield made
+    made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
+    InteractiveShell.clear_instance()
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture(scope="session")

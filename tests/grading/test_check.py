@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import mlkit
 from mlkit.grading.exercise.source import Exercise
@@ -27,7 +26,7 @@ def process_data(input_file, output_file):
 
 @pytest.fixture
 def learn(
-    submit: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    submit: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Any
 ) -> Callable[..., str]:
     """Run the exercise's cells with some answers in an IPython shell, then ask `mlkit.check`."""
     monkeypatch.chdir(tmp_path)
@@ -35,7 +34,6 @@ def learn(
 
     def ask(answers: Mapping[str, str], check: str = CHECK, **asked: Any) -> str:
         path = submit(tmp_path / "exercises", NAME, answers)
-        shell: Any = InteractiveShell.instance()
         shell.reset(new_session=True)
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             source = "".join(cell["source"])
@@ -119,13 +117,12 @@ def test_feedback_turns_green_in_a_notebook_and_keeps_its_words() -> None:
 
 
 def test_a_check_brings_its_probes_along_and_takes_them_away_again(
-    learn: Callable[..., str], exercises: Mapping[str, Exercise]
+    learn: Callable[..., str], exercises: Mapping[str, Exercise], shell: Any
 ) -> None:
     """Whatever the learner has made of their names since; which stays as it is."""
     model = exercises[NAME].solution
     text = learn({**model, "answer-upsert": f"{model['answer-upsert']}\nthree_runs = table = 7"})
     assert text.startswith("✓ passed")
-    shell: Any = InteractiveShell.instance()
     shell.user_ns["three_runs"] = 7
     del shell.user_ns["outcome"]
     assert repr(mlkit.check(CHECK)).startswith("✓ passed")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import mlkit
 from mlkit.grading.exercise.source import Exercise
@@ -243,7 +242,7 @@ def test_a_file_is_told_by_what_it_defines_and_not_by_its_name(
 
 @pytest.fixture
 def learn(
-    submit: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    submit: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Any
 ) -> Callable[..., str]:
     """Run a notebook's cells from top to bottom, and give what `mlkit.check` says."""
     monkeypatch.chdir(tmp_path)
@@ -261,7 +260,6 @@ def learn(
                 layout(notebook, exercise.answers)
 
         path = submit(tmp_path, exercise.name, {**exercise.solution, **answers}, edit)
-        shell: Any = InteractiveShell.instance()
         shell.reset(new_session=True)
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         roles = ("mlkit.check(", "print(as_facts(", "while True")
