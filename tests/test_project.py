@@ -345,7 +345,7 @@ def test_a_reason_is_seen_where_it_stands() -> None:
 SUBJECTS = {
     "cli": "documents hostile_names large_files profiles stores surroundings",
     "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
-    "other_kernels secrets text_notebooks traced_packages traces",
+    "other_kernels secrets shared_work text_notebooks traced_packages traces",
     "engines": "airflow_compiler airflow_standalone kfp_reader kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag prefect_compiler prefect_server",
     "grading": "abuse answers check commands exercise_facts other_peoples_folders",

@@ -70,6 +70,7 @@ class Loop:
         finally:
             unsubscribe()
             forget()
+            self.work.close()
             self.endings.close()
         cancelled = cancellation.requested and self.stopping is Status.CANCELLED
         return RunStatus.CANCELLED if cancelled else self.state.verdict()

@@ -13,6 +13,7 @@ from mlkit.driver.clock import Clock
 __all__ = ["Call", "Timetable"]
 
 Call = Callable[[], None]
+Start = Callable[[], bool]
 
 
 class Timetable:
@@ -36,7 +37,7 @@ class Timetable:
         self._workers = workers
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, Call]] = []
-        self._ready: list[tuple[tuple[int, ...], int, Call]] = []
+        self._ready: list[tuple[tuple[int, ...], int, Start]] = []
         self._count = itertools.count()
 
     @property
@@ -48,8 +49,11 @@ class Timetable:
         """Call something when a delay has passed."""
         heapq.heappush(self._timers, (self._clock.monotonic() + delay_s, next(self._count), call))
 
-    def enqueue(self, place: tuple[int, ...], start: Call) -> None:
-        """Start an attempt as soon as a worker is free, lower places first."""
+    def enqueue(self, place: tuple[int, ...], start: Start) -> None:
+        """Start an attempt as soon as a worker is free, lower places first.
+
+        `start` says whether it has begun; one that has not is forgotten here.
+        """
         heapq.heappush(self._ready, (place, next(self._count), start))
 
     def tell(self, call: Call) -> None:
@@ -63,8 +67,7 @@ class Timetable:
     def start_ready(self) -> None:
         """Start what is ready, as many at once as there are workers."""
         while self._ready and self.running < self._workers:
-            heapq.heappop(self._ready)[2]()
-            self.running += 1  # only now: one that could not be started is not waited for
+            self.running += heapq.heappop(self._ready)[2]()  # what did not start is not waited for
 
     def wait(self) -> Call | None:
         """Wait for news, or until something is due."""

@@ -32,8 +32,12 @@ from mlkit.driver.submission import (
 from mlkit.driver.timetable import Timetable
 from mlkit.planner.deciding import Decision
 from mlkit.planner.inputs import ResolvedInputs
+from mlkit.store.computing import Claim
 
 __all__ = ["Work"]
+
+LOOK_EVERY_S = 0.1
+"""How often a run looks whether another one still computes what it needs, too."""
 
 
 class Work:
@@ -59,6 +63,7 @@ class Work:
         self.committer = Committer(self.context)
         self.executing: dict[str, Submission] = {}
         self.retries: dict[str, int] = {}
+        self.claims: dict[str, Claim] = {}
 
     def begin(self, instance: Instance) -> None:
         """Start an instance: wait for its file if it has a sensor, then choose."""
@@ -114,12 +119,13 @@ class Work:
             self.state.put(kept)
             self.endings.end(instance.id, kept=True)
             return
+        newest = self.context.stores.database.newest_result()
         decision = self.context.planner.decide(instance, inputs.digests, force=force)
         self._act_on(decision, instance)
         if decision.action == "reuse":
             self._reuse(instance, decision, inputs)
         else:
-            self._plan_attempt(instance, decision, inputs)
+            self._plan_attempt(instance, decision, inputs, newest)
 
     def _act_on(self, decision: Decision, instance: Instance) -> None:
         """Take what is damaged out of the store, and write down what was found out by looking."""
@@ -150,10 +156,12 @@ class Work:
         self.state.put(self.committer.reuse(instance, decision, record))
         self.endings.end(instance.id)
 
-    def _plan_attempt(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
+    def _plan_attempt(
+        self, instance: Instance, decision: Decision, inputs: ResolvedInputs, newest: int
+    ) -> None:
         staging = self.committer.prepare_staging(instance.id)
         submission = Submission(
-            instance=instance, decision=decision, inputs=inputs, staging=staging
+            instance=instance, decision=decision, inputs=inputs, staging=staging, newest=newest
         )
         record = self.state.change(
             instance.id,
@@ -168,9 +176,54 @@ class Work:
         place = self.state.turn(submission.instance.id)
         self.timetable.enqueue(place, lambda: self._start(submission))
 
-    def _start(self, submission: Submission) -> None:
-        """Hand an attempt to a worker."""
+    def _is_ours(self, submission: Submission) -> bool:
+        """Whether this run is to compute it; if not, another one does, or has done meanwhile.
+
+        It is asked when a worker is free: runs that need the same share the work between them. Who
+        computes never waits for who waits, so all of them come to their end.
+        """
         instance = submission.instance
+        if instance.id in self.claims or not instance.stage.cache:
+            return True
+        forced, stores = self._forced(instance), self.context.stores
+        result = (self.context.planner.pipeline.name, instance.id, submission.decision.parts.key)
+        claim = stores.runs.computing.take(result, self.book.record.run_id)
+        if isinstance(claim, str):
+            if not forced:
+                self._wait_for(claim, submission)
+            return forced
+        self.claims[instance.id] = claim
+        found = () if forced else stores.database.results_with_key(*result)
+        if all(item.id <= submission.newest for item in found):
+            return True
+        self._let_go(instance.id)
+        self.context.planner.forget_today()
+        self.timetable.later(0, lambda: self.choose(instance))
+        return False
+
+    def _wait_for(self, run_id: str, submission: Submission) -> None:
+        """Look again in a moment: then it has made the result, or has given up, or is dead."""
+        if run_id and run_id != submission.waits_for:
+            submission.waits_for = run_id
+            path: dict[str, Any] = {"for": f"run {run_id}, which computes the same"}
+            self.book.journal.emit(EventKind.STAGE_WAITING, submission.instance.id, **path)
+        self.timetable.later(LOOK_EVERY_S, lambda: self._enqueue(submission))
+
+    def _let_go(self, instance_id: str) -> None:
+        claim = self.claims.pop(instance_id, None)
+        if claim is not None:
+            claim.release()
+
+    def close(self) -> None:
+        """Let others compute what this run has not come to."""
+        for instance_id in list(self.claims):
+            self._let_go(instance_id)
+
+    def _start(self, submission: Submission) -> bool:
+        """Hand an attempt to a worker, unless another run makes it needless."""
+        instance = submission.instance
+        if not self._is_ours(submission):
+            return False
         number = len(self.state.records[instance.id].history) + 1
         job = make_job(self.context, submission, number)
         self.executing[instance.id] = submission
@@ -184,6 +237,7 @@ class Work:
             reason=submission.decision.reason,
         )
         self._submit(job)
+        return True
 
     def _submit(self, job: Job) -> None:
         """Have an attempt made; its cells are told and its end is taken in in this thread."""
@@ -219,10 +273,12 @@ class Work:
             self.state.put(self.committer.succeed(outcome, ended, parts))
             if outcome.dropped:
                 self.book.warn(f"stage '{instance_id}' {sentence(outcome.dropped)}", instance_id)
+            self._let_go(instance_id)
             if outcome.trouble is not None:
                 raise outcome.trouble
             self.endings.end(instance_id, saved=True)
         elif status is Status.CANCELLED:
+            self._let_go(instance_id)
             self.committer.fail(submission.staging, instance_id)
             self.endings.finish(instance_id, Status.CANCELLED, self.timetable.why)
         else:
@@ -302,6 +358,7 @@ class Work:
             self.book.save(self.state.records[instance.id])
             self.timetable.later(submission.delay_s, lambda: self._enqueue(submission))
             return
+        self._let_go(instance.id)
         if outcome.trouble is None:
             self.committer.fail(submission.staging, instance.id)
         self.endings.finish(

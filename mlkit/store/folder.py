@@ -16,6 +16,7 @@ from pathlib import Path
 from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import safe_name
 from mlkit.errors import UnknownRunError, UsageError
+from mlkit.store.computing import Computing
 from mlkit.store.labels import FOLDER as LABELS
 from mlkit.store.labels import Labels, check_label
 from mlkit.store.refusals import readable_os_errors, refusal
@@ -141,6 +142,7 @@ class RunsFolder:
         self.latest = self.path / "latest"
         self.labels = Labels(self.path)
         self.sweeps = Sweeps(self.path)
+        self.computing = Computing(self.path / _CLAIMS)
 
     def make(self) -> None:
         """Make the folder, and see that it can be written."""

@@ -12,11 +12,19 @@ def _kept(said: list[str], word: str) -> Callable[[], None]:
     return lambda: said.append(word)
 
 
+def _begins(said: list[str], word: str) -> Callable[[], bool]:
+    def begin() -> bool:
+        said.append(word)
+        return True
+
+    return begin
+
+
 def test_earlier_stages_start_first_and_no_more_than_there_are_workers() -> None:
     """One that ends makes room for the next."""
     table, said = Timetable(FakeClock(), 2), list[str]()
     for place, word in (((3,), "c"), ((1, 9), "a"), ((2,), "b")):
-        table.enqueue(place, _kept(said, word))
+        table.enqueue(place, _begins(said, word))
     table.start_ready()
     assert (said, table.running) == (["a", "b"], 2)
     table.start_ready()
@@ -46,9 +54,9 @@ def test_what_is_timed_comes_when_it_is_due() -> None:
 def test_a_call_that_stops_everything_is_the_last_of_what_was_due() -> None:
     """What has not begun is forgotten, what runs is waited for."""
     table, said = Timetable(FakeClock(), 1), list[str]()
-    table.enqueue((0,), _kept(said, "begun"))
+    table.enqueue((0,), _begins(said, "begun"))
     table.start_ready()
-    table.enqueue((1,), _kept(said, "never"))
+    table.enqueue((1,), _begins(said, "never"))
     table.later(0.0, table.stop)
     table.later(0.0, _kept(said, "never"))
     for call in table.due():
@@ -63,7 +71,7 @@ def test_a_call_that_stops_everything_is_the_last_of_what_was_due() -> None:
 def test_news_of_an_attempt_under_way_frees_no_worker() -> None:
     """Only its end does."""
     table, said = Timetable(FakeClock(), 1), list[str]()
-    table.enqueue((0,), _kept(said, "begun"))
+    table.enqueue((0,), _begins(said, "begun"))
     table.start_ready()
     table.tell(_kept(said, "a cell"))
     news = table.wait()
@@ -76,7 +84,7 @@ def test_an_attempt_that_cannot_be_started_is_not_waited_for() -> None:
     """Otherwise the run would wait for ever for what never ends."""
     table = Timetable(FakeClock(), 1)
 
-    def refuse() -> None:
+    def refuse() -> bool:
         raise OSError("no more files")
 
     table.enqueue((0,), refuse)
@@ -85,3 +93,12 @@ def test_an_attempt_that_cannot_be_started_is_not_waited_for() -> None:
     except OSError:
         table.drain()
     assert table.is_idle
+
+
+def test_what_says_that_it_has_not_begun_takes_no_worker() -> None:
+    """The next one has it."""
+    table, said = Timetable(FakeClock(), 1), list[str]()
+    table.enqueue((0,), lambda: False)
+    table.enqueue((1,), _begins(said, "begun"))
+    table.start_ready()
+    assert (said, table.running) == (["begun"], 1)
