@@ -6,7 +6,6 @@ reports the end over the kernel's link.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import select
@@ -96,6 +95,8 @@ class SpawnedProcess:
 
     async def ended(self) -> int:
         """Wait on the process's file descriptor; where there is none, in a thread."""
+        import asyncio  # 20 ms, which runs that start no kernel need not pay
+
         while (status := self.poll()) is None:
             if hasattr(os, "pidfd_open"):
                 await until_readable(os.pidfd_open(self.pid))
@@ -199,6 +200,8 @@ class ForkedProcess:
         ForkError
             If it has not come so far.
         """
+        import asyncio  # 20 ms, which runs that start no kernel need not pay
+
         try:
             async with asyncio.timeout(PRELOAD_S):
                 while self.poll() is None and not self.ready:
@@ -338,6 +341,8 @@ def _is_readable(descriptor: int) -> bool:
 
 async def until_readable(*descriptors: int, limit_s: float | None = None) -> None:
     """Wait until one of some file descriptors can be read, or for so long; then close them."""
+    import asyncio  # 20 ms, which runs that start no kernel need not pay
+
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     for descriptor in descriptors:
