@@ -175,4 +175,4 @@ site: install-dev engines  ## lessons, exercises and documentation as a static s
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .airflow .venv-airflow .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts
+	rm -rf $(VENV) .airflow .venv-airflow .venv-argo .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts

@@ -15,6 +15,7 @@ from pathlib import Path
 import mlkit
 from mlkit.cli.main import COMMANDS
 from mlkit.cli.reference_pages import reference_pages
+from mlkit.engines.registry import ENGINES
 from mlkit.errors import DISTRIBUTION, install_extra
 
 ROOT = Path(__file__).parents[1]
@@ -136,7 +137,7 @@ def test_every_extra_that_is_named_exists() -> None:
 def test_no_lock_names_an_index() -> None:
     """No address of a package index stands in any of the locks."""
     locks = sorted(ROOT.glob("requirements*.lock"))
-    assert len(locks) == 5
+    assert len(locks) == 2 + len(ENGINES)
     for lock in locks:
         text = lock.read_text()
         assert not re.search(r"://|--index|--find-links", text), lock.name
@@ -346,7 +347,8 @@ SUBJECTS = {
     "cli": "documents hostile_names large_files profiles stores surroundings",
     "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
     "other_kernels secrets shared_work text_notebooks traced_packages traces",
-    "engines": "airflow_compiler airflow_standalone kfp_reader kubeflow_compiler "
+    "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
+    "kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag prefect_compiler prefect_server",
     "grading": "abuse answers check commands exercise_facts other_peoples_folders",
     "grading/classroom": "collect_laws week",

@@ -23,6 +23,7 @@ from mlkit.engines.environments import engine_python
 from mlkit.engines.launching import Order
 from mlkit.engines.refusals import Refusal, composed_maps, refuse
 from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_of
+from mlkit.errors import EngineError
 from mlkit.load.lists import with_lists
 from mlkit.load.parameters import Layers, configure
 
@@ -69,6 +70,11 @@ def run_on(  # noqa: PLR0913 - each is an option of the command
         not there; before anything ran.
     """
     chosen = engine_named(engine)
+    if chosen.written_only:
+        raise EngineError(
+            f"{chosen.title} cannot be given a run from here: {chosen.written_only}",
+            remedy=f"Write its files by 'mlkit export {chosen.name} --to DIR', and hand them over",
+        )
     services = services or Services()
     current, options = with_profile(pipeline, options or RunOptions())
     whole = with_values(parameters, layers)

@@ -31,6 +31,9 @@ class Engine:
         `mlkit export` does so where the environment is there.
     runs_images : bool
         Whether its server runs tasks in the stages' images only.
+    written_only : str
+        Why `mlkit run --on` is refused, where files are written and checked but not run; such an
+        engine has no launcher.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Engine:
     package: str
     compiles_itself: bool = False
     runs_images: bool = False
+    written_only: str = ""
 
     @property
     def python_variable(self) -> str:
@@ -62,6 +66,13 @@ ENGINES = {
             runs_images=True,
         ),
         Engine(name="prefect", title="Prefect", package="prefect"),
+        Engine(
+            name="argo",
+            title="Argo Workflows",
+            package="hera",
+            runs_images=True,
+            written_only="it runs in a Kubernetes cluster only, and mlkit starts and reaches none",
+        ),
     )
 }
 

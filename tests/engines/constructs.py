@@ -8,7 +8,7 @@ from typing import Any
 from mlkit.engines.export import ExportSettings
 from mlkit.testing import Sketch, write_pipeline
 
-__all__ = ["SETTINGS", "constructs"]
+__all__ = ["SETTINGS", "constructs", "in_image"]
 
 SETTINGS = ExportSettings(
     mlkit=PurePosixPath("/opt/mlkit/bin/mlkit"),
@@ -58,6 +58,13 @@ def constructs(folder: Path) -> Path:
         parameters={"rows": 10, "text": "", "token": "${TOKEN}"},
         defaults={"timeout": "10m", "retry": {"max_retries": 2, "delay": "1s"}},
     )
+
+
+def in_image(file: Path) -> Path:
+    """Give all stages of a pipeline without `defaults` an image, which engines of pods ask for."""
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f'defaults: {{image: "registry.example/mlkit:1"}}\n{text}', encoding="utf-8")
+    return file
 
 
 def _reader(name: str, file: str, **keys: Any) -> Sketch:

@@ -35,7 +35,7 @@ print(json.dumps(answers))
 """
 
 
-def _sketch(chance: random.Random, name: str, before: list[Sketch]) -> Sketch:
+def random_sketch(chance: random.Random, name: str, before: list[Sketch]) -> Sketch:
     """A stage that depends on some earlier ones in some way."""
     mapped = {sketch.name for sketch in before if "foreach" in sketch.keys}
     plain = [sketch.name for sketch in before if sketch.name not in mapped]
@@ -70,7 +70,7 @@ class TestRandomPipelines:
         for seed in range(60):
             chance, sketches = random.Random(seed), list[Sketch]()
             for number in range(chance.randint(4, 9)):
-                sketches.append(_sketch(chance, f"s{number}", sketches))
+                sketches.append(random_sketch(chance, f"s{number}", sketches))
             try:
                 file = write_pipeline(tmp_path / str(seed), *sketches)
                 made = export(file, "kubeflow", layers=Layers(environ={}))

@@ -13,6 +13,7 @@ from mlkit.engines.refusals import Refusal, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.testing import Sketch, mapped, product, write_pipeline
+from tests.engines.constructs import in_image
 
 AIRFLOW = ENGINES["airflow"]
 
@@ -202,7 +203,7 @@ def test_rules_that_a_mapped_group_cannot_keep_are_refused(tmp_path: Path, trigg
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_product_is_one_task_for_each_combination(tmp_path: Path, engine: str) -> None:
     """With both values in its brackets."""
-    made = export(product(tmp_path), engine)
+    made = export(in_image(product(tmp_path)), engine)
     text = made.files[made.entry]
     for label in ("a,1", "a,2", "b,c"):
         assert label in text

@@ -1,0 +1,1 @@
+"""Argo Workflows: a pipeline as a WorkflowTemplate and a CronWorkflow."""
