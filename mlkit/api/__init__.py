@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mlkit.api.scheduling import read_span as read_span
     from mlkit.api.stage_desk import Editing as Editing
     from mlkit.api.stage_desk import edit as edit
+    from mlkit.api.sweeping import best_of as best_of
     from mlkit.api.sweeping import find_sweep as find_sweep
     from mlkit.api.sweeping import members as members
     from mlkit.api.sweeping import resume_sweep as resume_sweep
@@ -92,6 +93,7 @@ _HOMES = {
     "WatchSettings": "mlkit.api.watched_pipeline",
     "arranged": "mlkit.api.run_tables",
     "backfill": "mlkit.api.filling",
+    "best_of": "mlkit.api.sweeping",
     "clean": "mlkit.api.old_runs",
     "compare": "mlkit.api.two_runs",
     "compare_several": "mlkit.api.two_runs",

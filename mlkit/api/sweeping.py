@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,21 +17,29 @@ from mlkit.api.local_run import run
 from mlkit.api.records import list_runs, up_to_date
 from mlkit.api.resuming import resume
 from mlkit.api.runs_place import runs_folder
+from mlkit.api.searching import Study, check_optuna
+from mlkit.core.durations import format_duration
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
 from mlkit.core.values import canonical, decode, encode
+from mlkit.driver.interrupts import interruptible
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import UsageError
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers
+from mlkit.notebook.notebook_runner import Cancellation
+from mlkit.reports.metrics import number_of
 from mlkit.store.folder import RunsFolder, new_run_id
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import remotes_of
-from mlkit.store.sweeps import FOLDER, Combination, Sweep
+from mlkit.store.sweeps import FOLDER, Combination, Search, Sweep
 from mlkit.store.writing import json_text, write_json
 
-__all__ = ["Member", "find_sweep", "members", "resume_sweep", "sweep"]
+__all__ = ["Member", "best_of", "find_sweep", "members", "resume_sweep", "sweep"]
+
+_PROPOSALS = 100
+"""So often is asked for a combination that there is not; then there is none."""
 
 Observed = Callable[[], contextlib.AbstractContextManager[Services]]
 Said = Callable[[str], None]
@@ -46,6 +57,17 @@ class Member:
         """The values that distinguish it."""
         return {name: decode(value) for name, value in self.combination.values.items()}
 
+    @property
+    def ok(self) -> bool:
+        """Whether it has succeeded."""
+        return self.record is not None and self.record.ok
+
+    @property
+    def words(self) -> str:
+        """The values in words."""
+        told = {n: f"{v:.6g}" if isinstance(v, float) else repr(v) for n, v in self.values.items()}
+        return ", ".join(f"{name}={value}" for name, value in told.items())
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
@@ -61,7 +83,7 @@ class _Work:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def sweep(
+def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     pipeline: Pipeline,
     combinations: Sequence[Mapping[str, Any]],
     *,
@@ -70,8 +92,10 @@ def sweep(
     runs_dir: Path | str | None,
     observed: Observed,
     say: Said,
+    parallel: int = 1,
+    search: Search | None = None,
 ) -> tuple[Sweep, list[Member]]:
-    """Make the runs of a sweep, one after the other; of one that is there, only those it lacks.
+    """Make the runs of a sweep; of one that is there, only those it lacks.
 
     Parameters
     ----------
@@ -89,6 +113,10 @@ def sweep(
         Gives the surroundings of one run.
     say : callable
         Is told which run begins.
+    parallel : int
+        How many runs are made at once.
+    search : Search, optional
+        Find the combinations so; `combinations` is then empty.
 
     Returns
     -------
@@ -103,6 +131,9 @@ def sweep(
         If a value is invalid, the name means something else, or the sweep is running; before
         anything ran.
     """
+    if search is not None:
+        check_optuna()
+        search = _with_given(search, pipeline, layers)
     asked = [
         (values, configure_with(pipeline, layers, values).overrides) for values in combinations
     ]
@@ -110,34 +141,25 @@ def sweep(
     folder.make()
     name = options.name or f"sweep-{new_run_id(Services().clock.now())}"
     known = _checked(folder, pipeline, name, named=options.name is not None)
+    _check_search(known, search)
     with _held(folder, name):
-        numbers = {_key(item.overrides): item.number for item in known.combinations}
-        added: list[Combination] = []
-        for values, overrides in asked:
-            key = _key(overrides)
-            if key not in numbers:
-                numbers[key] = len(numbers) + 1
-                added.append(
-                    Combination(
-                        number=numbers[key],
-                        values={n: encode(value) for n, value in values.items()},
-                        overrides=dict(overrides),
-                    )
-                )
         recorded = replace(options, name=None, note=None).to_json()
-        now = replace(known, options=recorded, combinations=(*known.combinations, *added))
-        _write(folder, remote, now)
-        work = _Work(
-            pipeline=pipeline,
-            layers=layers,
-            options=options,
-            runs_dir=runs_dir,
-            observed=observed,
-            say=say,
+        group = _Group(
+            replace(known, options=recorded, parallel=parallel, search=search or known.search),
+            _Work(
+                pipeline=pipeline,
+                layers=layers,
+                options=options,
+                runs_dir=runs_dir,
+                observed=observed,
+                say=say,
+            ),
+            folder,
+            remote,
         )
-        wanted = {numbers[_key(overrides)] for _, overrides in asked}
-        _make(now, work, wanted)
-        return now, members(now, runs_dir or runs_folder(pipeline))
+        wanted = group.add(asked)
+        group.make(None if search is not None else wanted)
+        return group.found, group.members()
 
 
 def resume_sweep(
@@ -170,7 +192,7 @@ def resume_sweep(
     observed, say
         As for `sweep`.
     """
-    folder, _ = _opened(pipeline, runs_dir)
+    folder, remote = _opened(pipeline, runs_dir)
     if found.pipeline != pipeline.name:
         raise UsageError(
             f"sweep '{found.name}' is one of '{found.pipeline}', not of '{pipeline.name}'",
@@ -179,6 +201,8 @@ def resume_sweep(
     given = dict(os.environ if environ is None else environ)
     own = {k: v for k, v in given.items() if not k.startswith(ENVIRONMENT_PREFIX)}
     options = replace(RunOptions.of_record(found.options), **changes)
+    if found.search is not None:
+        check_optuna()
     with _held(folder, found.name):
         work = _Work(
             pipeline=pipeline,
@@ -190,8 +214,9 @@ def resume_sweep(
             secrets=secrets,
             changes=changes,
         )
-        _make(found, work, {item.number for item in found.combinations})
-        return members(found, runs_dir or runs_folder(pipeline))
+        group = _Group(found, work, folder, remote)
+        group.make(None)
+        return group.members()
 
 
 def find_sweep(word: str, runs_dir: Path | str) -> Sweep | None:
@@ -214,24 +239,161 @@ def members(found: Sweep, runs_dir: Path | str) -> list[Member]:
     ]
 
 
-def _make(found: Sweep, work: _Work, wanted: set[int]) -> None:
-    """Make or resume the runs that are wanted and have not ended well, until one is cancelled."""
-    where = work.runs_dir or runs_folder(work.pipeline)
-    due = [
-        member
-        for member in members(found, where)
-        if member.combination.number in wanted and not (member.record and member.record.ok)
+def best_of(found: Sweep, made: Sequence[Member]) -> tuple[Member, float] | None:
+    """The run of a search that has come furthest, and its number; None as long as there is none."""
+    if found.search is None:
+        return None
+    numbers = [
+        (member, number)
+        for member in made
+        if member.record is not None and member.record.ok
+        for number in [number_of(member.record, found.search.metric)]
+        if number is not None
     ]
-    done = len(wanted) - len(due)
-    if done:
-        work.say(f"{done} of {len(wanted)} have succeeded already")
-    for place, member in enumerate(due, start=1):
-        words = ", ".join(f"{name}={value!r}" for name, value in member.values.items())
-        work.say(f"[{place} of {len(due)}] {words}")
-        with work.observed() as services:
-            record = _made(found, member, work, services)
-        if record.status is RunStatus.CANCELLED:
+    sign = 1 if found.search.maximize else -1
+    return max(numbers, key=lambda pair: sign * pair[1], default=None)
+
+
+class _Group:
+    """A sweep that is being worked on: what of it is to be run next, and what becomes of it.
+
+    Its methods may be called by the threads of several runs; what is behind the lock, by one.
+    """
+
+    def __init__(
+        self, found: Sweep, work: _Work, folder: RunsFolder, remote: Remote | None
+    ) -> None:
+        self.found = found
+        self._work = work
+        self._folder = folder
+        self._remote = remote
+        self._numbers = {_key(item.overrides): item.number for item in found.combinations}
+        self._lock = threading.Lock()
+        self._due: list[Member] = []
+        self._study: Study | None = None
+        self._begun = 0
+        self._is_over = False
+        self._best: float | None = None
+
+    def members(self) -> list[Member]:
+        return members(self.found, self._folder.path)
+
+    def add(self, asked: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> set[int]:
+        """Write down what the sweep is to run; gives the numbers of these combinations."""
+        added: dict[str, Combination] = {}
+        for values, overrides in asked:
+            key = _key(overrides)
+            if key not in self._numbers:
+                self._numbers[key] = len(self._numbers) + 1
+                added[key] = Combination(
+                    number=self._numbers[key],
+                    values={n: encode(value) for n, value in values.items()},
+                    overrides=dict(overrides),
+                )
+        combinations = (*self.found.combinations, *added.values())
+        self.found = replace(self.found, combinations=combinations)
+        _write(self._folder, self._remote, self.found)
+        return {self._numbers[_key(overrides)] for _, overrides in asked}
+
+    def make(self, wanted: set[int] | None) -> None:
+        """Make or resume the runs that have not ended well, of all or of some combinations.
+
+        Whoever cancels a run means the sweep.
+        """
+        every = [m for m in self.members() if wanted is None or m.combination.number in wanted]
+        self._due = [member for member in every if not member.ok]
+        done = len(every) - len(self._due)
+        if done:
+            of = len(every) if wanted is not None else self.found.size
+            self._work.say(f"{done} of {of} have succeeded already")
+        if self.found.search is not None:
+            self._study = Study(self._folder.sweeps.study(self.found.name), self.found)
+            for member in every:
+                if member.record is not None:
+                    self._learn(member, member.record)
+        self._total = len(self._due) + self.found.size - len(self.found.combinations)
+        if self.found.parallel == 1:
+            self._work_on(None)
             return
+        cancellation = Cancellation()
+        with (
+            interruptible(cancellation),
+            self._folder.shared(),  # once for all: the mode of new files is one of the process
+            ThreadPoolExecutor(self.found.parallel, "sweep") as pool,
+        ):
+            threads = [pool.submit(self._work_on, cancellation) for _ in range(self.found.parallel)]
+        for thread in threads:
+            thread.result()
+
+    def _work_on(self, cancellation: Cancellation | None) -> None:
+        """Make one run after the other; with others at once, where a cancellation is given."""
+        try:
+            while True:
+                with self._lock:
+                    member = self._next()
+                    if member is None:
+                        return
+                    self._begun += 1
+                    place = f"[{self._begun} of {self._total}]"
+                    self._work.say(f"{place} {member.words}")
+                record = self._run(member, cancellation)
+                with self._lock:
+                    self._take(member, record, place, tells=cancellation is not None)
+        except BaseException:
+            self._is_over = True
+            raise
+
+    def _run(self, member: Member, cancellation: Cancellation | None) -> RunRecord:
+        if cancellation is None:
+            with self._work.observed() as services:
+                return _made(self.found, member, self._work, services)
+        with cancellation.part(self.found.name) as part:
+            return _made(self.found, member, self._work, Services(cancellation=part))
+
+    def _next(self) -> Member | None:
+        if self._is_over:
+            return None
+        if self._due:
+            return self._due.pop(0)
+        search, study = self.found.search, self._study
+        if search is None or study is None or len(self.found.combinations) >= search.runs:
+            return None
+        number = len(self.found.combinations) + 1
+        given = {name: decode(value) for name, value in search.given.items()}
+        every = math.prod(domain.size for domain in search.space.values())
+        for attempt in range(_PROPOSALS if number <= every else 0):
+            trial, values = study.ask(number, attempt)
+            asked = {**given, **values, **self._work.secrets}
+            overrides = configure_with(self._work.pipeline, self._work.layers, asked).overrides
+            if _key(overrides) not in self._numbers:
+                self.add([(values, overrides)])
+                return Member(combination=self.found.combinations[-1], record=None)
+            study.drop(trial)
+        self._work.say(f"nothing is left to try: {number - 1} of {search.runs} runs were made")
+        self._is_over = True
+        return None
+
+    def _take(self, member: Member, record: RunRecord, place: str, *, tells: bool) -> None:
+        if record.status is RunStatus.CANCELLED:
+            self._is_over = True
+        value = self._learn(member, record)
+        said = []
+        if tells:
+            said.append(f"{record.status.value} in {format_duration(record.seconds)}")
+        if value is not None and self.found.search is not None:
+            said.append(f"{self.found.search.metric} {value:g}, best so far {self._best:g}")
+        if said:
+            self._work.say(f"{place} {'; '.join(said)}")
+
+    def _learn(self, member: Member, record: RunRecord) -> float | None:
+        """Tell Optuna how a run has ended."""
+        if self._study is None or self.found.search is None:
+            return None
+        value = self._study.tell(member.combination.number, member.values, record)
+        if value is not None:
+            better = max if self.found.search.maximize else min
+            self._best = value if self._best is None else better(self._best, value)
+        return value
 
 
 def _made(found: Sweep, member: Member, work: _Work, services: Services) -> RunRecord:
@@ -259,6 +421,34 @@ def _made(found: Sweep, member: Member, work: _Work, services: Services) -> RunR
         runs_dir=work.runs_dir,
         services=services,
     )
+
+
+def _with_given(search: Search, pipeline: Pipeline, layers: Layers) -> Search:
+    """Add what every run is given; try the ends of each range, and each choice, on the way."""
+    first = {name: domain.samples[0] for name, domain in search.space.items()}
+    for name, domain in search.space.items():
+        for value in domain.samples[1:]:
+            configure_with(pipeline, layers, {**first, name: value})
+    overrides = configure_with(pipeline, layers, first).overrides
+    given = {name: value for name, value in overrides.items() if name not in search.space}
+    return replace(search, given=given)
+
+
+def _check_search(known: Sweep, search: Search | None) -> None:
+    """See that a further command for a sweep asks for the same search, or a longer one."""
+    if not known.combinations and known.search is None:
+        return
+    was = known.search
+    if search is None and was is None:
+        return
+    same = search is not None and was is not None and replace(search, runs=was.runs) == was
+    if not same:
+        is_search = "searches" if was is not None else "has its values listed"
+        raise UsageError(
+            f"sweep '{known.name}' is there, and {is_search}: what is asked for now is another one",
+            remedy=f"Choose another name, or go on with it: mlkit resume {known.name}",
+            code="E503",
+        )
 
 
 def _key(overrides: Any) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mlkit import api
 from mlkit.cli.output import print_json, say
 from mlkit.core.states import RunStatus
 from mlkit.core.values import plain
 from mlkit.observe.layout import columns, fits, paragraph, terminal_width
 from mlkit.observe.signs import RUN_SIGNS
-from mlkit.reports.metrics import columns_of_metrics, numbers_by_name, unmeasured
+from mlkit.reports.metrics import columns_of_metrics, number_of, numbers_by_name, unmeasured
 from mlkit.reports.run_table import NOTHING, number_text, value_text
 
 if TYPE_CHECKING:
@@ -43,22 +44,23 @@ def show_sweep(
     as_json : bool
         Print a document on stdout.
     """
-    rows: list[Row] = [
-        (m.values, m.record, {} if m.record is None else numbers_by_name(m.record, chosen or ()))
-        for m in made
-    ]
-    missing = [m for m in made if m.record is None or not m.record.ok]
-    go_on = f"{len(missing)} of {len(made)} have not succeeded; to go on: mlkit resume {found.name}"
+    rows: list[Row] = [(m.values, m.record, _numbers(found, m.record, chosen)) for m in made]
+    missing = found.size - sum(member.ok for member in made)
+    go_on = f"{missing} of {found.size} have not succeeded; to go on: mlkit resume {found.name}"
     if any(m.record is not None and m.record.status is RunStatus.RUNNING for m in made):
-        go_on = f"sweep: {found.name}, under way: {len(missing)} of {len(made)} are to come"
+        go_on = f"sweep: {found.name}, under way: {missing} of {found.size} are to come"
     if as_json:
-        print_json({"group": found.name, "runs": [_document(row) for row in rows]})
+        print_json(
+            {"group": found.name, **_searched(found, made), "runs": list(map(_document, rows))}
+        )
         if missing:
             say(go_on)
         return
     typer.echo(_table(rows, chosen))
     for sentence in unmeasured(chosen or (), [found for _, _, found in rows]):
         say(f"warning: {sentence}")
+    if (best := _best(found, made)) is not None:
+        typer.echo(paragraph(best, terminal_width()))
     typer.echo(go_on if missing else f"sweep: {found.name}")
 
 
@@ -68,6 +70,50 @@ def sweep_code(made: Sequence[Member]) -> int:
     if RunStatus.CANCELLED in statuses:
         return 130
     return 0 if set(statuses) <= {RunStatus.SUCCEEDED} else 1
+
+
+def _numbers(found: Sweep, record: RunRecord | None, chosen: list[str] | None) -> dict[str, float]:
+    """What a run has measured, first what a search is about."""
+    if record is None:
+        return {}
+    numbers = numbers_by_name(record, chosen or ())
+    if found.search is None:
+        return numbers
+    metric = found.search.metric
+    value = number_of(record, metric) if record.ok else None
+    rest = {name: n for name, n in numbers.items() if name != metric.rpartition(".")[2]}
+    return rest if value is None else {metric: value, **rest}
+
+
+def _best(found: Sweep, made: Sequence[Member]) -> str | None:
+    """The run of a search that has come furthest, in words."""
+    best = api.best_of(found, made)
+    if best is None or best[0].record is None or found.search is None:
+        return None
+    member, number = best
+    assert member.record is not None
+    name = member.record.labels[0] if member.record.labels else member.record.run_id
+    values = ", ".join(f"{key}={_value(value)}" for key, value in member.values.items())
+    so_far = "" if all(m.ok for m in made) and len(made) == found.size else " so far"
+    return f"best{so_far}: {name}, {found.search.metric} {number_text(number)} ({values})"
+
+
+def _searched(found: Sweep, made: Sequence[Member]) -> dict[str, Any]:
+    """What a document says of a search."""
+    if found.search is None:
+        return {}
+    best = api.best_of(found, made)
+    member, value = best or (None, None)
+    record = None if member is None else member.record
+    return {
+        "search": {
+            "metric": found.search.metric,
+            "direction": "maximize" if found.search.maximize else "minimize",
+            "runs": found.search.runs,
+            "seed": found.search.seed,
+        },
+        "best": None if record is None else {"run_id": record.run_id, "value": value},
+    }
 
 
 def _document(row: Row) -> dict[str, Any]:
@@ -103,11 +149,16 @@ def _cells(rows: Sequence[Row], metrics: list[str]) -> tuple[list[str], list[lis
     names = list(dict.fromkeys(name for values, _, _ in rows for name in values))
     body = [
         _told(record)
-        + [value_text(values[name]) if name in values else NOTHING for name in names]
+        + [_value(values[name]) if name in values else NOTHING for name in names]
         + [number_text(found[name]) if name in found else NOTHING for name in metrics]
         for values, record, found in rows
     ]
     return ["RUN", "STATE", *names, *metrics], body
+
+
+def _value(value: Any) -> str:
+    """A value in few signs: of what a search has drawn, sixteen digits tell no more than six."""
+    return f"{value:.6g}" if isinstance(value, float) else value_text(value)
 
 
 def _told(record: RunRecord | None) -> list[str]:

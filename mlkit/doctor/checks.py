@@ -30,6 +30,7 @@ EXTRAS = {
     "flights": ("mlflow", "the flights pipeline and the lessons"),
     "catboost": ("catboost", "the model family CatBoost in the flights pipeline"),
     "dask": ("distributed", "mlkit run --executor dask://HOST:PORT"),
+    "optuna": ("optuna", "mlkit sweep --optuna N"),
     "remote": ("s3fs", "stores and runs folders at s3:// and gs://"),
     "telemetry": ("opentelemetry.sdk", "OpenTelemetry spans of runs"),
 }

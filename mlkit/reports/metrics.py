@@ -20,8 +20,10 @@ __all__ = [
     "columns_of_metrics",
     "compare_instances",
     "declared_metrics",
+    "measured",
     "metric_tables",
     "missing_metrics",
+    "number_of",
     "numbers_by_name",
     "read_numbers",
     "stage_metrics",
@@ -213,6 +215,25 @@ def numbers_by_name(record: RunRecord, names: Sequence[str] = ()) -> dict[str, f
     every = _by_name(record, metric_tables(record, every=True))
     asked = {key: every[key] for name in names for key in _named_so(name, every)}
     return {**asked, **named}
+
+
+def number_of(record: RunRecord, name: str) -> float | None:
+    """Give one metric of a run by `STAGE.NAME` or `NAME`; None if the run has not measured it."""
+    for every in (False, True):
+        tables = metric_tables(record, every=every)
+        for table in tables:
+            for bare, number in table.numbers.items():
+                if name == f"{table.stage}.{bare}":
+                    return number
+        found = _by_name(record, tables)
+        if name in found:
+            return found[name]
+    return None
+
+
+def measured(record: RunRecord) -> list[str]:
+    """The names, `STAGE.NAME`, of all that a run has measured."""
+    return [f"{table.stage}.{name}" for table in metric_tables(record) for name in table.numbers]
 
 
 def columns_of_metrics(names: Sequence[str], runs: Iterable[Mapping[str, float]]) -> list[str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.search_space import Domain, domain_of
 from mlkit.errors import RunsFolderError
 from mlkit.store.refusals import readable_os_errors
 
-__all__ = ["FOLDER", "Combination", "Sweep", "Sweeps"]
+__all__ = ["FOLDER", "Combination", "Search", "Sweep", "Sweeps"]
 
 FOLDER = "sweeps"
 """Where they stand in a runs folder."""
@@ -45,6 +46,45 @@ class Combination:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Search:
+    """How combinations are found, where nobody has listed them.
+
+    Parameters
+    ----------
+    runs : int
+        How many runs there are to be.
+    metric : str
+        What is to become as great, or as small, as it can: `NAME` or `STAGE.NAME`.
+    maximize : bool
+        Which of the two.
+    seed : int
+        Another one finds others.
+    space : mapping of str to Range or Choices
+        The parameters and their values.
+    given : mapping
+        All that every run is given beside pipeline.yaml, encoded.
+    """
+
+    runs: int
+    metric: str
+    maximize: bool
+    seed: int
+    space: Mapping[str, Domain]
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The search as it stands in the sweep's file."""
+        space = {name: domain.to_json() for name, domain in self.space.items()}
+        return {**vars(self), "space": space, "given": dict(self.given)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Search:
+        """Undo `to_json`."""
+        space = {name: domain_of(item) for name, item in data["space"].items()}
+        return cls(**{**data, "space": space})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """A group of runs, one for each combination.
 
@@ -60,6 +100,10 @@ class Sweep:
         What every run is asked for, as in a record.
     combinations : tuple of Combination
         In order.
+    parallel : int
+        How many of its runs are made at once.
+    search : Search, optional
+        How further combinations are found.
     """
 
     name: str
@@ -67,6 +111,13 @@ class Sweep:
     named: bool
     options: Mapping[str, Any] = field(default_factory=dict)
     combinations: tuple[Combination, ...] = ()
+    parallel: int = 1
+    search: Search | None = None
+
+    @property
+    def size(self) -> int:
+        """How many runs there are to be."""
+        return max(len(self.combinations), 0 if self.search is None else self.search.runs)
 
     def to_json(self) -> dict[str, Any]:
         """The sweep as it stands in its file."""
@@ -75,6 +126,8 @@ class Sweep:
             "pipeline": self.pipeline,
             "named": self.named,
             "options": dict(self.options),
+            "parallel": self.parallel,
+            "search": None if self.search is None else self.search.to_json(),
             "combinations": [item.to_json() for item in self.combinations],
         }
 
@@ -82,7 +135,8 @@ class Sweep:
     def from_json(cls, data: Mapping[str, Any]) -> Sweep:
         """Undo `to_json`."""
         combinations = tuple(Combination(**item) for item in data["combinations"])
-        return cls(**{**data, "combinations": combinations})
+        search = None if data.get("search") is None else Search.from_json(data["search"])
+        return cls(**{**data, "combinations": combinations, "search": search})
 
 
 class Sweeps:
@@ -130,7 +184,12 @@ class Sweeps:
         """Where a sweep stands."""
         return self.path / f"{name}.json"
 
+    def study(self, name: str) -> Path:
+        """Where Optuna keeps what it knows of a sweep."""
+        return self.path / f"{name}.optuna.db"
+
     def drop(self, name: str) -> None:
         """Forget a sweep; its runs stay."""
         with readable_os_errors(self.path):
             self.file(name).unlink(missing_ok=True)
+            self.study(name).unlink(missing_ok=True)
