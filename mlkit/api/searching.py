@@ -1,8 +1,9 @@
 """What a sweep that searches asks Optuna, and tells it.
 
-Optuna (optional) is imported where it is used. It keeps what it knows in a file of its own beside
-the sweep's; the sweep's own file and the records of its runs are what counts, so that a file that
-is lost, or a run that was killed before Optuna heard of it, costs nothing.
+`optuna` (optional) and `sqlalchemy`, which comes with it, are imported where they are used. Optuna
+keeps what it knows in a file of its own beside the sweep's; the sweep's own file and the records of
+its runs are what counts, so that a file that is lost, or a run that was killed before Optuna heard
+of it, costs nothing.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def sweep(
       mlkit sweep -p a=1,2,3 -p b=4,5,6 --random 4    four of the nine
       mlkit sweep --name depths -p train.depth=3,5    a group by its name
       mlkit resume depths                             what is missing of it
-      mlkit sweep --optuna 40 --maximize evaluate.roc_auc -p 'lr=1e-4..1e-1 log' -p depth=2..12
+      mlkit sweep --optuna 40 --maximize auc -p 'lr=1e-4..1 log' -p depth=2..9
     """
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     ways = {"--zip": in_step, "--random": draws is not None, "--optuna": optuna is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,32 @@ def test_a_list_that_cannot_be_mapped_over_is_told_before_the_first_run(
     spoken = call("sweep", file, "-p", "months=[1],[2,2]")
     assert spoken.code == 2
     assert "the value 2 stands twice" in spoken.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "fact"),
+    [
+        ("--optuna 3 -p n=1..5", "--optuna takes one metric"),
+        ("--optuna 3 --maximize a.b --minimize a.c -p n=1..5", "--optuna takes one metric"),
+        ("--maximize a.b -p n=1,5", "--maximize and --minimize go with --optuna"),
+        ("--optuna 3 --zip --maximize a.b -p n=1..5", "--zip and --optuna exclude each other"),
+        ("-p n=1..5", "-p n is a range, and every value is to run"),
+        ("--optuna 3 --maximize a.b -p n=5..1", "-p n: the range 5..1 is empty"),
+        ("--optuna 3 --maximize a.b -p x=0..1log", "-p x: the high end of the range is no number"),
+        ("--optuna 3 --maximize a.b -p text=a..b -p n=1..x", "-p n: the high end"),
+        ("--optuna 3 --maximize a.b -p n=1..5 -p m=1", "has no parameter 'm'|no stage .*'m'|'m'"),
+    ],
+)
+def test_a_search_that_cannot_be_is_told_before_anything_runs(
+    call: Call, tmp_path: Path, words: str, fact: str
+) -> None:
+    """A range is one where a number is declared; a text with dots is a text."""
+    declares = 'n: int = 1\nx: float = 0.5\ntext: str = ""'
+    file = write_pipeline(tmp_path, Sketch(name="a", declares=declares))
+    spoken = call("sweep", file, *words.split())
+    assert spoken.code == 2
+    assert re.search(fact, spoken.err)
     assert not (tmp_path / "runs").exists()
 
 
