@@ -27,11 +27,19 @@ if TYPE_CHECKING:
     from mlkit.api.filling import plan_backfill as plan_backfill
     from mlkit.api.forecasting import forecast as forecast
     from mlkit.api.forecasting import plan as plan
+    from mlkit.api.kept import end_kernels as end_kernels
+    from mlkit.api.kept import kept_clocks as kept_clocks
+    from mlkit.api.kept import kept_of as kept_of
+    from mlkit.api.kept import list_kernels as list_kernels
+    from mlkit.api.kept import with_kept as with_kept
     from mlkit.api.labelling import Labelled as Labelled
     from mlkit.api.labelling import label as label
     from mlkit.api.labelling import latest_words as latest_words
     from mlkit.api.labelling import promote as promote
     from mlkit.api.labelling import unlabel as unlabel
+    from mlkit.api.live_stage import LiveStage as LiveStage
+    from mlkit.api.live_stage import live_stage as live_stage
+    from mlkit.api.live_stage import take_over_stage as take_over_stage
     from mlkit.api.local_run import run as run
     from mlkit.api.old_runs import clean as clean
     from mlkit.api.records import find_run as find_run
@@ -66,6 +74,7 @@ if TYPE_CHECKING:
     from mlkit.driver.joined import may_retry as may_retry
     from mlkit.driver.options import RunOptions as RunOptions
     from mlkit.driver.services import Services as Services
+    from mlkit.lab.server import LiveKernel as LiveKernel
     from mlkit.lab.server import open_in_lab as open_in_lab
     from mlkit.load.env_file import OWN_VARIABLES as OWN_VARIABLES
     from mlkit.load.env_file import read_env_file as read_env_file
@@ -82,6 +91,8 @@ _HOMES = {
     "Filling": "mlkit.api.filling",
     "Labelled": "mlkit.api.labelling",
     "Layers": "mlkit.load.parameters",
+    "LiveKernel": "mlkit.lab.server",
+    "LiveStage": "mlkit.api.live_stage",
     "Notice": "mlkit.api.watching",
     "OWN_VARIABLES": "mlkit.load.env_file",
     "RUNS_DIR_VARIABLE": "mlkit.api.runs_place",
@@ -104,6 +115,7 @@ _HOMES = {
     "default_workers": "mlkit.api.choices",
     "early_kernels": "mlkit.api.early_start",
     "edit": "mlkit.api.stage_desk",
+    "end_kernels": "mlkit.api.kept",
     "export": "mlkit.api.exports",
     "fill": "mlkit.api.filling",
     "find_run": "mlkit.api.records",
@@ -112,9 +124,13 @@ _HOMES = {
     "find_trace": "mlkit.api.records",
     "find_value": "mlkit.api.records",
     "forecast": "mlkit.api.forecasting",
+    "kept_clocks": "mlkit.api.kept",
+    "kept_of": "mlkit.api.kept",
     "label": "mlkit.api.labelling",
     "latest_words": "mlkit.api.labelling",
+    "list_kernels": "mlkit.api.kept",
     "list_runs": "mlkit.api.records",
+    "live_stage": "mlkit.api.live_stage",
     "load_pipeline": "mlkit.load.pipeline_file",
     "members": "mlkit.api.sweeping",
     "may_retry": "mlkit.driver.joined",
@@ -137,8 +153,10 @@ _HOMES = {
     "runs_folder": "mlkit.api.runs_place",
     "send_report": "mlkit.api.records",
     "sweep": "mlkit.api.sweeping",
+    "take_over_stage": "mlkit.api.live_stage",
     "unlabel": "mlkit.api.labelling",
     "with_env_file": "mlkit.load.env_file",
+    "with_kept": "mlkit.api.kept",
     "write_export": "mlkit.api.exports",
     "write_report": "mlkit.reports.html",
 }

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from mlkit.api.kept import end_kernels
 from mlkit.core.record_views import UNFINISHED_FOR_S, is_half_done
 from mlkit.errors import RunsFolderError, UsageError
 from mlkit.store.cleaning import (
@@ -80,6 +81,11 @@ def clean(
         named = tuple(run_id for run_id in alike if run_id in labelled)
         return [*([] if remotes.runs else gone), *choose(known)], named
 
+    def without_kernels(found: Cleaning) -> None:
+        """End the kernels that are kept of runs that go; where they cannot be told, none is."""
+        if found.runs:
+            end_kernels(runs_dir=folder.path, run_ids=found.runs)
+
     with folder.lock(shared=False) as alone:
         if not alone:
             raise UsageError(
@@ -93,6 +99,7 @@ def clean(
                 runs, named = chosen(database)
                 found = replace(survey(folder, database, runs), named=named)
             if not dry_run:
+                without_kernels(found)
                 remove_files(folder, found)
                 _forget_sweeps(folder)
                 try:
@@ -111,6 +118,7 @@ def clean(
             runs, named = chosen(database)
             found = replace(survey(folder, database, runs, sharing), named=named)
             if not dry_run:
+                without_kernels(found)
                 remove_records(database, found, sharing)
                 remove_files(folder, found)
             return found

@@ -69,7 +69,10 @@ def show_end(
     if as_json:
         say(text)
         told = record if joined is None else _only(record, joined)
-        print_json(told.to_json() if joined is None else _task_document(told, pipeline))
+        if joined is None:
+            print_json(api.with_kept(told, told.to_json()))
+        else:
+            print_json(_task_document(told, pipeline))
     else:
         typer.echo(text)
 
@@ -99,6 +102,7 @@ def end_text(
         folder=Path.cwd(),
         report=page,
         latest=api.latest_words(record),
+        kept=api.kept_clocks(record),
         width=terminal_width(),
     )
 

@@ -22,6 +22,7 @@ from mlkit.cli.shared_options import (
 )
 from mlkit.core.values import plain
 from mlkit.observe.layout import counted, paragraph, terminal_width
+from mlkit.observe.run_summary import command
 from mlkit.reports.page_file import write_text
 from mlkit.reports.run_table import RunTable, run_json
 
@@ -119,6 +120,9 @@ def runs(
         if shown.total > len(shown.rows):
             others = "more" if sort else "older"
             say(f"and {shown.total - len(shown.rows)} {others}: mlkit runs --limit {shown.total}")
+        for each in api.kept_of(folder):
+            words = ("debug", each.run_id, each.stage, "--live")
+            say(f"kernel kept until {each.clock}: {command(each, *words, folder=Path.cwd())}")
         if sweeps := dict.fromkeys(row.group for row in shown.rows if row.group):
             named = f"of {counted(len(sweeps), 'sweep')} (mlkit show NAME): {', '.join(sweeps)}"
             say(paragraph(named, terminal_width(), hanging="  "))
@@ -139,4 +143,6 @@ def _content(table: RunTable, to: TableFormat, names: Sequence[str], folder: Pat
 
 
 def _document(table: RunTable, folder: Path) -> dict[str, Any]:
-    return {"runs_dir": str(folder), "runs": [run_json(row) for row in table.rows]}
+    kept = [each.shown() for each in api.kept_of(folder)]
+    rows = [run_json(row) for row in table.rows]
+    return {"runs_dir": str(folder), "runs": rows, "kept_kernels": kept}

@@ -96,10 +96,12 @@ def show(
         print_json(dict(found)) if as_json else typer.echo(trace_text(stage, found))
     elif as_json:
         logs = [item.to_json() for item in tracked]
-        print_json({**record.to_full_json(exact=False), "mlflow": logs})
+        whole = api.with_kept(record, record.to_full_json(exact=False))
+        print_json({**whole, "mlflow": logs})
     else:
         here, width = Path.cwd(), terminal_width()
-        typer.echo(show_text(record, folder=here, width=width, instances=instances))
+        kept = api.kept_clocks(record)
+        typer.echo(show_text(record, folder=here, width=width, instances=instances, kept=kept))
         if tracked:
             typer.echo(tracked_text(tracked, width))
 

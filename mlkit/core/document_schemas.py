@@ -15,6 +15,7 @@ from mlkit.core.states import RunStatus, Status
 __all__ = [
     "error_schema",
     "event_schema",
+    "kernels_schema",
     "plan_schema",
     "record_schema",
     "run_schema",
@@ -112,13 +113,47 @@ STAGE = _object(
 )
 
 
+KEPT = {
+    "type": "array",
+    "items": _object(
+        {
+            "id": TEXT,
+            "run_id": TEXT,
+            "runs_dir": TEXT,
+            "pipeline": TEXT,
+            "file": TEXT,
+            "stage": TEXT,
+            "attempt": {"type": "integer", "minimum": 1},
+            "error": TEXT,
+            "cell": _or_null(COUNT),
+            "began": NUMBER,
+            "until": NUMBER,
+            "memory_bytes": COUNT,
+            "pid": COUNT,
+        }
+    ),
+}
+
+
+def kernels_schema() -> Schema:
+    """Give the schema of what `mlkit kernels --json` prints."""
+    zygote = _object({"pid": COUNT, "driver": COUNT, "kernels": COUNT, "memory_bytes": COUNT})
+    return _document(
+        "What mlkit kernels --json prints",
+        "The kernels of this user that are kept where a stage failed, the oldest first, until when "
+        "(seconds since 1970), and the processes that fork kernels now. `kernels stop` prints "
+        "those that it has ended, under `stopped`.",
+        _object({"kept": KEPT, "zygotes": {"type": "array", "items": zygote}}),
+    )
+
+
 def run_schema() -> Schema:
     """Give the schema of what `mlkit run --json` prints."""
     return _document(
         "What mlkit run --json prints",
         "Also `resume`. Stages that were not selected are absent; of a mapped stage each "
         "instance has an entry.",
-        _object({**RUN, "stages": _by_name(_object(SUMMARY))}),
+        _object({**RUN, "stages": _by_name(_object(SUMMARY))}, {"kept_kernels": KEPT}),
     )
 
 
@@ -153,7 +188,7 @@ def runs_schema() -> Schema:
     return _document(
         "What mlkit runs --json prints",
         "Runs, the newest first.",
-        _object({"runs_dir": TEXT, "runs": {"type": "array", "items": one}}),
+        _object({"runs_dir": TEXT, "runs": {"type": "array", "items": one}, "kept_kernels": KEPT}),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mlkit.core.document_schemas import (
     error_schema,
     event_schema,
+    kernels_schema,
     plan_schema,
     record_schema,
     run_schema,
@@ -24,6 +25,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "run": run_schema,
     "runs": runs_schema,
     "plan": plan_schema,
+    "kernels": kernels_schema,
     "error": error_schema,
 }
 """Name → what makes the schema of that document."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.interrupting import WorkInterrupted, heeding
+from mlkit.core.kept_kernel import KeptKernel
 from mlkit.core.outputs import Output
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
@@ -79,6 +80,9 @@ class Job:
         The artifacts of other stages that it is handed.
     verify : bool
         Check the inputs afterwards by digest, not at a glance.
+    live : Path, optional
+        Where it works if its kernel may be kept: nobody else ever works there, and nothing is
+        taken from there once the attempt has ended.
     """
 
     instance_id: str
@@ -93,6 +97,7 @@ class Job:
     declared: Mapping[str, Any]
     verify: bool = False
     trace_key: bytes = field(default=b"", repr=False)
+    live: Path | None = None
 
     def told(self, **changes: Any) -> Job:
         """The same with another environment, say, or other values."""
@@ -106,7 +111,7 @@ class Job:
     @property
     def work_folder(self) -> Path:
         """Where it works; gone when it has ended."""
-        return self.staging / f".work-{self.number}"
+        return self.live or self.staging / f".work-{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +136,10 @@ class Outcome:
         Files that the notebook wrote and no output declares.
     logged : Logged
         What the notebook has logged with `mlkit.log_metric`.
+    kept : KeptKernel, optional
+        The kernel, if it is kept, and the working folder with it.
+    not_kept : str
+        Why it is not, where it was to be.
     trouble : MlkitError, optional
         What kept the driver itself from carrying the attempt through, such as a full disk.
     """
@@ -148,6 +157,8 @@ class Outcome:
     damaged: tuple[ArtifactRecord, ...] = ()
     dropped: tuple[str, ...] = ()
     logged: Logged = field(default_factory=Logged)
+    kept: KeptKernel | None = None
+    not_kept: str = ""
     trouble: MlkitError | None = None
 
 
@@ -164,9 +175,11 @@ def perform(
     A failure of the notebook, of its kernel or of the disk is a value, never an exception.
     """
     started = now()
+    outcome = None
     try:
         with readable_os_errors(job.staging), heeding(lambda: cancellation.requested):
-            return _perform(job, runner, store, on_cell, cancellation, now, started)
+            outcome = _perform(job, runner, store, on_cell, cancellation, now, started)
+            return outcome
     except WorkInterrupted:
         return Outcome(job=job, status=Status.CANCELLED, started=started, ended=now())
     except MlkitError as error:
@@ -180,7 +193,8 @@ def perform(
             trouble=error if _is_trouble(error) else None,
         )
     finally:
-        shutil.rmtree(job.work_folder, ignore_errors=True)
+        if outcome is None or outcome.kept is None:
+            shutil.rmtree(job.work_folder, ignore_errors=True)
 
 
 def _is_trouble(error: MlkitError) -> bool:
@@ -201,6 +215,8 @@ def _perform(
     for folder in (job.work_folder, job.attempt_folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    if job.live is not None:  # what is worked out there by hand is its owner's
+        job.live.chmod(0o700)
     for name in (OUT, CWD):
         (job.work_folder / name).mkdir()
     out = job.work_folder / OUT
@@ -242,6 +258,8 @@ def _perform(
         damaged=damaged,
         dropped=names,
         logged=read_logged(job.attempt_folder / LOGGED),
+        kept=result.kept,
+        not_kept=result.not_kept,
         trouble=trouble,
     )
 
@@ -290,7 +308,14 @@ def _request(job: Job) -> ExecutionRequest:
         roots=tuple(root for _, root in job.checkout.roots),
         never=(*job.checkout.never, str(job.work_folder), str(logged)),
         stock=StockList(folder=Path(runs)) if runs else None,
+        lacking=lambda: _lacking(job),
     )
+
+
+def _lacking(job: Job) -> ErrorRecord | None:
+    """What the notebook has not written; its own executed self is not there yet."""
+    files = {name: output for name, output in job.outputs.items() if not output.is_notebook}
+    return check_outputs(files, job.work_folder / OUT)
 
 
 def _damaged_inputs(job: Job, store: ArtifactStore) -> tuple[ArtifactRecord, ...]:

@@ -26,7 +26,7 @@ from mlkit.notebook.source import read_notebook
 from mlkit.planner.mapping import instances_of
 from mlkit.store.folder import readable_os_errors
 
-__all__ = ["write_debug_notebook"]
+__all__ = ["entry_of", "write_debug_notebook"]
 
 _ENVIRON = '__import__("os").environ'
 
@@ -57,7 +57,7 @@ def write_debug_notebook(
     UsageError
         If the run has no such stage.
     """
-    entry = _entry(record, stage_id)
+    entry = entry_of(record, stage_id)
     instance = _instance(pipeline, entry)
     folder = Path(record.runs_dir) / "debug" / f"{record.run_id}-{safe_name(entry.id)}"
     outputs = folder / "outputs"
@@ -79,7 +79,14 @@ def write_debug_notebook(
     return written
 
 
-def _entry(record: RunRecord, stage_id: str) -> StageRecord:
+def entry_of(record: RunRecord, stage_id: str) -> StageRecord:
+    """Give what a run has of a stage: of its instances one that failed, else the first.
+
+    Raises
+    ------
+    UsageError
+        If the run has no such stage.
+    """
     found = record.stages.get(stage_id)
     if found is not None:
         return found

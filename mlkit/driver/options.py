@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from inspect import formatannotation
 from typing import Annotated, Any, Self, get_type_hints
 
+from mlkit.core.durations import parse_duration
 from mlkit.core.intervals import Interval
 from mlkit.core.policies import FORMER_NAMES, KernelKind
+from mlkit.errors import UsageError
 from mlkit.observe.tracker import check_track
 
 __all__ = [
@@ -146,6 +148,16 @@ class RunOptions:
             default="threads",
         ),
     ] = "threads"
+    keep_failed: Annotated[
+        str | None,
+        Spelling(
+            words="Keep the kernel of a stage that fails for so long (30m, 2h): 'mlkit debug RUN "
+            "STAGE --live' opens it where it stopped.",
+            metavar="DURATION",
+            is_recorded=False,
+            is_resumed=False,
+        ),
+    ] = None
     track: Annotated[
         str | None,
         Spelling(
@@ -190,6 +202,32 @@ class RunOptions:
         """Refuse what no run could heed, before anything begins."""
         if self.track is not None:
             check_track(self.track)
+        if self.keep_failed is not None:
+            self._check_keeping()
+
+    def _check_keeping(self) -> None:
+        where = ""
+        if self.executor != "threads":
+            where = "those of a cluster's workers end with their attempts (--executor)"
+        elif self.run_id is not None:
+            where = "whoever calls a task by --run-id does not wait at it"
+        if where:
+            raise UsageError(
+                f"--keep-failed keeps kernels of runs on this machine: {where}",
+                remedy="Leave --keep-failed out, or run here",
+                code="E102",
+            )
+        try:
+            seconds = parse_duration(self.keep_failed)
+        except ValueError as error:
+            raise UsageError(f"--keep-failed: {error}", remedy="Write 30m or 2h") from None
+        if not seconds:
+            raise UsageError("--keep-failed 0 keeps nothing", remedy="Write 30m or 2h")
+
+    @property
+    def keep_failed_s(self) -> float | None:
+        """For how many seconds a failed attempt's kernel is kept; None if it is not."""
+        return None if self.keep_failed is None else parse_duration(self.keep_failed)
 
     def to_json(self) -> dict[str, Any]:
         """The options as they stand in the record."""
@@ -273,6 +311,7 @@ _ON_ENGINE = {
     "interval": "the engine keeps the schedule",
     "group": _SWEPT,
     "track": "a run on an engine is of many processes, and --track tells of one",
+    "keep_failed": "an engine's task ends with its process, and its kernel with it",
 }
 _COMPILED = {
     **_ON_ENGINE,
@@ -294,6 +333,7 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
         "track": _NOTHING_RUNS,
         "workers": _NOTHING_RUNS,
         "fail_fast": _NOTHING_RUNS,
+        "keep_failed": _NOTHING_RUNS,
         "start": _NOTHING_RUNS,
         "executor": _NOTHING_RUNS,
         "run_id": _NOTHING_RUNS,

@@ -34,6 +34,7 @@ from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.driver.tracked import tracked, tracked_address
+from mlkit.notebook.kernels.kept_kernels import kept_place, own_folder
 from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
 from mlkit.planner.variables import Circumstances
@@ -76,6 +77,7 @@ def start_run(order: Order) -> RunRecord:
         If the runs folder cannot be used.
     """
     tracked_address(order)  # refuses before anything is made
+    _check_keeping(order)
     return _run_joined(order) if order.joins else _run_alone(order)
 
 
@@ -88,7 +90,14 @@ def resume_run(order: Order, run_id: str) -> RunRecord:
         If the run is alive.
     """
     tracked_address(order)
+    _check_keeping(order)
     return _run_alone(order, run_id)
+
+
+def _check_keeping(order: Order) -> None:
+    """Refuse to keep kernels where others could reach them."""
+    if order.options.keep_failed is not None:
+        own_folder(kept_place())
 
 
 def _run_alone(order: Order, resumed: str | None = None) -> RunRecord:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.configuration import HIDDEN, Configuration
+from mlkit.core.kept_kernel import Keeping
 from mlkit.core.outputs import is_tree
 from mlkit.core.pipeline import ExternalFile, Instance, Node, RunFile, RunOutput
 from mlkit.core.record import ArtifactRecord
@@ -53,6 +54,8 @@ class Submission:
         The newest result that there was when the choice was made.
     waits_for : str, optional
         The run that computes the same, of which people were told.
+    retries : int
+        How often it was tried again.
     """
 
     instance: Instance
@@ -62,6 +65,7 @@ class Submission:
     delay_s: float = 0.0
     newest: int = 0
     waits_for: str | None = None
+    retries: int = 0
 
 
 class MissingInputError(ValueError):
@@ -162,6 +166,7 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
         "MLKIT_STAGE": instance.id,
         "MLKIT_ATTEMPT": str(number),
     }
+    keeping = _keeping(context, submission, number)
     return Job(
         instance_id=instance.id,
         number=number,
@@ -183,11 +188,34 @@ def make_job(context: Context, submission: Submission, number: int) -> Job:
             imports=needs_of_notebook(notebook),
             kernel=instance.stage.kernel,
             scrubber=context.book.scrubber,
+            keeping=keeping,
         ),
         outputs=instance.stage.outputs,
         inputs=submission.inputs.artifacts,
         declared=instance.stage.declared,
+        live=context.book.folder.live(instance.id) if keeping is not None else None,
         verify=context.order.options.verify,
+    )
+
+
+def _keeping(context: Context, submission: Submission, number: int) -> Keeping | None:
+    """That the kernel is kept if the attempt fails and is the last one, where that is asked for."""
+    for_s, record = context.order.options.keep_failed_s, context.book.record
+    if for_s is None:
+        return None
+    retry = submission.instance.stage.retry
+    return Keeping(
+        for_s=for_s,
+        facts={
+            "run_id": record.run_id,
+            "runs_dir": str(context.stores.runs.path),
+            "pipeline": record.pipeline,
+            "file": str(context.order.pipeline.file),
+            "stage": submission.instance.id,
+        },
+        attempt=number,
+        retries_left=retry.max_retries - submission.retries,
+        retry=retry,
     )
 
 

@@ -30,6 +30,8 @@ from mlkit.driver.submission import (
     shown_parameters,
 )
 from mlkit.driver.timetable import Timetable
+from mlkit.errors import UsageError
+from mlkit.notebook.kernels.kept_kernels import stop_kernels
 from mlkit.planner.deciding import Decision
 from mlkit.planner.inputs import ResolvedInputs
 from mlkit.store.computing import Claim
@@ -271,6 +273,7 @@ class Work:
             )
             parts = submission.decision.parts
             self.state.put(self.committer.succeed(outcome, ended, parts))
+            self._end_kept(instance_id)
             if outcome.dropped:
                 self.book.warn(f"stage '{instance_id}' {sentence(outcome.dropped)}", instance_id)
             self._let_go(instance_id)
@@ -283,6 +286,14 @@ class Work:
             self.endings.finish(instance_id, Status.CANCELLED, self.timetable.why)
         else:
             self._failed(outcome, submission, error)
+
+    def _end_kept(self, instance_id: str) -> None:
+        """End the kernel that stands where the stage failed before: it has now succeeded."""
+        file = str(self.context.order.pipeline.file)
+        try:
+            stop_kernels(lambda kept: (kept.file, kept.stage) == (file, instance_id), patience_s=0)
+        except UsageError as error:
+            self.book.warn(str(error))
 
     def _judged(
         self, outcome: Outcome, submission: Submission
@@ -347,6 +358,7 @@ class Work:
         ):
             self.retries[instance.id] = used + 1
             submission.delay_s = delay_before(retry, used)
+            submission.retries = used + 1
             self.book.journal.emit(
                 EventKind.RETRY_SCHEDULED,
                 instance.id,
@@ -361,6 +373,10 @@ class Work:
         self._let_go(instance.id)
         if outcome.trouble is None:
             self.committer.fail(submission.staging, instance.id)
+        if outcome.not_kept:
+            self.book.warn(
+                f"the kernel of stage '{instance.id}' was not kept: {outcome.not_kept}", instance.id
+            )
         self.endings.finish(
             instance.id, Status.FAILED, self.state.records[instance.id].reason, error
         )

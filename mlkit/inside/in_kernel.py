@@ -12,7 +12,7 @@ from typing import Any
 from . import recorder
 from .echo import echo_again, tell_once
 
-__all__ = ["begin", "end"]
+__all__ = ["begin", "end", "stay"]
 
 
 def begin(notebook_folder: str, settings: str | None = None) -> None:
@@ -52,6 +52,23 @@ def end(path: str) -> None:
     }
     with open(path, "w", encoding="utf-8") as file:
         json.dump(found, file)
+
+
+def stay(env: dict[str, str]) -> None:
+    """Be a kernel that somebody works in by hand: nothing is recorded, and no run is told.
+
+    Parameters
+    ----------
+    env : dict of str to str
+        Environment variables to set: what leads to a run's files leads elsewhere from here on.
+    """
+    recorder.stop()
+    application = sys.modules.get("ipykernel.kernelapp")
+    if application is not None and application.IPKernelApp.initialized():
+        orders = getattr(application.IPKernelApp.instance(), "orders", None)
+        if orders is not None:  # a forked one would end in order to be replaced by a stock one
+            orders.may_begin_again = False
+    os.environ.update(env)
 
 
 def _names() -> list[str]:

@@ -36,7 +36,7 @@ from hashlib import sha256
 from types import FrameType
 from typing import Any
 
-__all__ = ["SETTINGS", "Recorder", "is_hidden", "start", "start_child"]
+__all__ = ["SETTINGS", "Recorder", "is_hidden", "start", "start_child", "stop"]
 
 SETTINGS = "MLKIT_TRACE"
 """The variable by which processes that an attempt starts find the settings of its recorder."""
@@ -77,6 +77,13 @@ def start(settings: str, folder: str) -> None:
     os.environ[SETTINGS] = settings
     _start(settings, in_kernel=True)
     _active().write("begin", os.getpid(), folder, list(sys.path))
+
+
+def stop() -> None:
+    """Record nothing more; the hook itself cannot be taken back."""
+    os.environ.pop(SETTINGS, None)
+    if _recorder is not None:
+        _recorder.record = os.devnull
 
 
 def start_child() -> None:

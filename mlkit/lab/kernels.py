@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_core.utils import ensure_async
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.web import HTTPError
+from traitlets import Bool
 
 from mlkit.lab.desk import Desk
 from mlkit.notebook.hand_over import in_kernel, with_hand_over
@@ -20,6 +26,16 @@ _OWN = named_in_metadata(None)["name"]
 
 class OwnKernelSpecs(KernelSpecManager):
     """The kernels that are installed; the usual one is mlkit's own Python, as in a run."""
+
+    can_debug = Bool(True, help="Whether the kernels have a debugger.").tag(config=True)
+    """One that was forked has none, and JupyterLab's would ask it for its state in vain."""
+
+    def get_all_specs(self) -> dict[str, Any]:
+        """Give all of them, as JupyterLab asks for them."""
+        found: dict[str, Any] = super().get_all_specs()
+        for each in found.values() if not self.can_debug else ():
+            each["spec"].get("metadata", {}).pop("debugger", None)
+        return found
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Give a kernel's specification; somebody may have installed another `python3`."""
@@ -38,10 +54,44 @@ class StageKernels(AsyncMappingKernelManager):
     desk: Desk | None = None
     desk_path: str | None = None
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._adopted: dict[str, Callable[[int], None]] = {}
+
     def work_on(self, desk: Desk, path: str) -> None:
         """Say which notebook is worked on."""
         self.desk, self.desk_path = desk, path
         self._own: set[str] = set()
+
+    def adopt(self, connection: Path, signal_kernel: Callable[[int], None]) -> str:
+        """Take a kernel in that somebody else holds, and give its id.
+
+        Parameters
+        ----------
+        connection : Path
+            Its connection file, alone in its folder, which the server was told of.
+        signal_kernel : callable
+            Sends it a signal.
+        """
+        self.list_kernel_ids()
+        adopted = next(
+            name for name, file in self.kernel_id_to_connection_file.items() if file == connection
+        )
+        # what the server else notes when it has started a kernel
+        self._kernel_connections[adopted] = 0
+        self._kernel_ports[adopted] = self.get_kernel(adopted).ports
+        self.start_watching_activity(adopted)
+        self._adopted[adopted] = signal_kernel
+        return adopted
+
+    async def _async_interrupt_kernel(self, kernel_id: str) -> None:
+        """Interrupt a kernel, also one that somebody else holds."""
+        if kernel_id in self._adopted:
+            self._adopted[kernel_id](signal.SIGINT)
+            return
+        await ensure_async(super().interrupt_kernel(kernel_id))
+
+    interrupt_kernel = _async_interrupt_kernel  # type: ignore[assignment] # as jupyter_server's own
 
     def cwd_for_path(self, path: str, **kwargs: Any) -> str:
         """The folder in which a kernel starts."""
@@ -70,6 +120,12 @@ class StageKernels(AsyncMappingKernelManager):
 
     async def _async_restart_kernel(self, kernel_id: str, now: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature is jupyter_server's
         """Restart a kernel; a stage's finds its folders empty, as an attempt does."""
+        if kernel_id in self._adopted:
+            raise HTTPError(
+                409,
+                "This kernel is kept as it stood when its stage failed: restarted, it would have "
+                "nothing of that. 'mlkit debug' without --live starts the stage anew.",
+            )
         if self.desk is not None and kernel_id in self._own:
             self.desk.tidy()
         await super()._async_restart_kernel(kernel_id, now=now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,11 +19,12 @@ from jupyter_server.utils import url_path_join
 from jupyterlab.commands import get_app_dir
 from jupyterlab.labapp import LabApp
 
+from mlkit.lab.at_cell import page_at_cell
 from mlkit.lab.contents import contents_for
 from mlkit.lab.desk import Desk
 from mlkit.notebook.source import is_text
 
-__all__ = ["open_in_lab"]
+__all__ = ["LiveKernel", "open_in_lab"]
 
 _OF_PORTS = frozenset({"_find_http_port", "_bind_http_server"})
 """What says critically why the server does not begin; announcements are of the same level."""
@@ -51,11 +54,36 @@ class _Lab(LabApp):  # type: ignore[misc] # JupyterLab is untyped
     load_other_extensions = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveKernel:
+    """A kernel that somebody else holds, for a notebook to be attached to.
+
+    Parameters
+    ----------
+    connection : Path
+        Its connection file, alone in its folder.
+    pid : int
+        Its process, which leads a group.
+    cell : str, optional
+        The id of the cell at which the notebook opens.
+    """
+
+    connection: Path
+    pid: int
+    cell: str | None = None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the kernel and to what it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
 def open_in_lab(
     notebook: Path,
     root: Path,
     *,
     desk: Desk | None = None,
+    live: LiveKernel | None = None,
     browser: bool = True,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -69,6 +97,8 @@ def open_in_lab(
         The folder that JupyterLab shows, above it.
     desk : Desk, optional
         The stage that the notebook is the source of, to be worked on with its real inputs.
+    live : LiveKernel, optional
+        The kernel that the notebook is attached to.
     browser : bool
         Open the browser.
     ready : callable
@@ -90,12 +120,34 @@ def open_in_lab(
     ]
     if desk is not None and is_text(notebook):
         words.append(f"--LabApp.app_settings_dir={_settings(desk.cwd.parent / 'settings')}")
+    if live is not None:
+        words += [
+            "--ServerApp.allow_external_kernels=True",
+            "--OwnKernelSpecs.can_debug=False",
+            f"--ServerApp.external_connection_dir={live.connection.parent}",
+        ]
+    if live is not None and live.cell is not None:
+        templates = page_at_cell(notebook.parent / ".page", live.cell)
+        words += [
+            f"--LabApp.templates_dir={templates}",
+            "--LabApp.expose_app_in_browser=True",
+        ]
     server: Any = _Lab.initialize_server(argv=words)
     server.log.addFilter(_is_no_announcement)
     if desk is not None:
         _work_on(server, desk, path)
+    if live is not None:
+        server.io_loop.add_callback(_attach, server, live, path)
     server.on_ready = lambda: ready(_address(server, page))
     server.start()
+
+
+async def _attach(server: Any, live: LiveKernel, path: str) -> None:
+    """Give the notebook a session on the kernel, which JupyterLab finds when it opens it."""
+    adopted = server.kernel_manager.adopt(live.connection, live.signal)
+    await server.session_manager.create_session(
+        path=path, name=Path(path).name, type="notebook", kernel_id=adopted
+    )
 
 
 def _work_on(server: Any, desk: Desk, path: str) -> None:

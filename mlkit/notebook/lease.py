@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import DeadKernelError
 
+from mlkit.core.kept_kernel import Keeping, KeptKernel
+from mlkit.core.record import ErrorRecord
 from mlkit.notebook.cell_client import CellClient
 from mlkit.notebook.kernels import KernelRequest, Kernels, end_kernel
 from mlkit.notebook.log import AttemptLog
@@ -99,6 +102,21 @@ class KernelLease:
         if kernel is not None:
             kernel.poll()  # takes in what it has said
         return tuple(kernel.unstable) if kernel is not None else ()
+
+    async def keep(self, keeping: Keeping, error: ErrorRecord, folder: Path) -> KeptKernel:
+        """Hand the kernel over to a keeper; the channels to it are closed.
+
+        Raises
+        ------
+        NotKeptError
+            If it cannot be kept; it is then still to be ended.
+        """
+        # only where a kernel is kept
+        from mlkit.notebook.kernels.keeping import keep_kernel
+
+        if self.client is not None:
+            self.client.close()
+        return await asyncio.to_thread(keep_kernel, self.manager, keeping, error, folder)
 
     async def end(self, *, grace_s: float) -> None:
         """Close the channels to the present kernel, and end it."""

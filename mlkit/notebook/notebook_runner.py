@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlkit.core.kept_kernel import Keeping, KeptKernel
 from mlkit.core.pipeline import Kernel
 from mlkit.core.record import ErrorRecord
 from mlkit.core.scrubbing import Scrubber
@@ -51,6 +52,8 @@ class Brief:
         The Jupyter kernel that executes it; by default mlkit's own Python.
     scrubber : Scrubber
         What must appear in neither notebook nor log.
+    keeping : Keeping, optional
+        That the kernel is to be kept if the attempt fails.
     """
 
     env: Mapping[str, str]
@@ -61,6 +64,7 @@ class Brief:
     imports: frozenset[str] | None = None
     kernel: Kernel | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,9 @@ class ExecutionRequest(Brief):
         Folders and files that count never.
     stock : StockList, optional
         Remembers which notebooks need a stock kernel.
+    lacking : callable, optional
+        What is amiss though the notebook has run to its end; asked while its kernel is there, if
+        that is to be kept.
     """
 
     document: Mapping[str, Any]
@@ -102,6 +109,7 @@ class ExecutionRequest(Brief):
     roots: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     stock: StockList | None = None
+    lacking: Callable[[], ErrorRecord | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +136,10 @@ class ExecutionResult:
         What the kernel used; None where it died.
     told : bool
         Whether the kernel told what it had read; a result that hides it is never reused.
+    kept : KeptKernel, optional
+        The kernel, if it is kept.
+    not_kept : str
+        Why it is not, where it was to be.
     """
 
     status: Status
@@ -140,6 +152,8 @@ class ExecutionResult:
     cpu_s: float | None = None
     peak_memory_bytes: int | None = None
     told: bool = True
+    kept: KeptKernel | None = None
+    not_kept: str = ""
 
 
 class Cancellation:

@@ -14,8 +14,10 @@ from typing import Any
 from jupyter_client.client import KernelClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+from mlkit.core.kept_kernel import KeptKernel
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
+from mlkit.inside.measuring import METRICS_VARIABLE
 from mlkit.notebook import failures
 from mlkit.notebook.cell_client import SKIPPED, CellClient, ask
 from mlkit.notebook.hand_over import in_kernel, with_hand_over
@@ -27,6 +29,7 @@ from mlkit.notebook.kernels import (
     kill,
     wait_dead,
 )
+from mlkit.notebook.kernels.keeping import NotKeptError
 from mlkit.notebook.lease import KernelLease
 from mlkit.notebook.log import AttemptLog
 from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult, OnCell
@@ -83,6 +86,9 @@ class Session:
         self.error: ErrorRecord | None = None
         self.facts: dict[str, Any] = {}
         self.unstable: tuple[str, ...] = ()
+        self.kept: KeptKernel | None = None
+        self.not_kept = ""
+        self._why_gone = ""
 
     def run(self, nb: Any) -> None:
         """Execute the notebook, in an event loop of this thread's own."""
@@ -104,6 +110,8 @@ class Session:
             peak_memory_bytes=facts.get("peak_memory_bytes"),
             told="modules" in facts or not self._asks,
             unstable=self.unstable,
+            kept=self.kept,
+            not_kept=self.not_kept,
         )
 
     def _recorder_settings(self) -> str:
@@ -187,8 +195,10 @@ class Session:
             if not work.done():
                 await self._stop(stop.result(), work)
             await self._settle(work)
+            await self._keep()
         finally:
-            await self.lease.end(grace_s=GRACE_S if self.stopped is None else 0)
+            if self.kept is None:
+                await self.lease.end(grace_s=GRACE_S if self.stopped is None else 0)
 
     def _kernel_request(self) -> KernelRequest:
         stock = self.request.stock
@@ -202,6 +212,7 @@ class Session:
             log=self.kernel_log,
             preload_ok=not reason,
             may_begin_again=True,
+            may_outlive=self.request.keeping is not None,
             imports=self.request.imports,
             kernel=self.request.kernel,
         )
@@ -213,10 +224,43 @@ class Session:
             interrupt(self.lease.manager)
             await asyncio.wait({work}, timeout=GRACE_S)
             if not work.done():
+                self._why_gone = "it did not heed the interrupt, and was killed"
                 kill(self.lease.manager)
         if not work.done():
             work.cancel()
             await asyncio.wait({work}, timeout=GRACE_S)
+
+    async def _keep(self) -> None:
+        """Keep the kernel of an attempt that has failed for good, if that was asked for."""
+        keeping, error, client = self.request.keeping, self.error, self.lease.client
+        if keeping is not None and self.status is Status.SUCCEEDED:
+            error = self.request.lacking() if self.request.lacking is not None else None
+        if keeping is None or error is None or not keeping.is_last(error):
+            return
+        if error.type == "DeadKernel":
+            self._why_gone = "it has died, and its variables with it"
+        if self._why_gone or client is None or client.kc is None:
+            self.not_kept = self._why_gone or "it never answered"
+            return
+        try:
+            if self._asks:
+                await ask(client, client.kc, f"{self._asks}.stay({self._elsewhere()!r})")
+            self.kept = await self.lease.keep(keeping, error, self.request.cwd.parent)
+        except NotKeptError as problem:
+            self.not_kept = str(problem)
+
+    def _elsewhere(self) -> dict[str, str]:
+        """Where a kept kernel writes what would else be told of its run."""
+        folder = self.request.cwd.parent
+        runs = folder / "runs"
+        runs.mkdir(exist_ok=True)
+        own = {"MLKIT_RUNS_DIR": str(runs), METRICS_VARIABLE: str(folder / "metrics.jsonl")}
+        given = self.request.env.get("MLFLOW_TRACKING_URI", "")
+        told = self.request.env.get("MLKIT_RUNS_DIR")
+        if told and given.startswith(f"sqlite:///{told}/"):
+            own["MLFLOW_TRACKING_URI"] = f"sqlite:///{runs / Path(given).name}"
+            own["_MLFLOW_SERVER_ARTIFACT_ROOT"] = (runs / "mlartifacts").as_uri()
+        return own
 
     async def _settle(self, work: asyncio.Future[None]) -> None:
         """Turn the end of the work into a status and an error."""
@@ -318,6 +362,7 @@ class Session:
                 await self._failed(client, kernel)
                 return
             if client.wants_exit or self._has_restarted(self.nb.cells[index]):
+                self._why_gone = "the notebook has ended it"
                 self._fail(failures.system_exit(self.place))
                 return
             self._mark("completed")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from mlkit.core.durations import format_duration
 from mlkit.core.record import RunRecord, StageRecord
@@ -17,6 +18,7 @@ from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
 __all__ = [
     "NextStep",
+    "Placed",
     "Verdict",
     "command",
     "failures",
@@ -50,12 +52,26 @@ class Verdict:
     steps: tuple[NextStep, ...] = ()
 
 
-def command(record: RunRecord, *words: str, folder: Path) -> str:
+class Placed(Protocol):
+    """What has a pipeline and a runs folder."""
+
+    @property
+    def file(self) -> str:
+        """The pipeline.yaml."""
+        ...
+
+    @property
+    def runs_dir(self) -> str:
+        """The runs folder."""
+        ...
+
+
+def command(record: Placed, *words: str, folder: Path) -> str:
     """Write a command line about a run that works when typed in a folder.
 
     Parameters
     ----------
-    record : RunRecord
+    record : Placed
         The run; its pipeline and runs folder are named only where the defaults would miss them.
     *words : str
         The command and its arguments up to PIPELINE.
@@ -79,7 +95,7 @@ def failures(record: RunRecord) -> tuple[StageRecord, ...]:
     return tuple(sorted(failed, key=lambda item: not item.critical))
 
 
-def judge_run(record: RunRecord, folder: Path) -> Verdict:
+def judge_run(record: RunRecord, folder: Path, kept: Mapping[str, str] | None = None) -> Verdict:
     """Say how a run ended and what to do about it.
 
     Parameters
@@ -88,13 +104,17 @@ def judge_run(record: RunRecord, folder: Path) -> Verdict:
         The run.
     folder : Path
         Where the suggested commands will be typed.
+    kept : mapping of str to str, optional
+        Until when the kernel of a stage is kept, by the stage.
     """
     name = f"Run {record.run_id} of pipeline {record.pipeline}"
     took = format_duration(record.seconds)
     if record.status is RunStatus.SUCCEEDED:
         brief = f"{name} succeeded in {took}: {_counts(record)}."
         return Verdict(
-            sentence=brief + _tolerated(record), brief=brief, steps=_debug_steps(record, folder)
+            sentence=brief + _tolerated(record),
+            brief=brief,
+            steps=_debug_steps(record, folder, kept or {}),
         )
     resume = NextStep(
         command=command(record, "resume", record.run_id, folder=folder),
@@ -104,7 +124,7 @@ def judge_run(record: RunRecord, folder: Path) -> Verdict:
         return Verdict(
             sentence=f"{name} failed after {took}: {_blame(record)}",
             brief=f"{name} failed after {took}: {_counts(record)}.",
-            steps=(*_debug_steps(record, folder), resume),
+            steps=(*_debug_steps(record, folder, kept or {}), resume),
         )
     if record.status is RunStatus.CANCELLED:
         sentence = f"{name} was cancelled after {took}: {_counts(record)}."
@@ -112,16 +132,28 @@ def judge_run(record: RunRecord, folder: Path) -> Verdict:
         sentence = f"{name} was killed: its process is gone, and {_counts(record)}."
     else:
         sentence = f"{name} is not finished: {_counts(record)}."
-    return Verdict(sentence=sentence, brief=sentence, steps=(resume,))
+    live = [item for item in failures(record) if item.id in (kept or {})]
+    steps = tuple(_live_step(item, record, folder, (kept or {})[item.id]) for item in live)
+    return Verdict(sentence=sentence, brief=sentence, steps=(*steps, resume))
 
 
-def _debug_steps(record: RunRecord, folder: Path) -> tuple[NextStep, ...]:
+def _debug_steps(record: RunRecord, folder: Path, kept: Mapping[str, str]) -> tuple[NextStep, ...]:
+    failed = sorted(failures(record), key=lambda item: item.id not in kept)
     return tuple(
-        NextStep(
+        _live_step(item, record, folder, kept[item.id])
+        if item.id in kept
+        else NextStep(
             command=command(record, "debug", record.run_id, item.id, folder=folder),
             purpose=f"open {item.id} in JupyterLab as it was when it failed",
         )
-        for item in failures(record)[:3]
+        for item in failed[:3]
+    )
+
+
+def _live_step(item: StageRecord, record: RunRecord, folder: Path, until: str) -> NextStep:
+    return NextStep(
+        command=command(record, "debug", record.run_id, item.id, "--live", folder=folder),
+        purpose=f"kernel kept until {until}: go on where {item.id} failed, with its variables",
     )
 
 
@@ -198,6 +230,7 @@ def summary(
     folder: Path,
     report: Path | None = None,
     latest: str | None = None,
+    kept: Mapping[str, str] | None = None,
     width: int = 80,
 ) -> str:
     """Write a run's end for a terminal: failures, verdict, what to do, where things are.
@@ -214,10 +247,12 @@ def summary(
         The report, if one was written.
     latest : str, optional
         What `latest` shows now, where people could be mistaken.
+    kept : mapping of str to str, optional
+        As for `judge_run`.
     width : int
         The terminal's columns.
     """
-    verdict = judge_run(record, folder)
+    verdict = judge_run(record, folder, kept)
     lines: list[str] = []
     for item in failures(record):
         lines += _failure_lines(item, record, folder, width)

@@ -29,7 +29,14 @@ _WORST = (Status.FAILED, Status.CANCELLED, Status.RUNNING)
 """An instance that is one of these has a line of its own."""
 
 
-def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bool = False) -> str:
+def show_text(
+    record: RunRecord,
+    *,
+    folder: Path,
+    width: int = 80,
+    instances: bool = False,
+    kept: Mapping[str, str] | None = None,
+) -> str:
     """Show one run: the verdict, its parameters, its stages, their metrics and outputs.
 
     Parameters
@@ -42,8 +49,10 @@ def show_text(record: RunRecord, *, folder: Path, width: int = 80, instances: bo
         The terminal's columns.
     instances : bool
         Give each instance of a mapped stage a line of its own, also where all say the same.
+    kept : mapping of str to str, optional
+        Until when the kernel of a stage is kept, by the stage.
     """
-    verdict = judge_run(record, folder)
+    verdict = judge_run(record, folder, kept)
     parts = [verdict_text(f"{RUN_SIGNS[record.status].glyph} {verdict.sentence}", width)]
     parts += step_lines(verdict.steps, width)
     parts += [paragraph(f"warning: {text}", width, hanging="  ") for text in record.warnings]

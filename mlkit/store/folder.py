@@ -26,6 +26,7 @@ from mlkit.store.sweeps import Sweeps
 __all__ = ["RESERVED", "RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
 _STAGING = ".staging"
+_LIVE = ".live"
 _LOCK = ".lock"
 _TRACE_KEY = ".trace-key"
 _CLAIMS = ".claims"
@@ -76,6 +77,10 @@ class RunFolder:
     def staging(self, instance_id: str) -> Path:
         """Where a stage's folder is put together before it becomes visible."""
         return self.path / _STAGING / safe_name(instance_id)
+
+    def live(self, instance_id: str) -> Path:
+        """A new folder for an attempt whose kernel may be kept; it is not made."""
+        return self.path / _LIVE / f"{safe_name(instance_id)}-{secrets.token_hex(4)}"
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool) -> Iterator[bool]:

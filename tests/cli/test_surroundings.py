@@ -37,6 +37,7 @@ LINES: dict[str, tuple[str, int]] = {
     "graph": ("graph {p} --run latest", 0),
     "report": ("report latest {p} --out {out}/report.html", 0),
     "debug": ("debug latest read {p} --no-open", 0),
+    "kernels": ("kernels stop größe", 2),
     "sweep": ("sweep {p} -p name=größe", 0),
     "backfill": ("backfill {p} --from 2026-01-01 --to 2026-01-03 --dry-run", 0),
     "serve": ("serve {p} --timezone Europe/Nirgends", 2),

@@ -177,6 +177,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "graph": ("graph",),
     "report": ("report", "latest"),
     "debug": ("debug", "latest", "first", "--json"),
+    "kernels": ("kernels", "--json"),
     "export": ("export", "airflow", "--to", "out-airflow"),
     "notify": ("notify", "latest", "first"),
     "clean": ("clean",),

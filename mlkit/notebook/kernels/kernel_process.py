@@ -67,6 +67,14 @@ class KernelProcess(Protocol):
         """Hear no more of it."""
         ...
 
+    def leave(self) -> None:
+        """Leave it to somebody else, who holds its link."""
+        ...
+
+    def link(self) -> int | None:
+        """A descriptor of the caller's own of what keeps it alive; None where nothing does."""
+        ...
+
 
 class SpawnedProcess:
     """A kernel that is a direct child of the driver and the leader of its own session."""
@@ -119,6 +127,14 @@ class SpawnedProcess:
 
     def dismiss(self) -> None:
         """Nothing: a child that has ended was collected."""
+
+    def leave(self) -> None:
+        """Collect it when it ends, should this process still be there."""
+        threading.Thread(target=self._popen.wait, name="mlkit-left", daemon=True).start()
+
+    def link(self) -> int | None:
+        """None: a stock kernel lives until somebody kills it."""
+        return None
 
     def _has_exited(self) -> bool:
         """Look without collecting the status."""
@@ -291,6 +307,15 @@ class ForkedProcess:
         with self._lock:
             self._hang_up()
             self._status = self._status or 0
+
+    def leave(self) -> None:
+        """Hang up: whoever holds the link goes on."""
+        self.dismiss()
+
+    def link(self) -> int | None:
+        """The kernel ends when nobody holds this any more."""
+        with self._lock:
+            return None if self._status is not None else os.dup(self._link.fileno())
 
     def abandon(self) -> None:
         """Let go of it, in a process that was forked from its driver."""

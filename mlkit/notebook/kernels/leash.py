@@ -80,6 +80,14 @@ class Leash:
         kernel.dismiss()
         self.release(kernel.pid)
 
+    def spare(self, kernel: KernelProcess, serial: int) -> None:
+        """Leave a kernel, with all it has started, to somebody else who holds it now."""
+        with self._lock:
+            self._kernels.pop(kernel.pid, None)
+        self._tell(f"={self.mark(serial)}\n")
+        self.release(kernel.pid)
+        kernel.leave()
+
     def end_kernels(self) -> None:
         """Kill and collect the kernels that are still held."""
         with self._lock:

@@ -89,6 +89,12 @@ class LeashedProvisioner(LocalProvisioner):
             self.kernel.signal(signal.SIGKILL)
         self.leash.sweep(self.serial)
 
+    def leave(self) -> None:
+        """Leave the kernel, which runs, to a keeper that holds it."""
+        if self.kernel is not None:
+            self.leash.spare(self.kernel, self.serial)
+            self.kernel = None
+
     def forget(self) -> None:
         """Put the process away, which has ended or been killed."""
         if self.kernel is not None:
@@ -106,6 +112,11 @@ class LeashedProvisioner(LocalProvisioner):
         with self.request.log.open("ab") as log:
             yield log.fileno(), log.fileno()
 
+    @property
+    def _parent(self) -> str:
+        """Whose end ipykernel shall end with, beside the warden's watch; 1 is nobody's."""
+        return "1" if self.request.may_outlive else str(os.getpid())
+
     def _popen(self, command: list[str], env: dict[str, str]) -> KernelProcess:
         with self.streams() as (stdout, stderr):
             popen = subprocess.Popen(
@@ -114,7 +125,7 @@ class LeashedProvisioner(LocalProvisioner):
                 stdout=stdout,
                 stderr=stderr,
                 cwd=self.request.cwd,
-                env={**env, "JPY_PARENT_PID": str(os.getpid())},
+                env={**env, "JPY_PARENT_PID": self._parent},
                 start_new_session=True,
             )
         return SpawnedProcess(popen)
@@ -126,6 +137,12 @@ class ForkProvisioner(LeashedProvisioner):
     zygote: Zygote
     spare: ForkedProcess | None = None
     after_start: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        """Leave the kernel; the zygote, its parent, does not end it any more."""
+        if isinstance(self.kernel, ForkedProcess):
+            self.zygote.spare(self.kernel.pid)
+        super().leave()
 
     async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
         """Give orders to the spare kernel, or fork one."""

@@ -40,6 +40,8 @@ class KernelRequest:
         Whether a forked kernel may end and ask for a stock one in its place (see
         `KernelProcess.again`) when the notebook sets an environment variable that something
         imported ahead may have read; otherwise it goes on and says that its result is `unstable`.
+    may_outlive : bool
+        Whether it may be kept when its driver has ended, see `keeping`.
     kernel : Kernel, optional
         A Jupyter kernel of another Python, or of another language, which is never forked; by
         default this very interpreter's.
@@ -52,4 +54,5 @@ class KernelRequest:
     preload_ok: bool = True
     imports: frozenset[str] | None = None
     may_begin_again: bool = False
+    may_outlive: bool = False
     kernel: Kernel | None = None

@@ -2,9 +2,9 @@
 
 It runs by its path under `python -I -S` and needs the standard library only. Its standard input is
 a pipe of which the driver alone holds the other end. A line `+PGID` puts a process group under
-watch, `-PGID` releases it. When the driver has died, however it died, the warden kills every
-watched group and every process whose environment carries the driver's token, and removes the
-driver's folder of sockets.
+watch, `-PGID` releases it; `=MARK` spares whoever carries that longer token: somebody else holds
+that kernel now. When the driver has died, however it died, the warden kills every watched group and
+every process whose environment carries the driver's token, and removes the driver's folders.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 __all__ = ["LEASH", "holders", "is_starting", "kill_group", "main", "sweep", "watch"]
@@ -30,24 +30,26 @@ VSIZE, ENV_END = 22, 50
 """Places in `/proc/PID/stat`, from 0 and without the two before the name's closing bracket."""
 
 
-def holders(token: str) -> Iterator[int]:
+def holders(token: str, spared: Collection[str] = ()) -> Iterator[int]:
     """Find the processes whose environment carries `token`.
 
     Parameters
     ----------
     token : str
         A driver's token, or the longer one of one of its kernels.
+    spared : collection of str
+        The longer tokens of kernels that do not count.
 
     Yields
     ------
     int
         The process id of each, without this process; none where there is no `/proc`.
     """
-    mark = f"{LEASH}={token}".encode()
+    mark, others = _mark(token), [_mark(each) for each in spared]
     unknown = _processes()
     deadline = time.monotonic() + STARTING_S
     while unknown:
-        answers = {pid: _carries(pid, mark) for pid in unknown}
+        answers = {pid: _carries(pid, mark, others) for pid in unknown}
         yield from (pid for pid, answer in answers.items() if answer)
         unknown = [pid for pid, answer in answers.items() if answer is None]
         if unknown and time.monotonic() > deadline:
@@ -62,7 +64,11 @@ def _processes() -> list[int]:
     return [int(name) for name in found if name.isdigit() and int(name) != os.getpid()]
 
 
-def _carries(pid: int, mark: bytes) -> bool | None:
+def _mark(token: str) -> bytes:
+    return f"{LEASH}={token}".encode()
+
+
+def _carries(pid: int, mark: bytes, spared: Iterable[bytes] = ()) -> bool | None:
     """Whether a process carries a mark; None while it is not known, for it is just being started.
 
     An empty environment says nothing: between the moment in which a program takes a process over
@@ -73,7 +79,10 @@ def _carries(pid: int, mark: bytes) -> bool | None:
     try:
         environ = (place / "environ").read_bytes()
         if environ:
-            return environ.startswith(mark) or b"\0" + mark in environ
+            whole = b"\0" + environ
+            if any(b"\0" + other in whole for other in spared):
+                return False
+            return b"\0" + mark in whole
         return None if is_starting((place / "stat").read_text("utf-8", errors="replace")) else False
     except OSError:  # it has ended, or belongs to somebody else
         return False
@@ -95,7 +104,7 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def sweep(token: str, groups: Iterable[int] = ()) -> int:
+def sweep(token: str, groups: Iterable[int] = (), spared: Collection[str] = ()) -> int:
     """Kill groups and every holder of a token, until there is none left.
 
     Parameters
@@ -104,6 +113,8 @@ def sweep(token: str, groups: Iterable[int] = ()) -> int:
         See `holders`.
     groups : iterable of int
         Process groups to kill first.
+    spared : collection of str
+        See `holders`.
 
     Returns
     -------
@@ -114,7 +125,7 @@ def sweep(token: str, groups: Iterable[int] = ()) -> int:
         kill_group(group)
     found, quiet = 0, 0
     for _ in range(SWEEPS):
-        alive = list(holders(token))
+        alive = list(holders(token, spared))
         found = found or len(alive)
         # What a dying process still starts can stand before the place that a look has reached
         # already; after one that found somebody, only two that find nobody are an answer.
@@ -128,14 +139,15 @@ def sweep(token: str, groups: Iterable[int] = ()) -> int:
     return found
 
 
-def watch(source: int, driver: int) -> set[int]:
-    """Read orders until the driver is gone; return the groups that were under watch then.
+def watch(source: int, driver: int) -> tuple[set[int], set[str]]:
+    """Read orders until the driver is gone; give the groups under watch then, and who is spared.
 
     A process that the driver was about to start holds the driver's end of the pipe, too, until it
     has become another program; only then does it carry the token. So after the driver's death the
     pipe's own end is awaited, but not for long: a fork of the driver's may hold it for good.
     """
     groups: set[int] = set()
+    spared: set[str] = set()
     rest = b""
     deadline = float("inf")
     poller = select.poll()
@@ -153,14 +165,17 @@ def watch(source: int, driver: int) -> set[int]:
             deadline = time.monotonic() + STARTING_S
         if source not in ready:
             if time.monotonic() >= deadline:
-                return groups
+                return groups, spared
             continue
         chunk = os.read(source, 65536)
         if not chunk:
-            return groups
+            return groups, spared
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
+            if line[:1] == b"=":
+                spared.add(line[1:].decode())
+            else:
+                (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
 
 
 def _end_of(driver: int) -> int | None:
@@ -173,14 +188,15 @@ def _end_of(driver: int) -> int | None:
         return None
 
 
-def main(driver: int, token: str, folder: str) -> None:
+def main(driver: int, token: str, *folders: str) -> None:
     """Watch over one driver to its end, then tidy up after it."""
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
-    groups = watch(0, driver)
-    sweep(token, groups)
-    shutil.rmtree(folder, ignore_errors=True)
+    groups, spared = watch(0, driver)
+    sweep(token, groups, spared)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -98,6 +98,11 @@ class Zygote:
         with self._lock, contextlib.suppress(OSError):
             messages.send(self._control, {"preload": list(names)})
 
+    def spare(self, pid: int) -> None:
+        """Say that somebody else holds a kernel from now on: it does not end with this zygote."""
+        with self._lock, contextlib.suppress(OSError):
+            messages.send(self._control, {"spare": pid})
+
     def fork(
         self, arguments: Sequence[str], *, spare: bool, needs: Collection[str] | None = None
     ) -> ForkedProcess:

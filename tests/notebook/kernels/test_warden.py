@@ -110,7 +110,7 @@ def test_a_process_that_the_driver_was_about_to_start_is_awaited() -> None:
     os.write(theirs, b"+12\n+13\n-12\n")
     Timer(0.1, os.close, [theirs]).start()
     began = time.monotonic()
-    assert watch(ours, ended.pid) == {13}
+    assert watch(ours, ended.pid) == ({13}, set())
     assert 0.09 < time.monotonic() - began < STARTING_S
     os.close(ours)
 
@@ -120,7 +120,7 @@ def test_a_pipe_that_somebody_keeps_open_is_not_awaited_for_ever() -> None:
     ours, theirs = os.pipe()
     driver = subprocess.Popen(["sleep", "300"])
     Timer(0.1, driver.kill).start()
-    assert watch(ours, driver.pid) == set()
+    assert watch(ours, driver.pid) == (set(), set())
     driver.wait()
     os.close(ours)
     os.close(theirs)

@@ -69,6 +69,10 @@ class Server:
         if request is None:
             return False
         message, links = request
+        if "spare" in message:
+            spared = self.kernels.pop(message["spare"], None)
+            if spared is not None:
+                spared.close()  # its end is reported to nobody
         if "preload" in message:
             self.imports.want(message["preload"])
         for link in links:

@@ -1,0 +1,90 @@
+"""Which processes of this user fork kernels now."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.notebook.kernels.keeping import memory_of
+from mlkit.notebook.kernels.warden import LEASH
+
+__all__ = ["ZygoteSeen", "live_zygotes"]
+
+_PROGRAM = b"mlkit_zygote.forking_loop"
+_MARK = re.compile(rb"(?:^|\0)%s=[^\0]*\.0{8}(?:\0|$)" % LEASH.encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZygoteSeen:
+    """A process that has imported ahead, and forks kernels.
+
+    Parameters
+    ----------
+    pid : int
+        Its number.
+    driver : int
+        The process that has started it, and that it ends with.
+    kernels : int
+        How many kernels it has forked that are alive.
+    memory_bytes : int
+        What it holds; of what its kernels share its part.
+    """
+
+    pid: int
+    driver: int
+    kernels: int
+    memory_bytes: int
+
+    def shown(self) -> dict[str, Any]:
+        """What people and programs are told."""
+        return dict(vars(self))
+
+
+def live_zygotes() -> tuple[ZygoteSeen, ...]:
+    """Find the zygotes of this user; none where there is no `/proc`.
+
+    The kernels that a zygote has forked bear its name and are its children. One that is kept has
+    lost its parent, but carries a mark of its own.
+    """
+    parents = {pid: parent for pid in _pids() if (parent := _parent_of_zygote(pid))}
+    return tuple(
+        ZygoteSeen(
+            pid=pid,
+            driver=parent,
+            kernels=sum(each == pid for each in parents.values()),
+            memory_bytes=memory_of(pid),
+        )
+        for pid, parent in sorted(parents.items())
+        if parent not in parents and _carries_first_mark(pid)
+    )
+
+
+def _pids() -> list[int]:
+    proc = Path("/proc")
+    if not proc.is_dir():
+        return []
+    return [int(entry.name) for entry in os.scandir(proc) if entry.name.isdigit()]
+
+
+def _parent_of_zygote(pid: int) -> int:
+    """The parent of a process that runs a zygote's program; 0 if it is another, or others'."""
+    place = Path("/proc", str(pid))
+    try:
+        if place.stat().st_uid != os.geteuid():
+            return 0
+        if _PROGRAM not in (place / "cmdline").read_bytes():
+            return 0
+        return int((place / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _carries_first_mark(pid: int) -> bool:
+    """Whether a process carries the mark that a driver gives its zygote; kernels have others."""
+    try:
+        return _MARK.search(Path("/proc", str(pid), "environ").read_bytes()) is not None
+    except OSError:
+        return False
