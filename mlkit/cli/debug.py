@@ -66,8 +66,8 @@ def debug(
       mlkit debug latest evaluate                one stage of the latest run
       mlkit debug 20260101-12 'train[xgboost]'   one instance of a mapped stage
       mlkit debug latest evaluate --no-open      only write the copy
-      mlkit debug latest evaluate --live         where it failed ('run --keep-failed')
-      mlkit debug latest evaluate --take-over    what you mended there, into the source
+      mlkit debug 20260101-12 evaluate --live        where it failed, alive
+      mlkit debug 20260101-12 evaluate --take-over   what you mended there
     """
     if live or take_over:
         _check_live(assignments, env_file, both=live and take_over)
