@@ -84,6 +84,11 @@ class StageKernels(AsyncMappingKernelManager):
         self._adopted[adopted] = signal_kernel
         return adopted
 
+    def remove_kernel(self, kernel_id: str) -> Any:
+        """Forget a kernel; one that somebody else holds is found anew as long as it lives."""
+        self.kernel_id_to_connection_file.pop(kernel_id, None)
+        return super().remove_kernel(kernel_id)
+
     async def _async_interrupt_kernel(self, kernel_id: str) -> None:
         """Interrupt a kernel, also one that somebody else holds."""
         if kernel_id in self._adopted:
