@@ -39,9 +39,9 @@ def kept_clocks(record: RunRecord) -> dict[str, str]:
 
 
 def with_kept(record: RunRecord, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document about a run, with the kernels that are kept of it."""
+    """A document about a run, with the kernels that are kept of it, if there are any."""
     kept = [each.shown() for each in kept_of(record.runs_dir, record.run_id)]
-    return {**document, "kept_kernels": kept}
+    return {**document, "kept_kernels": kept} if kept else dict(document)
 
 
 def end_kernels(
