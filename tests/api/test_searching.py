@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 
 from mlkit import api
@@ -23,6 +22,8 @@ from mlkit.store.sweeps import Search
 from mlkit.testing import FakeRunner, Raises, Returns, Sketch, write_pipeline
 from mlkit.testing.runner import Behaviour
 from mlkit.testing.running import fake_services
+
+optuna = pytest.importorskip("optuna", reason="Optuna is not installed")
 
 BODY = """import mlkit
 from pathlib import Path
@@ -98,7 +99,7 @@ def _resumed(
     )  # fmt: skip
 
 
-def _study(file: Path) -> optuna.Study:
+def _study(file: Path) -> Any:
     study = RunsFolder(file.parent / "runs").sweeps.study("g")
     return optuna.load_study(study_name="g", storage=f"sqlite:///{study}")
 
