@@ -81,12 +81,14 @@ def submit(exercises: Mapping[str, Exercise]) -> Submit:
 
 @pytest.fixture(scope="session")
 def grade() -> Grade:
-    """Grade a folder of students' folders; student → what `--json` says of the submission."""
+    """Grade a folder of students' folders; student → what `--json` says of the submission.
+
+    With one worker: to start another takes longer than to grade two submissions.
+    """
+    usual = {"solutions": SOLUTIONS, "limits": QUICK, "trust": True, "workers": 1}
 
     def run(folder: Path, **options: Any) -> dict[str, dict[str, Any]]:
-        batch = Batch(
-            **{"paths": [folder], "solutions": SOLUTIONS, "limits": QUICK, "trust": True, **options}
-        )
+        batch = Batch(**{"paths": [folder], **usual, **options})
         return {s["student"]: s for s in grade_batch(batch)["submissions"]}
 
     return run

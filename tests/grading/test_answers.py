@@ -77,7 +77,7 @@ def _disagreements(student: str, grade: Mapping[str, Any], read: Readings) -> It
 @pytest.mark.parametrize(
     ("lot", "share"),
     [
-        *((lot, 20) for lot in lots(2)),
+        (NAMES[::6], 20),
         *(pytest.param(lot, 3, marks=pytest.mark.answers) for lot in lots(4)),
         *(pytest.param(lot, 1, marks=pytest.mark.slow) for lot in lots(6)),
     ],
@@ -88,8 +88,8 @@ def test_answers_get_the_grade_that_they_should_and_the_learner_reads_the_same(
 ) -> None:
     """The model and right answers have full marks, the stub none, wrong ones their sentence.
 
-    Every twentieth recorded answer of each exercise, every third in `make test-answers`, all of
-    them in the slow suite.
+    Every twentieth recorded answer of every sixth exercise, every third of each of them in
+    `make test-answers`, all of them in the slow suite.
     """
     answers: dict[str, tuple[str, Recorded]] = {}
     for name in lot:
@@ -102,7 +102,7 @@ def test_answers_get_the_grade_that_they_should_and_the_learner_reads_the_same(
         student: hand_in(exercises[name], answer, tmp_path / student)
         for student, (name, answer) in answers.items()
     }
-    grades, read = grade(tmp_path), read_by_learners(notebooks)
+    grades, read = grade(tmp_path, workers=2), read_by_learners(notebooks)
     assert {
         (grades[f"{name}-stub"]["status"], grades[f"{name}-stub"]["score"]) for name in lot
     } == {("not_attempted", 0)}
@@ -179,7 +179,13 @@ def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercis
 @pytest.mark.kernel
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "names", [NAMES[::3], pytest.param(NAMES, marks=pytest.mark.slow)], ids=["a third", "all"]
+    "names",
+    [
+        NAMES[::9],
+        pytest.param(NAMES[::3], marks=pytest.mark.answers),
+        pytest.param(NAMES, marks=pytest.mark.slow),
+    ],
+    ids=["two", "a third", "all"],
 )
 def test_solved_exercises_are_green_under_plain_nbval_and_stubs_are_red(
     names: list[str],

@@ -136,18 +136,17 @@ def test_grading_twice_gives_the_same_and_a_second_batch_reuses_the_first(
     submit(tmp_path / "class" / "ann", NAME, exercises[NAME].solution)
     submit(tmp_path / "class" / "bob", NAME, wrong)
     paths, out = [tmp_path / "class"], tmp_path / "out"
-    first = grade_batch(Batch(paths=paths, out=out, solutions=SOLUTIONS, trust=True))
-    again = grade_batch(Batch(paths=paths, out=out, solutions=SOLUTIONS, trust=True), said.append)
+    batch = Batch(paths=paths, out=out, solutions=SOLUTIONS, trust=True, workers=1)
+    first, again = grade_batch(batch), grade_batch(batch, said.append)
     assert (again, said) == (first, [])
     submit(tmp_path / "class" / "bob", NAME, exercises[NAME].solution)
-    later = grade_batch(Batch(paths=paths, out=out, solutions=SOLUTIONS, trust=True), said.append)
+    later = grade_batch(batch, said.append)
     assert [line.split(": ")[:2] for line in said] == [
         ["[2/2] bob/05-retries.ipynb", said[0].split(": ")[1]],
         ["changed", "bob/05-retries"],
     ]
     assert [s["score"] for s in later["submissions"]] == [exercises[NAME].max_points] * 2
-    fresh = Batch(paths=paths, out=out, solutions=SOLUTIONS, trust=True, fresh=True)
-    assert grade_batch(fresh, said.append) == later
+    assert grade_batch(replace(batch, fresh=True), said.append) == later
     assert len(said) == 4
 
 
@@ -175,7 +174,7 @@ def test_a_batch_that_was_killed_goes_on_where_it_stopped(
     kept = len(list(out.glob("verdicts/*.json")))
     assert 0 < kept < 6
     said: list[str] = []
-    batch = Batch(paths=[tmp_path / "class"], out=out, solutions=SOLUTIONS, trust=True)
+    batch = Batch(paths=[tmp_path / "class"], out=out, solutions=SOLUTIONS, trust=True, workers=1)
     document = grade_batch(batch, said.append)
     assert len(said) == 6 - kept
     assert {s["score"] for s in document["submissions"]} == {exercises[NAME].max_points}
