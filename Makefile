@@ -84,7 +84,7 @@ test: check  ## check and test all that needs no Debian package and no engine
 check: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m mlkit.grading.exercise.generate --check
 
@@ -93,7 +93,7 @@ test-answers: install-dev  ## grade hundreds of recorded answers, right and wron
 
 test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs bubblewrap where it may
 	@.ci/need bubblewrap
-	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "sandbox and not slow" $(PYTEST)
+	$(RUN_TESTS) -n 3 --dist loadfile --no-loadscope-reorder -m "sandbox and not slow" $(PYTEST)
 
 test-browser: install-dev  ## test pages and widgets in Chromium; installs Chromium where it may
 	@.ci/need chromium

@@ -213,7 +213,7 @@ HARMS = {
     ),
     "background": (
         "import subprocess, sys\n"
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(611)'],\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(611.PORT)'],\n"
         "                 start_new_session=True)\n"
     ),
 }
