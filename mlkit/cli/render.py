@@ -88,7 +88,7 @@ def render(
     notebooks = execute_pages(pages.values(), how, say)
     names = [*pages, *(documents.texts if documents else ())]
     say(f"Sphinx builds {len(names)} pages …")
-    first = build_site(pages, notebooks, target, documents)
+    first = build_site(pages, notebooks, target, documents, workers=how.workers)
     if as_json:
         print_json({"site": str(target), "index": str(first), "pages": names})
     else:

@@ -67,6 +67,8 @@ def build_site(
     notebooks: Mapping[str, Mapping[str, Any]],
     to: Path,
     documents: Documents | None = None,
+    *,
+    workers: int = 1,
 ) -> Path:
     """Write the site's sources, have Sphinx build them, and put the result in place.
 
@@ -80,6 +82,8 @@ def build_site(
         The folder of the site; an earlier site is replaced when the new one is whole.
     documents : Documents, optional
         Pages of documentation beside them.
+    workers : int, optional
+        How many processes read and write pages.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def build_site(
     with tempfile.TemporaryDirectory(prefix="mlkit-site-") as folder:
         sources, built = Path(folder) / "sources", Path(folder) / "built"
         _write_sources(pages, notebooks, sources, documents)
-        _run_sphinx(sources, built)
+        _run_sphinx(sources, built, workers)
         (built / _MARK).write_text("made by mlkit render\n", encoding="utf-8")
         _put_in_place(built, to)
     return to / "index.html"
@@ -152,9 +156,10 @@ def _index(pages: Mapping[str, Page], documents: Documents | None) -> str:
     return "\n".join(lines)
 
 
-def _run_sphinx(sources: Path, built: Path) -> None:
+def _run_sphinx(sources: Path, built: Path, workers: int) -> None:
     """Run Sphinx; its warnings are faults, since each is a broken link or a page lost."""
     options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(sources / ".doctrees")]
+    options += ["-j", str(workers)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "sphinx", *options, str(sources), str(built)],
