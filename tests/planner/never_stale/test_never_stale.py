@@ -1,7 +1,7 @@
 """Never stale: after any edit the artifacts are those of a run from nothing; after none, all are
 reused. Real kernels, random sequences of edits.
 
-`MLKIT_NEVER_STALE_STEPS` says how many steps; without it, as many as fit 90 seconds.
+`MLKIT_NEVER_STALE_STEPS` says how many steps; without it, as many as fit 40 seconds.
 `MLKIT_NEVER_STALE_SEED` brings the sequences of an earlier run again.
 """
 
@@ -20,9 +20,11 @@ from tests.planner.never_stale.trial import Bench
 
 STEPS = os.environ.get("MLKIT_NEVER_STALE_STEPS")
 SEED = os.environ.get("MLKIT_NEVER_STALE_SEED")
-LEAST, SECONDS, SLOW_STEPS, SHARES = 40, 90.0, 5000, 4
+LEAST, SECONDS, SLOW_STEPS, SHARES = 20, 40.0, 5000, 4
 EFFECTIVE_SHARE = 0.45
 """Of the edits that were meant to change a result so many have to: else the machine is blind."""
+ENOUGH = 100
+"""Of fewer a share says little: the edits of one sequence are much alike."""
 
 pytestmark = pytest.mark.kernel
 Say = Callable[[str, object], None]
@@ -45,14 +47,15 @@ def _hold(environment: Environment, budget: Budget, say: Say) -> None:
             short = shorten(bench, failures[0])
             pytest.fail(f"MLKIT_NEVER_STALE_SEED={seed}\n{short.words}", pytrace=False)
     assert budget.taken >= budget.least
-    assert session.effective >= EFFECTIVE_SHARE * session.meant, session.summary
+    if session.meant >= ENOUGH:
+        assert session.effective >= EFFECTIVE_SHARE * session.meant, session.summary
 
 
 @pytest.mark.timeout(36_000 if STEPS else 900)
 def test_random_edits_never_leave_a_stale_result(
     environment: Environment, record_property: Say
 ) -> None:
-    """As many steps as fit 90 s, at least 40; or as many as are asked for."""
+    """As many steps as fit 40 s, at least 20; or as many as are asked for."""
     budget = (
         Budget(least=int(STEPS), most=int(STEPS))
         if STEPS
