@@ -88,7 +88,9 @@ def test_an_interruption_ends_in_order(tmp_path: Path, number: int, kernel: str)
     file = write_pipeline(
         tmp_path, Sketch(name="s1"), Sketch(name="s2", upstream=("s1",), body=body)
     )
-    main = "from mlkit.cli.main import main; main()"
+    # A suite that was started by nohup ignores SIGHUP, and its children inherit that.
+    heard = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+    main = f"{heard}; from mlkit.cli.main import main; main()"
     command = [sys.executable, "-c", main, "run", str(file), "--start", kernel]
     process = subprocess.Popen(
         [*command, "--json"],

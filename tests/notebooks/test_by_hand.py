@@ -90,8 +90,15 @@ def test_one_model_can_be_trained_by_hand(first: Outcome, by_hand: Path, tmp_pat
 
 
 def test_the_first_notebook_runs(by_hand: Path, tmp_path: Path) -> None:
-    """With the notebooks' folder as its working directory; it finds what has been run before."""
+    """With the notebooks' folder as its working directory; it finds what has been run before.
+
+    The pipeline searches among as few candidates as that run did, so that it finds them, too.
+    """
     shutil.copy(NOTEBOOKS / "00-start-here.ipynb", tmp_path)
+    file = by_hand / "pipeline.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "n_candidates: 12" in text
+    file.write_text(text.replace("n_candidates: 12", "n_candidates: 3"), encoding="utf-8")
     given = (f"pipeline_folder={by_hand.name}", "rows=1500")
     assert _papermill(tmp_path, "00-start-here.ipynb", tmp_path / "out.ipynb", *given) == ""
     assert "The run in short" in (tmp_path / "out.ipynb").read_text()
