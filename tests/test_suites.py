@@ -130,7 +130,7 @@ def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path)
     environ.pop("MLKIT_NEVER_STALE_STEPS", None)
     done = subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "test-engines steps=40" in done.stdout
+    assert "test-engines steps=20" in done.stdout
     said = [line.split()[:3] for line in done.stdout.splitlines() if " of " in line]
     verdicts = {part: (verdict, minutes) for part, verdict, minutes in said}
     assert verdicts == {
