@@ -19,7 +19,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site clean sizes bare newcomer wheel \
-  engines airflow airflow-ui kubeflow prefect prefect-ui \
+  engines airflow airflow-ui airflow-celery kubeflow prefect prefect-ui \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
@@ -68,6 +68,11 @@ airflow-ui: install .venv-airflow/.installed  ## start a whole Airflow with its 
 	$(BIN)/mlkit export airflow notebooks/flights --to .airflow/dags
 	$(BIN)/python -m mlkit.engines.airflow.standalone .airflow
 
+airflow-celery: install .venv-airflow/.installed  ## the same with Redis, PostgreSQL and two Celery workers
+	@.ci/need redis-server postgresql
+	$(BIN)/mlkit export airflow notebooks/flights --to .airflow-celery/dags
+	$(BIN)/python -m mlkit.engines.airflow.celery .airflow-celery
+
 kubeflow: install .venv-kubeflow/.installed  ## set up Kubeflow Pipelines and run the flights pipeline on it
 	$(BIN)/mlkit run notebooks/flights --on kubeflow --report
 
@@ -107,10 +112,11 @@ test-engines: install-dev engines  ## set up the engines and test on each of the
 	$(RUN_TESTS) -n 2 --dist worksteal -m "engine and not slow" --timeout 900 $(PYTEST)
 
 test-engines-long: install-dev engines  ## test everything on every engine, also what takes long
+	@.ci/need redis-server postgresql
 	$(RUN_TESTS) -n 2 --dist worksteal -m engine --timeout 900 $(PYTEST)
 
 test-slow: install-dev engines  ## run the suites that take long: many random kills, the whole abuse suite, engines
-	@.ci/need bubblewrap
+	@.ci/need bubblewrap redis-server postgresql
 	$(RUN_TESTS) -m slow --timeout 3600 $(PYTEST)
 
 test-site: install-dev engines  ## execute every lesson and exercise, make the site, and follow its documents
@@ -175,4 +181,4 @@ site: install-dev engines  ## lessons, exercises and documentation as a static s
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .airflow .venv-airflow .venv-argo .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts
+	rm -rf $(VENV) .airflow .airflow-celery .venv-airflow .venv-argo .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts

@@ -14,8 +14,9 @@ from mlkit.api.runs_place import runs_folder
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.record_views import is_half_done, killed
-from mlkit.core.states import RunStatus
+from mlkit.core.states import RunStatus, Status
 from mlkit.core.suggesting import did_you_mean
+from mlkit.driver.event_log import last_signs
 from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
@@ -183,24 +184,41 @@ def list_runs(
 def as_it_stands(
     records: Sequence[RunRecord], folder: RunsFolder, sharing: Sharing | None
 ) -> list[RunRecord]:
-    """Say of runs whose process is gone that they were killed; locks and leases tell."""
+    """Say of runs whose process is gone that they were killed, or wait for their engine.
+
+    Locks and leases tell.
+    """
     elsewhere: set[str] | None = None
     told = []
     for record in records:
         stands = record
-        if record.status is RunStatus.RUNNING and not folder.run(record.run_id).is_alive():
+        if (
+            record.ended is None
+            and record.status in _OPEN
+            and not folder.run(record.run_id).is_alive()
+        ):
             if elsewhere is None:
                 elsewhere = _alive_elsewhere(sharing)
             if record.run_id not in elsewhere:
-                stands = _without_process(record)
+                stands = _without_process(record, folder)
         told.append(stands)
     return told
 
 
-def _without_process(record: RunRecord) -> RunRecord:
-    """A run that nobody works on now: an orchestrator may go on with it, or it was killed."""
-    called = bool(record.options.get("joined")) and is_half_done(record, time.time())
-    return replace(killed(record), status=RunStatus.RUNNING) if called else killed(record)
+_OPEN = (RunStatus.RUNNING, RunStatus.FAILED)
+"""What an unfinished run may read: one whose stages an engine calls has failed at the first."""
+
+
+def _without_process(record: RunRecord, folder: RunsFolder) -> RunRecord:
+    """A run that nobody works on now: an engine may go on with it, or it was killed."""
+    torn = any(stage.begun is not None for stage in record.stages.values())
+    told = killed(record, last_signs(folder.run(record.run_id).events) if torn else {})
+    if not record.options.get("joined"):
+        return told
+    if any(stage.status is Status.FAILED and stage.critical for stage in told.stages.values()):
+        return replace(told, status=RunStatus.FAILED)
+    waits = is_half_done(record, time.time())
+    return replace(told, status=RunStatus.WAITING) if waits else told
 
 
 def _alive_elsewhere(sharing: Sharing | None) -> set[str]:

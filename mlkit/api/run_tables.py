@@ -12,7 +12,6 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.record_views import moved
 from mlkit.core.run_row import RunRow
-from mlkit.core.states import RunStatus
 from mlkit.reports.metrics import stage_metrics
 from mlkit.reports.run_table import RunTable
 from mlkit.store.looking import keep_metrics, known_ids, known_run, looked_at
@@ -104,7 +103,7 @@ def read_run_table(
         read: dict[str, Mapping[str, Mapping[str, float]]] = {}
         for run_id in wanted:
             row, record = rows.get(run_id), None
-            if row is None or run_id in unmeasured or row.status is RunStatus.RUNNING:
+            if row is None or run_id in unmeasured or row.ended is None:
                 record = known_run(folder, database, run_id)
             if record is not None:
                 record = as_it_stands([moved(record, str(folder.path))], folder, sharing)[0]

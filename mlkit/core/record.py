@@ -119,7 +119,7 @@ class AttemptRecord:
     number : int
         From 1.
     status : Status
-        succeeded, failed, skipped or cancelled.
+        succeeded, failed, skipped, cancelled or lost.
     started, ended : float
         Seconds since 1970 (UTC).
     error : ErrorRecord, optional
@@ -206,6 +206,12 @@ class StageRecord:
         What it measured, by name; None in a record of an older mlkit, which did not write it down.
     curves : mapping of str to sequence of (float, float)
         What it logged step by step: name to pairs of step and value, in the order of steps.
+    begun : float, optional
+        When the attempt that is under way began; whoever finds it in the record of a stage whose
+        process is gone knows that this attempt is lost.
+    engine_round : int
+        The engine's round in which it has ended well: more than 1 where a person had the engine do
+        it anew.
     """
 
     id: str
@@ -226,6 +232,8 @@ class StageRecord:
     engine_task: str | None = None
     metrics: Mapping[str, float] | None = None
     curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    begun: float | None = None
+    engine_round: int = 1
 
     @property
     def attempts(self) -> int:
@@ -282,6 +290,8 @@ class StageRecord:
                 if self.curves
                 else {}
             ),
+            **({} if self.begun is None else {"begun": self.begun}),
+            **({} if self.engine_round == 1 else {"engine_round": self.engine_round}),
         }
 
     @classmethod
@@ -319,6 +329,8 @@ class StageRecord:
             engine_task=data.get("engine_task"),
             metrics=data.get("metrics"),
             curves={n: tuple((s, v) for s, v in c) for n, c in data.get("curves", {}).items()},
+            begun=data.get("begun"),
+            engine_round=data.get("engine_round", 1),
         )
 
 

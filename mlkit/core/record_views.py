@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record import AttemptRecord, ErrorRecord, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 
 __all__ = [
+    "LOST_PROCESS",
     "UNFINISHED_FOR_S",
     "is_half_done",
     "killed",
@@ -16,6 +18,7 @@ __all__ = [
     "moved",
     "moved_stage",
     "stage_moment",
+    "with_lost_attempt",
 ]
 
 
@@ -59,15 +62,55 @@ def is_half_done(record: RunRecord, now: float, limit_s: float = UNFINISHED_FOR_
     return orchestrated and record.ended is None and abs(now - last_moment(record)) < limit_s
 
 
-def killed(record: RunRecord) -> RunRecord:
-    """A run whose process is gone: what had not ended by then never will."""
+LOST_PROCESS = "its process was killed"
+
+
+def killed(record: RunRecord, last_signs: Mapping[str, float]) -> RunRecord:
+    """A run whose process is gone: what had not ended by then never will.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run as it was written down last.
+    last_signs : mapping of str to float
+        When something was heard of each of its instances last, as far as that is known.
+    """
     gone = {
         name: stage
         if stage.status in FINISHED
-        else replace(stage, status=Status.CANCELLED, reason="its process was killed")
+        else replace(
+            with_lost_attempt(stage, last_signs.get(name)),
+            status=Status.CANCELLED,
+            reason=LOST_PROCESS,
+        )
         for name, stage in record.stages.items()
     }
     return replace(record, status=RunStatus.KILLED, stages=gone)
+
+
+def with_lost_attempt(stage: StageRecord, last_sign: float | None) -> StageRecord:
+    """A stage whose process is gone, with the attempt that was under way, if one was.
+
+    Parameters
+    ----------
+    stage : StageRecord
+        The stage as it was written down last.
+    last_sign : float, optional
+        When something was heard of it last, in seconds since 1970.
+    """
+    if stage.status in FINISHED or stage.begun is None:
+        return stage
+    attempt = AttemptRecord(
+        number=stage.attempts + 1,
+        status=Status.LOST,
+        started=stage.begun,
+        ended=max(stage.begun, last_sign or 0.0),
+        error=ErrorRecord(
+            type="LostProcess",
+            message="its process is gone without a word: it was killed, or its machine went away",
+        ),
+    )
+    return replace(stage, history=(*stage.history, attempt), begun=None)
 
 
 def last_moment(record: RunRecord) -> float:
@@ -78,5 +121,6 @@ def last_moment(record: RunRecord) -> float:
 
 def stage_moment(stage: StageRecord) -> float:
     """When something of a stage changed last; 0 if it has not begun."""
-    moments = [stage.started, stage.ended, *(attempt.ended for attempt in stage.history)]
+    ends = (attempt.ended for attempt in stage.history)
+    moments = [stage.started, stage.ended, stage.begun, *ends]
     return max((moment for moment in moments if moment is not None), default=0.0)

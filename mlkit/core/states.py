@@ -8,7 +8,11 @@ __all__ = ["FINISHED", "SUCCESSFUL", "RunStatus", "Status"]
 
 
 class Status(StrEnum):
-    """The state of a stage (or of one instance of a mapped stage) within a run."""
+    """The state of a stage (or of one instance of a mapped stage) within a run, or of an attempt.
+
+    Only an attempt is ever `lost`: its process went away without a word, killed or with its
+    machine.
+    """
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -18,13 +22,15 @@ class Status(StrEnum):
     SKIPPED = "skipped"
     UPSTREAM_FAILED = "upstream_failed"
     CANCELLED = "cancelled"
+    LOST = "lost"
 
 
 class RunStatus(StrEnum):
     """The state of a whole run.
 
-    `killed` stands in no file: whoever reads a record that says `running` asks whether its process
-    is there.
+    `killed` and `waiting` stand in no file: whoever reads a record that says `running` asks whether
+    its process is there. A run whose stages an engine calls one by one has none between two calls:
+    it waits for its engine.
     """
 
     RUNNING = "running"
@@ -32,6 +38,7 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     KILLED = "killed"
+    WAITING = "waiting"
 
 
 SUCCESSFUL = frozenset({Status.SUCCEEDED, Status.CACHED})

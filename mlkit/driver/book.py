@@ -88,6 +88,12 @@ class Book:
         """Keep an instance's record in the database."""
         self.database.save_stage(self.record.run_id, stage, self.state.place(stage.id))
 
+    def attempt_begins(self, stage: StageRecord) -> None:
+        """Keep that an attempt is under way, so that it is known to be lost if no more is heard."""
+        self.save(stage)
+        if self.publisher is not None:
+            self.publisher.attempt_begins(stage, self)
+
     def snapshot(self, status: RunStatus | None = None, ended: float | None = None) -> RunRecord:
         """The run's record as it stands."""
         return replace(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlkit.driver.clock import Clock
 from mlkit.driver.executors import AttemptExecutor, Site, open_executor
 from mlkit.driver.given import artifacts_read
 from mlkit.driver.order import Order
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from mlkit.store.remote.sharing import Sharing
 
 __all__ = ["Stores", "opened_executor", "opened_stores", "refuse_alive"]
+
+_LOOKS_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,20 @@ class Stores:
             self.runs.labels.give(label, run_id)
         else:
             self.sharing.give_label(label, run_id)
+
+    def wait_for_others(self, run_id: str, called: str, clock: Clock) -> None:
+        """Wait while another machine works on a stage of a run; its lease tells.
+
+        On one machine, and on a file system that several share, the stage's lock does so. One that
+        went away has its lease for a minute and a half more.
+        """
+        if self.sharing is None:
+            return
+        from mlkit.store.remote.leases import works_elsewhere  # see `opened_stores`
+
+        while works_elsewhere(self.sharing.store.remote, self.runs.path, run_id, called):
+            clock.wait(queue.SimpleQueue(), _LOOKS_EVERY_S)
+        self.sharing.take_in_stages(run_id)
 
 
 @contextlib.contextmanager

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 __all__ = ["EngineIds", "engine_ids"]
 
-NAME, RUN, TASK, NOTIFIES, WAITED, RETRIES_ALL = (
+NAME, RUN, TASK, NOTIFIES, WAITED, RETRIES_ALL, ROUND = (
     "MLKIT_ENGINE",
     "MLKIT_ENGINE_RUN_ID",
     "MLKIT_ENGINE_TASK_ID",
     "MLKIT_ENGINE_NOTIFIES",
     "MLKIT_ENGINE_WAITED",
     "MLKIT_ENGINE_RETRIES_ALL",
+    "MLKIT_ENGINE_ROUND",
 )
 
 
@@ -35,6 +36,9 @@ class EngineIds:
     retries_all : bool
         Whether the engine repeats a failed call whatever failed; mlkit then refuses what the
         stage's policy does not retry.
+    round : int
+        A number that grows when a person has the engine do the task anew, and not when the engine
+        retries it: a stage that has succeeded in an earlier round then runs once more.
     """
 
     name: str
@@ -43,6 +47,7 @@ class EngineIds:
     notifies: bool = False
     waited: bool = False
     retries_all: bool = False
+    round: int = 1
 
     @property
     def run(self) -> dict[str, str]:
@@ -62,4 +67,5 @@ def engine_ids(environ: Mapping[str, str]) -> EngineIds | None:
         notifies=environ.get(NOTIFIES) == "1",
         waited=environ.get(WAITED) == "1",
         retries_all=environ.get(RETRIES_ALL) == "1",
+        round=int(environ.get(ROUND) or 1),
     )

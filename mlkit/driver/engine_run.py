@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from mlkit.core.events import EventKind
 from mlkit.core.record import Places, RunRecord, StageRecord
+from mlkit.core.record_views import with_lost_attempt
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.driver.book import new_record
-from mlkit.driver.event_log import has_finished
+from mlkit.driver.event_log import has_finished, last_signs
 from mlkit.driver.joined import joined_status
 from mlkit.driver.journal import Journal
 from mlkit.driver.order import Order
@@ -82,9 +83,11 @@ class EngineRun:
         with self._alive, self._database() as database, self.folder.settling():
             record = database.load_run(run_id)
             assert record is not None
+            signs = last_signs(self.folder.events)
             for item in record.stages.values():
                 if item.status not in FINISHED:
-                    self._put(database, run_id, self._stopped(item))
+                    known = with_lost_attempt(item, signs.get(item.id))
+                    self._put(database, run_id, self._stopped(known))
             record = database.load_run(run_id)
             assert record is not None
             stages = write_uncalled(self.pipeline, record, database)

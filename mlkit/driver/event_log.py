@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlkit.core.events import Event, EventKind
 
-__all__ = ["append_line", "has_finished", "open_log", "read_events"]
+__all__ = ["append_line", "has_finished", "last_signs", "open_log", "read_events"]
 
 _BLOCK_BYTES = 65_536
 
@@ -99,6 +99,12 @@ def read_events(path: Path, start: int) -> tuple[list[Event], int]:
     whole, _, _ = lines.rpartition(b"\n")
     found = [_parsed(line) for line in whole.split(b"\n") if line.strip()]
     return [event for event in found if event], start + len(whole) + (1 if whole else 0)
+
+
+def last_signs(path: Path) -> dict[str, float]:
+    """When something happened last with each instance of a run, by its event log."""
+    events, _ = read_events(path, 0)
+    return {event.stage: event.time for event in events if event.stage is not None}
 
 
 def _parsed(line: bytes) -> Event | None:

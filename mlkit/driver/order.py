@@ -54,6 +54,13 @@ class Order:
         """Whether other processes work on the same run."""
         return self.options.run_id is not None
 
+    @property
+    def called(self) -> str | None:
+        """The stage or instance that is called, of a run that others work on too."""
+        if not self.joins:
+            return None
+        return self.selection.wanted or next(iter(self.selection.stages))
+
     @cached_property
     def engine(self) -> EngineIds | None:
         """The engine that asks, if one does."""

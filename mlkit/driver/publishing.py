@@ -90,6 +90,12 @@ class Publisher:
             if self._mirror is not None and not run.joins:
                 self._mirror.send((), frozenset(), _document(run, run.snapshot()))
 
+    def attempt_begins(self, stage: StageRecord, run: Run) -> None:
+        """Send word of an attempt that begins, where others call the stages of the same run too."""
+        with self._watched():
+            if self._mirror is not None and run.joins:
+                self._mirror.send_stage(stage.id, _told(stage, run))
+
     def ended(self, stage: StageRecord, run: Run) -> None:
         """Send the end of a stage: artifacts, the result's record, then its part of the folder.
 
@@ -108,9 +114,7 @@ class Publisher:
                 return
             record = None
             if run.joins:
-                kept = run.scrubber.stage(stage).to_json()
-                told = {"id": stage.id, "runs_dir": run.record.runs_dir, "record": kept}
-                self._mirror.send_stage(stage.id, _bytes(told))
+                self._mirror.send_stage(stage.id, _told(stage, run))
             elif self.clock.monotonic() - self._written >= _RECORD_EVERY_S:
                 self._written, record = self.clock.monotonic(), _document(run, run.snapshot())
             self._mirror.send((self.folder.stage(stage.id),), _artifacts([stage]), record)
@@ -142,6 +146,11 @@ def _artifacts(stages: Iterable[StageRecord]) -> frozenset[Path]:
     return frozenset(Path(item.path) for stage in stages for item in stage.artifacts.values())
 
 
+def _told(stage: StageRecord, run: Run) -> bytes:
+    kept = run.scrubber.stage(stage).to_json()
+    return _bytes({"id": stage.id, "runs_dir": run.record.runs_dir, "record": kept})
+
+
 def _document(run: Run, record: RunRecord) -> bytes:
     return _bytes(run.scrubber.record(record).to_full_json())
 
@@ -152,7 +161,7 @@ def _bytes(document: Any) -> bytes:
 
 @contextlib.contextmanager
 def published(
-    sharing: Sharing | None, folder: RunFolder, clock: Clock, *, deep: bool, shared: bool
+    sharing: Sharing | None, folder: RunFolder, clock: Clock, *, deep: bool, work: str | None
 ) -> Iterator[Publisher | None]:
     """Hold a run's lease, and give who sends what it ends; None where there is no URL.
 
@@ -164,15 +173,15 @@ def published(
         The run's folder.
     clock, deep
         As for `Publisher`.
-    shared : bool
-        Whether others work on the same run.
+    work : str, optional
+        The stage or instance that is called, where others work on the same run.
     """
     if sharing is None:
         yield None
         return
     from mlkit.store.remote.leases import held
 
-    with held(sharing.store.remote, folder.path.name, sharing.folder.path, shared=shared):
+    with held(sharing.store.remote, folder.path.name, sharing.folder.path, work=work):
         publisher = Publisher(sharing, folder, clock, deep=deep)
         with contextlib.closing(publisher):
             yield publisher

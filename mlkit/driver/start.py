@@ -14,13 +14,16 @@ from mlkit.core.events import EventKind
 from mlkit.core.graph import edges
 from mlkit.core.policies import Notify
 from mlkit.core.record import RunRecord, StageRecord
-from mlkit.core.states import RunStatus
+from mlkit.core.record_views import with_lost_attempt
+from mlkit.core.states import FINISHED, RunStatus
 from mlkit.driver.answering import answered
 from mlkit.driver.book import Book, new_record
 from mlkit.driver.commit import sweep
 from mlkit.driver.connecting import Stores, opened_executor, opened_stores, refuse_alive
 from mlkit.driver.context import Context
 from mlkit.driver.descriptors import fit_workers
+from mlkit.driver.endings import short
+from mlkit.driver.event_log import last_signs
 from mlkit.driver.executors import AttemptExecutor, Workshop
 from mlkit.driver.given import check_wanted, forecast_given, joined_given, place_given
 from mlkit.driver.interrupts import interruptible
@@ -127,7 +130,8 @@ def _run_joined(order: Order) -> RunRecord:
     run_id, selection = order.options.run_id, order.selection
     order = _with_fitting_workers(order)
     assert run_id is not None
-    called = selection.wanted or next(iter(selection.stages))
+    called = order.called
+    assert called is not None
     with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
         known = stores.database.load_run(run_id)
         answer = answered(order.pipeline, known, selection, order.engine)
@@ -141,6 +145,7 @@ def _run_joined(order: Order) -> RunRecord:
         with folder.lock(shared=True) as mine, folder.stage_lock(called):
             refuse_alive(folder, free=mine)
             stores.name_run(order, run_id)
+            stores.wait_for_others(run_id, called, order.services.clock)
             earlier = stores.database.load_run(run_id)
             given = joined_given(order.pipeline, earlier, selection, run_id)
             begun = _Begun(folder=folder, earlier=earlier, given=given)
@@ -199,7 +204,7 @@ def _carry_through(
     with (
         contextlib.closing(journal),
         contextlib.closing(Machinery(order, environ)) as machinery,
-        published(stores.sharing, folder, clock, deep=deep, shared=order.joins) as publisher,
+        published(stores.sharing, folder, clock, deep=deep, work=order.called) as publisher,
         interruptible(services.cancellation),
         contextlib.ExitStack() as running,
     ):
@@ -225,6 +230,7 @@ def _carry_through(
             previous=begun.stages,
         )
         _begin(book, is_new=begun.earlier is None)
+        _tell_lost(book, begun.stages)
         status = RunStatus.FAILED
         try:
             status = Loop(context).run()
@@ -254,6 +260,23 @@ def _begin(book: Book, *, is_new: bool) -> None:
             book.warn(line)
 
 
+def _tell_lost(book: Book, earlier: Mapping[str, StageRecord]) -> None:
+    """Say in the log which attempts had begun, and were lost with their process."""
+    for item in book.state.own_records().values():
+        before = earlier.get(item.id)
+        for attempt in item.history[0 if before is None else before.attempts :]:
+            book.journal.emit(
+                EventKind.ATTEMPT_FINISHED,
+                item.id,
+                attempt.number,
+                status=attempt.status.value,
+                seconds=round(attempt.seconds, 3),
+                error=short(attempt.error),
+                cpu_s=None,
+                peak_memory_bytes=None,
+            )
+
+
 def _warn_of_idle_parameters(book: Book) -> None:
     """A parameter that no stage declares changes nothing: it is probably mistyped."""
     pipeline = book.order.pipeline
@@ -267,13 +290,20 @@ def _warn_of_idle_parameters(book: Book) -> None:
 
 
 def _state(order: Order, begun: _Begun) -> RunState:
+    signs = last_signs(begun.folder.events) if any(map(_is_torn, begun.stages.values())) else {}
+    stages = {key: with_lost_attempt(item, signs.get(key)) for key, item in begun.stages.items()}
     return RunState(
         order.pipeline,
         order.selection,
         begun.given,
-        {key: item.history for key, item in begun.stages.items()},
+        {key: item.history for key, item in stages.items()},
         None if order.engine is None else order.engine.task_id or None,
+        {key: item.engine_round for key, item in stages.items()},
     )
+
+
+def _is_torn(stage: StageRecord) -> bool:
+    return stage.begun is not None and stage.status not in FINISHED
 
 
 def _record(order: Order, begun: _Begun) -> RunRecord:

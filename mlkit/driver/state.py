@@ -43,6 +43,8 @@ class RunState:
         The attempts that instances of this run have had already.
     engine_task : str, optional
         The task as which an engine runs the selected stages.
+    rounds : mapping of str to int
+        The engine's rounds in which instances of this run have ended well.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class RunState:
         given: Mapping[str, StageRecord] | None = None,
         histories: Mapping[str, tuple[AttemptRecord, ...]] | None = None,
         engine_task: str | None = None,
+        rounds: Mapping[str, int] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.selection = selection
         self._histories = histories or {}
         self._engine_task = engine_task
+        self._rounds = rounds or {}
         self._ranks: dict[str, int] = {}
         self.graph = edges(pipeline)
         self.own = set(selection.stages)
@@ -109,6 +113,7 @@ class RunState:
                 critical=critical,
                 history=self._histories.get(instance_id, ()),
                 engine_task=self._engine_task,
+                engine_round=self._rounds.get(instance_id, 1),
             )
         self._lay(name, ids)
 

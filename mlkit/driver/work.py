@@ -115,7 +115,7 @@ class Work:
         except MissingInputError as error:
             self.endings.fail(instance.id, "MissingInput", str(error))
             return
-        force = self._forced(instance)
+        force = self._forced(instance) or self._is_cleared(instance)
         kept = None if force else kept_record(self.context, instance, inputs.digests)
         if kept is not None:
             self.state.put(kept)
@@ -147,10 +147,21 @@ class Work:
         force = self.context.order.options.force
         return force if isinstance(force, bool) else any(is_named(t, instance.id) for t in force)
 
+    def _is_cleared(self, instance: Instance) -> bool:
+        """Whether a person had the engine do anew what has ended in an earlier round of it."""
+        earlier = self.context.previous.get(instance.id)
+        return earlier is not None and self._round > earlier.engine_round
+
+    @property
+    def _round(self) -> int:
+        engine = self.context.order.engine
+        return 1 if engine is None else engine.round
+
     def _reuse(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
         record = self.state.change(
             instance.id,
             status=Status.CACHED,
+            engine_round=self._round,
             reason=decision.reason,
             parameters=shown_parameters(self.context, instance),
             inputs=inputs.paths,
@@ -165,13 +176,12 @@ class Work:
         submission = Submission(
             instance=instance, decision=decision, inputs=inputs, staging=staging, newest=newest
         )
-        record = self.state.change(
+        self.state.change(
             instance.id,
             reason=decision.reason,
             parameters=shown_parameters(self.context, instance),
             inputs=inputs.paths,
         )
-        self.book.save(record)
         self._enqueue(submission)
 
     def _enqueue(self, submission: Submission) -> None:
@@ -229,8 +239,9 @@ class Work:
         number = len(self.state.records[instance.id].history) + 1
         job = make_job(self.context, submission, number)
         self.executing[instance.id] = submission
-        if instance.id not in self.retries:
-            self.state.change(instance.id, started=self.clock.now())
+        now = self.clock.now()
+        first = {} if instance.id in self.retries else {"started": now}
+        self.book.attempt_begins(self.state.change(instance.id, begun=now, **first))
         self.book.journal.emit(
             EventKind.ATTEMPT_STARTED,
             instance.id,
@@ -268,6 +279,7 @@ class Work:
             ended = self.state.change(
                 instance_id,
                 status=status,
+                engine_round=self._round,
                 reason=outcome.reason or record.reason,
                 ended=outcome.ended,
             )
@@ -340,6 +352,7 @@ class Work:
         return self.state.change(
             outcome.job.instance_id,
             history=history,
+            begun=None,
             error=error,
             metrics=logged.metrics or None,
             curves=logged.curves,

@@ -108,7 +108,7 @@ def _send(group: int, number: signal.Signals) -> None:
 
 
 def until_interrupted(start: AbstractContextManager[S], words: Callable[[S], str]) -> int:
-    """Run a server as a command does, until Ctrl-C; gives the exit code.
+    """Run a server as a command does, until Ctrl-C or SIGTERM; gives the exit code.
 
     Parameters
     ----------
@@ -117,6 +117,8 @@ def until_interrupted(start: AbstractContextManager[S], words: Callable[[S], str
     words : callable
         What is said of it when it runs.
     """
+    ends = (signal.SIGINT, signal.SIGTERM)  # what it has started ends with it either way
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ends}
     try:
         with start as server:
             print(words(server), "Ctrl-C ends it.", sep="\n", flush=True)  # noqa: T201 - a command
@@ -126,3 +128,6 @@ def until_interrupted(start: AbstractContextManager[S], words: Callable[[S], str
     except MlkitError as error:
         print(f"mlkit: {error}", file=sys.stderr)  # noqa: T201 - a command
         return error.exit_code
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -32,6 +32,7 @@ _IMPORTANCE: Mapping[Status, int] = {
     Status.FAILED: 0,
     Status.RUNNING: 1,
     Status.CANCELLED: 2,
+    Status.LOST: 2,
     Status.UPSTREAM_FAILED: 3,
     Status.WAITING: 4,
     Status.SUCCEEDED: 5,

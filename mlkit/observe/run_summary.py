@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Protocol
 
 from mlkit.core.durations import format_duration
 from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record_views import last_moment
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import safe_name
 from mlkit.observe.layout import cell_width, near, paragraph
@@ -130,6 +132,12 @@ def judge_run(record: RunRecord, folder: Path, kept: Mapping[str, str] | None = 
         sentence = f"{name} was cancelled after {took}: {_counts(record)}."
     elif record.status is RunStatus.KILLED:
         sentence = f"{name} was killed: its process is gone, and {_counts(record)}."
+    elif record.status is RunStatus.WAITING:
+        since = dt.datetime.fromtimestamp(last_moment(record), dt.UTC)
+        sentence = (
+            f"{name} waits for its engine since {since:%Y-%m-%d %H:%M} UTC: {_counts(record)}."
+        )
+        resume = replace(resume, purpose="finish this run here, if its engine has given it up")
     else:
         sentence = f"{name} is not finished: {_counts(record)}."
     live = [item for item in failures(record) if item.id in (kept or {})]

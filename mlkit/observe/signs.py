@@ -42,6 +42,7 @@ SIGNS: Mapping[Status, Sign] = {
     Status.SKIPPED: Sign(glyph="»", word="skipped", style="dim"),
     Status.UPSTREAM_FAILED: Sign(glyph="△", word="upstream failed", style="magenta"),
     Status.CANCELLED: Sign(glyph="■", word="cancelled", style="magenta"),
+    Status.LOST: Sign(glyph="?", word="lost", style="bold magenta"),
 }
 
 RUN_SIGNS: Mapping[RunStatus, Sign] = {
@@ -50,4 +51,5 @@ RUN_SIGNS: Mapping[RunStatus, Sign] = {
     RunStatus.FAILED: SIGNS[Status.FAILED],
     RunStatus.CANCELLED: SIGNS[Status.CANCELLED],
     RunStatus.KILLED: Sign(glyph="■", word="killed", style="bold magenta"),
+    RunStatus.WAITING: SIGNS[Status.WAITING],
 }

@@ -38,6 +38,7 @@ _CLASSES = {
     Status.FAILED: "fill:#fde7e4,stroke:#b3261e,color:#601410,stroke-width:3px",
     Status.SKIPPED: "fill:#f0f1f2,stroke:#5f6368,color:#3c4043",
     Status.UPSTREAM_FAILED: "fill:#fdf1d8,stroke:#8a5a00,color:#4f3400",
+    Status.LOST: "fill:#f0e8fa,stroke:#6b3fa0,color:#3a2259",
     Status.CANCELLED: "fill:#f0e8fa,stroke:#6b3fa0,color:#3a2259",
     Status.RUNNING: "fill:#fff7cc,stroke:#7a6200,color:#433600",
     Status.WAITING: "fill:#ffffff,stroke:#5f6368,color:#3c4043,stroke-dasharray:4",

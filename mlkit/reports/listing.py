@@ -123,13 +123,20 @@ def _stage_row(name: str, items: Sequence[StageRecord]) -> tuple[str, ...]:
     return (
         name,
         str(SIGNS[items[0].status]),
-        str(most) if most > 1 else "",
+        _attempts_text(most, items),
         format_duration(took) if attempts else "",
         f"{sum(cpu):.1f} s" if cpu else "",
         format_size(max(memory)) if memory else "",
         (items[0].engine_task or "") if len(items) == 1 else "",
         _why(items[0]),
     )
+
+
+def _attempts_text(most: int, items: Sequence[StageRecord]) -> str:
+    """How many attempts there were, where that says something: `2`, `2 (1 lost)`."""
+    lost = sum(a.status is Status.LOST for item in items for a in item.history)
+    shown = str(most) if most > 1 or lost else ""
+    return f"{shown} ({lost} lost)" if lost else shown
 
 
 def _metrics(record: RunRecord, width: int, *, one_by_one: bool) -> Iterator[str]:

@@ -15,9 +15,12 @@ import pytest
 
 import mlkit
 from mlkit.api.records import find_run, list_runs
+from mlkit.core.events import EventKind
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
+from mlkit.driver.event_log import read_events
 from mlkit.notebook.notebook_runner import ExecutionRequest
+from mlkit.reports.listing import show_text
 from mlkit.store.folder import RunsFolder
 from mlkit.testing import (
     FakeClock,
@@ -72,20 +75,64 @@ def test_a_run_whose_process_is_there_is_running(tmp_path: Path) -> None:
 
 
 def test_an_orchestrators_run_goes_on_between_its_tasks(tmp_path: Path) -> None:
-    """Until nothing has happened for some days; a stage whose process died is not running."""
+    """It waits for its engine, until nothing has happened for some days."""
     file = chain(tmp_path, 3)
     run_fake(file, only="s1", run_id="R1")
-    assert find_run("R1", tmp_path / "runs").status is RunStatus.RUNNING
-    _killed(file, only="s2", run_id="R1")
-    record = find_run("R1", tmp_path / "runs")
-    assert record.status is RunStatus.RUNNING
-    assert record.stages["s2"].status is Status.CANCELLED
+    assert find_run("R1", tmp_path / "runs").status is RunStatus.WAITING
+    with RunsFolder(tmp_path / "runs").run("R1").lock(shared=True):
+        assert find_run("R1", tmp_path / "runs").status is RunStatus.RUNNING
     run_fake(file, only="s2", run_id="R1")
     run_fake(file, only="s3", run_id="R1")
     assert find_run("R1", tmp_path / "runs").status is RunStatus.SUCCEEDED
     long_ago = FakeClock(time.time() - 8 * DAY_S)
     run_fake(file, only="s1", run_id="R2", clock=long_ago)
     assert find_run("R2", tmp_path / "runs").status is RunStatus.KILLED
+
+
+def test_an_attempt_whose_process_was_killed_is_lost(tmp_path: Path) -> None:
+    """Record, log and `show` know of it, before anybody calls the stage again and after."""
+    file = chain(tmp_path, 2)
+    run_fake(file, only="s1", run_id="R1")
+    for number in (1, 2):
+        record = _killed(file, only="s2", run_id="R1")
+        assert record.status is RunStatus.WAITING
+        stage = record.stages["s2"]
+        assert (stage.status, stage.reason) == (Status.CANCELLED, "its process was killed")
+        assert [(a.number, a.status) for a in stage.history] == [
+            (n, Status.LOST) for n in range(1, number + 1)
+        ]
+        assert stage.history[-1].error is not None
+        assert stage.history[-1].error.type == "LostProcess"
+        told = show_text(record, folder=tmp_path, width=80)
+        assert f"{number} ({number} lost)" in told
+        assert "waits for its engine since" in told
+    run_fake(file, only="s2", run_id="R1")
+    record = find_run("R1", tmp_path / "runs")
+    assert record.status is RunStatus.SUCCEEDED
+    states = [attempt.status for attempt in record.stages["s2"].history]
+    assert states == [Status.LOST, Status.LOST, Status.SUCCEEDED]
+    events, _ = read_events(tmp_path / "runs" / "R1" / "events.jsonl", 0)
+    ends = [
+        (event.attempt, event.data["status"])
+        for event in events
+        if event.kind is EventKind.ATTEMPT_FINISHED and event.stage == "s2"
+    ]
+    assert ends == [(1, "lost"), (2, "lost"), (3, "succeeded")]
+
+
+def test_a_resumed_run_knows_of_the_attempt_that_was_lost(tmp_path: Path) -> None:
+    """As an engine's does; and a run that has failed has no stage that reads running."""
+    file = chain(tmp_path, 3)
+    lost = _killed(file)
+    assert [a.status for a in lost.stages["s2"].history] == [Status.LOST]
+    again = mlkit.resume(lost.run_id, tmp_path, services=fake_services())
+    assert [a.status for a in again.stages["s2"].history] == [Status.LOST, Status.SUCCEEDED]
+    assert [a.number for a in again.stages["s2"].history] == [1, 2]
+    two = write_pipeline(tmp_path / "two", Sketch(name="s1"), Sketch(name="s2"))
+    run_fake(two, only="s1", run_id="R1", runner=FakeRunner({"s1": [Raises()]}))
+    record = _killed(two, only="s2", run_id="R1")
+    assert record.status is RunStatus.FAILED
+    assert record.stages["s2"].status is Status.CANCELLED
 
 
 def test_list_runs_takes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

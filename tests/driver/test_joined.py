@@ -277,6 +277,26 @@ def test_the_record_keeps_the_engines_ids(tmp_path: Path) -> None:
     assert document["stages"]["s1"]["engine_task"] == "s1"
 
 
+def test_a_task_that_a_person_clears_does_its_stage_anew(tmp_path: Path) -> None:
+    """A retry of the engine's keeps what has succeeded; a new round of it does it once more."""
+    file = chain(tmp_path, 1)
+
+    def call(round_: int, *raises: Raises) -> list[str]:
+        environ = {"MLKIT_ENGINE": "airflow", "MLKIT_ENGINE_ROUND": str(round_)}
+        services = replace(fake_services(runner=FakeRunner({"s1": list(raises)})), environ=environ)
+        options = RunOptions(only="s1", run_id="joined")
+        record = run(file, layers=Layers(), options=options, services=services)
+        return [attempt.status.value for attempt in record.stages["s1"].history]
+
+    assert call(1) == ["succeeded"]
+    assert call(1) == ["succeeded"]
+    assert call(2, Raises()) == ["succeeded", "failed"]
+    assert call(2) == ["succeeded", "failed", "succeeded"]  # the engine's retry of the new round
+    assert call(2) == ["succeeded", "failed", "succeeded"]
+    kept = find_run("joined", tmp_path / "runs")
+    assert kept.stages["s1"].engine_round == 2
+
+
 def test_a_sensor_gives_up_at_once_where_the_engine_has_waited(tmp_path: Path) -> None:
     """The record says the same as if mlkit had waited."""
     sensor = {"path": "nothing.txt", "every": "1s", "timeout": "1h"}

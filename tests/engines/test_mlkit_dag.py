@@ -74,6 +74,15 @@ def test_a_call_says_everything(tmp_path: Path) -> None:
         *("--runs-dir", "/runs", "--json"),
     ]
     assert told["environ"]["MLKIT_ENGINE_TASK_ID"] == "each[1]"
+    assert told["environ"]["MLKIT_ENGINE_ROUND"] == "1"
+
+
+@pytest.mark.parametrize(("max_tries", "retries", "first"), [(2, 2, 1), (3, 2, 2), (1, 0, 2)])
+def test_a_cleared_task_begins_a_new_round(max_tries: int, retries: int, first: int) -> None:
+    """Airflow adds the tries that there were to those that there may be; a retry does not."""
+    dag = loaded("airflow", "mlkit_dag")
+    ti = SimpleNamespace(max_tries=max_tries)
+    assert dag.first_try_of({"ti": ti, "task": SimpleNamespace(retries=retries)}) == first
 
 
 def test_a_run_that_mlkit_started_has_its_id() -> None:

@@ -34,6 +34,12 @@ def run_id_of(context: Context) -> str:
     return given or f"{dag_run.run_after:%Y%m%d-%H%M%S}-{own}"
 
 
+def first_try_of(context: Context) -> int:
+    """Give the first try since the task was cleared: mlkit then does anew what has succeeded."""
+    retries = getattr(context.get("task"), "retries", None) or 0
+    return getattr(context["ti"], "max_tries", retries) - retries + 1
+
+
 def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
     """Call mlkit, and give its exit code and what it printed."""
     ti = context["ti"]
@@ -44,6 +50,7 @@ def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
         "MLKIT_ENGINE_TASK_ID": task_id,
         "MLKIT_ENGINE_NOTIFIES": "1",  # by callbacks
         "MLKIT_ENGINE_WAITED": "1",  # by sensors
+        "MLKIT_ENGINE_ROUND": str(first_try_of(context)),
     }
     command = [MLKIT, *words, "--runs-dir", RUNS, "--json"]
     environ = {**os.environ, **ids}

@@ -20,7 +20,7 @@ from pathlib import Path
 from mlkit.errors import StoreError, UsageError
 from mlkit.store.remote.files import Remote
 
-__all__ = ["CLEANING", "Holder", "held", "holders"]
+__all__ = ["CLEANING", "Holder", "held", "holders", "works_elsewhere"]
 
 FOLDER = ".leases"
 CLEANING = "cleaning"
@@ -42,6 +42,8 @@ class Holder:
         The machine, and the runs folder there.
     shared : bool
         Whether it works on the run together with others.
+    work : str
+        On which stage or instance of it then.
     age_s : float
         How long ago it was renewed.
     """
@@ -51,6 +53,7 @@ class Holder:
     host: str
     folder: str
     shared: bool
+    work: str
     age_s: float
 
     def is_here(self, folder: Path) -> bool:
@@ -72,6 +75,7 @@ def holders(remote: Remote) -> list[Holder]:
                 host=told["host"],
                 folder=told["folder"],
                 shared=told["shared"],
+                work=told.get("work") or "",  # an older mlkit does not say
                 age_s=max(0.0, time.time() - float(told["time"])),
             )
             if holder.age_s < DEAD_AFTER_S:
@@ -79,8 +83,16 @@ def holders(remote: Remote) -> list[Holder]:
     return found
 
 
+def works_elsewhere(remote: Remote, folder: Path, run_id: str, work: str) -> bool:
+    """Whether another machine works on a stage or instance of a run that several work on."""
+    return any(
+        holder.name == run_id and holder.work == work and not holder.is_here(folder)
+        for holder in holders(remote)
+    )
+
+
 @contextlib.contextmanager
-def held(remote: Remote, name: str, folder: Path, *, shared: bool = False) -> Iterator[None]:
+def held(remote: Remote, name: str, folder: Path, *, work: str | None = None) -> Iterator[None]:
     """Hold a lease, and renew it until the end.
 
     Parameters
@@ -91,15 +103,15 @@ def held(remote: Remote, name: str, folder: Path, *, shared: bool = False) -> It
         The run, or `cleaning`.
     folder : Path
         The runs folder of this machine.
-    shared : bool
-        Whether others may work on the same run.
+    work : str, optional
+        The stage or instance of the run that is worked on, where others may work on the same run.
 
     Raises
     ------
     UsageError
         If another machine works on that run, or the store is being cleaned from there.
     """
-    lease = _Lease(remote, name, folder, shared=shared)
+    lease = _Lease(remote, name, folder, work=work)
     lease.write()
     try:
         lease.refuse_others()
@@ -112,11 +124,11 @@ def held(remote: Remote, name: str, folder: Path, *, shared: bool = False) -> It
 class _Lease:
     """One lease, renewed by a thread."""
 
-    def __init__(self, remote: Remote, name: str, folder: Path, *, shared: bool) -> None:
+    def __init__(self, remote: Remote, name: str, folder: Path, *, work: str | None) -> None:
         self.remote = remote
         self.name = name
         self.folder = folder
-        self.shared = shared
+        self.work = work
         self.token = secrets.token_hex(6)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="mlkit-lease", daemon=True)
@@ -126,7 +138,8 @@ class _Lease:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "folder": str(self.folder),
-            "shared": self.shared,
+            "shared": self.work is not None,
+            "work": self.work,
             "time": time.time(),
         }
         self.remote.write(f"{FOLDER}/{self.name}/{self.token}", json.dumps(told).encode())
@@ -165,7 +178,7 @@ class _Lease:
                     remedy="Clean when it has ended",
                     code="E103",
                 )
-            together = self.shared and holder.shared
+            together = self.work is not None and holder.shared
             if holder.name == self.name and not together and not holder.is_here(self.folder):
                 raise UsageError(
                     f"run {self.name} is alive on {holder.host}: its last sign came "

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mlkit.store.remote import leases
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import working_copy
 from mlkit.testing import (
+    FakeClock,
     FakeRunner,
     Raises,
     Sketch,
@@ -289,6 +291,60 @@ def test_stages_of_one_run_on_several_machines(url: str, on: Machine, tmp_path: 
     on("watcher")
     seen = find_run("nightly", url)
     assert (seen.status, set(seen.stages)) == ("succeeded", set(parts))
+
+
+def _die_in_s2(file: str, url: str) -> None:
+    runner = FakeRunner({"s2": [lambda request: os.kill(os.getpid(), signal.SIGKILL)]})
+    run_fake(Path(file), runs_dir=url, only="s2", run_id="nightly", runner=runner)
+
+
+def test_an_attempt_on_a_machine_that_went_away_is_lost(
+    place: str, on: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine knows of it, and says so when it makes the next attempt."""
+    file = chain(tmp_path / "p", 2)
+    run_fake(file, runs_dir=place, only="s1", run_id="nightly")
+    process = multiprocessing.get_context("fork").Process(
+        target=_die_in_s2, args=(str(file), place)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    on("two")
+    monkeypatch.setattr(leases, "DEAD_AFTER_S", 0.0)
+    waits = find_run("nightly", place)
+    assert waits.status == "waiting"
+    assert [a.status for a in waits.stages["s2"].history] == ["lost"]
+    record = run_fake(file, runs_dir=place, only="s2", run_id="nightly")
+    assert record.status == "succeeded"
+    on("watcher")
+    seen = find_run("nightly", place)
+    assert [a.status for a in seen.stages["s2"].history] == ["lost", "succeeded"]
+
+
+def test_no_two_machines_make_attempts_of_one_stage_at_once(
+    place: str, on: Machine, tmp_path: Path
+) -> None:
+    """The second waits while the first one's lease says that it works on that stage."""
+    file = chain(tmp_path / "p", 2)
+    run_fake(file, runs_dir=place, only="s1", run_id="nightly")
+    held = contextlib.ExitStack()
+    store = Remote(f"{place}/store")
+    held.enter_context(leases.held(store, "nightly", working_copy(place), work="s2"))
+    waited: list[float | None] = []
+
+    class Clock(FakeClock):
+        def wait(self, inbox: Any, timeout_s: float | None) -> Any | None:
+            if inbox.empty() and leases.holders(store):
+                waited.append(timeout_s)
+                held.close()
+                return None
+            return super().wait(inbox, timeout_s)
+
+    on("two")
+    record = run_fake(file, runs_dir=place, only="s2", run_id="nightly", clock=Clock())
+    assert record.status == "succeeded"
+    assert waited == [2.0]
 
 
 def test_a_missing_upstream_on_another_machine_is_named(
