@@ -16,7 +16,13 @@ from mlkit.core.values import decode
 from mlkit.driver.options import RunOptions
 from mlkit.engines.environments import core_executable, find_python
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.refusals import composed_maps, long_files, other_schedules, refuse
+from mlkit.engines.refusals import (
+    composed_maps,
+    long_files,
+    other_schedules,
+    refuse,
+    without_past,
+)
 from mlkit.engines.registry import compiler_of, engine_named
 from mlkit.errors import EngineError, UnsupportedByEngineError
 from mlkit.load.lists import with_lists
@@ -75,6 +81,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     configuration = configure(current, whole)
     current = with_lists(current, configuration)
     refuse(engine_named(engine), current, other_schedules(current))
+    refuse(engine_named(engine), current, without_past(engine_named(engine), current))
     _refuse_secrets(current, whole, engine)
     where = url_of_runs(runs_dir) or runs_folder(current, runs_dir)
     settings = export_settings(configuration, current.file, where, chosen, workers)

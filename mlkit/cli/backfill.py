@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated, Any
@@ -140,13 +141,26 @@ def _tell_plan(
 
 
 def _fill_all(filling: api.Filling, plans: Sequence[Planned], parallel: int) -> list[api.Filled]:
-    """Make the runs, some at once, until all are made or somebody interrupts."""
+    """Make the runs, some at once, until all are made or somebody interrupts.
+
+    A stage that waits for its past looks for the run before: that one has begun by then.
+    """
     cancellation = Cancellation()
+    looks_back = any(stage.depends_on_past for stage in filling.pipeline.stages.values())
+    begun = [threading.Event() for _ in plans]
     places = {id(planned): number for number, planned in enumerate(plans, start=1)}
 
     def one(planned: Planned) -> api.Filled:
-        place = f"[{places[id(planned)]} of {len(plans)}]"
-        return _fill_one(filling, planned, place, cancellation, quiet=parallel > 1)
+        number = places[id(planned)]
+        if looks_back and number > 1:
+            begun[number - 2].wait()
+        mine = begun[number - 1]
+        try:
+            place = f"[{number} of {len(plans)}]"
+            quiet = parallel > 1
+            return _fill_one(filling, planned, place, cancellation, mine.set, quiet=quiet)
+        finally:
+            mine.set()
 
     with interruptible(cancellation):
         if parallel == 1:
@@ -156,14 +170,21 @@ def _fill_all(filling: api.Filling, plans: Sequence[Planned], parallel: int) -> 
 
 
 def _fill_one(
-    filling: api.Filling, planned: Planned, place: str, cancellation: Cancellation, *, quiet: bool
+    filling: api.Filling,
+    planned: Planned,
+    place: str,
+    cancellation: Cancellation,
+    begins: Callable[[], None],
+    *,
+    quiet: bool,
 ) -> api.Filled:
     if cancellation.requested:
         return api.Filled(planned=planned, note="interrupted before it began")
     if planned.action == "run":
         say(f"{place} {planned.interval} ({planned.reason})")
     with _services(cancellation, quiet=quiet) as services:
-        done = api.fill(filling, planned, services)
+        observers = (*services.observers, lambda event: begins())
+        done = api.fill(filling, planned, replace(services, observers=observers))
     if done.status != "kept":
         say(f"{place} {planned.interval}: {SIGNS[done.status]} {_words(done)}")
     return done

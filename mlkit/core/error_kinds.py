@@ -415,6 +415,15 @@ ERROR_KINDS = _kinds(
             remedy='To end a stage early as skipped, call mlkit.skip("why").',
         ),
         ErrorKind(
+            code="E615",
+            name="DependsOnPast",
+            title="The stage had no success in the interval before",
+            cause="It says `depends_on_past: true`, and ended otherwise, or not at all, in the run "
+            "of the interval of the schedule before.",
+            remedy="Mend that run first, by 'mlkit resume' or 'mlkit backfill', and then resume "
+            "this one.",
+        ),
+        ErrorKind(
             code="E700",
             title="An optional package is not installed",
             cause="What was asked for needs a library that mlkit does not install by itself.",

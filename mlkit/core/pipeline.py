@@ -346,6 +346,7 @@ class Stage:
     timeout_s: float | None = None
     cache: bool = True
     critical: bool = True
+    depends_on_past: bool = False
     wait_for: WaitFor | None = None
     notify: Notify = field(default_factory=Notify)
     resources: Resources = field(default_factory=Resources)

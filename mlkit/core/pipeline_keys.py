@@ -365,6 +365,17 @@ def _policies(place: str) -> tuple[Key, ...]:
         ),
         Key(
             place=place,
+            name="depends_on_past",
+            takes="true or false",
+            default="false",
+            example="depends_on_past: true",
+            says="Whether the stage waits for its own success in the interval of the schedule "
+            "before, and fails if there was none; one that was skipped there counts as well. The "
+            "first interval, and a run that is for none, have no past.",
+            shape=BOOLEAN,
+        ),
+        Key(
+            place=place,
             name="notify",
             takes="mapping",
             default="nobody",

@@ -22,6 +22,7 @@ from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
 from mlkit.driver.kept import kept_record
 from mlkit.driver.leftovers import sentence
+from mlkit.driver.past import asked_past
 from mlkit.driver.submission import (
     MissingInputError,
     Submission,
@@ -40,6 +41,8 @@ __all__ = ["Work"]
 
 LOOK_EVERY_S = 0.1
 """How often a run looks whether another one still computes what it needs, too."""
+_LOOKS_BACK_EVERY_S = 0.5
+"""How often a run asks whether that of the interval before is done with a stage."""
 
 
 class Work:
@@ -68,11 +71,34 @@ class Work:
         self.claims: dict[str, Claim] = {}
 
     def begin(self, instance: Instance) -> None:
-        """Start an instance: wait for its file if it has a sensor, then choose."""
+        """Start an instance: wait for its past and its file if it has to, then choose."""
         now = self.clock.now()
         self.state.change(instance.id, status=Status.RUNNING, started=now)
+        if self._has_finished(instance):
+            self.choose(instance)
+        elif instance.stage.depends_on_past:
+            self._look_back(instance)
+        else:
+            self._wait_for_file(instance)
+
+    def _look_back(self, instance: Instance, told: str = "") -> None:
+        """Wait for the instance's own success in the interval before."""
+        past = asked_past(self.context, instance)
+        if past.trouble:
+            self.endings.fail(instance.id, "DependsOnPast", past.trouble)
+        elif not past.waits_for:
+            self._wait_for_file(instance)
+        else:
+            if told != past.waits_for:
+                what: dict[str, Any] = {"for": f"its own success in run {past.waits_for}"}
+                self.book.journal.emit(EventKind.STAGE_WAITING, instance.id, **what)
+            self.timetable.later(
+                _LOOKS_BACK_EVERY_S, lambda: self._look_back(instance, past.waits_for)
+            )
+
+    def _wait_for_file(self, instance: Instance) -> None:
         sensor = instance.stage.wait_for
-        if sensor is None or self._has_finished(instance):
+        if sensor is None:
             self.choose(instance)
             return
         path: dict[str, Any] = {"for": sensor.shown}

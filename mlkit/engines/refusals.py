@@ -19,6 +19,7 @@ __all__ = [
     "not_one_by_one",
     "other_schedules",
     "refuse",
+    "without_past",
 ]
 
 _LONGEST_FILE_BYTES = 255
@@ -119,6 +120,17 @@ def not_one_by_one(pipeline: Pipeline) -> Iterator[Refusal]:
                 stage=stage,
                 fact="'wait_for', in a chain over a list that stands in an artifact",
                 remedy="Write the list down, or wait in a stage before the chain",
+            )
+
+
+def without_past(engine: Engine, pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name the stages that wait for their success in the interval before, where none is known."""
+    for stage in pipeline.stages.values():
+        if stage.depends_on_past and not engine.knows_the_past:
+            yield Refusal(
+                stage=stage,
+                fact="'depends_on_past', for its schedule knows nothing of the interval before",
+                remedy="Keep that schedule by 'mlkit serve', or export it to Airflow",
             )
 
 

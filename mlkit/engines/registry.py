@@ -34,6 +34,8 @@ class Engine:
     written_only : str
         Why `mlkit run --on` is refused, where files are written and checked but not run; such an
         engine has no launcher.
+    knows_the_past : bool
+        Whether its schedule can have a stage wait for its own success in the interval before.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Engine:
     compiles_itself: bool = False
     runs_images: bool = False
     written_only: str = ""
+    knows_the_past: bool = False
 
     @property
     def python_variable(self) -> str:
@@ -57,7 +60,7 @@ class Engine:
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine(name="airflow", title="Airflow", package="apache-airflow"),
+        Engine(name="airflow", title="Airflow", package="apache-airflow", knows_the_past=True),
         Engine(
             name="kubeflow",
             title="Kubeflow Pipelines",

@@ -38,6 +38,7 @@ class Defaults:
     trigger: TriggerRule = TriggerRule.ALL_SUCCESS
     cache: bool | None = None
     critical: bool = True
+    depends_on_past: bool = False
     notify: Notify = field(default_factory=Notify)
     resources: Resources = field(default_factory=Resources)
     image: str | None = None
@@ -55,12 +56,14 @@ def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
         section.fail("'timeout' must be longer than 0", section.line_of("timeout"), code="E202")
     cache = section.boolean("cache")
     critical = section.boolean("critical")
+    past = section.boolean("depends_on_past")
     return {
         "retry": read_retry(section.section("retry"), inherited.retry),
         "timeout_s": inherited.timeout_s if timeout is None else timeout,
         "trigger": section.choice("trigger", TriggerRule, TriggerRule) or inherited.trigger,
         "cache": inherited.cache if cache is None else cache,
         "critical": inherited.critical if critical is None else critical,
+        "depends_on_past": inherited.depends_on_past if past is None else past,
         "notify": read_notify(section.section("notify"), inherited.notify),
         "resources": read_resources(section.section("resources"), inherited.resources),
         "image": section.text("image") or inherited.image,

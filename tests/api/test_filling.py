@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +16,13 @@ import mlkit
 from mlkit.api.filling import Filled, Filling, fill, plan_backfill, scheduled_runs
 from mlkit.api.scheduling import read_schedule, read_span
 from mlkit.core.backfilling import interval_of
+from mlkit.core.events import Event, EventKind
 from mlkit.core.pipeline import Pipeline
 from mlkit.driver.options import RunOptions
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers
 from mlkit.store.folder import RunsFolder
-from mlkit.testing import Sketch, write_pipeline
+from mlkit.testing import FakeRunner, Sketch, write_pipeline
 from mlkit.testing.running import fake_services
 
 NOW = dt.datetime(2014, 6, 1, tzinfo=dt.UTC)
@@ -29,9 +33,9 @@ Path(out).write_text(logical_date.isoformat())"""
 DECLARES = "import datetime\nlogical_date: datetime.date | None = None\nfails: int = 0"
 
 
-def dated(folder: Path) -> Pipeline:
+def dated(folder: Path, **keys: Any) -> Pipeline:
     """A pipeline of one stage that writes its logical date."""
-    sketch = Sketch(name="month", body=DATED, declares=DECLARES)
+    sketch = Sketch(name="month", body=DATED, declares=DECLARES, keys=keys)
     return mlkit.load_pipeline(write_pipeline(folder, sketch, schedule="0 0 1 * *"))
 
 
@@ -93,6 +97,53 @@ def test_only_what_failed_is_run_again(tmp_path: Path) -> None:
     assert [d.status for d in first] == ["succeeded", "failed", "succeeded", "succeeded"]
     second = _fill_2013(_filling(pipeline))
     assert [d.status for d in second] == ["kept", "succeeded", "kept", "kept"]
+
+
+def test_a_stage_that_depends_on_its_past_fails_behind_a_failure(tmp_path: Path) -> None:
+    """In each interval after it, until the first one is made good; the first one has no past."""
+    pipeline = dated(tmp_path, depends_on_past=True)
+    first = _fill_2013(_filling(pipeline, fails=2))
+    assert [d.status for d in first] == ["succeeded", "failed", "failed", "failed"]
+    february, march = (d.record.stages["month"] for d in first[1:3] if d.record)
+    assert march.error is not None
+    assert (march.error.type, march.attempts) == ("DependsOnPast", 0)
+    assert "in the interval before, 2013-02-01 → 2013-03-01, it failed" in march.error.message
+    assert february.error is not None
+    assert february.error.type == "ValueError"
+    second = _fill_2013(_filling(pipeline))
+    assert [d.status for d in second] == ["kept", "succeeded", "succeeded", "succeeded"]
+    by_hand = {"logical_date": "2013-02-01", "fails": 0}
+    assert mlkit.run(pipeline, parameters=by_hand, services=fake_services()).ok
+
+
+def test_a_stage_waits_for_its_past_where_intervals_overlap(tmp_path: Path) -> None:
+    """The later run goes on by itself as soon as the one before is done with the stage."""
+    filling = _filling(dated(tmp_path, depends_on_past=True))
+    schedule = read_schedule(filling.pipeline)
+    span = read_span("2013-01-01", "2013-02-28", dt.UTC)
+    plans, _ = plan_backfill(filling, schedule, span, NOW)
+    begun, go_on = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def january(_: object) -> None:
+        begun.set()
+        assert go_on.wait(60)
+        order.append("january")
+
+    def watch(event: Event) -> None:
+        if event.kind is EventKind.STAGE_WAITING:
+            order.append(str(event.data["for"])[:22])
+            go_on.set()
+        if event.kind is EventKind.ATTEMPT_STARTED:
+            order.append("february")
+
+    with ThreadPoolExecutor(1) as pool:
+        services = fake_services(runner=FakeRunner({"month": [january]}))
+        earlier = pool.submit(fill, filling, plans[0], services)
+        assert begun.wait(60)
+        later = fill(filling, plans[1], fake_services(observers=[watch]))
+        assert (earlier.result().status, later.status) == ("succeeded", "succeeded")
+    assert order == ["its own success in run", "january", "february"]
 
 
 def test_an_interval_that_somebody_runs_is_left_to_them(tmp_path: Path) -> None:

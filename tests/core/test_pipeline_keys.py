@@ -72,6 +72,7 @@ WHOLE: Document = {
             "env": {"MODE": "c"},
             "kernel": "python3",
             "critical": True,
+            "depends_on_past": True,
         },
     },
 }

@@ -7,13 +7,14 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from mlkit import find_run, run
+from mlkit import find_run, load_pipeline, run
 from mlkit.api.exports import export, write_export
 from mlkit.core.record import RunRecord
 from mlkit.engines.airflow.celery import Cluster, celery_cluster
@@ -49,10 +50,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _exported(file: Path, place: Path, runs: str, **values: Any) -> None:
+    """Export a pipeline without its schedule, which would begin a run of its own at once."""
+    pipeline = replace(load_pipeline(file), schedule=None)
     layers = Layers(environ={}, values=values)
-    write_export(
-        export(file, "airflow", layers=layers, runs_dir=place / runs), place / "home" / "dags"
-    )
+    made = export(pipeline, "airflow", layers=layers, runs_dir=place / runs)
+    write_export(made, place / "home" / "dags")
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,23 @@ def test_nothing_to_refuse_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_stage_that_depends_on_its_past_goes_to_airflow_alone(
+    tmp_path: Path, engine: str
+) -> None:
+    """Its scheduler knows of the interval before; elsewhere it is refused, with the line."""
+    load = Sketch(name="load", keys={"depends_on_past": True})
+    file = write_pipeline(tmp_path, Sketch(name="free"), load, schedule="0 2 * * *")
+    if ENGINES[engine].knows_the_past:
+        made = export(file, engine)
+        assert made.files[made.entry].count("depends_on_past=True") == 1
+        return
+    said = "stage 'load': 'depends_on_past'"
+    with pytest.raises(UnsupportedByEngineError, match=said) as caught:
+        export(file, engine)
+    assert caught.value.line == load_pipeline(file).stages["load"].line
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_maps_that_no_export_expresses_are_refused(tmp_path: Path, engine: str) -> None:
     """With the stage's line and the remedy, before a file is written."""
     lists = {"foreach": {"a": [1, 2], "b": "top.out"}}

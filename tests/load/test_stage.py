@@ -40,6 +40,7 @@ def test_every_key_is_read(project: Project) -> None:
             timeout: 10m
             cache: false
             critical: false
+            depends_on_past: true
             trigger: all_done
             wait_for: {path: "in/*.csv", every: 2s, timeout: 1h}
             notify: {on_failure: ["json://host/a"], on_success: "json://host/b"}
@@ -75,6 +76,7 @@ def test_every_key_is_read(project: Project) -> None:
         on=("OSError", "TimeoutError"),
     )
     assert (train.timeout_s, train.cache, train.critical) == (600.0, False, False)
+    assert (train.depends_on_past, pipeline.stages["end"].depends_on_past) == (True, False)
     assert train.trigger is TriggerRule.ALL_DONE
     assert train.wait_for == WaitFor(
         path=project.folder / "in/*.csv", every_s=2.0, timeout_s=3600.0

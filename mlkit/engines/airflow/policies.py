@@ -36,6 +36,9 @@ _MOST_GROUP = 200
 
 Policy = dict[str, str]
 
+_PAST = "depends_on_past"
+"""Never a default argument: those hold for branches and lists, too, which have no past."""
+
 _WITHOUT = {
     "retries": "0",
     "execution_timeout": "None",
@@ -134,6 +137,8 @@ def policy_of(stage: Stage) -> Policy:
             found["max_retry_delay"] = duration(retry.max_delay_s)
     if stage.timeout_s is not None:
         found["execution_timeout"] = duration(stage.timeout_s + GRACE_S)
+    if stage.depends_on_past:
+        found[_PAST] = "True"
     return found
 
 
@@ -141,7 +146,7 @@ def common_policy(policies: Iterable[Policy]) -> Policy:
     """Give what most stages have in common; it becomes the DAG's default arguments."""
     everyone = list(policies)
     common = Policy()
-    for name in dict.fromkeys(name for policy in everyone for name in policy):
+    for name in dict.fromkeys(name for policy in everyone for name in policy if name != _PAST):
         ((chosen, _),) = Counter(policy.get(name) for policy in everyone).most_common(1)
         if chosen is not None:
             common[name] = chosen
