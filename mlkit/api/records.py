@@ -13,7 +13,7 @@ from typing import Any
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
-from mlkit.core.record_views import is_half_done, killed
+from mlkit.core.record_views import is_half_done, killed, moved
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.suggesting import did_you_mean
 from mlkit.driver.event_log import last_signs
@@ -200,9 +200,19 @@ def as_it_stands(
             if elsewhere is None:
                 elsewhere = _alive_elsewhere(sharing)
             if record.run_id not in elsewhere:
-                stands = _without_process(record, folder)
+                stands = _last_word(record, folder)
         told.append(stands)
     return told
+
+
+def _last_word(record: RunRecord, folder: RunsFolder) -> RunRecord:
+    """What there is to say of a run without a process; it may have ended since it was read."""
+    with looked_at(folder) as database:
+        again = known_run(folder, database, record.run_id)
+    if again is None:
+        return _without_process(record, folder)
+    again = moved(again, record.runs_dir)
+    return again if again.ended is not None else _without_process(again, folder)
 
 
 _OPEN = (RunStatus.RUNNING, RunStatus.FAILED)

@@ -28,9 +28,10 @@ def asked_past(context: Context, instance: Instance) -> LookedBack:
         had = interval_of(run)
         if had is None or had.end != interval.start:
             continue
+        # asked first: of a run that is not alive what is read then is its last word
+        is_alive = run.run_id in elsewhere or stores.runs.run(run.run_id).is_alive()
         whole = stores.database.load_run(run.run_id)
         if whole is not None:
-            is_alive = run.run_id in elsewhere or stores.runs.run(run.run_id).is_alive()
             earlier.append(Earlier(run=whole, is_alive=is_alive))
             before = had
     return look_back(instance.id, earlier, str(before))

@@ -6,7 +6,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,7 @@ def test_a_killed_worker_is_replaced_by_another(
     """The second try succeeds on the other worker, and the first one is lost, and known."""
     started = client.start("long", run_id="killed")
     worker, _ = _at_work(airflow, place, attempt="1")
-    for process in [*worker.children(recursive=True), worker]:
-        process.kill()
+    _kill([*worker.children(recursive=True), worker])
     assert find_run("killed", place / "runs").stages["long"].history[0].status == "lost"
     assert client.end(started) == "success"
     record = find_run("killed", place / "runs")
@@ -141,9 +140,7 @@ def test_one_notebook_at_a_time(airflow: Cluster, client: Client, place: Path) -
     started = client.start("long", run_id="orphaned")
     worker, mlkit = _at_work(airflow, place, attempt="1")
     own = {mlkit.pid, *(p.pid for p in mlkit.children(recursive=True))}
-    for process in [*worker.children(recursive=True), worker]:
-        if process.pid not in own:
-            process.kill()
+    _kill([p for p in (*worker.children(recursive=True), worker) if p.pid not in own])
     assert client.end(started) == "success"
     record = find_run("orphaned", place / "runs")
     assert [a.status for a in record.stages["long"].history] == ["succeeded"]
@@ -175,6 +172,12 @@ def _at_work(airflow: Cluster, place: Path, attempt: str) -> tuple[psutil.Proces
             if "--only" in child.cmdline():
                 return worker, child
     raise AssertionError("no worker runs the stage")
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=30)
 
 
 def _lines(place: Path) -> list[Any]:
