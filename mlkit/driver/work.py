@@ -141,7 +141,7 @@ class Work:
         except MissingInputError as error:
             self.endings.fail(instance.id, "MissingInput", str(error))
             return
-        force = self._forced(instance) or self._is_cleared(instance)
+        force = self._forced(instance)
         kept = None if force else kept_record(self.context, instance, inputs.digests)
         if kept is not None:
             self.state.put(kept)
@@ -171,7 +171,8 @@ class Work:
 
     def _forced(self, instance: Instance) -> bool:
         force = self.context.order.options.force
-        return force if isinstance(force, bool) else any(is_named(t, instance.id) for t in force)
+        named = force if isinstance(force, bool) else any(is_named(t, instance.id) for t in force)
+        return named or self._is_cleared(instance)
 
     def _is_cleared(self, instance: Instance) -> bool:
         """Whether a person had the engine do anew what has ended in an earlier round of it."""
