@@ -10,7 +10,7 @@ import typer
 
 from mlkit.cli.output import print_json
 from mlkit.cli.shared_options import JsonOption
-from mlkit.core.schemas import SCHEMAS, schema_of
+from mlkit.core.schemas import SCHEMAS, name_of, schema_of
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UsageError
 
@@ -20,7 +20,11 @@ __all__ = ["schema"]
 def schema(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help=f"Of what: {', '.join(SCHEMAS)}."),
+        typer.Argument(
+            metavar="NAME",
+            help="Of what: pipeline, record (run.json), event (a line of events.jsonl), error; or "
+            "of what a command prints with --json, by its words: run, class-stats.",
+        ),
     ] = "pipeline",
     *,
     to: Annotated[
@@ -39,9 +43,11 @@ def schema(
       mlkit schema                                  of pipeline.yaml
       mlkit schema --to pipeline.schema.json        for an editor
       mlkit schema record                           of run.json
+      mlkit schema compare                          of what compare --json prints
 
     Exit codes: 0 done, 1 the file cannot be written, 2 there is no such schema.
     """
+    name = name_of(name)
     if name not in SCHEMAS:
         remedy = did_you_mean(name, SCHEMAS) or f"There are: {', '.join(SCHEMAS)}"
         raise UsageError(f"there is no schema '{name}'", remedy=remedy, code="E101")

@@ -1,4 +1,4 @@
-"""JSON Schemas of what mlkit writes: run.json, events, and what `--json` prints.
+"""JSON Schemas of what runs write, run.json and events, and of the mistakes that `--json` prints.
 
 They say what is always there. Later versions may add fields, which a reader passes over; so none
 of them is closed.
@@ -6,73 +6,55 @@ of them is closed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from mlkit.core.events import EventKind
+from mlkit.core.schema_shapes import (
+    ANYTHING,
+    BOOLEAN,
+    COUNT,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    Schema,
+    by_name,
+    document,
+    list_of,
+    object_of,
+    or_null,
+)
 from mlkit.core.states import RunStatus, Status
 
 __all__ = [
+    "RECORD",
+    "RUN",
+    "RUN_STATUS",
+    "STAGE",
+    "SUMMARY",
     "error_schema",
     "event_schema",
-    "kernels_schema",
-    "plan_schema",
     "record_schema",
-    "run_schema",
-    "runs_schema",
 ]
 
-Schema = dict[str, Any]
-
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "number"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-BOOLEAN: Schema = {"type": "boolean"}
-ANYTHING: Schema = {"type": "object"}
-TEXTS: Schema = {"type": "array", "items": TEXT}
 STATUS: Schema = {"enum": [status.value for status in Status]}
 RUN_STATUS: Schema = {"enum": [status.value for status in RunStatus]}
 
-
-def _or_null(shape: Schema) -> Schema:
-    return {"anyOf": [shape, {"type": "null"}]}
-
-
-def _object(fields: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**fields, **(optional or {})},
-        "required": list(fields),
-    }
-
-
-def _document(title: str, description: str, shape: Schema) -> Schema:
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
-    return {**head, "description": description, **shape}
-
-
-def _by_name(shape: Schema) -> Schema:
-    return {"type": "object", "additionalProperties": shape}
-
-
-SHORT_ERROR = _object({"type": TEXT, "message": TEXT}, {"retryable": BOOLEAN})
-FULL_ERROR = _object(
+SHORT_ERROR = object_of({"type": TEXT, "message": TEXT}, {"retryable": BOOLEAN})
+FULL_ERROR = object_of(
     {
         "type": TEXT,
         "message": TEXT,
         "bases": TEXTS,
-        "cell": _or_null(COUNT),
+        "cell": or_null(COUNT),
         "traceback": TEXT,
     },
     {"place": TEXT},
 )
-OUTPUTS = _by_name({"type": ["string", "null"]})
+OUTPUTS = by_name({"type": ["string", "null"]})
 SUMMARY: dict[str, Schema] = {
     "status": STATUS,
     "attempts": COUNT,
     "seconds": NUMBER,
     "outputs": OUTPUTS,
-    "error": _or_null(SHORT_ERROR),
+    "error": or_null(SHORT_ERROR),
     "reason": TEXT,
 }
 RUN: dict[str, Schema] = {
@@ -82,145 +64,81 @@ RUN: dict[str, Schema] = {
     "seconds": NUMBER,
     "parameters": ANYTHING,
 }
-ATTEMPT = _object(
+ATTEMPT = object_of(
     {
         "number": {"type": "integer", "minimum": 1},
         "status": STATUS,
         "started": NUMBER,
         "ended": NUMBER,
-        "error": _or_null(FULL_ERROR),
+        "error": or_null(FULL_ERROR),
         "delay_s": NUMBER,
-        "cpu_s": _or_null(NUMBER),
-        "peak_memory_bytes": _or_null(COUNT),
+        "cpu_s": or_null(NUMBER),
+        "peak_memory_bytes": or_null(COUNT),
     }
 )
-STAGE = _object(
+STAGE = object_of(
     {
         **SUMMARY,
-        "error": _or_null(FULL_ERROR),
+        "error": or_null(FULL_ERROR),
         "stage": TEXT,
-        "started": _or_null(NUMBER),
-        "ended": _or_null(NUMBER),
+        "started": or_null(NUMBER),
+        "ended": or_null(NUMBER),
         "critical": BOOLEAN,
-        "history": {"type": "array", "items": ATTEMPT},
-        "artifacts": _by_name(_object({"path": TEXT, "digest": TEXT, "size_bytes": COUNT})),
+        "history": list_of(ATTEMPT),
+        "artifacts": by_name(object_of({"path": TEXT, "digest": TEXT, "size_bytes": COUNT})),
         "absent": TEXTS,
         "parameters": ANYTHING,
         "inputs": ANYTHING,
-        "source_run": _or_null(TEXT),
-        "engine_task": _or_null(TEXT),
-    }
+        "source_run": or_null(TEXT),
+        "engine_task": or_null(TEXT),
+    },
+    {"metrics": by_name(NUMBER), "curves": by_name(list_of(list_of(NUMBER)))},
 )
-
-
-KEPT = {
-    "type": "array",
-    "items": _object(
-        {
-            "id": TEXT,
-            "run_id": TEXT,
-            "runs_dir": TEXT,
-            "pipeline": TEXT,
-            "file": TEXT,
-            "stage": TEXT,
-            "attempt": {"type": "integer", "minimum": 1},
-            "error": TEXT,
-            "cell": _or_null(COUNT),
-            "began": NUMBER,
-            "until": NUMBER,
-            "memory_bytes": COUNT,
-            "pid": COUNT,
-        }
-    ),
+RECORD: dict[str, Schema] = {
+    **RUN,
+    "file": TEXT,
+    "runs_dir": TEXT,
+    "started": NUMBER,
+    "ended": or_null(NUMBER),
+    "complete": BOOLEAN,
+    "engine": or_null(by_name(TEXT)),
+    "options": ANYTHING,
+    "edges": by_name(TEXTS),
+    "warnings": TEXTS,
+    "stages": by_name(STAGE),
 }
-
-
-def kernels_schema() -> Schema:
-    """Give the schema of what `mlkit kernels --json` prints."""
-    zygote = _object({"pid": COUNT, "driver": COUNT, "kernels": COUNT, "memory_bytes": COUNT})
-    return _document(
-        "What mlkit kernels --json prints",
-        "The kernels of this user that are kept where a stage failed, the oldest first, until when "
-        "(seconds since 1970), and the processes that fork kernels now. `kernels stop` prints "
-        "those that it has ended, under `stopped`.",
-        _object({"kept": KEPT, "zygotes": {"type": "array", "items": zygote}}),
-    )
-
-
-def run_schema() -> Schema:
-    """Give the schema of what `mlkit run --json` prints."""
-    return _document(
-        "What mlkit run --json prints",
-        "Also `resume`. Stages that were not selected are absent; of a mapped stage each "
-        "instance has an entry.",
-        _object({**RUN, "stages": _by_name(_object(SUMMARY))}, {"kept_kernels": KEPT}),
-    )
+"""What of a run stands in run.json and in the document of `show`."""
 
 
 def record_schema() -> Schema:
     """Give the schema of run.json."""
-    return _document(
+    return document(
         "run.json",
         "The whole record of a run. A value that JSON lacks is an object with one key, such as "
         '`{"$date": "2013-01-01"}`.',
-        _object(
-            {
-                "format": {"type": "integer", "minimum": 1},
-                **RUN,
-                "file": TEXT,
-                "runs_dir": TEXT,
-                "started": NUMBER,
-                "ended": _or_null(NUMBER),
-                "complete": BOOLEAN,
-                "engine": _or_null(_by_name(TEXT)),
-                "options": ANYTHING,
-                "edges": _by_name(TEXTS),
-                "warnings": TEXTS,
-                "stages": _by_name(STAGE),
-            }
-        ),
-    )
-
-
-def runs_schema() -> Schema:
-    """Give the schema of what `mlkit runs --json` prints."""
-    one = _object({**RUN, "started": NUMBER, "ended": _or_null(NUMBER)})
-    return _document(
-        "What mlkit runs --json prints",
-        "Runs, the newest first.",
-        _object({"runs_dir": TEXT, "runs": {"type": "array", "items": one}, "kept_kernels": KEPT}),
-    )
-
-
-def plan_schema() -> Schema:
-    """Give the schema of what `mlkit plan --json` prints."""
-    stage = _object({"action": {"enum": ["run", "reuse", "unknown"]}, "reasons": TEXTS})
-    return _document(
-        "What mlkit plan --json prints",
-        "What a run would do with each stage or instance, and why.",
-        _object({"stages": _by_name(stage)}),
+        object_of({"format": {"type": "integer", "minimum": 1}, **RECORD}),
     )
 
 
 def error_schema() -> Schema:
     """Give the schema of what any command prints with --json where it is given a mistake."""
-    error = _object(
+    error = object_of(
         {
             "message": TEXT,
-            "file": _or_null(TEXT),
-            "line": _or_null(COUNT),
-            "remedy": _or_null(TEXT),
-            "code": _or_null({"type": "string", "pattern": r"^E\d{3}$"}),
+            "file": or_null(TEXT),
+            "line": or_null(COUNT),
+            "remedy": or_null(TEXT),
+            "code": or_null({"type": "string", "pattern": r"^E\d{3}$"}),
         }
     )
-    return _document(
+    return document(
         "An error, as --json prints it",
         "The fact, the place and the remedy; `mlkit explain CODE` tells more of the code.",
-        _object({"error": error}),
+        object_of({"error": error}),
     )
 
 
-_EVENT_ERROR = _or_null(_object({"type": TEXT, "message": TEXT}, {"cell": _or_null(COUNT)}))
+_EVENT_ERROR = or_null(object_of({"type": TEXT, "message": TEXT}, {"cell": or_null(COUNT)}))
 _STARTED: dict[str, Schema] = {
     "pipeline": TEXT,
     "file": TEXT,
@@ -232,7 +150,7 @@ _STARTED: dict[str, Schema] = {
 _FIELDS: dict[EventKind, dict[str, Schema]] = {
     EventKind.RUN_STARTED: _STARTED,
     EventKind.RUN_RESUMED: _STARTED,
-    EventKind.RUN_FINISHED: {"status": RUN_STATUS, "seconds": NUMBER, "counts": _by_name(COUNT)},
+    EventKind.RUN_FINISHED: {"status": RUN_STATUS, "seconds": NUMBER, "counts": by_name(COUNT)},
     EventKind.STAGE_WAITING: {"stage": TEXT, "for": TEXT},
     EventKind.STAGE_MAPPED: {"stage": TEXT, "instances": TEXTS},
     EventKind.STAGE_FINISHED: {
@@ -242,6 +160,7 @@ _FIELDS: dict[EventKind, dict[str, Schema]] = {
         "seconds": NUMBER,
         "attempts": COUNT,
         "outputs": OUTPUTS,
+        "metrics": by_name(NUMBER),
         "error": _EVENT_ERROR,
     },
     EventKind.ATTEMPT_STARTED: {"stage": TEXT, "attempt": COUNT, "cells": COUNT, "reason": TEXT},
@@ -252,8 +171,8 @@ _FIELDS: dict[EventKind, dict[str, Schema]] = {
         "status": STATUS,
         "seconds": NUMBER,
         "error": _EVENT_ERROR,
-        "cpu_s": _or_null(NUMBER),
-        "peak_memory_bytes": _or_null(COUNT),
+        "cpu_s": or_null(NUMBER),
+        "peak_memory_bytes": or_null(COUNT),
     },
     EventKind.RETRY_SCHEDULED: {
         "stage": TEXT,
@@ -269,15 +188,15 @@ _FIELDS: dict[EventKind, dict[str, Schema]] = {
 
 def event_schema() -> Schema:
     """Give the schema of a line of events.jsonl."""
-    every = _object({"event": TEXT, "time": NUMBER, "run_id": TEXT})
+    every = object_of({"event": TEXT, "time": NUMBER, "run_id": TEXT})
     kinds = [
         {
             "if": {"properties": {"event": {"const": kind.value}}},
-            "then": _object(_FIELDS.get(kind, {})),
+            "then": object_of(_FIELDS.get(kind, {})),
         }
         for kind in EventKind
     ]
-    return _document(
+    return document(
         "A line of events.jsonl",
         "One event of a run. A reader passes over kinds and fields that it does not know.",
         {**every, "allOf": kinds},

@@ -14,7 +14,13 @@ Graph = Mapping[str, Iterable[str]]
 
 
 def edges(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
-    """Map each stage's name to the names of its upstream stages, in the order of the file."""
+    """Map each stage's name to the names of its upstream stages, in the order of the file.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    """
     return {
         name: tuple(dict.fromkeys(node.stage for node in stage.upstream))
         for name, stage in pipeline.stages.items()
@@ -45,6 +51,11 @@ def find_cycle(graph: Graph) -> tuple[str, ...] | None:
 def topological_order(graph: Graph) -> tuple[str, ...]:
     """Order the names so that upstream comes first; among the free ones, the order of the graph.
 
+    Parameters
+    ----------
+    graph : mapping of str to sequence of str
+        Each name with those upstream of it.
+
     Raises
     ------
     ValueError
@@ -70,7 +81,13 @@ def topological_order(graph: Graph) -> tuple[str, ...]:
 
 
 def levels(graph: Graph) -> tuple[tuple[str, ...], ...]:
-    """Group the names: a name's level is one more than the highest level upstream of it."""
+    """Group the names: a name's level is one more than the highest level upstream of it.
+
+    Parameters
+    ----------
+    graph : mapping of str to sequence of str
+        Each name with those upstream of it.
+    """
     level: dict[str, int] = {}
     for name in topological_order(graph):
         level[name] = 1 + max((level[other] for other in graph[name]), default=-1)

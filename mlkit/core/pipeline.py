@@ -434,6 +434,8 @@ class Pipeline:
         In the order of the file.
     parameters : mapping of str to object
         The pipeline's parameters and their defaults.
+    description : str
+        A sentence about it.
     schedule : str, optional
         A cron expression, or `every 6h`.
     timezone : str

@@ -350,8 +350,20 @@ class RunRecord:
         The absolute path of the runs folder.
     status : RunStatus
         Its state; `killed` if its process is gone and could not write down how it ended.
+    started, ended : float
+        Seconds since 1970 (UTC); no end as long as it runs.
+    parameters : mapping
+        The pipeline's parameters; secrets are not shown.
+    options : mapping
+        What was asked of it: `RunOptions` that differ from the usual, its name, note and sweep.
     stages : mapping of str to StageRecord
         By instance id, in the order in which the pipeline lists them.
+    edges : mapping of str to tuple of str
+        Each stage with the stages upstream of it.
+    warnings : tuple of str
+        What people were warned of.
+    complete : bool
+        Whether every stage of the pipeline was to be done.
     engine : mapping, optional
         The engine that ran it, as `name`, and its own id of the run, as `run_id`.
     labels : tuple of str
@@ -433,7 +445,13 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunRecord:
-        """Undo `to_full_json`; the numbers of results are not in it."""
+        """Undo `to_full_json`; the numbers of results are not in it.
+
+        Parameters
+        ----------
+        data : mapping
+            What `to_full_json` gave.
+        """
         parameters = decode(data["parameters"])
         return cls(
             run_id=data["run_id"],

@@ -260,7 +260,13 @@ class RunOptions:
         return cls(**kept)
 
     def to_words(self, command: str) -> tuple[str, ...]:
-        """Those that differ from the default, as words for a command that offers them."""
+        """Those that differ from the default, as words for a command that offers them.
+
+        Parameters
+        ----------
+        command : str
+            The command's name.
+        """
         words: list[str] = []
         for name in offered(command):
             value, word = getattr(self, name), flag(name)
@@ -287,8 +293,9 @@ OPTIONS: Mapping[str, Spelling] = {name: hint.__metadata__[0] for name, hint in 
 TYPES: Mapping[str, Any] = {name: hint.__origin__ for name, hint in _HINTS.items()}
 """The type of each option, by name."""
 
-RunOptions.__doc__ = "The options of a run.\n\nParameters\n----------\n" + "\n".join(
-    f"{name} : {formatannotation(TYPES[name])}\n    {item.words}" for name, item in OPTIONS.items()
+RunOptions.__doc__ = "The options of a run.\n\nParameters\n----------\n" + "".join(
+    f"{name} : {formatannotation(TYPES[name])}\n    {item.words}\n"
+    for name, item in OPTIONS.items()
 )
 
 _DEFAULTS = RunOptions()

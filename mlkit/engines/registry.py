@@ -83,6 +83,11 @@ ENGINES = {
 def engine_named(name: str) -> Engine:
     """Find an engine.
 
+    Parameters
+    ----------
+    name : str
+        The engine's name.
+
     Raises
     ------
     UsageError

@@ -21,7 +21,7 @@ OUTERMOST = ("Exception", "BaseException")
 
 
 def as_facts(facts: Mapping[str, Any], **options: Any) -> str:
-    """Facts as one line of JSON.
+    """Write facts as one line of JSON.
 
     Parameters
     ----------
@@ -37,6 +37,11 @@ def plain(value: Any) -> Any:
     """A value as JSON knows it: numbers of any library, mappings, sequences, texts, times.
 
     A set, whose elements have no order, stays apart from a list: `{"set": [elements, sorted]}`.
+
+    Parameters
+    ----------
+    value : object
+        Any value.
     """
     return _plain(value, depth=0)
 
@@ -89,6 +94,11 @@ def error_name(error: BaseException) -> str:
 
     `graphlib.CycleError` is a `ValueError`. An exception that is no more than an `Exception` has
     its own name.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
     """
     for kind in type(error).__mro__:
         if kind.__name__ in OUTERMOST and kind.__module__ == "builtins":

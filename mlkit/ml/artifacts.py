@@ -79,6 +79,11 @@ def write_json(path: str | Path, value: object) -> None:
 def read_json(path: str | Path) -> Any:
     """Read a JSON document.
 
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
     Raises
     ------
     DataError
@@ -93,6 +98,11 @@ def read_json(path: str | Path) -> Any:
 
 def read_optional_json(path: str | Path | None) -> Any:
     """Read a JSON document that a skipped stage may not have made.
+
+    Parameters
+    ----------
+    path : str, Path or None
+        The file, if there is one.
 
     Returns
     -------
@@ -175,14 +185,26 @@ def write_model(path: str | Path, model: object) -> None:
 
 
 def read_model(path: str | Path) -> Any:
-    """Read a model that `write_model` wrote; only from files that you trust."""
+    """Read a model that `write_model` wrote; only from files that you trust.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    """
     import joblib
 
     return joblib.load(_existing(path))
 
 
 def file_digest(path: str | Path) -> str:
-    """The sha256 digest of a file's bytes, as 64 hexadecimal digits."""
+    """The sha256 digest of a file's bytes, as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    """
     digest = hashlib.sha256()
     with _existing(path).open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):

@@ -43,7 +43,7 @@ def linear_encoder(table: pd.DataFrame) -> Any:
 
 
 def tree_encoder(table: pd.DataFrame) -> Any:
-    """Categories as whole numbers; other numbers as they are, missing ones included.
+    """Make categories whole numbers; other numbers stay as they are, missing ones included.
 
     Parameters
     ----------

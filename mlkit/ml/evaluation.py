@@ -24,7 +24,7 @@ __all__ = [
 def probability_scores(
     late: ArrayLike, probability: ArrayLike, known_rate: float
 ) -> dict[str, float]:
-    """Scores that need no threshold.
+    """Compute the scores that need no threshold.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def best_threshold(late: ArrayLike, probability: ArrayLike) -> float:
 
 
 def threshold_scores(late: ArrayLike, probability: ArrayLike, threshold: float) -> dict[str, Any]:
-    """Scores of the yes-or-no answer at a threshold.
+    """Compute the scores of the yes-or-no answer at a threshold.
 
     Parameters
     ----------

@@ -47,6 +47,11 @@ _WEATHER = {
 def refuse_leakage(columns: Sequence[str]) -> None:
     """Refuse columns that are known only once the flight has left or landed.
 
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of columns.
+
     Raises
     ------
     LeakageError
@@ -132,10 +137,22 @@ def build_features(cleaned: pd.DataFrame, extra_columns: Sequence[str] = ()) -> 
 
 
 def feature_columns(table: pd.DataFrame) -> list[str]:
-    """The feature names of a table of shape (n_flights, n_features + 2), in its order."""
+    """The feature names of a table of shape (n_flights, n_features + 2), in its order.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table.
+    """
     return [column for column in table.columns if column not in (DAY, TARGET)]
 
 
 def text_columns(table: pd.DataFrame) -> list[str]:
-    """The names of those features that hold text."""
+    """The names of those features that hold text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table.
+    """
     return [c for c in feature_columns(table) if not pd.api.types.is_numeric_dtype(table[c])]

@@ -59,12 +59,24 @@ def package_file(table: str) -> Path:
 
 
 def hide_password(source: str) -> str:
-    """The source without the password that its address may carry."""
+    """The source without the password that its address may carry.
+
+    Parameters
+    ----------
+    source : str
+        A path or an address.
+    """
     return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", source)
 
 
 def sniff(start: bytes) -> Format:
-    """Tell a table's format from the first bytes of its file."""
+    """Tell a table's format from the first bytes of its file.
+
+    Parameters
+    ----------
+    start : bytes
+        How the file begins.
+    """
     if start.startswith(b"PAR1"):
         return "parquet"
     if start.startswith(b"PK\x03\x04"):

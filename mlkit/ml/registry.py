@@ -67,7 +67,13 @@ def registry_folder() -> Path:
 
 
 def database_uri(folder: Path) -> str:
-    """The SQLAlchemy URL of the registry in a folder."""
+    """The SQLAlchemy URL of the registry in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    """
     return f"sqlite:///{folder / _DATABASE}"
 
 

@@ -124,7 +124,7 @@ def scoring_server(name: str, version: int, folder: Path, wait_s: float = 90.0) 
 
 
 def serving_rows(examples: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
-    """Rows as the body of a request; missing values become null.
+    """Write rows as the body of a request; missing values become null.
 
     Parameters
     ----------

@@ -98,6 +98,11 @@ def check_months(months: Sequence[int]) -> tuple[int, ...]:
 def check_rows(rows: int) -> int:
     """Check the number of rows to keep: 0 for all, or a positive number.
 
+    Parameters
+    ----------
+    rows : int
+        The number.
+
     Raises
     ------
     DataError

@@ -31,7 +31,7 @@ class FakeClock:
         self.waits: list[float] = []
 
     def now(self) -> float:
-        """Seconds since 1970 (UTC)."""
+        """Give the seconds since 1970 (UTC)."""
         return self._now
 
     def monotonic(self) -> float:
@@ -39,11 +39,24 @@ class FakeClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass.
+
+        Parameters
+        ----------
+        seconds : float
+            How much.
+        """
         self._now += seconds
 
     def wait(self, inbox: queue.SimpleQueue[Any], timeout_s: float | None) -> Any | None:
         """Give what has arrived; otherwise let the time pass until the next thing is due.
+
+        Parameters
+        ----------
+        inbox : SimpleQueue
+            Where things arrive.
+        timeout_s : float or None
+            How long to wait at most; None: as long as it takes.
 
         Raises
         ------
@@ -64,7 +77,15 @@ class InlineExecutor(Executor):
     """Does each piece of work at once, in the thread that hands it over."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Do the work now; its result, or what it raised, is in the future."""
+        """Do the work now; its result, or what it raised, is in the future.
+
+        Parameters
+        ----------
+        fn : callable
+            The work.
+        *args, **kwargs : object
+            What it is given.
+        """
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))

@@ -18,7 +18,15 @@ class RecordingObserver:
         self.events.append(event)
 
     def of(self, kind: EventKind | str, stage: str | None = None) -> list[Event]:
-        """The events of one kind, of one stage or of all, in order."""
+        """The events of one kind, of one stage or of all, in order.
+
+        Parameters
+        ----------
+        kind : EventKind or str
+            The kind.
+        stage : str, optional
+            The stage or instance.
+        """
         return [
             event
             for event in self.events
@@ -44,7 +52,15 @@ class RecordingNotifier:
         self.sent: list[tuple[str, str, str]] = []
 
     def send(self, url: str, title: str, body: str) -> bool:
-        """Keep a message; see `answer`."""
+        """Keep a message; see `answer`.
+
+        Parameters
+        ----------
+        url : str
+            Whom it is for.
+        title, body : str
+            What it says.
+        """
         self.sent.append((url, title, body))
         if isinstance(self.answer, Exception):
             raise self.answer

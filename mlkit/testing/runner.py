@@ -62,7 +62,13 @@ class Raises:
 
 @dataclass(frozen=True, kw_only=True)
 class Skips:
-    """The stage ends early, as `mlkit.skip` would have it."""
+    """The stage ends early, as `mlkit.skip` would have it.
+
+    Parameters
+    ----------
+    reason : str
+        Why there is nothing to do.
+    """
 
     reason: str = "nothing to do"
 
@@ -125,7 +131,17 @@ class FakeRunner:
     def execute(
         self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
     ) -> ExecutionResult:
-        """Execute one notebook; see `mlkit.notebook.notebook_runner.NotebookRunner`."""
+        """Execute one notebook; see `mlkit.notebook.notebook_runner.NotebookRunner`.
+
+        Parameters
+        ----------
+        request : ExecutionRequest
+            The notebook, and what it is given.
+        on_cell : callable
+            Told of each cell that begins.
+        cancellation : Cancellation
+            Asked whether to stop.
+        """
         behaviour = self._behaviour(request)
         told = None if behaviour is None else behaviour(request)
         printed: list[str] = []

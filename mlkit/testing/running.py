@@ -73,7 +73,7 @@ def run_fake(
     runs_dir : Path or str, optional
         The runs folder.
     **options : object
-        The fields of `mlkit.RunOptions`: `only`, `until`, `force`, `fail_fast`, `verify`, …
+        The fields of `mlkit.RunOptions`, such as `only`, `until`, `force` and `verify`.
 
     Returns
     -------

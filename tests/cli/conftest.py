@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mlkit.cli.main import main
+from tests.documents import check_printed
 
 PIPELINE = """\
 name: words
@@ -30,13 +31,16 @@ stages:
 class Spoken:
     """What a command said."""
 
+    words: tuple[object, ...]
     code: int
     out: str
     err: str
 
     def json(self) -> Any:
-        """The one document on stdout."""
-        return json.loads(self.out)
+        """The one document on stdout, which keeps to its command's schema."""
+        document = json.loads(self.out)
+        check_printed(self.words, document)
+        return document
 
 
 Call = Callable[..., Spoken]
@@ -96,6 +100,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
             main([str(word) for word in words])
         code = ended.value.code
         spoken = capfd.readouterr()
-        return Spoken(code=code if isinstance(code, int) else 0, out=spoken.out, err=spoken.err)
+        ended_with = code if isinstance(code, int) else 0
+        return Spoken(words=words, code=ended_with, out=spoken.out, err=spoken.err)
 
     return run

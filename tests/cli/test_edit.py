@@ -19,6 +19,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from mlkit.testing import Sketch, write_pipeline
 from tests.cli.conftest import Call
+from tests.documents import check_document
 
 SECRET = "s3cret-value"
 BODY = """import json, os, sys
@@ -72,7 +73,9 @@ def edit(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
         while not said.endswith("\n}\n") and (line := process.stdout.readline()):
             said += line
         try:
-            yield {**json.loads(said), "runtime": home / "runtime", "log": log}
+            document = json.loads(said)
+            check_document("edit", document)
+            yield {**document, "runtime": home / "runtime", "log": log}
         finally:
             process.send_signal(signal.SIGINT)
             code = process.wait(60)

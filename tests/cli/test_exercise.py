@@ -87,6 +87,7 @@ def test_check_of_a_folder_ends_with_1_until_all_is_solved(
     spoken = call("check")
     assert spoken.code == 1
     assert "· not attempted: the mean of three numbers" in spoken.out
+    assert call("check", "--json").json()["passed"] is False
     spoken = call("check", "maen", "--json")
     assert spoken.code == 2
     assert spoken.json()["error"]["remedy"] == "Did you mean 'mean'?"

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from mlkit.core.schemas import schema_of
 from mlkit.notebook.kernels.kept_kernels import kept_kernels, stop_kernels
 from mlkit.testing import Sketch, write_pipeline
 from tests.cli.conftest import Call
@@ -25,11 +23,6 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     stop_kernels()
 
 
-def check(name: str, document: object) -> None:
-    """Validate a document."""
-    Draft202012Validator(schema_of(name)).validate(document)
-
-
 def test_a_kept_kernel_is_told_of_everywhere_and_ends_with_its_run(
     call: Call, tmp_path: Path
 ) -> None:
@@ -41,7 +34,6 @@ def test_a_kept_kernel_is_told_of_everywhere_and_ends_with_its_run(
     secret = "a-secret-of-some-length"
     failed = call("run", folder, "--keep-failed", "30m", "--json", "-p", f"token={secret}")
     assert failed.code == 1
-    check("run", failed.json())
     (kept,) = kept_kernels()
     run_id, live = kept.run_id, f"debug {kept.run_id} work --live"
     assert live in failed.err
@@ -50,16 +42,13 @@ def test_a_kept_kernel_is_told_of_everywhere_and_ends_with_its_run(
         assert spoken.code == 0
         assert live in spoken.out + spoken.err
         assert kept.clock in spoken.out + spoken.err
-    for name, document in (
-        ("run", failed.json()),
-        ("runs", call("runs", folder, "--json").json()),
-        ("", call("show", run_id, folder, "--json").json()),
+    for document in (
+        failed.json(),
+        call("runs", folder, "--json").json(),
+        call("show", run_id, folder, "--json").json(),
     ):
         assert [each["id"] for each in document["kept_kernels"]] == [kept.id]
-        if name:
-            check(name, document)
     listed = call("kernels", "--json").json()
-    check("kernels", listed)
     assert listed["kept"] == [kept.shown()]
     opened = call("debug", run_id, "work", folder, "--live", "--no-open", "--json").json()
     assert opened["connection_file"] == kept.connection

@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
+from mlkit.cli.reference_pages import usage_of
 from mlkit.core.events import EventKind
-from mlkit.core.schemas import SCHEMAS, schema_of
+from mlkit.core.schemas import SCHEMAS, name_of, schema_of
 from mlkit.testing import FakeRunner, Raises, Sketch, run_fake, write_pipeline
+from mlkit.testing.sample_class import write_sample
 from tests.cli.conftest import Call
+from tests.documents import check_document
+
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def test_a_schema_is_printed_or_written(call: Call, tmp_path: Path) -> None:
@@ -27,14 +32,11 @@ def test_a_schema_is_printed_or_written(call: Call, tmp_path: Path) -> None:
 
 
 def test_every_schema_is_named_in_the_help(call: Call) -> None:
-    """One that is added is found by those who look for it."""
+    """What is of no command is named; a command's goes by its words, in either form."""
     told = call("schema", "--help").out
-    assert [name for name in SCHEMAS if name not in told] == []
-
-
-def check(name: str, document: object) -> None:
-    """Validate a document."""
-    Draft202012Validator(schema_of(name)).validate(document)
+    commands = {name_of(words) for words, _ in usage_of()}
+    assert [name for name in SCHEMAS if name not in commands and name not in told] == []
+    assert call("schema", "class stats").json() == call("schema", "class-stats").json()
 
 
 @pytest.fixture
@@ -72,17 +74,15 @@ def test_a_run_of_every_kind_of_stage_keeps_to_them(
     for _ in range(2):
         record = run_fake(pipeline, runner=runner, runs_dir=runs)
     folder = runs / record.run_id
-    check("record", json.loads((folder / "run.json").read_text("utf-8")))
+    check_document("record", json.loads((folder / "run.json").read_text("utf-8")))
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     for line in lines:
-        check("event", line)
+        check_document("event", line)
     kinds = {line["event"] for line in lines}
     assert {"run_started", "stage_finished", "attempt_finished", "run_finished"} <= kinds
-    check("run", record.to_json())
-    check("runs", call("runs", pipeline, "--runs-dir", runs, "--json").json())
-    check("plan", call("plan", pipeline, "--runs-dir", runs, "--json").json())
-    check("error", call("plan", tmp_path / "nowhere", "--json").json())
-    check("error", call("plan", "--no-such-option", "--json").json())
+    check_document("run", record.to_json())
+    assert "error" in call("plan", tmp_path / "nowhere", "--json").json()
+    assert "error" in call("plan", "--no-such-option", "--json").json()
 
 
 def test_every_kind_of_event_has_its_fields() -> None:
@@ -91,3 +91,98 @@ def test_every_kind_of_event_has_its_fields() -> None:
     for kind in EventKind:
         bare = {"event": kind.value, "time": 1.0, "run_id": "r"}
         assert list(validator.iter_errors(bare)), kind
+
+
+CALLS = """\
+init {new}
+add more {copy} --in first.out
+run {p} --runs-dir {runs}
+plan {p} --runs-dir {runs}
+resume latest {p} --runs-dir {runs}
+runs {p} --runs-dir {runs}
+show latest {p} --runs-dir {runs}
+show latest first {p} --runs-dir {runs} --trace
+label latest best {p} --runs-dir {runs}
+unlabel best {p} --runs-dir {runs}
+promote latest {p} --runs-dir {runs}
+compare latest latest {p} --runs-dir {runs}
+compare latest latest latest {p} --runs-dir {runs}
+graph {p}
+report latest {p} --runs-dir {runs}
+debug latest first {p} --runs-dir {runs} --no-open
+sweep {p} -p size=1 --runs-dir {runs}
+backfill {p} --from 2026-01-01 --to 2026-01-03 --dry-run --runs-dir {runs}
+export airflow {p} --to {new}/dags
+notify latest first {p} --runs-dir {runs}
+clean {p} --runs-dir {runs} --keep 0 --dry-run
+learn {new}/lessons
+exercise new mean --solutions {new}/solutions
+exercise release --solutions {new}/solutions --to {new}/handout
+class collect {class}/download.zip --timezone UTC --to {new}/collected
+kernels
+explain E205
+explain
+schema
+schema --to {new}/pipeline.schema.json
+""".splitlines()
+"""Calls that need no kernel: what would be computed is there already."""
+
+ELSEWHERE = {
+    "convert": 'converting/test_converting.py: check_document("convert"',
+    "edit": 'cli/test_edit.py: check_document("edit"',
+    "serve": 'cli/test_serve.py: check_document("serve"',
+    "render": 'rendering/test_building.py: check_document("render"',
+    "doctor": 'cli/test_doctor.py: spoken.json()["checks"]',
+    "check": 'cli/test_exercise.py: call("check", "--json").json()',
+    "exercises": 'grading/test_commands.py: check_document("exercises"',
+    "exercise check": 'cli/test_exercise.py: call("exercise", "check", "--json")',
+    "grade": 'grading/test_commands.py: check_document("grade"',
+    "class return": 'grading/classroom/test_week.py: check_document("class return"',
+    "class stats": 'grading/classroom/test_week.py: check_document("class stats"',
+}
+"""Commands that need more, each with the test that holds what they print against its schema."""
+
+
+def test_every_command_s_document_is_held_against_its_schema() -> None:
+    """A command that is added needs a schema, and a call whose document keeps to it."""
+    commands = [words for words, _ in usage_of()]
+    assert [words for words in commands if name_of(words) not in SCHEMAS] == []
+    called = {words for words in commands for line in CALLS if f"{line} ".startswith(f"{words} ")}
+    assert called | set(ELSEWHERE) == set(commands)
+    for words, place in ELSEWHERE.items():
+        file, _, text = place.partition(": ")
+        assert text in (TESTS / file).read_text("utf-8"), words
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, Path]:
+    """A pipeline that has run, a copy of it, its runs folder, a class, and a new folder."""
+    stages = [
+        Sketch(name="first", declares="size: int = 1"),
+        Sketch(name="last", upstream=("first",)),
+    ]
+    made = {
+        name: write_pipeline(tmp_path / name, *stages, schedule="@daily", parameters={"size": 1})
+        for name in ("p", "copy")
+    }
+    run_fake(made["p"], runs_dir=tmp_path / "runs")
+    write_sample(tmp_path / "class")
+    (tmp_path / "new").mkdir()
+    folders = {name: tmp_path / name for name in ("runs", "class", "new")}
+    return {**made, **folders}
+
+
+def test_commands_print_what_their_schemas_say(call: Call, places: dict[str, Path]) -> None:
+    """And no field that the schema does not name."""
+    for line in CALLS:
+        printed = call(*(word.format(**places) for word in line.split()), "--json")
+        assert (printed.code, "error" in printed.json()) == (0, False), (line, printed.err)
+
+
+def test_a_field_that_no_schema_names_is_found() -> None:
+    """The check itself can fail: for a field too many, too few, and of another kind."""
+    right: dict[str, object] = {"run_id": "r", "format": "html", "file": "f"}
+    check_document("report", right)
+    for wrong in ({**right, "more": 1}, {"run_id": "r"}, {**right, "format": "doc"}):
+        with pytest.raises(ValidationError):
+            check_document("report", wrong)

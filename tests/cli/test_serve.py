@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from mlkit.testing import Sketch, write_pipeline
+from tests.documents import check_document
 
 MAIN = "from mlkit.cli.main import main; main()"
 BODY = """import time
@@ -97,6 +98,7 @@ def test_it_runs_survives_and_ends_in_order(file: Path, serve: Serve, tmp_path: 
     out, _ = served.communicate(timeout=90)
     assert served.returncode == 130, told.read_text()
     document = json.loads(out)
+    check_document("serve", document)
     assert list(document) == ["pipeline", "schedule", "timezone", "intervals"]
     assert [item["status"] for item in document["intervals"]] == ["cancelled"]
     assert "Traceback" not in told.read_text()

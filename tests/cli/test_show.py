@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from mlkit.cli.main import app
 from mlkit.testing import FakeRunner, Returns, branching, chain, run_fake
+from tests.documents import check_document
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def test_a_trace_as_json_is_the_recorded_one(file: Path) -> None:
     """One document."""
     code, text = shown("latest", "s1", str(file), "--trace", "--json")
     assert code == 0
+    check_document("show", json.loads(text))
     assert list(json.loads(text)["files"]) == ["notebook:own.py"]
 
 
@@ -66,6 +68,7 @@ def test_a_value_is_read_out_of_an_artifact(tmp_path: Path) -> None:
         ("never.such", {"made": False, "value": None}),
     ):
         code, text = shown("latest", reference, str(file), "--value", "--json")
+        check_document("show", json.loads(text))
         assert (code, json.loads(text)) == (0, told)
     assert shown("latest", "no.out", str(file), "--value")[0] != 0
     assert shown("latest", "yes.out", str(file), "--value")[0] != 0, "it is no JSON"

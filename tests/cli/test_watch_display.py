@@ -17,6 +17,7 @@ import pytest
 
 from mlkit.testing import Sketch, write_pipeline
 from mlkit.testing.sketches import write_notebook
+from tests.documents import check_document
 
 BODY = """import time
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_it_runs_at_every_save_and_ends_at_ctrl_c(folder: Path) -> None:
     assert (folder / "runs" / "latest" / "a" / "a.txt").read_text() == "three"
     assert watched.interrupted() == (0, [])
     document = json.loads(watched.out.read_text())
+    check_document("run", document)
     rounds = [(item["reasons"], item["status"]) for item in document["rounds"]]
     assert rounds == [
         ([], "succeeded"),

@@ -12,6 +12,7 @@ from mlkit.cli.main import main
 from mlkit.converting.converting import Converted, convert
 from mlkit.errors import MlkitError
 from tests.converting.originals import ORIGINALS, write_original
+from tests.documents import check_document
 
 pytestmark = pytest.mark.kernel
 
@@ -69,14 +70,18 @@ def test_what_no_stage_can_do_is_refused(line: str, fact: str, tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It shows the stages and what crosses; the original and its folder stay as they are."""
     original = write_original("chains", tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    done = convert(original, tmp_path / "out", dry_run=True)
-    assert [stage.part.name for stage in done.conversion.stages] == ["bronze", "silver", "gold"]
-    assert done.plans["gold"].inputs == {"silver_file": "silver.silver_file"}
-    assert done.plans["gold"].outputs == {"gold_file": "gold.csv"}
+    with pytest.raises(SystemExit) as ended:
+        main(["convert", str(original), "--to", str(tmp_path / "out"), "--dry-run", "--json"])
+    assert not ended.value.code
+    document = json.loads(capsys.readouterr().out)
+    check_document("convert", document)
+    assert list(document["stages"]) == ["bronze", "silver", "gold"]
+    assert document["stages"]["gold"]["inputs"] == {"silver_file": "silver.silver_file"}
+    assert document["stages"]["gold"]["outputs"] == {"gold_file": "gold.csv"}
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 

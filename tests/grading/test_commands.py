@@ -11,6 +11,7 @@ import pytest
 
 from mlkit.cli.main import main
 from mlkit.grading.exercise.source import Exercise
+from tests.documents import check_document
 
 NAME = "05-retries"
 Submit = Callable[..., Path]
@@ -38,6 +39,7 @@ def test_grade_prints_one_document_and_ends_with_0_whatever_the_scores(
     assert _call(*words, "--json") == 0
     printed = capsys.readouterr()
     document = json.loads(printed.out)
+    check_document("grade", document)
     assert [s["status"] for s in document["submissions"]] == ["graded", "ungradable"]
     assert "ungradable: " in printed.err
     assert _call(*words) == 0
@@ -81,7 +83,9 @@ def test_exercises_lists_every_exercise(
     """Those that are untouched, and those that are not there."""
     submit(tmp_path, NAME, {})
     assert _call("exercises", "--folder", tmp_path, "--json") == 0
-    rows = json.loads(capsys.readouterr().out)["exercises"]
+    document = json.loads(capsys.readouterr().out)
+    check_document("exercises", document)
+    rows = document["exercises"]
     assert [row["name"] for row in rows] == sorted(exercises)
     assert {row["name"]: row["status"] for row in rows}[NAME] == "not_attempted"
     assert _call("exercises", "--folder", tmp_path) == 0

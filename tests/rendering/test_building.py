@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.documents import check_document
 from tests.rendering.conftest import cell, make_checkout, notebook, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,7 @@ def test_a_site_is_built_once_and_again(built: Built) -> None:
     checkout, first = built
     assert first.returncode == 0, first.stderr
     told = json.loads(first.stdout)
+    check_document("render", told)
     site = Path(told["site"])
     assert site == checkout / "site"
     assert "[3/3]" in first.stderr

@@ -12,6 +12,7 @@ from mlkit.cli.main import main
 from mlkit.core.record import RunRecord
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
+from tests.documents import check_printed
 
 PIPELINE = """\
 name: tiny
@@ -66,13 +67,15 @@ def runs_dir(green: RunRecord, red: RunRecord) -> Path:
 class Said:
     """What a command printed, and how it ended."""
 
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
+    def __init__(self, words: tuple[object, ...], code: int, out: str, err: str) -> None:
+        self.words, self.code, self.out, self.err = words, code, out, err
 
     @property
     def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
+        """The one JSON document on stdout, which keeps to its command's schema."""
+        document = json.loads(self.out)
+        check_printed(self.words, document)
+        return document
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def mlkit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         captured = capsys.readouterr()
-        return Said(int(str(ended.value.code or 0)), captured.out, captured.err)
+        return Said(words, int(str(ended.value.code or 0)), captured.out, captured.err)
 
     return call
 

@@ -68,6 +68,11 @@ def server(folder: Path) -> Iterator[Server]:
     ----------
     folder : Path
         Its home, which is made.
+
+    Yields
+    ------
+    Server
+        Where it answers.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,13 @@ class DagFile(Listing):
 
 
 def read_dag(source: str) -> DagFile:
-    """Read the text of a DAG file; it raises nothing for a wrong file."""
+    """Read the text of a DAG file; it raises nothing for a wrong file.
+
+    Parameters
+    ----------
+    source : str
+        The text.
+    """
     reader = _Reader()
     reader.read(source, reader.file)
     return DagFile(**reader.found())

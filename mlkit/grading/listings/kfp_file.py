@@ -47,12 +47,24 @@ class PipelineFile(Listing):
 
 
 def pipeline_problems(source: str) -> list[Problem]:
-    """Everything that is wrong with the text of a kfp pipeline, by line."""
+    """Everything that is wrong with the text of a kfp pipeline, by line.
+
+    Parameters
+    ----------
+    source : str
+        The text.
+    """
     return list(read_pipeline(source).problems)
 
 
 def read_pipeline(source: str) -> PipelineFile:
-    """Read the text of a kfp pipeline; it raises nothing for a wrong one."""
+    """Read the text of a kfp pipeline; it raises nothing for a wrong one.
+
+    Parameters
+    ----------
+    source : str
+        The text.
+    """
     reader = _Reader()
     reader.read(source, reader.file)
     return PipelineFile(components=reader.components, **reader.found())

@@ -38,7 +38,15 @@ class DagSketch:
         }
 
     def with_stage(self, name: str, seconds: float = 1.0) -> DagSketch:
-        """Add a stage, or change how long one takes."""
+        """Add a stage, or change how long one takes.
+
+        Parameters
+        ----------
+        name : str
+            The stage.
+        seconds : float
+            How long it takes.
+        """
         if not name.strip():
             raise UsageError("a stage needs a name", remedy="Type one, such as 'clean'")
         if seconds < 0:
@@ -48,13 +56,25 @@ class DagSketch:
         return DagSketch(durations_s={**self.durations_s, name.strip(): seconds}, edges=self.edges)
 
     def without_stage(self, name: str) -> DagSketch:
-        """Remove a stage and the edges that touch it."""
+        """Remove a stage and the edges that touch it.
+
+        Parameters
+        ----------
+        name : str
+            The stage.
+        """
         self._known(name)
         rest = {other: seconds for other, seconds in self.durations_s.items() if other != name}
         return DagSketch(durations_s=rest, edges=tuple(e for e in self.edges if name not in e))
 
     def with_edge(self, upstream: str, downstream: str) -> DagSketch:
-        """Add an edge; one that closes a cycle too, so that it can be looked at."""
+        """Add an edge; one that closes a cycle too, so that it can be looked at.
+
+        Parameters
+        ----------
+        upstream, downstream : str
+            The stages that it joins.
+        """
         self._known(upstream)
         self._known(downstream)
         edge = (upstream, downstream)
@@ -62,7 +82,13 @@ class DagSketch:
         return DagSketch(durations_s=self.durations_s, edges=edges)
 
     def without_edge(self, upstream: str, downstream: str) -> DagSketch:
-        """Remove an edge."""
+        """Remove an edge.
+
+        Parameters
+        ----------
+        upstream, downstream : str
+            The stages that it joins.
+        """
         edge = (upstream, downstream)
         if edge not in self.edges:
             known = ", ".join(f"{up} → {down}" for up, down in self.edges) or "none"
@@ -115,7 +141,13 @@ class Analysis:
 
 
 def analyse(sketch: DagSketch) -> Analysis:
-    """Work out order, levels and critical path, or the cycle that forbids them."""
+    """Work out order, levels and critical path, or the cycle that forbids them.
+
+    Parameters
+    ----------
+    sketch : DagSketch
+        The graph, with or without a cycle.
+    """
     total = sum(sketch.durations_s.values())
     found = find_cycle(sketch.graph)
     if found is not None:

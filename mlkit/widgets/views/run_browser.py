@@ -177,7 +177,13 @@ class RunBrowser(Panel):
         self._show_pair()
 
     def compare_with(self, run_id: str) -> None:
-        """Compare the run that is shown, as B, with another one, as A."""
+        """Compare the run that is shown, as B, with another one, as A.
+
+        Parameters
+        ----------
+        run_id : str
+            The other run's id.
+        """
         self.other.value = run_id
 
     def _list(self) -> None:

@@ -20,6 +20,7 @@ from mlkit.grading.classroom.downloads import Bounds, walk
 from mlkit.grading.classroom.lateness import parse_late_rule, parse_time
 from mlkit.grading.tables import read_table, table_text
 from mlkit.testing.sample_class import write_sample
+from tests.documents import check_document
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
@@ -108,6 +109,7 @@ def test_what_may_not_be_read_is_listed_and_the_rest_is_collected(tmp_path: Path
         path.chmod(0o700)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
+    check_document("class collect", document)
     assert len(document["submissions"]) == 4
     told = {row["source"]: row["fact"] for row in document["not_understood"]}
     for name in ("zoe", "yan/05-retries.ipynb", "zip.zip"):

@@ -11,6 +11,7 @@ import pytest
 
 from mlkit.cli.main import main
 from mlkit.testing.sample_class import EXERCISE, write_sample
+from tests.documents import check_document
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -52,12 +53,15 @@ def test_a_class_goes_through_its_week(call: Call) -> None:
     )
     code, shown, _ = call("class return grades --json")
     assert code == 0
+    check_document("class return", json.loads(shown))
+    check_document("class collect", json.loads(Path("collected/collection.json").read_text()))
     scores = {s["student"]: s["score"] for s in json.loads(shown)["students"]}
     assert scores.keys() == {"ann", "bob", "cid", "dot", "eve"}
     assert (scores["ann"], scores["dot"], scores["eve"]) == (11, 0, 6)
     assert 0 < scores["bob"] == pytest.approx(scores["cid"] * 0.9)
     code, learnt, told = call("class stats grades --html stats.html --json")
     document = json.loads(learnt)
+    check_document("class stats", document)
     assert (code, told) == (0, "The page is in stats.html.\n")
     assert [a["students"] for a in document["alike"]["answers"]] == [["bob", "cid"]]
     assert Path("stats.html").read_text(encoding="utf-8").count("<svg") == 1
