@@ -1,5 +1,7 @@
 """Follow a page of the documents as its reader does: write its files, call its commands, compare.
 
+A block that no test follows has a reason right above it: `<!-- not followed: REASON -->`.
+
 Of a page's fenced blocks two kinds are followed, in the order in which they stand. A block
 `console` holds commands, each after `$ `, and below each what it prints: those lines, in that
 order, perhaps among others, with `…` for anything. A command that ends with another code than 0
@@ -18,12 +20,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Act", "Command", "File", "follow", "steps_of"]
+__all__ = ["FOLLOWED", "Act", "Command", "File", "follow", "reasons_of", "steps_of"]
 
 Act = Callable[[Path], None]
 """What a person does, given the folder worked in."""
 
 FENCE = re.compile(r"^```(\w*)(?: +(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+REASON = re.compile(r"<!-- not followed: (.+) -->\n\Z")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+FOLLOWED: Mapping[Path, str] = {
+    **dict.fromkeys(sorted((DOCS / "how-to").glob("*.md")), "test_followed_pages.py"),
+    DOCS / "tutorial.md": "test_followed_pages.py",
+    DOCS / "stores.md": "test_followed_pages.py",
+    DOCS / "testing.md": "test_followed_pages.py",
+    DOCS / "maps.md": "test_maps.py",
+    DOCS / "outputs.md": "test_outputs_page.py",
+    DOCS / "teaching-a-class.md": "test_teaching_a_class.py",
+}
+"""Each page that is followed from its first step to its last, with the file of the test."""
 CODE = re.compile(r"#\s*ends with (\d+)\s*$")
 
 
@@ -89,11 +103,25 @@ class _Reader:
         self.folder = Path(after.read_text(encoding="utf-8").strip())
 
 
-def steps_of(page: Path) -> Iterator[Command | File]:
-    """The steps of a page, in order."""
+def reasons_of(page: Path) -> Mapping[int, str]:
+    """The reason why a block is not followed, by the line of its fence."""
     text = page.read_text(encoding="utf-8")
+    found = {}
+    for block in FENCE.finditer(text):
+        reason = REASON.search(text[: block.start()])
+        if reason is not None:
+            found[text.count("\n", 0, block.start()) + 1] = reason[1]
+    return found
+
+
+def steps_of(page: Path) -> Iterator[Command | File]:
+    """The steps of a page, in order; what has a reason not to be followed is none."""
+    text = page.read_text(encoding="utf-8")
+    reasons = reasons_of(page)
     for block in FENCE.finditer(text):
         language, name, content = block.groups()
+        if text.count("\n", 0, block.start()) + 1 in reasons:
+            continue
         line = text.count("\n", 0, block.start()) + 2
         if name:
             yield File(name=name, text=content, line=line)

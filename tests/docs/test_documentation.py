@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,6 @@ from typing import Any
 import click
 import pytest
 from jsonschema import Draft202012Validator
-from numpydoc.docscrape import get_doc_object
-from numpydoc.validate import validate
 
 from mlkit.cli.main import COMMANDS, load_command
 from mlkit.cli.reference_pages import python_names, reference_pages, usage_of
@@ -25,7 +24,8 @@ from mlkit.core.schemas import SCHEMAS
 from mlkit.errors import MlkitError
 from mlkit.load.yaml_tree import read_yaml
 from mlkit.rendering.documents import MORE, Documents, find_documents, targets_of
-from tests.docs.pages import FENCE, Command, File, steps_of
+from mlkit.testing import Sketch, run_fake, write_pipeline
+from tests.docs.pages import FENCE, FOLLOWED, Command, File, reasons_of, steps_of
 
 ALIKE = {"mlkit.testing.shapes"}
 """Modules whose functions take the same parameters, which their page tells of once."""
@@ -155,13 +155,60 @@ def test_every_call_on_a_page_can_be_made() -> None:
         check_call(line)
 
 
-def blocks(language: str) -> Iterator[tuple[str, str]]:
-    """Every block of a language on a written page, with its place."""
-    for page in [*WRITTEN, ROOT / "README.md"]:
-        text = page.read_text("utf-8")
+PAGES = [*WRITTEN, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+HELD = ("python", "yaml")
+"""What stands on a page for itself is held here: Python is run, YAML keeps to the schema."""
+
+
+def left_alone(page: Path) -> Iterator[str]:
+    """Blocks that nothing runs, and above which stands no reason."""
+    reasons, text = reasons_of(page), page.read_text("utf-8")
+    for block in FENCE.finditer(text):
+        language, name, _ = block.groups()
+        line = text.count("\n", 0, block.start()) + 1
+        is_step = page in FOLLOWED and bool(name or language == "console")
+        is_held = language in HELD and not name
+        if language not in ("", "text") and not (is_step or is_held or line in reasons):
+            yield f"{page.name}:{line}: no test follows it: {language}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_of_a_page_is_run_or_has_its_reason(page: Path) -> None:
+    """Followed by the page's test or held here; a reason names tests that there are."""
+    assert list(left_alone(page)) == []
+    for reason in reasons_of(page).values():
+        for name in re.findall(r"tests/[\w/.]*\w", reason):
+            assert (ROOT / name).exists(), f"{page.name}: {reason}"
+
+
+def test_a_block_that_nothing_runs_is_found(tmp_path: Path) -> None:
+    """A listing without a reason; with one it is in order."""
+    page = tmp_path / "page.md"
+    block = "```console\n$ true\n```\n"
+    page.write_text(f"# Page\n\n{block}\n<!-- not followed: it never ends -->\n{block}")
+    assert list(left_alone(page)) == ["page.md:3: no test follows it: console"]
+    assert [step.line for step in steps_of(page)] == [4]
+
+
+def test_every_page_that_is_followed_has_its_test() -> None:
+    """In the file that is named."""
+    for page, test in FOLLOWED.items():
+        text = (Path(__file__).parent / test).read_text("utf-8")
+        assert page.exists()
+        assert page.name in text or "FOLLOWED" in text
+
+
+def blocks(language: str, *, alone: bool = False) -> Iterator[tuple[str, str]]:
+    """Every block of a language that is to be held, with its place; or those without a file."""
+    for page in PAGES:
+        text, reasons = page.read_text("utf-8"), reasons_of(page)
         for block in FENCE.finditer(text):
-            if block[1] == language:
-                yield f"{page.name}:{text.count(chr(10), 0, block.start()) + 1}", block[3]
+            line = text.count("\n", 0, block.start()) + 1
+            others = language == "yaml" and not (block[2] or "pipeline.yaml").endswith(
+                "pipeline.yaml"
+            )
+            if block[1] == language and not (line in reasons or others or (alone and block[2])):
+                yield f"{page.name}:{line}", block[3]
 
 
 def test_every_piece_of_python_is_python() -> None:
@@ -175,20 +222,48 @@ def test_every_piece_of_python_is_python() -> None:
                 assert [n.name for n in node.names if not hasattr(module, n.name)] == [], place
 
 
-def test_every_pipeline_on_a_page_keeps_to_the_schema() -> None:
-    """Whole ones and parts of one; what is no pipeline.yaml is YAML all the same."""
+def measured(name: str, metric: str, upstream: tuple[str, ...] = ()) -> Sketch:
+    """A stage that measures one thing."""
+    body = f"import json\njson.dump({{{metric!r}: 0.7}}, open(metrics, 'w'))"
+    keys = {"outputs": {"metrics": "metrics.json"}}
+    return Sketch(name=name, body=body, upstream=upstream, file="", keys=keys)
+
+
+def test_every_piece_of_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a pipeline in `notebooks/flights` that has run with their parameters already."""
+    file = write_pipeline(
+        tmp_path / "notebooks" / "flights",
+        measured("train", "loss"),
+        Sketch(**{**vars(measured("evaluate", "roc_auc")), "declares": "rows: int = 1"}),
+        parameters={"rows": 2000},
+    )
+    for rows in (3000, 5000):
+        run_fake(file, parameters={"rows": rows})
+    monkeypatch.chdir(tmp_path)
+    alone = list(blocks("python", alone=True))
+    assert len(alone) >= 6
+    for place, code in alone:
+        names: dict[str, Any] = {"train_one_epoch": lambda: 0.5}
+        exec(compile(code, place, "exec"), names)
+        record = names.get("record")
+        assert record is None or {str(s.status) for s in record.stages.values()} == {"cached"}, (
+            place
+        )
+
+
+def test_every_yaml_on_a_page_keeps_to_the_schema() -> None:
+    """Whole pipelines and parts of one: every key is known, and of the right shape."""
     schema = pipeline_schema()
-    stage = Draft202012Validator({**schema["$defs"]["stage"], "$defs": schema["$defs"]})
+    part = Draft202012Validator({key: value for key, value in schema.items() if key != "required"})
+    rest = {key: value for key, value in schema["$defs"]["stage"].items() if key != "required"}
+    stage = Draft202012Validator({**rest, "$defs": schema["$defs"]})
     whole = 0
     for place, text in blocks("yaml"):
-        if not re.search("^stages:", text, re.M):
-            continue  # a part, or several ways to write one
-        tree = read_yaml(text, place, MlkitError).plain()
-        if not isinstance(tree, dict) or not isinstance(tree.get("stages"), dict):
-            continue
-        for name, given in tree["stages"].items():
-            faults = [error.message for error in stage.iter_errors(given)]
-            assert faults == [], (place, name)
+        tree = read_yaml(textwrap.dedent(text), place, MlkitError).plain()
+        assert isinstance(tree, dict), place
+        is_stage = not set(tree) & {"name", "stages", "parameters", "profiles", "schedule"}
+        faults = [error.message for error in (stage if is_stage else part).iter_errors(tree)]
+        assert faults == [], place
         if "name" in tree:
             Draft202012Validator(schema).validate(tree)
             whole += 1
@@ -216,6 +291,8 @@ def public_objects(module: str) -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize("module", python_names())
 def test_every_public_name_is_explained(module: str) -> None:
     """The page lists each; numpydoc finds nothing amiss in what is said of it."""
+    from numpydoc.validate import validate  # it imports Sphinx: a second for whoever collects tests
+
     page = REFERENCE[f"docs/reference/python/{module.replace('.', '-')}"]
     for name in python_names()[module]:
         assert f"{module}.{name}\n" in page or f".. py:data:: {name}\n" in page
@@ -229,6 +306,8 @@ def test_every_public_name_is_explained(module: str) -> None:
 
 def test_numpydoc_finds_what_is_amiss() -> None:
     """A parameter that nobody explains, and one that there is not."""
+    from numpydoc.docscrape import get_doc_object  # as above
+    from numpydoc.validate import validate
 
     def wanting(number: int) -> int:
         """Give a number.

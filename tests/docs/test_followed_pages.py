@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import follow, steps_of
+from tests.docs.pages import FOLLOWED, follow, steps_of
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
+PAGES = [page for page, test in FOLLOWED.items() if test == Path(__file__).name]
 
 
 @pytest.mark.site
