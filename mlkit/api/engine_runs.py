@@ -11,7 +11,7 @@ from mlkit.api.choices import with_profile, with_values
 from mlkit.api.engine_process import EngineProcess
 from mlkit.api.exports import export_settings, secrets_in, write_export
 from mlkit.api.run_inputs import with_run_outputs
-from mlkit.api.runs_place import runs_folder
+from mlkit.api.runs_place import runs_folder, url_of_runs
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.driver.engine_run import EngineRun
@@ -26,6 +26,9 @@ from mlkit.engines.registry import Engine, compiler_of, engine_named, launcher_o
 from mlkit.errors import EngineError
 from mlkit.load.lists import with_lists
 from mlkit.load.parameters import Layers, configure
+from mlkit.store.looking import opened
+from mlkit.store.remote.places import remotes_of
+from mlkit.store.remote.sharing import open_sharing
 
 __all__ = ["run_on"]
 
@@ -86,7 +89,8 @@ def run_on(  # noqa: PLR0913 - each is an option of the command
         refuse(chosen, current, _without_images(current, chosen))
     if host is None:  # this machine does the work
         workers = workers or options.workers
-    settings = export_settings(configuration, current.file, folder, options, workers)
+    where = url_of_runs(runs_dir) or folder  # a task may be on a machine with another copy
+    settings = export_settings(configuration, current.file, where, options, workers)
     refuse(chosen, current, composed_maps(current))
     # This run is not the schedule's, so that the engine need not express one.
     made = compiler_of(chosen)(replace(current, schedule=None), settings)
@@ -133,9 +137,21 @@ def _follow(
             process = EngineProcess(launch, environ, log, run.folder.events)
             code = process.run(services.cancellation, run.journal.pass_on)
             trouble = f"{engine.title} ended with exit code {code}; what it said is in {log}"
+        _take_in(run)
     finally:
         record = run.settle(trouble, cancelled=services.cancellation.requested)
     return record
+
+
+def _take_in(run: EngineRun) -> None:
+    """Take in what tasks on other machines have ended, where the runs stand behind a URL."""
+    remotes = remotes_of(run.runs.path)
+    if remotes.runs is None:
+        return
+    with opened(run.runs) as database:
+        sharing = open_sharing(run.runs, database, remotes, writes=True)
+        if sharing is not None:
+            sharing.take_in_stages(run.record.run_id)
 
 
 def _without_images(pipeline: Pipeline, engine: Engine) -> Iterator[Refusal]:

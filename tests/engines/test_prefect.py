@@ -8,11 +8,29 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.api.engine_runs import run_on
 from mlkit.api.exports import export, write_export
+from mlkit.api.records import find_run
 from mlkit.core.record import RunRecord
+from mlkit.driver.options import RunOptions
 from mlkit.load.parameters import Layers
+from mlkit.testing import Sketch, write_pipeline
 from tests.engines.flights import FLIGHTS, FlightsContract
 from tests.engines.prefect_environment import asked, by_instance, in_prefect
+
+WAITS = """\
+import time
+from pathlib import Path
+limit = time.monotonic() + 60
+while which == 'late' and not Path(mark).exists():
+    assert time.monotonic() < limit, 'the other instance has not gone on'
+    time.sleep(0.05)
+Path(out).write_text(which)"""
+MARKS = """\
+from pathlib import Path
+if which == 'early':
+    Path(mark).touch()
+Path(out).write_text(Path(mine).read_text())"""
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
@@ -53,3 +71,35 @@ class TestPrefect(FlightsContract):
         }
         assert (defaults["rows"], defaults["months"]) == (2000, [1, 2, 3])
         assert rest == ["flights", 2, [1, 2], 0.5, ["flights"]]
+
+
+def test_an_instance_begins_when_its_own_upstream_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`first[late]` ends only when `second[early]` has run; runs behind a URL are whole there."""
+    monkeypatch.setenv("MLKIT_CACHE_DIR", str(tmp_path / "cache"))
+    over = {"foreach": {"which": ["early", "late"]}}
+    given = "which: str = 'early'\nmark: str = ''"
+    file = write_pipeline(
+        tmp_path / "pipeline",
+        Sketch(name="first", declares=given, body=WAITS, keys=over),
+        Sketch(
+            name="second",
+            declares=f"{given}\nmine: str = ''",
+            body=MARKS,
+            keys={**over, "inputs": {"mine": "first[which].out"}},
+        ),
+        parameters={"mark": str(tmp_path / "mark")},
+    )
+    url = f"file://{tmp_path}/shared"
+    record = run_on(file, "prefect", runs_dir=url, options=RunOptions(workers=2))
+    assert record.ok, record.warnings
+    late, early = record.stages["first[late]"], record.stages["second[early]"]
+    assert early.started is not None
+    assert late.ended is not None
+    assert early.started < late.ended
+    monkeypatch.setenv("MLKIT_CACHE_DIR", str(tmp_path / "elsewhere"))
+    there = find_run(record.run_id, url)
+    assert {name: item.status for name, item in there.stages.items()} == {
+        name: item.status for name, item in record.stages.items()
+    }

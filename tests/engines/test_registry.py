@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.api.engine_runs import run_on
 from mlkit.api.exports import export
+from mlkit.api.records import find_run
+from mlkit.driver.services import Services
 from mlkit.engines.extras import requirements_of
 from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of
 from mlkit.errors import UsageError
+from mlkit.store.remote.places import CACHE_VARIABLE
 from mlkit.testing import Sketch, branching, chain, dynamic_map, write_pipeline
 from mlkit.testing.engine_pipelines import everything
 from tests.engines.constructs import in_image
@@ -115,6 +119,28 @@ def test_a_url_of_runs_is_what_the_tasks_are_told(tmp_path: Path, engine: str) -
     text = made.files[made.entry]
     assert '"s3://bucket/runs"' in text
     assert "/.cache" not in text
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_on_an_engine_tells_its_tasks_the_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """Here, too; where an engine ends at once, the run has failed, behind the URL as well."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    url = f"file://{tmp_path}/shared"
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    python.chmod(0o755)
+    (tmp_path / "venv" / "mlkit-airflow.db").touch()  # Airflow's own, which it would make before
+    nothing = Services(environ={**os.environ, ENGINES[engine].python_variable: str(python)})
+    record = run_on(chain(tmp_path / "p"), engine, runs_dir=url, services=nothing)
+    files = (Path(record.runs_dir) / record.run_id / "engine").glob("*.py")
+    (entry,) = [text for file in files if f'"{url}"' in (text := file.read_text("utf-8"))]
+    assert record.runs_dir not in entry
+    assert record.status == "failed"
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "elsewhere"))
+    assert find_run(record.run_id, url).status == "failed"
 
 
 @pytest.mark.parametrize("engine", ["airflow", "kubeflow"])
