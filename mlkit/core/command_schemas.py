@@ -66,7 +66,18 @@ _SWEEP = object_of(
                 }
             )
         ),
-    }
+    },
+    {
+        "search": object_of(
+            {
+                "metric": TEXT,
+                "direction": one_of(["maximize", "minimize"]),
+                "runs": COUNT,
+                "seed": {"type": "integer"},
+            }
+        ),
+        "best": or_null(object_of({"run_id": TEXT, "value": MEASURED})),
+    },
 )
 _INTERVALS = object_of(
     {
@@ -356,7 +367,11 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
             object_of({"stopped": _KEPT}),
         ),
     ),
-    "sweep": ("A run for each combination; `to_come` where it has none yet.", (_SWEEP,)),
+    "sweep": (
+        "A run for each combination; `to_come` where it has none yet. Of a search also what it is "
+        "about, and the best run so far.",
+        (_SWEEP,),
+    ),
     "backfill": (
         "The intervals, the earliest first; with --dry-run they have no status.",
         (_INTERVALS,),
