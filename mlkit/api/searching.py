@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlkit.core.early_stopping import stopped_early
 from mlkit.core.record import RunRecord
 from mlkit.core.search_space import Choices, Domain
 from mlkit.core.states import RunStatus
@@ -110,7 +111,13 @@ class Study:
         with self._readable():
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
-    def tell(self, number: int, values: Mapping[str, Any], record: RunRecord) -> float | None:
+    def tell(
+        self,
+        number: int,
+        values: Mapping[str, Any],
+        record: RunRecord,
+        last: tuple[float, float] | None = None,
+    ) -> float | None:
         """Tell how a run has ended, once; gives what it measured.
 
         Parameters
@@ -121,6 +128,8 @@ class Study:
             Its values.
         record : RunRecord
             The run.
+        last : tuple of float, optional
+            Of one that was stopped early: the last step that it logged, and what.
 
         Raises
         ------
@@ -130,24 +139,36 @@ class Study:
         import optuna
 
         states = optuna.trial.TrialState
-        if record.status is RunStatus.RUNNING:
-            return None
+        is_stopped = bool(stopped_early(record))
+        if not is_stopped and record.status not in (RunStatus.SUCCEEDED, RunStatus.FAILED):
+            return None  # it goes on
         value = None
         if record.ok:
             value = number_of(record, self.search.metric)
             if value is None:
                 raise _unmeasured(record, self.search.metric)
         state = states.FAIL if value is None else states.COMPLETE
+        state = states.PRUNED if is_stopped else state
+        points = {} if last is None or not is_stopped else {int(last[0]): last[1]}
         with self._readable():
             known = [t for t in self._study.trials if t.user_attrs.get(_NUMBER) == number]
             waiting = [t for t in known if not t.state.is_finished()]
-            if waiting:
+            if waiting and not points:
                 self._study.tell(waiting[-1].number, value, state=state)
-            elif not any(t.state is state for t in known):
-                self._add(number, values, value, state)
+            elif waiting or not any(t.state is state for t in known):
+                for trial in waiting:  # what it logged can be told of a new trial only
+                    self._study.tell(trial.number, state=states.FAIL)
+                self._add(number, values, value, state, points)
         return value
 
-    def _add(self, number: int, values: Mapping[str, Any], value: float | None, state: Any) -> None:
+    def _add(
+        self,
+        number: int,
+        values: Mapping[str, Any],
+        value: float | None,
+        state: Any,
+        points: dict[int, float],
+    ) -> None:
         """Tell of a run that Optuna does not know, or knows as failed."""
         import optuna
 
@@ -157,6 +178,7 @@ class Study:
             params={n: _told(values[n], d) for n, d in self.search.space.items()},
             distributions={n: _distribution(d) for n, d in self.search.space.items()},
             user_attrs={_NUMBER: number},
+            intermediate_values=points,
         )
         self._study.add_trial(trial)
 

@@ -18,10 +18,13 @@ from mlkit.api.records import list_runs, up_to_date
 from mlkit.api.resuming import resume
 from mlkit.api.runs_place import runs_folder
 from mlkit.api.searching import Study, check_optuna
+from mlkit.api.stopping_early import Watches
 from mlkit.core.durations import format_duration
+from mlkit.core.early_stopping import FORM, RuleError, StopRule, read_rule, stopped_early
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
+from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import canonical, decode, encode
 from mlkit.driver.interrupts import interruptible
 from mlkit.driver.options import RunOptions
@@ -63,6 +66,11 @@ class Member:
         return self.record is not None and self.record.ok
 
     @property
+    def stopped(self) -> str:
+        """Why it was stopped early; empty if it was not."""
+        return "" if self.record is None else stopped_early(self.record)
+
+    @property
     def words(self) -> str:
         """The values in words."""
         told = {n: f"{v:.6g}" if isinstance(v, float) else repr(v) for n, v in self.values.items()}
@@ -94,6 +102,7 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     say: Said,
     parallel: int = 1,
     search: Search | None = None,
+    stop_if: str | None = None,
 ) -> tuple[Sweep, list[Member]]:
     """Make the runs of a sweep; of one that is there, only those it lacks.
 
@@ -117,6 +126,8 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
         How many runs are made at once.
     search : Search, optional
         Find the combinations so; `combinations` is then empty.
+    stop_if : str, optional
+        Stop hopeless runs by this rule, `train.loss > median after 5`.
 
     Returns
     -------
@@ -131,6 +142,8 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
         If a value is invalid, the name means something else, or the sweep is running; before
         anything ran.
     """
+    if stop_if is not None:
+        _rule(stop_if, pipeline)
     if search is not None:
         check_optuna()
         search = _with_given(search, pipeline, layers)
@@ -145,7 +158,13 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     with _held(folder, name):
         recorded = replace(options, name=None, note=None).to_json()
         group = _Group(
-            replace(known, options=recorded, parallel=parallel, search=search or known.search),
+            replace(
+                known,
+                options=recorded,
+                parallel=parallel,
+                search=search or known.search,
+                stop_if=stop_if,
+            ),
             _Work(
                 pipeline=pipeline,
                 layers=layers,
@@ -274,6 +293,10 @@ class _Group:
         self._begun = 0
         self._is_over = False
         self._best: float | None = None
+        self._watches: Watches | None = None
+        if found.stop_if is not None:
+            rule = _rule(found.stop_if, work.pipeline)
+            self._watches = Watches(rule, folder, work.pipeline.stages)
 
     def members(self) -> list[Member]:
         return members(self.found, self._folder.path)
@@ -301,11 +324,14 @@ class _Group:
         Whoever cancels a run means the sweep.
         """
         every = [m for m in self.members() if wanted is None or m.combination.number in wanted]
-        self._due = [member for member in every if not member.ok]
-        done = len(every) - len(self._due)
+        self._due = [member for member in every if not member.ok and not member.stopped]
+        done = sum(member.ok for member in every)
         if done:
             of = len(every) if wanted is not None else self.found.size
             self._work.say(f"{done} of {of} have succeeded already")
+        for member in self.members() if self._watches is not None else ():
+            if self._watches is not None and member.record is not None:
+                self._watches.learn(member.combination.number, member.record)
         if self.found.search is not None:
             self._study = Study(self._folder.sweeps.study(self.found.name), self.found)
             for member in every:
@@ -346,9 +372,17 @@ class _Group:
     def _run(self, member: Member, cancellation: Cancellation | None) -> RunRecord:
         if cancellation is None:
             with self._work.observed() as services:
-                return _made(self.found, member, self._work, services)
+                return self._run_watched(member, services)
         with cancellation.part(self.found.name) as part:
-            return _made(self.found, member, self._work, Services(cancellation=part))
+            return self._run_watched(member, Services(cancellation=part))
+
+    def _run_watched(self, member: Member, services: Services) -> RunRecord:
+        if self._watches is None:
+            return _made(self.found, member, self._work, services)
+        number = member.combination.number
+        with self._watches.watching(number, services.cancellation) as watch:
+            watched = replace(services, observers=[*services.observers, watch])
+            return _made(self.found, member, self._work, watched)
 
     def _next(self) -> Member | None:
         if self._is_over:
@@ -374,11 +408,14 @@ class _Group:
         return None
 
     def _take(self, member: Member, record: RunRecord, place: str, *, tells: bool) -> None:
-        if record.status is RunStatus.CANCELLED:
+        why = stopped_early(record)
+        if record.status is RunStatus.CANCELLED and not why:
             self._is_over = True
+        if self._watches is not None:
+            self._watches.learn(member.combination.number, record)
         value = self._learn(member, record)
-        said = []
-        if tells:
+        said = [why] if why else []
+        if tells and not why:
             said.append(f"{record.status.value} in {format_duration(record.seconds)}")
         if value is not None and self.found.search is not None:
             said.append(f"{self.found.search.metric} {value:g}, best so far {self._best:g}")
@@ -389,7 +426,12 @@ class _Group:
         """Tell Optuna how a run has ended."""
         if self._study is None or self.found.search is None:
             return None
-        value = self._study.tell(member.combination.number, member.values, record)
+        number = member.combination.number
+        last = None if self._watches is None else self._watches.last_point(number)
+        if last is not None and self._watches is not None:
+            agrees = self._watches.rule.above != self.found.search.maximize
+            last = (last[0], last[1] if agrees else -last[1])  # Optuna takes one direction for both
+        value = self._study.tell(number, member.values, record, last)
         if value is not None:
             better = max if self.found.search.maximize else min
             self._best = value if self._best is None else better(self._best, value)
@@ -421,6 +463,21 @@ def _made(found: Sweep, member: Member, work: _Work, services: Services) -> RunR
         runs_dir=work.runs_dir,
         services=services,
     )
+
+
+def _rule(text: str, pipeline: Pipeline) -> StopRule:
+    """Read a rule by which runs are stopped; a stage in it is one of the pipeline's."""
+    try:
+        rule = read_rule(text)
+    except RuleError as error:
+        raise UsageError(f"--stop-if: {error}", remedy=f"Write {FORM}", code="E102") from None
+    stage, dot, _ = rule.metric.partition(".")
+    near = did_you_mean(stage.partition("[")[0], pipeline.stages) or ""
+    if dot and stage.partition("[")[0] not in pipeline.stages and near.startswith("Did"):
+        raise UsageError(
+            f"--stop-if: there is no stage '{stage}' in '{pipeline.name}'", remedy=near, code="E101"
+        )
+    return rule
 
 
 def _with_given(search: Search, pipeline: Pipeline, layers: Layers) -> Search:

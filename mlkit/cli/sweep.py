@@ -97,6 +97,15 @@ def sweep(
     parallel: Annotated[
         int, typer.Option("--parallel", min=1, metavar="N", help="So many runs at once.")
     ] = 1,
+    stop_if: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-if",
+            metavar="RULE",
+            help="Stop hopeless runs by what they log: 'train.loss > median after 5' (steps), or "
+            "'train.accuracy < 0.6 after 10'.",
+        ),
+    ] = None,
     metric: MetricsOption = None,
     runs_dir: RunsDirOption = None,
     as_json: JsonOption = False,
@@ -114,6 +123,9 @@ def sweep(
     The runs are a group: --name G calls them G-1, G-2, …. The same command again makes only those
     that are missing or have not succeeded, and further values with --name G extend the group. It
     stands where RUN does in show and resume; Ctrl-C stops all of it.
+
+    With --stop-if a run is stopped as soon as what a stage logs with mlkit.log_metric is worse
+    than the rule allows; it counts as stopped early, not as failed, and is not repeated.
 
     \b
     Examples
@@ -150,6 +162,7 @@ def sweep(
         say=say,
         parallel=parallel,
         search=search,
+        stop_if=stop_if,
     )
     show_sweep(found, made, metric, as_json=as_json)
     raise typer.Exit(sweep_code(made))

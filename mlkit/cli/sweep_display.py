@@ -9,6 +9,7 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
+from mlkit.core.early_stopping import stopped_early
 from mlkit.core.states import RunStatus
 from mlkit.core.values import plain
 from mlkit.observe.layout import columns, fits, paragraph, terminal_width
@@ -45,7 +46,7 @@ def show_sweep(
         Print a document on stdout.
     """
     rows: list[Row] = [(m.values, m.record, _numbers(found, m.record, chosen)) for m in made]
-    missing = found.size - sum(member.ok for member in made)
+    missing = found.size - sum(member.ok or bool(member.stopped) for member in made)
     go_on = f"{missing} of {found.size} have not succeeded; to go on: mlkit resume {found.name}"
     if any(m.record is not None and m.record.status is RunStatus.RUNNING for m in made):
         go_on = f"sweep: {found.name}, under way: {missing} of {found.size} are to come"
@@ -66,7 +67,7 @@ def show_sweep(
 
 def sweep_code(made: Sequence[Member]) -> int:
     """The exit code of a sweep: as that of a run, for all of its runs."""
-    statuses = [None if m.record is None else m.record.status for m in made]
+    statuses = [None if m.record is None else m.record.status for m in made if not m.stopped]
     if RunStatus.CANCELLED in statuses:
         return 130
     return 0 if set(statuses) <= {RunStatus.SUCCEEDED} else 1
@@ -94,7 +95,7 @@ def _best(found: Sweep, made: Sequence[Member]) -> str | None:
     assert member.record is not None
     name = member.record.labels[0] if member.record.labels else member.record.run_id
     values = ", ".join(f"{key}={_value(value)}" for key, value in member.values.items())
-    so_far = "" if all(m.ok for m in made) and len(made) == found.size else " so far"
+    so_far = "" if all(m.ok or m.stopped for m in made) and len(made) == found.size else " so far"
     return f"best{so_far}: {name}, {found.search.metric} {number_text(number)} ({values})"
 
 
@@ -124,6 +125,7 @@ def _document(row: Row) -> dict[str, Any]:
         "parameters": plain(values),
         "status": "to_come" if record is None else record.status.value,
         "seconds": None if record is None else round(record.seconds, 3),
+        "reason": "" if record is None else stopped_early(record),
         "metrics": metrics,
     }
 
@@ -165,7 +167,9 @@ def _told(record: RunRecord | None) -> list[str]:
     """The run by its name, if it has one, and how it ended."""
     if record is None:
         return [NOTHING, "to come"]
-    return [record.labels[0] if record.labels else record.run_id, str(RUN_SIGNS[record.status])]
+    sign = RUN_SIGNS[record.status]
+    state = f"{sign.glyph} stopped early" if stopped_early(record) else str(sign)
+    return [record.labels[0] if record.labels else record.run_id, state]
 
 
 def _hint(others: list[str], width: int) -> str:

@@ -98,7 +98,7 @@ class Loop:
         if self.stopping is not None:
             return
         if cancellation.requested:
-            self._stop("the run was interrupted", Status.CANCELLED)
+            self._stop(cancellation.why or "the run was interrupted", Status.CANCELLED)
         elif cancellation.withdrawn:
             self._begin_nothing_more(WITHDRAWN, Status.CANCELLED)
 

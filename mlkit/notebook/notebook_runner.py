@@ -168,6 +168,7 @@ class Cancellation:
         self._lock = threading.Lock()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._requested = False
+        self._why = ""
         self._parts: dict[Cancellation, str] = {}  # runs that share it have the same names
         self._pointless: Callable[[str], bool] | None = None
         self._wakers: list[Callable[[], None]] = []
@@ -177,9 +178,22 @@ class Cancellation:
         """Whether it was asked for."""
         return self._requested
 
-    def request(self) -> None:
-        """Ask every execution to stop; a second time does nothing."""
+    @property
+    def why(self) -> str:
+        """Why, in the words of whoever asked first; empty where that needs none."""
+        return self._why
+
+    def request(self, why: str = "") -> None:
+        """Ask every execution to stop; a second time does nothing.
+
+        Parameters
+        ----------
+        why : str
+            Why, for the records of what is stopped.
+        """
         with self._lock:
+            if not self._requested:
+                self._why = why
             self._requested = True
             callbacks = list(self._callbacks.values())
             self._callbacks.clear()

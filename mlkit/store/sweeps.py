@@ -104,6 +104,8 @@ class Sweep:
         How many of its runs are made at once.
     search : Search, optional
         How further combinations are found.
+    stop_if : str, optional
+        The rule by which hopeless runs are stopped, as it was written.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Sweep:
     combinations: tuple[Combination, ...] = ()
     parallel: int = 1
     search: Search | None = None
+    stop_if: str | None = None
 
     @property
     def size(self) -> int:
@@ -127,6 +130,7 @@ class Sweep:
             "named": self.named,
             "options": dict(self.options),
             "parallel": self.parallel,
+            "stop_if": self.stop_if,
             "search": None if self.search is None else self.search.to_json(),
             "combinations": [item.to_json() for item in self.combinations],
         }
