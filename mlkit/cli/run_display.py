@@ -18,10 +18,12 @@ from mlkit.core.instances import is_named
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
+from mlkit.core.values import safe_name
 from mlkit.observe.layout import terminal_width
 from mlkit.observe.run_summary import summary
 from mlkit.observe.telemetry import telemetry_from_environment
 from mlkit.observe.terminal import console_for
+from mlkit.store.remote.places import remotes_of
 
 __all__ = ["end_text", "exit_code", "observed", "show_end"]
 
@@ -128,9 +130,18 @@ def _only(record: RunRecord, joined: str) -> RunRecord:
 
 
 def _task_document(record: RunRecord, pipeline: Pipeline) -> dict[str, Any]:
-    """The document of a task: a failure says whether the stage's policy would try again."""
+    """The document of a task: a failure says whether the stage's policy would try again.
+
+    What has had an attempt says where people find its notebook and its log.
+    """
     document = record.to_json()
+    url = remotes_of(Path(record.runs_dir)).runs
     for key, item in record.stages.items():
+        if item.history:
+            place = f"{url or record.runs_dir}/{record.run_id}/{safe_name(key)}"
+            attempt = f"{place}/attempts/{item.attempts}"
+            document["stages"][key]["notebook"] = f"{attempt}/notebook.ipynb"
+            document["stages"][key]["log"] = f"{attempt}/log.txt"
         if item.error is not None:
             retry = pipeline.stages[item.stage].retry
             document["stages"][key]["error"]["retryable"] = api.may_retry(item, retry)

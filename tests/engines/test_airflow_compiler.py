@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import kubernetes_validate
 import pytest
 
 from mlkit import load_pipeline
@@ -140,6 +141,7 @@ def test_only_pipelines_that_need_it_get_a_verdict(tmp_path: Path) -> None:
 _READ = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
+from kubernetes.client import ApiClient
 bag = DagBag(dag_folder=sys.argv[1])
 told = {"errors": dict(bag.import_errors), "dags": {}}
 for dag in bag.dags.values():
@@ -159,7 +161,7 @@ for dag in bag.dags.values():
             "backoff": of("retry_exponential_backoff"),
             "longest": of("max_retry_delay"),
             "timeout": of("execution_timeout"),
-            "pod": None if pod is None else pod.to_dict(),
+            "pod": None if pod is None else ApiClient().sanitize_for_serialization(pod),
         }
     told["dags"][dag.dag_id] = {
         "schedule": str(dag.schedule), "timetable": dag.timetable.__class__.__name__,
@@ -261,5 +263,19 @@ def test_airflow_reads_what_a_stage_asks_of_its_machine(dags: dict[str, Any]) ->
     container = spec["containers"][0]
     assert (container["name"], container["image"]) == ("base", "registry.example/mlkit:1")
     assert container["resources"]["requests"] == {"cpu": "2", "memory": "4Gi"}
-    assert container["resources"]["limits"] == {"nvidia.com/gpu": "1"}
-    assert spec["node_selector"] == {"disk": "ssd"}
+    limits = {"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"}
+    assert container["resources"]["limits"] == limits
+    assert spec["nodeSelector"] == {"disk": "ssd"}
+
+
+@pytest.mark.engine
+def test_kubernetes_takes_the_pods(dags: dict[str, Any]) -> None:
+    """Every pod that a task asks for fits Kubernetes' own schema, and nothing in it is unknown."""
+    pods = {k: task["pod"] for k, task in dags["sketched"]["tasks"].items() if task["pod"]}
+    assert pods
+    for name, pod in pods.items():
+        whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, **pod}
+        kubernetes_validate.validate(whole, "1.37", strict=True)
+    wrong = {"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": {"containers": "none"}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, "1.37", strict=True)

@@ -60,6 +60,19 @@ def test_a_task_ends_as_mlkit_says(
     assert type(caught.value).__name__ == raises.partition(": ")[0]
 
 
+def test_a_task_tells_where_notebook_and_log_are(tmp_path: Path) -> None:
+    """As XCom, which a stock Airflow shows beside the task."""
+    places = {"notebook": "/runs/r/s/notebook.ipynb", "log": "/runs/r/s/log.txt"}
+    program = speaking_mlkit(tmp_path, 0, json.dumps({"stages": {"s": {"error": None, **places}}}))
+    dag = loaded("airflow", "mlkit_dag", MLKIT=str(program), RUNS=str(tmp_path / "runs"))
+    told: dict[str, str] = {}
+    known = context()
+    known["ti"].xcom_push = lambda key, value: told.update({key: value})
+    dag.get_current_context.return_value = known
+    dag.run_stage("s")
+    assert told == places
+
+
 def test_a_call_says_everything(tmp_path: Path) -> None:
     """Run, interval, what was changed in Airflow's form, and who calls."""
     program = speaking_mlkit(tmp_path, 0, "{}")

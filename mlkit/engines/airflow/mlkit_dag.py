@@ -77,7 +77,12 @@ def call_for_stage(context: Context, stage: str) -> tuple[int, dict[str, Any]]:
 
 def run_stage(stage: str) -> None:
     """Let mlkit run one stage, or one instance of it, in the run of this DAG run."""
-    code, document = call_for_stage(get_current_context(), stage)
+    context = get_current_context()
+    code, document = call_for_stage(context, stage)
+    for item in document.get("stages", {}).values():
+        for kind in ("notebook", "log"):
+            if item.get(kind):
+                context["ti"].xcom_push(key=kind, value=item[kind])  # the way back, in the UI
     if code == 0:
         return
     if code == 99:
@@ -155,13 +160,13 @@ def pod(
     node_selector: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Say what a task needs, for executors that start a pod for each task."""
-    requests = {"cpu": cpu, "memory": memory}
+    asked = {name: item for name, item in (("cpu", cpu), ("memory", memory)) if item}
     container = k8s.V1Container(
         name="base",
         image=image,
         resources=k8s.V1ResourceRequirements(
-            requests={name: item for name, item in requests.items() if item},
-            limits={"nvidia.com/gpu": str(gpu)} if gpu else None,
+            requests=asked,
+            limits={**asked, **({"nvidia.com/gpu": str(gpu)} if gpu else {})},
         ),
     )
     spec = k8s.V1PodSpec(containers=[container], node_selector=node_selector)
