@@ -19,7 +19,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site clean sizes bare newcomer wheel \
-  engines airflow airflow-ui airflow-celery kubeflow prefect prefect-ui \
+  engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
@@ -82,9 +82,16 @@ prefect-ui: install .venv-prefect/.installed  ## a Prefect server with its web p
 prefect: install .venv-prefect/.installed  ## set up Prefect and run the flights pipeline on it
 	$(BIN)/mlkit run notebooks/flights --on prefect --report
 
+dagster: install .venv-dagster/.installed  ## set up Dagster and run the flights pipeline on it
+	$(BIN)/mlkit run notebooks/flights --on dagster --report
+
+dagster-ui: install .venv-dagster/.installed  ## start Dagster's page, daemon and schedules, the flights job in it
+	$(BIN)/mlkit export dagster notebooks/flights --to .dagster
+	$(BIN)/python -m mlkit.engines.dagster.server .dagster
+
 test: check  ## check and test all that needs no Debian package and no engine
 	$(RUN_TESTS) $(SIDE_BY_SIDE) $(PYTEST)
-	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-r (R), make test-site (the lessons), make test-engines (Airflow, Kubeflow, Prefect); make test-slow takes an hour."
+	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-r (R), make test-site (the lessons), make test-engines (Airflow, Dagster, Kubeflow, Prefect); make test-slow takes an hour."
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -181,4 +188,4 @@ site: install-dev engines  ## lessons, exercises and documentation as a static s
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .airflow .airflow-celery .venv-airflow .venv-argo .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts
+	rm -rf $(VENV) .airflow .airflow-celery .dagster .venv-airflow .venv-argo .venv-dagster .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts

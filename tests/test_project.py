@@ -348,8 +348,8 @@ SUBJECTS = {
     "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
     "other_kernels secrets shared_work text_notebooks traced_packages traces",
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
-    "airflow_celery kubeflow_compiler "
-    "kubeflow_random mlkit_components mlkit_dag prefect_compiler prefect_server",
+    "airflow_celery dagster_compiler kubeflow_compiler "
+    "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server",
     "grading": "abuse answers check commands exercise_facts other_peoples_folders",
     "grading/classroom": "collect_laws week",
     "grading/exercise": "imported_names",

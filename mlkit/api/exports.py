@@ -80,7 +80,8 @@ def export(  # noqa: PLR0913 - each is an option of the command
     whole = replace(with_values(parameters, layers), needs_values=False)
     configuration = configure(current, whole)
     current = with_lists(current, configuration)
-    refuse(engine_named(engine), current, other_schedules(current))
+    if not engine_named(engine).keeps_schedules:
+        refuse(engine_named(engine), current, other_schedules(current))
     refuse(engine_named(engine), current, without_past(engine_named(engine), current))
     _refuse_secrets(current, whole, engine)
     where = url_of_runs(runs_dir) or runs_folder(current, runs_dir)

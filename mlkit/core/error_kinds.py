@@ -433,8 +433,8 @@ ERROR_KINDS = _kinds(
             code="E710",
             title="An engine cannot be used",
             cause="The engine's environment is not there, or the engine did not start or compile.",
-            remedy="`mlkit doctor` says which engines are there; `make airflow`, `make prefect` "
-            "and `make kubeflow` set them up in a checkout.",
+            remedy="`mlkit doctor` says which engines are there; `make engines ENGINES=NAME` sets "
+            "one up in a checkout.",
         ),
         ErrorKind(
             code="E711",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlkit.core.graph import edges, topological_order
+from mlkit.core.graph import descendants, edges, topological_order
 from mlkit.core.pipeline import Instance, Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 
@@ -16,6 +16,7 @@ __all__ = [
     "listed_labels",
     "picked_label",
     "shown_parameters",
+    "stages_between",
     "together",
 ]
 
@@ -62,6 +63,19 @@ def together(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
                 found |= dict.fromkeys(joined, joined)
     order = topological_order(edges(pipeline))
     return {name: tuple(n for n in order if n in whole) for name, whole in found.items()}
+
+
+def stages_between(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
+    """Name what stands between two stages of a loop, with the stage that waits for it.
+
+    Where a loop is a whole, what waits for it cannot be waited for in it.
+    """
+    graph = edges(pipeline)
+    for loop in dict.fromkeys(together(pipeline).values()):
+        inside = set(loop)
+        below = {name for first in loop for name in descendants(graph, [first])} - inside
+        for name in loop:
+            yield from ((name, above) for above in graph[name] if above in below)
 
 
 def shown_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.engines.export import Export
-from mlkit.engines.questions import together
+from mlkit.engines.questions import stages_between, together
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
 
@@ -17,6 +17,7 @@ __all__ = [
     "long_files",
     "long_name",
     "not_one_by_one",
+    "not_one_loop",
     "other_schedules",
     "refuse",
     "without_past",
@@ -132,6 +133,17 @@ def without_past(engine: Engine, pipeline: Pipeline) -> Iterator[Refusal]:
                 fact="'depends_on_past', for its schedule knows nothing of the interval before",
                 remedy="Keep that schedule by 'mlkit serve', or export it to Airflow",
             )
+
+
+def not_one_loop(pipeline: Pipeline) -> Iterator[Refusal]:
+    """Name what an engine cannot do for which a loop with several stages is a whole."""
+    yield from not_one_by_one(pipeline)
+    for name, above in stages_between(pipeline):
+        yield Refusal(
+            stage=pipeline.stages[name],
+            fact=f"it waits for '{above}', which waits for the loop that '{name}' is in",
+            remedy="Write the list down, or chain the two stages otherwise",
+        )
 
 
 def other_schedules(pipeline: Pipeline) -> Iterator[Refusal]:

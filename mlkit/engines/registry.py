@@ -36,6 +36,8 @@ class Engine:
         engine has no launcher.
     knows_the_past : bool
         Whether its schedule can have a stage wait for its own success in the interval before.
+    keeps_schedules : bool
+        Whether it knows time zones and runs that overlap; its compiler refuses what it cannot say.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Engine:
     runs_images: bool = False
     written_only: str = ""
     knows_the_past: bool = False
+    keeps_schedules: bool = False
 
     @property
     def python_variable(self) -> str:
@@ -76,6 +79,7 @@ ENGINES = {
             runs_images=True,
             written_only="it runs in a Kubernetes cluster only, and mlkit starts and reaches none",
         ),
+        Engine(name="dagster", title="Dagster", package="dagster", keeps_schedules=True),
     )
 }
 

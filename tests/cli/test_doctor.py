@@ -35,7 +35,7 @@ def test_doctor_leaves_an_empty_folder_empty(
 ) -> None:
     """It says that there is no pipeline, and speaks of no make where there is no Makefile."""
     monkeypatch.chdir(tmp_path)
-    for engine in ("AIRFLOW", "KUBEFLOW", "PREFECT"):
+    for engine in ("AIRFLOW", "DAGSTER", "KUBEFLOW", "PREFECT"):
         monkeypatch.setenv(f"MLKIT_{engine}_PYTHON", "/nowhere")
     spoken = call("doctor")
     assert spoken.code == 0

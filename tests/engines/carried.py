@@ -16,6 +16,7 @@ __all__ = ["loaded", "speaking_mlkit"]
 
 _PACKAGES = {
     "airflow": ("airflow", "airflow.sdk", "airflow.sdk.exceptions", "kubernetes.client"),
+    "dagster": ("dagster",),
     "kubeflow": ("kfp",),
     "prefect": (
         *("prefect", "prefect.futures", "prefect.runtime", "prefect.server.schemas.schedules"),
@@ -24,13 +25,24 @@ _PACKAGES = {
 }
 
 
+class _OwnError(Exception):
+    """An engine's own exception; what it is told by name it keeps."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args)
+        self.named = named
+
+
 class _Package(ModuleType):
-    """Any name is there: an exception if it is called so, else something to call."""
+    """Any name is there: a class to raise or to inherit if it is called so, else one to call."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        kind = type(name, (Exception,), {}) if name.endswith("Exception") else MagicMock(name=name)
+        raised = name.endswith("Exception") or name in ("Failure", "RetryRequested")
+        kind: Any = MagicMock(name=name)
+        if raised or name.endswith("Resource"):
+            kind = type(name, (_OwnError if raised else object,), {})
         setattr(self, name, kind)
         return kind
 

@@ -74,6 +74,7 @@ def test_maps_that_no_export_expresses_are_refused(tmp_path: Path, engine: str) 
     ("engine", "most", "made"),
     [
         ("airflow", 250, "{}.py"),
+        ("dagster", 200, "{}_definitions.py"),
         ("kubeflow", 128, "{}_pipeline.py"),
         ("prefect", 247, "{}_flow.py"),
     ],
@@ -143,7 +144,7 @@ def test_the_branch_of_a_long_name_is_told_with_the_stage_that_it_asks(tmp_path:
 _OVER = {"foreach": {"a": "top.out"}}
 
 
-@pytest.mark.parametrize("engine", ["airflow", "kubeflow"])
+@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow"])
 @pytest.mark.parametrize(
     ("keys", "fact"),
     [
@@ -154,7 +155,7 @@ _OVER = {"foreach": {"a": "top.out"}}
 def test_what_one_loop_cannot_do_is_refused(
     tmp_path: Path, engine: str, keys: dict[str, Any], fact: str
 ) -> None:
-    """Both run all values of a list in an artifact by one construct."""
+    """They run all values of a list in an artifact by one construct."""
     file = write_pipeline(
         tmp_path,
         Sketch(name="top"),
@@ -168,7 +169,9 @@ def test_what_one_loop_cannot_do_is_refused(
         export(file, "prefect")
 
 
-def test_what_stands_between_two_stages_of_a_loop_is_refused_by_kfp_alone(tmp_path: Path) -> None:
+def test_what_stands_between_two_stages_of_a_loop_is_refused_where_a_loop_is_whole(
+    tmp_path: Path,
+) -> None:
     """What waits for a loop cannot be waited for in it; Airflow knows each task."""
     file = write_pipeline(
         tmp_path,
@@ -178,8 +181,9 @@ def test_what_stands_between_two_stages_of_a_loop_is_refused_by_kfp_alone(tmp_pa
         Sketch(name="h", declares="a = 1", keys={**_OVER, "after": ["g[a]", "between"]}),
     )
     export(file, "airflow")
-    with pytest.raises(UnsupportedByEngineError, match="'h': it waits for 'between'"):
-        export(file, "kubeflow")
+    for engine in ("dagster", "kubeflow"):
+        with pytest.raises(UnsupportedByEngineError, match="'h': it waits for 'between'"):
+            export(file, engine)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ PLACES = {
     "airflow": "Airflow",
     "kubeflow": "Kubeflow",
     "prefect": "Prefect",
+    "dagster": "Dagster",
     "dask": "Dask",
 }
 """Where features are tried, with the words of the table."""

@@ -125,3 +125,12 @@ class TestPrefect(FeaturesContract):
     """By Prefect's own server, started for the run."""
 
     engine = "prefect"
+
+
+@pytest.mark.engine
+@pytest.mark.kernel
+@pytest.mark.timeout(900)
+class TestDagster(FeaturesContract):
+    """In one process of Dagster's."""
+
+    engine = "dagster"

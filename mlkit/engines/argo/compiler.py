@@ -20,10 +20,9 @@ from mlkit.engines.argo.templates import (
 from mlkit.engines.carrying import module_text
 from mlkit.engines.commands import parameter_words, value_text
 from mlkit.engines.export import Export, ExportSettings
-from mlkit.engines.kubeflow.policies import loop_refusals
 from mlkit.engines.python_text import one_line
 from mlkit.engines.questions import shown_parameters, together
-from mlkit.engines.refusals import refuse
+from mlkit.engines.refusals import not_one_loop, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.unrolling import unrolled
 
@@ -46,7 +45,7 @@ def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
     """
     whole = unrolled(pipeline)
     engine = ENGINES["argo"]
-    refuse(engine, pipeline, loop_refusals(whole.pipeline))
+    refuse(engine, pipeline, not_one_loop(whole.pipeline))
     loops = dict.fromkeys(together(whole.pipeline).values())
     names = make_names(whole, pipeline.stages, loops)
     refuse(engine, pipeline, refusals(whole, names))

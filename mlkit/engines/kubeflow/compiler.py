@@ -15,7 +15,7 @@ from mlkit.engines.kubeflow.body import Body
 from mlkit.engines.kubeflow.components import first_image, run_arguments
 from mlkit.engines.kubeflow.layout import lay_out
 from mlkit.engines.kubeflow.names import Names, kfp_name, make_names
-from mlkit.engines.kubeflow.policies import loop_refusals, refusals
+from mlkit.engines.kubeflow.policies import refusals
 from mlkit.engines.python_text import (
     assign,
     call,
@@ -29,7 +29,7 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
-from mlkit.engines.refusals import refuse
+from mlkit.engines.refusals import not_one_loop, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.unrolling import unrolled
 
@@ -74,7 +74,7 @@ def compile_pipeline(pipeline: Pipeline, settings: ExportSettings) -> Export:
         If kfp cannot do what a stage asks for.
     """
     whole = unrolled(pipeline)
-    refuse(ENGINES["kubeflow"], pipeline, loop_refusals(whole.pipeline))
+    refuse(ENGINES["kubeflow"], pipeline, not_one_loop(whole.pipeline))
     layout = lay_out(whole.pipeline)
     refuse(ENGINES["kubeflow"], pipeline, refusals(whole, layout))
     module = module_text("kubeflow", "mlkit_components")

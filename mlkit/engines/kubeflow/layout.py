@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from mlkit.core.graph import descendants, edges, find_cycle, topological_order
+from mlkit.core.graph import find_cycle, topological_order
 from mlkit.core.pipeline import Pipeline
 from mlkit.engines.kubeflow.branches import Path, choose_branches
 from mlkit.engines.questions import together
 
-__all__ = ["Block", "Fork", "Layout", "Loop", "lay_out", "stages_between"]
+__all__ = ["Block", "Fork", "Layout", "Loop", "lay_out"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +89,6 @@ def _forks(blocks: tuple[Block, ...]) -> Iterator[Fork]:
             yield block
             for inner in block.branches.values():
                 yield from _forks(inner)
-
-
-def stages_between(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
-    """Name what stands between two stages of a loop, with the stage that waits for it.
-
-    A loop is a whole for kfp: what waits for it cannot be waited for in it.
-    """
-    graph = edges(pipeline)
-    for loop in dict.fromkeys(together(pipeline).values()):
-        inside = set(loop)
-        below = {name for first in loop for name in descendants(graph, [first])} - inside
-        for name in loop:
-            yield from ((name, above) for above in graph[name] if above in below)
 
 
 def lay_out(pipeline: Pipeline) -> Layout:

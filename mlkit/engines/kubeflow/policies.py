@@ -6,17 +6,17 @@ import math
 import re
 from collections.abc import Iterator
 
-from mlkit.core.pipeline import Pipeline, Stage
+from mlkit.core.pipeline import Stage
 from mlkit.core.policies import Retry
 from mlkit.engines.kubeflow.branches import is_patient
-from mlkit.engines.kubeflow.layout import Layout, stages_between
+from mlkit.engines.kubeflow.layout import Layout
 from mlkit.engines.kubeflow.names import MOST_PIPELINE, MOST_STAGE, kfp_name
 from mlkit.engines.python_text import call, literal
 from mlkit.engines.questions import picked_label, together
-from mlkit.engines.refusals import Refusal, long_name, not_one_by_one
+from mlkit.engines.refusals import Refusal, long_name
 from mlkit.engines.unrolling import Unrolled
 
-__all__ = ["GPU", "loop_refusals", "refusals", "statements"]
+__all__ = ["GPU", "refusals", "statements"]
 
 GPU = "nvidia.com/gpu"
 _KFP_LONGEST_S = 3600
@@ -49,17 +49,6 @@ def refusals(whole: Unrolled, layout: Layout) -> Iterator[Refusal]:
                     "one of them stands behind a condition",
                     remedy="Give both the same 'when', or write the list down",
                 )
-
-
-def loop_refusals(pipeline: Pipeline) -> Iterator[Refusal]:
-    """Name what stands in the way of a loop with several stages; they are asked before a layout."""
-    yield from not_one_by_one(pipeline)
-    for name, above in stages_between(pipeline):
-        yield Refusal(
-            stage=pipeline.stages[name],
-            fact=f"it waits for '{above}', which waits for the loop that '{name}' is in",
-            remedy="Write the list down, or chain the two stages otherwise",
-        )
 
 
 def _refused(stage: Stage, layout: Layout) -> Iterator[tuple[str, str]]:

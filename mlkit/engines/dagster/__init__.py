@@ -1,0 +1,1 @@
+"""Dagster: ops in a job, and an asset for each artifact."""
