@@ -70,7 +70,7 @@ def _graphs(draw: st.DrawFn) -> list[tuple[int, ...]]:
 
 
 @given(_graphs(), st.lists(st.integers(1, 3), min_size=2, max_size=4))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_of_runs_at_once_each_stage_is_computed_by_one(
     tmp_path_factory: pytest.TempPathFactory,
     graph: Sequence[tuple[int, ...]],
