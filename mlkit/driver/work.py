@@ -44,6 +44,10 @@ LOOK_EVERY_S = 0.1
 _LOOKS_BACK_EVERY_S = 0.5
 """How often a run asks whether that of the interval before is done with a stage."""
 
+_MOST_LOSSES = 2
+"""How often an attempt that was lost with its worker is made again beside the stage's retries: a
+notebook that takes its worker down with it would do so for ever."""
+
 
 class Work:
     """Carries instances from their start to their end, in the driver's own thread.
@@ -68,6 +72,7 @@ class Work:
         self.committer = Committer(self.context)
         self.executing: dict[str, Submission] = {}
         self.retries: dict[str, int] = {}
+        self.losses: dict[str, int] = {}
         self.claims: dict[str, Claim] = {}
 
     def begin(self, instance: Instance) -> None:
@@ -267,7 +272,8 @@ class Work:
         job = make_job(self.context, submission, number)
         self.executing[instance.id] = submission
         now = self.clock.now()
-        first = {} if instance.id in self.retries else {"started": now}
+        is_again = instance.id in self.retries or instance.id in self.losses
+        first = {} if is_again else {"started": now}
         self.book.attempt_begins(self.state.change(instance.id, begun=now, **first))
         self.book.journal.emit(
             EventKind.ATTEMPT_STARTED,
@@ -388,17 +394,20 @@ class Work:
     def _failed(self, outcome: Outcome, submission: Submission, error: ErrorRecord | None) -> None:
         """Try again, or end as failed."""
         instance, retry = submission.instance, submission.instance.stage.retry
-        used = self.retries.get(instance.id, 0)
+        used, lost = self.retries.get(instance.id, 0), self.losses.get(instance.id, 0)
         assert error is not None
-        if (
-            outcome.trouble is None
-            and not self.timetable.stopped
-            and used < retry.max_retries
-            and is_retryable(retry, error.bases)
-        ):
-            self.retries[instance.id] = used + 1
-            submission.delay_s = delay_before(retry, used)
-            submission.retries = used + 1
+        goes_on = outcome.trouble is None and not self.timetable.stopped
+        # a machine that goes away is no failure of the stage, and counts apart
+        is_lost = outcome.status is Status.LOST and lost < _MOST_LOSSES
+        may = is_lost or (used < retry.max_retries and is_retryable(retry, error.bases))
+        if goes_on and may:
+            if is_lost:
+                self.losses[instance.id] = lost + 1
+                submission.delay_s = 0.0
+            else:
+                self.retries[instance.id] = used + 1
+                submission.delay_s = delay_before(retry, used)
+                submission.retries = used + 1
             self.book.journal.emit(
                 EventKind.RETRY_SCHEDULED,
                 instance.id,

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from mlkit.core.record import RunRecord
+from mlkit.core.record import ErrorRecord, RunRecord
+from mlkit.core.states import Status
+from mlkit.notebook.notebook_runner import ExecutionRequest, ExecutionResult
 from mlkit.testing import (
     FakeClock,
     FakeRunner,
@@ -157,6 +159,24 @@ def test_timeouts_and_dead_kernels_are_retried_by_default(tmp_path: Path, kind: 
     """They may pass by themselves."""
     record, _ = _run(tmp_path, {"max_retries": 1}, [Raises(type=kind)])
     assert record.stages["a"].attempts == 2
+
+
+def test_a_lost_worker_is_counted_apart(tmp_path: Path) -> None:
+    """Two attempts are made again beside the retries; a third loss is the stage's failure."""
+
+    def lost(request: ExecutionRequest) -> ExecutionResult:
+        gone = ErrorRecord(type="LostProcess", message="gone", bases=("mlkit.DeadKernel",))
+        return ExecutionResult(status=Status.LOST, error=gone)
+
+    retry = {"max_retries": 1, "delay": 0, "on": ["RuntimeError"]}
+    file = write_pipeline(tmp_path, Sketch(name="a", keys={"retry": retry}))
+    record = run_fake(file, runner=FakeRunner({"a": [lost, Raises(), lost, Returns()]}))
+    states = [attempt.status.value for attempt in record.stages["a"].history]
+    assert states == ["lost", "failed", "lost", "succeeded"]
+    again = run_fake(file, force=True, runner=FakeRunner({"a": [lost, lost, lost]}))
+    error = again.stages["a"].error
+    assert error is not None
+    assert (again.stages["a"].attempts, error.type) == (3, "LostProcess")
 
 
 def test_a_missing_output_is_never_retried(tmp_path: Path) -> None:

@@ -163,14 +163,16 @@ class DaskExecutor:
 
     def _failed(self, token: str, error: BaseException) -> None:
         """Of Dask's own errors, a worker that died is the notebook's bad luck; others are ours."""
-        name = type(error).__name__
-        kind = "DeadKernel" if name == "KilledWorker" else name
+        kind = type(error).__name__
         message = self.workshop.order.scrubber.text(str(error))
         if isinstance(error, MlkitError):
             self._settle(token, Status.FAILED, trouble=error)
             return
-        bases = (f"mlkit.{kind if kind == 'DeadKernel' else 'Internal'}",)
-        record = ErrorRecord(type=kind, message=message, bases=bases)
+        if kind == "KilledWorker":
+            lost = ErrorRecord(type="LostProcess", message=message, bases=("mlkit.DeadKernel",))
+            self._settle(token, Status.LOST, error=lost)
+            return
+        record = ErrorRecord(type=kind, message=message, bases=("mlkit.Internal",))
         self._settle(token, Status.FAILED, error=record)
 
     def _settle(

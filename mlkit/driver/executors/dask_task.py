@@ -161,11 +161,11 @@ def _key() -> str:
 
 def _died(job: Job, started: float) -> Outcome:
     error = ErrorRecord(
-        type="DeadKernel",
+        type="LostProcess",
         message="the worker that ran the notebook died",
         bases=("mlkit.DeadKernel", "builtins.Exception"),
     )
-    return Outcome(job=job, status=Status.FAILED, started=started, ended=time.time(), error=error)
+    return Outcome(job=job, status=Status.LOST, started=started, ended=time.time(), error=error)
 
 
 def _watch(worker: Any, key: str, cancellation: Cancellation, ended: threading.Event) -> None:

@@ -121,12 +121,11 @@ def _worker_of(dask: Cluster, kernel: int) -> int:
     return next(i for i, worker in enumerate(dask.workers) if worker.pid in ancestors)
 
 
-def test_a_killed_worker_is_a_dead_kernel_and_is_retried(dask: Cluster, tmp_path: Path) -> None:
-    """The kernel dies with its worker; the attempt is carried out once and retried by policy."""
+def test_an_attempt_is_lost_with_its_worker_and_made_again(dask: Cluster, tmp_path: Path) -> None:
+    """The kernel dies with its worker; another one makes the attempt, without any `retry`."""
     pid = tmp_path / "pid"
     body = SAY_PID.format(pid=str(pid)) + "time.sleep(6)\nopen(out, 'w').write('x')"
-    retry = {"max_retries": 1, "delay": 0}
-    file = write_pipeline(tmp_path / "p", Sketch(name="slow", body=body, keys={"retry": retry}))
+    file = write_pipeline(tmp_path / "p", Sketch(name="slow", body=body))
     kernels: list[int] = []
 
     def kill() -> None:
@@ -140,11 +139,11 @@ def test_a_killed_worker_is_a_dead_kernel_and_is_retried(dask: Cluster, tmp_path
     killer.join()
     dask.add_worker()
     dask.wait_for_workers(2)
-    assert record.status == "succeeded"
+    assert record.status == "succeeded", record.stages["slow"].history
     first, second = record.stages["slow"].history
-    assert (first.status, second.status) == ("failed", "succeeded")
+    assert (first.status, second.status) == ("lost", "succeeded")
     assert first.error is not None
-    assert (first.error.type, "worker" in first.error.message) == ("DeadKernel", True)
+    assert (first.error.type, "worker" in first.error.message) == ("LostProcess", True)
     _wait(lambda: not psutil.pid_exists(kernels[0]))
 
 
