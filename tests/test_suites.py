@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shlex
@@ -65,6 +66,12 @@ def test_ci_runs_every_suite_but_the_slow_one() -> None:
     assert named is not None
     targets = {word.partition("=")[2] for word in shlex.split(named[1])}
     assert targets == {"test", "test-site", "test-model", *TARGETS.values()} - {"test-slow"}
+
+
+def test_garbage_is_looked_for_in_what_tests_make_alone() -> None:
+    """And it is looked for: what was imported to collect them is set aside, no more."""
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 10_000
 
 
 @pytest.fixture
