@@ -9,6 +9,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +47,26 @@ WRITTEN = sorted((ROOT / "docs").rglob("*.md"))
 USAGE = dict(usage_of())
 
 
+def unreached(documents: Documents) -> set[str]:
+    """The pages that neither the first page links, nor any that it links."""
+    first = {page for pages in documents.chapters.values() for page in pages}
+    second = {target for page in first for target in targets_of(page, documents.texts[page])}
+    return set(documents.texts) - first - second
+
+
 def test_every_page_is_reached_in_two_clicks() -> None:
     """The first page links all that docs/index.md names; what those pages link comes second."""
     first = {page for pages in DOCUMENTS.chapters.values() for page in pages}
     assert first - set(DOCUMENTS.texts) == set(), "docs/index.md names pages that do not exist"
-    second = {
-        target for page in first for target in targets_of(page, DOCUMENTS.texts[page])
-    } | first
-    missing = set(DOCUMENTS.texts) - second
-    assert missing == set(), "Name them in docs/index.md, under the heading where they belong"
+    assert unreached(DOCUMENTS) == set(), "Name them in docs/index.md, where they belong"
+
+
+def test_a_page_that_takes_a_third_click_is_found() -> None:
+    """One that only a page of the second click links, and one that no page links."""
+    farther = {"docs/second": "[Third](third.md)", "docs/third": "# Third", "docs/lost": "# Lost"}
+    tutorial = f"{DOCUMENTS.texts['docs/tutorial']}\n[Second](second.md)\n"
+    texts = {**DOCUMENTS.texts, **farther, "docs/tutorial": tutorial}
+    assert unreached(replace(DOCUMENTS, texts=texts)) == {"docs/third", "docs/lost"}
 
 
 def test_no_page_stands_under_two_headings() -> None:
