@@ -19,7 +19,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site clean sizes bare newcomer wheel \
-  engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui \
+  engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
@@ -89,9 +89,15 @@ dagster-ui: install .venv-dagster/.installed  ## start Dagster's page, daemon an
 	$(BIN)/mlkit export dagster notebooks/flights --to .dagster
 	$(BIN)/python -m mlkit.engines.dagster.server .dagster
 
+stepfunctions: install .venv-stepfunctions/.installed  ## set up LocalStack and run the flights pipeline on Step Functions
+	$(BIN)/mlkit run notebooks/flights --on stepfunctions --report
+
+stepfunctions-server: install .venv-stepfunctions/.installed  ## Step Functions on this machine, until Ctrl-C
+	$(BIN)/python -m mlkit.engines.stepfunctions.localstack .stepfunctions
+
 test: check  ## check and test all that needs no Debian package and no engine
 	$(RUN_TESTS) $(SIDE_BY_SIDE) $(PYTEST)
-	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-r (R), make test-site (the lessons), make test-engines (Airflow, Dagster, Kubeflow, Prefect); make test-slow takes an hour."
+	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-r (R), make test-site (the lessons), make test-engines (Airflow, Dagster, Kubeflow, Prefect, Step Functions); make test-slow takes an hour."
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -188,4 +194,4 @@ site: install-dev engines  ## lessons, exercises and documentation as a static s
 	$(BIN)/mlkit render --to site
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .airflow .airflow-celery .dagster .venv-airflow .venv-argo .venv-dagster .venv-kubeflow .venv-prefect .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts
+	rm -rf $(VENV) .airflow .airflow-celery .dagster .venv-airflow .venv-argo .venv-dagster .venv-kubeflow .venv-prefect .venv-stepfunctions .stepfunctions .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades test-artifacts

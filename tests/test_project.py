@@ -349,7 +349,8 @@ SUBJECTS = {
     "other_kernels secrets shared_work text_notebooks traced_packages traces",
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
     "airflow_celery dagster_compiler kubeflow_compiler "
-    "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server",
+    "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server "
+    "stepfunctions_compiler stepfunctions_worker",
     "grading": "abuse answers check commands exercise_facts other_peoples_folders",
     "grading/classroom": "collect_laws week",
     "grading/exercise": "imported_names",

@@ -80,6 +80,12 @@ ENGINES = {
             written_only="it runs in a Kubernetes cluster only, and mlkit starts and reaches none",
         ),
         Engine(name="dagster", title="Dagster", package="dagster", keeps_schedules=True),
+        Engine(
+            name="stepfunctions",
+            title="Step Functions",
+            package="localstack-core",
+            keeps_schedules=True,
+        ),
     )
 }
 

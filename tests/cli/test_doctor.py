@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.engines.registry import ENGINES
 from tests.cli.conftest import Call
 
 pytestmark = pytest.mark.kernel
@@ -35,8 +36,8 @@ def test_doctor_leaves_an_empty_folder_empty(
 ) -> None:
     """It says that there is no pipeline, and speaks of no make where there is no Makefile."""
     monkeypatch.chdir(tmp_path)
-    for engine in ("AIRFLOW", "DAGSTER", "KUBEFLOW", "PREFECT"):
-        monkeypatch.setenv(f"MLKIT_{engine}_PYTHON", "/nowhere")
+    for engine in ENGINES.values():
+        monkeypatch.setenv(engine.python_variable, "/nowhere")
     spoken = call("doctor")
     assert spoken.code == 0
     assert list(tmp_path.iterdir()) == []

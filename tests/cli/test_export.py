@@ -30,7 +30,7 @@ def test_the_tasks_call_the_mlkit_that_is_named(call: Call, words: Path, tmp_pat
     assert 'MLKIT = "/opt/mlkit/bin/mlkit"' in (tmp_path / "words.py").read_text()
 
 
-@pytest.mark.parametrize("engine", ["airflow", "dagster", "prefect", "kubeflow"])
+@pytest.mark.parametrize("engine", ["airflow", "dagster", "prefect", "kubeflow", "stepfunctions"])
 def test_the_tasks_are_asked_for_what_was_chosen(
     call: Call, words: Path, tmp_path: Path, engine: str
 ) -> None:
@@ -39,7 +39,7 @@ def test_the_tasks_are_asked_for_what_was_chosen(
     for given, written in ((chosen, chosen), ((), ())):
         spoken = call("export", engine, words, "--to", tmp_path / engine, *given, "--json")
         assert spoken.code == 0
-        text = Path(spoken.json()["entry"]).read_text(encoding="utf-8")
+        text = "".join(Path(name).read_text("utf-8") for name in spoken.json()["files"])
         assert ('"--start", "spawn"' in " ".join(text.split())) == bool(written)
         assert all((f'"{word}"' in text) == bool(written) for word in ("--verify", "--force"))
 
@@ -74,6 +74,7 @@ def test_an_engine_that_is_not_there_says_how_to_get_it(
         ("dagster", '"max_concurrent": 3'),
         ("prefect", "workers=3"),
         ("kubeflow", "parallelism=3"),
+        ("stepfunctions", '"MaxConcurrency": 3'),
     ],
 )
 def test_only_a_number_that_is_given_limits_the_tasks(
@@ -87,7 +88,7 @@ def test_only_a_number_that_is_given_limits_the_tasks(
         assert (limit in text, limit[:-1] in text) == (written, written)
 
 
-@pytest.mark.parametrize("engine", ["airflow", "dagster", "prefect", "kubeflow"])
+@pytest.mark.parametrize("engine", ["airflow", "dagster", "prefect", "kubeflow", "stepfunctions"])
 def test_the_pipeline_may_stand_elsewhere_for_the_tasks(
     call: Call, tmp_path: Path, engine: str
 ) -> None:

@@ -117,7 +117,7 @@ def test_a_folder_of_any_name(name: str) -> None:
         _goes_through(Path(place) / name, Path(place))
 
 
-@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "prefect"])
+@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "prefect", "stepfunctions"])
 @pytest.mark.parametrize("name", NAMES[:9])
 def test_an_export_is_python_whatever_the_name(tmp_path: Path, engine: str, name: str) -> None:
     """Each file that is Python can be read as such, and names the folder as it is."""

@@ -139,7 +139,7 @@ def test_a_pipeline_that_is_loaded_has_its_profile(file: Path) -> None:
         run_fake(pipeline, environ={"PLACE": "x"}, profile="test")
 
 
-@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "prefect"])
+@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "prefect", "stepfunctions"])
 def test_tasks_of_an_engine_call_with_the_same_profile(file: Path, engine: str) -> None:
     """By its name, not by its values; and `${PLACE}` needs no value yet."""
     made = export(file, engine, options=RunOptions(profile="prod"))

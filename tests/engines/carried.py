@@ -22,6 +22,7 @@ _PACKAGES = {
         *("prefect", "prefect.futures", "prefect.runtime", "prefect.server.schemas.schedules"),
         *("prefect.states", "mlkit_upstream"),
     ),
+    "stepfunctions": ("boto3", "botocore.config", "botocore.exceptions"),
 }
 
 
@@ -39,7 +40,7 @@ class _Package(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raised = name.endswith("Exception") or name in ("Failure", "RetryRequested")
+        raised = name.endswith(("Exception", "Error")) or name in ("Failure", "RetryRequested")
         kind: Any = MagicMock(name=name)
         if raised or name.endswith("Resource"):
             kind = type(name, (_OwnError if raised else object,), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from mlkit import run
 from mlkit.engines.environments import find_python
 from mlkit.engines.registry import ENGINES
+from mlkit.engines.stepfunctions.localstack import localstack
 from mlkit.load.parameters import Layers
 from tests.engines.flights import FLIGHTS
 
@@ -30,3 +32,10 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record = run(FLIGHTS, layers=Layers(environ={}, values=given), runs_dir=folder)
     assert record.ok
     return folder
+
+
+@pytest.fixture(scope="session")
+def stepfunctions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a LocalStack that all tests of a process share."""
+    with localstack(tmp_path_factory.mktemp("localstack")) as server:
+        yield server.wait().url

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlkit.engines.export import ExportSettings
+from mlkit.engines.registry import ENGINES
 from mlkit.testing import Sketch, write_pipeline
 
 __all__ = ["SETTINGS", "constructs", "in_image"]
@@ -60,8 +61,10 @@ def constructs(folder: Path) -> Path:
     )
 
 
-def in_image(file: Path) -> Path:
-    """Give all stages of a pipeline without `defaults` an image, which engines of pods ask for."""
+def in_image(file: Path, engine: str = "argo") -> Path:
+    """Give all stages of a pipeline without `defaults` an image, if an engine runs images."""
+    if not ENGINES[engine].runs_images:
+        return file
     text = file.read_text(encoding="utf-8")
     file.write_text(f'defaults: {{image: "registry.example/mlkit:1"}}\n{text}', encoding="utf-8")
     return file

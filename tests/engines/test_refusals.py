@@ -77,6 +77,7 @@ def test_maps_that_no_export_expresses_are_refused(tmp_path: Path, engine: str) 
         ("dagster", 200, "{}_definitions.py"),
         ("kubeflow", 128, "{}_pipeline.py"),
         ("prefect", 247, "{}_flow.py"),
+        ("stepfunctions", 80, "{}.asl.json"),
     ],
 )
 def test_a_name_is_as_long_as_the_engine_takes(
@@ -144,7 +145,7 @@ def test_the_branch_of_a_long_name_is_told_with_the_stage_that_it_asks(tmp_path:
 _OVER = {"foreach": {"a": "top.out"}}
 
 
-@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow"])
+@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "stepfunctions"])
 @pytest.mark.parametrize(
     ("keys", "fact"),
     [
@@ -181,7 +182,7 @@ def test_what_stands_between_two_stages_of_a_loop_is_refused_where_a_loop_is_who
         Sketch(name="h", declares="a = 1", keys={**_OVER, "after": ["g[a]", "between"]}),
     )
     export(file, "airflow")
-    for engine in ("dagster", "kubeflow"):
+    for engine in ("dagster", "kubeflow", "stepfunctions"):
         with pytest.raises(UnsupportedByEngineError, match="'h': it waits for 'between'"):
             export(file, engine)
 
@@ -224,7 +225,7 @@ def test_rules_that_a_mapped_group_cannot_keep_are_refused(tmp_path: Path, trigg
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_product_is_one_task_for_each_combination(tmp_path: Path, engine: str) -> None:
     """With both values in its brackets."""
-    made = export(in_image(product(tmp_path)), engine)
+    made = export(in_image(product(tmp_path), engine), engine)
     text = made.files[made.entry]
     for label in ("a,1", "a,2", "b,c"):
         assert label in text

@@ -55,7 +55,7 @@ write_export(made, Path(sys.argv[3]))
 @pytest.mark.parametrize("name", sorted(ENGINES))
 def test_a_second_export_is_equal_to_the_byte(name: str, tmp_path: Path) -> None:
     """In another process, which orders sets otherwise."""
-    file = in_image(everything(tmp_path / "pipeline"))
+    file = in_image(everything(tmp_path / "pipeline"), name)
     written = []
     for seed in ("1", "2"):
         words = [sys.executable, "-c", _EXPORT, name, str(file), str(tmp_path / seed)]
@@ -107,7 +107,7 @@ def test_a_list_of_the_pipeline_is_that_of_the_export(tmp_path: Path, engine: st
     file = write_pipeline(
         tmp_path, Sketch(name="g", declares="a = 'x'", keys=keys), parameters={"items": ["one"]}
     )
-    made = export(in_image(file), engine, parameters={"items": ["two", "three"]})
+    made = export(in_image(file, engine), engine, parameters={"items": ["two", "three"]})
     text = made.files[made.entry]
     assert "two" in text
     assert "three" in text
@@ -116,8 +116,8 @@ def test_a_list_of_the_pipeline_is_that_of_the_export(tmp_path: Path, engine: st
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_url_of_runs_is_what_the_tasks_are_told(tmp_path: Path, engine: str) -> None:
     """Not the folder that stands for it on the machine that exports."""
-    made = export(in_image(chain(tmp_path)), engine, runs_dir="s3://bucket/runs")
-    text = made.files[made.entry]
+    made = export(in_image(chain(tmp_path), engine), engine, runs_dir="s3://bucket/runs")
+    text = "".join(made.files.values())
     assert '"s3://bucket/runs"' in text
     assert "/.cache" not in text
 

@@ -36,6 +36,7 @@ PLACES = {
     "kubeflow": "Kubeflow",
     "prefect": "Prefect",
     "dagster": "Dagster",
+    "stepfunctions": "Step Functions",
     "dask": "Dask",
 }
 """Where features are tried, with the words of the table."""

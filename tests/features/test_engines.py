@@ -134,3 +134,12 @@ class TestDagster(FeaturesContract):
     """In one process of Dagster's."""
 
     engine = "dagster"
+
+
+@pytest.mark.engine
+@pytest.mark.kernel
+@pytest.mark.timeout(900)
+class TestStepFunctions(FeaturesContract):
+    """By a LocalStack, started for the run."""
+
+    engine = "stepfunctions"

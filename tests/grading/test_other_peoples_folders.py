@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.cli.main import COMMANDS
+from mlkit.engines.registry import ENGINES
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
 
 MLKIT = Path(sys.executable).with_name("mlkit")
@@ -98,7 +99,7 @@ def _lay_traps(folder: Path, heard: Path) -> None:
     for name, text in CONFIGURATION.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    for engine in ("airflow", "dagster", "kubeflow", "prefect"):
+    for engine in ENGINES:
         program = folder / f".venv-{engine}" / "bin" / "python"
         program.parent.mkdir(parents=True)
         program.write_text(PROGRAM.format(heard=heard), encoding="utf-8")
@@ -200,7 +201,7 @@ def test_a_command_runs_nothing_of_the_folder(command: str, theirs: Path) -> Non
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "prefect"])
+@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "prefect", "stepfunctions"])
 def test_no_python_of_the_folder_is_started_for_an_engine(engine: str, theirs: Path) -> None:
     """A folder's own `.venv-…` is anybody's program."""
     _call(theirs, "export", engine, "--to", f"out-{engine}")

@@ -1,0 +1,1 @@
+"""Compile a pipeline to a state machine of AWS Step Functions."""
