@@ -17,14 +17,18 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 PR_SET_CHILD_SUBREAPER = 36
 PAUSE_S = 0.1
 
 
-def written_bytes(pid: int) -> int:
-    """What a process, dead but not yet collected, has given to write(2)."""
-    for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+def written_bytes(account: IO[str]) -> int:
+    """What a process, dead but not yet collected, has given to write(2).
+
+    Its `/proc/PID/io` was opened while it lived: that of a dead one is root's to open.
+    """
+    for line in account.read().splitlines():
         if line.startswith("wchar:"):
             return int(line.split()[1])
     return 0
@@ -76,9 +80,10 @@ def main(with_memory: str, *command: str) -> None:
         watcher.start()
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=sys.stderr)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    wall_s = time.perf_counter() - started
-    written = written_bytes(process.pid)
+    with Path(f"/proc/{process.pid}/io").open() as account:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        wall_s = time.perf_counter() - started
+        written = written_bytes(account)
     status = process.wait()
     stop.set()
     if with_memory == "1":
