@@ -46,7 +46,8 @@ _KEPT = list_of(
     )
 )
 _ZYGOTE = object_of({"pid": COUNT, "driver": COUNT, "kernels": COUNT, "memory_bytes": COUNT})
-_RUN = object_of({**RUN, "stages": by_name(object_of(SUMMARY))}, {"kept_kernels": _KEPT})
+_STAGE = object_of(SUMMARY, {"notebook": TEXT, "log": TEXT})
+_RUN = object_of({**RUN, "stages": by_name(_STAGE)}, {"kept_kernels": _KEPT})
 _ROUND = object_of(
     {"reasons": TEXTS, **RUN, "stages": by_name(object_of(SUMMARY))}, {"kept_kernels": _KEPT}
 )
@@ -61,6 +62,7 @@ _SWEEP = object_of(
                     "labels": TEXTS,
                     "parameters": ANYTHING,
                     "status": one_of(["to_come", *RUN_STATUS["enum"]]),
+                    "reason": TEXT,
                     "seconds": or_null(NUMBER),
                     "metrics": by_name(MEASURED),
                 }
@@ -285,7 +287,8 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         ),
     ),
     "run": (
-        "Stages that were not selected are absent; of a mapped stage each instance has an entry. "
+        "Stages that were not selected are absent; of a mapped stage each instance has an entry. A "
+        "task of an engine (--run-id) also says where the stage's notebook and log are. "
         "With --watch the rounds, in their order.",
         (_RUN, _WATCHED),
     ),
