@@ -81,7 +81,10 @@ def localstack(folder: Path) -> Iterator[LocalStack]:
     }
     command = [python, "-P", "-m", "localstack.runtime.main"]
     with running_group(command, {**os.environ, **settings}, log) as process:
-        yield LocalStack(url=f"http://127.0.0.1:{port}", process=process, log=log)
+        try:
+            yield LocalStack(url=f"http://127.0.0.1:{port}", process=process, log=log)
+        finally:
+            process.kill()  # it has nothing to keep, and waits for workers' polls of a minute
 
 
 def main(folder: Path, command: list[str]) -> int:
