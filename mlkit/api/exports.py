@@ -19,11 +19,12 @@ from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.refusals import (
     composed_maps,
     long_files,
-    other_schedules,
     refuse,
+    without_handing_on,
     without_past,
 )
 from mlkit.engines.registry import compiler_of, engine_named
+from mlkit.engines.schedules import other_schedules, with_cron
 from mlkit.errors import EngineError, UnsupportedByEngineError
 from mlkit.load.lists import with_lists
 from mlkit.load.merging import is_secret
@@ -81,7 +82,8 @@ def export(  # noqa: PLR0913 - each is an option of the command
     configuration = configure(current, whole)
     current = with_lists(current, configuration)
     if not engine_named(engine).keeps_schedules:
-        refuse(engine_named(engine), current, other_schedules(current))
+        refuse(engine_named(engine), current, other_schedules(current, engine_named(engine)))
+        current = with_cron(current)
     refuse(engine_named(engine), current, without_past(engine_named(engine), current))
     _refuse_secrets(current, whole, engine)
     where = url_of_runs(runs_dir) or runs_folder(current, runs_dir)
@@ -91,7 +93,9 @@ def export(  # noqa: PLR0913 - each is an option of the command
     if pipeline_path is not None:
         settings = replace(settings, pipeline_file=pipeline_path)
         current = _moved(current, pipeline_path)
-    refuse(engine_named(engine), current, composed_maps(current))
+    chosen_engine = engine_named(engine)
+    refuse(chosen_engine, current, composed_maps(current))
+    refuse(chosen_engine, current, without_handing_on(current, chosen_engine, settings.runs_dir))
     made = compiler_of(engine_named(engine))(current, settings)
     refuse(engine_named(engine), current, long_files(made))
     return made

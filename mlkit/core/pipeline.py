@@ -11,7 +11,7 @@ from typing import Any
 
 from mlkit.core.instances import instance_id, written
 from mlkit.core.outputs import Output
-from mlkit.core.policies import Notify, Resources, Retry, WaitFor
+from mlkit.core.policies import Notify, Resources, Retry, Volume, WaitFor
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
 
@@ -351,6 +351,7 @@ class Stage:
     notify: Notify = field(default_factory=Notify)
     resources: Resources = field(default_factory=Resources)
     image: str | None = None
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
     env: Mapping[str, Setting] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     kernel: Kernel | None = None

@@ -93,6 +93,7 @@ TITLES = {
     "wait_for": "wait_for: a file that a stage waits for",
     "notify": "notify: who is told",
     "resources": "resources: what an engine that places work gives a stage",
+    "volume": "A volume, under volumes",
 }
 """The places where keys stand, and their headings."""
 
@@ -399,6 +400,21 @@ def _policies(place: str) -> tuple[Key, ...]:
             says="The image in which an engine that runs containers runs the stage.",
             shape=TEXT,
         ),
+        Key(
+            place=place,
+            name="volumes",
+            takes="mapping of names to volumes",
+            default="none",
+            example="volumes: {work: {claim: data, path: /data}}",
+            says="What an engine that places work mounts for the stage; merged name by name with "
+            "`defaults`. Stages on several machines hand on artifacts by a volume that holds the "
+            "runs folder, or by a URL in `--runs-dir`.",
+            shape={
+                "type": "object",
+                "propertyNames": {"pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"},
+                "additionalProperties": {"$ref": "#/$defs/volume"},
+            },
+        ),
     )
 
 
@@ -550,6 +566,35 @@ _RESOURCES = (
     ),
 )
 
+_VOLUME = (
+    *(
+        Key(
+            place="volume",
+            name=name,
+            takes="text: its name in the cluster",
+            default="one of claim, config_map and secret must stand there",
+            example=f"volumes: {{work: {{{name}: {source}, path: /{folder}}}}}",
+            says=says,
+            shape=FILLED,
+        )
+        for name, source, folder, says in (
+            ("claim", "data", "data", "A persistent volume claim, which can be written."),
+            ("config_map", "settings", "etc/app", "The entries of a config map, as files."),
+            ("secret", "keys", "etc/keys", "The entries of a secret, as files."),
+        )
+    ),
+    Key(
+        place="volume",
+        name="path",
+        takes="text: an absolute path",
+        default="must be named",
+        example="volumes: {work: {claim: data, path: /data}}",
+        says="Where the stage finds it.",
+        shape={"type": "string", "pattern": "^/[^:]+$"},
+        required=True,
+    ),
+)
+
 _PROFILE = (
     Key(
         place="profile",
@@ -598,6 +643,7 @@ KEYS = (
     *_WAIT_FOR,
     *_NOTIFY,
     *_RESOURCES,
+    *_VOLUME,
 )
 """All of them, place by place."""
 

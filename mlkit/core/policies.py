@@ -15,12 +15,17 @@ __all__ = [
     "Notify",
     "Resources",
     "Retry",
+    "Volume",
+    "VolumeKind",
     "WaitFor",
     "is_retryable",
 ]
 
 KernelKind = Literal["fork", "spawn"]
 """How kernels are started."""
+
+VolumeKind = Literal["claim", "config_map", "secret"]
+"""What an engine can mount."""
 
 FORMER_NAMES = {"kernel": "start"}
 """What options of a run were called until 0.1: in records, and on command lines, where it is still
@@ -100,6 +105,25 @@ class Resources:
     memory: str | None = None
     gpu: int | None = None
     node_selector: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A folder that an engine that places work mounts for a stage.
+
+    Parameters
+    ----------
+    kind : {"claim", "config_map", "secret"}
+        What stands there: a persistent volume claim, or the entries of a config map or a secret.
+    source : str
+        Its name in the cluster.
+    path : str
+        Where the stage finds it; absolute.
+    """
+
+    kind: VolumeKind
+    source: str
+    path: str
 
 
 def is_retryable(retry: Retry, classes: tuple[str, ...]) -> bool:

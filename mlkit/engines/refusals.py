@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.engines.export import Export
@@ -18,8 +19,8 @@ __all__ = [
     "long_name",
     "not_one_by_one",
     "not_one_loop",
-    "other_schedules",
     "refuse",
+    "without_handing_on",
     "without_past",
 ]
 
@@ -146,20 +147,30 @@ def not_one_loop(pipeline: Pipeline) -> Iterator[Refusal]:
         )
 
 
-def other_schedules(pipeline: Pipeline) -> Iterator[Refusal]:
-    """Name what an engine would make another schedule of."""
-    if pipeline.schedule is None:
-        return
-    zone, when = pipeline.timezone, pipeline.schedule
-    said = {
-        f"its schedule '{when}' is no cron expression": when.lower().startswith("every"),
-        f"its schedule follows the clock of {zone}": zone.upper() != "UTC",
-        "runs of its schedule may overlap": pipeline.overlap,
-    }
-    for fact, is_there in said.items():
-        if is_there:
+def without_handing_on(
+    pipeline: Pipeline, engine: Engine, runs_dir: PurePath | str
+) -> Iterator[Refusal]:
+    """Name the stages whose pods could not hand on artifacts: no volume holds the runs folder.
+
+    And those that have volumes where none are mounted.
+    """
+    for stage in pipeline.stages.values():
+        if stage.volumes and not engine.mounts:
             yield Refusal(
-                stage=None,
-                fact=fact,
-                remedy="Keep that schedule by 'mlkit serve', or give the engine cron in UTC",
+                stage=stage,
+                fact="its 'volumes', which are not mounted there",
+                remedy="Leave them out, and share the runs by a URL: --runs-dir s3://bucket/runs",
+            )
+    place = PurePath(str(runs_dir).removeprefix("file://"))
+    if not engine.has_pods or "://" in str(runs_dir).removeprefix("file://"):
+        return
+    for stage in pipeline.stages.values():
+        claims = [item.path for item in stage.volumes.values() if item.kind == "claim"]
+        if stage.image is not None and not any(map(place.is_relative_to, claims)):
+            yield Refusal(
+                stage=stage,
+                fact=f"in its image it is a pod of its own, and no volume holds {place}, where "
+                "the next one would look for its artifacts",
+                remedy="Write volumes: {work: {claim: data, path: /data}} in defaults and give "
+                "--runs-dir file:///data/runs, or share a URL such as --runs-dir s3://bucket/runs",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from typing import Literal
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.engines.export import Compiler
@@ -31,6 +32,13 @@ class Engine:
         `mlkit export` does so where the environment is there.
     runs_images : bool
         Whether its server runs tasks in the stages' images only.
+    has_pods : bool
+        Whether each task with an image is a pod of its own.
+    mounts : bool
+        Whether a stage's volumes are mounted there.
+    clock : {"any", "daily", "utc"}
+        Whose clock its schedules can follow: any, minute by minute; any, once a day where the clock
+        jumps; or that of UTC.
     written_only : str
         Why `mlkit run --on` is refused, where files are written and checked but not run; such an
         engine has no launcher.
@@ -45,6 +53,9 @@ class Engine:
     package: str
     compiles_itself: bool = False
     runs_images: bool = False
+    has_pods: bool = False
+    mounts: bool = False
+    clock: Literal["any", "daily", "utc"] = "daily"
     written_only: str = ""
     knows_the_past: bool = False
     keeps_schedules: bool = False
@@ -63,20 +74,33 @@ class Engine:
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine(name="airflow", title="Airflow", package="apache-airflow", knows_the_past=True),
+        Engine(
+            name="airflow",
+            title="Airflow",
+            package="apache-airflow",
+            knows_the_past=True,
+            has_pods=True,
+            mounts=True,
+        ),
         Engine(
             name="kubeflow",
             title="Kubeflow Pipelines",
             package="kfp",
             compiles_itself=True,
+            clock="utc",
             runs_images=True,
+            has_pods=True,
+            mounts=True,
         ),
-        Engine(name="prefect", title="Prefect", package="prefect"),
+        Engine(name="prefect", title="Prefect", package="prefect", mounts=True),
         Engine(
             name="argo",
             title="Argo Workflows",
             package="hera",
             runs_images=True,
+            has_pods=True,
+            mounts=True,
+            clock="any",
             written_only="it runs in a Kubernetes cluster only, and mlkit starts and reaches none",
         ),
         Engine(name="dagster", title="Dagster", package="dagster", keeps_schedules=True),

@@ -1,4 +1,4 @@
-"""The policies of a stage: retry, sensor, notification, resources."""
+"""The policies of a stage: retry, sensor, notification, resources, volumes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlkit.core.pipeline_keys import keys_of
-from mlkit.core.policies import Notify, Resources, Retry, WaitFor
+from mlkit.core.policies import Notify, Resources, Retry, Volume, VolumeKind, WaitFor
 from mlkit.load.section import Section
 
-__all__ = ["read_notify", "read_resources", "read_retry", "read_wait_for"]
+__all__ = ["read_notify", "read_resources", "read_retry", "read_volumes", "read_wait_for"]
 
 _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _QUANTITY = re.compile(r"\d+(\.\d+)?([numkKMGTPE]i?)?")
@@ -127,3 +127,53 @@ def _quantity(section: Section, key: str) -> str | None:
             code="E202",
         )
     return text
+
+
+_KINDS: tuple[VolumeKind, ...] = ("claim", "config_map", "secret")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""What Kubernetes takes as the name of a volume (an RFC 1123 label)."""
+
+
+def read_volumes(section: Section | None) -> dict[str, Volume]:
+    """Read `volumes`."""
+    found: dict[str, Volume] = {}
+    for name in () if section is None else section.entries:
+        assert section is not None
+        if not _NAME.fullmatch(name):
+            section.fail(
+                f"'{name}' is no name of a volume",
+                section.line_of(name),
+                "Write small letters, digits and dashes, 63 at most: work",
+                code="E202",
+            )
+        inner = section.section(name, f"the volume '{name}'")
+        if inner is None:
+            section.fail(
+                f"the volume '{name}' is empty",
+                section.line_of(name),
+                "Say what is mounted, and where: {claim: data, path: /data}",
+                code="E203",
+            )
+        found[name] = _volume(inner)
+    return found
+
+
+def _volume(section: Section) -> Volume:
+    section.allow(keys_of("volume"))
+    given = {kind: text for kind in _KINDS if (text := section.text(kind))}
+    if len(given) != 1:
+        section.fail(
+            f"it names {' and '.join(given) or 'nothing to mount'}",
+            remedy="Name one of claim, config_map and secret: {claim: data, path: /data}",
+            code="E203",
+        )
+    path = section.text("path")
+    if not path or not path.startswith("/") or path == "/" or ":" in path:
+        section.fail(
+            f"'path' is {path!r}, no folder in a container" if path else "'path' is missing",
+            section.line_of("path") if path else None,
+            "Write where the stage finds it, from the root on: path: /data",
+            code="E202" if path else "E203",
+        )
+    ((kind, source),) = given.items()
+    return Volume(kind=kind, source=source, path=path.rstrip("/"))

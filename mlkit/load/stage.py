@@ -11,14 +11,20 @@ from typing import Any
 from mlkit.core.instances import MOST_INSTANCES
 from mlkit.core.pipeline import Axis, Condition, Foreach, Setting, Source, Stage
 from mlkit.core.pipeline_keys import keys_of
-from mlkit.core.policies import Notify, Resources, Retry
+from mlkit.core.policies import Notify, Resources, Retry, Volume
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import shown
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import PARAMETERS, trouble_with_values
 from mlkit.load.metrics import read_metrics
 from mlkit.load.outputs import read_outputs
-from mlkit.load.policy_fields import read_notify, read_resources, read_retry, read_wait_for
+from mlkit.load.policy_fields import (
+    read_notify,
+    read_resources,
+    read_retry,
+    read_volumes,
+    read_wait_for,
+)
 from mlkit.load.references import Lines, parse_node, parse_output, parse_source
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.settings import read_settings
@@ -42,6 +48,7 @@ class Defaults:
     notify: Notify = field(default_factory=Notify)
     resources: Resources = field(default_factory=Resources)
     image: str | None = None
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
 
 
 def read_defaults(section: Section | None, inherited: Defaults | None = None) -> Defaults:
@@ -67,6 +74,7 @@ def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
         "notify": read_notify(section.section("notify"), inherited.notify),
         "resources": read_resources(section.section("resources"), inherited.resources),
         "image": section.text("image") or inherited.image,
+        "volumes": {**inherited.volumes, **read_volumes(section.section("volumes"))},
     }
 
 

@@ -13,7 +13,7 @@ from mlkit.cli.main import main
 from mlkit.core.states import Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.surroundings import kernel_environment
-from mlkit.errors import UnsupportedByEngineError, UsageError
+from mlkit.errors import UsageError
 from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import FakeRunner, Raises, run_fake
 from mlkit.testing.running import fake_services
@@ -146,22 +146,3 @@ def test_tasks_of_an_engine_call_with_the_same_profile(file: Path, engine: str) 
     text = "\n".join(made.files.values())
     assert "--profile" in text
     assert "rows=5000" not in text  # a form may show it; a task is told what was changed there
-
-
-@pytest.mark.parametrize(
-    ("line", "fact"),
-    [
-        ("timezone: Europe/Berlin", "the clock of Europe/Berlin"),
-        ("overlap: true", "may overlap"),
-        ("schedule: every 6h", "no cron expression"),
-    ],
-)
-def test_an_engine_is_not_given_a_schedule_that_it_would_change(
-    file: Path, line: str, fact: str
-) -> None:
-    """Refused at export, with what to do."""
-    text = TEXT.replace('schedule: "0 2 * * *"\n', "") if "schedule" in line else TEXT
-    file.write_text(f"{line}\n{text}")
-    with pytest.raises(UnsupportedByEngineError, match=fact) as caught:
-        export(file, "airflow")
-    assert "mlkit serve" in str(caught.value.remedy)

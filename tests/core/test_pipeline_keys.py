@@ -61,6 +61,11 @@ WHOLE: Document = {
             "notify": {"on_failure": ["json://host/a"], "on_success": "json://host/b"},
             "resources": {"cpu": 2, "memory": "1Gi", "gpu": 1, "node_selector": {"disk": "ssd"}},
             "image": "img",
+            "volumes": {
+                "work": {"claim": "data", "path": "/data"},
+                "settings": {"config_map": "app", "path": "/etc/app"},
+                "keys": {"secret": "app", "path": "/etc/keys"},
+            },
             "metrics": {"auc": "made.auc"},
         },
         "b": {
@@ -202,9 +207,12 @@ def test_the_repository_has_pipelines() -> None:
 def test_every_key_has_an_example_that_the_schema_takes(key: Any) -> None:
     """It is YAML, it holds the key, and it stands where the key does."""
     example = YAML(typ="safe").load(key.example)
-    holder = (
-        example if key.place in ("pipeline", "stage", "defaults", "profile") else example[key.place]
-    )
+    if key.place == "volume":
+        (holder,) = example["volumes"].values()
+    elif key.place in ("pipeline", "stage", "defaults", "profile"):
+        holder = example
+    else:
+        holder = example[key.place]
     assert key.name in holder
     place = {**pipeline_schema(), **pipeline_schema()["$defs"].get(key.place, {})}
     given = {"name": "p", "stages": {"s": {"notebook": "s"}}} if key.place == "pipeline" else {}

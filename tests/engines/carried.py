@@ -19,7 +19,13 @@ _PACKAGES = {
     "dagster": ("dagster",),
     "kubeflow": ("kfp",),
     "prefect": (
-        *("prefect", "prefect.futures", "prefect.runtime", "prefect.server.schemas.schedules"),
+        *(
+            "prefect",
+            "prefect.futures",
+            "prefect.runtime",
+            "prefect.schedules",
+            "prefect.server.schemas.schedules",
+        ),
         *("prefect.states", "mlkit_upstream"),
     ),
     "stepfunctions": ("boto3", "botocore.config", "botocore.exceptions"),

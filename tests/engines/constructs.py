@@ -62,11 +62,16 @@ def constructs(folder: Path) -> Path:
 
 
 def in_image(file: Path, engine: str = "argo") -> Path:
-    """Give all stages of a pipeline without `defaults` an image, if an engine runs images."""
-    if not ENGINES[engine].runs_images:
+    """Give all stages of a pipeline without `defaults` what engines of pods ask for.
+
+    That is an image, and a volume that holds the runs beside the pipeline.
+    """
+    if not ENGINES[engine].has_pods:
         return file
     text = file.read_text(encoding="utf-8")
-    file.write_text(f'defaults: {{image: "registry.example/mlkit:1"}}\n{text}', encoding="utf-8")
+    place = f'volumes: {{work: {{claim: data, path: "{file.parent.parent}"}}}}'
+    head = f'defaults: {{image: "registry.example/mlkit:1", {place}}}'
+    file.write_text(f"{head}\n{text}", encoding="utf-8")
     return file
 
 

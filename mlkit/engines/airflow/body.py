@@ -259,8 +259,10 @@ class Body:
     def dag(self) -> str:
         """The DAG function, and the call that makes the DAG."""
         schedule = value(self.pipeline.schedule)
-        if self.dated and self.pipeline.schedule:
-            schedule = call("CronDataIntervalTimetable", schedule, timezone=literal("UTC"))
+        zone = self.pipeline.timezone
+        if self.pipeline.schedule and (self.dated or zone.upper() != "UTC"):
+            kind = "CronDataIntervalTimetable" if self.dated else "CronTriggerTimetable"
+            schedule = call(kind, schedule, timezone=literal(zone))
         named = {"dag_id": literal(dag_id(self.pipeline))}
         if self.pipeline.description.strip():
             named["description"] = literal(" ".join(self.pipeline.description.split()))
@@ -271,7 +273,8 @@ class Body:
             "catchup": "False",
             "tags": value(["mlkit"]),
             "params": "PARAMETERS",
-            "max_active_runs": "1",  # one run at a time, as everywhere
+            # one run at a time, as everywhere; else as many as Airflow runs by itself
+            "max_active_runs": "16" if self.pipeline.overlap else "1",
         }
         if self.workers is not None:
             named["max_active_tasks"] = str(self.workers)

@@ -23,7 +23,8 @@ import pendulum
 from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
-from airflow.sdk import CronDataIntervalTimetable, TaskGroup, dag, task, task_group
+from airflow.sdk import CronDataIntervalTimetable, CronTriggerTimetable
+from airflow.sdk import TaskGroup, dag, task, task_group
 from functools import partial
 """
 _MAPS = """

@@ -151,6 +151,16 @@ def ask_for_verdict() -> None:
         raise AirflowFailException(f"the run is {document.get('status', code)}")
 
 
+def mounted(name: str, kind: str, source: str, _: str) -> Any:
+    """A volume of a pod."""
+    if kind == "claim":
+        claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=source)
+        return k8s.V1Volume(name=name, persistent_volume_claim=claim)
+    if kind == "config_map":
+        return k8s.V1Volume(name=name, config_map=k8s.V1ConfigMapVolumeSource(name=source))
+    return k8s.V1Volume(name=name, secret=k8s.V1SecretVolumeSource(secret_name=source))
+
+
 def pod(
     *,
     image: str | None = None,
@@ -158,8 +168,12 @@ def pod(
     memory: str | None = None,
     gpu: int | None = None,
     node_selector: dict[str, str] | None = None,
+    volumes: dict[str, tuple[str, str, str]] | None = None,
 ) -> dict[str, Any]:
-    """Say what a task needs, for executors that start a pod for each task."""
+    """Say what a task needs, for executors that start a pod for each task.
+
+    A volume is a claim, a config map or a secret; its name; and where the task finds it.
+    """
     asked = {name: item for name, item in (("cpu", cpu), ("memory", memory)) if item}
     container = k8s.V1Container(
         name="base",
@@ -168,6 +182,15 @@ def pod(
             requests=asked,
             limits={**asked, **({"nvidia.com/gpu": str(gpu)} if gpu else {})},
         ),
+        volume_mounts=[
+            k8s.V1VolumeMount(name=name, mount_path=path)
+            for name, (_, _, path) in (volumes or {}).items()
+        ]
+        or None,
     )
-    spec = k8s.V1PodSpec(containers=[container], node_selector=node_selector)
+    spec = k8s.V1PodSpec(
+        containers=[container],
+        node_selector=node_selector,
+        volumes=[mounted(name, *what) for name, what in (volumes or {}).items()] or None,
+    )
     return {"pod_override": k8s.V1Pod(spec=spec)}

@@ -181,6 +181,9 @@ def placement(stage: Stage) -> str | None:
         "memory": wanted.memory,
         "gpu": wanted.gpu,
         "node_selector": dict(wanted.node_selector),
+        "volumes": {
+            name: (item.kind, item.source, item.path) for name, item in stage.volumes.items()
+        },
     }
     named = {name: value(item) for name, item in asked.items() if item}
     return call("pod", **named) if named else None

@@ -13,6 +13,7 @@ from mlkit.engines.argo.policies import refusals
 from mlkit.engines.argo.templates import (
     container,
     first_image,
+    mount,
     pod_volumes,
     stage_template,
     variables_of,
@@ -135,7 +136,12 @@ def _template(pipeline: Pipeline, settings: ExportSettings, dag: Dag) -> Made:
         for loop, template in dag.names.loops.items()
     ]
     variables = variables_of(pipeline)
-    last = container(first_image(pipeline), ["conclude"], variables, secrets)
+    last = {
+        "name": "conclude",
+        "container": container(first_image(pipeline), ["conclude"], variables, secrets),
+    }
+    # it looks where the stages are: where none is mounted, the runs are behind a URL
+    mount(last, next(iter(pipeline.stages.values())))
     spec: Made = {
         "entrypoint": "pipeline",
         "onExit": "conclude",
@@ -146,7 +152,7 @@ def _template(pipeline: Pipeline, settings: ExportSettings, dag: Dag) -> Made:
             {"name": "pipeline", "dag": {"failFast": False, "tasks": list(dag.tasks())}},
             *loops,
             *stages,
-            {"name": "conclude", "container": last},
+            last,
         ],
     }
     if settings.workers is not None:

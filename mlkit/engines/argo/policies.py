@@ -32,6 +32,8 @@ def _refused(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.image is None:
         remedy = "Name one that holds mlkit, for all stages at once by defaults: {image: …}"
         yield "each of its tasks is a pod, and this one has no image", remedy
+    if "mlkit-task" in stage.volumes:
+        yield "a volume called 'mlkit-task', as one of mlkit's own", "Call it otherwise"
     retry = stage.retry
     if retry.max_retries and not float(retry.backoff).is_integer():
         fact = f"'backoff: {retry.backoff:g}': it takes whole factors"

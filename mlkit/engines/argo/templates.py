@@ -63,10 +63,28 @@ def stage_template(
         made["nodeSelector"] = dict(stage.resources.node_selector)
     image = stage.image or first_image(pipeline)
     made["container"] = container(image, words, variables_of(pipeline), secrets)
+    mount(made, stage)
     resources = _resources(stage)
     if resources:
         made["container"]["resources"] = resources
     return made
+
+
+def mount(template: Made, stage: Stage) -> None:
+    """Give a template the volumes of a stage."""
+    if not stage.volumes:
+        return
+    sources = {
+        "claim": lambda name: {"persistentVolumeClaim": {"claimName": name}},
+        "config_map": lambda name: {"configMap": {"name": name}},
+        "secret": lambda name: {"secret": {"secretName": name}},
+    }
+    template["volumes"] = [
+        {"name": name, **sources[item.kind](item.source)} for name, item in stage.volumes.items()
+    ]
+    template["container"]["volumeMounts"] += [
+        {"name": name, "mountPath": item.path} for name, item in stage.volumes.items()
+    ]
 
 
 def container(image: str, words: list[str], variables: list[str], secrets: str) -> Made:

@@ -206,7 +206,7 @@ def _recurring(pipeline: Pipeline, entry: str) -> dict[str, Any]:
         "job_name": kfp_name(pipeline.name),
         "cron_expression": cron_with_seconds(pipeline.schedule),
         "pipeline_package_path": entry.replace(".py", ".yaml"),
-        "max_concurrency": 1,
+        "max_concurrency": 10 if pipeline.overlap else 1,  # more it does not take
         "no_catchup": True,
         "enable_caching": False,
     }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from mlkit.core.pipeline import Stage
-from mlkit.core.policies import Retry
+from mlkit.core.policies import Retry, Volume
 from mlkit.engines.kubeflow.branches import is_patient
 from mlkit.engines.kubeflow.layout import Layout
 from mlkit.engines.kubeflow.names import MOST_PIPELINE, MOST_STAGE, kfp_name
@@ -112,7 +112,19 @@ def statements(stage: Stage, task: str) -> list[str]:
             )
             for key, value in selectors
         ),
+        *(_mount(volume, task) for volume in stage.volumes.values()),
     ]
+
+
+def _mount(volume: Volume, task: str) -> str:
+    """kfp-kubernetes names a volume by what stands in it."""
+    function, named = {
+        "claim": ("mount_pvc", "pvc_name"),
+        "config_map": ("use_config_map_as_volume", "config_map_name"),
+        "secret": ("use_secret_as_volume", "secret_name"),
+    }[volume.kind]
+    given = {named: literal(volume.source), "mount_path": literal(volume.path)}
+    return call(f"kubernetes.{function}", task, **given)
 
 
 def _retry(retry: Retry, task: str) -> list[str]:

@@ -104,6 +104,8 @@ def _constants(pipeline: Pipeline, settings: ExportSettings, parameters: set[str
         "runs_dir": str(settings.runs_dir),
         "workers": settings.workers,
         "schedule": pipeline.schedule,
+        "timezone": None if pipeline.timezone.upper() == "UTC" else pipeline.timezone,
+        "overlap": pipeline.overlap,
         "takes_logical_date": takes_logical_date(pipeline),
         "options": [*settings.options, *parameter_words(rest)],
         "parameters": {k: v for k, v in shown.items() if k in parameters and k not in given},

@@ -59,11 +59,14 @@ def _deployment(pipeline: Pipeline, names: FlowNames, variables: dict[str, Any])
     lines += [f"    entrypoint: {names.flow}_flow.py:{names.flow}", f"    tags: [{name}]"]
     if pipeline.schedule is not None:
         lines += ["    schedules:", f"      - cron: {_text(pipeline.schedule)}"]
-    lines += [
-        "    # One run at a time: a further one waits.",
-        "    concurrency_limit: {limit: 1, collision_strategy: ENQUEUE}",
-        *("    work_pool:", "      name: mlkit"),
-    ]
+        if pipeline.timezone.upper() != "UTC":
+            lines.append(f"        timezone: {_text(pipeline.timezone)}")
+    if not pipeline.overlap:
+        lines += [
+            "    # One run at a time: a further one waits.",
+            "    concurrency_limit: {limit: 1, collision_strategy: ENQUEUE}",
+        ]
+    lines += ["    work_pool:", "      name: mlkit"]
     if variables:
         lines += ["      # One job runs the whole flow: as much as its most demanding stage wants."]
         lines += ["      job_variables:"]

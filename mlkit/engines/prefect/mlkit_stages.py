@@ -26,6 +26,7 @@ from typing import Any
 from mlkit_upstream import NO_VALUE, StageError, skipped
 from prefect import get_run_logger
 from prefect.runtime import flow_run, task_run
+from prefect.schedules import Cron
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.states import Completed, Failed, State
 
@@ -37,7 +38,8 @@ class Pipeline:
     """Where mlkit and the pipeline are, and how the stages are called.
 
     `workers` stages are run at once, without a number all that may; `options` are further words of
-    every call of mlkit; `takes_logical_date` says whether stages want the start of the scheduled
+    every call of mlkit; `schedule` counts on the clock of `timezone`, and its runs may `overlap`;
+    `takes_logical_date` says whether stages want the start of the scheduled
     interval; `parameters` are those that mlkit finds in pipeline.yaml itself: only what a run of
     the flow was given in place of them is handed on.
     """
@@ -47,6 +49,8 @@ class Pipeline:
     runs_dir: str
     workers: int | None = None
     schedule: str | None = None
+    timezone: str = "UTC"
+    overlap: bool = False
     takes_logical_date: bool = False
     options: Sequence[str] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -152,7 +156,7 @@ def interval_start(pipeline: Pipeline) -> str | None:
     if pipeline.schedule is None or "auto-scheduled" not in flow_run.tags:
         return None
     end = flow_run.scheduled_start_time
-    schedule = CronSchedule(cron=pipeline.schedule)
+    schedule = CronSchedule(cron=pipeline.schedule, timezone=pipeline.timezone)
     for days in (1 / 24, 1, 7, 31, 366, 5 * 366):
         dates = asyncio.run(schedule.get_dates(1000, end - timedelta(days=days), end))
         before = [date for date in dates if date < end]
@@ -233,7 +237,11 @@ def main(flow: Any, pipeline: Pipeline) -> None:
     parser.add_argument("--logical-date", help="the start of the interval that the run is for")
     given = parser.parse_args()
     if given.action == "serve":
-        flow.serve(name=flow.name, cron=pipeline.schedule, limit=1)  # one run at a time
+        schedule = None
+        if pipeline.schedule is not None:
+            schedule = Cron(pipeline.schedule, timezone=pipeline.timezone)
+        # one run at a time, unless the pipeline says that they may overlap
+        flow.serve(name=flow.name, schedule=schedule, limit=None if pipeline.overlap else 1)
         return
     state = flow(run_id=given.run_id, logical_date=given.logical_date, return_state=True)
     sys.exit(0 if state.is_completed() else 1)

@@ -39,8 +39,23 @@ def job_variables(pipeline: Pipeline) -> dict[str, Any]:
         "memory": _largest(stage.resources.memory for stage in stages),
         "gpu": max((stage.resources.gpu or 0 for stage in stages), default=0) or None,
         "node_selector": selector or None,
+        **_volumes(pipeline),
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _volumes(pipeline: Pipeline) -> dict[str, Any]:
+    """The volumes of all stages, as a pod has them."""
+    every = {n: item for stage in pipeline.stages.values() for n, item in stage.volumes.items()}
+    sources = {
+        "claim": lambda name: {"persistentVolumeClaim": {"claimName": name}},
+        "config_map": lambda name: {"configMap": {"name": name}},
+        "secret": lambda name: {"secret": {"secretName": name}},
+    }
+    return {
+        "volumes": [{"name": n, **sources[v.kind](v.source)} for n, v in every.items()] or None,
+        "volume_mounts": [{"name": n, "mountPath": v.path} for n, v in every.items()] or None,
+    }
 
 
 def _largest(quantities: Iterable[str | None]) -> str | None:
@@ -48,7 +63,12 @@ def _largest(quantities: Iterable[str | None]) -> str | None:
     return max(given, key=quantity, default=None)
 
 
-_TYPES = {"gpu": "integer", "node_selector": "object"}
+_TYPES = {
+    "gpu": "integer",
+    "node_selector": "object",
+    "volumes": "array",
+    "volume_mounts": "array",
+}
 
 
 def job_template(variables: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +91,9 @@ def job_template(variables: dict[str, Any]) -> dict[str, Any]:
     if asked:
         container["resources"] = {"requests": asked, **({"limits": limits} if limits else {})}
     pod: dict[str, Any] = {"restartPolicy": "Never", "containers": [container]}
+    if "volumes" in variables:
+        pod["volumes"] = "{{ volumes }}"
+        container["volumeMounts"] = "{{ volume_mounts }}"
     if "node_selector" in variables:
         pod["nodeSelector"] = "{{ node_selector }}"
     own = {name: {"type": _TYPES.get(name, "string")} for name in ("image", *variables)}

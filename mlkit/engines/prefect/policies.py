@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlkit.core.pipeline import Pipeline
+from mlkit.core.policies import Volume
 from mlkit.engines.prefect.tasks import MOST_DELAYS, delay_s
 from mlkit.engines.refusals import Refusal
 
@@ -21,6 +22,7 @@ def refusals(pipeline: Pipeline) -> Iterator[Refusal]:
         )
     images: dict[str, str] = {}
     nodes: dict[str, tuple[str, str]] = {}
+    volumes: dict[str, tuple[Volume, str]] = {}
     for stage in pipeline.stages.values():
         retry = stage.retry
         beyond = [delay_s(retry, place) for place in (MOST_DELAYS - 1, MOST_DELAYS)]
@@ -48,6 +50,15 @@ def refusals(pipeline: Pipeline) -> Iterator[Refusal]:
                 remedy="Give every stage the same image, or use an engine that has one for each "
                 "task",
             )
+        for key, volume in stage.volumes.items():
+            mounted, name = volumes.setdefault(key, (volume, stage.name))
+            if mounted != volume:
+                yield Refusal(
+                    stage=stage,
+                    fact=f"one job runs the whole flow, and stage '{name}' has another volume "
+                    f"'{key}'",
+                    remedy="Call one of them otherwise",
+                )
         for key, wanted in stage.resources.node_selector.items():
             other, name = nodes.setdefault(key, (wanted, stage.name))
             if other != wanted:
