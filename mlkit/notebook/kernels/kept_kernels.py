@@ -78,7 +78,7 @@ def own_folder(path: Path) -> Path:
 @contextlib.contextmanager
 def at_hand(place: Path) -> Iterator[None]:
     """Let nobody else keep a kernel meanwhile: there are only so many of them."""
-    with (place / ".lock").open("w") as lock:
+    with (place / ".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
