@@ -273,7 +273,14 @@ def test_every_yaml_on_a_page_keeps_to_the_schema() -> None:
     for place, text in blocks("yaml"):
         tree = read_yaml(textwrap.dedent(text), place, MlkitError).plain()
         assert isinstance(tree, dict), place
-        is_stage = not set(tree) & {"name", "stages", "parameters", "profiles", "schedule"}
+        is_stage = not set(tree) & {
+            "name",
+            "stages",
+            "parameters",
+            "profiles",
+            "schedule",
+            "defaults",
+        }
         faults = [error.message for error in (stage if is_stage else part).iter_errors(tree)]
         assert faults == [], place
         if "name" in tree:
