@@ -88,7 +88,7 @@ def take_in_stages(
     folder : RunsFolder
         The working copy.
     database : Database
-        Its database, which knows the run.
+        Its database; of a run that it does not know, nothing is taken in.
     remote : Remote
         The runs folder behind the URL.
     run_id : str
@@ -106,7 +106,8 @@ def take_in_stages(
         return False
     seen = Seen(folder.path)
     run = database.load_run(run_id)
-    assert run is not None
+    if run is None:  # another machine has begun it at this very moment; later all are read
+        return False
     wanted = entries if anew else seen.news(entries)
     news = False
     for data in remote.read_all(entry.name for entry in wanted).values():
