@@ -137,6 +137,7 @@ class EngineContract(ABC):
         assert (again.ok, ended) == (True, {Status.CACHED, Status.SKIPPED})
         assert digests(again) == digests(local)
 
+    @pytest.mark.slow
     def test_what_fails_fails_in_the_engines_own_state(self, tmp_path: Path) -> None:
         """Raised, not retried against the policy, timed out; the rest goes on, or cannot."""
         file = many_failures(tmp_path / "pipeline")
@@ -150,12 +151,14 @@ class EngineContract(ABC):
         states = self.own_states(there)
         assert (states["bad"], states["late"], states["aside"]) == ("failed", "failed", "success")
 
+    @pytest.mark.slow
     def test_an_empty_list_maps_to_nothing(self, tmp_path: Path) -> None:
         """The mapped stage is skipped, and what reads it receives an empty list."""
         _, there = self.both(empty_list(tmp_path / "pipeline"))
         assert there.stages["each"].status is Status.SKIPPED
         assert Path(there.stages["all"].outputs["out"]).read_text("utf-8") == ""
 
+    @pytest.mark.slow
     def test_chained_maps(self, tmp_path: Path) -> None:
         """Each instance waits for its own; what fails takes its own chain with it alone."""
         file = chains(tmp_path / "pipeline")

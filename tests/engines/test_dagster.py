@@ -57,21 +57,6 @@ class TestDagster(FlightsContract):
         return {names.get(step) or step: state for step, state in told["steps"].items()}
 
     @pytest.mark.slow
-    def test_what_fails_fails_in_the_engines_own_state(self, tmp_path: Path) -> None:
-        """In CI every engine has its minutes: there the combined pipeline stands for this."""
-        super().test_what_fails_fails_in_the_engines_own_state(tmp_path)
-
-    @pytest.mark.slow
-    def test_an_empty_list_maps_to_nothing(self, tmp_path: Path) -> None:
-        """Not in CI, as above."""
-        super().test_an_empty_list_maps_to_nothing(tmp_path)
-
-    @pytest.mark.slow
-    def test_chained_maps(self, tmp_path: Path) -> None:
-        """Not in CI, as above."""
-        super().test_chained_maps(tmp_path)
-
-    @pytest.mark.slow
     def test_a_stage_that_others_wait_for_is_a_check(self, tmp_path: Path) -> None:
         """Of the artifacts that it reads: passed when it succeeded, failed when it failed."""
         for place, body in (("good", "open(out, 'w').write('fine')"), ("bad", "1 / 0")):
