@@ -42,7 +42,7 @@ SIGNS: Mapping[Status, Sign] = {
     Status.SKIPPED: Sign(glyph="»", word="skipped", style="dim"),
     Status.UPSTREAM_FAILED: Sign(glyph="△", word="upstream failed", style="magenta"),
     Status.CANCELLED: Sign(glyph="■", word="cancelled", style="magenta"),
-    Status.LOST: Sign(glyph="?", word="lost", style="bold magenta"),
+    Status.LOST: Sign(glyph="⊘", word="lost", style="bold magenta"),
 }
 
 RUN_SIGNS: Mapping[RunStatus, Sign] = {

@@ -53,5 +53,5 @@ def test_an_event_is_one_flat_object() -> None:
 
 def test_states_are_told_apart() -> None:
     """What is open, what is finished, what went well."""
-    assert set(Status) - FINISHED == {Status.WAITING, Status.RUNNING}
+    assert set(Status) - FINISHED == {Status.WAITING, Status.RUNNING, Status.LOST}
     assert {Status.SUCCEEDED, Status.CACHED} == SUCCESSFUL

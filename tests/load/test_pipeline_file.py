@@ -68,7 +68,8 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
     "a default that is no policy": (
         "name: p\ndefaults: {notebook: a.ipynb}\n" + HEAD[8:] + COLLECT,
         "pipeline.yaml:2: defaults: unknown key 'notebook'. "
-        "Known: retry, timeout, trigger, cache, critical, notify, resources, image",
+        "Known: retry, timeout, trigger, cache, critical, depends_on_past, notify, resources, "
+        "image, volumes",
     ),
     "a cron of four fields": (
         'name: p\nschedule: "0 2 * *"\n' + HEAD[8:] + COLLECT,
