@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     from mlkit.api.resuming import resume as resume
     from mlkit.api.resuming import run_pipeline as run_pipeline
     from mlkit.api.run_tables import arranged as arranged
+    from mlkit.api.run_tables import measured_by as measured_by
     from mlkit.api.run_tables import read_run_table as read_run_table
+    from mlkit.api.run_tables import row_of as row_of
     from mlkit.api.runs_place import RUNS_DIR_VARIABLE as RUNS_DIR_VARIABLE
     from mlkit.api.runs_place import runs_folder as runs_folder
     from mlkit.api.schedule_server import ScheduleServer as ScheduleServer
@@ -141,7 +143,9 @@ _HOMES = {
     "promote": "mlkit.api.labelling",
     "read_assignment": "mlkit.load.parameters",
     "read_env_file": "mlkit.load.env_file",
+    "measured_by": "mlkit.api.run_tables",
     "read_run_table": "mlkit.api.run_tables",
+    "row_of": "mlkit.api.run_tables",
     "read_schedule": "mlkit.api.scheduling",
     "read_span": "mlkit.api.scheduling",
     "resume": "mlkit.api.resuming",

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlkit.api.records import as_it_stands, runs_of, up_to_date
+from mlkit.core.early_stopping import STOPPED, stopped_early
+from mlkit.core.intervals import Interval
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.record_views import moved
 from mlkit.core.run_row import RunRow
-from mlkit.reports.metrics import stage_metrics
+from mlkit.reports.metrics import metric_tables, stage_metrics
 from mlkit.reports.run_table import RunTable
 from mlkit.store.looking import keep_metrics, known_ids, known_run, looked_at
 
@@ -117,26 +119,44 @@ def read_run_table(
     return RunTable(told, len(every))
 
 
-def measured_by(record: RunRecord) -> dict[str, Mapping[str, float]]:
-    """What the stages of a run measured, by their ids; from their files, where no record says."""
-    return {
-        item.id: stage_metrics(record, item) if item.metrics is None else item.metrics
+def measured_by(record: RunRecord, names: Sequence[str] = ()) -> Mapping[str, Mapping[str, float]]:
+    """What the stages of a run measured, by their ids; from their files, where no record says.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    names : sequence of str
+        What is asked for by its name: `NAME`, `NAME[VALUE]` or `STAGE.NAME`. It is looked for in
+        every JSON artifact.
+    """
+    found: dict[str, dict[str, float]] = {
+        item.id: dict(stage_metrics(record, item) if item.metrics is None else item.metrics)
         for item in record.stages.values()
     }
+    for table in metric_tables(record, every=True) if names else ():
+        brackets = table.stage[len(record.stages[table.stage].stage) :]
+        for name, number in table.numbers.items():
+            if {name, name + brackets, f"{table.stage}.{name}"} & {*names}:
+                found[table.stage].setdefault(name, number)
+    return found
 
 
 def row_of(record: RunRecord, measured: Mapping[str, Mapping[str, float]]) -> RunRow:
     """A run as a row of the table; what its stages measured comes from `measured_by`."""
     statuses = [item.status.value for item in record.stages.values()]
+    interval = record.options.get("interval")
     return RunRow(
         run_id=record.run_id,
         pipeline=record.pipeline,
         status=record.status,
         started=record.started,
         ended=record.ended,
+        said=STOPPED if stopped_early(record) else "",
         parameters=record.parameters,
         profile=str(record.options.get("profile") or ""),
         group=record.group,
+        interval=str(Interval.from_json(interval)) if interval else "",
         note=record.note,
         labels=record.labels,
         metrics={f"{s}.{name}": v for s, found in measured.items() for name, v in found.items()},

@@ -30,11 +30,12 @@ from mlkit.core.backfilling import Planned
 from mlkit.core.durations import format_duration
 from mlkit.core.intervals import Schedule
 from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
+from mlkit.core.run_row import RunRow
+from mlkit.core.states import RunStatus
 from mlkit.driver.interrupts import interruptible
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.observe.layout import columns, terminal_width
-from mlkit.reports.metrics import columns_of_metrics, numbers_by_name, unmeasured
-from mlkit.reports.run_table import NOTHING, number_text
+from mlkit.reports.run_table import NOTHING, RunTable
 
 __all__ = ["backfill"]
 
@@ -255,26 +256,26 @@ def _plan_table(plans: Sequence[Planned]) -> str:
 def _filled_table(
     filling: api.Filling, filled: Sequence[api.Filled], metrics: Sequence[str]
 ) -> str:
-    numbers = [_numbers(filling, done, metrics) for done in filled]
-    for sentence in unmeasured(metrics, numbers):
+    table = RunTable([_row(filling, done, metrics) for done in filled])
+    for sentence in table.unmeasured(metrics):
         say(f"warning: {sentence}")
-    shown = columns_of_metrics(metrics, numbers)
-    rows = [
-        [
-            str(done.planned.interval),
-            f"{SIGNS[done.status]} {_words(done)}",
-            (done.record.run_id if done.record else done.planned.run_id) or NOTHING,
-            *(number_text(found[name]) if name in found else NOTHING for name in shown),
-        ]
-        for done, found in zip(filled, numbers, strict=True)
-    ]
-    head = ["INTERVAL", "STATE", "RUN", *shown]
-    return columns(rows, terminal_width(), head=head, whole=(2,))
+    shown = [f"metrics.{column.name}" for name in metrics for column in table.metrics(name)]
+    return table.to_text(terminal_width(), ["interval", "status", "run", "seconds", *shown])
 
 
-def _numbers(filling: api.Filling, done: api.Filled, metrics: Sequence[str]) -> dict[str, float]:
-    """The numbers of an interval's run, also of one that was made earlier."""
-    record = done.record
-    if record is None and metrics and done.status == "kept" and done.planned.run_id:
+def _row(filling: api.Filling, done: api.Filled, metrics: Sequence[str]) -> RunRow:
+    """An interval with its run, also one that was made earlier: of that the numbers alone."""
+    record, interval = done.record, str(done.planned.interval)
+    is_kept = done.status == "kept"
+    if record is None and metrics and is_kept and done.planned.run_id:
         record = api.find_run(done.planned.run_id, filling.runs_dir)
-    return {} if record is None else numbers_by_name(record, metrics)
+    if record is None:
+        return RunRow(
+            run_id=done.planned.run_id or "",
+            pipeline=filling.pipeline.name,
+            status=RunStatus.SUCCEEDED if is_kept else None,
+            said=_words(done),
+            interval=interval,
+        )
+    row = replace(api.row_of(record, api.measured_by(record, metrics)), interval=interval)
+    return replace(row, said="kept", ended=None) if is_kept else row

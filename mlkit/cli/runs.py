@@ -51,7 +51,8 @@ def runs(
             "--columns",
             metavar="NAME,…",
             help="Show these columns: run, status, started, seconds, stages, labels, profile, "
-            "group, note, a parameter, a metric (roc_auc, evaluate.roc_auc). May be repeated.",
+            "group, interval, note, a parameter, a metric (roc_auc, evaluate.roc_auc). May be "
+            "repeated.",
             show_default=False,
         ),
     ] = None,

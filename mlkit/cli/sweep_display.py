@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
-from mlkit.core.early_stopping import stopped_early
+from mlkit.core.run_row import RunRow
 from mlkit.core.states import RunStatus
 from mlkit.core.values import plain
-from mlkit.observe.layout import columns, fits, paragraph, terminal_width
-from mlkit.observe.signs import RUN_SIGNS
-from mlkit.reports.metrics import columns_of_metrics, number_of, numbers_by_name, unmeasured
-from mlkit.reports.run_table import NOTHING, number_text, value_text
+from mlkit.observe.layout import paragraph, terminal_width
+from mlkit.reports.metrics import number_of, numbers_by_name
+from mlkit.reports.run_table import RunTable, number_text, value_text
 
 if TYPE_CHECKING:
     from mlkit.api.sweeping import Member
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from mlkit.store.sweeps import Sweep
 
 __all__ = ["show_sweep", "sweep_code"]
-
-MOST_METRICS = 6
-
-Row = tuple[dict[str, Any], "RunRecord | None", dict[str, float]]
 
 
 def show_sweep(
@@ -45,21 +41,22 @@ def show_sweep(
     as_json : bool
         Print a document on stdout.
     """
-    rows: list[Row] = [(m.values, m.record, _numbers(found, m.record, chosen)) for m in made]
     missing = found.size - sum(member.ok or bool(member.stopped) for member in made)
     go_on = f"{missing} of {found.size} have not succeeded; to go on: mlkit resume {found.name}"
     if any(m.record is not None and m.record.status is RunStatus.RUNNING for m in made):
         go_on = f"sweep: {found.name}, under way: {missing} of {found.size} are to come"
     if as_json:
         print_json(
-            {"group": found.name, **_searched(found, made), "runs": list(map(_document, rows))}
+            {
+                "group": found.name,
+                **_searched(found, made),
+                "runs": [_document(found, member, chosen) for member in made],
+            }
         )
         if missing:
             say(go_on)
         return
-    typer.echo(_table(rows, chosen))
-    for sentence in unmeasured(chosen or (), [found for _, _, found in rows]):
-        say(f"warning: {sentence}")
+    typer.echo(_table(found, made, chosen or ()))
     if (best := _best(found, made)) is not None:
         typer.echo(paragraph(best, terminal_width()))
     typer.echo(go_on if missing else f"sweep: {found.name}")
@@ -94,7 +91,7 @@ def _best(found: Sweep, made: Sequence[Member]) -> str | None:
     member, number = best
     assert member.record is not None
     name = member.record.labels[0] if member.record.labels else member.record.run_id
-    values = ", ".join(f"{key}={_value(value)}" for key, value in member.values.items())
+    values = ", ".join(f"{key}={value_text(value)}" for key, value in member.values.items())
     so_far = "" if all(m.ok or m.stopped for m in made) and len(made) == found.size else " so far"
     return f"best{so_far}: {name}, {found.search.metric} {number_text(number)} ({values})"
 
@@ -117,62 +114,40 @@ def _searched(found: Sweep, made: Sequence[Member]) -> dict[str, Any]:
     }
 
 
-def _document(row: Row) -> dict[str, Any]:
-    values, record, metrics = row
+def _document(found: Sweep, member: Member, chosen: list[str] | None) -> dict[str, Any]:
+    record = member.record
     return {
         "run_id": None if record is None else record.run_id,
         "labels": [] if record is None else list(record.labels),
-        "parameters": plain(values),
+        "parameters": plain(member.values),
         "status": "to_come" if record is None else record.status.value,
         "seconds": None if record is None else round(record.seconds, 3),
-        "reason": "" if record is None else stopped_early(record),
-        "metrics": metrics,
+        "reason": member.stopped,
+        "metrics": _numbers(found, record, chosen),
     }
 
 
-def _table(rows: Sequence[Row], chosen: list[str] | None) -> str:
+def _table(found: Sweep, made: Sequence[Member], chosen: Sequence[str]) -> str:
     """Runs below each other; of the metrics, those asked for or the first that differ and fit."""
-    every = list(dict.fromkeys(name for _, _, found in rows for name in found))
-    differing = [n for n in every if len({found.get(n) for _, _, found in rows}) > 1]
-    metrics = columns_of_metrics(chosen or (), [found for _, _, found in rows])
-    metrics = metrics or (differing or every)[:MOST_METRICS]
+    wanted = [*chosen, *([found.search.metric] if found.search is not None else [])]
+    given = list(dict.fromkeys(name for member in made for name in member.values))
+    rows = [_row(member, wanted) for member in made]
+    table = RunTable(rows, given=given, calls_by_name=True)
     width = terminal_width()
-    while True:
-        head, body = _cells(rows, metrics)
-        if chosen or len(metrics) <= 1 or fits([head, *body], width, whole=(0,)):
-            break
-        metrics = metrics[:-1]
-    text = columns(body, width, head=head, whole=(0,))
-    others = [name for name in differing or every if name not in metrics]
-    return text if chosen or not others else f"{text}\n{_hint(others, width)}"
+    if not chosen:
+        for name in wanted:
+            table.asked += table.metrics(name)
+        return table.to_text(width, option="--metric NAME")
+    for sentence in table.unmeasured(chosen):
+        say(f"warning: {sentence}")
+    keys = [f"parameters.{name}" for name in given]
+    keys += [f"metrics.{column.name}" for name in chosen for column in table.metrics(name)]
+    return table.to_text(width, ["run", "status", "seconds", *keys])
 
 
-def _cells(rows: Sequence[Row], metrics: list[str]) -> tuple[list[str], list[list[str]]]:
-    names = list(dict.fromkeys(name for values, _, _ in rows for name in values))
-    body = [
-        _told(record)
-        + [_value(values[name]) if name in values else NOTHING for name in names]
-        + [number_text(found[name]) if name in found else NOTHING for name in metrics]
-        for values, record, found in rows
-    ]
-    return ["RUN", "STATE", *names, *metrics], body
-
-
-def _value(value: Any) -> str:
-    """A value in few signs: of what a search has drawn, sixteen digits tell no more than six."""
-    return f"{value:.6g}" if isinstance(value, float) else value_text(value)
-
-
-def _told(record: RunRecord | None) -> list[str]:
-    """The run by its name, if it has one, and how it ended."""
-    if record is None:
-        return [NOTHING, "to come"]
-    sign = RUN_SIGNS[record.status]
-    state = f"{sign.glyph} stopped early" if stopped_early(record) else str(sign)
-    return [record.labels[0] if record.labels else record.run_id, state]
-
-
-def _hint(others: list[str], width: int) -> str:
-    named = others[:MOST_METRICS]
-    more = f" and {len(others) - len(named)} more" if len(others) > len(named) else ""
-    return paragraph(f"Also measured (--metric NAME): {', '.join(named)}{more}", width)
+def _row(member: Member, wanted: Sequence[str]) -> RunRow:
+    """A run with what distinguishes it from the others of its group."""
+    if member.record is None:
+        return RunRow(run_id="", pipeline="", status=None, parameters=member.values)
+    row = api.row_of(member.record, api.measured_by(member.record, wanted))
+    return replace(row, parameters=member.values, group="", pipeline="")

@@ -11,7 +11,16 @@ from statistics import median
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
 
-__all__ = ["FORM", "LEAST_OTHERS", "Curve", "RuleError", "StopRule", "read_rule", "stopped_early"]
+__all__ = [
+    "FORM",
+    "LEAST_OTHERS",
+    "STOPPED",
+    "Curve",
+    "RuleError",
+    "StopRule",
+    "read_rule",
+    "stopped_early",
+]
 
 Curve = Sequence[tuple[float, float]]
 """Steps and values, in the order of steps."""
@@ -22,7 +31,9 @@ FORM = "'STAGE.METRIC > median after STEP', with < for what is to be great, or a
 LEAST_OTHERS = 4
 """The median of fewer runs says nothing of a further one."""
 
-_STOPPED = "stopped early: "
+STOPPED = "stopped early"
+"""What is said of a run that was stopped as hopeless; its reason begins so."""
+
 _RULE = re.compile(
     r"\s*(?P<metric>.+?)\s*(?P<sign>[<>])\s*(?P<limit>\S+)(?:\s+after\s+(?P<after>\S+))?\s*"
 )
@@ -84,7 +95,7 @@ class StopRule:
         if not is_worse:
             return None
         word = "above" if self.above else "below"
-        return f"{_STOPPED}{self.metric} {best:g} at step {step:g} is {word} {of}{limit:g}"
+        return f"{STOPPED}: {self.metric} {best:g} at step {step:g} is {word} {of}{limit:g}"
 
 
 def _value_at(curve: Curve, step: float) -> float | None:
@@ -124,4 +135,4 @@ def stopped_early(record: RunRecord) -> str:
     if record.status is not RunStatus.CANCELLED:
         return ""
     reasons = (s.reason for s in record.stages.values() if s.status is Status.CANCELLED)
-    return next((reason for reason in reasons if reason.startswith(_STOPPED)), "")
+    return next((reason for reason in reasons if reason.startswith(STOPPED)), "")

@@ -19,14 +19,17 @@ class RunRow:
     ----------
     run_id, pipeline : str
         Which run, of which pipeline.
-    status : RunStatus
-        Its state.
+    status : RunStatus, optional
+        Its state; None of one that has not begun.
     started, ended : float
         Seconds since 1970 (UTC); no end as long as it runs.
+    said : str
+        The words for its state where its status says too little: `stopped early`, `kept`.
     parameters : mapping
         The pipeline's parameters; secrets are not shown.
-    profile, group, note : str
-        The profile that was chosen, the sweep that it is of, and what was noted; empty without.
+    profile, group, interval, note : str
+        The profile that was chosen, the sweep that it is of, the interval of the schedule that it
+        is for, and what was noted; empty without.
     labels : tuple of str
         Its names.
     metrics : mapping of str to float
@@ -37,16 +40,23 @@ class RunRow:
 
     run_id: str
     pipeline: str
-    status: RunStatus
-    started: float
+    status: RunStatus | None
+    started: float = 0.0
     ended: float | None = None
+    said: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     profile: str = ""
     group: str = ""
+    interval: str = ""
     note: str = ""
     labels: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The word for its state in files and conditions."""
+        return "to_come" if self.status is None else self.status.value
 
     @property
     def seconds(self) -> float | None:

@@ -11,10 +11,9 @@ from mlkit.core.record import RunRecord
 from mlkit.core.run_row import RunRow
 from mlkit.core.values import canonical, shown
 from mlkit.observe.layout import broken, columns, fold
-from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.changes import CodeChange
 from mlkit.reports.comparison import code_change
-from mlkit.reports.run_table import number_text
+from mlkit.reports.run_table import number_text, state_text
 
 __all__ = ["Difference", "Interval", "ManyRuns", "Traced", "compare_many", "letters"]
 
@@ -109,8 +108,7 @@ class ManyRuns:
         """The comparison as JSON; a run that has no such thing has null there."""
         return {
             "runs": [
-                {"run_id": r.run_id, "labels": list(r.labels), "status": r.status.value}
-                for r in self.rows
+                {"run_id": r.run_id, "labels": list(r.labels), "status": r.state} for r in self.rows
             ],
             "differences": [
                 {
@@ -134,7 +132,7 @@ class ManyRuns:
         """The comparison for a terminal: the runs by letters, then what differs, causes first."""
         names = letters(len(self.rows))
         head = [
-            (name, row.run_id, ", ".join(row.labels), str(RUN_SIGNS[row.status]))
+            (name, row.run_id, ", ".join(row.labels), state_text(row))
             for name, row in zip(names, self.rows, strict=True)
         ]
         parts = [columns(head, width, whole=(0, 1))]

@@ -11,11 +11,11 @@ from typing import Any
 
 from mlkit.core.record import RunRecord
 from mlkit.observe.layout import counted
-from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.many_runs import Difference, ManyRuns, letters
 from mlkit.reports.notebook_page import page_environment, page_style
 from mlkit.reports.output_view import Budget
 from mlkit.reports.report_parts import format_time
+from mlkit.reports.run_table import state_text
 from mlkit.reports.sanitise import PICTURE_KINDS, picture_uri
 from mlkit.reports.scatter import Point, draw_scatter, is_less_better, pareto_edge
 
@@ -48,7 +48,7 @@ def many_runs_page(found: ManyRuns, records: Sequence[RunRecord]) -> str:
     """
     names = letters(len(found.rows))
     runs = [
-        (name, row.run_id, ", ".join(row.labels), RUN_SIGNS[row.status], format_time(row.started))
+        (name, row.run_id, ", ".join(row.labels), state_text(row), format_time(row.started))
         for name, row in zip(names, found.rows, strict=True)
     ]
     kinds = ("parameter", "setting", "file", "package", "metric")

@@ -10,14 +10,12 @@ from typing import Any
 
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL
-from mlkit.core.suggesting import did_you_mean
 
 __all__ = [
     "LOGGED",
     "METRICS",
     "MetricGroup",
     "MetricTable",
-    "columns_of_metrics",
     "compare_instances",
     "declared_metrics",
     "measured",
@@ -27,7 +25,6 @@ __all__ = [
     "numbers_by_name",
     "read_numbers",
     "stage_metrics",
-    "unmeasured",
 ]
 
 METRICS = "metrics"
@@ -234,22 +231,6 @@ def number_of(record: RunRecord, name: str) -> float | None:
 def measured(record: RunRecord) -> list[str]:
     """The names, `STAGE.NAME`, of all that a run has measured."""
     return [f"{table.stage}.{name}" for table in metric_tables(record) for name in table.numbers]
-
-
-def columns_of_metrics(names: Sequence[str], runs: Iterable[Mapping[str, float]]) -> list[str]:
-    """Give a column for each name; for one that only instances measured, one for each of them."""
-    known = dict.fromkeys(name for numbers in runs for name in numbers)
-    return [column for name in names for column in _named_so(name, known) or [name]]
-
-
-def unmeasured(names: Sequence[str], runs: Sequence[Mapping[str, float]]) -> list[str]:
-    """Say of each name that was asked for and that no run has measured what could be meant."""
-    known = dict.fromkeys(name for numbers in runs for name in numbers)
-    return [
-        ". ".join(filter(None, (f"no run measured '{name}'", did_you_mean(name, known))))
-        for name in names
-        if known and not _named_so(name, known)
-    ]
 
 
 def _by_name(record: RunRecord, tables: Iterable[MetricTable]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from mlkit.observe.layout import columns as laid_out
 from mlkit.observe.layout import counted, fits, fold
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
-__all__ = ["NOTHING", "Column", "RunTable", "number_text", "run_json", "value_text"]
+__all__ = ["NOTHING", "Column", "RunTable", "number_text", "run_json", "state_text", "value_text"]
 
 NOTHING = "–"
 """Stands in a cell of which there is no value."""
@@ -37,13 +37,15 @@ _TITLES = {
     "stages": "STAGES",
     "profile": "PROFILE",
     "group": "GROUP",
+    "interval": "INTERVAL",
     "note": "NOTE",
 }
 _ALWAYS = ("run", "status")
 _WHERE_THERE_ARE = ("labels",)
 _WHERE_THEY_DIFFER = ("pipeline", "profile")
-_OPTIONAL = ("seconds", "started", "stages", "group", "note")
+_OPTIONAL = ("seconds", "started", "stages", "group", "interval", "note")
 _NAMED_BELOW = 6
+_MOST_DIGITS = 8
 _IN_LINES = 6
 """So many parameters and metrics a run has where it is told in lines."""
 
@@ -84,10 +86,23 @@ class RunTable:
         The runs, as they are to be listed.
     total : int, optional
         How many there are altogether, if these are not all.
+    given : sequence of str
+        Parameters that are always shown: what the runs were made to go through.
+    calls_by_name : bool
+        Call a run by its name, where it has one, in place of its id.
     """
 
-    def __init__(self, rows: Sequence[RunRow], total: int | None = None) -> None:
+    def __init__(
+        self,
+        rows: Sequence[RunRow],
+        total: int | None = None,
+        *,
+        given: Sequence[str] = (),
+        calls_by_name: bool = False,
+    ) -> None:
         self.rows = list(rows)
+        self.given = tuple(given)
+        self.calls_by_name = calls_by_name
         self.total = len(self.rows) if total is None else total
         self.is_filtered = False
         self.asked: list[Column] = []
@@ -135,6 +150,20 @@ class RunTable:
                 for name in {metric, metric + brackets, f"{stage}.{metric}"}:
                     found.setdefault(name, []).append(column)
         return found
+
+    def metrics(self, name: str) -> list[Column]:
+        """The metrics that a name means: `NAME` of any stage or instance, `STAGE.NAME`."""
+        found = [c for c in self.columns.values() if c.kind == "metric" and c.name == name]
+        return found or self._by_short_name.get(name, [])
+
+    def unmeasured(self, names: Iterable[str]) -> list[str]:
+        """Say of each name that was asked for and that no run has measured what could be meant."""
+        known = list(self._by_short_name)
+        return [
+            ". ".join(filter(None, (f"no run measured '{name}'", did_you_mean(name, known))))
+            for name in names
+            if known and not self.metrics(name)
+        ]
 
     def chosen(self, names: Iterable[str]) -> list[Column]:
         """The columns that somebody asks for.
@@ -188,7 +217,7 @@ class RunTable:
 
     def _with(self, rows: Sequence[RunRow], total: int) -> RunTable:
         """Other rows under the same columns: one may still ask for what none of them has."""
-        found = RunTable(rows, total)
+        found = RunTable(rows, total, given=self.given, calls_by_name=self.calls_by_name)
         found.__dict__["columns"] = self.columns
         found.is_filtered = self.is_filtered
         found.asked = list(self.asked)
@@ -235,9 +264,13 @@ class RunTable:
             case "run":
                 return row.run_id
             case "status":
-                return row.status.value
+                return row.state
             case "started":
-                return _moment(row.started).isoformat(timespec="seconds").replace("+00:00", "Z")
+                return (
+                    MISSING
+                    if row.status is None
+                    else _moment(row.started).isoformat(timespec="seconds").replace("+00:00", "Z")
+                )
             case "seconds":
                 return MISSING if row.seconds is None else round(row.seconds, 3)
             case "stages":
@@ -254,7 +287,9 @@ class RunTable:
         """Whether not all runs have the same there."""
         return len({_identity(self.value(row, column)) for row in self.rows}) > 1
 
-    def to_text(self, width: int, names: Sequence[str] = (), *, option: str = "--columns") -> str:
+    def to_text(
+        self, width: int, names: Sequence[str] = (), *, option: str = "--columns NAME,…"
+    ) -> str:
         """The table for a terminal: the columns asked for, or those that tell most and fit.
 
         Parameters
@@ -263,6 +298,8 @@ class RunTable:
             The terminal's columns.
         names : sequence of str
             The columns to show.
+        option : str
+            By which option one asks for columns that found no room.
         """
         if not self.rows:
             there = "No run passes the filter." if self.is_filtered else None
@@ -273,24 +310,30 @@ class RunTable:
             chosen, left = self._fitting(width)
         head = [column.title for column in chosen]
         body = [[self.text(row, column) for column in chosen] for row in self.rows]
-        whole = [i for i, column in enumerate(chosen) if column.name == "run"]
+        whole = self._whole(chosen, self._texts)
+        if names or not self._fits(chosen, width, narrow=self._texts):
+            whole = [i for i, column in enumerate(chosen) if column.name == "run"]
         text = laid_out(body, width, head=head, whole=whole)
         if not left:
             return text
         told = ", ".join(column.title for column in left[:_NAMED_BELOW])
         more = f" and {len(left) - _NAMED_BELOW} more" if len(left) > _NAMED_BELOW else ""
-        hint = f"{counted(len(left), 'column')} left out (--columns NAME,…): {told}{more}"
+        hint = f"{counted(len(left), 'column')} left out ({option}): {told}{more}"
         return "\n".join([text, *fold(hint, width)])
 
     def _fitting(self, width: int) -> tuple[list[Column], list[Column]]:
         """The columns that tell most, as many as fit; and those for which there is no room."""
         own = self._first()
         wanted = self.telling()
-        if not self._fits(own, width):  # each run is some lines: no column takes another's room
+        if not self._fits(
+            own, width, narrow=self._texts
+        ):  # each run is some lines: no column takes another's room
             return [*own, *wanted[:_IN_LINES]], wanted[_IN_LINES:]
         found, left = list(own), list[Column]()
         for column in [*wanted[:3], self.columns["seconds"], *wanted[3:]]:
-            (found if self._fits([*found, column], width) else left).append(column)
+            (found if self._fits([*found, column], width, narrow=self._texts) else left).append(
+                column
+            )
         for name in _OPTIONAL[1:]:
             column = self.columns[name]
             if not left and self._is_there(column) and self._fits([*found, column], width):
@@ -302,14 +345,20 @@ class RunTable:
     def _first(self) -> list[Column]:
         """Which run it is, how it ended, and what else tells runs apart."""
         own = [self.columns[name] for name in _ALWAYS]
-        named = [c for name in _WHERE_THERE_ARE if self._is_there(c := self.columns[name])]
-        return own + named + [c for n in _WHERE_THEY_DIFFER if self.varies(c := self.columns[n])]
+        if not self.calls_by_name:
+            own += [c for name in _WHERE_THERE_ARE if self._is_there(c := self.columns[name])]
+        own += [c for n in _WHERE_THEY_DIFFER if self.varies(c := self.columns[n])]
+        return own + self._given()
+
+    def _given(self) -> list[Column]:
+        every = self.columns.values()
+        return [c for c in every if c.kind == "parameter" and c.name in self.given]
 
     def telling(self) -> list[Column]:
         """Parameters that differ and metrics by turns, those that differ before the others."""
         there = [c for c in self.columns.values() if c.kind != "run" and self._is_there(c)]
         differing = [column for column in there if self.varies(column)]
-        parameters = [column for column in differing if column.kind == "parameter"]
+        parameters = [c for c in differing if c.kind == "parameter" and c.name not in self.given]
         asked = [column for column in self.asked if column.kind != "run"]
         parameters = [column for column in parameters if column not in asked]
         metrics = [c for c in differing if c.kind == "metric" and c not in asked]
@@ -321,25 +370,45 @@ class RunTable:
     def _is_there(self, column: Column) -> bool:
         return any(kind_of(self.value(row, column)) != "missing" for row in self.rows)
 
-    def _fits(self, columns: Sequence[Column], width: int) -> bool:
+    def _fits(
+        self, columns: Sequence[Column], width: int, *, narrow: Collection[Column] = ()
+    ) -> bool:
         head = [column.title for column in columns]
         body = [[self.text(row, column) for column in columns] for row in self.rows]
-        # a wrapped number is no number; how stages ended may stand in several lines
-        whole = [i for i, column in enumerate(columns) if column.name != "stages"]
-        return fits([head, *body], width, whole=whole)
+        return fits([head, *body], width, whole=self._whole(columns, narrow))
+
+    def _whole(self, columns: Sequence[Column], narrow: Collection[Column] = ()) -> list[int]:
+        """Where the columns stand whose cells keep to one line; the narrow ones need not.
+
+        A wrapped number is no number; how stages ended may stand in several lines.
+        """
+        return [i for i, c in enumerate(columns) if c.name != "stages" and c not in narrow]
+
+    @cached_property
+    def _texts(self) -> list[Column]:
+        """Texts that the runs were given: long ones must not drive out what was measured."""
+        given = self._given()
+        return [c for c in given if any(isinstance(self.value(r, c), str) for r in self.rows)]
 
     def text(self, row: RunRow, column: Column) -> str:
         """A cell for people."""
         if column.kind == "run":
             match column.name:
+                case "run":
+                    name = row.labels[0] if self.calls_by_name and row.labels else row.run_id
+                    return name or NOTHING
                 case "status":
-                    return str(RUN_SIGNS[row.status])
+                    return state_text(row)
                 case "started":
-                    return _moment(row.started).strftime("%Y-%m-%d %H:%M")
+                    return (
+                        ""
+                        if row.status is None
+                        else _moment(row.started).strftime("%Y-%m-%d %H:%M")
+                    )
                 case "seconds":
                     return "" if row.seconds is None else format_duration(row.seconds)
                 case "stages":
-                    return _remarkable(row.counts)
+                    return _remarkable(row.counts) if row.counts else ""
                 case "labels":
                     return ", ".join(row.labels)
         value = self.value(row, column)
@@ -369,8 +438,9 @@ class RunTable:
     @property
     def shown(self) -> list[Column]:
         """The columns that pages show: parameters and what was measured before the rest."""
-        others = [column for column in self.listed if column.kind != "run"]
-        return [*self._first(), *others, *self.last()]
+        first = self._first()
+        others = [column for column in self.listed if column.kind != "run" and column not in first]
+        return [*first, *others, *self.last()]
 
     def last(self) -> list[Column]:
         """What every run has, and is of less interest: when it began, how its stages ended."""
@@ -391,12 +461,20 @@ class RunTable:
         ]
 
 
+def state_text(row: RunRow) -> str:
+    """How a run stands, by a sign and in words."""
+    if row.status is None:
+        return row.said or "to come"
+    sign = RUN_SIGNS[row.status]
+    return f"{sign.glyph} {row.said}" if row.said else str(sign)
+
+
 def run_json(row: RunRow) -> dict[str, Any]:
     """One run in the document of `mlkit runs --json`."""
     return {
         "run_id": row.run_id,
         "pipeline": row.pipeline,
-        "status": row.status.value,
+        "status": row.state,
         "seconds": round(row.seconds or 0.0, 3),
         "parameters": plain(row.parameters),
         "labels": list(row.labels),
@@ -426,7 +504,13 @@ class _Cells(Mapping[str, Any]):
 
 
 def value_text(value: Any) -> str:
-    """A parameter's value in a table: a text without quotes, unless it is empty."""
+    """A parameter's value in a table: a text without quotes, unless it is empty.
+
+    Of what a search has drawn, sixteen digits tell no more than six.
+    """
+    if isinstance(value, float):
+        text = shown(value)
+        return text if len(text) <= _MOST_DIGITS else f"{value:.6g}"
     if isinstance(value, str):
         return shown(value)[1:-1] if value else "''"
     return shown(value)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.early_stopping import STOPPED
+from mlkit.core.intervals import Interval
 from mlkit.core.record import FORMAT, AttemptRecord, RunRecord, StageRecord
 from mlkit.core.run_row import RunRow
 from mlkit.core.scrubbing import Scrubber
@@ -615,16 +617,24 @@ class Database:
             "json_extract(document, '$.parameters') AS parameters, "
             "json_extract(document, '$.options.profile') AS profile, "
             "json_extract(document, '$.options.group') AS grouped, "
+            "json_extract(document, '$.options.interval') AS interval, "
             "json_extract(document, '$.options.note') AS note, "
             "json_extract(document, '$.format') AS format FROM runs",
             runs,
         )
-        return {
+        found = {
             row["run_id"]: _table_row(
                 row, metrics.get(row["run_id"], {}), counts.get(row["run_id"], {})
             )
             for row in rows
         }
+        cancelled = [key for key, row in found.items() if row.status is RunStatus.CANCELLED]
+        for run_id, reason in self._of_runs(
+            "SELECT run_id, reason FROM stages", cancelled, f"AND status = '{Status.CANCELLED}'"
+        ):
+            if reason.startswith(STOPPED):
+                found[run_id] = replace(found[run_id], said=STOPPED)
+        return found
 
     def unmeasured_runs(self) -> set[str]:
         """The runs of which the database does not know what their stages measured."""
@@ -762,6 +772,7 @@ def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[s
         parameters=parameters if (row["format"] or 1) >= FORMAT else decode(parameters),
         profile=row["profile"] or "",
         group=row["grouped"] or "",
+        interval=str(Interval.from_json(json.loads(row["interval"]))) if row["interval"] else "",
         note=row["note"] or "",
         metrics=metrics,
         counts=counts,

@@ -47,9 +47,13 @@ def test_a_backfill_is_idempotent_and_makes_failures_good(call: Call, monthly: P
     assert second.code == 0
     assert "3 intervals, 1 to run" in second.err
     lines = second.out.splitlines()
-    assert lines[0].split() == ["INTERVAL", "STATE", "RUN", "month"]
+    assert lines[0].split() == ["INTERVAL", "STATE", "RUN", "TOOK", "month"]
     assert [line.split()[-1] for line in lines[1:]] == ["1", "2", "3"]
-    assert [" = kept" in line for line in lines[1:]] == [True, False, True]
+    assert [" ✓ kept" in line for line in lines[1:]] == [True, False, True]
+    listed = call("runs", monthly, "--columns", "run,interval", "--sort", "interval").out
+    assert [line.split()[1] for line in listed.splitlines()[1:]] == [
+        *("2013-01-01", "2013-02-01", "2013-02-01", "2013-03-01")
+    ]
     third = call("backfill", monthly, *SPAN, "--json").json()
     assert {item["status"] for item in third["intervals"]} == {"kept"}
 

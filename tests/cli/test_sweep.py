@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from mlkit.api.sweeping import Member
 from mlkit.cli.sweep import _values
 from mlkit.cli.sweep_display import _table, show_sweep
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.record import RunRecord
-from mlkit.core.states import RunStatus
+from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.states import RunStatus, Status
 from mlkit.load.pipeline_file import load_pipeline
-from mlkit.store.sweeps import Combination, Sweep
+from mlkit.store.sweeps import Combination, Search, Sweep
 from mlkit.testing import Sketch, write_pipeline
 from tests.cli.conftest import Call, Spoken
 
@@ -47,33 +48,79 @@ def test_texts_are_cut_at_commas_and_other_values_are_yaml(
     assert _values(pipeline, given) == (name, values)
 
 
-@pytest.mark.parametrize("width", [60, 80, 200])
-def test_the_table_shows_what_fits_and_names_the_rest(
-    width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run's id stays whole; metrics that find no room can be asked for."""
-    monkeypatch.setenv("COLUMNS", str(width))
+GROUP = Sweep(name="g", pipeline="p", named=True)
+
+
+def _member(
+    values: Mapping[str, Any],
+    metrics: Mapping[str, float] | None = None,
+    name: str = "",
+    *,
+    stopped: bool = False,
+) -> Member:
+    """One run of a group, with what its only stage measured; without metrics it is to come."""
+    combination = Combination(number=1, values=dict(values), overrides={})
+    if metrics is None:
+        return Member(combination=combination, record=None)
+    stage = StageRecord(
+        id="a",
+        stage="a",
+        status=Status.CANCELLED if stopped else Status.SUCCEEDED,
+        reason="stopped early: too great" if stopped else "",
+        metrics=metrics,
+    )
     record = RunRecord(
         run_id="20260101-000000-000-abcd",
         pipeline="p",
         file="f",
         runs_dir="r",
-        status=RunStatus.SUCCEEDED,
+        status=RunStatus.CANCELLED if stopped else RunStatus.SUCCEEDED,
         started=0.0,
+        ended=3.0,
+        stages={"a": stage},
+        labels=(name,) if name else (),
     )
+    return Member(combination=combination, record=record)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_table_shows_what_fits_and_names_the_rest(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run's id stays whole; metrics that find no room can be asked for."""
+    monkeypatch.setenv("COLUMNS", str(width))
     metrics = {f"a_metric_of_{index}": 0.5 for index in range(9)}
-    rows = [({"rows": n}, record, {k: v * n for k, v in metrics.items()}) for n in (1, 2)]
-    text = _table(rows, None)
+    made = [_member({"rows": n}, {k: v * n for k, v in metrics.items()}) for n in (1, 2)]
+    text = _table(GROUP, made, [])
     assert max(map(len, text.splitlines())) <= width
-    assert sum(line.startswith(record.run_id) for line in text.splitlines()) == 2
-    assert "Also measured (--metric NAME): a_metric_of_" in text
-    assert "Also measured" not in _table(rows, ["a_metric_of_1"])
-    large = _table([({"text": "a b"}, record, {"count": 123456.0}), ({}, None, {})], None)
-    assert [line.split()[1:] for line in large.splitlines()] == [
-        ["STATE", "text", "count"],
-        ["✓", "succeeded", "a", "b", "123456"],
-        ["to", "come", "–", "–"],
+    assert sum("20260101-000000-000-abcd" in line for line in text.splitlines()) == 2
+    assert "left out (--metric NAME): a_metric_of_" in text or width == 200
+    asked = _table(GROUP, made, ["a_metric_of_1", "a_mtric_of_2"])
+    assert [line.split()[-1] for line in asked.splitlines() if "2026" in line] == ["0.5", "1"]
+    assert "left out" not in asked
+    assert "no run measured 'a_mtric_of_2'. Did you mean 'a_metric_of_2'" in capsys.readouterr().err
+
+
+def test_the_table_tells_of_runs_that_are_to_come_and_that_were_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Runs are called by their names; what a group goes through is shown, also what is the same."""
+    monkeypatch.setenv("COLUMNS", "60")
+    done = _member({"text": "a b", "a.lr": 0.12345678901234}, {"count": 123456.0}, "g-1")
+    stopped = _member({"text": "a b", "a.lr": 0.5}, {}, "g-2", stopped=True)
+    assert [
+        line.split() for line in _table(GROUP, [done, stopped, _member({})], []).splitlines()
+    ] == [
+        ["RUN", "STATE", "TOOK", "text", "a.lr", "count"],
+        ["g-1", "✓", "succeeded", "3.0", "s", "a", "b", "0.123457", "123456"],
+        ["g-2", "■", "stopped", "early", "3.0", "s", "a", "b", "0.5", "–"],
+        ["–", "to", "come", "–", "–", "–"],
     ]
+    search = Search(runs=2, metric="a.zeta", maximize=True, seed=0, space={})
+    numbers = {f"metric_{index}": 0.5 for index in range(9)}
+    found = [_member({"x": x}, {**numbers, "zeta": 0.5}) for x in (1, 2)]
+    first, *_ = _table(replace(GROUP, search=search), found, []).splitlines()
+    assert first.split()[-1] == "zeta", "what is searched for comes before all others"
 
 
 def test_a_list_that_cannot_be_mapped_over_is_told_before_the_first_run(
@@ -171,9 +218,9 @@ def test_a_sweep_shows_a_table(call: Call, words: Path, runs: Path, swept: Spoke
     spoken = call("sweep", words, "-p", "many=3,5", "--runs-dir", runs)
     head, first, second, group = spoken.out.splitlines()
     assert group.startswith("sweep: sweep-")
-    assert head.split() == ["RUN", "STATE", "many", "count"]
-    assert first.split()[1:] == ["✓", "succeeded", "3", "3"]
-    assert second.split()[1:] == ["✓", "succeeded", "5", "5"]
+    assert head.split() == ["RUN", "STATE", "STARTED", "(UTC)", "TOOK", "many", "count"]
+    assert first.split()[1:3] + first.split()[-2:] == ["✓", "succeeded", "3", "3"]
+    assert second.split()[1:3] + second.split()[-2:] == ["✓", "succeeded", "5", "5"]
 
 
 @pytest.mark.kernel

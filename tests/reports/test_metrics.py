@@ -17,7 +17,6 @@ from mlkit.reports.metrics import (
     metric_tables,
     numbers_by_name,
     read_numbers,
-    unmeasured,
 )
 from mlkit.reports.timeline import draw_timeline, tick_step
 
@@ -124,12 +123,3 @@ def test_the_timeline_shows_attempts_waits_and_states(red: RunRecord) -> None:
     assert "≡ cached" in drawing
     assert "△ upstream failed" in drawing
     assert "collect: succeeded in 2 attempts, from 0.0 s, for 5.0 s." in drawing
-
-
-def test_a_name_that_no_run_measured_is_told() -> None:
-    """With what could be meant; of an instance's metric the bare name is enough."""
-    runs = [{"auc": 0.5, "loss[a]": 1.0}, {}]
-    assert unmeasured(["auc", "loss", "loss[a]"], runs) == []
-    (said,) = unmeasured(["acu"], runs)
-    assert said.startswith("no run measured 'acu'. Did you mean 'auc'")
-    assert unmeasured(["auc"], [{}]) == [], "nothing has been measured yet"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from mlkit.api.run_tables import measured_by, row_of
 from mlkit.core.record import RunRecord
 from mlkit.reports.comparison import compare_runs
 from mlkit.reports.metrics import (
-    columns_of_metrics,
     compare_instances,
     metric_tables,
     numbers_by_name,
 )
+from mlkit.reports.run_table import RunTable
 from mlkit.testing import run_fake
 from mlkit.testing.sketches import write_notebook
 
@@ -78,12 +79,12 @@ def test_no_instance_speaks_for_all(tmp_path: Path) -> None:
         "rows[2]": 20,
         "rows[3]": 30,
     }
-    assert columns_of_metrics(["noise", "rows", "none"], [found, {}]) == [
-        *(f"noise[{seed}]" for seed in (1, 2, 3)),
-        *(f"rows[{seed}]" for seed in (1, 2, 3)),
-        "none",
+    table = RunTable([row_of(record, measured_by(record, ["noise", "rows", "none"]))])
+    assert [column.key for name in ("noise", "rows", "none") for column in table.metrics(name)] == [
+        *(f"one[{seed}].{name}" for name in ("noise", "rows") for seed in (1, 2, 3)),
     ]
-    assert columns_of_metrics(["rows"], [found, {"rows": 5}]) == ["rows"]
+    assert table.unmeasured(["noise", "rows"]) == []
+    assert table.unmeasured(["rwos"]) == ["no run measured 'rwos'. Did you mean 'rows'?"]
 
 
 def test_a_number_that_is_missing_is_told_by_the_run(tmp_path: Path) -> None:

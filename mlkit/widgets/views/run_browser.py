@@ -19,7 +19,7 @@ from mlkit.load.pipeline_file import load_pipeline
 from mlkit.observe.layout import counted
 from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.comparison import compare_runs
-from mlkit.reports.run_table import Column, RunTable
+from mlkit.reports.run_table import Column, RunTable, state_text
 from mlkit.reports.run_table_page import run_table_html
 from mlkit.reports.svg import text as escaped
 from mlkit.widgets.kit.base import Panel
@@ -244,6 +244,6 @@ def _cell(row: RunRow, column: Column) -> str | None:
     if column.kind == "run" and column.name == "run":
         return pick_button(row.run_id, row.run_id)
     if column.kind == "run" and column.name == "status":
-        sign = f'<span class="mlkit-state">{RUN_SIGNS[row.status]}</span>'
-        return f'<span class="state-{row.status.value}">{sign}</span>'
+        sign = f'<span class="mlkit-state">{state_text(row)}</span>'
+        return f'<span class="state-{row.state}">{sign}</span>'
     return None
