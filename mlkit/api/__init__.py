@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from mlkit.api.sweeping import members as members
     from mlkit.api.sweeping import resume_sweep as resume_sweep
     from mlkit.api.sweeping import sweep as sweep
+    from mlkit.api.sweeping import waits_told as waits_told
     from mlkit.api.two_runs import compare as compare
     from mlkit.api.two_runs import compare_several as compare_several
     from mlkit.api.two_runs import find_several as find_several
@@ -162,6 +163,7 @@ _HOMES = {
     "with_env_file": "mlkit.load.env_file",
     "with_kept": "mlkit.api.kept",
     "write_export": "mlkit.api.exports",
+    "waits_told": "mlkit.api.sweeping",
     "write_report": "mlkit.reports.html",
 }
 """Where each name stands."""

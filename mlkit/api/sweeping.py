@@ -21,6 +21,7 @@ from mlkit.api.searching import Study, check_optuna
 from mlkit.api.stopping_early import Watches
 from mlkit.core.durations import format_duration
 from mlkit.core.early_stopping import FORM, RuleError, StopRule, read_rule, stopped_early
+from mlkit.core.events import Event, EventKind, Observer
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
@@ -39,7 +40,7 @@ from mlkit.store.remote.places import remotes_of
 from mlkit.store.sweeps import FOLDER, Combination, Search, Sweep
 from mlkit.store.writing import json_text, write_json
 
-__all__ = ["Member", "best_of", "find_sweep", "members", "resume_sweep", "sweep"]
+__all__ = ["Member", "best_of", "find_sweep", "members", "resume_sweep", "sweep", "waits_told"]
 
 _PROPOSALS = 100
 """So often is asked for a combination that there is not; then there is none."""
@@ -181,7 +182,7 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
         return group.found, group.members()
 
 
-def resume_sweep(
+def resume_sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     found: Sweep,
     pipeline: Pipeline,
     *,
@@ -191,6 +192,7 @@ def resume_sweep(
     changes: Mapping[str, Any],
     observed: Observed,
     say: Said,
+    parallel: int | None = None,
 ) -> list[Member]:
     """Finish a sweep: resume the runs that did not end well, and make those that never began.
 
@@ -210,6 +212,8 @@ def resume_sweep(
         Options that are to differ from those of the sweep.
     observed, say
         As for `sweep`.
+    parallel : int, optional
+        So many runs at once from now on; by default as many as so far.
     """
     folder, remote = _opened(pipeline, runs_dir)
     if found.pipeline != pipeline.name:
@@ -222,6 +226,8 @@ def resume_sweep(
     options = replace(RunOptions.of_record(found.options), **changes)
     if found.search is not None:
         check_optuna()
+    if parallel is not None:
+        found = replace(found, parallel=parallel)
     with _held(folder, found.name):
         work = _Work(
             pipeline=pipeline,
@@ -234,6 +240,8 @@ def resume_sweep(
             changes=changes,
         )
         group = _Group(found, work, folder, remote)
+        if parallel is not None:
+            group.add(())
         group.make(None)
         return group.members()
 
@@ -290,7 +298,7 @@ class _Group:
         self._lock = threading.Lock()
         self._due: list[Member] = []
         self._study: Study | None = None
-        self._begun = 0
+        self._begun = self._ended = 0
         self._is_over = False
         self._best: float | None = None
         self._watches: Watches | None = None
@@ -362,19 +370,20 @@ class _Group:
                     self._begun += 1
                     place = f"[{self._begun} of {self._total}]"
                     self._work.say(f"{place} {member.words}")
-                record = self._run(member, cancellation)
+                record = self._run(member, cancellation, place)
                 with self._lock:
-                    self._take(member, record, place, tells=cancellation is not None)
+                    self._take(member, record, place, is_quiet=cancellation is not None)
         except BaseException:
             self._is_over = True
             raise
 
-    def _run(self, member: Member, cancellation: Cancellation | None) -> RunRecord:
+    def _run(self, member: Member, cancellation: Cancellation | None, place: str) -> RunRecord:
         if cancellation is None:
             with self._work.observed() as services:
                 return self._run_watched(member, services)
         with cancellation.part(self.found.name) as part:
-            return self._run_watched(member, Services(cancellation=part))
+            telling = [waits_told(lambda words: self._work.say(f"{place} {words}"))]
+            return self._run_watched(member, Services(observers=telling, cancellation=part))
 
     def _run_watched(self, member: Member, services: Services) -> RunRecord:
         if self._watches is None:
@@ -407,7 +416,9 @@ class _Group:
         self._is_over = True
         return None
 
-    def _take(self, member: Member, record: RunRecord, place: str, *, tells: bool) -> None:
+    def _take(self, member: Member, record: RunRecord, place: str, *, is_quiet: bool) -> None:
+        """Take in how a run has ended, and tell what its own console has not told."""
+        self._ended += 1
         why = stopped_early(record)
         if record.status is RunStatus.CANCELLED and not why:
             self._is_over = True
@@ -415,10 +426,15 @@ class _Group:
             self._watches.learn(member.combination.number, record)
         value = self._learn(member, record)
         said = [why] if why else []
-        if tells and not why:
+        if is_quiet and not why:
             said.append(f"{record.status.value} in {format_duration(record.seconds)}")
         if value is not None and self.found.search is not None:
-            said.append(f"{self.found.search.metric} {value:g}, best so far {self._best:g}")
+            said.append(f"{self.found.search.metric} {value:g}")
+        best = "" if self._best is None else f"best so far {self._best:g}"
+        if is_quiet:
+            said.append(", ".join(filter(None, (f"{self._ended} of {self._total} runs", best))))
+        elif value is not None:
+            said[-1] += f", {best}"
         if said:
             self._work.say(f"{place} {'; '.join(said)}")
 
@@ -436,6 +452,16 @@ class _Group:
             better = max if self.found.search.maximize else min
             self._best = value if self._best is None else better(self._best, value)
         return value
+
+
+def waits_told(say: Said) -> Observer:
+    """Give an observer that tells for what stages wait, where no console does."""
+
+    def told(event: Event) -> None:
+        if event.kind is EventKind.STAGE_WAITING:
+            say(f"{event.stage}: waits for {event.data.get('for', 'a file')}")
+
+    return told
 
 
 def _made(found: Sweep, member: Member, work: _Work, services: Services) -> RunRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from mlkit.cli.shared_options import (
     PipelineArgument,
     RunsDirOption,
     TimezoneOption,
+    parallel_option,
     pipeline_path,
 )
 from mlkit.core.backfilling import Planned
@@ -34,7 +36,7 @@ from mlkit.core.run_row import RunRow
 from mlkit.core.states import RunStatus
 from mlkit.driver.interrupts import interruptible
 from mlkit.notebook.notebook_runner import Cancellation
-from mlkit.observe.layout import columns, terminal_width
+from mlkit.observe.layout import columns, counted, terminal_width
 from mlkit.reports.run_table import NOTHING, RunTable
 
 __all__ = ["backfill"]
@@ -76,14 +78,7 @@ def backfill(
         ),
     ] = False,
     parallel: Annotated[
-        int | None,
-        typer.Option(
-            "--parallel",
-            min=1,
-            metavar="N",
-            help="How many runs at once (default: 1; with 'overlap: true', as many as cores).",
-            show_default=False,
-        ),
+        int | None, parallel_option("1; with 'overlap: true', as many as cores")
     ] = None,
     assignments: ParametersOption = None,
     files: FilesOption = None,
@@ -149,6 +144,7 @@ def _fill_all(filling: api.Filling, plans: Sequence[Planned], parallel: int) -> 
     cancellation = Cancellation()
     looks_back = any(stage.depends_on_past for stage in filling.pipeline.stages.values())
     begun = [threading.Event() for _ in plans]
+    ended, total = itertools.count(1), sum(planned.action == "run" for planned in plans)
     places = {id(planned): number for number, planned in enumerate(plans, start=1)}
 
     def one(planned: Planned) -> api.Filled:
@@ -157,9 +153,15 @@ def _fill_all(filling: api.Filling, plans: Sequence[Planned], parallel: int) -> 
             begun[number - 2].wait()
         mine = begun[number - 1]
         try:
+            if cancellation.requested:
+                return api.Filled(planned=planned, note="interrupted before it began")
             place = f"[{number} of {len(plans)}]"
             quiet = parallel > 1
-            return _fill_one(filling, planned, place, cancellation, mine.set, quiet=quiet)
+            done = _fill_one(filling, planned, place, cancellation, mine.set, quiet=quiet)
+            if planned.action == "run":
+                so_far = f"; {next(ended)} of {counted(total, 'run')}" if quiet else ""
+                say(f"{place} {planned.interval}: {SIGNS[done.status]} {_words(done)}{so_far}")
+            return done
         finally:
             mine.set()
 
@@ -179,22 +181,18 @@ def _fill_one(
     *,
     quiet: bool,
 ) -> api.Filled:
-    if cancellation.requested:
-        return api.Filled(planned=planned, note="interrupted before it began")
     if planned.action == "run":
         say(f"{place} {planned.interval} ({planned.reason})")
-    with _services(cancellation, quiet=quiet) as services:
+    with _services(cancellation, place, quiet=quiet) as services:
         observers = (*services.observers, lambda event: begins())
-        done = api.fill(filling, planned, replace(services, observers=observers))
-    if done.status != "kept":
-        say(f"{place} {planned.interval}: {SIGNS[done.status]} {_words(done)}")
-    return done
+        return api.fill(filling, planned, replace(services, observers=observers))
 
 
 @contextlib.contextmanager
-def _services(cancellation: Cancellation, *, quiet: bool) -> Iterator[api.Services]:
+def _services(cancellation: Cancellation, place: str, *, quiet: bool) -> Iterator[api.Services]:
     if quiet:
-        yield api.Services(cancellation=cancellation)
+        telling = [api.waits_told(lambda words: say(f"{place} {words}"))]
+        yield api.Services(observers=telling, cancellation=cancellation)
         return
     with observed() as services:
         yield replace(services, cancellation=cancellation)

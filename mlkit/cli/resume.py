@@ -18,9 +18,11 @@ from mlkit.cli.shared_options import (
     ReportOption,
     RunsDirOption,
     VerboseOption,
+    parallel_option,
     pipeline_path,
 )
 from mlkit.cli.sweep_display import show_sweep, sweep_code
+from mlkit.errors import UsageError
 
 __all__ = ["resume"]
 
@@ -36,6 +38,7 @@ def resume(
     assignments: ParametersOption = None,
     env_file: EnvFileOption = None,
     given: Given,
+    parallel: Annotated[int | None, parallel_option("as the sweep had; for sweeps only")] = None,
     report: ReportOption = False,
     verbose: VerboseOption = False,
     runs_dir: RunsDirOption = None,
@@ -53,6 +56,7 @@ def resume(
       mlkit resume 20260101-12                the run whose id begins so
       mlkit resume 20260101-12 --workers 1    one stage at a time, to see more
       mlkit resume depths                     a sweep, or a run of that name
+      mlkit resume depths --parallel 4        four runs of the sweep at once
     """
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     secrets = [api.read_assignment(loaded, text) for text in assignments or ()]
@@ -67,9 +71,16 @@ def resume(
             changes=given,
             observed=observed,
             say=say,
+            parallel=parallel,
         )
         show_sweep(group, made, as_json=as_json)
         raise typer.Exit(sweep_code(made))
+    if parallel is not None:
+        raise UsageError(
+            f"--parallel says how many runs of a sweep are made at once, and '{run}' is no sweep",
+            remedy="Leave it out, or give --workers N: so many stages at once",
+            code="E102",
+        )
     with observed() as services:
         record = api.resume(
             run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,6 +30,7 @@ __all__ = [
     "TimezoneOption",
     "VerboseOption",
     "command_group",
+    "parallel_option",
     "pipeline_path",
     "without_pipeline",
 ]
@@ -146,6 +147,12 @@ SolutionsOption = Annotated[
         "--solutions", metavar="DIR", help="The solutions' folder (default: mlkit's own)."
     ),
 ]
+
+
+def parallel_option(default: str) -> Any:
+    """Spell how many runs are made at once, for a command that makes several."""
+    words = f"How many runs at once (default: {default})."
+    return typer.Option("--parallel", min=1, metavar="N", help=words, show_default=False)
 
 
 def pipeline_path(given: Path | None) -> Path:

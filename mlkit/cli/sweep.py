@@ -19,6 +19,7 @@ from mlkit.cli.shared_options import (
     MetricsOption,
     PipelineArgument,
     RunsDirOption,
+    parallel_option,
     pipeline_path,
 )
 from mlkit.cli.sweep_display import show_sweep, sweep_code
@@ -94,9 +95,7 @@ def sweep(
             "--minimize", metavar="METRIC", help="With --optuna: what is to become small."
         ),
     ] = None,
-    parallel: Annotated[
-        int, typer.Option("--parallel", min=1, metavar="N", help="So many runs at once.")
-    ] = 1,
+    parallel: Annotated[int, parallel_option("1")] = 1,
     stop_if: Annotated[
         str | None,
         typer.Option(

@@ -36,6 +36,8 @@ def test_a_backfill_is_idempotent_and_makes_failures_good(call: Call, monthly: P
     """Exit code 1 while one fails and the others are run; then only that one is run again."""
     first = call("backfill", monthly, *SPAN, "-p", "fails=2", "--parallel", "2", "--json")
     assert first.code == 1
+    told = [line.partition("; ")[2] for line in first.err.splitlines() if "; " in line]
+    assert told == ["1 of 3 runs", "2 of 3 runs", "3 of 3 runs"]
     document = first.json()
     assert list(document) == ["pipeline", "schedule", "timezone", "intervals"]
     assert [item["status"] for item in document["intervals"]] == [

@@ -35,3 +35,7 @@ def test_a_finished_run_resumes_to_itself(
     document = json.loads(capsys.readouterr().out)
     assert document["run_id"] == record.run_id
     assert document["stages"] == record.to_json()["stages"]
+    with pytest.raises(SystemExit) as ended:
+        main(["resume", record.run_id, str(file), "--parallel", "2"])
+    assert ended.value.code == 2
+    assert f"'{record.run_id}' is no sweep" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -238,8 +239,9 @@ def test_a_sweep_is_shown_and_resumed_by_its_name(call: Call, words: Path, tmp_p
     shown = call("show", "g", words, *base)
     assert len(shown.out.splitlines()) == 6
     assert shown.out.splitlines()[-1] == "sweep: g"
-    again = call("resume", "g", words, *base, "--json")
+    again = call("resume", "g", words, *base, "--json", "--parallel", "2")
     assert (again.code, again.json()) == (0, more.json())
+    assert json.loads((tmp_path / "sweeps" / "g.json").read_text())["parallel"] == 2
     assert "4 of 4 have succeeded already" in again.err
     listed = call("runs", words, *base, "--filter", "group == g", "--json").json()["runs"]
     assert len(listed) == 4
