@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -118,7 +119,9 @@ class TestKubeflow(EngineContract):
     @pytest.mark.parametrize("name", sorted(PIPELINES))
     def test_kfp_compiles_what_is_exported(self, tmp_path: Path, name: str) -> None:
         """By its own compiler, to a file that its own parser takes."""
-        made = export(PIPELINES[name](tmp_path / "pipeline"), "kubeflow", layers=Layers(environ={}))
+        shared = "s3://bucket/runs" if name == "placed" else None  # pods need a place in common
+        file = PIPELINES[name](tmp_path / "pipeline")
+        made = export(file, "kubeflow", layers=Layers(environ={}), runs_dir=shared)
         write_export(made, tmp_path / "made")
         (compiled,) = compile_export(made, tmp_path / "made", os.environ)
         documents = list(YAML(typ="safe", pure=True).load_all(compiled.read_text()))
@@ -128,10 +131,23 @@ class TestKubeflow(EngineContract):
         _parse(compiled)
         if name == "placed":
             _check_placement(*documents)
+        if name == "flights":
+            _check_artifacts(documents[0])
 
     def test_a_cluster_receives_the_pipeline_and_runs_it(self, tmp_path: Path) -> None:
         """Through kfp's client; the record is that of any run."""
-        file = chain(tmp_path / "pipeline", 2, defaults={"image": "registry/mlkit:1"})
+        file = write_pipeline(
+            tmp_path / "pipeline",
+            Sketch(name="s1", file="s1.csv"),
+            Sketch(
+                name="s2",
+                upstream=("s1",),
+                body="from pathlib import Path\nPath(out).write_text('{\"loss\": 0.25}')",
+                file="s2.json",
+                keys={"metrics": {"loss": "out.loss"}},
+            ),
+            defaults={"image": "registry/mlkit:1"},
+        )
         with Cluster(engine_python(ENGINES["kubeflow"], os.environ), tmp_path) as cluster:
             record = run_on(
                 file,
@@ -147,6 +163,15 @@ class TestKubeflow(EngineContract):
         assert run["runtime_config"]["parameters"] == {"run_id": record.run_id}
         executors = run["pipeline_spec"]["deploymentSpec"]["executors"].values()
         assert {item["container"]["image"] for item in executors} == {"registry/mlkit:1"}
+        log = _COLOUR.sub("", (tmp_path / "run-1.log").read_text())
+        for name, kind in {"s1": "Dataset", "s2": "Metrics"}.items():
+            (told,) = re.findall(rf"out_artifact: {kind}\(.*?metadata=(\{{.*?\}})", log, re.DOTALL)
+            made = record.stages[name].artifacts["out"]
+            assert ast.literal_eval(told) == {
+                **{"run": record.run_id, "stage": name, "path": made.path},
+                **{"digest": made.digest, "bytes": made.size_bytes},
+                **({"loss": 0.25} if kind == "Metrics" else {}),
+            }
 
     def test_a_cluster_receives_the_schedule(self, tmp_path: Path) -> None:
         """As a recurring run that catches up on nothing and caches nothing."""
@@ -182,6 +207,27 @@ def _parse(compiled: Path) -> None:
     )
     python = engine_python(ENGINES["kubeflow"], os.environ)
     subprocess.run([python, "-W", "ignore", "-c", code, compiled], check=True, capture_output=True)
+
+
+def _check_artifacts(pipeline: Any) -> None:
+    """Data, models and metrics are those of kfp, made and read; the image is one version."""
+    executors = pipeline["deploymentSpec"]["executors"].values()
+    images = {item["container"]["image"] for item in executors}
+    assert [bool(re.fullmatch(r"python:3\.\d+\.\d+-slim", image)) for image in images] == [True]
+
+    def titles(part: str, stage: str) -> dict[str, str]:
+        artifacts = pipeline["components"][f"comp-{stage}"][part]["artifacts"]
+        return {name: item["artifactType"]["schemaTitle"] for name, item in artifacts.items()}
+
+    assert titles("outputDefinitions", "train") == {
+        "model_file_artifact": "system.Model",
+        "metrics_artifact": "system.Metrics",
+    }
+    assert titles("outputDefinitions", "preprocess") == {"clean_artifact": "system.Dataset"}
+    assert titles("outputDefinitions", "finish")["summary_page_artifact"] == "system.Artifact"
+    reads = pipeline["root"]["dag"]["tasks"]["evaluate"]["inputs"]["artifacts"]
+    made = reads["read_tuned_metrics"]["taskOutputArtifact"]
+    assert made == {"outputArtifactKey": "metrics_artifact", "producerTask": "tune"}
 
 
 def _check_placement(pipeline: Any, platform: Any) -> None:

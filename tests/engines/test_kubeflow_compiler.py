@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 
 from mlkit import load_pipeline
+from mlkit.core.outputs import Output
+from mlkit.core.pipeline import Stage
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.kubeflow.branches import Branch
 from mlkit.engines.kubeflow.compiler import compile_pipeline, cron_with_seconds
 from mlkit.engines.kubeflow.layout import Fork, lay_out
+from mlkit.engines.kubeflow.lineage import artifact_type, made_arguments, read_arguments
 from mlkit.engines.kubeflow.names import kfp_name, make_names
 from mlkit.engines.python_text import formatted
 from mlkit.errors import UnsupportedByEngineError
@@ -300,3 +303,41 @@ def test_values_of_every_type_are_named_as_mlkit_names_them(tmp_path: Path) -> N
     """The items of a loop are instances, ready for `--only`."""
     assert '["each[1.0]", "each[2.5]"]' in main_text(mapped(tmp_path / "f", (1.0, 2.5)))
     assert '["each[true]", "each[false]"]' in main_text(mapped(tmp_path / "b", (True, False)))
+
+
+@pytest.mark.parametrize(
+    ("output", "file", "kind"),
+    [
+        ("metrics", "metrics.json", "Metrics"),
+        ("scores", "scores.json", "Metrics"),  # named under `metrics`
+        ("metrics", "metrics.csv", "Dataset"),
+        ("other", "other.json", "Dataset"),
+        ("fitted", "Fitted.JOBLIB?", "Model"),
+        ("net", "deep/net.pkl.gz", "Model"),
+        ("model", "weights.bin", "Model"),
+        ("best", "model/", "Model"),
+        ("table", "table.csv.gz", "Dataset"),
+        ("parts", "parts/", "Dataset"),
+        ("page", "page.html", "Artifact"),
+        ("model", "@notebook.html", "Artifact"),
+        ("plain", "plain", "Artifact"),
+    ],
+)
+def test_a_plain_rule_says_what_an_output_is(output: str, file: str, kind: str) -> None:
+    """By the output's name and by how its file ends."""
+    outputs = {output: Output.of(file)}
+    metrics = {"auc": "scores.auc"}
+    stage = Stage(name="s", notebook=Path("s.ipynb"), outputs=outputs, metrics=metrics)
+    assert artifact_type(stage, output) == kind
+
+
+def test_the_arguments_of_artifacts_are_free(tmp_path: Path) -> None:
+    """A stage may call its inputs and outputs as it likes."""
+    inputs = {"a_artifact": "first.out", "x": "first.out", "read_x": "first.out"}
+    declares = "\n".join(f"{name}: str = ''" for name in inputs)
+    odd = Sketch(name="odd", declares=declares, keys={"inputs": inputs, "outputs": {"a": "a.csv"}})
+    stage = load_pipeline(write_pipeline(tmp_path, Sketch(name="first"), odd)).stages["odd"]
+    read, made = read_arguments(stage, list(inputs)), made_arguments(stage)
+    every = [*read.values(), *made.values(), *inputs, *stage.outputs]
+    assert len(set(every)) == len(every) == 10
+    assert (read["a_artifact"], made["a"]) == ("read_a_artifact", "a_artifact_")

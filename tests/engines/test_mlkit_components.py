@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,31 @@ import pytest
 from tests.engines.carried import loaded, speaking_mlkit
 
 
-def with_facts(mlkit: Path) -> Any:
+def with_facts(mlkit: Path, runs_dir: str = "/runs") -> Any:
     """The module, as a pipeline with some facts carries it."""
     facts = {
         "mlkit": str(mlkit),
         "pipeline": "/p.yaml",
-        "runs_dir": "/runs",
+        "runs_dir": runs_dir,
         "options": ["--verify"],
         "notifies": True,
     }
     return loaded("kubeflow", "mlkit_components", facts=lambda: facts)
+
+
+class Shown:
+    """What stands for an output in kfp's console."""
+
+    def __init__(self) -> None:
+        self.metadata: dict[str, Any] = {}
+
+
+class Measured(Shown):
+    """As kfp's own class keeps metrics."""
+
+    def log_metric(self, metric: str, value: float) -> None:
+        """Keep one."""
+        self.metadata[metric] = value
 
 
 def answer(status: str, **outputs: str) -> str:
@@ -31,7 +47,8 @@ def answer(status: str, **outputs: str) -> str:
 def test_a_stage_hands_on_its_state_and_paths(tmp_path: Path) -> None:
     """A path that is not there is empty; the call says everything."""
     components = with_facts(speaking_mlkit(tmp_path, 0, answer("succeeded", out="/o")))
-    given = ("s", ["out", "more"], "", ["rows:=1"], "job", "task")
+    given = ("s", {"out": Shown(), "more": Shown()}, "", ["rows:=1"], "job", "task")
+    components.recorded = lambda run, instance: {}
     assert components.run_stage(*given, scheduled_at="2013") == ("succeeded", "/o", "")
     told = json.loads((tmp_path / "called.json").read_text())
     assert told["words"] == [
@@ -56,13 +73,35 @@ def test_a_task_ends_as_mlkit_says(
 ) -> None:
     """A skipped stage and one that is not critical hand on their state."""
     components = with_facts(speaking_mlkit(tmp_path, code, answer(status)))
-    given: tuple[Any, ...] = ("s", [], "run", [], "job", "task")
+    given: tuple[Any, ...] = ("s", {}, "run", [], "job", "task")
     if isinstance(ends, str):
         assert components.run_stage(*given, critical=critical) == (ends,)
         return
     with pytest.raises(SystemExit) as caught:
         components.run_stage(*given, critical=critical)
     assert caught.value.code == ends
+
+
+@pytest.mark.parametrize("behind_url", [False, True])
+def test_kfp_is_told_what_its_artifacts_are(tmp_path: Path, *, behind_url: bool) -> None:
+    """Digest, path, size, run and stage, and a stage's numbers; of what was not made, no digest."""
+    out = {"path": "/o.json", "digest": "d1", "size_bytes": 7}
+    stage = {"artifacts": {"out": out, "scores": out}, "metrics": {"loss": 0.5, "f": math.inf}}
+    record = json.dumps({"stages": {"s[a]": stage}})
+    mlkit = speaking_mlkit(tmp_path, 0, record if behind_url else "no document")
+    components = with_facts(mlkit, "s3://bucket/runs" if behind_url else str(tmp_path))
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "run.json").write_text('{"stages": {}}' if behind_url else record)
+    shown = {"out": Shown(), "scores": Measured(), "more": Shown()}
+    components.describe(shown, "r", "s[a]")
+    where = {"run": "r", "stage": "s[a]"}
+    known = {**where, "digest": "d1", "path": "/o.json", "bytes": 7}
+    assert {name: item.metadata for name, item in shown.items()} == {
+        "out": known,
+        "scores": {**known, "loss": 0.5},
+        "more": where,
+    }
+    assert (tmp_path / "called.json").exists() is behind_url
 
 
 def test_an_image_has_an_mlkit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from mlkit.engines.kubeflow.components import (
     stage_component,
 )
 from mlkit.engines.kubeflow.layout import Block, Fork, Layout, Loop
+from mlkit.engines.kubeflow.lineage import made_arguments, read_arguments
 from mlkit.engines.kubeflow.names import RUN_ARGUMENTS, Names, argument
 from mlkit.engines.kubeflow.policies import statements
 from mlkit.engines.python_text import call, literal, value
@@ -90,6 +91,9 @@ class Body:
             takes[name] = "list" if name == "parameters" else "str"
         for name, source in handed(self.pipeline, self.layout, stage).items():
             takes[argument(name)] = "list[str]" if self._is_many(source, stage) else "str"
+        for name, source in self._read(stage).items():
+            kind = "list[dsl.Artifact]" if self._is_many(source, stage) else "dsl.Artifact"
+            takes[name] = f"dsl.Input[{kind}]"
         return takes | {branch_argument(n): "str" for n in range(len(self.taken(stage)))}
 
     def write(self, indent: str) -> list[str]:
@@ -156,6 +160,7 @@ class Body:
         task = self.names.tasks[stage.name]
         inputs = handed(self.pipeline, self.layout, stage)
         named |= {argument(name): self._value(source, stage) for name, source in inputs.items()}
+        named |= {n: self._artifact(source, stage) for n, source in self._read(stage).items()}
         named |= {branch_argument(n): text for n, text in enumerate(self.taken(stage))}
         self.tasks.append(task)
         made = call(self.functions[stage.name], *_named(named), "**run")
@@ -187,8 +192,29 @@ class Body:
 
     def _value(self, source: StageOutput, stage: Stage) -> str:
         """The path of an upstream artifact, or the list of a loop's paths."""
-        path = self._path(source)
-        return call("dsl.Collected", path) if self._is_many(source, stage) else path
+        return self._gathered(self._path(source), source, stage)
+
+    def _read(self, stage: Stage) -> dict[str, StageOutput]:
+        """The artifacts that a stage is given beside the paths, by the arguments that take them.
+
+        kfp's compiler stumbles over a loop's list of artifacts that is read within a branch or
+        another loop.
+        """
+        is_inside = stage.foreach is not None or self.layout.paths[stage.name]
+        inputs = {
+            name: source
+            for name, source in handed(self.pipeline, self.layout, stage).items()
+            if not (is_inside and self._is_many(source, stage))
+        }
+        return {read: inputs[name] for name, read in read_arguments(stage, inputs).items()}
+
+    def _artifact(self, source: StageOutput, stage: Stage) -> str:
+        """What stands for an upstream artifact in kfp's lineage, or the list of a loop's."""
+        made = made_arguments(self.pipeline.stages[source.node.stage])
+        return self._gathered(self._output(source.node.stage, made[source.output]), source, stage)
+
+    def _gathered(self, output: str, source: StageOutput, stage: Stage) -> str:
+        return call("dsl.Collected", output) if self._is_many(source, stage) else output
 
     # branches
 

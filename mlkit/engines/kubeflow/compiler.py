@@ -41,7 +41,7 @@ from functools import partial
 from typing import NamedTuple
 from kfp import dsl, kubernetes
 """
-_CALL_MLKIT = ("facts", "mlkit_words", "run_stage")
+_CALL_MLKIT = ("facts", "mlkit_words", "recorded", "describe", "run_stage")
 """What is sent along with every component that calls mlkit."""
 
 _COMPONENTS = {

@@ -8,8 +8,17 @@ from mlkit.core.logical_date import takes_logical_date
 from mlkit.core.pipeline import Pipeline, Stage, StageOutput
 from mlkit.engines.kubeflow.branches import is_patient, nodes_of
 from mlkit.engines.kubeflow.layout import Fork, Layout
+from mlkit.engines.kubeflow.lineage import artifact_type, made_arguments
 from mlkit.engines.kubeflow.names import RUN_ARGUMENTS, argument
-from mlkit.engines.python_text import call, decorate, listing, literal, one_line, value, write
+from mlkit.engines.python_text import (
+    call,
+    decorate,
+    listing,
+    literal,
+    mapping,
+    one_line,
+    write,
+)
 
 __all__ = [
     "branch_argument",
@@ -21,8 +30,10 @@ __all__ = [
     "stage_component",
 ]
 
-_PLAIN_IMAGE = "python:3.12"
-"""kfp wants an image of every component; its local runner does not use any."""
+_PLAIN_IMAGE = "python:3.12.12-slim"
+"""kfp wants an image of every component; its local runner does not use any.
+
+It is one version, so that the same file means the same image tomorrow."""
 
 
 def handed(pipeline: Pipeline, layout: Layout, stage: Stage) -> dict[str, StageOutput]:
@@ -87,13 +98,15 @@ def stage_component(
     takes : mapping of str to str
         Its arguments and their types; one that is called `instance` says what mlkit shall run.
     """
-    signature = call(function, *(f"{name}: {kind}" for name, kind in takes.items()))
+    made = made_arguments(stage)
+    kinds = {n: f"dsl.Output[dsl.{artifact_type(stage, output)}]" for output, n in made.items()}
+    signature = call(function, *(f"{name}: {kind}" for name, kind in {**takes, **kinds}.items()))
     gives = listing(f"({literal(n)}, str)" for n in ["state", *map(argument, stage.outputs)])
     usual = stage.image is None or stage.image == first_image(pipeline)
     decorator = "component" if usual else call("component", base_image=literal(str(stage.image)))
     name = "instance" if "instance" in takes else literal(stage.name)
     told = [] if stage.critical else ["critical=False"]
-    run = call("run_stage", name, value(list(stage.outputs)), *run_arguments(pipeline), *told)
+    run = call("run_stage", name, mapping(made), *run_arguments(pipeline), *told)
     return "\n".join(
         [
             decorate(decorator),

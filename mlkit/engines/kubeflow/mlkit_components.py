@@ -42,7 +42,7 @@ def mlkit_words(verb: str, *words: str) -> list[str]:
 
 def run_stage(
     stage: str,
-    outputs: list[str],
+    outputs: dict[str, Any],
     run_id: str,
     parameters: list[str],
     job_id: str,
@@ -52,14 +52,16 @@ def run_stage(
 ) -> tuple[str, ...]:
     """Run a stage through mlkit: its state, and the paths of its outputs.
 
-    A failed stage fails the task; a skipped one does not, and what follows is told.
+    `outputs` holds by name what stands for each in kfp's console, to be told of it. A failed stage
+    fails the task; a skipped one does not, and what follows is told.
     """
     import json
     import os
     import subprocess
     import sys
 
-    command = mlkit_words("run", "--only", stage, "--run-id", run_id or f"kubeflow-{job_id}")
+    run = run_id or f"kubeflow-{job_id}"
+    command = mlkit_words("run", "--only", stage, "--run-id", run)
     command += ["--json", *facts()["options"]]
     for parameter in parameters:
         command += ["-p", parameter]
@@ -80,11 +82,52 @@ def run_stage(
     if done.returncode not in (0, 1, 99):  # nothing ran, so there is no record
         sys.exit(done.returncode)
     found = json.loads(done.stdout)["stages"]
-    record = found.get(stage) or next(iter(found.values()))
+    instance = stage if stage in found else next(iter(found))
+    record = found[instance]
     if record["status"] == "cancelled" or (record["status"] == "failed" and critical):
         sys.exit(1)
+    describe(outputs, run, instance)
     paths = record["outputs"]
     return (record["status"], *(paths.get(name) or "" for name in outputs))
+
+
+def describe(artifacts: dict[str, Any], run: str, instance: str) -> None:
+    """Write into kfp's artifacts what mlkit knows of them, and what a stage measured.
+
+    Nothing is copied to kfp's store, and kfp's own address stays: of one in another bucket a
+    cluster makes an error. An output that was not made names its run and stage only.
+    """
+    import math
+
+    known = recorded(run, instance) if artifacts else {}
+    for name, artifact in artifacts.items():
+        artifact.metadata.update(run=run, stage=instance)
+        made = known.get("artifacts", {}).get(name)
+        if made is None:
+            continue
+        artifact.metadata.update(digest=made["digest"], path=made["path"], bytes=made["size_bytes"])
+        if hasattr(artifact, "log_metric"):
+            for metric, number in (known.get("metrics") or {}).items():
+                if math.isfinite(number):  # kfp's JSON knows no other
+                    artifact.log_metric(metric, number)
+
+
+def recorded(run: str, instance: str) -> dict[str, Any]:
+    """What mlkit has recorded of an instance: as its file here says, or, behind a URL, mlkit."""
+    import json
+    import subprocess
+    from pathlib import Path
+
+    runs_dir = facts()["runs_dir"]
+    file = Path(runs_dir, run, "run.json")
+    if "://" not in runs_dir and file.exists():
+        known = json.loads(file.read_text("utf-8"))["stages"]
+        if instance in known:
+            return dict(known[instance])
+    command = [*mlkit_words("show", run), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8")
+    # it is for the console alone: what is not known here fails no task
+    return dict(json.loads(done.stdout or "{}").get("stages", {}).get(instance, {}))
 
 
 def tell_people(
