@@ -17,7 +17,9 @@ def context(**more: Any) -> dict[str, Any]:
     """What Airflow tells a task of itself."""
     day = dt.datetime(2013, 1, 2, 2, tzinfo=dt.UTC)
     run = SimpleNamespace(conf={}, run_id="scheduled__2013", run_after=day, run_type="scheduled")
-    ti = SimpleNamespace(task_id="each", map_index=1, run_id="scheduled__2013")
+    told: dict[str, str] = {}
+    ti = SimpleNamespace(task_id="each", map_index=1, run_id="scheduled__2013", told=told)
+    ti.xcom_push = lambda key, value: told.update({key: value})
     known = {"dag_run": run, "ti": ti, "params": {}, "data_interval_start": day}
     return {**known, **more}
 
@@ -60,17 +62,25 @@ def test_a_task_ends_as_mlkit_says(
     assert type(caught.value).__name__ == raises.partition(": ")[0]
 
 
-def test_a_task_tells_where_notebook_and_log_are(tmp_path: Path) -> None:
-    """As XCom, which a stock Airflow shows beside the task."""
+def test_a_task_tells_where_notebook_log_and_report_are(tmp_path: Path) -> None:
+    """As XCom, which a stock Airflow shows beside the task; a failed one and the verdict, too."""
     places = {"notebook": "/runs/r/s/notebook.ipynb", "log": "/runs/r/s/log.txt"}
-    program = speaking_mlkit(tmp_path, 0, json.dumps({"stages": {"s": {"error": None, **places}}}))
-    dag = loaded("airflow", "mlkit_dag", MLKIT=str(program), RUNS=str(tmp_path / "runs"))
-    told: dict[str, str] = {}
-    known = context()
-    known["ti"].xcom_push = lambda key, value: told.update({key: value})
-    dag.get_current_context.return_value = known
-    dag.run_stage("s")
-    assert told == places
+    document = {"status": "failed", "stages": {"s": {"error": None, **places}}}
+    program = speaking_mlkit(tmp_path, 1, json.dumps(document))
+    runs, run = tmp_path / "my runs", "20130102-020000-scheduled__2013"
+    dag = loaded("airflow", "mlkit_dag", MLKIT=str(program), RUNS=str(runs), PIPELINE="/p.yaml")
+    dag.get_current_context.return_value = known = context()
+    with pytest.raises(Exception, match="s: mlkit: 1"):
+        dag.run_stage("s")
+    made_by = f"{program} report {run} /p.yaml --runs-dir '{runs}'"
+    assert known["ti"].told == {**places, "report": made_by}
+    page = runs / run / "report.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    dag.get_current_context.return_value = known = context()
+    with pytest.raises(Exception, match="the run is failed"):
+        dag.ask_for_verdict()
+    assert known["ti"].told == {"report": str(page)}
 
 
 def test_a_call_says_everything(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def run_stage(stage: str) -> None:
         for kind in ("notebook", "log"):
             if item.get(kind):
                 context["ti"].xcom_push(key=kind, value=item[kind])  # the way back, in the UI
+        context["ti"].xcom_push(key="report", value=report_of(context))
     if code == 0:
         return
     if code == 99:
@@ -93,6 +95,14 @@ def run_stage(stage: str) -> None:
     if error.get("retryable"):
         raise RuntimeError(message)
     raise AirflowFailException(message)
+
+
+def report_of(context: Context) -> str:
+    """Say where the run's report is; as long as there is none, the command that makes it."""
+    run = run_id_of(context)
+    page = Path(RUNS, run, "report.html")
+    words = [MLKIT, "report", run, PIPELINE, "--runs-dir", RUNS]
+    return str(page) if page.exists() else shlex.join(words)
 
 
 def read_artifact(*path: str) -> Any:
@@ -147,6 +157,7 @@ def ask_for_verdict() -> None:
     """Fail the DAG run if mlkit's run has failed: its last tasks alone do not tell."""
     context = get_current_context()
     code, document = call_mlkit(context, "show", run_id_of(context), PIPELINE)
+    context["ti"].xcom_push(key="report", value=report_of(context))
     if document.get("status") != "succeeded":
         raise AirflowFailException(f"the run is {document.get('status', code)}")
 
