@@ -17,6 +17,7 @@ from mlkit.driver.debugging import entry_of
 from mlkit.errors import UsageError
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.live import LiveNotebook, open_live_notebook, take_over
+from mlkit.store.folder import RunsFolder
 
 __all__ = ["LiveStage", "live_stage", "take_over_stage"]
 
@@ -121,7 +122,7 @@ def _found(
 
 def _folder(record: RunRecord, entry: StageRecord, attempt: int) -> Path:
     name = f"{record.run_id}-{safe_name(entry.id)}-live-{attempt}"
-    return Path(record.runs_dir) / "debug" / name
+    return RunsFolder(Path(record.runs_dir)).debug / name
 
 
 def _why(entry: StageRecord) -> str:

@@ -56,11 +56,11 @@ def clean(
 ) -> None:
     r"""Remove old runs, and artifacts that no run or result refers to.
 
-    Runs go by age or count. Shows first what would go, then asks; where nobody can answer, nothing
-    is removed without --yes. Runs that have a name (see 'mlkit label'), the run that is latest and
-    runs that are alive always stay; --keep counts runs without a name. One
-    whose stages an orchestrator calls is alive until it has ended, or nothing has happened in it
-    for 7 days.
+    Runs go by age or count, and with them what 'mlkit debug' wrote of them in debug/, whatever
+    somebody has changed there. Shows first what would go, then asks; where nobody can answer,
+    nothing is removed without --yes. Runs that have a name (see 'mlkit label'), the run that is
+    latest and runs that are alive always stay; --keep counts runs without a name. One whose stages
+    an orchestrator calls is alive until it has ended, or nothing has happened in it for 7 days.
 
     \b
     Examples
@@ -100,6 +100,7 @@ def clean(
                 "removed": go,
                 "runs": list(found.runs),
                 "named": list(found.named),
+                "copies": list(found.copies),
                 "artifacts": list(found.artifacts),
                 "size_bytes": found.size_bytes,
             }
@@ -112,6 +113,7 @@ def _text(found: Cleaning, word: str) -> str:
         return "\n".join(["Nothing to remove.", *kept])
     size = f"{found.size_bytes / 1e6:,.1f} MB"
     runs, artifacts = counted(len(found.runs), "run"), counted(len(found.artifacts), "artifact")
-    lines = [f"{runs} and {artifacts} {word} ({size})."]
-    lines += [f"  {run_id}" for run_id in found.runs]
+    copies = f", {counted(len(found.copies), 'debug notebook')}" if found.copies else ""
+    lines = [f"{runs}{copies} and {artifacts} {word} ({size})."]
+    lines += [f"  {name}" for name in (*found.runs, *(f"debug/{copy}" for copy in found.copies))]
     return "\n".join([*lines, *kept])

@@ -397,13 +397,15 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         ),
     ),
     "clean": (
-        "What was removed, or would be; `named` are runs that are kept by their names.",
+        "What was removed, or would be; `named` are runs that are kept by their names, `copies` "
+        "the folders in `debug/` that go with their runs.",
         (
             object_of(
                 {
                     "removed": BOOLEAN,
                     "runs": TEXTS,
                     "named": TEXTS,
+                    "copies": TEXTS,
                     "artifacts": TEXTS,
                     "size_bytes": COUNT,
                 }

@@ -24,7 +24,7 @@ from mlkit.notebook.injection import (
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.mapping import instances_of
-from mlkit.store.folder import readable_os_errors
+from mlkit.store.folder import RunsFolder, readable_os_errors
 
 __all__ = ["entry_of", "write_debug_notebook"]
 
@@ -59,7 +59,7 @@ def write_debug_notebook(
     """
     entry = entry_of(record, stage_id)
     instance = _instance(pipeline, entry)
-    folder = Path(record.runs_dir) / "debug" / f"{record.run_id}-{safe_name(entry.id)}"
+    folder = RunsFolder(Path(record.runs_dir)).debug / f"{record.run_id}-{safe_name(entry.id)}"
     outputs = folder / "outputs"
     source = read_notebook(Path(instance.stage.notebook))
     document = copy.deepcopy(dict(source.document))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mlkit.store.remote.clearing import RemoteCleaning
 __all__ = [
     "Cleaning",
     "choose_runs",
+    "copies_with",
     "is_full",
     "remove_files",
     "remove_records",
@@ -38,16 +39,19 @@ class Cleaning:
         The ids of the runs.
     named : tuple of str
         The runs that would go too, if they had no name.
+    copies : tuple of str
+        The notebooks that `mlkit debug` wrote of these runs: names of folders in `debug/`.
     artifacts : tuple of str
         The digests of artifacts that nothing refers to.
     size_bytes : int
-        The room that this frees, about: artifacts and the folders of runs.
+        The room that this frees, about: artifacts, and the folders of runs and copies.
     """
 
     runs: tuple[str, ...]
     artifacts: tuple[str, ...]
     size_bytes: int
     named: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 def choose_runs(
@@ -90,6 +94,32 @@ def choose_runs(
     )
 
 
+def copies_with(
+    names: Iterable[str], runs: Sequence[str], others: Iterable[str]
+) -> tuple[str, ...]:
+    """Choose the copies of stages that go with their runs. Pure: no disk.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The names of all copies, `RUN-STAGE` and more.
+    runs : sequence of str
+        The runs that go.
+    others : iterable of str
+        The runs that stay.
+
+    Returns
+    -------
+    tuple of str
+        Their names. Somebody may have worked in a copy: one that may be of a run that stays, which
+        is named `a-b` beside `a`, stays with it, and so does one whose run is not known.
+    """
+    goes, stays = (tuple(f"{run_id}-" for run_id in ids) for ids in (runs, others))
+    return tuple(
+        sorted(name for name in names if name.startswith(goes) and not name.startswith(stays))
+    )
+
+
 def survey(
     folder: RunsFolder,
     database: Database,
@@ -116,8 +146,10 @@ def survey(
     size = sum(sizes.values()) + sum(shared.values())
     with readable_os_errors(folder.path):
         size += sum(size_of(folder.run(run_id).path) for run_id in runs)
+        copies = copies_with(folder.copies(), runs, set(folder.run_ids()) - set(runs))
+        size += sum(size_of(folder.debug / name) for name in copies)
     artifacts = tuple(sorted({**sizes, **shared}))
-    return Cleaning(runs=tuple(runs), artifacts=artifacts, size_bytes=size)
+    return Cleaning(runs=tuple(runs), copies=copies, artifacts=artifacts, size_bytes=size)
 
 
 def _unnamed(store: ArtifactStore, left: Set[str]) -> dict[str, int]:
@@ -145,6 +177,8 @@ def remove_files(folder: RunsFolder, cleaning: Cleaning) -> None:
                 # Its record first: where the rest cannot be removed, the run is gone all the same
                 place.record.unlink(missing_ok=True)
                 shutil.rmtree(place.path)
+        for name in cleaning.copies:
+            shutil.rmtree(folder.debug / name)
         if folder.latest.is_symlink() and not folder.latest.exists():
             folder.latest.unlink()
         for label, run_id in folder.labels.all().items():

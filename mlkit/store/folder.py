@@ -25,6 +25,7 @@ from mlkit.store.sweeps import Sweeps
 
 __all__ = ["RESERVED", "RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
+_DEBUG = "debug"
 _STAGING = ".staging"
 _LIVE = ".live"
 _LOCK = ".lock"
@@ -36,7 +37,7 @@ RESERVED = frozenset(
     {
         "latest",
         "store",
-        "debug",
+        _DEBUG,
         LABELS,
         SWEEPS,
         "mlkit.db",
@@ -145,6 +146,7 @@ class RunsFolder:
         self.database = self.path / "mlkit.db"
         self.store = self.path / "store"
         self.latest = self.path / "latest"
+        self.debug = self.path / _DEBUG
         self.labels = Labels(self.path)
         self.sweeps = Sweeps(self.path)
         self.computing = Computing(self.path / _CLAIMS)
@@ -326,6 +328,16 @@ class RunsFolder:
             and entry.is_dir(follow_symlinks=False)
             and os.path.exists(f"{entry.path}/run.json")  # noqa: PTH110 - there may be ten thousand
         )
+
+    def copies(self) -> list[str]:
+        """The names of the folders that `mlkit debug` made, but for those of other users alone."""
+        if not self.debug.is_dir():
+            return []
+        return [
+            entry.name
+            for entry in os.scandir(self.debug)
+            if entry.is_dir(follow_symlinks=False) and os.access(entry.path, os.W_OK | os.X_OK)
+        ]
 
     def latest_id(self) -> str | None:
         """The run that `latest` points at; None if there is none."""

@@ -69,6 +69,9 @@ def test_a_kept_kernel_is_told_of_everywhere_and_ends_with_its_run(
     assert (late.code, "has changed on disk since" in late.err) == (2, True)
     cleaned = call("clean", folder, "--keep", "0", "--yes")
     assert cleaned.code == 0
+    assert "1 run, 1 debug notebook and" in cleaned.err
+    assert f"\n  debug/{notebook.parent.name}\n" in cleaned.err
+    assert not notebook.parent.exists()
     assert kept_kernels() == ()
 
 

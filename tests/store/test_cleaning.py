@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlkit.api.old_runs import clean
+from mlkit.store.cleaning import copies_with
 from mlkit.testing import FakeRunner, chain, run_fake
 
 
@@ -25,6 +26,36 @@ def test_what_is_left_can_still_be_reused(tmp_path: Path) -> None:
     assert run_fake(file, runner=runner, verify=True).status == "succeeded"
     assert runner.stages == []
     assert Path(last.stages["s2"].outputs["out"]).read_text() == "s2(S1())"
+
+
+def test_what_somebody_debugs_goes_with_its_run_only(tmp_path: Path) -> None:
+    """Told before; copies of runs that stay, or that nobody knows, stay, whatever their names."""
+    file, runs = chain(tmp_path, 1), tmp_path / "runs"
+    for run_id in ("a", "a-b", "c"):
+        run_fake(file, only="s1", run_id=run_id)
+    for name in ("a-s1", "a-s1-live-1", "a-b-s1", "c-s1", "unknown-s1"):
+        (runs / "debug" / name / "outputs").mkdir(parents=True)
+        (runs / "debug" / name / "s1.ipynb").write_bytes(b" " * 10_000)
+    (runs / "debug" / "a-notes.txt").touch()
+    before = {path.name for path in (runs / "debug").iterdir()}
+    told = clean(runs, keep=2)
+    assert told.runs == ("a",)
+    assert told.copies == ("a-s1", "a-s1-live-1")
+    assert told.size_bytes > 20_000
+    assert {path.name for path in (runs / "debug").iterdir()} == before
+    assert clean(runs, keep=2, dry_run=False) == told
+    left = {path.name for path in (runs / "debug").iterdir()}
+    assert left == before - set(told.copies)
+    assert clean(runs).copies == ()
+
+
+def test_a_copy_that_may_be_of_a_run_that_stays_stays() -> None:
+    """`a-b-s` is of stage `b-s` of run `a`, or of stage `s` of run `a-b`."""
+    names = ("a-s", "a-b-s", "aa-s", "a")
+    assert copies_with(names, ("a",), ("a-b",)) == ("a-s",)
+    assert copies_with(names, ("a-b",), ("a",)) == ()
+    assert copies_with(names, ("a", "a-b"), ()) == ("a-b-s", "a-s")
+    assert copies_with(names, (), ("a",)) == ()
 
 
 def test_results_that_a_later_run_uses_outlive_their_run(tmp_path: Path) -> None:
