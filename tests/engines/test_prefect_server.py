@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,11 @@ from mlkit.api.engine_runs import run_on
 from mlkit.api.exports import export, write_export
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
+from mlkit.engines.environments import engine_python
+from mlkit.engines.local_server import running_group
+from mlkit.engines.prefect.launch import prefect_settings
 from mlkit.engines.prefect.server import server
+from mlkit.engines.registry import ENGINES
 from mlkit.load.parameters import Layers
 from mlkit.testing import Sketch, write_pipeline
 from tests.engines.prefect_environment import asked, by_instance, in_prefect
@@ -113,6 +121,84 @@ def test_a_deployment_runs_on_a_worker_by_its_schedule(tmp_path: Path) -> None:
     assert run.engine == {"name": "prefect", "run_id": made_run["id"]}
     text = Path(run.stages["dated"].outputs["out"]).read_text()
     assert text == "2013-01-02T02:00:00+00:00"
+
+
+WORKERS = ("one", "two")
+MEETS = """\
+import os, time
+from pathlib import Path
+Path(place, str(os.getpid())).touch()
+limit = time.monotonic() + 240
+while len(list(Path(place).iterdir())) < there:
+    assert time.monotonic() < limit, 'nobody else has come'
+    time.sleep(0.05)
+time.sleep(1.0)
+Path(out).write_text('met')"""
+
+
+@contextlib.contextmanager
+def _worker(name: str, flows: Path, api: str) -> Iterator[None]:
+    """A worker that takes one flow run at a time, and says what it takes in NAME.log."""
+    python = str(engine_python(ENGINES["prefect"], os.environ))
+    words = ["worker", "start", "--pool", "mlkit", "--name", name, "--limit", "1"]
+    own = {**prefect_settings(flows / name), "PREFECT_API_URL": api}
+    environ = {**os.environ, **own, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    with running_group([python, "-m", "prefect", *words], environ, flows / f"{name}.log"):
+        yield
+
+
+def _two_runs(api: str, deployment: str, **parameters: Any) -> dict[str, Any]:
+    """Start a deployment twice, and wait for both."""
+    body = {"state": {"type": "SCHEDULED"}, "parameters": parameters}
+    path = f"/deployments/{deployment}/create_flow_run"
+    asked_for = [_api(api, path, body)["id"] for _ in range(2)]
+    limit = time.monotonic() + 400
+    while True:
+        told = {item: _api(api, f"/flow_runs/{item}") for item in asked_for}
+        if all(run["state_type"] in ("COMPLETED", "FAILED", "CRASHED") for run in told.values()):
+            return told
+        assert time.monotonic() < limit, {item: run["state"] for item, run in told.items()}
+        time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs meet, one on each; under a limit by the pipeline's name no two stages meet."""
+    # the server has a task that found no place wait for so long; usually half a minute
+    monkeypatch.setenv("PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS", "1")
+    flows, place = tmp_path / "flows", tmp_path / "place"
+    place.mkdir()
+    sketch = Sketch(name="meet", declares="place: str = ''\nthere: int = 2", body=MEETS)
+    file = write_pipeline(
+        tmp_path / "p",
+        replace(sketch, keys={"cache": False}),
+        parameters={"place": str(place), "there": 2},
+        overlap=True,
+        name="shared",
+    )
+    write_export(export(file, "prefect", layers=Layers(), runs_dir=tmp_path / "runs"), flows)
+    with contextlib.ExitStack() as stack:
+        api = stack.enter_context(server(tmp_path / "home")).wait().api
+        _prefect(flows, api, "work-pool", "create", "mlkit", "--type", "process")
+        _prefect(flows, api, "--no-prompt", "deploy", "--all")
+        for name in WORKERS:
+            stack.enter_context(_worker(name, flows, api))
+        deployment = _api(api, "/deployments/name/shared/shared")["id"]
+        met = _two_runs(api, deployment)
+        assert [run["state_type"] for run in met.values()] == ["COMPLETED"] * 2, met
+        names = {f"Flow run '{run['name']}' submitted" for run in met.values()}
+        took = [{n for n in names if n in (flows / f"{w}.log").read_text()} for w in WORKERS]
+        assert [len(items) for items in took] == [1, 1], took
+        _prefect(flows, api, "concurrency-limit", "create", "shared", "1")
+        alone = _two_runs(api, deployment, there=1)
+        assert [run["state_type"] for run in alone.values()] == ["COMPLETED"] * 2, alone
+    runs = {run.engine["run_id"]: run for run in list_runs(tmp_path / "runs") if run.engine}
+    assert set(runs) == {*met, *alone}
+    spans = {item: runs[item].stages["meet"].history[0] for item in runs}
+    first, second = sorted((spans[item] for item in met), key=lambda span: span.started)
+    assert second.started < first.ended
+    first, second = sorted((spans[item] for item in alone), key=lambda span: span.started)
+    assert second.started >= first.ended
 
 
 @pytest.mark.slow
