@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,17 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.record_views import moved
 from mlkit.core.run_row import RunRow
+from mlkit.core.states import RunStatus, Status
+from mlkit.driver.logged import LOGGED, read_logged
 from mlkit.reports.metrics import metric_tables, stage_metrics
 from mlkit.reports.run_table import RunTable
+from mlkit.store.folder import RunsFolder
 from mlkit.store.looking import keep_metrics, known_ids, known_run, looked_at
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["arranged", "measured_by", "read_run_table", "row_of", "runs_table"]
+__all__ = ["arranged", "measured_by", "read_run_table", "row_of", "runs_table", "so_far"]
 
 
 def runs_table(
@@ -140,6 +144,23 @@ def measured_by(record: RunRecord, names: Sequence[str] = ()) -> Mapping[str, Ma
             if {name, name + brackets, f"{table.stage}.{name}"} & {*names}:
                 found[table.stage].setdefault(name, number)
     return found
+
+
+def so_far(record: RunRecord) -> RunRecord:
+    """A run with what the stages have logged that are under way; one that has ended, as it is."""
+    if record.status is not RunStatus.RUNNING:
+        return record
+    folder = RunsFolder(Path(record.runs_dir)).run(record.run_id)
+    stages = dict(record.stages)
+    for key, item in stages.items():
+        if item.status is not Status.RUNNING:
+            continue
+        attempts = folder.staging(key) / "attempts"
+        with contextlib.suppress(FileNotFoundError):  # it has not begun, or has just ended
+            last = max((int(path.name) for path in attempts.iterdir()), default=1)
+            logged = read_logged(attempts / str(last) / LOGGED)
+            stages[key] = replace(item, metrics=logged.metrics, curves=logged.curves)
+    return replace(record, stages=stages)
 
 
 def row_of(record: RunRecord, measured: Mapping[str, Mapping[str, float]]) -> RunRow:

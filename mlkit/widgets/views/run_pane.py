@@ -7,9 +7,10 @@ from pathlib import Path
 import ipywidgets
 
 from mlkit.api.records import find_run
+from mlkit.api.run_tables import so_far
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord, StageRecord
-from mlkit.core.states import FINISHED
+from mlkit.core.states import FINISHED, Status
 from mlkit.reports.svg import text
 from mlkit.widgets.kit.controls import column, row
 from mlkit.widgets.kit.markup import Markup
@@ -91,7 +92,9 @@ class RunPane:
         return None if known is None else Path(known.notebook)
 
     def _whole(self, record: RunRecord, item: StageRecord) -> StageRecord:
-        """The stored record of a stage that has finished while its run goes on."""
+        """A stage with what it has logged so far; while its run goes on, as far as it is stored."""
+        if item.status is Status.RUNNING:
+            return so_far(record).stages[item.id]
         if record.ended is not None or item.status not in FINISHED:
             return item
         key = (record.run_id, item.id)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from mlkit.api.records import list_runs
 from mlkit.core.record import RunRecord
 from mlkit.errors import UsageError
 from mlkit.testing import FakeRunner, Raises, chain, run_fake
@@ -90,6 +94,43 @@ def test_a_new_run_appears_when_it_is_read_again(runs: tuple[Path, list[RunRecor
     assert len(browser.runs) == 4
     assert browser.pane.record is not None
     assert browser.pane.record.run_id == made[0].run_id
+
+
+def test_what_a_run_logs_is_shown_while_it_goes_on(tmp_path: Path) -> None:
+    """The curve in the table and in the stage's detail; at its end the view tells of itself."""
+    gate = tmp_path / "gate"
+    body = (
+        "import mlkit, time\nfrom pathlib import Path\nfor step in range(5):\n"
+        "    mlkit.log_metric('loss', 1 / (step + 1), step=step)\n"
+        f"while not Path({str(gate)!r}).exists():\n    time.sleep(0.01)\n"
+        "open(out, 'w').write('x')"
+    )
+    file = write_pipeline(tmp_path, Sketch(name="train", body=body))
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(run_fake, file)
+        try:
+            _wait(lambda: bool(list_runs(file)))
+            browser = RunBrowser(file)
+            _wait(lambda: "train.loss from 1 at step 0" in browser.list.markup)
+            assert "to 0.2 at step 4" in browser.list.markup
+            assert "state-running" in browser.list.markup
+            browser.pane.dag.pick("train")
+            assert "loss of train: 1 at step 0, 0.2 at step 4" in browser.pane.detail.markup
+        finally:
+            gate.touch()
+        record = run.result()
+    _wait(lambda: browser.pane.record is not None and browser.pane.record.ok)
+    assert record.ok
+    assert "state-succeeded" in browser.list.markup
+    assert "to 0.2 at step 4" in browser.list.markup
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
