@@ -12,6 +12,7 @@ from mlkit.cli.shared_options import JsonOption
 from mlkit.converting.converting import Converted
 from mlkit.converting.converting import convert as convert_notebook
 from mlkit.converting.planning import Carried, StagePlan
+from mlkit.core.record import ErrorRecord
 from mlkit.observe.layout import counted
 
 __all__ = ["convert"]
@@ -85,13 +86,8 @@ def _told(done: Converted, folder: Path) -> list[str]:
     lines = ["", *(f"Note: {remark}." for remark in done.remarks)]
     if done.record is None:
         return [*lines, "Nothing was written; without --dry-run the pipeline is."]
-    for name, stage in done.record.stages.items():
-        if stage.error is not None:
-            where = done.notebooks.get(stage.stage, name)
-            lines.append(
-                f"failed: stage '{name}' ({stage.error.type}: {stage.error.message}); "
-                f"mend it in {folder / where}"
-            )
+    for name, where, error in _failed(done, folder):
+        lines.append(f"failed: stage '{name}' ({error.type}: {error.message}); mend it in {where}")
     for comparison in done.comparisons:
         if comparison.verdict != "equal":
             lines.append(
@@ -104,6 +100,16 @@ def _told(done: Converted, folder: Path) -> list[str]:
     stages = counted(len(done.notebooks), "stage")
     lines.append(f"Written to {folder}: {stages}; go on with: mlkit plan {folder}")
     return lines
+
+
+def _failed(done: Converted, folder: Path) -> list[tuple[str, Path, ErrorRecord]]:
+    """The stages that failed in the pipeline's first run: their notebooks, and what they raised."""
+    stages = {} if done.record is None else done.record.stages
+    return [
+        (name, folder / done.notebooks.get(stage.stage, name), stage.error)
+        for name, stage in stages.items()
+        if stage.error is not None
+    ]
 
 
 def _document(done: Converted, folder: Path) -> dict[str, Any]:
@@ -125,6 +131,14 @@ def _document(done: Converted, folder: Path) -> dict[str, Any]:
         "remarks": done.remarks,
         "status": None if done.record is None else str(done.record.status),
         "run_id": None if done.record is None else done.record.run_id,
+        "failed": [
+            {
+                "stage": name,
+                "notebook": str(where),
+                "error": {"type": error.type, "message": error.message},
+            }
+            for name, where, error in _failed(done, folder)
+        ],
         "compared": [
             {"stage": c.stage, "what": c.what, "verdict": c.verdict, "why": c.why}
             for c in done.comparisons

@@ -19,13 +19,14 @@ from mlkit.cli.shared_options import (
     RunsDirOption,
     pipeline_path,
 )
+from mlkit.engines.registry import names
 
 __all__ = ["export"]
 
 
 @takes_run_options
 def export(
-    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="Its name, such as airflow.")],
+    engine: Annotated[str, typer.Argument(metavar="ENGINE", help=f"Its name: {names()}.")],
     pipeline: PipelineArgument = None,
     *,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the files.")],

@@ -24,6 +24,7 @@ from mlkit.cli.shared_options import (
 )
 from mlkit.cli.watch_display import watch_pipeline
 from mlkit.driver.options import NOT_OFFERED, flag
+from mlkit.engines.registry import names
 from mlkit.errors import UsageError
 
 __all__ = ["run"]
@@ -44,7 +45,7 @@ def run(
         typer.Option(
             "--on",
             metavar="ENGINE",
-            help="Run it on an engine, such as airflow, in that engine's own environment.",
+            help=f"Run it on {names(that_run=True)}, in that engine's own environment.",
             show_default=False,
         ),
     ] = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlkit.core.document_schemas import RECORD, RUN, RUN_STATUS, SUMMARY
+from mlkit.core.document_schemas import RECORD, RUN, RUN_STATUS, SHORT_ERROR, SUMMARY
 from mlkit.core.schema_shapes import (
     ANYTHING,
     BOOLEAN,
@@ -234,6 +234,7 @@ def _converted() -> Schema:
             "outputs": by_name(TEXT),
         }
     )
+    failed = object_of({"stage": TEXT, "notebook": TEXT, "error": SHORT_ERROR})
     compared = object_of({"stage": TEXT, "what": TEXT, "verdict": TEXT, "why": TEXT})
     return object_of(
         {
@@ -243,6 +244,7 @@ def _converted() -> Schema:
             "remarks": TEXTS,
             "status": or_null(RUN_STATUS),
             "run_id": or_null(TEXT),
+            "failed": list_of(failed),
             "compared": list_of(compared),
         }
     )
@@ -268,8 +270,8 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         ),
     ),
     "convert": (
-        "The stages that a notebook was cut into, and what a comparison with it found; the cells "
-        "are counted from 1.",
+        "The stages that a notebook was cut into, which of them failed when they ran, and what a "
+        "comparison with the notebook found; the cells are counted from 1.",
         (_converted(),),
     ),
     "edit": (

@@ -27,6 +27,7 @@ __all__ = [
     "RECORD",
     "RUN",
     "RUN_STATUS",
+    "SHORT_ERROR",
     "STAGE",
     "SUMMARY",
     "error_schema",

@@ -11,7 +11,7 @@ from mlkit.engines.export import Compiler
 from mlkit.engines.launching import Launcher
 from mlkit.errors import UsageError
 
-__all__ = ["ENGINES", "Engine", "compiler_of", "engine_named", "launcher_of"]
+__all__ = ["ENGINES", "Engine", "compiler_of", "engine_named", "launcher_of", "names"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +112,18 @@ ENGINES = {
         ),
     )
 }
+
+
+def names(*, that_run: bool = False) -> str:
+    """The engines as a sentence names them: `a, b or c`.
+
+    Parameters
+    ----------
+    that_run : bool
+        Leave out those whose files are only written.
+    """
+    *others, last = (e.name for e in ENGINES.values() if not (that_run and e.written_only))
+    return f"{', '.join(others)} or {last}"
 
 
 def engine_named(name: str) -> Engine:

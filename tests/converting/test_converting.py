@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mlkit
+from mlkit.cli.convert import _document, _told
 from mlkit.cli.main import main
 from mlkit.converting.converting import Converted, convert
 from mlkit.errors import MlkitError
@@ -106,10 +107,8 @@ def test_what_cannot_be_converted_is_refused(case: str, tmp_path: Path) -> None:
     assert caught.value.remedy
 
 
-def test_a_stage_that_fails_is_told_with_its_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Not only that something is missing: what it raised, and where to mend it."""
+def test_a_stage_that_fails_is_told_with_its_error(tmp_path: Path) -> None:
+    """Not only that something is missing: what it raised, and where to mend it; in both forms."""
     original = write_original("chains", tmp_path)
     document = json.loads(original.read_text())
     code = [cell for cell in document["cells"] if cell["cell_type"] == "code"]
@@ -120,9 +119,17 @@ def test_a_stage_that_fails_is_told_with_its_error(
     ]
     code[-1]["source"] = ["question = answer\n", *code[-1]["source"]]
     original.write_text(json.dumps(document))
-    with pytest.raises(SystemExit) as ended:
-        main(["convert", str(original), "--to", str(tmp_path / "out")])
-    assert ended.value.code == 1
-    told = capsys.readouterr().out
+    done = convert(original, tmp_path / "out")
+    assert not done.ok
+    told = "\n".join(_told(done, tmp_path / "out"))
     assert "failed: stage 'gold' (NameError: name 'answer' is not defined)" in told
     assert "03-gold.ipynb" in told
+    printed = json.loads(json.dumps(_document(done, tmp_path / "out")))
+    check_document("convert", printed)
+    assert printed["failed"] == [
+        {
+            "stage": "gold",
+            "notebook": str(tmp_path / "out" / "03-gold.ipynb"),
+            "error": {"type": "NameError", "message": "name 'answer' is not defined"},
+        }
+    ]

@@ -14,9 +14,10 @@ import pytest
 from mlkit.api.engine_runs import run_on
 from mlkit.api.exports import export
 from mlkit.api.records import find_run
+from mlkit.cli.main import main
 from mlkit.driver.services import Services
 from mlkit.engines.extras import requirements_of
-from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of
+from mlkit.engines.registry import ENGINES, compiler_of, engine_named, launcher_of, names
 from mlkit.errors import UsageError
 from mlkit.store.remote.places import CACHE_VARIABLE
 from mlkit.testing import Sketch, branching, chain, dynamic_map, write_pipeline
@@ -153,3 +154,13 @@ def test_what_stands_behind_a_url_is_fetched_by_mlkit(
     for place, fetches in (("s3://bucket/runs", True), (tmp_path / "runs", False)):
         made = export(shape(tmp_path), engine, runs_dir=place)
         assert ('"--value"' in made.files[made.entry]) is fetches
+
+
+def test_help_names_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    """For `--on` all that can run there, which not every one can."""
+    for command, without in (("export", set[str]()), ("run", {"argo"})):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        assert names(that_run=command == "run") in told
+        assert all(name in told for name in ENGINES.keys() - without)
