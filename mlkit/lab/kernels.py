@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_core.utils import ensure_async
+from jupyter_server.services.kernels.handlers import KernelActionHandler
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.web import HTTPError
 from traitlets import Bool
@@ -19,7 +20,10 @@ from mlkit.notebook.hand_over import in_kernel, with_hand_over
 from mlkit.notebook.kernels.request import USUAL_ARGUMENTS
 from mlkit.notebook.kernelspecs import named_in_metadata
 
-__all__ = ["OwnKernelSpecs", "StageKernels"]
+__all__ = ["RESTARTS", "KernelActions", "OwnKernelSpecs", "StageKernels"]
+
+RESTARTS = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)/(?P<action>restart)"
+"""Where JupyterLab asks for a kernel's restart."""
 
 _OWN = named_in_metadata(None)["name"]
 
@@ -153,3 +157,15 @@ class StageKernels(AsyncMappingKernelManager):
             "env": dict(with_hand_over(env, desk.kernel)),
             "extra_arguments": [*USUAL_ARGUMENTS, f"--IPKernelApp.exec_lines={line}"],
         }
+
+
+class KernelActions(KernelActionHandler):
+    """Says why a kernel is not restarted: jupyter_server's own answers 500 to every exception."""
+
+    async def post(self, kernel_id: str, action: str) -> None:
+        """Restart a kernel; a refusal is answered as it was raised."""
+        try:
+            await ensure_async(super().post(kernel_id, action))
+        except HTTPError as error:
+            refusal = error.__cause__
+            raise (refusal if isinstance(refusal, HTTPError) else error) from None

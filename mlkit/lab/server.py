@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from jupyterlab.labapp import LabApp
 from mlkit.lab.at_cell import page_at_cell
 from mlkit.lab.contents import contents_for
 from mlkit.lab.desk import Desk
+from mlkit.lab.kernels import RESTARTS, KernelActions
 from mlkit.notebook.source import is_text
 
 __all__ = ["LiveKernel", "open_in_lab"]
@@ -137,9 +139,38 @@ def open_in_lab(
     if desk is not None:
         _work_on(server, desk, path)
     if live is not None:
+        restarts = (url_path_join(server.base_url, RESTARTS), KernelActions)
+        server.web_app.add_handlers(".*$", [restarts])
         server.io_loop.add_callback(_attach, server, live, path)
     server.on_ready = lambda: ready(_address(server, page))
     server.start()
+    with _undisturbed():
+        _end(server.io_loop.asyncio_loop)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Pass over another Ctrl-C, or SIGTERM: what they ask for goes on already."""
+    before = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(loop: asyncio.AbstractEventLoop, *, finish_s: float = 2.0) -> None:
+    """End what the server was still doing as it stopped.
+
+    A worker thread of anyio ends with the request that it works for, and Python with the last
+    thread: a request that nobody ends any more, such as a save, would keep the process for ever.
+    """
+    if begun := asyncio.all_tasks(loop):
+        loop.run_until_complete(asyncio.wait(begun, timeout=finish_s))
+    for task in (left := asyncio.all_tasks(loop)):
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=finish_s))
 
 
 async def _attach(server: Any, live: LiveKernel, path: str) -> None:
