@@ -82,7 +82,9 @@ def test_a_kernel_that_does_not_answer_is_replaced(
     outcome = bench.run("print('here')")
     assert outcome.result.status is Status.SUCCEEDED
     assert outcome.cells_told == [(1, 1)]
-    assert outcome.log == "here\n"
+    # On a busy machine ipykernel's own end may be a traceback that it prints behind this.
+    assert outcome.log.startswith("here\n")
+    assert outcome.log.splitlines().count("here") == 1
     assert [request.preload_ok for request in deaf.asked] == [True, False]
     assert replace(deaf.asked[0], preload_ok=False) == deaf.asked[1]
 
