@@ -8,18 +8,22 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from mlkit.errors import MlkitError
+from mlkit.errors import EngineError, MlkitError
 
 __all__ = ["Served", "end_group", "free_port", "running_group", "until_interrupted"]
 
 _PATIENCE_S = 20.0
 """How long a group may take to end after each signal: a web server lets its requests end first."""
+
+_LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,32 @@ class Served:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+
+    def wait_until(self, answers: Callable[[], bool], name: str) -> None:
+        """Wait until the server answers.
+
+        Parameters
+        ----------
+        answers : callable
+            Asks it; an error of the connection means not yet.
+        name : str
+            What the server is called in the error.
+
+        Raises
+        ------
+        EngineError
+            If it has ended instead.
+        """
+        while self.process.poll() is None:
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                if answers():
+                    return
+            time.sleep(_LOOK_EVERY_S)
+        raise EngineError(
+            f"{name} ended with exit code {self.process.returncode}",
+            self.log,
+            remedy="Read its log",
+        )
 
 
 S = TypeVar("S", bound=Served)

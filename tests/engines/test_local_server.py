@@ -98,3 +98,24 @@ def test_a_server_that_does_not_start_says_so(capsys: pytest.CaptureFixture[str]
     assert until_interrupted(_server(""), fails) == EngineError("x").exit_code
     assert capsys.readouterr().err.startswith("mlkit: it ended")
     assert until_interrupted(_server(""), interrupted) == 130
+
+
+def test_a_server_is_waited_for_until_it_answers_or_has_ended(tmp_path: Path) -> None:
+    """What fails on the way is an answer that has not come yet; an end is said with its log."""
+    log = tmp_path / "log"
+    asked: Iterator[bool | OSError] = iter([ConnectionRefusedError(), False, True])
+
+    def answers() -> bool:
+        found = next(asked)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    with running_group([sys.executable, "-c", "import time; time.sleep(60)"], {}, log) as process:
+        Served(url="", process=process, log=log).wait_until(answers, "It")
+    assert next(asked, None) is None
+    with running_group([sys.executable, "-c", "raise SystemExit(3)"], {}, log) as process:
+        served = Served(url="", process=process, log=log)
+        with pytest.raises(EngineError, match="It ended with exit code 3") as caught:
+            served.wait_until(lambda: False, "It")
+    assert Path(caught.value.file or "") == log

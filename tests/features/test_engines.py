@@ -74,6 +74,9 @@ def _kept_version(engine: str) -> str:
     return pinned.partition("==")[2].partition(" ")[0]
 
 
+@pytest.mark.engine
+@pytest.mark.kernel
+@pytest.mark.timeout(900)
 class FeaturesContract:
     """What an engine takes, all of it as one pipeline: a start of an engine takes a while."""
 
@@ -100,45 +103,30 @@ class FeaturesContract:
         settle(self.engine, outcomes(features, record), version)
 
 
-@pytest.mark.engine
-@pytest.mark.kernel
-@pytest.mark.timeout(900)
 class TestAirflow(FeaturesContract):
     """By `airflow dags test`."""
 
     engine = "airflow"
 
 
-@pytest.mark.engine
-@pytest.mark.kernel
-@pytest.mark.timeout(900)
 class TestKubeflow(FeaturesContract):
     """By kfp's local runner."""
 
     engine = "kubeflow"
 
 
-@pytest.mark.engine
-@pytest.mark.kernel
-@pytest.mark.timeout(900)
 class TestPrefect(FeaturesContract):
     """By Prefect's own server, started for the run."""
 
     engine = "prefect"
 
 
-@pytest.mark.engine
-@pytest.mark.kernel
-@pytest.mark.timeout(900)
 class TestDagster(FeaturesContract):
     """In one process of Dagster's."""
 
     engine = "dagster"
 
 
-@pytest.mark.engine
-@pytest.mark.kernel
-@pytest.mark.timeout(900)
 class TestStepFunctions(FeaturesContract):
     """By a LocalStack, started for the run."""
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +18,8 @@ from mlkit.engines.environments import engine_python
 from mlkit.engines.local_server import Served, free_port, running_group, until_interrupted
 from mlkit.engines.prefect.launch import prefect_settings
 from mlkit.engines.registry import ENGINES
-from mlkit.errors import EngineError
 
 __all__ = ["Server", "main", "server"]
-
-_LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +39,12 @@ class Server(Served):
         EngineError
             If it has ended instead.
         """
-        while self.process.poll() is None:
-            try:
-                urllib.request.urlopen(f"{self.api}/health", timeout=10).close()
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(_LOOK_EVERY_S)
-            else:
-                return self
-        raise EngineError(
-            f"Prefect's server ended with exit code {self.process.returncode}",
-            self.log,
-            remedy="Read its log",
-        )
+        self.wait_until(self._is_healthy, "Prefect's server")
+        return self
+
+    def _is_healthy(self) -> bool:
+        urllib.request.urlopen(f"{self.api}/health", timeout=10).close()
+        return True
 
 
 @contextlib.contextmanager

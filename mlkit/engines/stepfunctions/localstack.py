@@ -11,8 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +19,9 @@ from pathlib import Path
 from mlkit.engines.environments import engine_python
 from mlkit.engines.local_server import Served, free_port, running_group, until_interrupted
 from mlkit.engines.registry import ENGINES
-from mlkit.errors import EngineError, MlkitError
+from mlkit.errors import MlkitError
 
 __all__ = ["LocalStack", "localstack", "main"]
-
-_LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +36,12 @@ class LocalStack(Served):
         EngineError
             If it has ended instead.
         """
-        while self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"{self.url}/_localstack/init", timeout=10) as answer:
-                    if json.load(answer)["completed"].get("READY"):
-                        return self
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                pass  # it does not answer yet
-            time.sleep(_LOOK_EVERY_S)
-        raise EngineError(
-            f"LocalStack ended with exit code {self.process.returncode}",
-            self.log,
-            remedy="Read its log",
-        )
+        self.wait_until(self._is_ready, "LocalStack")
+        return self
+
+    def _is_ready(self) -> bool:
+        with urllib.request.urlopen(f"{self.url}/_localstack/init", timeout=10) as answer:
+            return bool(json.load(answer)["completed"].get("READY"))
 
 
 @contextlib.contextmanager
