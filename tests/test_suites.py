@@ -8,7 +8,9 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -124,18 +126,33 @@ def test_who_may_not_install_is_told_what_to_ask_for(place: Path) -> None:
     assert (done.returncode, "Not there: chromium" in done.stderr) == (1, True)
 
 
-def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path) -> None:
-    """Each part with its verdict and its goal; the exit code says whether all passed."""
+@pytest.fixture
+def ci(place: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """CI's script in a folder of its own, where the programs that it needs are at hand."""
     for name in ("dirname", "timeout"):
         (place / name).symlink_to(str(shutil.which(name)))
     for name in ("bwrap", "chromium", "R"):
         _program(place, name, "")
     (place / "IRkernel").mkdir()
-    _program(place, "make", 'echo "$1 steps=$MLKIT_NEVER_STALE_STEPS"; [ "$1" != test-browser ]')
-    script = [str(ROOT / ".ci" / "run")]
+    shutil.copytree(ROOT / ".ci", place / "checkout" / ".ci")
+    (place / "checkout" / ".venv" / "bin").mkdir(parents=True)
+    (place / "checkout" / ".venv" / "bin" / "python").symlink_to(sys.executable)
     environ = {**os.environ, "PATH": str(place), "R_LIBS_SITE": str(place)}
     environ.pop("MLKIT_NEVER_STALE_STEPS", None)
-    done = subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
+
+    def run(*parts: str) -> subprocess.CompletedProcess[str]:
+        script = [str(place / "checkout" / ".ci" / "run"), *parts]
+        return subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(
+    place: Path, ci: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """Each part with its verdict and its goal; the exit code says whether all passed."""
+    _program(place, "make", 'echo "$1 steps=$MLKIT_NEVER_STALE_STEPS"; [ "$1" != test-browser ]')
+    done = ci()
     assert (done.returncode, done.stderr) == (1, "")
     assert "test-engines steps=20" in done.stdout
     said = [line.split()[:3] for line in done.stdout.splitlines() if " of " in line]
@@ -146,14 +163,42 @@ def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(place: Path)
         ),
         **dict.fromkeys(("browser", "all"), ("FAILED", "0.0")),
     }
-    done = subprocess.run(
-        [*script, "site", "test"], env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0
-    wrong = subprocess.run(
-        [*script, "lint"], env=environ, capture_output=True, text=True, check=False
-    )
+    assert ci("site", "test").returncode == 0
+    wrong = ci("lint")
     assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("failed", "second_try", "exit_code", "tries"),
+    [(1, 0, 0, 2), (3, 0, 0, 2), (1, 1, 1, 2), (4, 0, 1, 1), (0, 0, 1, 1)],
+)
+def test_in_ci_a_few_failures_have_a_second_try_and_are_named(
+    place: Path,
+    ci: Callable[..., subprocess.CompletedProcess[str]],
+    failed: int,
+    second_try: int,
+    exit_code: int,
+    tries: int,
+) -> None:
+    """A fault shows again; many at once, or one that is no test's, need no second look."""
+    kept = "{" + ", ".join(f'"tests/test_a.py::test_{n}": true' for n in range(failed)) + "}"
+    (place / "mkdir").symlink_to(str(shutil.which("mkdir")))
+    _program(
+        place,
+        "make",
+        '[ "$1" = test ] || exit 0\n'
+        'echo "tried $*"\n'
+        f'case "$*" in *--last-failed*) exit {second_try};; esac\n'
+        "mkdir -p .pytest_cache/v/cache\n"
+        f"echo '{kept}' >.pytest_cache/v/cache/lastfailed\n"
+        "exit 1",
+    )
+    done = ci("test", "answers")
+    lines = done.stdout.splitlines()
+    assert done.returncode == exit_code
+    assert len([line for line in lines if line.startswith("tried test")]) == tries
+    named = [line.split()[-1] for line in lines if "failed at first" in line]
+    assert named == ([f"tests/test_a.py::test_{n}" for n in range(failed)] if tries == 2 else [])
 
 
 @pytest.mark.parametrize(
