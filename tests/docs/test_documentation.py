@@ -76,8 +76,9 @@ def test_no_page_stands_under_two_headings() -> None:
 
 
 def test_the_chapters_are_those_that_one_looks_for() -> None:
-    """Learning, doing, looking up, understanding; and where one comes from."""
-    wanted = ["Tutorial", "How-to", "Reference", "Explanation", "Coming from"]
+    """Learning, doing, looking up, understanding; teaching; and where one comes from."""
+    learners = ["Tutorial", "How-to", "Reference", "Explanation"]
+    wanted = [*learners, "For instructors", "Coming from"]
     assert [title for title in DOCUMENTS.chapters if title != MORE] == wanted
 
 
