@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from mlkit.testing.runner import Returns as Returns
     from mlkit.testing.runner import Skips as Skips
     from mlkit.testing.running import run_fake as run_fake
+    from mlkit.testing.self_check import Reply as Reply
+    from mlkit.testing.self_check import check_yourself as check_yourself
     from mlkit.testing.shapes import branching as branching
     from mlkit.testing.shapes import chain as chain
     from mlkit.testing.shapes import chained_map as chained_map
@@ -69,6 +71,7 @@ _HOMES = {
     "RateLimit": "mlkit.testing.flakiness",
     "RecordingNotifier": "mlkit.testing.recording",
     "RecordingObserver": "mlkit.testing.recording",
+    "Reply": "mlkit.testing.self_check",
     "Returns": "mlkit.testing.runner",
     "Sketch": "mlkit.testing.sketches",
     "Skips": "mlkit.testing.runner",
@@ -76,6 +79,7 @@ _HOMES = {
     "branching": "mlkit.testing.shapes",
     "chain": "mlkit.testing.shapes",
     "chained_map": "mlkit.testing.shapes",
+    "check_yourself": "mlkit.testing.self_check",
     "core_executable": "mlkit.engines.environments",
     "dag_problems": "mlkit.grading.listings.dag_rules",
     "delay_before": "mlkit.driver.backoff",

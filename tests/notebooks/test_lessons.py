@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -19,10 +20,11 @@ from nbclient import NotebookClient
 
 from tests.notebooks.conftest import NOTEBOOKS
 from tests.notebooks.lessons import LESSONS, Lesson, items
+from tests.notebooks.questions import Question, questions_of, wrong_answers
 
 MAX_CODE_LINES = 20
 USUAL_CODE_LINES = 6
-FEW_CELLS, MANY_CELLS = 20, 45
+FEW_CELLS, MANY_CELLS = 20, 50
 DEADLINE_S = 240
 
 NEED_ENGINES = (12, 13, 14, 15)
@@ -161,10 +163,14 @@ every_lesson_where_it_can_run = pytest.mark.parametrize(
 @pytest.mark.kernel
 @pytest.mark.slow
 @every_lesson_where_it_can_run
-def test_a_lesson_runs_from_top_to_bottom(
+def test_a_lesson_runs_and_judges_answers(
     lesson: Lesson, kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a fresh kernel, in the lesson's folder, every cell without an error."""
+    """In a fresh kernel every cell without an error, and every question unanswered.
+
+    Then in that kernel: the model answer is right, answers changed at random and recorded slips
+    are not, and slips read their sentence.
+    """
     _runs(lesson, kit, monkeypatch)
 
 
@@ -186,15 +192,28 @@ def _runs(lesson: Lesson, kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute()
-    tracebacks = [
-        output["evalue"]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if output["output_type"] == "error"
+    with client.setup_kernel():
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+        ran = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+        assert ran == sorted(ran)
+        assert None not in ran
+        problems = [p for q in questions_of(lesson) for p in _judged_wrongly(client, q)]
+    assert problems == []
+
+
+def _judged_wrongly(client: NotebookClient, question: Question) -> Iterator[str]:
+    """What an answer should have read and has not."""
+    tried = [
+        ("· not answered yet", question.given),
+        ("✓ right", question.model),
+        *(("✗ not yet", part) for part in wrong_answers(question)),
+        *((slip["says"], slip["answer"]) for slip in question.slips),
     ]
-    ran = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
-    assert tracebacks == []
-    assert ran == sorted(ran)
-    assert None not in ran
+    for wanted, part in tried:
+        cell = nbformat.v4.new_code_cell(question.answered(part))  # type: ignore[no-untyped-call] # untyped
+        client.nb.cells.append(cell)
+        client.execute_cell(cell, len(client.nb.cells) - 1)
+        told = "".join(out["data"]["text/plain"] for out in cell.outputs if "data" in out)
+        if wanted not in told or ("✓" in told) != wanted.startswith("✓"):
+            yield f"{question.name}: {part!r} reads {told!r}, and not {wanted!r}"

@@ -27,7 +27,7 @@ from mlkit.inside.checks.check_notebook import cell_text, check_from_cell, find_
 from mlkit.inside.checks.check_roles import role_of
 from mlkit.inside.checks.check_saved import differences
 
-__all__ = ["Feedback", "check"]
+__all__ = ["Feedback", "check", "in_colour"]
 
 COLOURS = {"passed": "#0b7a4b", "not_attempted": "#5f6670", "unknown": "#5f6670"}
 NO_REFERENCE = (
@@ -52,12 +52,25 @@ class Feedback:
         return "\n".join(part for part in (heading, self.message, self.more) if part)
 
     def _repr_html_(self) -> str:
-        """The same with a colour beside the glyph, legible on light and dark."""
-        colour = COLOURS.get(self.status, "#b3261e")
-        lines = repr(self).split("\n", 1)
-        rest = f'<div style="white-space: pre-wrap">{escape(lines[1])}</div>' if lines[1:] else ""
-        style = f"border-left: 5px solid {colour}; background-color: {colour}22; padding: 6px 12px"
-        return f'<div style="{style}"><b>{escape(lines[0])}</b>{rest}</div>'
+        """The same with a colour beside the glyph."""
+        return in_colour(self.status, repr(self))
+
+
+def in_colour(status: str, text: str) -> str:
+    """What is said of an answer, as a box that is legible on light and dark.
+
+    Parameters
+    ----------
+    status : str
+        `passed`, `not_attempted`, `unknown`; anything else is not right yet.
+    text : str
+        The heading in the first line, and what is said besides.
+    """
+    colour = COLOURS.get(status, "#b3261e")
+    lines = text.split("\n", 1)
+    rest = f'<div style="white-space: pre-wrap">{escape(lines[1])}</div>' if lines[1:] else ""
+    style = f"border-left: 5px solid {colour}; background-color: {colour}22; padding: 6px 12px"
+    return f'<div style="{style}"><b>{escape(lines[0])}</b>{rest}</div>'
 
 
 def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:

@@ -1,0 +1,112 @@
+"""What lessons ask: every answer begins empty, and the lesson folds its model answer away.
+
+That wrong answers are rejected and right ones accepted is tried in each lesson's own kernel, by
+`test_a_lesson_runs_and_judges_answers`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlkit.rendering.page_execution import Execution, execute_pages
+from mlkit.rendering.site_pages import find_pages
+from tests.notebooks.lessons import LESSONS, Lesson
+from tests.notebooks.questions import CALL, Question, questions_of, wrong_answers
+
+ROOT = Path(__file__).parents[2]
+ASKING = [lesson for lesson in map(Lesson, LESSONS) if questions_of(lesson)]
+every_asking_lesson = pytest.mark.parametrize("lesson", ASKING, ids=lambda lesson: lesson.file.stem)
+every_question = pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param(question, id=f"{lesson.number:02d}-{question.name}")
+        for lesson in ASKING
+        for question in questions_of(lesson)
+    ],
+)
+
+
+@every_asking_lesson
+def test_a_lesson_asks_twice_and_checks_at_its_end(lesson: Lesson) -> None:
+    """At least two cells to fill, one of them under the heading that says so."""
+    questions = questions_of(lesson)
+    assert len(questions) >= 2
+    assert any(question.section == "Check yourself" for question in questions)
+
+
+@every_asking_lesson
+def test_a_lesson_praises_nobody_by_itself(lesson: Lesson) -> None:
+    """Only `check_yourself` says that an answer is right."""
+    checks = "".join(lesson.prose.partition("\n## Check yourself")[2])
+    assert checks
+    code = [s for s in lesson.sources("code") if CALL in s or re.search(r"\bmine\b|\banswer\b", s)]
+    assert [source for source in code if "✓" in source] == []
+
+
+@every_question
+def test_a_question_begins_empty_and_has_a_model_answer(question: Question) -> None:
+    """A `...` in the learner's part, none in the model's; the check looks at a name of both."""
+    assert _gaps(question.given) or "..." in question.given
+    assert question.model, "no folded model answer"
+    assert not _gaps(question.model)
+    assert "..." not in question.model
+    (statement,) = ast.parse(question.call).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    first = statement.value.args[0]
+    looked_at = {node.id for node in ast.walk(first) if isinstance(node, ast.Name)}
+    assert looked_at & _assigned(question.given) & _assigned(question.model)
+
+
+@every_question
+def test_a_question_is_tried_on_wrong_answers(question: Question) -> None:
+    """Made from the model answer, or recorded with the sentence that they must read."""
+    assert question.slips or list(wrong_answers(question))
+    for slip in question.slips:
+        assert set(slip) == {"answer", "says"}
+        assert slip["says"]
+        assert not _gaps(slip["answer"])
+
+
+def _gaps(source: str) -> int:
+    tree = ast.parse(source)
+    return sum(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(tree))
+
+
+def _assigned(source: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+    return names
+
+
+@pytest.mark.site
+@pytest.mark.kernel
+def test_an_untouched_lesson_says_that_nothing_is_answered_yet() -> None:
+    """Beside every question, on the pages of the site; they are executed if they are not there."""
+    known = find_pages(ROOT)
+    pages = [known[f"notebooks/lessons/{lesson.file.stem}"] for lesson in ASKING]
+    done = execute_pages(pages, Execution(root=ROOT, cache=ROOT / ".rendered"), print)
+    told = {
+        (page.path.stem[:2], cell["id"]): _told(cell)
+        for page in pages
+        for cell in done[page.name]["cells"]
+        if cell["id"].startswith("yours-")
+    }
+    asked = [(f"{lesson.number:02d}", q) for lesson in ASKING for q in questions_of(lesson)]
+    assert set(told) == {(number, f"yours-{question.name}") for number, question in asked}
+    assert {
+        text for text in told.values() if "· not answered yet" not in text or "✓" in text
+    } == set()
+
+
+def _told(cell: dict[str, Any]) -> str:
+    return "".join("".join(out.get("data", {}).get("text/plain", "")) for out in cell["outputs"])
