@@ -93,9 +93,10 @@ class Configuration:
         return {name: str(bound.value) for name, bound in env.items()}
 
     def of(self, instance: Instance) -> dict[str, Bound]:
-        """What one instance receives, its `foreach` values included."""
+        """What one instance receives, with those `foreach` values that its notebook declares."""
         bound = dict(self.stages.get(instance.stage.name, {}))
         for name, value in zip(instance.labels, instance.values, strict=True):
-            spec = instance.stage.declared[name].spec
-            bound[name] = Bound(value=fit(value, spec), origin="foreach")
+            if name in instance.stage.declared:
+                spec = instance.stage.declared[name].spec
+                bound[name] = Bound(value=fit(value, spec), origin="foreach")
         return bound

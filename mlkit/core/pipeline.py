@@ -330,7 +330,9 @@ class Stage:
     """One notebook with typed parameters, named inputs, named outputs and policies.
 
     Paths are absolute; `line` is the stage's line in pipeline.yaml; `env` is what it and the
-    pipeline set; `metrics` maps the name of a number to where it stands, `OUTPUT.KEY`.
+    pipeline set; `metrics` maps the name of a number to where it stands, `OUTPUT.KEY`; `followed`
+    holds the `foreach` parameters that its notebook leaves out, as the stage declares them whose
+    instances it follows one by one.
     """
 
     name: str
@@ -356,6 +358,7 @@ class Stage:
     metrics: Mapping[str, str] = field(default_factory=dict)
     kernel: Kernel | None = None
     declared: Mapping[str, Declaration] = field(default_factory=dict)
+    followed: Mapping[str, Declaration] = field(default_factory=dict)
     line: int = 1
 
     @cached_property
@@ -380,6 +383,10 @@ class Stage:
     def maps_over(self, name: str) -> bool:
         """Whether its instances give this parameter, so that a pipeline's of that name does not."""
         return self.foreach is not None and name in self.foreach.parameters
+
+    def type_of_values(self, parameter: str) -> TypeSpec:
+        """The type of a `foreach` parameter's values."""
+        return (self.declared.get(parameter) or self.followed[parameter]).spec
 
     @property
     def configurable(self) -> Mapping[str, Declaration]:

@@ -107,7 +107,8 @@ def _instance(pipeline: Pipeline, entry: StageRecord) -> Instance:
         raise UsageError(f"the pipeline has no stage '{entry.stage}' any more", code="E101")
     if stage.foreach is None or not labels_of(entry.id):
         return Instance(stage=stage)
-    values = tuple(entry.parameters.get(name) for name in stage.foreach.parameters)
+    named = zip(stage.foreach.parameters, labels_of(entry.id), strict=True)
+    values = tuple(entry.parameters.get(name, label) for name, label in named)
     known = [] if stage.foreach.size is None else instances_of(stage, lambda *_: None)
     return next((i for i in known if i.id == entry.id), Instance(stage=stage, values=values))
 

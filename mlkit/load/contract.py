@@ -17,6 +17,7 @@ from mlkit.core.pipeline import (
     StageOutput,
     gives_list,
 )
+from mlkit.core.suggesting import nearest
 from mlkit.core.types import ValueMismatchError, accepts, fit
 from mlkit.load.lists import ONCE, twice_as_declared
 from mlkit.load.section import Section, did_you_mean
@@ -48,29 +49,22 @@ def written_path(source: ExternalFile, folder: PurePath) -> str:
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
-def fit_to_notebook(
-    stage: Stage,
-    section: Section,
-    declared: Mapping[str, Declaration],
-    stages: Mapping[str, Stage],
-) -> Stage:
+def fit_to_notebook(stage: Stage, section: Section, stages: Mapping[str, Stage]) -> Stage:
     """Check every name and value of a stage against its notebook.
 
     Parameters
     ----------
     stage : Stage
-        As pipeline.yaml says.
+        As pipeline.yaml says, and what its notebook's parameters cell declares.
     section : Section
         Its place in pipeline.yaml.
-    declared : mapping of str to Declaration
-        What the notebook's parameters cell declares.
     stages : mapping of str to Stage
         All stages of the pipeline, their references resolved.
 
     Returns
     -------
     Stage
-        With its declarations, its values fitted to their types.
+        With its values fitted to the types that it declares.
 
     Raises
     ------
@@ -80,11 +74,14 @@ def fit_to_notebook(
     """
     _names_once(stage, section)
     for kind in ("parameters", "inputs", "outputs"):
-        _declared(stage, section, declared, kind)
-    _paths_fit(stage, section, declared, stages)
-    parameters = _fit_parameters(stage, section, declared)
-    _check_foreach(stage, section, declared)
-    return replace(stage, parameters=parameters, declared=declared)
+        _declared(stage, section, kind)
+    _paths_fit(stage, section, stages)
+    parameters = _fit_parameters(stage, section)
+    followed = _followed(stage, section, stages)
+    fitted = replace(stage, parameters=parameters, followed=followed)
+    for axis in () if stage.foreach is None else stage.foreach.axes:
+        _check_axis(fitted, axis, section)
+    return fitted
 
 
 TAGGED = "Declare it with a default in the cell tagged 'parameters'"
@@ -114,38 +111,31 @@ def _names_once(stage: Stage, section: Section) -> None:
             seen[name] = kind
 
 
-def _declared(
-    stage: Stage, section: Section, declared: Mapping[str, Declaration], kind: str
-) -> None:
+def _declared(stage: Stage, section: Section, kind: str) -> None:
     for name in getattr(stage, kind):
         by_mlkit = kind == "outputs" and stage.outputs[name].is_notebook
-        if name not in declared and not by_mlkit:
+        if name not in stage.declared and not by_mlkit:
             section.fail(
                 f"the notebook {stage.notebook.name} declares no '{name}' "
                 f"(which stands under '{kind}')",
                 _line(section, kind, name),
-                did_you_mean(name, declared) or (TAGGED if declared else UNTAGGED),
+                did_you_mean(name, stage.declared) or (TAGGED if stage.declared else UNTAGGED),
                 code="E208",
             )
 
 
-def _paths_fit(
-    stage: Stage,
-    section: Section,
-    declared: Mapping[str, Declaration],
-    stages: Mapping[str, Stage],
-) -> None:
-    for name in stage.outputs.keys() & declared.keys():
-        _path_fits(stage, section, declared[name], "outputs")
+def _paths_fit(stage: Stage, section: Section, stages: Mapping[str, Stage]) -> None:
+    for name in stage.outputs.keys() & stage.declared.keys():
+        _path_fits(stage, section, stage.declared[name], "outputs")
     for name, source in stage.inputs.items():
-        if isinstance(source, RunOutput) and accepts(declared[name].spec, [_SAMPLE_PATH]):
+        if isinstance(source, RunOutput) and accepts(stage.declared[name].spec, [_SAMPLE_PATH]):
             continue  # whether it is a list is told by the run that has made it
         if not isinstance(source, StageOutput) or not gives_list(source.node, stages):
-            _path_fits(stage, section, declared[name], "inputs")
-        elif not accepts(declared[name].spec, [_SAMPLE_PATH]):
+            _path_fits(stage, section, stage.declared[name], "inputs")
+        elif not accepts(stage.declared[name].spec, [_SAMPLE_PATH]):
             section.fail(
                 f"input '{name}' comes from the mapped stage '{source}' as a list of paths, but "
-                f"{stage.notebook.name} declares {declared[name].spec}",
+                f"{stage.notebook.name} declares {stage.declared[name].spec}",
                 _line(section, "inputs", name),
                 _for_a_list(stage, name, source, stages),
                 code="E208",
@@ -174,16 +164,14 @@ def _path_fits(stage: Stage, section: Section, item: Declaration, kind: str) -> 
         )
 
 
-def _fit_parameters(
-    stage: Stage, section: Section, declared: Mapping[str, Declaration]
-) -> dict[str, Any]:
+def _fit_parameters(stage: Stage, section: Section) -> dict[str, Any]:
     fitted = {}
     for name, value in stage.parameters.items():
         if holds_variable(value):
             fitted[name] = value
             continue
         try:
-            fitted[name] = fit(value, declared[name].spec)
+            fitted[name] = fit(value, stage.declared[name].spec)
         except ValueMismatchError as error:
             section.fail(
                 f"parameter '{name}': {error} (as {stage.notebook.name} declares)",
@@ -194,24 +182,54 @@ def _fit_parameters(
     return fitted
 
 
-def _check_foreach(stage: Stage, section: Section, declared: Mapping[str, Declaration]) -> None:
+def _followed(
+    stage: Stage, section: Section, stages: Mapping[str, Stage]
+) -> dict[str, Declaration]:
+    """Find the type of the `foreach` values that the notebook has no need of.
+
+    Each of its instances is given the inputs of its own, and so differs from the others all the
+    same. Without such an input all instances would do one and the same thing; and a name that is
+    nearly the same was meant to receive the value.
+    """
+    names = () if stage.foreach is None else stage.foreach.parameters
+    followed = {}
+    for name in names:
+        if name in stage.declared:
+            continue
+        mistaken = nearest(name, stage.declared)
+        origin = None if mistaken else _origin(stage, name, stages, set())
+        if origin is None:
+            own = f"Declare it, or read an input of its own {name}: STAGE[{name}].OUTPUT"
+            section.fail(
+                f"'foreach' maps over '{name}', which {stage.notebook.name} does not declare",
+                _line(section, "foreach", name),
+                f"Did you mean '{mistaken}'?" if mistaken else own,
+                code="E208",
+            )
+        followed[name] = origin
+    return followed
+
+
+def _origin(
+    stage: Stage, parameter: str, stages: Mapping[str, Stage], seen: set[str]
+) -> Declaration | None:
+    """What the stage declares whose instances are followed, by way of others or at once."""
+    if parameter in stage.declared:
+        return stage.declared[parameter]
+    for source in stage.inputs.values():
+        if not isinstance(source, StageOutput) or source.node.stage in seen:
+            continue
+        if any(p.parameter == parameter and p.value is None for p in source.node.picks):
+            found = _origin(stages[source.node.stage], parameter, stages, {*seen, stage.name})
+            if found is not None:
+                return found
+    return None
+
+
+def _check_axis(stage: Stage, axis: Axis, section: Section) -> None:
     """Check the values; they stay as they are written, since references name them so."""
-    for axis in () if stage.foreach is None else stage.foreach.axes:
-        _check_axis(stage, axis, section, declared)
-
-
-def _check_axis(
-    stage: Stage, axis: Axis, section: Section, declared: Mapping[str, Declaration]
-) -> None:
     line = _line(section, "foreach", axis.parameter)
-    if axis.parameter not in declared:
-        section.fail(
-            f"'foreach' maps over '{axis.parameter}', which {stage.notebook.name} does not declare",
-            line,
-            did_you_mean(axis.parameter, declared),
-            code="E208",
-        )
-    spec = declared[axis.parameter].spec
+    spec = stage.type_of_values(axis.parameter)
     if spec.is_secret:
         section.fail(
             "'foreach' cannot map over a secret",

@@ -165,7 +165,7 @@ def _trouble(stage: Stage, axis: Axis, values: Any) -> str | None:
     if trouble is not None:
         return f"cannot be mapped over: {trouble.fact}"
     try:
-        twice = twice_as_declared(values, stage.declared[axis.parameter].spec)
+        twice = twice_as_declared(values, stage.type_of_values(axis.parameter))
     except ValueMismatchError as error:
         return f"does not fit '{axis.parameter}': {error} (as {stage.notebook.name} declares)"
     return None if twice is None else f"holds {twice!r} twice"

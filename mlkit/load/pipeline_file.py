@@ -183,7 +183,7 @@ def _with_notebooks(
     stages: Mapping[str, Stage], sections: Mapping[str, Section]
 ) -> dict[str, Stage]:
     read: dict[tuple[Path, str | None], tuple[Kernel | None, Mapping[str, Declaration]]] = {}
-    complete = {}
+    known = {}
     for name, stage in stages.items():
         notebook, section = Path(stage.notebook), sections[name]
         wanted = section.text("kernel")
@@ -195,7 +195,10 @@ def _with_notebooks(
             language = "python" if kernel is None else kernel.language
             read[key] = (kernel, declarations(source, language))
         kernel, declared = read[key]
-        complete[name] = fit_to_notebook(replace(stage, kernel=kernel), section, declared, stages)
+        known[name] = replace(stage, kernel=kernel, declared=declared)
+    complete = {
+        name: fit_to_notebook(stage, sections[name], known) for name, stage in known.items()
+    }
     check_readers(complete, sections)
     return complete
 

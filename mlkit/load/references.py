@@ -164,7 +164,7 @@ def check_types_of_chains(
                 axis = next((a for a in axes if a.parameter == pick.parameter), None)
                 if pick.value is not None or axis is None or axis.source is None:
                     continue
-                mine, their = (s.declared[pick.parameter].spec for s in (stage, other))
+                mine, their = (s.type_of_values(pick.parameter) for s in (stage, other))
                 if str(mine) != str(their):
                     raise PipelineError(
                         f"stage '{stage.name}': '{node}' means the same {pick.parameter} as mine, "

@@ -91,7 +91,7 @@ def _brief(value: Any) -> str:
 
 
 def _fitted(stage: Stage, axis: Axis, values: list[Any]) -> tuple[Any, ...]:
-    spec = stage.declared[axis.parameter].spec
+    spec = stage.type_of_values(axis.parameter)
     try:
         fitted = tuple(fit(value, spec) for value in values)
     except ValueMismatchError as error:

@@ -23,7 +23,8 @@ VALUES: Mapping[str, Sequence[Any]] = {"a": ["x", "y,z", "*"], "b": [1, 2], "c":
 BODY = """import json
 from pathlib import Path
 told = {{name: path for name, path in {inputs}.items()}}
-Path(out).write_text(json.dumps(told))"""
+own = {own}
+Path(out).write_text(json.dumps([told, own]))"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Shape:
 
     parameters: tuple[str, ...]
     inputs: tuple[Reference, ...]
+    silent: frozenset[str]
+    """The parameters that its notebook does not declare: an input of its own tells them apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,11 @@ def shapes(draw: st.DrawFn) -> list[Shape]:
                 elif way == "mine":
                     picks[name] = None
             inputs.append(Reference(stage=other, picks=picks))
-        made.append(Shape(parameters=parameters, inputs=tuple(inputs)))
+        followed = sorted(
+            {n for item in inputs for n, value in item.picks.items() if value is None}
+        )
+        silent = frozenset(draw(st.lists(st.sampled_from(followed)))) if followed else frozenset()
+        made.append(Shape(parameters=parameters, inputs=tuple(inputs), silent=silent))
     return made
 
 
@@ -96,13 +103,17 @@ def write(folder: Path, stages: Sequence[Shape]) -> Path:
     sketches = []
     for number, shape in enumerate(stages):
         declares = [f"{name}: {'bool | None' if name == 'c' else type(VALUES[name][0]).__name__} = "
-                    f"{VALUES[name][0]!r}" for name in shape.parameters]  # fmt: skip
+                    f"{VALUES[name][0]!r}" for name in shape.parameters
+                    if name not in shape.silent]  # fmt: skip
         names = [f"i{reference.stage}" for reference in shape.inputs]
         inputs = "{" + ", ".join(f"{name!r}: {name}" for name in names) + "}"
         sketches.append(
             Sketch(
                 name=f"s{number}",
-                body=BODY.format(inputs=inputs),
+                body=BODY.format(
+                    inputs=inputs,
+                    own=f"[{', '.join(n for n in shape.parameters if n not in shape.silent)}]",
+                ),
                 declares="\n".join([*declares, *(f"{n}: str | list[str] = ''" for n in names)]),
                 keys={
                     **(
@@ -155,7 +166,7 @@ def everything(stages: Sequence[Shape]) -> dict[str, Entry]:
 
 def handed(record: Any, entry: Entry) -> dict[str, Any]:
     """What an instance was handed, by the ids of those that wrote it."""
-    told = json.loads(Path(record.stages[entry.id].outputs["out"]).read_text())
+    told, _ = json.loads(Path(record.stages[entry.id].outputs["out"]).read_text())
     owner = {item.outputs["out"]: key for key, item in record.stages.items()}
     return {
         name: [owner[path] for path in paths] if isinstance(paths, list) else owner[paths]

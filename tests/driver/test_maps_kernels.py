@@ -38,7 +38,7 @@ def write(folder: Path) -> Path:
             Sketch(
                 name=name,
                 body=NEXT,
-                declares="month: int = 1\nraw: str = ''",
+                declares="raw: str = ''",  # which month it is, they need not know
                 keys={"foreach": over, "inputs": {"raw": f"{before}[month].out"}},
             )
             for before, name in itertools.pairwise(names)

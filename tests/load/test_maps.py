@@ -12,6 +12,7 @@ from mlkit.load import Layers, configure
 from mlkit.load.lists import with_lists
 from tests.load.conftest import Project
 
+OVER_MONTHS = "{month: parameters.months}"
 HEAD = "name: p\nparameters: {months: [1, 2, 3], other: [1, 2], rows: 5}\nstages:\n"
 COLLECT = """\
   collect:
@@ -50,6 +51,29 @@ def reader(reference: str, *, notebook: str = "month", foreach: str = "") -> str
         + (f"    foreach: {foreach}\n" if foreach else "")
         + f"    inputs:\n      raw: {reference}\n"
     )
+
+
+def test_a_notebook_that_is_handed_its_own_file_need_not_know_the_value(maps: Project) -> None:
+    """Through others that do not either; the values are of the type that the first one declares."""
+    text = HEAD + COLLECT
+    for name, before in (("clean", "collect"), ("use", "clean")):
+        text += (
+            f"  {name}:\n    notebook: join.ipynb\n    foreach: {{month: parameters.months}}\n"
+            f"    inputs: {{raw: '{before}[month].made'}}\n    outputs: {{made: made.txt}}\n"
+        )
+    stages = maps.load(text).stages
+    assert [sorted(stages[name].followed) for name in stages] == [[], ["month"], ["month"]]
+    assert str(stages["use"].type_of_values("month")) == "int"
+    refused = maps.refused(text.replace("collect[month].made", "collect.made"))
+    assert "maps over 'month', which join.ipynb does not declare" in refused
+    assert "Declare it, or read an input of its own month: STAGE[month].OUTPUT" in refused
+
+
+def test_a_value_under_a_name_nearly_the_same_is_missed(maps: Project) -> None:
+    """The notebook was to receive it: its default would be used for all."""
+    maps.notebook("join.ipynb", 'mnth = 1\nraw: str | list[str] = ""\nmade = ""\n')
+    text = HEAD + COLLECT + reader("collect[month].made", notebook="join", foreach=OVER_MONTHS)
+    assert "Did you mean 'mnth'?" in maps.refused(text)
 
 
 def test_a_product_and_a_list_of_the_pipeline(maps: Project) -> None:

@@ -1,4 +1,4 @@
-"""The flights pipeline month by month: its notebooks, and two months that are really made up."""
+"""The flights pipeline month by month, in a run for each and in one run of all, really made."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mlkit.core.logical_date import takes_logical_date
 from mlkit.load.pipeline_file import load_pipeline
 from tests.notebooks.conftest import NOTEBOOKS, command, environment
 
-MONTHLY = NOTEBOOKS / "flights" / "monthly"
-FILES = sorted(MONTHLY.glob("*.ipynb"))
+MONTHLY, YEAR = NOTEBOOKS / "flights" / "monthly", NOTEBOOKS / "flights" / "year"
+FILES = sorted([*MONTHLY.glob("*.ipynb"), *YEAR.glob("*.ipynb")])
 every_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
@@ -45,6 +45,38 @@ def test_a_notebook_is_valid_clean_and_framed(file: Path) -> None:
     links = re.findall(r"\]\(([^)]+)\)", " ".join(prose))
     assert links
     assert [link for link in links if not (file.parent / link).is_file()] == []
+
+
+def _run(runs: Path, *months: str) -> dict[str, Any]:
+    words = [command("mlkit"), "run", str(YEAR), "--runs-dir", str(runs), "--json"]
+    done = subprocess.run(
+        [*words, "-p", f"months={json.dumps(months)}", "-p", "rows=1000"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@pytest.mark.kernel
+def test_a_month_more_runs_its_own_instances_and_the_year(tmp_path: Path) -> None:
+    """The notebooks in the middle have no need of the month: each is handed its own file."""
+    first = _run(tmp_path, "2013-06-01")
+    assert len(first["stages"]) == 9
+    second = _run(tmp_path, "2013-06-01", "2013-09-01")
+    made = {name for name, item in second["stages"].items() if item["status"] == "succeeded"}
+    assert made == {name for name in second["stages"] if "2013-09-01" in name} | {"year"}
+    assert {item["status"] for item in second["stages"].values()} == {"succeeded", "cached"}
+    table = (tmp_path / second["run_id"] / "year" / "year.csv").read_text()
+    assert [line.partition(",")[0] for line in table.splitlines()] == [
+        "month",
+        "2013-06",
+        "2013-09",
+    ]
 
 
 def _backfill(runs: Path, *more: str) -> dict[str, Any]:

@@ -229,7 +229,7 @@ class Body:
         assert stage.foreach is not None
         source = stage.foreach.source
         assert source is not None
-        spec = stage.declared[stage.foreach.parameter].spec
+        spec = stage.type_of_values(stage.foreach.parameter)
         item = "label(float(item))" if spec.kind == "float" else "label(item)"
         if not task.loop:  # a group's values are handed on as they are
             item = f"literally({item})"

@@ -120,7 +120,7 @@ class Dag:
         assert stage.foreach is not None
         assert stage.foreach.source is not None
         source = stage.foreach.source
-        is_float = stage.declared[stage.foreach.parameter].spec.kind == "float"
+        is_float = stage.type_of_values(stage.foreach.parameter).kind == "float"
         name = floats(source.output) if is_float else values(source.output)
         return {"withParam": self._handed(source.node.stage, name)}
 
@@ -181,7 +181,7 @@ class Dag:
                 continue
             source = stage.foreach.source
             if self._writes(template, source):
-                is_float = stage.declared[stage.foreach.parameter].spec.kind == "float"
+                is_float = stage.type_of_values(stage.foreach.parameter).kind == "float"
                 found["floats" if is_float else "values"][source.output] = None
         return {kind: list(names) for kind, names in found.items()}
 

@@ -207,7 +207,7 @@ class Body:
             )
         assert source is not None
         named = {}
-        if stage.declared[stage.foreach.parameter].spec.kind == "float":
+        if stage.type_of_values(stage.foreach.parameter).kind == "float":
             named["kind"] = literal("float")
         read = call("mlkit.values", "context", literal(stage.name), literal(str(source)), **named)
         return self._function(

@@ -308,7 +308,7 @@ class Body:
         assert stage.foreach is not None
         assert stage.foreach.source is not None
         task = f"{self.names.components[stage.name]}_instances"
-        as_float = stage.declared[stage.foreach.parameter].spec.kind == "float"
+        as_float = stage.type_of_values(stage.foreach.parameter).kind == "float"
         path = self._path(stage.foreach.source)
         named = {"stage": literal(name), "path": path, "as_float": str(as_float)}
         named |= self._fetching(artifact=literal(str(stage.foreach.source)))

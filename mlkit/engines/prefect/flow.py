@@ -130,7 +130,7 @@ def _labels(pipeline: Pipeline, stage: Stage, names: FlowNames) -> str:
     assert foreach is not None
     assert foreach.source is not None
     source = foreach.source
-    kind = stage.declared[foreach.parameter].spec.kind
+    kind = stage.type_of_values(foreach.parameter).kind
     convert = {"float": "float", "date": "date.fromisoformat", "datetime": "datetime.fromisoformat"}
     arguments = [_future(pipeline, source.node, names), literal(source.output)]
     arguments += [convert[kind]] if kind in convert else []

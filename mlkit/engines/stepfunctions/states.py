@@ -285,7 +285,7 @@ class StateMachine:
         assert stage.foreach is not None
         assert stage.foreach.source is not None
         message = {"list": str(stage.foreach.source)}
-        kind = stage.declared[stage.foreach.parameter].spec.kind
+        kind = stage.type_of_values(stage.foreach.parameter).kind
         if kind in ("float", "date", "datetime"):
             message["as"] = kind
         return {**self._task("values", message), "Retry": [LOST], "ResultPath": "$.values"}
