@@ -20,9 +20,9 @@ from mlkit.driver.commit import Committer
 from mlkit.driver.context import Context
 from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
-from mlkit.driver.kept import kept_record
+from mlkit.driver.interval_before import asked_past
 from mlkit.driver.leftovers import sentence
-from mlkit.driver.past import asked_past
+from mlkit.driver.resumed import kept_record
 from mlkit.driver.submission import (
     MissingInputError,
     Submission,
