@@ -103,23 +103,48 @@ def joined_given(
 ) -> dict[str, StageRecord]:
     """Take what a run has finished already, and see that the selected stage's inputs are there.
 
+    What it only comes after may not have begun there: that waits, and the trigger rule says whether
+    the stage does.
+
     Raises
     ------
     UsageError
-        If an artifact that the selected stage reads was not made in that run.
+        If an artifact that the selected stage reads was not made in that run, or if its trigger
+        rule has it wait for a stage that has not begun.
     """
     stages = {} if record is None else with_uncalled(pipeline, record.stages)
     given = {key: item for key, item in stages.items() if item.stage not in selection.stages}
+    waiting: dict[str, StageRecord] = {}
     for name in selection.stages:
         stage = pipeline.stages[name]
         for own in _readers(stage, given, selection):
-            upstream = [r for node in stage.upstream for r in _at(pipeline, node, given, own)]
-            starts = judge(stage.trigger, [r.status for r in upstream]) is Verdict.START
+            unbegun = _unbegun(pipeline, stage, given, own)
+            waiting |= unbegun
+            known = {**given, **unbegun}
+            upstream = [r for node in stage.upstream for r in _at(pipeline, node, known, own)]
+            verdict = judge(stage.trigger, [r.status for r in upstream])
+            if unbegun and verdict is Verdict.WAIT:
+                first = next(iter(unbegun))
+                raise _not_yet(f"stage '{name}' comes after {first}", first, "has not run", run_id)
+            starts = verdict is Verdict.START
             for source in _sources(stage):
                 reads = f"stage '{name}' reads {source}"
                 _check(pipeline, source, given, own, reads, run_id, starts=starts)
     check_wanted(pipeline, selection, given)
-    return given
+    return {**given, **waiting}
+
+
+def _unbegun(
+    pipeline: Pipeline, stage: Stage, given: Mapping[str, StageRecord], own: Mapping[str, str]
+) -> dict[str, StageRecord]:
+    """Waiting records of what a stage comes after without reading it, and that has not begun."""
+    found = {}
+    for node in stage.upstream:
+        if node in stage.data_upstream or _at(pipeline, node, given, own):
+            continue
+        for key in sorted(_meant(pipeline, node, given, own)):
+            found[key] = StageRecord(id=key, stage=node.stage, status=Status.WAITING)
+    return found
 
 
 def _readers(
@@ -168,15 +193,10 @@ def _check(
     starts: bool,
 ) -> None:
     node = source.node
-    stage = pipeline.stages[node.stage]
     there = {record.id: record.status for record in _at(pipeline, node, given, own)}
     wanted = {node.stage}
     if there != {node.stage: Status.SKIPPED}:
-        known = expected_ids(stage, given)
-        if known is None:
-            wanted = _said(stage, node, own)
-        else:
-            wanted = set(_table(stage, sorted(known)).matching(node.wanted(own)))
+        wanted = _meant(pipeline, node, given, own)
     if not wanted:
         return  # the list does not have the value; the reader then fails
     missing = sorted(wanted - there.keys())
@@ -185,11 +205,26 @@ def _check(
         return
     which = missing[0] if missing else unfit[0]
     state = "has not run" if missing else f"is {there[which].value}"
-    raise UsageError(
-        f"{reads}, but in run {run_id} stage '{which}' {state}",
+    raise _not_yet(reads, which, state, run_id)
+
+
+def _not_yet(needs: str, which: str, state: str, run_id: str) -> UsageError:
+    return UsageError(
+        f"{needs}, but in run {run_id} stage '{which}' {state}",
         remedy=f"Run it first: --only '{which}' --run-id {run_id}",
         code="E104",
     )
+
+
+def _meant(
+    pipeline: Pipeline, node: Node, given: Mapping[str, StageRecord], own: Mapping[str, str]
+) -> set[str]:
+    """The ids of all instances that a reference means; none if the list has no such value."""
+    stage = pipeline.stages[node.stage]
+    known = expected_ids(stage, given)
+    if known is None:
+        return _said(stage, node, own)
+    return set(_table(stage, sorted(known)).matching(node.wanted(own)))
 
 
 def _said(stage: Stage, node: Node, own: Mapping[str, str]) -> set[str]:

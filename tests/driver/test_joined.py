@@ -86,6 +86,30 @@ def test_a_missing_upstream_is_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["one", "mapped", "chained"])
+def test_what_a_stage_only_comes_after_may_not_have_begun(tmp_path: Path, kind: str) -> None:
+    """Its trigger rule says whether that matters; a value that the list lacks is another thing."""
+    over = {"foreach": {"x": ["p", "q"]}}
+    first = Sketch(name="a", declares='x: str = ""', keys={} if kind == "one" else over)
+    after: dict[str, Any] = {"after": ["a", "c"], "trigger": "always"}
+    if kind == "chained":
+        after |= {"after": ["a[x]", "c"], **over}
+    last = Sketch(name="b", declares='x: str = ""', keys=after)
+    name = "b[q]" if kind == "chained" else "b"
+    for trigger, begins in (("always", True), ("one_success", True), ("all_done", False)):
+        last = replace(last, keys={**after, "trigger": trigger})
+        file = write_pipeline(tmp_path / trigger, first, Sketch(name="c"), last)
+        _join(file, "c")
+        if begins:
+            record = _join(file, name)
+            assert record.stages[name].status == "succeeded"
+            assert (record.status, list(record.stages)) == ("running", ["c", name])
+            continue
+        missing = {"one": "a", "mapped": r"a\[p\]", "chained": r"a\[q\]"}[kind]
+        with pytest.raises(UsageError, match=f"comes after .*stage '{missing}' has not run. Run"):
+            _join(file, name)
+
+
 def test_every_instance_has_to_be_there(tmp_path: Path) -> None:
     """A stage that reads a mapped one does not go on with half of it."""
     file = mapped(tmp_path)
