@@ -10,7 +10,7 @@ from mlkit.core.graph import ancestors
 from mlkit.core.instances import Table, instance_id, labels_of, stage_of
 from mlkit.core.pipeline import Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
-from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 from mlkit.core.triggers import Verdict, judge
 from mlkit.driver.joined import expected_ids, with_uncalled
 from mlkit.driver.selecting import Selection
@@ -123,13 +123,14 @@ def joined_given(
             known = {**given, **unbegun}
             upstream = [r for node in stage.upstream for r in _at(pipeline, node, known, own)]
             verdict = judge(stage.trigger, [r.status for r in upstream])
-            if unbegun and verdict is Verdict.WAIT:
-                first = next(iter(unbegun))
-                raise _not_yet(f"stage '{name}' comes after {first}", first, "has not run", run_id)
-            starts = verdict is Verdict.START
             for source in _sources(stage):
                 reads = f"stage '{name}' reads {source}"
+                starts = verdict is Verdict.START
                 _check(pipeline, source, given, own, reads, run_id, starts=starts)
+            if verdict is Verdict.WAIT:
+                first = next(r for r in upstream if r.status not in FINISHED)
+                state = "has not run" if first.id in unbegun else f"is {first.status.value}"
+                raise _not_yet(f"stage '{name}' comes after {first.id}", first.id, state, run_id)
     check_wanted(pipeline, selection, given)
     return {**given, **waiting}
 
@@ -140,9 +141,10 @@ def _unbegun(
     """Waiting records of what a stage comes after without reading it, and that has not begun."""
     found = {}
     for node in stage.upstream:
-        if node in stage.data_upstream or _at(pipeline, node, given, own):
+        there = {record.id for record in _at(pipeline, node, given, own)}
+        if node in stage.data_upstream or node.stage in there:  # as a whole: no instance is to come
             continue
-        for key in sorted(_meant(pipeline, node, given, own)):
+        for key in sorted(_meant(pipeline, node, given, own) - there):
             found[key] = StageRecord(id=key, stage=node.stage, status=Status.WAITING)
     return found
 

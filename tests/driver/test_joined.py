@@ -110,6 +110,28 @@ def test_what_a_stage_only_comes_after_may_not_have_begun(tmp_path: Path, kind: 
             _join(file, name)
 
 
+@pytest.mark.parametrize("values", [["p", "q"], "top.out"])
+def test_a_map_that_has_begun_in_part_has_not_ended(tmp_path: Path, values: Any) -> None:
+    """Whether its values stand in the file or in an artifact: what comes after it waits for all."""
+    over = {"foreach": {"x": values}}
+    for trigger, begins in (("all_success", False), ("all_done", False), ("one_success", True)):
+        file = write_pipeline(
+            tmp_path / trigger,
+            Sketch(name="top", body="open(out, 'w').write('[\"p\", \"q\"]')", file="list.json"),
+            Sketch(name="a", declares='x: str = ""', keys=over),
+            Sketch(name="b", keys={"after": ["a"], "trigger": trigger}),
+        )
+        _join(file, "top")
+        _join(file, "a[q]")
+        if begins:
+            assert _join(file, "b").stages["b"].status == "succeeded"
+            continue
+        with pytest.raises(UsageError, match=r"comes after a\[p\], .* stage 'a\[p\]' has not run"):
+            _join(file, "b")
+        _join(file, "a[p]")
+        assert _join(file, "b").status == "succeeded"
+
+
 def test_every_instance_has_to_be_there(tmp_path: Path) -> None:
     """A stage that reads a mapped one does not go on with half of it."""
     file = mapped(tmp_path)
