@@ -92,6 +92,11 @@ class EngineContract(ABC):
             Instance id to `success`, `failed`, `skipped`, or another word of the engine's.
         """
 
+    @pytest.fixture
+    def shared_url(self, tmp_path: Path) -> str:
+        """The URL of an empty place; a suite that has a store of its own gives that one's."""
+        return f"file://{tmp_path}/shared"
+
     def on_engine(self, file: Path, runs_dir: Path, **parameters: Any) -> RunRecord:
         """Run a pipeline on the engine."""
         options = RunOptions(workers=2)
@@ -186,13 +191,12 @@ class EngineContract(ABC):
 
     @pytest.mark.slow
     def test_machines_that_share_a_url_alone(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, shared_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Each task has a machine of its own; conditions and lists are read there, too."""
         monkeypatch.setenv("MLKIT_CACHE_DIR", str(tmp_path / "looking"))
         file = decided_elsewhere(tmp_path / "pipeline")
-        url = f"file://{tmp_path}/shared"
-        made = export(file, self.engine, runs_dir=url, mlkit=_machine(tmp_path))
+        made = export(file, self.engine, runs_dir=shared_url, mlkit=_machine(tmp_path))
         write_export(made, tmp_path / "made")
         order = Order(
             python=engine_python(engine_named(self.engine), os.environ),
@@ -206,7 +210,7 @@ class EngineContract(ABC):
         done = subprocess.run(
             launch.command, env=environ, capture_output=True, text=True, encoding="utf-8"
         )
-        there = find_run("shared", url)
+        there = find_run("shared", shared_url)
         local = self.here(file, tmp_path / "here")
         assert statuses(there) == statuses(local), done.stdout + done.stderr
         assert digests(there) == digests(local)

@@ -1,10 +1,12 @@
-"""The flights pipeline on an engine: every stage, and the artifacts of a local run."""
+"""What engines do beyond their contract: with a bucket, and with the flights pipeline."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from mlkit.core.record import RunRecord
 from mlkit.core.states import Status
@@ -14,7 +16,16 @@ FLIGHTS = Path(__file__).resolve().parents[2] / "notebooks" / "flights"
 SMALL: dict[str, Any] = {"rows": 2000, "tune.n_candidates": 3}
 
 
-class FlightsContract(EngineContract):
+class BucketContract(EngineContract):
+    """What an engine does whose machines share nothing but a bucket."""
+
+    @pytest.fixture
+    def shared_url(self, bucket: str) -> str:
+        """A place in a bucket, with a space and braces in it."""
+        return bucket
+
+
+class FlightsContract(BucketContract):
     """What an engine does with the pipeline that everybody starts with."""
 
     def test_flights(self, tmp_path: Path, champion: Path) -> None:

@@ -23,19 +23,19 @@ from mlkit.engines.registry import ENGINES
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.load.parameters import Layers
 from mlkit.testing import Sketch, chain, write_pipeline
-from mlkit.testing.engines import EngineContract, digests, statuses
+from mlkit.testing.engines import digests, statuses
+from tests.engines.flights import FLIGHTS, BucketContract
 from tests.engines.kubeflow_cluster import Cluster
 from tests.engines.test_kubeflow_compiler import PIPELINES
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
-FLIGHTS = Path(__file__).parents[2] / "notebooks" / "flights"
 _ENDED = re.compile(r"Task '([^']+)' finished with status (SUCCESS|FAILURE)")
 _COLOUR = re.compile(r"\x1b\[\d+m")
 _WORDS = {"SUCCESS": "success", "FAILURE": "failed"}
 
 
-class TestKubeflow(EngineContract):
+class TestKubeflow(BucketContract):
     """Every pipeline of the contract, by kfp's local runner."""
 
     engine: ClassVar[str] = "kubeflow"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +189,49 @@ def test_the_execution_ends_as_the_run(tmp_path: Path, status: str) -> None:
     program = speaking_mlkit(tmp_path, 0, _ended(status))
     failed = ("mlkit.RunFailed", f"the run {RUN_ID} is failed")
     assert answered(program, "verdict") == ("succeeded" if status == "succeeded" else failed)
+
+
+HERE = "http://127.0.0.1:4566"
+AWS = "https://states.eu-central-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("service", "url", "environ", "address", "signs"),
+    [
+        ("stepfunctions", HERE, {"AWS_ENDPOINT_URL": "http://store:9000"}, HERE, True),
+        ("stepfunctions", None, {"AWS_ENDPOINT_URL_SFN": HERE}, HERE, True),
+        ("stepfunctions", None, {"AWS_ENDPOINT_URL": "http://cloud"}, "http://cloud", False),
+        ("stepfunctions", AWS, {}, AWS, False),
+        ("scheduler", HERE, {}, HERE, True),
+        ("scheduler", AWS, {}, None, False),
+        ("scheduler", None, {"AWS_ENDPOINT_URL_SCHEDULER": HERE}, HERE, True),
+        ("scheduler", None, {}, None, False),
+    ],
+)
+def test_keys_are_made_up_for_a_server_on_this_machine_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    service: str,
+    url: str | None,
+    environ: Mapping[str, str],
+    address: str | None,
+    signs: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """They are the client's: the environment, and with it the stages' own store, stays as it is."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SFN", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    worker = loaded("stepfunctions", "mlkit_worker")
+    pipeline = worker.Pipeline(
+        machine="m", definition="d", activity="arn:aws:states:us-east-1:0:a", **PLACES
+    )
+    worker.boto3.Session.return_value.region_name = None
+    before = dict(os.environ)
+    worker.new_client(pipeline, service, url)
+    told = worker.boto3.client.call_args.kwargs
+    assert (told["endpoint_url"], "aws_access_key_id" in told) == (address, signs)
+    assert told["region_name"] == ("eu-central-1" if url == AWS else "us-east-1")
+    assert dict(os.environ) == before
+
+
+PLACES = {"mlkit": "mlkit", "file": "pipeline.yaml", "runs_dir": "runs"}

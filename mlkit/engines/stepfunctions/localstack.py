@@ -23,6 +23,9 @@ from mlkit.errors import MlkitError
 
 __all__ = ["LocalStack", "localstack", "main"]
 
+_ADDRESS = "AWS_ENDPOINT_URL_SFN"
+"""Of this service alone: `AWS_ENDPOINT_URL` may be that of a store, which stages want to reach."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LocalStack(Served):
@@ -60,7 +63,7 @@ def localstack(folder: Path) -> Iterator[LocalStack]:
     python = str(engine_python(ENGINES["stepfunctions"], os.environ))
     port, log = free_port(), folder / "server.log"
     settings = {
-        "SERVICES": "stepfunctions",
+        "SERVICES": "stepfunctions,scheduler",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "LOCALSTACK_VOLUME_DIR": str(folder),
         # nothing is fetched, nobody is told, no name is served
@@ -83,12 +86,12 @@ def main(folder: Path, command: list[str]) -> int:
             localstack(folder),
             lambda server: (
                 f"Step Functions is at {server.wait().url}; what it says: {server.log}\n"
-                f"To run there: export AWS_ENDPOINT_URL={server.url}"
+                f"To run there: export {_ADDRESS}={server.url}"
             ),
         )
     try:
         with localstack(folder) as server:
-            environ = {**os.environ, "AWS_ENDPOINT_URL": server.wait().url}
+            environ = {**os.environ, _ADDRESS: server.wait().url}
             with subprocess.Popen(command, env=environ) as process:
                 return _waited(process)
     except KeyboardInterrupt:

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -38,6 +39,9 @@ MOST_VALUES = 3_000  # of a list: an execution's history ends at 25,000 events
 RETRYABLE = "mlkit.Retryable"
 GONE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 NO_ROLE = "arn:aws:iam::000000000000:role/mlkit"  # what a server on this machine takes for one
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# boto3 wants to sign, and such a server takes any key; those of the environment are the tasks' own
+ANY_KEYS = {"aws_access_key_id": "mlkit", "aws_secret_access_key": "mlkit"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,7 +351,17 @@ def new_client(pipeline: Pipeline, service: str, url: str | None) -> Any:
     named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     chosen = region[1] if region else named or boto3.Session().region_name
     chosen = chosen or pipeline.activity.split(":")[3]
-    return boto3.client(service, endpoint_url=url, region_name=chosen, config=config)
+    address = url or _named_address(service)
+    if region and service != "stepfunctions":
+        address = None  # AWS has an address for each service, which boto3 knows
+    keys = ANY_KEYS if urlsplit(address or "").hostname in LOOPBACK else {}
+    return boto3.client(service, endpoint_url=address, region_name=chosen, config=config, **keys)
+
+
+def _named_address(service: str) -> str | None:
+    """The address that the environment names, where boto3 looks for it, too."""
+    own = {"stepfunctions": "SFN"}.get(service, service.upper())
+    return os.environ.get(f"AWS_ENDPOINT_URL_{own}") or os.environ.get("AWS_ENDPOINT_URL")
 
 
 def definition(pipeline: Pipeline, activity: str) -> str:
