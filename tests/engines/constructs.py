@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mlkit.core.pipeline import Pipeline
 from mlkit.engines.export import ExportSettings
 from mlkit.engines.registry import ENGINES
 from mlkit.testing import Sketch, write_pipeline
 
-__all__ = ["SETTINGS", "constructs", "in_image"]
+__all__ = ["SETTINGS", "constructs", "in_image", "placed"]
 
 SETTINGS = ExportSettings(
     mlkit=PurePosixPath("/opt/mlkit/bin/mlkit"),
@@ -73,6 +75,18 @@ def in_image(file: Path, engine: str = "argo") -> Path:
     head = f'defaults: {{image: "registry.example/mlkit:1", {place}}}'
     file.write_text(f"{head}\n{text}", encoding="utf-8")
     return file
+
+
+def placed(pipeline: Pipeline, engine: str) -> Pipeline:
+    """Give all stages of a pipeline an image, where the engine starts a pod for each.
+
+    What they make is handed on by a URL then.
+    """
+    if not ENGINES[engine].has_pods:
+        return pipeline
+    image = "registry.example/mlkit:1"
+    stages = {name: replace(stage, image=image) for name, stage in pipeline.stages.items()}
+    return replace(pipeline, stages=stages)
 
 
 def _reader(name: str, file: str, **keys: Any) -> Sketch:

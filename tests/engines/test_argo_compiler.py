@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,8 +26,11 @@ from mlkit.testing.engine_pipelines import chains, dynamic_chain, not_critical
 from mlkit.testing.engines import statuses
 from tests.engines.argo_calls import without_kernels
 from tests.engines.argo_workflow import Controller, objects_of, problems
-from tests.engines.constructs import SETTINGS, constructs, in_image
+from tests.engines.constructs import SETTINGS, constructs, in_image, placed
+from tests.engines.flights import FLIGHTS
 from tests.engines.test_kubeflow_random import random_sketch
+
+GOLDEN = Path(__file__).with_name("golden")
 
 
 def _exported(file: Path, runs_dir: Path, **parameters: Any) -> str:
@@ -88,6 +92,21 @@ def test_it_is_what_argo_reads(tmp_path: Path) -> None:
     variables = [item["name"] for item in asked["container"]["env"]]
     assert variables == ["HOST", "TOKEN"]
     assert objects["CronWorkflow"]["spec"]["concurrencyPolicy"] == "Forbid"
+
+
+@pytest.mark.parametrize("name", ["flights", "constructs"])
+def test_the_file_is_the_golden_one(name: str, tmp_path: Path) -> None:
+    """MLKIT_GOLDEN=write writes it anew, to be read before it is kept."""
+    pipeline = load_pipeline(FLIGHTS if name == "flights" else constructs(tmp_path))
+    settings = replace(SETTINGS, runs_dir="s3://bucket/runs")
+    if name == "flights":
+        settings = replace(settings, parameters={}, options=())
+    made = compile_pipeline(placed(pipeline, "argo"), settings)
+    golden = GOLDEN / f"argo-{name}.yaml.txt"
+    text = made.files[made.entry]
+    if os.environ.get("MLKIT_GOLDEN") == "write":
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
 
 
 def test_a_run_from_here_is_refused(tmp_path: Path) -> None:

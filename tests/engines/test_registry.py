@@ -23,6 +23,7 @@ from mlkit.store.remote.places import CACHE_VARIABLE
 from mlkit.testing import Sketch, branching, chain, dynamic_map, write_pipeline
 from mlkit.testing.engine_pipelines import everything
 from tests.engines.constructs import in_image
+from tests.engines.flights import FLIGHTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,27 +44,33 @@ def test_an_engine_has_a_compiler_and_a_launcher(name: str) -> None:
 
 _EXPORT = """
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from mlkit.api.exports import export, write_export
 from mlkit.load.parameters import Layers
-given = {"marker": "m"}
-made = export(sys.argv[2], sys.argv[1], layers=Layers(environ={}, values=given), mlkit=Path("/m"))
-write_export(made, Path(sys.argv[3]))
+from mlkit.load.pipeline_file import load_pipeline
+from tests.engines.constructs import placed
+engine, folder, *files = sys.argv[1:]
+given = Layers(environ={}, values={"marker": "m"})
+for place, file in zip(("everything", "flights"), files, strict=True):
+    pipeline = placed(load_pipeline(Path(file)), engine)
+    layers = given if place == "everything" else Layers(environ={})
+    made = export(pipeline, engine, layers=layers, mlkit=Path("/m"), runs_dir="s3://bucket/runs")
+    write_export(made, Path(folder, place))
 """
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))
 def test_a_second_export_is_equal_to_the_byte(name: str, tmp_path: Path) -> None:
-    """In another process, which orders sets otherwise."""
-    file = in_image(everything(tmp_path / "pipeline"), name)
+    """Of all constructs and of flights, in another process, which orders sets otherwise."""
+    file = everything(tmp_path / "pipeline")
     written = []
     for seed in ("1", "2"):
-        words = [sys.executable, "-c", _EXPORT, name, str(file), str(tmp_path / seed)]
-        subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": seed})
-        made = tmp_path / seed
-        written.append({p.name: p.read_bytes() for p in made.iterdir()})
+        words = [sys.executable, "-c", _EXPORT, name, str(tmp_path / seed), str(file), str(FLIGHTS)]
+        subprocess.run(words, check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed})
+        made = [p for p in (tmp_path / seed).rglob("*") if p.is_file()]
+        written.append({p.relative_to(tmp_path / seed): p.read_bytes() for p in made})
     assert written[0] == written[1]
+    assert {path.parts[0] for path in written[0]} == {"everything", "flights"}
     assert all(content.endswith(b"\n") for content in written[0].values())
 
 

@@ -344,6 +344,15 @@ def test_statelint_finds_nothing_wrong(tmp_path: Path) -> None:
     assert "gat" in done.stdout
 
 
+def test_the_machine_is_the_golden_one() -> None:
+    """MLKIT_GOLDEN=write writes it anew, to be read before it is kept."""
+    made = compile_pipeline(load_pipeline(FLIGHTS), SETTINGS)
+    golden = Path(__file__).with_name("golden") / "stepfunctions-flights.asl.json.txt"
+    if os.environ.get("MLKIT_GOLDEN") == "write":
+        golden.write_text(made.files[made.entry], encoding="utf-8")
+    assert made.files[made.entry] == golden.read_text(encoding="utf-8")
+
+
 def test_the_worker_stands_beside_the_definition(tmp_path: Path) -> None:
     """Three files, and the schedule's."""
     paths = write_export(export(FLIGHTS, "stepfunctions"), tmp_path)
