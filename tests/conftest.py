@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlkit.engines.registry import ENGINES
+from tests.mailbox import Mailbox
 from tests.remote import S3, s3_server
 
 SUMMARY = "summary"
@@ -103,6 +105,15 @@ def bucket(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3.environ.items():
         monkeypatch.setenv(name, value)
     return f"s3://shared/{tmp_path.name}/my {{runs}}"
+
+
+@pytest.fixture(scope="module")
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server that listens, to all tests of a module."""
+    with Mailbox() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 class UnknownSkips:

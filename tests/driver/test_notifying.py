@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import email
 import json
-import socketserver
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from email import policy
-from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,6 +24,7 @@ from mlkit.testing import (
     run_fake,
     write_pipeline,
 )
+from tests.mailbox import Mailbox
 
 NOTIFY = {"on_failure": ["json://failure/x"], "on_success": ["json://success/x"]}
 
@@ -132,47 +129,7 @@ def test_apprise_says_what_did_not_get_through(tmp_path: Path) -> None:
     assert AppriseNotifier().send("nonsense", "t", "b") is False
 
 
-class _MailServer(socketserver.ThreadingTCPServer):
-    """A mail server on this machine that asks for no password."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Mail)
-        self.mails: list[EmailMessage] = []
-        people = "from=mlkit@example.org&to=team@example.org&mode=insecure"
-        self.address = f"mailto://127.0.0.1:{self.server_address[1]}/?{people}"
-
-
-class _Mail(socketserver.StreamRequestHandler):
-    """Takes one client's mails by SMTP."""
-
-    def _say(self, line: str) -> None:
-        self.wfile.write(f"{line}\r\n".encode())
-
-    def handle(self) -> None:
-        """Speak with the client."""
-        assert isinstance(self.server, _MailServer)
-        self._say("220 here")
-        for line in self.rfile:
-            word = line.decode().split(maxsplit=1)[0].strip().lower()
-            if word == "data":
-                self._say("354 go on")
-                lines = b"".join(iter(self.rfile.readline, b".\r\n"))
-                self.server.mails.append(email.message_from_bytes(lines, policy=policy.default))
-            self._say("221 bye" if word == "quit" else "250 fine")
-            if word == "quit":
-                return
-
-
-@pytest.fixture
-def mailbox() -> Iterator[_MailServer]:
-    """A mail server that listens."""
-    with _MailServer() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-def test_a_failure_is_mailed(tmp_path: Path, mailbox: _MailServer) -> None:
+def test_a_failure_is_mailed(tmp_path: Path, mailbox: Mailbox) -> None:
     """By the run itself, and by `mlkit notify`, which the callbacks of Airflow and Prefect call."""
     file = write_pipeline(
         tmp_path, Sketch(name="a", keys={"notify": {"on_failure": [mailbox.address]}})

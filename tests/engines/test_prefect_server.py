@@ -161,44 +161,65 @@ def _two_runs(api: str, deployment: str, **parameters: Any) -> dict[str, Any]:
         time.sleep(0.5)
 
 
-@pytest.mark.slow
-def test_two_workers_share_a_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two runs meet, one on each; under a limit by the pipeline's name no two stages meet."""
-    # the server has a task that found no place wait for so long; usually half a minute
-    monkeypatch.setenv("PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS", "1")
-    flows, place = tmp_path / "flows", tmp_path / "place"
-    place.mkdir()
+def _deployed(folder: Path, api: str, name: str, **more: Any) -> str:
+    """Deploy a pipeline of one stage, which says where it is and may wait for others."""
     sketch = Sketch(name="meet", declares="place: str = ''\nthere: int = 2", body=MEETS)
+    place = folder / f"place-{name}"
+    place.mkdir()
     file = write_pipeline(
-        tmp_path / "p",
+        folder / f"p-{name}",
         replace(sketch, keys={"cache": False}),
         parameters={"place": str(place), "there": 2},
-        overlap=True,
-        name="shared",
+        name=name,
+        **more,
     )
-    write_export(export(file, "prefect", layers=Layers(), runs_dir=tmp_path / "runs"), flows)
+    flows = folder / "flows" / name
+    write_export(export(file, "prefect", layers=Layers(), runs_dir=folder / "runs"), flows)
+    _prefect(flows, api, "--no-prompt", "deploy", "--all")
+    deployed: str = _api(api, f"/deployments/name/{name}/{name}")["id"]
+    return deployed
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs meet where they may overlap, and never two stages under a limit by the name.
+
+    Where they may not, a run that comes too early waits in the state that Prefect has for it.
+    """
+    # the server has a task that found no place wait for so long; usually half a minute
+    monkeypatch.setenv("PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS", "1")
+    flows = tmp_path / "flows"
+    flows.mkdir()
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(server(tmp_path / "home")).wait().api
         _prefect(flows, api, "work-pool", "create", "mlkit", "--type", "process")
-        _prefect(flows, api, "--no-prompt", "deploy", "--all")
+        shared = _deployed(tmp_path, api, "shared", overlap=True)
+        single = _deployed(tmp_path, api, "single")
         for name in WORKERS:
             stack.enter_context(_worker(name, flows, api))
-        deployment = _api(api, "/deployments/name/shared/shared")["id"]
-        met = _two_runs(api, deployment)
+        met = _two_runs(api, shared)
         assert [run["state_type"] for run in met.values()] == ["COMPLETED"] * 2, met
         names = {f"Flow run '{run['name']}' submitted" for run in met.values()}
         took = [{n for n in names if n in (flows / f"{w}.log").read_text()} for w in WORKERS]
         assert [len(items) for items in took] == [1, 1], took
+        queued = _two_runs(api, single, there=1)
+        assert [run["state_type"] for run in queued.values()] == ["COMPLETED"] * 2, queued
+        waited = [_states(api, item).count("AwaitingConcurrencySlot") for item in queued]
+        assert sorted(map(bool, waited)) == [False, True]
         _prefect(flows, api, "concurrency-limit", "create", "shared", "1")
-        alone = _two_runs(api, deployment, there=1)
+        alone = _two_runs(api, shared, there=1)
         assert [run["state_type"] for run in alone.values()] == ["COMPLETED"] * 2, alone
     runs = {run.engine["run_id"]: run for run in list_runs(tmp_path / "runs") if run.engine}
-    assert set(runs) == {*met, *alone}
+    assert set(runs) == {*met, *queued, *alone}
     spans = {item: runs[item].stages["meet"].history[0] for item in runs}
-    first, second = sorted((spans[item] for item in met), key=lambda span: span.started)
-    assert second.started < first.ended
-    first, second = sorted((spans[item] for item in alone), key=lambda span: span.started)
-    assert second.started >= first.ended
+    for items, meet in ((met, True), (queued, False), (alone, False)):
+        first, second = sorted((spans[item] for item in items), key=lambda span: span.started)
+        assert (second.started < first.ended) is meet
+
+
+def _states(api: str, flow_run: str) -> list[str]:
+    """The names of all states that a flow run has had."""
+    return [item["name"] for item in _api(api, f"/flow_run_states/?flow_run_id={flow_run}")]
 
 
 @pytest.mark.slow
