@@ -22,6 +22,7 @@ __all__ = [
     "read_json",
     "read_model",
     "read_optional_json",
+    "read_optional_table",
     "read_table",
     "write_json",
     "write_model",
@@ -167,6 +168,24 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
         return pd.read_parquet(file, columns=None if columns is None else list(columns))
     except (pa.ArrowInvalid, KeyError) as error:
         raise DataError(f"{file.name!r} cannot be read as a table: {error}") from error
+
+
+def read_optional_table(path: str | Path | None) -> pd.DataFrame | None:
+    """Read a Parquet artifact that a pipeline may not have.
+
+    Parameters
+    ----------
+    path : str, Path or None
+        The file, if there is one.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_columns) or None
+        None for `None` and for a path without a file.
+    """
+    if path is None or not Path(path).exists():
+        return None
+    return read_table(path)
 
 
 def write_model(path: str | Path, model: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mlkit.ml.preprocessing import minutes_of_day
+from mlkit.ml.preprocessing import PREVIOUS_DELAY, minutes_of_day
 from mlkit.ml.stage_errors import DataError, LeakageError
 
 __all__ = [
@@ -73,7 +73,7 @@ def _calendar(cleaned: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _route(cleaned: pd.DataFrame) -> dict[str, pd.Series]:
-    """Who flies where, how far, and in what plane."""
+    """Who flies where, how far, in what plane, and how late that plane landed last."""
     return {
         "carrier": cleaned["carrier"],
         "origin": cleaned["origin"],
@@ -81,11 +81,14 @@ def _route(cleaned: pd.DataFrame) -> dict[str, pd.Series]:
         "distance_miles": cleaned["distance"],
         "plane_age_years": cleaned["year"] - cleaned["built"],
         "plane_seats": cleaned["seats"],
+        # Where no leg is known the delay is 0, and says so: no model then needs a whole column.
+        "previous_leg_known": cleaned[PREVIOUS_DELAY].notna().astype("float64"),
+        "previous_leg_delay_minutes": cleaned[PREVIOUS_DELAY].fillna(0.0),
     }
 
 
 def _weather(cleaned: pd.DataFrame) -> dict[str, pd.Series]:
-    """The airport's weather; the wind's direction as a point on the compass circle."""
+    """The weather that was known; the wind's direction as a point on the compass circle."""
     angle = np.deg2rad(cleaned["wind_dir"])
     readings = {new: cleaned[old] for old, new in _WEATHER.items()}
     return readings | {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlkit.ml.intervals import spelled
+
 __all__ = ["as_markdown", "summarize"]
 
 
@@ -32,13 +34,15 @@ def summarize(
     dict
         Flat, except for `test` (days and rows of the test part) and `not_met`.
     """
-    return {
+    ends = {key: metrics.get(key) for key in ("roc_auc_low", "roc_auc_high")}
+    return ends | {
         "chosen_model": metrics["chosen_model"],
         "roc_auc": metrics["roc_auc"],
         "pr_auc": metrics["pr_auc"],
         "base_rate": metrics["base_rate"],
         "test": metrics["parts"]["test"],
         "decision": decision["decision"],
+        "reason": decision.get("reason"),
         "not_met": [v["rule"] for v in decision["verdicts"] if not v["passed"]],
         "registered_name": None if registered is None else registered["name"],
         "registered_version": None if registered is None else registered["version"],
@@ -58,7 +62,7 @@ def as_markdown(summary: Mapping[str, Any]) -> str:
     test = summary["test"]
     rows = {
         "Chosen model": summary["chosen_model"],
-        "ROC AUC on the test set": f"{summary['roc_auc']:.4f}",
+        "ROC AUC on the test set": spelled(summary, "roc_auc") + _days(summary),
         "PR AUC (guessing: the base rate)": f"{summary['pr_auc']:.4f}",
         "Base rate (share of late flights)": f"{summary['base_rate']:.4f}",
         "Test set, in order of time": (
@@ -70,6 +74,11 @@ def as_markdown(summary: Mapping[str, Any]) -> str:
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["# The run in short", "", "| what | result |", "|---|---|", *lines, ""])
+
+
+def _days(summary: Mapping[str, Any]) -> str:
+    """What the ends of an interval are, if there is one."""
+    return "" if summary.get("roc_auc_low") is None else ", 95 % over days"
 
 
 def _decision(summary: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
@@ -18,7 +19,7 @@ from mlkit.ml.encoding import linear_encoder, tree_encoder
 from mlkit.ml.features import TARGET, feature_columns
 from mlkit.ml.stage_errors import ModelError
 
-__all__ = ["MODEL_NAMES", "build_model", "fit_model", "probabilities"]
+__all__ = ["MODEL_NAMES", "build_model", "fit_model", "probabilities", "refit_model"]
 
 
 def _logistic_regression(seed: int) -> Any:
@@ -185,6 +186,24 @@ def fit_model(model: Any, table: pd.DataFrame) -> Any:
             raise ModelError(f"the model cannot be trained: {error}") from error
     _drop_stamps(model.named_steps["estimator"])
     return model
+
+
+def refit_model(model: Any, *parts: pd.DataFrame) -> Any:
+    """Fit a copy of a chosen model on more rows: its family, settings and seed stay as they are.
+
+    Parameters
+    ----------
+    model : Pipeline
+        A fitted model; it is left as it was.
+    *parts : DataFrame of shape (n_flights, n_features + 2)
+        What to learn from, in order of time.
+
+    Returns
+    -------
+    Pipeline
+        Another model, fitted on all the parts.
+    """
+    return fit_model(clone(model), pd.concat(parts, ignore_index=True))
 
 
 def probabilities(model: Any, table: pd.DataFrame) -> Any:

@@ -97,8 +97,10 @@ def bars(axes: Axes, values: pd.Series, colour: str = BLUE) -> Figure:
     return _figure(axes)
 
 
-def dots(axes: Axes, values: pd.Series, highlighted: str) -> Figure:
-    """Draw one dot on a line of its own for each entry, with its value beside it.
+def dots(
+    axes: Axes, values: pd.Series, highlighted: str, ends: pd.DataFrame | None = None
+) -> Figure:
+    """Draw one dot on a line of its own for each entry, with its value above it.
 
     Parameters
     ----------
@@ -108,11 +110,18 @@ def dots(axes: Axes, values: pd.Series, highlighted: str) -> Figure:
         Positions; the index names the lines, the first one is on top.
     highlighted : str
         The entry to draw as a diamond in another colour.
+    ends : DataFrame of shape (n_dots, 2), optional
+        The ends of each entry's interval, in the same order, drawn as a line behind its dot.
     """
     for row, (name, value) in enumerate(reversed(list(values.items()))):
         chosen = name == highlighted
-        axes.plot(value, row, "D" if chosen else "o", color=ORANGE if chosen else BLUE)
-        axes.annotate(f"{value:.4f}", (value, row), (8, -3), textcoords="offset points", fontsize=8)
+        colour = ORANGE if chosen else BLUE
+        if ends is not None:
+            low, high = ends.iloc[len(values) - 1 - row].astype("float64")
+            axes.hlines(row, low, high, color=colour, lw=1.2, alpha=0.6)
+        axes.plot(value, row, "D" if chosen else "o", color=colour)
+        axes.annotate(f"{value:.4f}", (value, row), (0, 6), textcoords="offset points", fontsize=8,
+                      ha="center")  # fmt: skip
     axes.set_yticks(range(len(values)), [str(name) for name in reversed(list(values.index))])
     axes.margins(x=0.18, y=0.12)
     return _figure(axes)
@@ -172,9 +181,14 @@ def calibration_curve(axes: Axes, bins: Sequence[Mapping[str, Any]]) -> Figure:
     axes : Axes
         From `new_axes`.
     bins : sequence of mapping
-        With `predicted` and `observed`, from `mlkit.ml.evaluation.calibration`.
+        With `predicted` and `observed`, from `mlkit.ml.evaluation.calibration`; the interval of
+        what was observed is drawn if there is one.
     """
     predicted = [entry["predicted"] for entry in bins]
+    for entry in bins:
+        if entry.get("observed_low") is not None:
+            ends = (entry["observed_low"], entry["observed_high"])
+            axes.vlines(entry["predicted"], *ends, color=BLUE, lw=1.2, alpha=0.6)
     axes.plot(predicted, [entry["observed"] for entry in bins], "o-", color=BLUE)
     top = max(*predicted, *(entry["observed"] for entry in bins))
     axes.plot([0, top], [0, top], color=GREY, lw=0.8)

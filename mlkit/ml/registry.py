@@ -18,16 +18,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from mlkit.errors import needing_extra
 from mlkit.ml.artifacts import file_digest, read_model
+from mlkit.ml.models import probabilities
 from mlkit.ml.stage_errors import RegistryError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["ALIAS", "Registered", "champion", "database_uri", "register", "registry_folder"]
+__all__ = [
+    "ALIAS",
+    "Registered",
+    "champion",
+    "champion_scores",
+    "database_uri",
+    "register",
+    "registry_folder",
+]
 
 ALIAS = "champion"
 _DATABASE = "mlflow.db"
@@ -163,6 +171,46 @@ def champion(
         "model": version.tags.get(_MODEL_TAG, ""),
         "metrics": json.loads(version.tags.get(_METRICS_TAG, "{}")),
     }
+
+
+def champion_scores(
+    present: Mapping[str, Any] | None, flights: pd.DataFrame | None, folder: Path
+) -> pd.DataFrame:
+    """What the champion says of flights, so that a candidate can be compared on the same ones.
+
+    Parameters
+    ----------
+    present : mapping or None
+        What `champion` returned.
+    flights : DataFrame of shape (n_flights, n_columns) or None
+        With `day`, `late` and the features.
+    folder : Path
+        The registry's folder.
+
+    Returns
+    -------
+    DataFrame of shape (n_flights, 3)
+        `day`, `late` and `probability`; without rows if there is no champion or no flight, if the
+        champion's files are gone, or if it needs a feature that these flights do not have.
+    """
+    columns = {"day": "datetime64[s]", "late": "int64", "probability": "float64"}
+    none = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    if present is None or flights is None:
+        return none
+    saved = folder / _ARTIFACTS / str(present["name"]) / str(present["digest"])
+    if not (saved / "MLmodel").is_file():
+        return none
+    model = _load_saved(saved)
+    if not set(model.feature_names_in_) <= set(flights.columns):
+        return none
+    return flights[["day", "late"]].assign(probability=probabilities(model, flights))
+
+
+def _load_saved(saved: Path) -> Any:
+    """The model of an MLflow folder that `register` wrote."""
+    import mlflow.sklearn
+
+    return mlflow.sklearn.load_model(str(saved))
 
 
 def _xgboost() -> str:

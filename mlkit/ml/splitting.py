@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlkit.ml.features import DAY, TARGET
 from mlkit.ml.stage_errors import DataError
 
-__all__ = ["Parts", "describe_part", "random_split", "split_by_day"]
+__all__ = ["Parts", "describe_part", "random_split", "rolling_origin", "split_by_day"]
 
 _PARTS = 3
 
@@ -94,6 +96,45 @@ def split_by_day(table: pd.DataFrame, train_share: float, validation_share: floa
     )
     _check_parts(parts)
     return parts
+
+
+def rolling_origin(
+    table: pd.DataFrame, folds: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Cut a table into folds that each learn from all days before an origin and ask those after.
+
+    The origin moves on from fold to fold. scikit-learn's `TimeSeriesSplit` does the same with rows,
+    and so cuts within days: flights of one evening then stand on both sides.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_flights, n_columns)
+        With the column `day`, in any order.
+    folds : int
+        How many folds; their asked parts have equally many days, up to one, and are the last ones.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        For each fold the positions of the rows to learn from, and of those that are asked.
+
+    Raises
+    ------
+    DataError
+        There are too few days.
+    """
+    days = np.sort(table[DAY].unique())
+    if folds < 1 or len(days) <= folds:
+        raise DataError(
+            f"{folds} folds by time need at least {max(folds, 1) + 1} days, the data hold "
+            f"{len(days)}"
+        )
+    blocks = np.array_split(days, folds + 1)
+    day = table[DAY].to_numpy()
+    return [
+        (np.flatnonzero(day < asked[0]), np.flatnonzero((day >= asked[0]) & (day <= asked[-1])))
+        for asked in blocks[1:]
+    ]
 
 
 def random_split(

@@ -1,4 +1,4 @@
-"""Search for good settings by successive halving, on folds that keep the order of time."""
+"""Search for good settings by successive halving, on folds of whole days in order of time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - enables the import below
-from sklearn.model_selection import HalvingRandomSearchCV, TimeSeriesSplit
+from sklearn.model_selection import HalvingRandomSearchCV
 from threadpoolctl import threadpool_limits
 
 from mlkit.ml.features import TARGET, feature_columns
 from mlkit.ml.models import build_model
+from mlkit.ml.splitting import rolling_origin
 from mlkit.ml.stage_errors import ModelError
 
 __all__ = ["TUNABLE", "best_settings", "search_settings", "search_table"]
@@ -70,6 +71,8 @@ def search_settings(name: str, train: pd.DataFrame, candidates: int, seed: int) 
     ------
     ModelError
         The model cannot be tuned, or there are fewer than 2 candidates.
+    DataError
+        The training part has too few days for the folds.
     """
     if name not in _SPACES:
         raise ModelError(f"model {name!r} cannot be tuned; choose one of {', '.join(TUNABLE)}")
@@ -81,7 +84,7 @@ def search_settings(name: str, train: pd.DataFrame, candidates: int, seed: int) 
         n_candidates=candidates,
         factor=_FACTOR,
         min_resources=max(len(train) // 9, 60),
-        cv=TimeSeriesSplit(_FOLDS),
+        cv=rolling_origin(train, _FOLDS),
         scoring="roc_auc",
         random_state=seed,
         n_jobs=1,

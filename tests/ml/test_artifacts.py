@@ -40,6 +40,8 @@ def test_an_optional_document_may_be_absent(tmp_path: Path) -> None:
     assert artifacts.read_optional_json(None) is None
     assert artifacts.read_optional_json(tmp_path / "absent.json") is None
     assert artifacts.read_optional_json(tmp_path / "there.json") == [1]
+    assert artifacts.read_optional_table(None) is None
+    assert artifacts.read_optional_table(tmp_path / "absent.parquet") is None
 
 
 def test_a_table_comes_back(tmp_path: Path) -> None:

@@ -58,6 +58,43 @@ def test_no_threshold_has_a_greater_f1(pairs: list[tuple[int, float]]) -> None:
     assert all(f1 >= other - 1e-12 for other in others)
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.floats(0.0, 1.0)), min_size=1, max_size=12),
+    st.sampled_from([0.1, 1.0, 3.0, 50.0]),
+)
+def test_no_threshold_is_cheaper(pairs: list[tuple[int, float]], missed_cost: float) -> None:
+    """Than the one that is called cheapest, calling all or nothing late included."""
+    late, probability = (list(column) for column in zip(*pairs, strict=True))
+
+    def cost(threshold: float) -> float:
+        return evaluation.costs(late, probability, threshold, missed_cost)["cost"]
+
+    least = cost(evaluation.cheapest_threshold(late, probability, missed_cost))
+    assert all(least <= cost(other) + 1e-12 for other in [*probability, 0.0, 2.0])
+    shares = evaluation.costs(late, probability, 2.0, missed_cost)
+    assert shares["cost"] == pytest.approx(shares["cost_of_always_on_time"])
+    assert cost(0.0) == pytest.approx(shares["cost_of_always_late"])
+
+
+def test_a_cost_that_is_none_is_named() -> None:
+    """A free mistake needs no threshold."""
+    with pytest.raises(ModelError, match="missed_cost=0 is no cost"):
+        evaluation.cheapest_threshold(LATE, PROBABILITY, 0)
+
+
+def test_candidates_are_compared_on_the_same_days() -> None:
+    """The best is behind by nothing; each score and each gap has its interval."""
+    day = [1, 1, 1, 2, 2]
+    table = evaluation.compare(
+        ["good", "bad"], day, LATE, [PROBABILITY, [1 - p for p in PROBABILITY]]
+    )
+    assert table["roc_auc"].tolist() == pytest.approx([5 / 6, 1 / 6])
+    assert table["behind"].tolist() == pytest.approx([0.0, 5 / 6 - 1 / 6])
+    assert table["behind_low"].iloc[0] == table["behind_high"].iloc[0] == 0.0
+    assert (table["behind_low"] <= table["behind_high"]).all()
+
+
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 12))
 def test_calibration_counts_every_flight_once(flights: int, bins: int) -> None:
@@ -87,3 +124,10 @@ def test_a_report_holds_every_score() -> None:
     report = evaluation.report(LATE, PROBABILITY, threshold=0.35, known_rate=0.3)
     wanted = {"roc_auc", "pr_auc", "f1", "precision", "recall", "accuracy", "brier"}
     assert wanted | {"base_rate", "confusion", "calibration", "threshold"} <= set(report)
+    days = [1, 1, 2, 2, 3]
+    told = evaluation.report(LATE, PROBABILITY, threshold=0.35, known_rate=0.3, day=days)
+    ends = {f"{name}_{end}" for name in wanted | {"base_rate"} for end in ("low", "high")}
+    assert set(told) - set(report) == ends
+    assert {key: told[key] for key in report if key != "calibration"} == {
+        key: value for key, value in report.items() if key != "calibration"
+    }

@@ -60,6 +60,14 @@ def test_features_say_what_they_say(cleaned: pd.DataFrame) -> None:
     assert feature["gust_mph"] == row["wind_speed"].iloc[0]
 
 
+def test_a_previous_leg_that_is_not_known_says_so(cleaned: pd.DataFrame) -> None:
+    """And is no gap: a delay of 0 minutes that is known is another thing."""
+    flights = cleaned.head(3).assign(previous_arr_delay=[12.0, float("nan"), 0.0])
+    table = build_features(flights)
+    assert table["previous_leg_delay_minutes"].tolist() == [12.0, 0.0, 0.0]
+    assert table["previous_leg_known"].tolist() == [1.0, 0.0, 1.0]
+
+
 def test_extra_columns_are_taken_as_they_are(cleaned: pd.DataFrame) -> None:
     """Text stays text and numbers become floats."""
     table = build_features(cleaned, ["manufacturer", "day", "flight"])

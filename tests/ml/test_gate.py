@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from mlkit.ml.gate import Rules, decide
+from mlkit.ml.gate import Rules, decide, paired
+from mlkit.ml.intervals import Difference
 
 RULES = Rules(min_roc_auc=0.6, tolerance=0.01)
 TEST_PART = {"rows": 100, "first_day": "2013-03-15", "last_day": "2013-03-31", "late_share": 0.2}
@@ -71,6 +73,52 @@ def test_the_reason_says_whether_both_were_tested_on_the_same_flights(rows: int,
     """Scores on other flights do not compare fairly."""
     decision = decide(GOOD, "mine", _champion(0.7, rows=rows), RULES)
     assert decision.verdicts[-1].detail.endswith(f"of version 3, tested on {word} flights")
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "expected"),
+    [
+        (0.02, 0.001, "register"),
+        (-0.03, 0.04, "register"),
+        (-0.03, 0.02, "alert"),
+        (-0.008, 0.001, "register"),
+        (float("nan"), 0.04, "alert"),
+    ],
+)
+def test_on_the_same_flights_a_loss_within_the_noise_passes(
+    value: float, half: float, expected: str
+) -> None:
+    """Or within the tolerance; the registered score of the champion does not count then."""
+    gap = Difference(value=value, low=value - half, high=value + half, rows=100, days=17)
+    decision = decide(GOOD, "mine", _champion(0.99), RULES, gap)
+    assert decision.decision == expected
+    detail = decision.verdicts[-1].detail
+    assert "version 3 on the same 100 flights of 17 days" in detail
+    assert (decision.reason.startswith("Registered: ")) == (expected == "register")
+    assert detail in decision.reason
+
+
+def test_without_the_champions_answers_the_noise_is_that_of_the_own_score() -> None:
+    """0.70 ± 0.05 against 0.74: not known to be worse."""
+    measured = GOOD | {"roc_auc_low": 0.65, "roc_auc_high": 0.75}
+    assert decide(measured, "mine", _champion(0.74), RULES).decision == "register"
+    assert decide(measured, "mine", _champion(0.76), RULES).decision == "alert"
+
+
+def test_models_are_paired_flight_by_flight_or_not_at_all() -> None:
+    """Other flights, no answers or no table: nothing is compared."""
+    mine = pd.DataFrame(
+        {"day": [1, 1, 2, 2], "late": [0, 1, 0, 1], "probability": [0.1, 0.9, 0.2, 0.8]}
+    )
+    worse = mine.assign(probability=[0.9, 0.1, 0.2, 0.8])
+    found = paired(mine, worse)
+    assert found is not None
+    assert (found.value, found.rows, found.days) == (0.75, 4, 2)
+    assert paired(mine, mine.head(0)) is None
+    assert paired(mine, worse.head(3)) is None
+    assert paired(mine, worse.assign(late=[0, 1, 1, 1])) is None
+    assert paired(None, worse) is None
+    assert paired(mine, None) is None
 
 
 def test_every_rule_is_judged_also_after_one_has_failed() -> None:

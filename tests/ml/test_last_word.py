@@ -36,6 +36,16 @@ def test_a_registered_run() -> None:
         assert text in page
 
 
+def test_a_score_stands_with_its_interval() -> None:
+    """As `spelled` writes it everywhere."""
+    ends = {"roc_auc_low": 0.65, "roc_auc_high": 0.746}
+    summary = summarize(METRICS | ends, GOOD | {"reason": "Registered."}, None, None)
+    assert "| ROC AUC on the test set | 0.6973 (0.650 to 0.746), 95 % over days |" in (
+        as_markdown(summary)
+    )
+    assert summary["reason"] == "Registered."
+
+
 def test_a_refused_run() -> None:
     """What was not met, and that nothing is registered or served."""
     summary = summarize(METRICS, BAD, None, None)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info
 from mlkit.errors import MissingExtraError
 from mlkit.ml.artifacts import file_digest, write_model
 from mlkit.ml.features import TARGET
-from mlkit.ml.models import MODEL_NAMES, build_model, fit_model, probabilities
+from mlkit.ml.models import MODEL_NAMES, build_model, fit_model, probabilities, refit_model
 from mlkit.ml.splitting import Parts
 from mlkit.ml.stage_errors import ModelError
 
@@ -170,3 +170,15 @@ def test_training_has_one_thread_only(parts: Parts) -> None:
     model = Pipeline([("encoder", "passthrough"), ("estimator", Stamped())])
     fit_model(model, parts.train)
     assert model.named_steps["estimator"].threads == {1}
+
+
+def test_a_chosen_model_is_fitted_again_on_more_rows(parts: Parts) -> None:
+    """As if it had been built for them: settings and seed stay, and the first is left as it was."""
+    settings = {"n_estimators": 5}
+    first = fit_model(build_model("random_forest", parts.train, 7, settings), parts.train)
+    before = probabilities(first, parts.test)
+    again = refit_model(first, parts.train, parts.validation)
+    both = pd.concat([parts.train, parts.validation], ignore_index=True)
+    expected = fit_model(build_model("random_forest", both, 7, settings), both)
+    assert np.array_equal(probabilities(again, parts.test), probabilities(expected, parts.test))
+    assert np.array_equal(probabilities(first, parts.test), before)

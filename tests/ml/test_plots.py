@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from mlkit.ml import plots
@@ -61,6 +62,19 @@ def test_every_picture_has_title_and_labels(name: str) -> None:
     assert axes.get_title(loc="left") == "late flights are found, 6 flights"
     assert axes.get_xlabel() == "false alarms, share"
     assert axes.get_ylabel() == "found"
+
+
+def test_intervals_are_drawn_behind_what_they_belong_to() -> None:
+    """From the low end to the high one."""
+    values = pd.Series({"a": 0.6, "b": 0.7})
+    ends = pd.DataFrame({"low": [0.5, 0.65], "high": [0.66, 0.8]}, index=["a", "b"])
+    (axes,) = plots.dots(_axes(), values, "b", ends).axes
+    drawn = [line for line in axes.collections if isinstance(line, LineCollection)]
+    lines = [[float(point[0]) for point in line.get_segments()[0]] for line in drawn]
+    assert lines == [[0.65, 0.8], [0.5, 0.66]]
+    bins = calibration(LATE, PROBABILITY, 3, day=[1, 1, 2, 2, 3, 3])
+    (axes,) = plots.calibration_curve(_axes(), bins).axes
+    assert len(axes.collections) == sum(entry["observed_low"] is not None for entry in bins) > 0
 
 
 def test_parts_are_told_apart_by_mark_and_label(parts: Parts) -> None:

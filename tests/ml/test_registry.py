@@ -12,7 +12,7 @@ import pytest
 
 from mlkit.ml import registry, serving
 from mlkit.ml.artifacts import file_digest, read_model, write_model
-from mlkit.ml.models import build_model, fit_model
+from mlkit.ml.models import build_model, fit_model, probabilities
 from mlkit.ml.splitting import Parts
 from mlkit.ml.stage_errors import RegistryError, ServingError
 
@@ -78,6 +78,18 @@ def test_the_same_model_is_registered_once_and_the_alias_moves(
         "parts": {"test": {"rows": 3}},
     }
     assert registry.champion("trains", made_registry) is None
+    told = registry.champion_scores(champion, parts.test, made_registry)
+    assert told["probability"].tolist() == probabilities(read_model(one), parts.test).tolist()
+    assert told[["day", "late"]].equals(parts.test[["day", "late"]])
+    lacking = parts.test.drop(columns="carrier")
+    gone = champion | {"digest": "0" * 64}
+    for who, flights in (
+        (None, parts.test),
+        (champion, None),
+        (champion, lacking),
+        (gone, lacking),
+    ):
+        assert registry.champion_scores(who, flights, made_registry).empty
     folders = sorted(path.name for path in (made_registry / "mlartifacts" / "flights").iterdir())
     assert folders == sorted(map(file_digest, model_files))
 

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit.ml.features import DAY, TARGET
-from mlkit.ml.splitting import Parts, describe_part, random_split, split_by_day
+from mlkit.ml.splitting import (
+    Parts,
+    describe_part,
+    random_split,
+    rolling_origin,
+    split_by_day,
+)
 from mlkit.ml.stage_errors import DataError
 
 
@@ -59,6 +65,29 @@ def test_a_part_with_one_class_only_is_named() -> None:
     table.loc[table[DAY] == table[DAY].max(), TARGET] = 0
     with pytest.raises(DataError, match=r"the test part \(10 rows\) holds flights of one class"):
         split_by_day(table, 0.3, 0.3)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=5, max_size=40), st.integers(1, 4))
+def test_a_rolling_origin_never_cuts_a_day(days: list[int], folds: int) -> None:
+    """Each fold learns from all days before those it asks, and the last days are asked last."""
+    table = _table(days).sample(frac=1.0, random_state=1)
+    day = table[DAY].to_numpy()
+    cut = rolling_origin(table, folds)
+    assert len(cut) == folds
+    for learned, asked in cut:
+        assert len(learned)
+        assert day[learned].max() < day[asked].min()
+        assert set(day[learned]) == {d for d in day if d < day[asked].min()}
+    sizes = [len(set(day[asked])) for _, asked in cut]
+    assert max(sizes) - min(sizes) <= 1
+    assert day[cut[-1][1]].max() == day.max()
+
+
+def test_too_few_days_for_the_folds_are_named() -> None:
+    """With how many there must be."""
+    with pytest.raises(DataError, match="3 folds by time need at least 4 days, the data hold 3"):
+        rolling_origin(_table([5, 5, 5]), 3)
 
 
 def test_a_random_split_mixes_days(parts: Parts) -> None:

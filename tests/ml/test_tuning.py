@@ -1,10 +1,10 @@
-"""Tuning: halving keeps the best, and folds keep the order of time."""
+"""Tuning: halving keeps the best, and folds are whole days in order of time."""
 
 from __future__ import annotations
 
 import pytest
-from sklearn.model_selection import TimeSeriesSplit
 
+from mlkit.ml.features import DAY
 from mlkit.ml.models import MODEL_NAMES, probabilities
 from mlkit.ml.splitting import Parts
 from mlkit.ml.stage_errors import ModelError
@@ -19,7 +19,8 @@ def test_a_search_halves_and_is_reproducible(parts: Parts) -> None:
     assert rounds["size"].tolist()[:2] == [9, 3]
     assert rounds["first"].iloc[1] == 3 * rounds["first"].iloc[0]
     assert len(probabilities(search.best_estimator_, parts.test)) == len(parts.test)
-    assert isinstance(search.cv, TimeSeriesSplit)
+    day = parts.train[DAY]
+    assert all(day[learned].max() < day[asked].min() for learned, asked in search.cv)
     again = search_settings("xgboost", parts.train, 9, 42)
     assert best_settings(again) == best_settings(search)
     assert search_table(again).equals(table)
