@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from mlkit.testing.shapes import mapped as mapped
     from mlkit.testing.shapes import product as product
     from mlkit.testing.sketches import Sketch as Sketch
+    from mlkit.testing.sketches import show_notebook as show_notebook
     from mlkit.testing.sketches import write_notebook as write_notebook
     from mlkit.testing.sketches import write_pipeline as write_pipeline
 
@@ -105,6 +106,7 @@ _HOMES = {
     "read_pipeline": "mlkit.grading.listings.kfp_file",
     "run_fake": "mlkit.testing.running",
     "server": "mlkit.engines.prefect.server",
+    "show_notebook": "mlkit.testing.sketches",
     "topological_order": "mlkit.core.graph",
     "write_notebook": "mlkit.testing.sketches",
     "write_pipeline": "mlkit.testing.sketches",

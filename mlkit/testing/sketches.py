@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from mlkit.core.outputs import Output
 
-__all__ = ["Sketch", "write_notebook", "write_pipeline"]
+__all__ = ["ShownNotebook", "Sketch", "show_notebook", "write_notebook", "write_pipeline"]
 
 BODY = """from pathlib import Path
 texts = [Path(path).read_text() for path in {reads} if path is not None]
@@ -159,3 +159,51 @@ def write_pipeline(folder: Path, *sketches: Sketch, **top: Any) -> Path:
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # untyped: a switch
     yaml.dump({"name": "sketched", **top, "stages": stages}, file)
     return file
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownNotebook:
+    """The cells of a notebook, to be read inside another one.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook's file.
+    """
+
+    path: Path
+
+    def _repr_markdown_(self) -> str:
+        """Each code cell as a block below its number and its tags."""
+        notebook = json.loads(self.path.read_text(encoding="utf-8"))
+        language = notebook["metadata"].get("kernelspec", {}).get("language", "python").lower()
+        parts = [f"**{self.path.name}**"]
+        for number, cell in enumerate(notebook["cells"], 1):
+            source = "".join(cell["source"])
+            tags = "".join(f", tag `{tag}`" for tag in cell["metadata"].get("tags", []))
+            if cell["cell_type"] == "code":
+                parts.append(f"cell {number}{tags}:\n\n```{language}\n{source}\n```")
+            else:
+                quoted = "\n".join(f"> {line}" for line in source.splitlines())
+                parts.append(quoted)
+        return "\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        """The same as text."""
+        return self._repr_markdown_()
+
+
+def show_notebook(path: Path | str) -> ShownNotebook:
+    """Show a notebook's cells inside another notebook.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+
+    Returns
+    -------
+    ShownNotebook
+        The cell's last expression, so that the notebook shows it.
+    """
+    return ShownNotebook(path=Path(path))

@@ -2,7 +2,8 @@
 
 A cell `yours-NAME` is the learner's part, with a `...` in it, and ends in `check_yourself(…)`. The
 model answer is the fenced code of the Markdown cell `model-NAME`, folded away. Slips that people
-make stand in the metadata of the cell, `{"mlkit": {"slips": [{"answer": …, "says": …}]}}`.
+make stand in the metadata of the cell, `{"mlkit": {"slips": [{"answer": …, "says": …}]}}`. Where
+several answers are right, `"open": true` beside them keeps values from being changed at random.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Question:
     call: str
     model: str
     slips: tuple[dict[str, str], ...]
+    several: bool
 
     def answered(self, part: str) -> str:
         """The cell's source, with something else in place of the learner's part."""
@@ -55,6 +57,7 @@ def questions_of(lesson: Lesson) -> list[Question]:
             section = (re.findall(r"^## (.+?)\s*$", source, re.MULTILINE) or [section])[-1]
         elif cell["id"].startswith("yours-"):
             name = cell["id"].removeprefix("yours-")
+            kept = cell["metadata"].get("mlkit", {})
             given, _, call = source.rpartition(f"\n{CALL}")
             found.append(
                 Question(
@@ -63,7 +66,8 @@ def questions_of(lesson: Lesson) -> list[Question]:
                     given=given.strip(),
                     call=CALL + call,
                     model="".join(models.get(name, [])),
-                    slips=tuple(cell["metadata"].get("mlkit", {}).get("slips", ())),
+                    slips=tuple(kept.get("slips", ())),
+                    several=kept.get("open", False),
                 )
             )
     return found
@@ -71,7 +75,7 @@ def questions_of(lesson: Lesson) -> list[Question]:
 
 def wrong_answers(question: Question) -> Iterator[str]:
     """The model answer with one literal value changed: a few that nobody could call right."""
-    tree = ast.parse(question.model)
+    tree = ast.parse("" if question.several else question.model)
     for number, statement in enumerate(tree.body):
         if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
             continue
