@@ -32,8 +32,14 @@ def recorded(kind: Literal["right", "wrong"], exercise: str) -> list[Recorded]:
 
 
 def share_of(answers: Sequence[Recorded], exercise: str, share: int) -> list[Recorded]:
-    """Every n-th answer, from another one on in each exercise; all of them if n is 1."""
-    return list(answers[NAMES.index(exercise) % share :: share])
+    """Every n-th answer, from another one on in each exercise; all of them if n is 1.
+
+    Those of `further.yaml` only then: the quick suites have their minutes.
+    """
+    if share == 1:
+        return list(answers)
+    usual = [answer for answer in answers if answer.file.name != "further.yaml"]
+    return usual[NAMES.index(exercise) % share :: share]
 
 
 def read_by_learners(notebooks: Mapping[str, Path], *, again: bool = False) -> dict[str, Readings]:

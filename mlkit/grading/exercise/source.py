@@ -417,6 +417,11 @@ def _for_learner(cell: Cell, exercise: Exercise) -> Cell:
         # Programs that drop ids keep metadata.
         about = {"id": cell["id"], "given": stub_digest(cell_text(cell))}
         cell["metadata"]["mlkit"] = {**cell["metadata"].get("mlkit", {}), **about}
+        if cell["id"].startswith("probe-"):
+            # What only the check needs is folded away: in JupyterLab, and on the site.
+            cell["metadata"]["jupyter"] = {"source_hidden": True}
+            tags = cell["metadata"].get("tags", [])
+            cell["metadata"]["tags"] = [*tags, *({"hide-input"} - set(tags))]
     cell["outputs"], cell["execution_count"] = [], None
     return cell
 

@@ -26,6 +26,10 @@ ONLY_SHOWN = (
     "Your answer fits the inputs that the notebook shows, but none of the others that it was "
     "tried on: work out the general case."
 )
+WITH_ANOTHER = (
+    "What the notebook shows of this answer is right. It is tried on other inputs together with "
+    "another answer, and counts when that one is right, too."
+)
 LONGEST = 300
 # Of what an answer printed a page shows so many facts, each so long: it may have printed megabytes.
 MOST_SHOWN, LONGEST_SHOWN = 40, 400
@@ -190,7 +194,21 @@ def _proved(check: CheckSpec, exercise: Exercise, found: Mapping[str, Judgement]
     for other in others:
         if found[other.id].status in ("error", "timeout"):
             return found[other.id]  # nothing is known of the general case
+    if all(_hangs_on_another(other, check, exercise, found) for other in others):
+        return Judgement(status="failed", message=WITH_ANOTHER)
     return Judgement(status="failed", message=ONLY_SHOWN)
+
+
+def _hangs_on_another(
+    hidden: CheckSpec, check: CheckSpec, exercise: Exercise, found: Mapping[str, Judgement]
+) -> bool:
+    """Whether a hidden check is also of an answer of which what is shown is wrong already."""
+    more = set(hidden.answers) - set(check.answers)
+    return any(
+        set(c.answers) & more and found[c.id].status != "passed"
+        for c in exercise.checks
+        if not c.hidden
+    )
 
 
 def _verdict(check: CheckSpec, judgement: Judgement, seen: Observation | None) -> CheckVerdict:

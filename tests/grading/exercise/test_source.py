@@ -96,6 +96,15 @@ def test_a_learner_gets_no_hidden_check_and_no_solution(exercises: Mapping[str, 
         assert printed == {check.id for check in exercise.checks if not check.hidden}
 
 
+def test_what_only_a_check_needs_is_folded_away(exercises: Mapping[str, Exercise]) -> None:
+    """In JupyterLab and on the site; the answers, and what leads to them, are not."""
+    for exercise in exercises.values():
+        for cell in exercise_notebook(exercise)["cells"]:
+            folded = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+            assert folded == cell["id"].startswith("probe-")
+            assert folded == ("hide-input" in cell["metadata"].get("tags", []))
+
+
 def test_an_exercise_keeps_what_a_check_should_print_beside_its_output(
     exercises: Mapping[str, Exercise],
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.verdict.restore import Submission
 from mlkit.grading.verdict.verdict import (
     ONLY_SHOWN,
+    WITH_ANOTHER,
     CheckVerdict,
     Difference,
     Verdict,
@@ -35,6 +36,23 @@ def test_a_visible_pass_counts_only_with_a_hidden_one() -> None:
     alone = _decide(PASSED, FAILED)
     assert [check.points for check in alone] == [0, 0]
     assert (alone[0].status, alone[0].message) == ("failed", ONLY_SHOWN)
+
+
+def test_a_right_answer_is_not_blamed_for_another() -> None:
+    """Where both are tried together, and what is shown of the other one is wrong already."""
+    own = CheckSpec(id="check-g", points=1, answers=("answer-g",), expected={"g": 1})
+    both = CheckSpec(id="check-both", points=1, answers=("answer-f", "answer-g"), hidden=True)
+    exercise = replace(
+        EXERCISE, answers={"answer-f": "stub", "answer-g": "stub"}, checks=(SHOWN, own, both)
+    )
+    tried = Submission(answers={"answer-f": "f = 1", "answer-g": "g = 2"})
+
+    def messages(shown: Judgement, other: Judgement) -> list[str]:
+        judged = {"check-f": shown, "check-g": other, "check-both": FAILED}
+        return [check.message for check in decide(exercise, tried, {}, judged)]
+
+    assert messages(PASSED, FAILED) == [WITH_ANOTHER, "no", "no"]
+    assert messages(PASSED, PASSED) == [ONLY_SHOWN, ONLY_SHOWN, "no"]
 
 
 def test_a_hidden_pass_counts_by_itself() -> None:
