@@ -172,6 +172,7 @@ exercises: install-dev  ## make the exercises from the solutions
 docs-tables: install-dev  ## write the tables of the documents that tests' results make
 	$(BIN)/python -m tests.features.table
 	$(BIN)/python -m tests.docs.syllabus
+	$(BIN)/python -m tests.docs.written
 
 bench: install-dev  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)

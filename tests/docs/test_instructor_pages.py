@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.docs import written
 from tests.docs.syllabus import PAGE, exercises, lessons, numbers, plans, with_hours
 
 LESSONS, EXERCISES = lessons(), exercises()
@@ -19,6 +20,12 @@ def test_the_syllabus_adds_up() -> None:
     assert page == with_hours(page), "Write the tables anew: make docs-tables"
     said = f"A course on machine-learning pipelines in {len(LESSONS)} lessons and {len(EXERCISES)} "
     assert said in page
+
+
+def test_what_learners_write_is_what_the_notebooks_ask_for() -> None:
+    """Cells and lines, counted in the notebooks."""
+    page = written.PAGE.read_text("utf-8")
+    assert page == written.with_counts(page), "Write the tables anew: make docs-tables"
 
 
 def test_each_lesson_leads_to_an_exercise_of_its_own() -> None:
