@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from mlkit.panel import LABEXTENSION, SERVER_EXTENSION
+
 ROOT = Path(__file__).resolve().parents[1]
+LABEXTENSIONS = "share/jupyter/labextensions"
 
 
 class _Interface:
@@ -53,3 +59,24 @@ def test_an_editable_installation_copies_nothing(hook: Any) -> None:
     data: dict[str, Any] = {"force_include": {}}
     hook.initialize("editable", data)
     assert data["force_include"] == {}
+
+
+def test_jupyterlab_finds_the_panel_and_all_its_modules() -> None:
+    """The folders that a wheel puts into an environment hold what JupyterLab asks for by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    (source,) = (ROOT / s for s, to in shared.items() if to == f"{LABEXTENSIONS}/{LABEXTENSION}")
+    about = json.loads((source / "package.json").read_text(encoding="utf-8"))
+    assert (about["name"], about["version"]) == (LABEXTENSION, project["project"]["version"])
+    assert (source / about["jupyterlab"]["_build"]["load"]).is_file()
+    modules = list((source / "static").glob("*.js"))
+    named = {
+        name
+        for file in modules
+        for name in re.findall(r'from "\./([\w.-]+)"|new URL\("([\w.-]+)"', file.read_text())
+    }
+    assert {one or other for one, other in named} <= {p.name for p in (source / "static").iterdir()}
+    (config,) = (ROOT / s for s, to in shared.items() if to.startswith("etc/jupyter/"))
+    assert json.loads(config.read_text())["ServerApp"]["jpserver_extensions"] == {
+        SERVER_EXTENSION: True
+    }

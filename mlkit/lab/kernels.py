@@ -20,7 +20,7 @@ from mlkit.notebook.hand_over import in_kernel, with_hand_over
 from mlkit.notebook.kernels.request import USUAL_ARGUMENTS
 from mlkit.notebook.kernelspecs import named_in_metadata
 
-__all__ = ["RESTARTS", "KernelActions", "OwnKernelSpecs", "StageKernels"]
+__all__ = ["RESTARTS", "KernelActions", "OwnKernelSpecs", "StageKernels", "surroundings"]
 
 RESTARTS = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)/(?P<action>restart)"
 """Where JupyterLab asks for a kernel's restart."""
@@ -117,7 +117,7 @@ class StageKernels(AsyncMappingKernelManager):
         if is_own and (kernel_id is None or kernel_id not in self):
             assert self.desk is not None
             self.desk.tidy()
-            kwargs |= self._surroundings(self.desk, kwargs.get("kernel_name"))
+            kwargs |= surroundings(self.desk, kwargs.get("kernel_name"), self)
         started: str = await super()._async_start_kernel(
             kernel_id=kernel_id, path=cast("Any", path), **kwargs
         )
@@ -141,22 +141,33 @@ class StageKernels(AsyncMappingKernelManager):
 
     restart_kernel = _async_restart_kernel  # type: ignore[assignment] # as jupyter_server's own
 
-    def _surroundings(self, desk: Desk, chosen: str | None) -> dict[str, Any]:
-        """Environment and first line of a stage's kernel; of another that was chosen, the first."""
-        env = dict(desk.env)
-        code = in_kernel(desk.kernel)
-        if not code or chosen not in (None, named_in_metadata(desk.kernel)["name"]):
-            return {"env": env}
-        folder = str(desk.notebook.parent)
-        spec = OwnKernelSpecs(parent=self).get_kernel_spec(named_in_metadata(desk.kernel)["name"])
-        if not any("ipykernel" in argument for argument in spec.argv):
-            given = env.get("PYTHONPATH")
-            return {"env": {**env, "PYTHONPATH": f"{folder}:{given}" if given else folder}}
-        line = f"{code}.begin({folder!r})"
-        return {
-            "env": dict(with_hand_over(env, desk.kernel)),
-            "extra_arguments": [*USUAL_ARGUMENTS, f"--IPKernelApp.exec_lines={line}"],
-        }
+
+def surroundings(desk: Desk, chosen: str | None, parent: Any) -> dict[str, Any]:
+    """Environment and first line of a stage's kernel; of another that was chosen, the first.
+
+    Parameters
+    ----------
+    desk : Desk
+        The stage.
+    chosen : str or None
+        The kernel that somebody has chosen; None is the stage's own.
+    parent : Configurable
+        What finds the kernels that are installed.
+    """
+    env = dict(desk.env)
+    code = in_kernel(desk.kernel)
+    if not code or chosen not in (None, named_in_metadata(desk.kernel)["name"]):
+        return {"env": env}
+    folder = str(desk.notebook.parent)
+    spec = OwnKernelSpecs(parent=parent).get_kernel_spec(named_in_metadata(desk.kernel)["name"])
+    if not any("ipykernel" in argument for argument in spec.argv):
+        given = env.get("PYTHONPATH")
+        return {"env": {**env, "PYTHONPATH": f"{folder}:{given}" if given else folder}}
+    line = f"{code}.begin({folder!r})"
+    return {
+        "env": dict(with_hand_over(env, desk.kernel)),
+        "extra_arguments": [*USUAL_ARGUMENTS, f"--IPKernelApp.exec_lines={line}"],
+    }
 
 
 class KernelActions(KernelActionHandler):

@@ -23,6 +23,7 @@ from mlkit.engines.local_server import free_port
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "test-artifacts"
+PANEL = ROOT / "mlkit" / "panel"
 NOISE = (
     # Chromium in a container: the page asks for nothing that the network would have to give.
     "Failed to load resource: net::ERR_INTERNET_DISCONNECTED",
@@ -94,6 +95,7 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
     folders = {f"JUPYTER_{n}_DIR": str(home / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
     kept = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
     environment = {**kept, **folders, "IPYTHONDIR": str(home / "ipython")}
+    environment["JUPYTER_PATH"] = str(_with_panel(home))
     shipped = [str(path) for path in root.rglob("*.ipynb")]
     trust = [sys.executable, "-m", "jupyter", "trust", *shipped]
     subprocess.run(trust, env=environment, check=True, capture_output=True, timeout=120)
@@ -117,6 +119,17 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
     finally:
         _end(server)
         log.close()
+
+
+def _with_panel(home: Path) -> Path:
+    """Put the checkout's panel where JupyterLab and its server look, as an installation does."""
+    config = home / "config" / "jupyter_server_config.d"
+    config.mkdir(parents=True)
+    (config / "mlkit.json").write_bytes((PANEL / "jupyter_server_config.json").read_bytes())
+    extensions = home / "share" / "labextensions"
+    extensions.mkdir(parents=True)
+    (extensions / "mlkit").symlink_to(PANEL / "labextension")
+    return home / "share"
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mlkit.core.pipeline import Kernel
 from mlkit.lab.desk import Desk
 from mlkit.lab.kernels import OwnKernelSpecs, StageKernels
+from mlkit.lab.kernels import surroundings as begun_in
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def surroundings(folder: Path, kernel: Kernel | None, chosen: str) -> tuple[dict
     kernels = make()
     kernels.work_on(desk, "s.ipynb")
     assert kernels.cwd_for_path("s.ipynb") == str(desk.cwd)
-    given = kernels._surroundings(desk, chosen)
+    given = begun_in(desk, chosen, kernels)
     return given["env"], ["", *given.get("extra_arguments", [])][-1]
 
 

@@ -1,0 +1,303 @@
+"""What the panel's server extension answers below `/mlkit/api/`.
+
+Every answer needs who asks to be known to the server (a cookie or a token), and one that changes
+something the token against forged requests, as Jupyter's own do. Whatever takes long happens in a
+thread or in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from mlkit.errors import MlkitError
+from mlkit.panel.jobs import Jobs
+
+if TYPE_CHECKING:
+    from mlkit.panel.desks import Desks
+    from mlkit.panel.following import Following
+    from mlkit.panel.workspace import Workspace
+
+__all__ = ["PLACE", "handlers"]
+
+_T = TypeVar("_T")
+
+PLACE = "mlkit/api"
+_WAIT_S = 25.0
+"""So long a page waits for news before it asks again; proxies end what is silent for a minute."""
+
+_LOOK_S = 0.12
+_MOST_FOLLOWED = 16
+
+
+class Desk:
+    """What all requests of one server share."""
+
+    def __init__(self, kernels: Any) -> None:
+        self.epoch = secrets.token_hex(4)
+        self.jobs = Jobs()
+        self.desks: Desks | None = None
+        self.kernels = kernels
+        self.threads = ThreadPoolExecutor(8, thread_name_prefix="mlkit-panel")
+        self._followed: OrderedDict[object, Following] = OrderedDict()
+
+    async def in_thread(self, work: Callable[..., _T], *given: Any) -> _T:
+        """Do something that takes its time."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *given)
+
+    def following(self, key: object, make: Callable[[], Following]) -> Following:
+        """What is followed for a form; those that nobody asked for longest are forgotten."""
+        found = self._followed.pop(key, None) or make()
+        self._followed[key] = found
+        while len(self._followed) > _MOST_FOLLOWED:
+            self._followed.popitem(last=False)
+        return found
+
+
+class _Answer(APIHandler):
+    """An answer in JSON; a user's mistake is told with its place and its remedy."""
+
+    auth_resource = "mlkit"
+
+    def initialize(self, desk: Desk) -> None:
+        """Take what all requests share."""
+        self.desk = desk
+
+    @property
+    def workspace(self) -> Workspace:
+        """The folder that JupyterLab shows."""
+        from mlkit.panel.workspace import Workspace  # with the first question, not as servers start
+
+        root = Path(str(self.settings["server_root_dir"])).expanduser()
+        return Workspace(root=root.absolute())
+
+    async def answer(self, work: Awaitable[Any]) -> None:
+        """Send what some work gives."""
+        try:
+            found = await work
+        except MlkitError as error:
+            from mlkit.panel.documents import error_document  # as above
+
+            self.set_status(400)
+            found = {"error": error_document(error, self.workspace)}
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(found, allow_nan=False))
+
+    def asked(self) -> dict[str, Any]:
+        """What a page has sent."""
+        found = self.get_json_body()
+        if not isinstance(found, dict) or not isinstance(found.get("path"), str):
+            raise web.HTTPError(400, "an object with the path of a pipeline is needed")
+        return found
+
+
+class _Pipelines(_Answer):
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The pipelines of the workspace."""
+        await self.answer(self._found())
+
+    async def _found(self) -> dict[str, Any]:
+        return {"pipelines": await self.desk.in_thread(self.workspace.pipelines)}
+
+
+class _Style(_Answer):
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The style sheet that the panel shares with the views."""
+        await self.answer(self._found())
+
+    async def _found(self) -> dict[str, Any]:
+        from mlkit.panel.answers import style  # as in `workspace`
+
+        return {"css": await self.desk.in_thread(style)}
+
+
+class _Follow(_Answer):
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """What is new about a pipeline and its run since the page was told last; waits for it."""
+        await self.answer(self._news(self.asked()))
+
+    async def _news(self, asked: dict[str, Any]) -> dict[str, Any]:
+        # with the first question, not as servers start
+        from mlkit.panel.following import Following
+        from mlkit.panel.form import Form
+
+        workspace, desk = self.workspace, self.desk
+        form = Form.read(workspace.file(asked["path"]), asked)
+        run_id = asked.get("run") if isinstance(asked.get("run"), str) else None
+        make = partial(Following, form, workspace, run_id)
+        following = desk.following((workspace, form, run_id), make)
+        is_same = asked.get("epoch") == desk.epoch and following.tag == asked.get("tag")
+        number = int(asked.get("number") or 0) if is_same else 0
+        until = time.monotonic() + min(_WAIT_S, float(asked.get("wait", _WAIT_S)))
+        while True:
+            job = _located_job(desk.jobs.told(form.file), workspace)
+            pause = await desk.in_thread(following.look, job)
+            news = following.news(number)
+            if news is not None or time.monotonic() >= until or self.request.connection is None:
+                told = {"epoch": desk.epoch, "tag": following.tag}
+                return {**told, **(news or {"number": number})}
+            await asyncio.sleep(max(pause, _LOOK_S))
+
+
+class _Start(_Answer):
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Run a pipeline, or resume a run of it."""
+        await self.answer(self._start(self.asked()))
+
+    async def _start(self, asked: dict[str, Any]) -> dict[str, Any]:
+        from mlkit.panel.form import Form  # as in `workspace`
+
+        form = Form.read(self.workspace.file(asked["path"]), asked)
+        if asked.get("resume"):
+            words = [str(asked["resume"]), str(form.file)]
+            kind = "resume"
+        else:
+            kind, words = "run", [str(form.file), *form.words]
+            for name in ("until", "only"):
+                words += [f"--{name}", str(asked[name])] if asked.get(name) else []
+            words += ["--force", "*"] if asked.get("force") else []
+        words += ["--keep-failed", "30m"] if asked.get("keep_failed") else []
+        await self.desk.jobs.start(form.file, kind, words)
+        return {"started": kind}
+
+
+class _Cancel(_Answer):
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Stop what a panel has started on a pipeline."""
+        await self.answer(self._cancel(self.asked()))
+
+    async def _cancel(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.desk.jobs.cancel(self.workspace.file(asked["path"]))
+        return {"cancelled": True}
+
+
+class _Work(_Answer):
+    @web.authenticated
+    @authorized
+    async def post(self, what: str) -> None:
+        """Give a stage its kernel in this JupyterLab: a new one, or the one that was kept."""
+        await self.answer(self._work(what, self.asked()))
+
+    async def _work(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
+        # as in `workspace`
+        from mlkit.panel.desks import Desks
+        from mlkit.panel.form import Form
+
+        if self.desk.desks is None:
+            self.desk.desks = Desks(self.desk.kernels, self.desk.in_thread)
+        desks, workspace = self.desk.desks, self.workspace
+        form, stage = Form.read(workspace.file(asked["path"]), asked), str(asked.get("stage"))
+        if what == "edit":
+            return await desks.open(form, stage, workspace)
+        if what == "attach":
+            return await desks.attach(form, str(asked.get("run")), stage, workspace)
+        return await desks.take_over(form, str(asked.get("run")), stage)
+
+
+class _Make(_Answer):
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Make a pipeline: a first one, or one of a notebook; `path` is the folder to be made."""
+        await self.answer(self._make(self.asked()))
+
+    async def _make(self, asked: dict[str, Any]) -> dict[str, Any]:
+        workspace = self.workspace
+        folder = workspace.file(asked["path"])
+        if asked.get("notebook"):
+            notebook = workspace.file(str(asked["notebook"]))
+            error = await self.desk.jobs.wait("convert", [str(notebook), "--to", str(folder)])
+        else:
+            error = await self.desk.jobs.wait("init", [str(folder)])
+        if error is not None:
+            self.set_status(400)
+            return {"error": _located(error, workspace)}
+        return {"path": workspace.path(folder / "pipeline.yaml")}
+
+
+class _Question(_Answer):
+    """A question with its words in the address."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, what: str) -> None:
+        """A table of runs, a comparison, a stage in a run, the stage that a notebook is."""
+        await self.answer(self._found(what))
+
+    async def _found(self, what: str) -> Any:
+        from mlkit.panel import answers  # as in `workspace`
+
+        path, workspace, ask = self.get_query_argument("path"), self.workspace, self.desk.in_thread
+        file = workspace.file(path)
+        match what:
+            case "runs":
+                return await ask(answers.table_of_runs, file)
+            case "compare":
+                names = self.get_query_arguments("run")
+                return {"html": await ask(answers.compared, file, names)}
+            case "notebook":
+                return {"stage": await ask(answers.stage_of_notebook, path, workspace)}
+        run, stage = self.get_query_argument("run"), self.get_query_argument("stage")
+        return await ask(answers.stage_detail, file, run, stage, workspace, self.base_url)
+
+
+def _located(error: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
+    """An error that a command has told, with its file as the page may open it."""
+    file = error.get("file")
+    return {**error, "path": None if file is None else workspace.path(file)}
+
+
+def _located_job(job: dict[str, Any] | None, workspace: Workspace) -> dict[str, Any] | None:
+    if job is None or job["error"] is None:
+        return job
+    return {**job, "error": _located(job["error"], workspace)}
+
+
+def handlers(base_url: str, kernels: Any) -> list[tuple[str, type[Any], dict[str, Any]]]:
+    """The addresses and what answers them.
+
+    Parameters
+    ----------
+    base_url : str
+        Where the server's own addresses begin.
+    kernels : MappingKernelManager
+        What starts its kernels.
+    """
+    shared = {"desk": Desk(kernels)}
+
+    def at(name: str) -> str:
+        return url_path_join(base_url, PLACE, name)
+
+    return [
+        (at("pipelines"), _Pipelines, shared),
+        (at("style"), _Style, shared),
+        (at("follow"), _Follow, shared),
+        (at("start"), _Start, shared),
+        (at("cancel"), _Cancel, shared),
+        (at("(edit|attach|take-over)"), _Work, shared),
+        (at("make"), _Make, shared),
+        (at("(runs|compare|stage|notebook)"), _Question, shared),
+    ]

@@ -1,0 +1,50 @@
+// The bar above a stage's notebook: which stage it is, what it reads and writes, and what runs it.
+import { h, sentence } from "./dom.js";
+
+// Adds the bar to a notebook, if it is a stage's. `does` = { edit, run } takes ({ path, stage }).
+export async function addBar(server, lumino, panel, does) {
+  await panel.context.ready;
+  const { stage: found } = await server.get("notebook", { path: panel.context.path });
+  if (!found || panel.isDisposed) return;
+  const said = h("span", { class: "said", role: "status" });
+  const asked = { path: found.pipeline, stage: found.stage };
+  const button = (words, begins, work) => {
+    const node = h("button", {
+      type: "button",
+      onclick: async () => {
+        node.disabled = true;
+        said.textContent = begins;
+        try {
+          said.textContent = await work();
+        } catch (error) {
+          said.textContent = `✗ ${sentence(error.error ?? error)}`;
+        }
+        node.disabled = false;
+      },
+    }, words);
+    return node;
+  };
+  const node = h("div", { class: "mlkit-bar", role: "region", "aria-label": "stage of a pipeline" },
+    h("span", {}, "stage ", h("b", {}, found.stage), ` of ${found.name}`),
+    named("reads", found.inputs, (name, source) => `${name} ← ${source}`),
+    named("writes", found.outputs, (name, file) => `${name} → ${file}`),
+    button("▶ Run as the pipeline would", "▶ Saving, and starting …", async () => {
+      if (panel.context.model.dirty) await panel.context.save();
+      await does.run(asked);
+      return "▶ It runs; the panel at the left says how far it is.";
+    }),
+    button("Real inputs", "▶ Bringing what it reads up to date …", async () => {
+      const given = await does.edit(asked);
+      return `The kernel has what ${given.stage} receives; run the cells from the first. Nothing of it is saved.`;
+    }),
+    said);
+  panel.contentHeader.addWidget(new lumino.Widget({ node }));
+}
+
+function named(verb, entries, words) {
+  const all = Object.entries(entries);
+  if (all.length === 0) return null;
+  const shown = all.slice(0, 4).map(([name, other]) => h("code", {}, words(name, other)));
+  const spaced = shown.flatMap((each, i) => (i ? [", ", each] : [each]));
+  return h("span", {}, `${verb} `, ...spaced, all.length > 4 ? `, and ${all.length - 4} more` : null);
+}

@@ -1,0 +1,344 @@
+// The panel: a pipeline, its picture with live states, what would run and why, its runs.
+import { h, Markup, sentence } from "./dom.js";
+import { Following } from "./following.js";
+import { Refusal } from "./server.js";
+
+const TYPING_MS = 400;
+const HINT = "Choose a stage in the picture: click it, or go there with Tab and press Enter.";
+const SIGNS = { run: "▶ run", reuse: "≡ reuse", skip: "» skip", unknown: "? unknown" };
+
+// Fills a widget's node. `services` is what the panel needs of JupyterLab:
+// { server, open(path), openAt(path, line), openPage(title, html), edit(ask), attach(ask) }.
+export class PipelinePanel {
+  constructor(node, services) {
+    this._services = services;
+    this._server = services.server;
+    this._known = {};
+    this._parameters = {};
+    this._picked = null;
+    this._run = null;
+    this._isShown = false;
+    this.path = null;
+    this.onChoice = () => {};
+    this._following = new Following(this._server, (news, error) => this._take(news, error));
+    node.append(this._build());
+  }
+
+  // The page's parts, top to bottom.
+  _build() {
+    this._choice = h("select", { class: "wide", "aria-label": "pipeline", onchange: () => this.choose(this._choice.value) });
+    this._about = h("p");
+    this._problem = h("div", { role: "alert" });
+    this._profile = h("select", { onchange: () => this._changed() });
+    this._profileField = h("label", { class: "field", hidden: true }, "profile", this._profile);
+    this._fields = h("div", { class: "fields" });
+    this._form = h("details", {}, h("summary", {}, "Parameters"), this._fields);
+    this._force = h("input", { type: "checkbox" });
+    this._keep = h("input", { type: "checkbox" });
+    this.runButton = this._button("▶ Run", () => this.run(), "act primary");
+    this.resumeButton = this._button("↻ Resume", () => this.resume());
+    this.cancelButton = this._button("■ Cancel", () => this.cancel());
+    this.planButton = this._button("Plan", () => this.plan());
+    this._status = h("p", { role: "status", "aria-live": "polite", class: "status" });
+    this._bar = h("progress", { "aria-label": "stages that have finished", hidden: true });
+    this._now = h("p", { class: "mlkit-quiet now" });
+    this._newest = this._button("Back to the newest run", () => this.showRun(null));
+    this._newest.hidden = true;
+    this._picture = new Markup((name) => this.pick(name));
+    this._detail = h("div", {}, h("p", { class: "mlkit-quiet" }, HINT));
+    this._planBox = h("div", { tabindex: "-1" });
+    this._runs = new Markup((name) => this.showRun(name));
+    this._compare = this._button("Compare", () => this.compare());
+    this._runs.node.addEventListener("change", () => this._count());
+    return h("div", { class: "mlkit-panel mlkit-palette" },
+      h("h2", {}, "Pipelines"),
+      h("div", { class: "line" }, this._choice),
+      this._about, this._problem, this._profileField, this._form,
+      h("div", { class: "line" }, this.runButton, this.resumeButton, this.cancelButton, this.planButton),
+      h("div", { class: "line" },
+        h("label", { class: "tick" }, this._force, "unchanged stages, too"),
+        h("label", { class: "tick" }, this._keep, "keep failed kernels")),
+      this._status, this._bar, this._now, this._newest,
+      h("div", { class: "two" },
+        h("section", { "aria-label": "picture", class: "picture" }, this._picture.node),
+        h("section", { "aria-label": "stage" }, this._detail)),
+      h("section", { "aria-label": "plan" }, h("h3", {}, "What would run, and why"), this._planBox),
+      h("section", { "aria-label": "runs" }, h("h3", {}, "Runs"), this._runs.node,
+        h("div", { class: "line" }, this._compare)));
+  }
+
+  _button(words, does, looks = "act") {
+    return h("button", { type: "button", class: looks, onclick: () => void this._try(does) }, words);
+  }
+
+  // Do something that the server may refuse: what it says then stands in the panel.
+  async _try(does) {
+    try {
+      this._refused = null;
+      await does();
+    } catch (error) {
+      this._refused = error instanceof Refusal ? error.error : { message: String(error.message ?? error) };
+    }
+    this._tellProblem();
+  }
+
+  async refresh(wanted = this.path) {
+    await this._try(async () => {
+      const { pipelines } = await this._server.get("pipelines");
+      const names = pipelines.map((path) => h("option", { value: path }, path.replace(/\/?pipeline\.yaml$/, "") || "pipeline.yaml"));
+      this._choice.replaceChildren(...names);
+      this._choice.disabled = pipelines.length === 0;
+      if (pipelines.length === 0) {
+        this.path = null;
+        this._choice.append(h("option", {}, "no pipeline yet"));
+        this._about.textContent = "There is no pipeline.yaml below this folder. The launcher's card “New pipeline” makes one.";
+        this._buttons();
+        return;
+      }
+      this.choose(pipelines.includes(wanted) ? wanted : pipelines[0]);
+    });
+  }
+
+  choose(path) {
+    this._choice.value = path;
+    if (path === this.path && this._isShown && this._following._abort) return;
+    if (path !== this.path) {
+      this._known = {};
+      this._parameters = {};
+      this._picked = this._run = null;
+      this._fields.replaceChildren();
+      this._profile.replaceChildren();
+      this._detail.replaceChildren(h("p", { class: "mlkit-quiet" }, HINT));
+      this._picture.show("");
+    }
+    this.path = path;
+    this.onChoice(path);
+    this._follow();
+  }
+
+  show() {
+    this._isShown = true;
+    if (this.path) this._follow();
+    else void this.refresh();
+  }
+
+  hide() {
+    this._isShown = false;
+    this._following.stop();
+  }
+
+  _asked() {
+    return { path: this.path, parameters: this._parameters, profile: this._profile.value || null };
+  }
+
+  _follow() {
+    if (this._isShown && this.path) this._following.start({ ...this._asked(), run: this._run });
+  }
+
+  _changed() {
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this._follow(), TYPING_MS);
+  }
+
+  // What the server tells: only what is new, or that it could not be asked.
+  _take(news, error) {
+    this._lost = error && !(error instanceof Refusal) ? error : null;
+    if (error instanceof Refusal) this._known.problem = error.error;
+    Object.assign(this._known, news);
+    if (news.pipeline) this._tellPipeline(news.pipeline);
+    if ("picture" in news) {
+      this._picture.show(news.picture ? `<div class="mlkit-scroll">${news.picture}</div>` : "");
+      this._picture.mark(this._picked);
+    }
+    if ("plan" in news) this._tellPlan(news.plan);
+    if ("run" in news || "job" in news) this._tellRun();
+    if ("runs" in news || "count" in news) void this._readRuns();
+    this._tellProblem();
+    this._buttons();
+  }
+
+  _tellPipeline(pipeline) {
+    this._about.textContent = pipeline.description;
+    const profile = this._profile.value;
+    this._profile.replaceChildren(
+      h("option", { value: "" }, pipeline.profile && !profile ? `${pipeline.profile} (from the environment)` : "none"),
+      ...pipeline.profiles.map((name) => h("option", { value: name }, name)));
+    this._profile.value = pipeline.profiles.includes(profile) ? profile : "";
+    this._profileField.hidden = pipeline.profiles.length === 0;
+    const focused = this._fields.contains(document.activeElement) ? document.activeElement.name : null;
+    this._fields.replaceChildren(...pipeline.fields.filter((field) => field.own).map((field) => this._field(field)));
+    if (focused) this._fields.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+    this._form.hidden = this._fields.childElementCount === 0;
+  }
+
+  _field({ name, label, value, choices }) {
+    const given = this._parameters[name];
+    const changed = () => {
+      if (control.value === value) delete this._parameters[name];
+      else this._parameters[name] = control.value;
+      control.classList.toggle("changed", name in this._parameters);
+      this._changed();
+    };
+    const control = choices.length
+      ? h("select", { name, onchange: changed }, ...choices.map((each) => h("option", { value: each }, each)))
+      : h("input", { name, type: "text", oninput: changed, spellcheck: "false", autocomplete: "off" });
+    control.value = given ?? value;
+    control.classList.toggle("changed", given !== undefined);
+    return h("label", { class: "field" }, label, control);
+  }
+
+  _tellPlan(plan) {
+    if (!plan) {
+      this._planBox.replaceChildren(h("p", { class: "mlkit-quiet" }, "Not known while something above is wrong."));
+      return;
+    }
+    const counted = Object.entries(plan.counts).map(([action, count]) => `${count} ${SIGNS[action].slice(2)}`);
+    const rows = plan.stages.map(({ id, action, reasons }) => h("tr", {},
+      h("th", { scope: "row" }, id), h("td", {}, SIGNS[action]), h("td", {}, reasons.join("; "))));
+    const head = ["stage", "action", "why"].map((word) => h("th", { scope: "col" }, word));
+    this._planBox.replaceChildren(
+      h("p", {}, `${counted.join(", ")}.`),
+      h("div", { class: "mlkit-scroll" },
+        h("table", { class: "mlkit-table plan" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows))),
+      ...(plan.more ? [h("p", {}, `and ${plan.more} more`)] : []));
+  }
+
+  _tellRun() {
+    const { run, job } = this._known;
+    const isStarting = job?.running && !(run?.status === "running");
+    if (!run) this._status.textContent = isStarting ? "▶ Starting …" : this._known.pipeline ? "○ It has not run yet." : "";
+    else this._status.textContent = isStarting ? "▶ Starting …" : run.said;
+    const isGoing = run?.status === "running";
+    this._bar.hidden = !isGoing;
+    if (isGoing) {
+      this._bar.max = Math.max(1, run.total);
+      this._bar.value = run.finished;
+    }
+    const now = isGoing ? run.stages.filter((stage) => stage.status === "running") : [];
+    this._now.textContent = now.map(({ id, cell, cells }) => (cell ? `${id}: cell ${cell} of ${cells}` : id)).join(" · ");
+    const shown = run && this._picked && run.stages.find((stage) => stage.id === this._picked || stage.stage === this._picked);
+    const state = shown ? `${run.run_id} ${shown.status} ${shown.attempts}` : "";
+    if (this._picked && state !== this._state) void this.pick(this._picked, false);
+    this._state = state;
+  }
+
+  _tellProblem() {
+    const found = [this._refused, this._known.problem, this._known.job?.error].filter(Boolean);
+    if (this._lost) found.push({ message: "The server does not answer; it is asked again", remedy: null });
+    const told = new Set();
+    const boxes = [];
+    for (const error of found) {
+      const words = sentence(error);
+      if (told.has(words)) continue;
+      told.add(words);
+      const place = error.path && error.line ? `${error.path.split("/").pop()}, line ${error.line}` : null;
+      boxes.push(h("div", { class: "mlkit-problem" }, `✗ ${words} `,
+        place ? this._button(`Open ${place}`, () => this._services.openAt(error.path, error.line)) : null));
+    }
+    const key = [...told].join("\n");
+    if (key === this._problemKey) return; // an alert is read out again whenever it is written
+    this._problemKey = key;
+    this._problem.replaceChildren(...boxes);
+  }
+
+  _buttons() {
+    const { run, job, pipeline, problem } = this._known;
+    const isGoing = Boolean(job?.running);
+    this.runButton.disabled = isGoing || !pipeline || Boolean(problem);
+    this.planButton.disabled = !pipeline;
+    this.cancelButton.disabled = !isGoing || job.cancelled;
+    this.resumeButton.disabled = isGoing || !["failed", "killed", "cancelled"].includes(run?.status);
+    this._newest.hidden = this._run === null;
+    this._count();
+  }
+
+  _count() {
+    this._compare.disabled = this._ticked().length < 2;
+  }
+
+  _ticked() {
+    return [...this._runs.node.querySelectorAll("[data-compare]:checked")].map((tick) => tick.dataset.compare);
+  }
+
+  async _readRuns() {
+    const { path } = this;
+    await this._try(async () => {
+      const { html } = await this._server.get("runs", { path });
+      if (path !== this.path) return;
+      const ticked = this._ticked();
+      this._runs.show(html);
+      for (const name of ticked) {
+        const tick = this._runs.node.querySelector(`[data-compare="${CSS.escape(name)}"]`);
+        if (tick) tick.checked = true;
+      }
+      this._runs.mark(this._run ?? this._known.run?.run_id);
+      this._count();
+    });
+  }
+
+  // What buttons, commands and the picture do.
+
+  async run(options = {}) {
+    await this._server.post("start", {
+      ...this._asked(),
+      force: this._force.checked,
+      keep_failed: this._keep.checked,
+      ...options,
+    });
+    this.showRun(null);
+  }
+
+  async resume() {
+    const { run } = this._known;
+    if (run) await this._server.post("start", { ...this._asked(), resume: run.run_id, keep_failed: this._keep.checked });
+  }
+
+  async cancel() {
+    await this._server.post("cancel", { path: this.path });
+  }
+
+  plan() {
+    this._planBox.scrollIntoView({ block: "nearest" });
+    this._planBox.focus();
+  }
+
+  showRun(name) {
+    this._run = name;
+    this._runs.mark(name ?? this._known.run?.run_id);
+    this._newest.hidden = name === null;
+    this._follow();
+  }
+
+  async compare() {
+    const { html } = await this._server.get("compare", { path: this.path, run: this._ticked() });
+    this._services.openPage(`Runs of ${this._known.pipeline?.name ?? this.path}`, html);
+  }
+
+  async pick(name, isNew = true) {
+    this._picked = name;
+    this._picture.mark(name);
+    const { run } = this._known;
+    const stage = name.split("[")[0];
+    const about = this._known.pipeline?.stages[stage];
+    let detail = { html: "<p>It has not run yet.</p>", kept: false };
+    await this._try(async () => {
+      if (run) detail = await this._server.get("stage", { path: this.path, run: run.run_id, stage: name });
+    });
+    if (this._picked !== name) return;
+    if (isNew || !this._shownDetail || this._shownDetail.name !== name) {
+      const markup = new Markup((instance) => void this.pick(instance));
+      this._shownDetail = { name, markup, buttons: h("div", { class: "line" }) };
+      this._detail.replaceChildren(h("div", { class: "detail" }, h("h3", {}, run ? "Stage" : `Stage ${name}`), this._shownDetail.buttons, markup.node));
+    }
+    const { markup, buttons } = this._shownDetail;
+    markup.show(detail.html);
+    const actions = [
+      about?.notebook ? this._button("Open source", () => this._services.open(about.notebook)) : null,
+      this._button("Run up to here", () => this.run({ until: name })),
+    ];
+    const focused = buttons.contains(document.activeElement) ? document.activeElement.textContent : null;
+    buttons.replaceChildren(...actions.filter(Boolean));
+    for (const button of buttons.children) if (button.textContent === focused) button.focus();
+    if (isNew) this._detail.scrollIntoView({ block: "nearest" });
+  }
+}

@@ -1,0 +1,112 @@
+"""The panel in JupyterLab's left bar: it follows a pipeline, its plan and its runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.lab import Lab, shot
+from tests.panel.words import PIPELINE, make_words
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
+SIDE = "#mlkit-pipelines"
+_READY = "() => window.jupyterapp?.commands.hasCommand('mlkit:show')"
+_SHOW = (
+    "() => window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('mlkit:show'))"
+)
+
+
+@pytest.fixture(scope="module")
+def words(checkout: Path) -> Path:
+    """A small pipeline in the workspace."""
+    return make_words(checkout / "words")
+
+
+@pytest.fixture(scope="module")
+def panel(window: Lab, words: Path) -> Locator:
+    """The panel, with that pipeline chosen."""
+    page = window.page
+    page.goto(window.address.format(path=""), wait_until="domcontentloaded")
+    page.wait_for_function(_READY)
+    page.evaluate(_SHOW)
+    shown = page.locator(SIDE)
+    shown.get_by_label("pipeline", exact=True).select_option("words/pipeline.yaml")
+    expect(shown.locator('svg [data-pick="count"]')).to_be_visible()
+    return shown
+
+
+def _saved(path: Path, old: str, new: str) -> None:
+    """Change a notebook's text as its editor does."""
+    path.write_text(path.read_text().replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1]))
+
+
+def test_a_run_is_started_followed_and_looked_into(lab: Lab, panel: Locator, words: Path) -> None:
+    """With a parameter of the form; then a stage by keyboard, and what would run after a save."""
+    page = lab.page
+    panel.get_by_text("Parameters", exact=True).first.click()
+    panel.get_by_label("many: int").fill("5")
+    panel.get_by_role("button", name="▶ Run", exact=True).click()
+    expect(panel.get_by_role("status")).to_contain_text("✓ succeeded after")
+    expect(panel.locator('[data-pick="count"].state-succeeded')).to_be_visible()
+    expect(panel.locator(".plan")).to_contain_text("≡ reuse")
+    panel.locator('svg [data-pick="count"]').focus()
+    page.keyboard.press("Enter")
+    for said in ("Why it ran:", "executed notebook", "metrics.json"):
+        expect(panel.locator(".detail")).to_contain_text(said)
+    _saved(words / "count.ipynb", "print(len(found))", "print(len(found), 1)")
+    expect(panel.locator(".plan tr", has_text="count")).to_contain_text("▶ run", timeout=5000)
+    assert lab.violations(SIDE) == []
+    lab.theme("JupyterLab Dark")
+    assert lab.violations(SIDE) == []
+    page.screenshot(path=str(shot("panel-dark")))
+    lab.theme("JupyterLab Light")
+    panel.get_by_role("button", name="Open source").click()
+    expect(page.locator(".jp-NotebookPanel")).to_be_visible()
+    assert lab.errors == []
+
+
+def test_a_terminals_run_is_live_and_two_are_compared(
+    lab: Lab, panel: Locator, words: Path
+) -> None:
+    """The picture says what runs; the comparison is a page of its own."""
+    command = [sys.executable, "-m", "mlkit", "run", str(words), "-p", "slow=2", "-p", "many=7"]
+    terminal = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    expect(panel.locator('[data-pick="write"].state-running')).to_be_visible()
+    expect(panel.locator(".now")).to_contain_text("write: cell")
+    lab.page.screenshot(path=str(shot("panel-live")))
+    assert terminal.wait(60) == 0
+    expect(panel.locator("[data-compare]")).to_have_count(2)
+    for tick in panel.locator("[data-compare]").all():
+        tick.check()
+    panel.get_by_role("button", name="Compare").click()
+    compared = lab.page.frame_locator("iframe.mlkit-page")
+    expect(compared.get_by_role("heading", name="2 runs compared")).to_be_visible()
+    lab.page.screenshot(path=str(shot("panel-compared")))
+    assert lab.errors == []
+
+
+def test_what_is_wrong_is_told_with_its_line_and_opened_there(
+    lab: Lab, panel: Locator, words: Path
+) -> None:
+    """Until it is mended; in a tab the panel is as wide as the page."""
+    page, file = lab.page, words / "pipeline.yaml"
+    file.write_text(PIPELINE.replace("write.words", "write.wrds"))
+    problem = panel.get_by_role("alert")
+    expect(problem).to_contain_text("wrds")
+    problem.get_by_role("button", name="Open pipeline.yaml, line 12").click()
+    expect(page.locator(".jp-FileEditor .cm-activeLine")).to_contain_text("write.wrds")
+    file.write_text(PIPELINE)
+    expect(problem).to_be_empty()
+    page.evaluate("window.jupyterapp.commands.execute('mlkit:open')")
+    tab = page.locator("#mlkit-pipelines-1")
+    expect(tab.locator("[data-compare]").first).to_be_visible()
+    for width in (1000, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert lab.violations("#mlkit-pipelines-1") == []
+        page.screenshot(path=str(shot(f"panel-tab-{width}")))
+    assert lab.errors == []
