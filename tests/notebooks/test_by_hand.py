@@ -87,6 +87,7 @@ def test_one_model_can_be_trained_by_hand(first: Outcome, by_hand: Path, tmp_pat
     assert scores == first.read("train[lightgbm]", "metrics")
 
 
+@pytest.mark.slow  # the site executes it too, and fails where it does
 def test_the_first_notebook_runs(by_hand: Path, tmp_path: Path) -> None:
     """With the notebooks' folder as its working directory; it finds what has been run before.
 
