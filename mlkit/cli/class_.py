@@ -1,4 +1,4 @@
-"""`mlkit class`: collect what a class handed in, return grades, learn from them."""
+"""`mlkit class`: collect what a class handed in, return grades, learn from them, ask questions."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ from mlkit.grading.classroom.lateness import (
 from mlkit.grading.classroom.learning import learn_from, learning_text
 from mlkit.grading.classroom.roster import Roster, read_roster
 from mlkit.grading.classroom.told import collection_text
+from mlkit.grading.quiz.bank import kit_questions, read_bank
+from mlkit.grading.quiz.handing_out import FORMS, write_questions
 from mlkit.grading.submissions import find_solutions, load_exercises
-from mlkit.observe.layout import paragraph, terminal_width
+from mlkit.observe.layout import counted, paragraph, terminal_width
 from mlkit.reports.class_page import render_class_page
 from mlkit.reports.page_file import write_text
 
-__all__ = ["collect", "group", "hand_back", "stats"]
+__all__ = ["collect", "group", "hand_back", "quiz", "stats"]
 
 group = command_group()
 
@@ -48,6 +50,7 @@ def class_() -> None:
       mlkit grade collected
       mlkit class return grades
       mlkit class stats grades
+      mlkit class quiz 5 --form moodle
 
     Each of them has a --help of its own, and takes --json.
     """
@@ -314,6 +317,72 @@ def stats(
         print_json(document)
         return
     typer.echo(learning_text(document, terminal_width()))
+
+
+@group.command("quiz", short_help="Questions on the lessons, for notebooks or a platform.")
+def quiz(
+    lessons: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LESSON]...",
+            help="Which lessons, by number or by the beginning of the name (default: all).",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--form",
+            metavar="FORM",
+            help="notebooks (they check themselves), moodle (Moodle XML), qti (QTI 1.2, for "
+            "Canvas; needs the extra quiz), markdown (the source).",
+        ),
+    ] = "notebooks",
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the files go.")] = Path(
+        "quiz"
+    ),
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            "--questions",
+            metavar="DIR",
+            help="Files of questions of your own, in place of those that come with mlkit; not for "
+            "notebooks.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Write questions on the lessons, each answer with its reason.
+
+    As notebooks that check themselves, or in a form that a platform for learning imports. Files
+    that hold something else are not overwritten.
+
+    \b
+    Examples
+      mlkit class quiz
+      mlkit class quiz 5 6 --form moodle --to week-3
+      mlkit class quiz --form markdown --to mine      the source, to edit
+      mlkit class quiz --questions mine --form qti
+    """
+    _one_of("--form", form, FORMS)
+    if questions is not None and form == "notebooks":
+        raise UsageError(
+            "notebooks ask for questions by their name, and know those of mlkit alone",
+            remedy="Leave --questions out, or write another form: --form moodle",
+            code="E102",
+        )
+    quizzes = read_bank(questions or kit_questions(), lessons or ())
+    written = write_questions(quizzes, form, to)
+    count = sum(len(one.questions) for one in quizzes)
+    say(f"{counted(count, 'question')} on {counted(len(quizzes), 'lesson')}")
+    if as_json:
+        files = [str(path) for path in written]
+        print_json({"to": str(to), "form": form, "questions": count, "files": files})
+        return
+    for path in written:
+        typer.echo(str(path))
 
 
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,11 @@ from mlkit.cli.output import print_json, say, show_page
 from mlkit.cli.reference_pages import reference_pages
 from mlkit.cli.shared_options import JsonOption, OpenOption
 from mlkit.errors import UsageError
-from mlkit.rendering.building import build_site, check_builder, check_target
+from mlkit.rendering.building import build_site, check_builder, check_target, put_pages
 from mlkit.rendering.documents import find_documents
 from mlkit.rendering.page_execution import Execution, execute_pages
 from mlkit.rendering.site_pages import find_pages, find_root, select
+from mlkit.rendering.slides import contents_page, deck_page, slides_of
 
 __all__ = ["render"]
 
@@ -53,6 +55,9 @@ def render(
     docs: Annotated[
         bool, typer.Option("--docs", help="Only the documentation: no notebook is executed.")
     ] = False,
+    slides: Annotated[
+        bool, typer.Option("--slides", help="Slides made of the lessons, in place of the site.")
+    ] = False,
     open_it: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,30 +72,49 @@ def render(
       mlkit render --open
       mlkit render --only 05 --to /tmp/lesson
       mlkit render --docs --open            the documentation alone
+      mlkit render --slides --to slides     a deck of slides for each lesson
 
     Exit codes: 0 done, 1 a notebook or the builder failed, 2 bad usage.
     """
-    check_builder()
+    if not slides:
+        check_builder()
     target = check_target(to)
     root = find_root(folder)
-    if docs and only:
-        raise UsageError("--docs and --only exclude each other", code="E102")
+    if docs and (only or slides):
+        raise UsageError(
+            f"--docs and {'--only' if only else '--slides'} exclude each other", code="E102"
+        )
+    cores = workers or api.default_workers()
+    how = Execution(root=root, cache=root / ".rendered", workers=cores, fresh=fresh)
+    if slides:
+        _finish(*_write_slides(how, only or (), target), as_json=as_json, open_it=open_it)
+        return
     documents = None if only else find_documents(root, reference_pages())
     if docs and documents is None:
         raise UsageError(f"there is no docs/index.md in {root}", remedy="Name a checkout of mlkit")
     pages = {} if docs else select(find_pages(root), only or ())
-    how = Execution(
-        root=root,
-        cache=root / ".rendered",
-        workers=workers or api.default_workers(),
-        fresh=fresh,
-    )
     notebooks = execute_pages(pages.values(), how, say)
     names = [*pages, *(documents.texts if documents else ())]
     say(f"Sphinx builds {len(names)} pages …")
     first = build_site(pages, notebooks, target, documents, workers=how.workers)
+    _finish(first, names, as_json=as_json, open_it=open_it)
+
+
+def _write_slides(how: Execution, only: Sequence[str], to: Path) -> tuple[Path, list[str]]:
+    """Write the decks of the lessons; give the page that links them, and their pages."""
+    lessons = {n: p for n, p in find_pages(how.root).items() if p.chapter.name == "Lessons"}
+    pages = select(lessons, only)
+    notebooks = execute_pages(pages.values(), how, say)
+    made = {f"{pages[name].path.stem}.html": slides_of(nb) for name, nb in notebooks.items()}
+    decks = {file: deck_page(made[file]) for file in sorted(made)}
+    decks["index.html"] = contents_page({file: made[file][0].title for file in sorted(made)})
+    put_pages(decks, to)
+    return to / "index.html", [*pages]
+
+
+def _finish(first: Path, names: list[str], *, as_json: bool, open_it: bool) -> None:
     if as_json:
-        print_json({"site": str(target), "index": str(first), "pages": names})
+        print_json({"site": str(first.parent), "index": str(first), "pages": names})
     else:
         typer.echo(str(first))
     if open_it:

@@ -309,6 +309,19 @@ CLASSROOM_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         (_COLLECTED,),
     ),
     "class return": ("The marks, and the files that were written.", (_RETURNED,)),
+    "class quiz": (
+        "The questions that were written, and their files.",
+        (
+            object_of(
+                {
+                    "to": TEXT,
+                    "form": one_of(["notebooks", "moodle", "qti", "markdown"]),
+                    "questions": COUNT,
+                    "files": TEXTS,
+                }
+            ),
+        ),
+    ),
     "class stats": (
         "How the class did: shares from 0 to 1 and correlations from -1 to 1, null where too few "
         "have handed in.",

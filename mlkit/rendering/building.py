@@ -20,7 +20,7 @@ from mlkit.rendering.documents import Documents, with_links
 from mlkit.rendering.shaping import shape
 from mlkit.rendering.site_pages import CHAPTERS, Page
 
-__all__ = ["build_site", "check_builder", "check_target"]
+__all__ = ["build_site", "check_builder", "check_target", "put_pages"]
 
 _MARK = ".mlkit-site"
 _ASSETS = ("conf.py", "site.css", "site.js", "favicon.svg")
@@ -102,6 +102,24 @@ def build_site(
         (built / _MARK).write_text("made by mlkit render\n", encoding="utf-8")
         _put_in_place(built, to)
     return to / "index.html"
+
+
+def put_pages(pages: Mapping[str, str], to: Path) -> None:
+    """Write pages that need no builder, and put them in place as a site is.
+
+    Parameters
+    ----------
+    pages : mapping of str to str
+        File name → content.
+    to : Path
+        The folder; an earlier site of mlkit is replaced.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlkit-site-") as folder:
+        built = Path(folder) / "built"
+        built.mkdir()
+        for name, text in {**pages, _MARK: "made by mlkit render\n"}.items():
+            (built / name).write_text(text, encoding="utf-8")
+        _put_in_place(built, to)
 
 
 def _write_sources(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlkit.grading.listings.dag_rules import dag_problems as dag_problems
     from mlkit.grading.listings.kfp_file import pipeline_problems as pipeline_problems
     from mlkit.grading.listings.kfp_file import read_pipeline as read_pipeline
+    from mlkit.grading.quiz.bank import question as question
     from mlkit.inside.facts import as_facts as as_facts
     from mlkit.inside.facts import error_name as error_name
     from mlkit.inside.facts import plain as plain
@@ -102,6 +103,7 @@ _HOMES = {
     "plain": "mlkit.inside.facts",
     "prefect_settings": "mlkit.engines.prefect.launch",
     "product": "mlkit.testing.shapes",
+    "question": "mlkit.grading.quiz.bank",
     "read_dag": "mlkit.grading.listings.dag_file",
     "read_pipeline": "mlkit.grading.listings.kfp_file",
     "run_fake": "mlkit.testing.running",

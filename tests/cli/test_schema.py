@@ -119,6 +119,7 @@ learn {new}/lessons
 exercise new mean --solutions {new}/solutions
 exercise release --solutions {new}/solutions --to {new}/handout
 class collect {class}/download.zip --timezone UTC --to {new}/collected
+class quiz 5 --form moodle --to {new}/quiz
 kernels
 explain E205
 explain

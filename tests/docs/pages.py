@@ -35,6 +35,7 @@ FOLLOWED: Mapping[Path, str] = {
     DOCS / "testing.md": "test_followed_pages.py",
     DOCS / "maps.md": "test_maps.py",
     DOCS / "outputs.md": "test_outputs_page.py",
+    DOCS / "instructor" / "quiz.md": "test_instructor_pages.py",
     DOCS / "teaching-a-class.md": "test_teaching_a_class.py",
 }
 """Each page that is followed from its first step to its last, with the file of the test."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.docs import written
+from tests.docs.pages import follow
 from tests.docs.syllabus import PAGE, exercises, lessons, numbers, plans, with_hours
 
 LESSONS, EXERCISES = lessons(), exercises()
@@ -68,3 +70,8 @@ def test_every_lesson_has_its_notes() -> None:
         wrong, asked = text.partition("**Questions for the room**")[::2]
         assert len(re.findall(r'^- \*".+?"\* .+', wrong, flags=re.MULTILINE)) >= 3, number
         assert len(re.findall(r"^- .+", asked, flags=re.MULTILINE)) == 3, number
+
+
+def test_the_page_on_the_quiz_bank_can_be_followed(tmp_path: Path) -> None:
+    """quiz.md, from its first command to its last."""
+    follow(PAGE.with_name("quiz.md"), tmp_path, {})

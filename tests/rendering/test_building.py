@@ -73,6 +73,21 @@ def test_a_site_is_built_once_and_again(built: Built) -> None:
 
 
 @pytest.mark.kernel
+def test_slides_are_made_of_what_was_executed(built: Built) -> None:
+    """A deck a lesson, and a page that links them; the site's executed pages are used again."""
+    checkout, _ = built
+    done = render(checkout, "--slides", "--to", "slides", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    check_document("render", told)
+    assert told["pages"] == ["notebooks/lessons/01-picture"]
+    deck = (checkout / "slides/01-picture.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in deck
+    assert "01-picture.html" in Path(told["index"]).read_text(encoding="utf-8")
+    assert render(checkout, "--slides", "--docs").returncode == 2
+
+
+@pytest.mark.kernel
 def test_the_site_needs_no_network(built: Built) -> None:
     """No page loads a script, style or picture from elsewhere."""
     checkout, _ = built
