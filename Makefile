@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides pot clean sizes bare newcomer wheel \
   engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -195,8 +195,11 @@ bench-peers: install-dev  ## install the other tools into environments of their 
 site: install-dev engines  ## lessons, exercises and documentation as a static site, in site/
 	$(BIN)/mlkit render --to site
 
+pot: install-dev  ## the texts of the site that can be translated, in pot/
+	$(BIN)/mlkit render --pot --to pot
+
 slides: install-dev engines  ## a deck of slides for each lesson, in slides/
 	$(BIN)/mlkit render --slides --to slides
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .airflow .airflow-celery .dagster .venv-airflow .venv-argo .venv-dagster .venv-kubeflow .venv-prefect .venv-stepfunctions .stepfunctions .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades slides test-artifacts
+	rm -rf $(VENV) .airflow .airflow-celery .dagster .venv-airflow .venv-argo .venv-dagster .venv-kubeflow .venv-prefect .venv-stepfunctions .stepfunctions .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades slides pot test-artifacts

@@ -13,11 +13,18 @@ from mlkit.cli.output import print_json, say, show_page
 from mlkit.cli.reference_pages import reference_pages
 from mlkit.cli.shared_options import JsonOption, OpenOption
 from mlkit.errors import UsageError
-from mlkit.rendering.building import build_site, check_builder, check_target, put_pages
+from mlkit.rendering.building import (
+    build_site,
+    check_builder,
+    check_target,
+    put_pages,
+    write_templates,
+)
 from mlkit.rendering.documents import find_documents
 from mlkit.rendering.page_execution import Execution, execute_pages
 from mlkit.rendering.site_pages import find_pages, find_root, select
 from mlkit.rendering.slides import contents_page, deck_page, slides_of
+from mlkit.rendering.translating import find_translation
 
 __all__ = ["render"]
 
@@ -58,6 +65,19 @@ def render(
     slides: Annotated[
         bool, typer.Option("--slides", help="Slides made of the lessons, in place of the site.")
     ] = False,
+    pot: Annotated[
+        bool,
+        typer.Option("--pot", help="Texts to translate, as .pot files, in place of the site."),
+    ] = False,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language",
+            metavar="LANG",
+            help="The site in a language that docs/locale has: de, pt_BR.",
+            show_default=False,
+        ),
+    ] = None,
     open_it: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,6 +93,8 @@ def render(
       mlkit render --only 05 --to /tmp/lesson
       mlkit render --docs --open            the documentation alone
       mlkit render --slides --to slides     a deck of slides for each lesson
+      mlkit render --pot --to pot           texts to translate
+      mlkit render --docs --language de     the documentation, translated
 
     Exit codes: 0 done, 1 a notebook or the builder failed, 2 bad usage.
     """
@@ -92,11 +114,19 @@ def render(
     documents = None if only else find_documents(root, reference_pages())
     if docs and documents is None:
         raise UsageError(f"there is no docs/index.md in {root}", remedy="Name a checkout of mlkit")
+    translated = find_translation(root, language) if language else None
     pages = {} if docs else select(find_pages(root), only or ())
+    if pot:
+        made = write_templates(pages, target, documents)
+        names = [path.relative_to(target).with_suffix("").as_posix() for path in made]
+        _finish(target, names, as_json=as_json, open_it=False)
+        return
     notebooks = execute_pages(pages.values(), how, say)
     names = [*pages, *(documents.texts if documents else ())]
     say(f"Sphinx builds {len(names)} pages …")
-    first = build_site(pages, notebooks, target, documents, workers=how.workers)
+    first = build_site(
+        pages, notebooks, target, documents, workers=how.workers, translated=translated
+    )
     _finish(first, names, as_json=as_json, open_it=open_it)
 
 
@@ -114,7 +144,8 @@ def _write_slides(how: Execution, only: Sequence[str], to: Path) -> tuple[Path, 
 
 def _finish(first: Path, names: list[str], *, as_json: bool, open_it: bool) -> None:
     if as_json:
-        print_json({"site": str(first.parent), "index": str(first), "pages": names})
+        site = first if first.is_dir() else first.parent
+        print_json({"site": str(site), "index": str(first), "pages": names})
     else:
         typer.echo(str(first))
     if open_it:

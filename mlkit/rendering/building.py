@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,10 +17,12 @@ from typing import Any
 
 from mlkit.errors import ExecutionError, MissingExtraError, UsageError, install_extra
 from mlkit.rendering.documents import Documents, with_links
+from mlkit.rendering.glossary import GLOSSARY, as_glossary, terms_of, with_terms
 from mlkit.rendering.shaping import shape
 from mlkit.rendering.site_pages import CHAPTERS, Page
+from mlkit.rendering.translating import Translated, settings_of
 
-__all__ = ["build_site", "check_builder", "check_target", "put_pages"]
+__all__ = ["build_site", "check_builder", "check_target", "put_pages", "write_templates"]
 
 _MARK = ".mlkit-site"
 _ASSETS = ("conf.py", "site.css", "site.js", "favicon.svg")
@@ -69,6 +71,7 @@ def build_site(
     documents: Documents | None = None,
     *,
     workers: int = 1,
+    translated: Translated | None = None,
 ) -> Path:
     """Write the site's sources, have Sphinx build them, and put the result in place.
 
@@ -84,6 +87,8 @@ def build_site(
         Pages of documentation beside them.
     workers : int, optional
         How many processes read and write pages.
+    translated : Translated, optional
+        The language, if it is not English.
 
     Returns
     -------
@@ -98,10 +103,40 @@ def build_site(
     with tempfile.TemporaryDirectory(prefix="mlkit-site-") as folder:
         sources, built = Path(folder) / "sources", Path(folder) / "built"
         _write_sources(pages, notebooks, sources, documents)
-        _run_sphinx(sources, built, workers)
+        _run_sphinx(sources, built, workers, settings_of(translated))
         (built / _MARK).write_text("made by mlkit render\n", encoding="utf-8")
         _put_in_place(built, to)
     return to / "index.html"
+
+
+def write_templates(
+    pages: Mapping[str, Page], to: Path, documents: Documents | None = None
+) -> list[Path]:
+    """Write what is to be translated: a `.pot` file for each page.
+
+    Parameters
+    ----------
+    pages : mapping of str to Page
+        The notebooks, as they are written.
+    to : Path
+        The folder; earlier ones in it are replaced.
+    documents : Documents, optional
+        Pages of documentation beside them.
+
+    Raises
+    ------
+    ExecutionError
+        If Sphinx finds a fault.
+    """
+    notebooks = {name: json.loads(page.path.read_text("utf-8")) for name, page in pages.items()}
+    with tempfile.TemporaryDirectory(prefix="mlkit-pot-") as folder:
+        sources, built = Path(folder) / "sources", Path(folder) / "built"
+        _write_sources(pages, notebooks, sources, documents)
+        _run_sphinx(sources, built, 1, settings_of(None), builder="gettext")
+        (built / _MARK).write_text("made by mlkit render\n", encoding="utf-8")
+        shutil.rmtree(built / ".doctrees", ignore_errors=True)
+        _put_in_place(built, to)
+    return sorted(to.rglob("*.pot"))
 
 
 def put_pages(pages: Mapping[str, str], to: Path) -> None:
@@ -137,10 +172,12 @@ def _write_sources(
     (sources / "index.md").write_text(_index(pages, documents), encoding="utf-8")
     texts = {} if documents is None else documents.texts
     names = {*pages, *texts}
+    terms = terms_of(texts.get(GLOSSARY, ""))
     for name, text in texts.items():
         place = sources / f"{name}.md"
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(with_links(text, name, names), encoding="utf-8")
+        linked = as_glossary(text) if name == GLOSSARY else with_terms(text, terms)
+        place.write_text(with_links(linked, name, names), encoding="utf-8")
     for name, page in pages.items():
         source = json.loads(page.path.read_text(encoding="utf-8"))
         place = sources / f"{name}.ipynb"
@@ -174,10 +211,12 @@ def _index(pages: Mapping[str, Page], documents: Documents | None) -> str:
     return "\n".join(lines)
 
 
-def _run_sphinx(sources: Path, built: Path, workers: int) -> None:
+def _run_sphinx(
+    sources: Path, built: Path, workers: int, settings: Sequence[str], builder: str = "html"
+) -> None:
     """Run Sphinx; its warnings are faults, since each is a broken link or a page lost."""
-    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(sources / ".doctrees")]
-    options += ["-j", str(workers)]
+    options = ["-q", "-W", "--keep-going", "-b", builder, "-d", str(sources / ".doctrees")]
+    options += ["-j", str(workers), *settings]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "sphinx", *options, str(sources), str(built)],
