@@ -60,7 +60,9 @@ def kit_digest(root: Path) -> str:
         The checkout.
     """
     package = Path(__file__).resolve().parents[1]
-    files = [*sorted(package.rglob("*.py")), *sorted((root / "notebooks" / "flights").iterdir())]
+    notebooks = root / "notebooks"
+    beside = [*(notebooks / "flights").iterdir(), *(notebooks / "lessons").glob("*.py")]
+    files = [*sorted(package.rglob("*.py")), *sorted(beside)]
     whole = hashlib.sha256(sys.version.encode())
     for file in files:
         if file.is_file():
