@@ -6,7 +6,7 @@
 # /opt/mlkit is mlkit's environment, /opt/engine that of the engine; the engine's Python comes first
 # on the path, because engines start `python3` in the image, and its tasks call `mlkit`.
 
-ARG PYTHON=3.12
+ARG PYTHON=3.11
 ARG ENGINE=kubeflow
 
 FROM python:${PYTHON}-slim AS core

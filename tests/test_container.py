@@ -93,7 +93,7 @@ def test_what_a_stage_takes_from_another_is_made_there_before() -> None:
 def test_images_are_named_with_their_versions() -> None:
     """The same file makes the same image tomorrow; every ARG has a value."""
     defaults = dict(step.rest.split("=") for step in _of("ARG") if step.stage == "")
-    assert defaults == {"PYTHON": "3.12", "ENGINE": "kubeflow"}
+    assert defaults == {"PYTHON": "3.11", "ENGINE": "kubeflow"}
     images = {step.rest.split()[0] for step in _of("FROM")}
     assert images == {"python:${PYTHON}-slim"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
