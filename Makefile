@@ -173,6 +173,7 @@ docs-tables: install-dev  ## write the tables of the documents that tests' resul
 	$(BIN)/python -m tests.features.table
 	$(BIN)/python -m tests.docs.syllabus
 	$(BIN)/python -m tests.docs.written
+	$(BIN)/python -m tests.docs.coverage
 
 bench: install-dev  ## measure mlkit against Papermill, side by side, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
