@@ -29,6 +29,7 @@ HANDED_OUT = {
         *("FakeClock", "FakeRunner", "Raises", "Returns", "run_fake", "write_notebook"),
         *("as_facts", "error_name", "plain", "edges", "judge", "topological_order"),
         *("dag_problems", "read_dag", "pipeline_problems", "read_pipeline"),
+        *("ENGINES", "find_python", "prefect_settings"),
     },
 }
 DAG = """
