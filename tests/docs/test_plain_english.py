@@ -1,0 +1,87 @@
+"""README and the documents are in plain English, as far as rules can tell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.plain_english import MOST_WORDS, SHADOWS, SPELLINGS, faults, prose_of
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_HELD = {"engines.md", "benchmarks.md", "panel.md", "what-learners-write.md"}
+"""Pages that are still to be edited, or that a command writes."""
+HELD = [
+    ROOT / "README.md",
+    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name not in NOT_HELD),
+]
+GENERATED = re.compile(r"<!-- lessons -->.*?<!-- end -->", re.DOTALL)
+"""Titles of lessons and exercises, which stand in the notebooks."""
+
+
+@pytest.mark.parametrize("page", HELD, ids=lambda page: page.stem)
+def test_a_page_is_in_plain_english(page: Path) -> None:
+    """Common words, one spelling for each term, sentences that can be read in one go."""
+    text = GENERATED.sub(
+        lambda match: re.sub(r"[^\n]", " ", match[0]), page.read_text(encoding="utf-8")
+    )
+    assert faults(text, page.relative_to(ROOT).as_posix()) == []
+
+
+def test_pages_that_are_not_held_are_there() -> None:
+    """The list gets shorter, and names no page that is gone."""
+    assert {path.name for path in (ROOT / "docs").rglob("*.md")} >= NOT_HELD
+
+
+LONG = " ".join(["word"] * (MOST_WORDS + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("We mend it.", ":1: Write 'repair, correct, fix' instead of 'mend'."),
+        ("Fine.\n\nWhoever reads it.", ":3: Write 'if you"),
+        ("On Github.", ":1: Write 'GitHub', not 'Github'."),
+        ("It has a past history.", "Redundancy"),
+        (f"{LONG}.", f":1: {MOST_WORDS + 1} words"),
+        (f"- One.\n- {LONG}.\n- Two.", f": {MOST_WORDS + 1} words"),
+    ],
+)
+def test_what_is_not_plain_is_found(text: str, said: str) -> None:
+    """With its line, and what to write."""
+    found = faults(text, "page.md")
+    assert len(found) == 1
+    assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fine. `we mend it`",
+        "```text\nwe mend it\n```",
+        "[GitHub](https://example.org/Github)",
+        f"# {LONG}",
+        f"| {LONG} |",
+        f"{' '.join(['word'] * MOST_WORDS)}. {' '.join(['Word'] * MOST_WORDS)}!",
+        f"A list: `{LONG}`.",
+        "- One\n- two\n- " + "\n- ".join(["three four five"] * 9),
+    ],
+)
+def test_what_is_plain_is_left_alone(text: str) -> None:
+    """Code, addresses, headings, tables, and sentences of the longest allowed length."""
+    assert faults(text, "page.md") == []
+
+
+def test_places_are_kept() -> None:
+    """Masked text has the length and the lines of the original."""
+    text = "a `b\nc` <!-- d -->\n```python\nx\n```\n[e](f)\n"
+    assert [len(line) for line in prose_of(text).splitlines()] == [
+        len(line) for line in text.splitlines()
+    ]
+
+
+def test_the_vocabulary_asks_for_no_word_that_it_refuses() -> None:
+    """Neither list sends a writer in a circle."""
+    for wrong, right in {**SHADOWS, **SPELLINGS}.items():
+        assert faults(f"It is {right}.", "page.md") == [], wrong
