@@ -18,7 +18,7 @@ from proselint.registry.checks import Check, CheckResult
 from proselint.registry.checks.types import PreferredForms
 from proselint.tools import LintFile
 
-__all__ = ["faults", "prose_of"]
+__all__ = ["faults", "lesson_prose", "prose_of"]
 
 MOST_WORDS = 25
 SHADOWS = {

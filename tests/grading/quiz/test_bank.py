@@ -33,6 +33,8 @@ Which column may it use?
 def test_there_are_questions_on_every_lesson() -> None:
     """At least 80 in all and five a lesson, in files that bear the lessons' names and titles."""
     assert len(QUESTIONS) >= 80
+    page = LESSONS.parents[1] / "docs" / "instructor" / "quiz.md"
+    assert f"{len(QUESTIONS)} questions on the {len(QUIZZES)} lessons." in page.read_text("utf-8")
     assert min(len(quiz.questions) for quiz in QUIZZES) >= 5
     titles = {}
     for path in sorted(LESSONS.glob("*.ipynb")):
