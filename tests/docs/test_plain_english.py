@@ -17,7 +17,7 @@ from tests.docs.plain_english import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_HELD = {"engines.md", "benchmarks.md", "panel.md", "what-learners-write.md"}
+NOT_HELD = {"engines.md", "benchmarks.md", "panel.md", "what-learners-write.md", "coverage.md"}
 """Pages that are still to be edited, or that a command writes."""
 HELD = [
     ROOT / "README.md",
