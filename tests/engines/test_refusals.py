@@ -74,6 +74,7 @@ def test_maps_that_no_export_expresses_are_refused(tmp_path: Path, engine: str) 
     ("engine", "most", "made"),
     [
         ("airflow", 250, "{}.py"),
+        ("argo", 52, "{}-workflow.yaml"),
         ("dagster", 200, "{}_definitions.py"),
         ("kubeflow", 128, "{}_pipeline.py"),
         ("prefect", 247, "{}_flow.py"),
@@ -84,11 +85,14 @@ def test_a_name_is_as_long_as_the_engine_takes(
     tmp_path: Path, engine: str, most: int, made: str
 ) -> None:
     """One character more is refused; the engine, or the disk, would say so later."""
+
+    def called(name: str) -> Path:
+        file = write_pipeline(tmp_path / name, Sketch(name="a"), name=name)
+        return in_image(file) if engine == "argo" else file
+
     name = "n" * most
-    assert export(write_pipeline(tmp_path / "a", Sketch(name="a"), name=name), engine).entry == (
-        made.format(name)
-    )
-    longer = write_pipeline(tmp_path / "b", Sketch(name="a"), name=f"{name}n")
+    assert export(called(name), engine).entry == made.format(name)
+    longer = called(f"{name}n")
     with pytest.raises(UnsupportedByEngineError, match=r"this pipeline: .* are the most") as caught:
         export(longer, engine)
     assert (caught.value.remedy, caught.value.exit_code) == ("Shorten 'name'", 2)
@@ -145,7 +149,7 @@ def test_the_branch_of_a_long_name_is_told_with_the_stage_that_it_asks(tmp_path:
 _OVER = {"foreach": {"a": "top.out"}}
 
 
-@pytest.mark.parametrize("engine", ["airflow", "dagster", "kubeflow", "stepfunctions"])
+@pytest.mark.parametrize("engine", ["airflow", "argo", "dagster", "kubeflow", "stepfunctions"])
 @pytest.mark.parametrize(
     ("keys", "fact"),
     [
@@ -163,6 +167,7 @@ def test_what_one_loop_cannot_do_is_refused(
         Sketch(name="g", declares="a = 1", keys=_OVER),
         Sketch(name="h", declares="a = 1", keys={**_OVER, **keys}),
     )
+    file = in_image(file) if engine == "argo" else file
     with pytest.raises(UnsupportedByEngineError, match=fact) as caught:
         export(file, engine)
     assert caught.value.line == load_pipeline(file).stages["h"].line
@@ -182,7 +187,8 @@ def test_what_stands_between_two_stages_of_a_loop_is_refused_where_a_loop_is_who
         Sketch(name="h", declares="a = 1", keys={**_OVER, "after": ["g[a]", "between"]}),
     )
     export(file, "airflow")
-    for engine in ("dagster", "kubeflow", "stepfunctions"):
+    for engine in ("dagster", "kubeflow", "stepfunctions", "argo"):
+        file = in_image(file) if engine == "argo" else file
         with pytest.raises(UnsupportedByEngineError, match="'h': it waits for 'between'"):
             export(file, engine)
 

@@ -129,7 +129,7 @@ class Feature:
     shown: tuple[str, ...] = ()
 
 
-ENGINES = ("airflow", "dagster", "kubeflow", "prefect", "stepfunctions")
+ENGINES = ("airflow", "argo", "dagster", "kubeflow", "prefect", "stepfunctions")
 _READ = "from pathlib import Path\n"
 _OUT = 'out: str = "scratch/out.txt"'
 

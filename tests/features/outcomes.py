@@ -18,10 +18,14 @@ from typing import Any
 
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import Status
+from mlkit.engines.registry import ENGINES
 from mlkit.store.trees import Leaf, Tree
 from tests.features.catalogue import Content, Expected, Feature
 
-__all__ = ["PLACES", "SAME", "Results", "compare", "outcomes", "read_results", "settle"]
+__all__ = [
+    *("PLACES", "REFUSED", "SAME", "WRITTEN"),
+    *("Results", "compare", "outcomes", "read_results", "settle"),
+]
 
 RESULTS = Path(__file__).parent / "results.json"
 SAME = "same"
@@ -37,9 +41,13 @@ PLACES = {
     "prefect": "Prefect",
     "dagster": "Dagster",
     "stepfunctions": "Step Functions",
+    "argo": "Argo",
     "dask": "Dask",
 }
 """Where features are tried, with the words of the table."""
+
+WRITTEN = frozenset(engine.name for engine in ENGINES.values() if engine.written_only)
+"""Places that were not at hand: what is exported for them is read and carried out here."""
 
 
 @dataclass(frozen=True, kw_only=True)

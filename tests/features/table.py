@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.features.catalogue import FEATURES
-from tests.features.outcomes import PLACES, REFUSED, SAME, Results, read_results
+from tests.features.outcomes import PLACES, REFUSED, SAME, WRITTEN, Results, read_results
 
 __all__ = ["PAGE", "main", "placed", "rendered"]
 
@@ -31,7 +31,7 @@ def rendered(results: Results) -> str:
     titles = ["feature", *PLACES.values()]
     lines = [_row(titles), _row(["---", *["---"] * len(PLACES)])]
     for feature in FEATURES:
-        cells = [_cell(results.seen[place][feature.name], sentences) for place in PLACES]
+        cells = [_cell(place, results.seen[place][feature.name], sentences) for place in PLACES]
         lines.append(_row([feature.name, *cells]))
     versions = ", ".join(f"{PLACES[name]} {text}" for name, text in results.versions.items())
     lines += ["", f"Seen with {versions}.", ""]
@@ -50,9 +50,9 @@ def _sentences(results: Results) -> dict[str, int]:
     return found
 
 
-def _cell(text: str, sentences: Mapping[str, int]) -> str:
+def _cell(place: str, text: str, sentences: Mapping[str, int]) -> str:
     if text == SAME:
-        return "✓"
+        return "written, not run" if place in WRITTEN else "✓"
     if text.startswith(REFUSED):
         return f"refused ({sentences[text.removeprefix(REFUSED)]})"
     raise ValueError(f"the suite has seen what is neither good nor refused: {text}")
