@@ -16,7 +16,7 @@ __all__ = ["EXERCISES", "PAGE", "TOPICS", "Place", "Topic", "places", "problems"
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "instructor" / "coverage.md"
-BEGIN, END = "<!-- coverage -->\n", "<!-- end -->"
+BEGIN, END = "<!-- lessons -->\n", "<!-- end -->"
 HOW = ("run", "told")
 
 
