@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.api.records import find_run, up_to_date
 from mlkit.api.runs_place import runs_folder
@@ -19,8 +20,10 @@ from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.folder import RunsFolder
 from mlkit.store.latest import promote as point_to
 from mlkit.store.looking import opened
-from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import remotes_of
+
+if TYPE_CHECKING:
+    from mlkit.store.remote.files import Remote
 
 __all__ = ["Labelled", "label", "latest_words", "promote", "unlabel"]
 
@@ -189,7 +192,12 @@ def _writable(
                 remedy="Try again when 'mlkit clean' has ended",
                 code="E103",
             )
-        yield folder, None if remotes.runs is None else Remote(remotes.runs)
+        if remotes.runs is None:
+            yield folder, None
+            return
+        from mlkit.store.remote.files import Remote  # what is behind URLs costs 0.1 s
+
+        yield folder, Remote(remotes.runs)
 
 
 def latest_words(record: RunRecord) -> str | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.pipeline import Pipeline
@@ -21,10 +21,10 @@ from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.looking import known_run, known_runs, looked_at
-from mlkit.store.remote.files import Remote
-from mlkit.store.remote.leases import holders
 from mlkit.store.remote.places import as_typed, is_url, remotes_of
-from mlkit.store.remote.sharing import Sharing, open_sharing
+
+if TYPE_CHECKING:
+    from mlkit.store.remote.sharing import Sharing
 
 __all__ = [
     "as_it_stands",
@@ -104,6 +104,8 @@ def find_value(run_id: str, reference: str, runs_dir: Path | str) -> list[Any]:
     with contextlib.closing(Database(folder.database)) as database:
         sharing = None
         if remotes.runs is not None:
+            from mlkit.store.remote.sharing import open_sharing  # what is behind URLs costs 0.1 s
+
             sharing = open_sharing(folder, database, remotes)
         if sharing is not None:
             sharing.take_in_runs(run_id)
@@ -235,6 +237,8 @@ def _alive_elsewhere(sharing: Sharing | None) -> set[str]:
     """The runs that other machines work on; none where nothing is shared."""
     if sharing is None:
         return set()
+    from mlkit.store.remote.leases import holders  # what is behind URLs costs 0.1 s
+
     return {holder.name for holder in holders(sharing.store.remote)}
 
 
@@ -257,6 +261,8 @@ def up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
     remotes = remotes_of(folder.path)
     if remotes.runs is None:
         return folder, None
+    from mlkit.store.remote.sharing import open_sharing  # what is behind URLs costs 0.1 s
+
     folder.make()
     with contextlib.closing(Database(folder.database)) as database:
         sharing = open_sharing(folder, database, remotes)
@@ -270,4 +276,6 @@ def send_report(record: RunRecord, file: Path) -> None:
     remotes = remotes_of(Path(record.runs_dir))
     if remotes.runs is None or file != Path(record.runs_dir) / record.run_id / file.name:
         return
+    from mlkit.store.remote.files import Remote  # what is behind URLs costs 0.1 s
+
     Remote(remotes.runs).upload(file, f"{record.run_id}/{file.name}")

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
@@ -90,6 +89,8 @@ class StopRule:
             values = [value for value in there if value is not None]
             if len(values) < LEAST_OTHERS:
                 return None
+            from statistics import median  # with what it needs it takes 3 ms, here only
+
             limit, of = median(values), f"the median of {len(values)} runs, "
         is_worse = best > limit if self.above else best < limit
         if not is_worse:

@@ -7,10 +7,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.driver.surroundings import kernel_environment
-from mlkit.notebook.kernels import Kernels, open_kernels
 from mlkit.notebook.source import SUFFIXES
+
+if TYPE_CHECKING:  # a run that reuses everything needs none of them
+    from mlkit.notebook.kernels import Kernels
 
 __all__ = ["KernelsAhead", "is_sure_to_run", "kernels_ahead"]
 
@@ -49,6 +52,8 @@ class KernelsAhead:
 @contextlib.contextmanager
 def kernels_ahead() -> Iterator[KernelsAhead]:
     """Open kernels for a run in this process; they are closed here if nobody takes them."""
+    from mlkit.notebook.kernels import open_kernels  # see above
+
     said: list[str] = []
     environment = kernel_environment(os.environ)
     kernels = open_kernels("fork", preload=None, env=environment, say=said.append)

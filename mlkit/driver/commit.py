@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,11 +101,14 @@ class Committer:
         )
         with readable_os_errors(final):
             self.prepare_staging(instance.id)
-            folders = self._folders_with(result)
-            artifacts = self._place_all(instance, result, staging, final, folders)
-            notebook = next((f / NOTEBOOK for f in folders if (f / NOTEBOOK).is_file()), None)
-            if notebook is not None and not (staging / NOTEBOOK).exists():
-                _link(notebook, staging / NOTEBOOK)
+            runs = self.stores.database.runs_with_result(result.id)
+            artifacts = self._place_all(instance, result, staging, final, runs)
+            own = staging / NOTEBOOK
+            if not own.exists():
+                copies = (folder / NOTEBOOK for folder in self._folders_with(result, runs))
+                notebook = next((copy for copy in copies if copy.is_file()), None)
+                if notebook is not None:
+                    _link_or_copy(str(notebook), str(own))
             self._publish(staging, final)
         absent = _absent(instance.stage.outputs, artifacts, record)
         record = replace(
@@ -124,7 +126,8 @@ class Committer:
         They are read while they are new, so that a table of thousands of runs opens no file.
         """
         self._tell_missing_metrics(record)
-        plain = replace(record, metrics=None, curves={})
+        had = record.metrics is not None or record.curves  # by an attempt before this one
+        plain = replace(record, metrics=None, curves={}) if had else record
         metrics = {**logged.metrics, **stage_metrics(self.book.record, plain)}
         return replace(record, metrics=metrics, curves=logged.curves)
 
@@ -139,10 +142,9 @@ class Committer:
                 record.id,
             )
 
-    def _folders_with(self, result: Result) -> list[Path]:
-        """The stage's folders of the runs that made or reused a result."""
-        runs = self.stores.database.runs_with_result(result.id)
-        return [self.stores.runs.run(run_id).stage(result.stage) for run_id in runs]
+    def _folders_with(self, result: Result, runs: Sequence[str]) -> Iterator[Path]:
+        """The stage's folders of runs that made or reused a result; mostly one is enough."""
+        return (self.stores.runs.run(run_id).stage(result.stage) for run_id in runs)
 
     def _place_all(
         self,
@@ -150,7 +152,7 @@ class Committer:
         result: Result,
         staging: Path,
         final: Path,
-        folders: list[Path],
+        runs: Sequence[str],
     ) -> dict[str, ArtifactRecord]:
         store, artifacts = self.stores.artifacts, {}
         for name, output in instance.stage.outputs.items():
@@ -158,14 +160,16 @@ class Committer:
                 continue
             digest = result.outputs[name]
             target = staging / output.path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.parent != staging:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            folders = self._folders_with(result, runs)
             store.place(digest, target, self._sibling(digest, output.path, folders))
             artifacts[name] = ArtifactRecord(
                 path=str(final / output.path), digest=digest, size_bytes=store.size_bytes(digest)
             )
         return artifacts
 
-    def _sibling(self, digest: str, file: str, folders: list[Path]) -> Path | None:
+    def _sibling(self, digest: str, file: str, folders: Iterable[Path]) -> Path | None:
         """A copy of an artifact to link to; a damaged one is made good first."""
         store = self.stores.artifacts
         for folder in folders:
@@ -192,6 +196,8 @@ class Committer:
         attempts = staging / ATTEMPTS
         with readable_os_errors(staging):
             ended = {str(a.number) for a in self.book.state.records[instance_id].history}
+            if not ended and _is_new_folder(staging):
+                return staging
             (attempts if ended else staging).mkdir(parents=True, exist_ok=True)
             for leftover in list(staging.iterdir()):
                 if leftover != attempts or not ended:
@@ -207,9 +213,11 @@ class Committer:
 
     def _publish(self, staging: Path, final: Path) -> None:
         """Rename the staging folder; what stood there before goes aside first."""
-        old = staging.with_name(f".old-{secrets.token_hex(4)}")
-        if final.exists():
-            final.replace(old)
+        if not final.exists():
+            staging.replace(final)
+            return
+        old = staging.with_name(f".old-{os.urandom(4).hex()}")
+        final.replace(old)
         staging.replace(final)
         shutil.rmtree(old, ignore_errors=True)
 
@@ -234,6 +242,15 @@ def sweep(folder: RunFolder) -> None:
             for leftover in staging.iterdir():
                 if leftover.name != ATTEMPTS:
                     _remove(leftover)
+
+
+def _is_new_folder(path: Path) -> bool:
+    """Make a folder; False if it is there already, or what is to hold it is not."""
+    try:
+        os.mkdir(path)  # noqa: PTH102 - its parent is nearly always there, and there are thousands
+    except (FileExistsError, FileNotFoundError):
+        return False
+    return True
 
 
 def _link(source: Path, target: Path) -> None:

@@ -166,12 +166,13 @@ class Loop:
         if self.stopping or name not in self.state.own:
             return
         if not stage.is_chained or not self._is_spread(stage):
-            self._consider_together(stage, self.state.waiting(name))
+            if self.state.is_waiting(name):
+                self._consider_together(stage)
             return
         instances = self.state.instances[name] or {}
         for instance_id in self.state.tables[name].matching(wanted):
             if self.state.records[instance_id].status is Status.WAITING:
-                self._consider_together(stage, [instance_id], instances[instance_id].labels)
+                self._consider_together(stage, instance_id, instances[instance_id].labels)
 
     def _is_spread(self, stage: Stage) -> bool:
         """Whether a chained stage's instances are known, made known now if they can be.
@@ -191,19 +192,24 @@ class Loop:
         return self.state.instances[stage.name] is not None
 
     def _consider_together(
-        self, stage: Stage, ids: Sequence[str], own: Mapping[str, str] = NO_VALUES
+        self, stage: Stage, one: str | None = None, own: Mapping[str, str] = NO_VALUES
     ) -> None:
-        """Decide for entries that wait for the same."""
-        if not ids:
-            return
+        """Decide for one instance, or for all of a stage that wait, who wait for the same.
+
+        These are thousands, and what they wait for may be thousands too, each of whose ends leads
+        here: who they are is asked only when something is decided.
+        """
         lost = [n for n in stage.upstream if not self.state.tally([n], own).total]
+        verdict = judge_tally(stage.trigger, self.state.tally(stage.upstream, own))
+        if not lost and verdict is Verdict.WAIT:
+            return
+        ids = self.state.waiting(stage.name) if one is None else [one]
         if lost:
             missing = self.state.named(lost[0], own)
             fact = f"there is no '{missing}' in this run: the value is not in the list"
             for instance_id in ids:
                 self.endings.fail(instance_id, "MissingInput", fact)
             return
-        verdict = judge_tally(stage.trigger, self.state.tally(stage.upstream, own))
         if verdict in NOT_STARTED:
             upstream = [record for node in stage.upstream for record in self.state.at(node, own)]
             reason = blame(stage.trigger, verdict, upstream)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from mlkit.driver.order import Order
 from mlkit.notebook.imports import modules_to_preload, needs_of_stages
-from mlkit.notebook.kernels import Kernels, open_kernels
 from mlkit.notebook.notebook_runner import NotebookRunner
+
+if TYPE_CHECKING:  # a run that reuses everything needs none of them
+    from concurrent.futures import Executor
+
+    from mlkit.notebook.kernels import Kernels
 
 __all__ = ["Machinery"]
 
@@ -78,6 +82,8 @@ class Machinery:
             ahead.said[:0], self._said = self._said, ahead.said
             kernels.preload(names)
             return kernels
+        from mlkit.notebook.kernels import open_kernels  # see above
+
         return open_kernels(kind, preload=names, env=self._environment, say=self._said.append)
 
     def executor(self) -> Executor:
@@ -98,4 +104,6 @@ class Machinery:
 
 
 def _threads(workers: int) -> Executor:
+    from concurrent.futures import ThreadPoolExecutor  # see above
+
     return ThreadPoolExecutor(max_workers=workers, thread_name_prefix="mlkit-worker")

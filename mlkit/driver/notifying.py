@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -30,7 +29,9 @@ class AppriseNotifier:
 
     def send(self, url: str, title: str, body: str) -> bool:
         """Send a message; Apprise says False or None where it did not get through."""
-        import apprise  # 0.1 s, which a run pays that has somebody to tell
+        import logging  # with the next line 0.1 s, which a run pays that has somebody to tell
+
+        import apprise
 
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its warnings print addresses
         service = apprise.Apprise()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mlkit.core.events import Observer
 from mlkit.driver.ahead import KernelsAhead
@@ -13,6 +13,9 @@ from mlkit.driver.clock import Clock, SystemClock
 from mlkit.driver.notifying import AppriseNotifier, Notifier
 from mlkit.driver.warm import WarmKernels
 from mlkit.notebook.notebook_runner import Cancellation, NotebookRunner
+
+if TYPE_CHECKING:  # it brings logging along; what runs attempts is imported with the first of them
+    from concurrent.futures import Executor
 
 __all__ = ["Services"]
 

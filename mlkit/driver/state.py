@@ -165,9 +165,13 @@ class RunState:
         self.put(record)
         return record
 
+    def is_waiting(self, name: str) -> bool:
+        """Whether an entry of a stage still waits for its turn."""
+        return self._counted(name, {})[Status.WAITING] > 0
+
     def waiting(self, name: str) -> list[str]:
         """The entries of a stage that still wait for their turn."""
-        if not self._counted(name, {})[Status.WAITING]:
+        if not self.is_waiting(name):
             return []
         return [i for i in self.tables[name].ids if self.records[i].status is Status.WAITING]
 

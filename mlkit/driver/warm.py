@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from mlkit.notebook.kernels import Kernels, open_kernels
+if TYPE_CHECKING:  # a run that reuses everything needs none of them
+    from mlkit.notebook.kernels import Kernels
 
 __all__ = ["WarmKernels"]
 
@@ -51,6 +53,8 @@ class WarmKernels:
                 self._let_go()
             if self._kernels is None:
                 self._names, self._environment = frozenset(names), environment
+                from mlkit.notebook.kernels import open_kernels  # see above
+
                 self._kernels = open_kernels(
                     "fork", preload=names, env=environment, say=self._said.append
                 )

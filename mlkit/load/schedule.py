@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -26,6 +25,8 @@ class UnknownZoneError(ValueError):
     """
 
     def __init__(self, name: str) -> None:
+        import zoneinfo  # needed only where a zone is named, as below
+
         super().__init__(f"there is no time zone '{name}'")
         near = did_you_mean(name, sorted(zoneinfo.available_timezones()))
         self.remedy = near or "Give an IANA name such as Europe/Berlin"
@@ -41,6 +42,8 @@ def find_zone(name: str) -> dt.tzinfo:
     """
     if name.upper() == UTC:
         return dt.UTC
+    import zoneinfo
+
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

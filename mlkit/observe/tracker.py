@@ -11,7 +11,6 @@ import queue
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -178,6 +177,8 @@ class Tracker:
         self._news = threading.Condition()
         self._over = False
         self._heard = time.monotonic()
+        import tempfile  # whoever tracks nothing does not wait for it
+
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_PROGRAM)],

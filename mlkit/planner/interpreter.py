@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -97,6 +96,8 @@ def _asked(program: str) -> dict[str, Any]:
 
     With `-E`, since what PYTHONPATH adds differs from run to run and is looked at apart.
     """
+    import subprocess  # needed for another Python only
+
     try:
         done = subprocess.run(
             [program, "-E", interpreter_facts.__file__],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata as metadata
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -138,6 +137,8 @@ class _Folder:
     def requirements(self, package: str) -> tuple[str, ...]:
         """What a package requires or can make use of, as pandas does of pyarrow."""
         if package not in self._needs:
+            import importlib.metadata as metadata  # reads mail for it: only after an attempt
+
             lines = metadata.Distribution.at(self.infos[package]).requires or []
             matches = map(_REQUIREMENT.match, lines)
             self._needs[package] = tuple(_normal(match[0]) for match in matches if match)

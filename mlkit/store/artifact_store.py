@@ -12,10 +12,8 @@ Of a folder, the master is its manifest (`mlkit.store.trees`) and one master for
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Set
 from hashlib import sha256
@@ -185,7 +183,7 @@ class ArtifactStore:
         return Marks(size_bytes=kept.st_size, mtime_ns=kept.st_mtime_ns, inode=kept.st_ino)
 
     def _aside(self) -> Path:
-        return self.path / f".part-{secrets.token_hex(8)}"
+        return self.path / f".part-{os.urandom(8).hex()}"
 
     def tree(self, digest: str) -> Tree | None:
         """What a folder in the store holds; None if its manifest is missing or damaged."""
@@ -281,7 +279,7 @@ class ArtifactStore:
         sibling : Path, optional
             A copy known to be unchanged, to be linked to; otherwise the master is copied.
         """
-        aside = to.with_name(f".part-{secrets.token_hex(8)}")
+        aside = to.with_name(f".part-{os.urandom(8).hex()}")
         try:
             if is_tree(digest):
                 self._fill(digest, aside, sibling)
@@ -458,6 +456,8 @@ def _clear(path: Path) -> None:
 
 def _sync(folder: Path) -> None:
     """Have everything that was written in a folder's file system reach the disk."""
+    import ctypes  # a run that reuses everything does not wait for it
+
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         library = ctypes.CDLL(None, use_errno=True)

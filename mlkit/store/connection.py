@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +105,8 @@ def _probed(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _copied(path: Path, log: Path) -> sqlite3.Connection:
+    import tempfile  # seldom needed, and not imported otherwise by a run that reuses everything
+
     with tempfile.TemporaryDirectory(prefix="mlkit-look-") as folder:
         for file in (path, log):
             shutil.copyfile(file, Path(folder) / file.name)

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Sequence
@@ -53,7 +52,7 @@ RESERVED = frozenset(
 def new_run_id(now: float) -> str:
     """Make an id that sorts by time and is unique: `20130102-030405-678-9abc`."""
     moment = datetime.fromtimestamp(now, UTC)
-    return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+    return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{os.urandom(2).hex()}"
 
 
 class RunFolder:
@@ -81,7 +80,7 @@ class RunFolder:
 
     def live(self, instance_id: str) -> Path:
         """A new folder for an attempt whose kernel may be kept; it is not made."""
-        return self.path / _LIVE / f"{safe_name(instance_id)}-{secrets.token_hex(4)}"
+        return self.path / _LIVE / f"{safe_name(instance_id)}-{os.urandom(4).hex()}"
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool) -> Iterator[bool]:
@@ -157,7 +156,7 @@ class RunsFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             with self.shared():
                 self.store.mkdir(exist_ok=True)
-            probe = self.path / f".probe-{secrets.token_hex(4)}"
+            probe = self.path / f".probe-{os.urandom(4).hex()}"
             probe.write_bytes(b"probe")
             probe.unlink()
 
@@ -177,11 +176,11 @@ class RunsFolder:
             if not makes:
                 return b""  # another user's, who alone can compare what it keyed
             raise
-        aside = self.path / f"{_TRACE_KEY}-{secrets.token_hex(4)}"
+        aside = self.path / f"{_TRACE_KEY}-{os.urandom(4).hex()}"
         with readable_os_errors(self.path):
             is_of_group = bool(self.path.stat().st_mode & 0o020)
             aside.touch(mode=0o640 if is_of_group else 0o600)
-            aside.write_bytes(secrets.token_bytes(32))
+            aside.write_bytes(os.urandom(32))
             with contextlib.suppress(FileExistsError):  # another process was quicker: its key holds
                 os.link(aside, file)
             aside.unlink()
@@ -345,7 +344,7 @@ class RunsFolder:
 
     def set_latest(self, run_id: str) -> None:
         """Point `latest` at a run, in one step."""
-        aside = self.path / f".latest-{secrets.token_hex(4)}"
+        aside = self.path / f".latest-{os.urandom(4).hex()}"
         with readable_os_errors(self.path):
             aside.symlink_to(run_id, target_is_directory=True)
             aside.replace(self.latest)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -147,7 +146,7 @@ class Labels:
                     if self.run_id(label) is None:
                         raise
                     continue
-                aside = self.path / f".{secrets.token_hex(4)}"
+                aside = self.path / f".{os.urandom(4).hex()}"
                 aside.symlink_to(target, target_is_directory=True)
                 aside.replace(self.path / label)
                 return had

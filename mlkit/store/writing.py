@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ def json_text(document: Any) -> str:
 
 def write_json(document: Any, path: Path) -> None:
     """Write a JSON document in one piece: aside, then renamed."""
-    aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+    aside = path.with_name(f".{path.name}-{os.urandom(4).hex()}.part")
     with readable_os_errors(path.parent):
         try:
             aside.write_text(json_text(document), encoding="utf-8", errors="backslashreplace")

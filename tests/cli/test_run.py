@@ -55,10 +55,14 @@ def test_json_holds_what_is_documented(tmp_path: Path) -> None:
 
 
 def test_a_run_in_which_nothing_changed_imports_nothing_heavy(tmp_path: Path) -> None:
-    """Neither run nor plan: no pandas, scikit-learn, Papermill, MLflow or nbformat."""
+    """Neither run nor plan: no pandas, scikit-learn, Papermill, MLflow, nbformat, or kernels."""
     file = chain(tmp_path, 2)
     run_fake(file)
-    heavy = ("pandas", "sklearn", "papermill", "mlflow", "nbformat", "nbclient", "apprise")
+    heavy = (
+        *("pandas", "sklearn", "papermill", "mlflow", "nbformat", "nbclient", "apprise"),
+        *("jupyter_client", "zmq", "asyncio", "random", "statistics", "ctypes", "logging"),
+        *("zoneinfo", "importlib.metadata", "mlkit.notebook.kernels.zygote"),
+    )
     program = (
         "import sys\nfrom mlkit.cli.main import main\n"
         "try: main(sys.argv[1:])\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -489,3 +491,78 @@ def test_conditions_hold_for_every_instance(tmp_path: Path) -> None:
     assert plan(file)["clean[2]"].skipped
     more = run_fake(file, parameters={"values": "yes"})
     assert more.stages["clean[2]"].status is Status.SUCCEEDED
+
+
+@contextmanager
+def counted() -> Iterator[Callable[[], tuple[int, int]]]:
+    """Count calls of functions, and SQL statements: a clock says something else every time."""
+    counts = {"calls": 0, "statements": 0}
+
+    def called(_frame: object, event: str, argument: Any) -> None:
+        counts["calls"] += event in ("call", "c_call")
+        counts["statements"] += event == "c_call" and argument.__name__ == "execute"
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        yield lambda: (counts["calls"], counts["statements"])
+    finally:
+        sys.setprofile(before)
+
+
+def mapped_twice(folder: Path) -> Path:
+    """Two maps of which the second waits for all of the first, and a join."""
+    over = {"foreach": {"month": "parameters.months"}}
+    return write_pipeline(
+        folder,
+        Sketch(name="collect", body=FIRST, declares="month: int = 1", keys=over),
+        Sketch(
+            name="fit", body=FIRST, declares="month: int = 1", keys={**over, "after": ["collect"]}
+        ),
+        Sketch(
+            name="join",
+            body=JOIN,
+            declares="parts: list[str] = []",
+            keys={"inputs": {"parts": "fit.out"}},
+        ),
+        parameters={"months": [1]},
+    )
+
+
+@pytest.mark.parametrize("write", [chained, mapped_twice])
+def test_an_instance_costs_the_same_in_a_larger_map(
+    tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    """Twice as many cost twice as much at most: to run, to plan, and to reuse."""
+    sizes = (2, 12, 24, 48)  # the first for what is paid once, imports above all
+    costs: dict[str, list[tuple[int, int]]] = {"run": [], "plan": [], "reuse": []}
+    for size in sizes:
+        file, wanted = write(tmp_path / str(size)), {"months": list(range(size))}
+        works: dict[str, Callable[[], Any]] = {
+            "run": lambda: run_fake(file, parameters=wanted),  # noqa: B023 - called at once
+            "plan": lambda: plan(file, parameters=wanted),  # noqa: B023 - called at once
+            "reuse": lambda: run_fake(file, parameters=wanted),  # noqa: B023 - called at once
+        }
+        for name, work in works.items():
+            with counted() as count:
+                work()
+                costs[name].append(count())
+    for name, (_, small, medium, large) in costs.items():
+        for kind, least, more, most in zip(
+            ("calls", "statements"), small, medium, large, strict=True
+        ):
+            first, then = (more - least) / 12, (most - more) / 24
+            assert then <= 1.1 * first + 1, f"{name}: {first} and then {then} {kind} an instance"
+
+
+def test_to_reuse_costs_the_same_however_often_it_was_reused(tmp_path: Path) -> None:
+    """A nightly run finds as many earlier ones as there were nights."""
+    file = chained(tmp_path)
+    run_fake(file)
+    costs = []
+    for _ in range(12):
+        with counted() as count:
+            run_fake(file)
+            costs.append(count())
+    (calls, statements), (most_calls, most_statements) = costs[1], costs[-1]
+    assert (most_calls <= 1.05 * calls, most_statements) == (True, statements)

@@ -21,11 +21,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.policies import KernelKind
-from mlkit.notebook.kernels.kernel_supply import Kernels, open_kernels
-from mlkit.notebook.kernels.request import KernelRequest
 
 if TYPE_CHECKING:
     from mlkit.notebook.kernels.client import ReadyClient
+    from mlkit.notebook.kernels.kernel_supply import Kernels, open_kernels
     from mlkit.notebook.kernels.manager import (
         LeashedKernelManager,
         end_kernel,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         kill,
         wait_dead,
     )
+    from mlkit.notebook.kernels.request import KernelRequest
 
 __all__ = [
     "KernelKind",
@@ -49,16 +49,19 @@ __all__ = [
 
 _HOMES = {
     "ReadyClient": "client",
+    "KernelRequest": "request",
+    "Kernels": "kernel_supply",
     "LeashedKernelManager": "manager",
     "end_kernel": "manager",
     "interrupt": "manager",
     "kill": "manager",
+    "open_kernels": "kernel_supply",
     "wait_dead": "manager",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use what needs jupyter_client."""
+    """Import on first use: what kept kernels are asked by needs none of it."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

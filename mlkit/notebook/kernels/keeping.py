@@ -37,9 +37,10 @@ from mlkit.notebook.kernels.kept_kernels import (
     stop_kernels,
 )
 from mlkit.notebook.kernels.manager import LeashedKernelManager
+from mlkit.notebook.kernels.process_memory import memory_of
 from mlkit.notebook.kernels.provisioners import LeashedProvisioner
 
-__all__ = ["NotKeptError", "keep_kernel", "memory_of"]
+__all__ = ["NotKeptError", "keep_kernel"]
 
 _START_S = 20.0
 
@@ -197,17 +198,6 @@ def _moved(address: Address, folder: Path) -> Address:
         moved.lead_to_colons()
     address.file.unlink(missing_ok=True)
     return moved
-
-
-def memory_of(pid: int) -> int:
-    """What a process holds, in bytes; of what it shares with others its part. 0 if it is gone."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        return 0
-    return 0
 
 
 def _memory_of_machine() -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlkit.notebook.kernels.keeping import memory_of
+from mlkit.notebook.kernels.process_memory import memory_of
 from mlkit.notebook.kernels.warden import LEASH
 
 __all__ = ["ZygoteSeen", "live_zygotes"]

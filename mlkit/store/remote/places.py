@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -143,6 +142,6 @@ def _memo(folder: Path) -> Remotes:
 def _remember(folder: Path, remotes: Remotes) -> None:
     with readable_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / f"{MEMO}-{secrets.token_hex(4)}"
+        aside = folder / f"{MEMO}-{os.urandom(4).hex()}"
         aside.write_text(json.dumps({"runs": remotes.runs, "store": remotes.store}), "utf-8")
         aside.replace(folder / MEMO)
