@@ -8,6 +8,7 @@ files that are closed, an encoding in which not every file can be named.
 # start, with what an installer's script imports before this module.
 
 import _signal  # type: ignore[import-not-found]  # what `signal` is made of
+import gc  # built in, too
 import os
 import sys
 
@@ -37,6 +38,7 @@ def main() -> None:
     if _HEARD:
         ended = code if isinstance(code, int) else 0
         _signal.signal(_signal.SIGINT, lambda *_: os._exit(ended))
+    gc.freeze()  # what is to be closed is closed; a last look through all the rest takes 30 ms
     sys.exit(code)
 
 

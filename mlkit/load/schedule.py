@@ -42,7 +42,7 @@ def find_zone(name: str) -> dt.tzinfo:
     """
     if name.upper() == UTC:
         return dt.UTC
-    import zoneinfo
+    import zoneinfo  # seldom named, and not imported otherwise
 
     try:
         return zoneinfo.ZoneInfo(name)
