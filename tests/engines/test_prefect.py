@@ -66,6 +66,7 @@ class TestPrefect(FlightsContract):
             "seed": "integer",
             "source": "string",
             "late_minutes": "integer",
+            "hours_before": "integer",
             "run_id": None,
             "logical_date": None,
         }
