@@ -19,8 +19,8 @@ __all__ = [
 HIGHEST_WIND_MPH = 150.0
 """Readings above are faults of the instrument (the record of 2013 has one of 1,048 mph)."""
 
-HOURS_BEFORE = 2
-"""A prediction is made so many hours before departure: when people set out for the airport."""
+HOURS_BEFORE = 1
+"""A prediction is made so many hours before departure: when people can still change their plans."""
 
 PREVIOUS_DELAY = "previous_arr_delay"
 """The column with the arrival delay of the aircraft's last leg; `collect` looks it up."""
@@ -63,7 +63,8 @@ def weather_hour(time_hour: pd.Series, hours_before: int) -> pd.Series:
     """The last hour whose weather is known when a prediction is made.
 
     An hour's observation is made near its end (most at 51 minutes past). A flight may be scheduled
-    at the full hour, so two hours before it that hour has just begun, and the one before is known.
+    at the full hour. An hour before, the hour before has just begun, and the one before that is
+    known.
 
     Parameters
     ----------

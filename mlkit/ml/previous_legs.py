@@ -86,7 +86,9 @@ def with_previous_leg(
     wanted = ["tailnum", "arr_delay", *OPTIONAL_COLUMNS["flights"]]
     if any(column not in every_flight.columns for column in wanted):
         return flights.assign(**{PREVIOUS_DELAY: float("nan")})
-    flown = every_flight.dropna(subset=wanted)
+    hours, margin = flights["time_hour"], pd.Timedelta(days=2)
+    near = every_flight["time_hour"].between(hours.min() - margin, hours.max())
+    flown = every_flight[near].dropna(subset=wanted)
     legs = pd.DataFrame(
         {"tailnum": flown["tailnum"], PREVIOUS_DELAY: flown["arr_delay"], "at": landed_at(flown)}
     ).sort_values("at", kind="stable")
