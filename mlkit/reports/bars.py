@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 from mlkit.reports.metrics import MetricGroup
 from mlkit.reports.svg import document, element, shorten, text, width_of
 
-__all__ = ["draw_bars", "finding", "number"]
+__all__ = ["bars_begin", "draw_bars", "finding", "number"]
 
-_ROW, _BAR, _HEAD, _CHART, _SIZE = 26.0, 16.0, 34.0, 260.0, 11.5
-_VALUE = 104.0
+_ROW, _BAR, _HEAD, _CHART, _SIZE = 26.0, 18.0, 34.0, 230.0, 11.5
+_LONGEST_NAME, _LONGEST_HEADING = 26, 44
+"""So that the picture is legible on a telephone without scrolling."""
+_ALIKE = 0.25
+"""Where values differ by less than this share of the largest, bars from zero look the same."""
 
 
 def number(value: float) -> str:
@@ -27,8 +33,58 @@ def finding(group: MetricGroup) -> str:
     return f"{group.metric}: {number(low[1])} ({low[0]}) to {number(top[1])} ({top[0]})"
 
 
+def bars_begin(low: float, high: float) -> float:
+    """Choose where bars begin: at zero, or at a round number from which differences can be seen.
+
+    Parameters
+    ----------
+    low, high : float
+        The lowest and the highest value.
+
+    Returns
+    -------
+    float
+        Zero, unless both have one sign and differ by less than a quarter of the larger; then a
+        number between zero and the nearer of them, a fifth of their difference or more away.
+    """
+    spread = high - low
+    largest = max(abs(low), abs(high))
+    # Numbers that differ only in their last digits are equal for whoever looks.
+    if low * high <= 0 or not 1e-9 * largest < spread < _ALIKE * largest:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(spread))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= spread / 2)
+    nearest = min(abs(low), abs(high))
+    begin = math.floor((nearest - spread / 5) / step) * step
+    return math.copysign(round(begin, 12), low)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Axis:
+    """Where the bars begin, in pixels and as a value, and how long a unit is."""
+
+    left: float
+    start: float
+    begin: float
+    scale: float
+
+    @property
+    def right(self) -> float:
+        return self.left + _CHART
+
+    def at(self, value: float) -> float:
+        return self.start + (value - self.begin) * self.scale
+
+
+def _axis(values: list[float], left: float) -> _Axis:
+    begin = bars_begin(min(values), max(values))
+    low, high = min(begin, *values), max(begin, *values)
+    scale = _CHART / ((high - low) or 1.0)
+    return _Axis(left=left, start=left + (begin - low) * scale, begin=begin, scale=scale)
+
+
 def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
-    """Draw a bar for each instance, from zero, with its value beside it.
+    """Draw a bar for each instance, with its value in it, or beside it where it is short.
 
     Parameters
     ----------
@@ -37,26 +93,26 @@ def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
     styled : bool
         Whether the SVG carries its own style sheet.
     """
-    names = [shorten(name, 30) for name, _ in group.values]
+    names = [shorten(name, _LONGEST_NAME) for name, _ in group.values]
     values = [value for _, value in group.values]
-    left = max(width_of(name, _SIZE) for name in names) + 12
-    low, high = min(0.0, *values), max(0.0, *values)
-    scale = _CHART / ((high - low) or 1.0)
-    zero = left + _VALUE * (low < 0) - low * scale
-    parts = [element("text", text(_heading(group)), x=0.0, y=16.0, class_="heading")]
+    axis = _axis(values, max(width_of(name, _SIZE) for name in names) + 12)
+    heading = shorten(f"{group.metric} of {group.stage}, n = {len(values)}", _LONGEST_HEADING)
+    parts = [element("text", text(heading), x=0.0, y=16.0, class_="heading")]
+    top, words = _HEAD, ", ".join(f"{name}: {number(value)}" for name, value in group.values)
+    if axis.begin:
+        said = f"Bars begin at {number(axis.begin)}, not at 0"
+        parts.append(element("text", text(said), x=0.0, y=32.0, class_="small"))
+        top, words = top + 14, f"{words}. {said}."
     for index, (name, value) in enumerate(zip(names, values, strict=True)):
-        y = _HEAD + index * _ROW
-        parts.append(element("text", text(name), x=0.0, y=y + 15, class_="small"))
-        parts.append(_bar(value, y, (zero, scale), _extreme(value, values)))
-    bottom = _HEAD + len(values) * _ROW
-    parts.append(element("line", x1=zero, x2=zero, y1=_HEAD - 2, y2=bottom, class_="axis"))
-    words = ", ".join(f"{name}: {number(value)}" for name, value in group.values)
-    width = max(left + _VALUE * (low < 0) + _CHART + _VALUE, width_of(_heading(group), 14.0))
-    return document("".join(parts), (width, bottom + 8), finding(group), words, styled=styled)
-
-
-def _heading(group: MetricGroup) -> str:
-    return shorten(f"{group.metric} of {group.stage}, n = {len(group.values)}", 60)
+        y = top + index * _ROW
+        parts.append(element("text", text(name), x=0.0, y=y + 16, class_="small"))
+        parts.append(_bar(value, y, axis, _extreme(value, values)))
+    bottom = top + len(values) * _ROW
+    dashes = "3 3" if axis.begin else None
+    ends = {"x1": axis.start, "x2": axis.start, "y1": top - 2, "y2": bottom}
+    parts.append(element("line", class_="axis", stroke_dasharray=dashes, **ends))
+    size = (max(axis.right + 6, width_of(heading, 14.0)), bottom + 8)
+    return document("".join(parts), size, finding(group), words, styled=styled)
 
 
 def _extreme(value: float, values: list[float]) -> str:
@@ -66,11 +122,18 @@ def _extreme(value: float, values: list[float]) -> str:
     return {max(values): "highest", min(values): "lowest"}.get(value, "")
 
 
-def _bar(value: float, y: float, axis: tuple[float, float], remark: str) -> str:
-    zero, scale = axis
-    length = abs(value) * scale
-    start = zero if value >= 0 else zero - length
-    anchor, x = ("start", zero + length + 6) if value >= 0 else ("end", start - 6)
-    shape = element("rect", x=start, y=y + 4, width=max(length, 1.0), height=_BAR, class_="bar")
+def _bar(value: float, y: float, axis: _Axis, remark: str) -> str:
+    """The bar, and its value: within it if there is room, otherwise where more of it is left."""
+    begin, end = sorted((axis.start, axis.at(value)))
     words = f"{number(value)} {remark}".strip()
-    return shape + element("text", text(words), x=x, y=y + 16.5, text_anchor=anchor)
+    shape = element(
+        "rect", x=begin, y=y + 2, width=max(end - begin, 1.0), height=_BAR, class_="bar"
+    )
+    inside = width_of(words, _SIZE) + 12 <= end - begin
+    to_the_right = value >= axis.begin if inside else axis.right - end >= begin - axis.left
+    if inside:
+        x, anchor = (end - 6, "end") if to_the_right else (begin + 6, "start")
+    else:
+        x, anchor = (end + 6, "start") if to_the_right else (begin - 6, "end")
+    kind = "on-bar value" if inside else "value"
+    return shape + element("text", text(words), x=x, y=y + 15.5, text_anchor=anchor, class_=kind)

@@ -17,7 +17,7 @@ from mlkit.reports.metrics import compare_instances, metric_tables
 from mlkit.reports.notebook_page import page_environment, page_style
 from mlkit.reports.output_view import Budget
 from mlkit.reports.page_file import write_text
-from mlkit.reports.report_artifacts import folders, notes, pictures
+from mlkit.reports.report_artifacts import folders, inline_pictures, notes, pictures
 from mlkit.reports.report_parts import format_time, parameter_rows, retries, view_stages
 from mlkit.reports.timeline import draw_timeline
 
@@ -53,6 +53,7 @@ def render_report(
         for item in failures(record)
     }
     shown = pictures(record, budget)
+    stages = view_stages(record, commands, budget)
     groups = compare_instances(record)
     charts = [group for group in groups if group.varies]
     curves = curve_groups(record.stages.values())
@@ -69,7 +70,7 @@ def render_report(
             graph=_graph(record, pipeline),
             timeline=draw_timeline(record, styled=False),
             parameters=parameter_rows(record),
-            stages=view_stages(record, commands, budget),
+            stages=stages,
             retries=retries(record),
             tables=metric_tables(record),
             charts=[(finding(g), draw_bars(g, styled=False)) for g in charts[:_MOST_CHARTS]],
@@ -82,7 +83,7 @@ def render_report(
             notes=notes(record),
             charts_left_out=max(0, len(charts) - _MOST_CHARTS),
             folders=folders(record),
-            pictures=shown,
+            pictures=[*shown, *inline_pictures(stages, shown, budget)],
             number=number,
         )
     )

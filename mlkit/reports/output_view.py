@@ -19,10 +19,15 @@ _MOST_TEXT, _TAIL = 20_000, 6_000
 
 @dataclass(frozen=True, kw_only=True)
 class OutputView:
-    """One output: safe HTML, and of what kind it is (text, error, rich, picture, note)."""
+    """One output: safe HTML, and of what kind it is (text, error, rich, picture, note).
+
+    Of a picture `address` is its data address, and `alternative` the text that stands for it.
+    """
 
     kind: str
     html: str
+    address: str = ""
+    alternative: str = ""
 
 
 class Budget:
@@ -136,9 +141,8 @@ def _candidates(
         address = picture_uri(kind, joined(data.get(kind))) if kind in data else None
         if address is not None and budget.take(len(address)):
             words = _alternative(item, kind) or f"{where}: {strip_ansi(plain)[:200]}".rstrip(": ")
-            yield OutputView(
-                kind="picture", html=f'<img src="{address}" alt="{escape(words, quote=True)}">'
-            )
+            image = f'<img src="{address}" alt="{escape(words, quote=True)}">'
+            yield OutputView(kind="picture", html=image, address=address, alternative=words)
         elif kind in data:
             yield _note(f"{where}: the picture is too large to embed.")
     for kind, render in (("text/html", clean_html), ("text/markdown", markdown_to_html)):

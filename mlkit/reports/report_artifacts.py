@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,21 @@ from mlkit.core.record import RunRecord
 from mlkit.core.states import SUCCESSFUL
 from mlkit.reports.folder_look import folder_look
 from mlkit.reports.output_view import Budget
-from mlkit.reports.report_parts import format_size
+from mlkit.reports.report_parts import StageView, format_size
 from mlkit.reports.sanitise import PICTURE_KINDS, markdown_to_html, picture_uri
 
-__all__ = ["FolderView", "NoteView", "PictureView", "folders", "notes", "pictures"]
+__all__ = [
+    "FolderView",
+    "NoteView",
+    "PictureView",
+    "folders",
+    "inline_pictures",
+    "notes",
+    "pictures",
+]
 
 _MOST_NOTE_BYTES = 50_000
+_MOST_INLINE = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +38,12 @@ class NoteView:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureView:
-    """A picture among the artifacts."""
+    """A picture among the artifacts, or one that a notebook drew; `anchor` leads to the latter."""
 
     address: str
     alternative: str
     caption: str
+    anchor: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +106,41 @@ def _pictures(record: RunRecord, budget: Budget) -> Iterator[PictureView]:
                     alternative=f"{words}, drawn by stage {item.id}",
                     caption=f"{item.id}: {words} ({path.name})",
                 )
+
+
+def inline_pictures(
+    stages: Sequence[StageView], known: Sequence[PictureView], budget: Budget
+) -> tuple[PictureView, ...]:
+    """Give the pictures that notebooks drew and that are not among the artifacts already.
+
+    Parameters
+    ----------
+    stages : sequence of StageView
+        The stages with their notebooks.
+    known : sequence of PictureView
+        Those among the artifacts: a plot that was saved and shown, byte for byte, comes once.
+    budget : Budget
+        What pictures may bring into the page; these come into it a second time.
+    """
+    seen = {picture.address for picture in known}
+    found: list[PictureView] = []
+    for stage in stages:
+        for cell in stage.notebook.cells if stage.notebook is not None else ():
+            for output in cell.outputs:
+                address = output.address
+                if not address or address in seen or not budget.take(len(address)):
+                    continue
+                seen.add(address)
+                place = f"cell {cell.number}" if cell.number is not None else "the injected cell"
+                found.append(
+                    PictureView(
+                        address=address,
+                        alternative=output.alternative,
+                        caption=f"{stage.id}: drawn in {place}",
+                        anchor=stage.anchor,
+                    )
+                )
+    return tuple(found[:_MOST_INLINE])
 
 
 def _bytes(path: Path) -> bytes:

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.lab import Lab, copy_checkout, jupyterlab, shot
+from tests.browser.lab import Lab, chromium, copy_checkout, jupyterlab, shot
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, driven by Playwright.
-
-    Playwright keeps an event loop in this thread as long as it lives: it ends with the module, so
-    that no other test finds one.
-    """
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("Chromium is not installed: make test-browser")
-    expect.set_options(timeout=60_000)
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-        started = playwright.chromium.launch(executable_path=path, args=flags)
+    """Debian's Chromium, for one module of tests."""
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

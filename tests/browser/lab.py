@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from mlkit.engines.local_server import free_port
 
@@ -82,6 +83,35 @@ def copy_checkout(to: Path) -> Path:
         left = shutil.ignore_patterns("runs", "scratch", ".ipynb_checkpoints", "__pycache__")
         shutil.copytree(ROOT / name, to / name, ignore=left)
     return to
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Debian's Chromium, driven by Playwright.
+
+    Playwright keeps an event loop in this thread as long as it lives: it ends with a module of
+    tests, so that no other test finds one.
+    """
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("Chromium is not installed: make test-browser")
+    expect.set_options(timeout=60_000)
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+        started = playwright.chromium.launch(executable_path=path, args=flags)
+        yield started
+        started.close()
+
+
+def violations(page: Page, selector: str = "") -> list[str]:
+    """What axe finds seriously wrong in a page, or in a part of it."""
+    found = Axe().run(page, context=selector or None).response["violations"]
+    return [
+        f"{item['id']}: {node['html'][:160]}"
+        for item in found
+        if item["impact"] in ("serious", "critical")
+        for node in item["nodes"]
+    ]
 
 
 @contextmanager
@@ -212,13 +242,7 @@ class Lab:
     def violations(self, selector: str) -> list[str]:
         """What axe finds seriously wrong in a part of the page."""
         self.page.wait_for_selector(selector)
-        found = Axe().run(self.page, context=selector).response["violations"]
-        return [
-            f"{item['id']}: {node['html'][:160]}"
-            for item in found
-            if item["impact"] in ("serious", "critical")
-            for node in item["nodes"]
-        ]
+        return violations(self.page, selector)
 
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme."""

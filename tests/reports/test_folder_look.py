@@ -51,7 +51,7 @@ def test_the_report_lists_folders(record: RunRecord) -> None:
     """Names from a stage are escaped."""
     page = render_report(record)
     assert '<a href="#folders">Folders</a>' in page
-    assert "<td>parts (parts/)</td><td>12 files</td>" in page
+    assert '<td data-label="Output">parts (parts/)</td><td data-label="Files">12 files</td>' in page
     assert "&lt;sub&gt;/00.csv" in page
     assert "and 4 more" in page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from mlkit.core.states import RunStatus
 from mlkit.errors import RunsFolderError
 from mlkit.reports.html import render_report, write_report
 from mlkit.reports.report_parts import format_size
+from tests.reports.conftest import PNG
 
 VOID = {"meta", "img", "br", "hr", "link", "input", "col"}
 
@@ -131,7 +133,10 @@ def test_the_models_are_compared_from_their_artifacts(green_page: str) -> None:
 
 def test_parameters_show_where_they_came_from(green_page: str) -> None:
     """As far as the record knows."""
-    assert re.search(r"rows</th><td><code>20000</code></td><td>-p<", green_page)
+    assert re.search(
+        r'rows</th><td data-label="Value"><code>20000</code></td><td data-label="From">-p<',
+        green_page,
+    )
     assert re.search(r"seed</th><td><code>42</code></td><td>–<", green_page)
 
 
@@ -141,6 +146,18 @@ def test_outputs_show_size_and_digest(green_page: str, green: RunRecord) -> None
     assert f'title="sha256 {artifact.digest}"' in green_page
     assert "flights.parquet" in green_page
     assert "4.0 kB" in green_page
+
+
+def test_plots_that_notebooks_drew_are_among_the_pictures(green: RunRecord) -> None:
+    """Each once, with the way to its notebook; one that is an artifact as well comes only so."""
+    plots = [{"output_type": "display_data", "data": {"image/png": b}} for b in (PNG, "AAAA")]
+    cell = {"cell_type": "code", "source": "x", "metadata": {}, "outputs": [*plots, *plots]}
+    folder = Path(green.runs_dir) / green.run_id / "gate"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "notebook.ipynb").write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+    section = render_report(green).partition('id="pictures"')[2].partition("</section>")[0]
+    assert section.count("gate: drawn in cell 1</a>") == 1
+    assert section.count("data:image/png;base64,AAAA") == 1
 
 
 def test_pictures_among_the_artifacts_are_embedded(green_page: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlkit.core.record import ArtifactRecord, RunRecord
-from mlkit.reports.bars import draw_bars, finding, number
+from mlkit.reports.bars import bars_begin, draw_bars, finding, number
 from mlkit.reports.metrics import (
     MetricGroup,
     compare_instances,
@@ -102,6 +103,30 @@ def test_bars_start_at_zero_also_below_it() -> None:
     assert "4 highest" in drawing
     assert 'text-anchor="end"' in drawing
     assert draw_bars(group(("a", 0.0), ("b", 0.0)))
+
+
+def test_bars_begin_where_differences_can_be_seen() -> None:
+    """And the picture says so, to the eye and in words."""
+    drawing = draw_bars(group(("a", 0.1648), ("b", 0.1743)))
+    assert drawing.count("Bars begin at 0.16, not at 0") == 2
+    widths = [float(w) for w in re.findall(r'width="([\d.]+)" height="18"', drawing)]
+    assert max(widths) > 2 * min(widths)
+    assert "not at 0" not in draw_bars(group(("a", 0.2), ("b", 0.9)))
+
+
+@given(
+    st.floats(-1e9, 1e9).filter(lambda v: abs(v) > 1e-6),
+    st.floats(0, 0.5),
+)
+def test_every_bar_has_a_length(one: float, more: float) -> None:
+    """Where bars begin lies between zero and the values; what differs looks different."""
+    low, high = sorted((one, one * (1 + more)))
+    begin = bars_begin(low, high)
+    if begin == 0:
+        return
+    assert 0 < begin < low or high < begin < 0
+    shorter, longer = sorted(abs(value - begin) for value in (low, high))
+    assert longer - shorter > longer / 4
 
 
 def test_numbers_are_short() -> None:
