@@ -294,10 +294,16 @@ def _tells_of_a_stub(facts: Mapping[str, Any]) -> bool:
 def _wrong_facts(
     spec: CheckSpec, facts: Mapping[str, Any], rules: Mapping[str, Accept]
 ) -> tuple[str, ...]:
-    """Names of the facts that are not as they should be, unexpected ones too."""
+    """Names of the facts that are not as they should be, unexpected ones too.
+
+    In the order in which they were printed: a learner's copy keeps what is expected sorted by
+    name, and is to name the same fact first as the grader.
+    """
     missing = object()
+    known = [name for name in facts if name in spec.expected]
+    left = sorted(spec.expected.keys() - facts.keys())
     wrong = [
-        name for name in spec.expected if not _right(spec, name, facts.get(name, missing), rules)
+        name for name in (*known, *left) if not _right(spec, name, facts.get(name, missing), rules)
     ]
     return (*wrong, *(name for name in facts if name not in spec.expected))
 

@@ -238,6 +238,16 @@ def test_a_comparison_is_the_same_in_whatever_order_the_keys_are_kept() -> None:
     assert 'At \'f\' {"a": 2, "b": 1} was expected, and {"a": 3, "b": 1} came.' in sentence
 
 
+def test_the_fact_that_was_printed_first_is_named_first() -> None:
+    """By the grader, and by a learner's copy, in which what is expected is sorted by name."""
+    printed = Observation(text='{"later": 5, "early": 6}')
+    spec = CheckSpec(id="check-x", expected={"later": 1, "early": 2}, otherwise="no.")
+    copied = replace(spec, expected=dict(sorted(spec.expected.items())))
+    said = judge(spec, printed).message
+    assert said == judge(copied, printed).message
+    assert "At 'later' 1 was expected" in said
+
+
 def test_a_name_that_is_not_defined_has_its_own_sentence() -> None:
     """The answer's own name, and others; wherever among the facts the exception stands."""
     spec = CheckSpec(id="check-x", answers=("answer-make-it",), otherwise="Not as asked.")
