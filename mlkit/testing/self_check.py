@@ -18,6 +18,7 @@ __all__ = ["Reply", "check_yourself"]
 
 GAP = "..."
 MANY = 3
+LONGEST = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +80,9 @@ def check_yourself(
         )
     try:
         found = answer if seen is None else seen(answer)
-    except Exception as error:  # noqa: BLE001 -- whatever an answer raises is told, not shown
-        told = [f"your answer raised {type(error).__name__}: {error}"]
-    else:
         told = list(_differences(_own(found), _own(right)))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever an answer raises is told
+        told = [f"your answer raised {type(error).__name__}: {_shortly(error)}"]
     if not told:
         return Reply(status="passed", message="✓ right")
     more = [f"and {len(told) - MANY} more differences"] if len(told) > MANY else []
@@ -91,6 +91,13 @@ def check_yourself(
         status="not_yet",
         message=f"✗ not yet: {sentences}" + (f"\n  Hint: {hint}" if hint else ""),
     )
+
+
+def _shortly(error: BaseException) -> str:
+    """Its first lines that say something: some libraries put a whole traceback into the text."""
+    lines = [line for line in str(error).splitlines() if any(map(str.isalnum, line))]
+    text = "\n  ".join(lines[:MANY])
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def _has_gap(answer: Any) -> bool:
@@ -131,8 +138,8 @@ def _empty() -> None:
 
 def _own(value: Any) -> Any:
     """A value of Python's own: numpy's numbers and texts of an enum are as good."""
-    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
-        return value.item()
+    if hasattr(value, "tolist"):
+        return value.item() if getattr(value, "shape", None) == () else _own(value.tolist())
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Mapping):
@@ -150,7 +157,7 @@ def _member(value: Any) -> Any:
 
 
 KINDS: tuple[tuple[Any, str], ...] = (
-    (bool, "True or False"),
+    (bool, "a truth value"),
     ((int, float), "a number"),
     (str, "a text"),
     (set, "a set"),
@@ -169,7 +176,9 @@ def _kind(value: Any) -> str:
 
 def _differences(found: Any, right: Any) -> Iterator[str]:
     """Sentences that are true of what was found; none if it is right."""
-    if _kind(found) != _kind(right):
+    if found is None and right is not None:
+        yield f"nothing (None) came, and {_kind(right)} is asked for"
+    elif _kind(found) != _kind(right):
         yield f"{found!r} is {_kind(found)}, and {_kind(right)} is asked for"
     elif isinstance(right, dict):
         yield from _of_entries(found, right)
@@ -182,7 +191,7 @@ def _differences(found: Any, right: Any) -> Iterator[str]:
             yield f"{found} where {right} is asked for"
     elif isinstance(right, int | float):
         yield from _of_numbers(found, right)
-    elif found != right:
+    elif not (found.equals(right) if hasattr(found, "equals") else found == right):
         yield f"{found!r} is not right"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,8 +185,9 @@ class ShownNotebook:
             if cell["cell_type"] == "code":
                 parts.append(f"cell {number}{tags}:\n\n```{language}\n{source}\n```")
             else:
-                quoted = "\n".join(f"> {line}" for line in source.splitlines())
-                parts.append(quoted)
+                # A heading within an output would stand among those of the notebook that shows it.
+                plain = re.sub(r"^#+\s+(.+)$", r"**\1**", source, flags=re.MULTILINE)
+                parts.append("\n".join(f"> {line}" for line in plain.splitlines()))
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,10 +85,10 @@ def test_an_order_is_told_from_other_items(answer: list[str]) -> None:
 @pytest.mark.parametrize(
     ("answer", "right", "said"),
     [
-        (True, 1, "True is True or False, and a number is asked for"),
+        (True, 1, "True is a truth value, and a number is asked for"),
         ("3", 3, "'3' is a text, and a number is asked for"),
         (["a"], {"a"}, "['a'] is a list, and a set is asked for"),
-        (None, 3, "None is None, and a number is asked for"),
+        (None, 3, "nothing (None) came, and a number is asked for"),
         ([1, 2], [1, 2, 3], "it has 2 items, and 3 are asked for"),
         ([1, 5, 3], [1, 2, 3], "item 2: 5 is too large"),
         ({"rows": 5}, {"rows": 3, "seed": 1}, "rows: 5 is too large\n  seed is missing"),
@@ -108,6 +110,11 @@ def test_values_of_libraries_are_as_good_as_pythons_own() -> None:
     found = {"n": np.float64(3), "ok": np.bool_(True), "s": Status.SKIPPED, "t": ({(1, 2)},)}
     right = {"n": 3, "ok": True, "s": "skipped", "t": [{(1, 2)}]}
     assert check_yourself(found, right).status == "passed"
+    assert check_yourself(pd.Series([1, 2]), [1, 2]).status == "passed"
+    assert "item 2: 3 is too large" in repr(check_yourself(np.array([1, 3]), [1, 2]))
+    table = pd.DataFrame({"a": [1]})
+    assert check_yourself(table, table.copy()).status == "passed"
+    assert check_yourself(table, table + 1).status == "not_yet"
 
 
 def untouched(rows: int) -> float:  # type: ignore[empty-body]  # what a learner's cell looks like
@@ -146,6 +153,13 @@ def test_what_a_function_gives_or_raises_is_told() -> None:
     assert "mean of 1, 3: 2.0 is too small" in repr(
         check_yourself(written, {"mean of 1, 3": 4}, seen=probe)
     )
+    ended = check_yourself(written, 0, seen=lambda function: sys.exit(2))
+    assert "your answer raised SystemExit: 2" in repr(ended)
+
+    def traceback(function: Callable[..., float]) -> float:
+        raise RuntimeError("-----\n" + "a long line\n" * 100)
+
+    assert repr(check_yourself(written, 0, seen=traceback)).count("a long line") == 3
     raised = check_yourself(written, 0, seen=lambda function: function(()))
     assert "your answer raised ZeroDivisionError" in repr(raised)
     assert raised.status == "not_yet"
