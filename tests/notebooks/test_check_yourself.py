@@ -39,6 +39,18 @@ def test_a_lesson_asks_twice_and_checks_at_its_end(lesson: Lesson) -> None:
     assert any(question.section == "Check yourself" for question in questions)
 
 
+@pytest.mark.parametrize(
+    "lesson",
+    [lesson for lesson in ASKING if lesson.number > 1],
+    ids=lambda lesson: lesson.file.stem,
+)
+def test_a_lesson_comes_back_to_an_earlier_one(lesson: Lesson) -> None:
+    """By a folded question that names it."""
+    named = re.findall(r"<summary>From lesson (\d+): ", lesson.prose)
+    assert [number for number in map(int, named) if number < lesson.number] == [*map(int, named)]
+    assert named
+
+
 @every_asking_lesson
 def test_a_lesson_praises_nobody_by_itself(lesson: Lesson) -> None:
     """Only `check_yourself` says that an answer is right."""
