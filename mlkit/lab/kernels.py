@@ -20,7 +20,14 @@ from mlkit.notebook.hand_over import in_kernel, with_hand_over
 from mlkit.notebook.kernels.request import USUAL_ARGUMENTS
 from mlkit.notebook.kernelspecs import named_in_metadata
 
-__all__ = ["RESTARTS", "KernelActions", "OwnKernelSpecs", "StageKernels", "surroundings"]
+__all__ = [
+    "RESTARTS",
+    "KernelActions",
+    "OwnKernelSpecs",
+    "StageKernels",
+    "surroundings",
+    "without_provisioner",
+]
 
 RESTARTS = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)/(?P<action>restart)"
 """Where JupyterLab asks for a kernel's restart."""
@@ -85,6 +92,7 @@ class StageKernels(AsyncMappingKernelManager):
         self._kernel_connections[adopted] = 0
         self._kernel_ports[adopted] = self.get_kernel(adopted).ports
         self.start_watching_activity(adopted)
+        without_provisioner(self.get_kernel(adopted))
         self._adopted[adopted] = signal_kernel
         return adopted
 
@@ -140,6 +148,20 @@ class StageKernels(AsyncMappingKernelManager):
         await super()._async_restart_kernel(kernel_id, now=now)
 
     restart_kernel = _async_restart_kernel  # type: ignore[assignment] # as jupyter_server's own
+
+
+def without_provisioner(manager: Any) -> None:
+    """Say of a kernel that somebody else holds where its paths lead: nowhere that is known.
+
+    JupyterLab asks that of every kernel whose traceback it shows, and jupyter_client of what has
+    started it.
+
+    Parameters
+    ----------
+    manager : KernelManager
+        The kernel's.
+    """
+    manager.resolve_path = lambda path: None
 
 
 def surroundings(desk: Desk, chosen: str | None, parent: Any) -> dict[str, Any]:

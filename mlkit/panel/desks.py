@@ -24,7 +24,7 @@ from tornado.web import HTTPError
 from mlkit.api.live_stage import LiveStage, live_stage, take_over_stage
 from mlkit.api.stage_desk import Editing, edit
 from mlkit.core.kept_kernel import KeptKernel
-from mlkit.lab.kernels import surroundings
+from mlkit.lab.kernels import surroundings, without_provisioner
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.panel.form import Form
 from mlkit.panel.workspace import Workspace
@@ -48,7 +48,7 @@ class Desks:
     def __init__(self, kernels: Any, in_thread: InThread) -> None:
         self._kernels, self._in_thread = kernels, in_thread
         self._folders: dict[str, contextlib.ExitStack] = {}
-        self._adopted: dict[str, str] = {}
+        self._adopted: dict[Path, str] = {}
 
     async def open(self, form: Form, stage: str, workspace: Workspace) -> dict[str, Any]:
         """Bring what a stage reads up to date, and start its kernel as the pipeline would.
@@ -91,11 +91,13 @@ class Desks:
         MlkitError
             If none is kept.
         """
+        self._clear()
         found: LiveStage = await self._in_thread(live_stage, run, stage, form.file)
         kept = found.kept
-        kernel = self._adopted.get(kept.id)
+        connection = Path(kept.connection)
+        kernel = self._adopted.get(connection)
         if kernel is None or kernel not in self._kernels:
-            kernel = self._adopted[kept.id] = self._adopt(kept)
+            kernel = self._adopted[connection] = self._adopt(kept)
         return {
             "path": root.path(found.notebook.path),
             "kernel": kernel,
@@ -117,9 +119,13 @@ class Desks:
         return {"notebook": Path(source).name, "changed": changed}
 
     def _clear(self) -> None:
-        """Take the folders of kernels away that have ended."""
+        """Forget kernels that have ended: the folders of our own, and those that were kept."""
         for kernel in [each for each in self._folders if each not in self._kernels]:
             self._folders.pop(kernel).close()
+        for connection in [each for each in self._adopted if not each.exists()]:
+            kernel = self._adopted.pop(connection)
+            if kernel in self._kernels:
+                self._kernels.remove_kernel(kernel)
 
     def _adopt(self, kept: KeptKernel) -> str:
         """Let the server know a kernel that a keeper holds, as it knows one that it has started.
@@ -136,6 +142,7 @@ class Desks:
         manager.ready.set_result(None)
         manager.interrupt_kernel = partial(_interrupt, kept.pid)
         manager.restart_kernel = _refuse_restart
+        without_provisioner(manager)
         kernels._kernels[name] = manager
         kernels._kernel_connections[name] = 0
         kernels._kernel_ports[name] = manager.ports

@@ -34,6 +34,11 @@ MEND = """() => {
 }"""
 RESTART = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()
   .then(() => 'it was restarted', error => error.message)"""
+RESOLVE = """async () => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const { baseUrl } = kernel.serverSettings;
+  return (await fetch(`${baseUrl}api/resolvePath?path=x.py&kernel=${kernel.id}`)).status;
+}"""
 SETTINGS = "@jupyterlab/apputils-extension"
 
 
@@ -102,6 +107,7 @@ def test_a_failed_stage_is_gone_on_in(browser: Browser, home: Path, tmp_path: Pa
         page.screenshot(path=str(shot("live-kernel")))
         assert [text for text in errors if text not in NOISE] == []
         assert "kept as it stood when its stage failed" in page.evaluate(RESTART)
+        assert page.evaluate(RESOLVE) == 200
     finally:
         context.close()
         _end(server)

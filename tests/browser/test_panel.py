@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.lab import Lab, shot
+from tests.browser.test_live import RESOLVE
 from tests.panel.words import PIPELINE, make_words
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
@@ -19,6 +21,20 @@ _READY = "() => window.jupyterapp?.commands.hasCommand('mlkit:show')"
 _SHOW = (
     "() => window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('mlkit:show'))"
 )
+_RUNS_ON = """(path) => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const kernel = panel?.sessionContext?.session?.kernel;
+  return panel?.context?.path.endsWith(path) && panel.content.widgets.length > 0
+    && kernel?.status === 'idle' && kernel.connectionStatus === 'connected';
+}"""
+_ASK = """async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let said = '';
+  future.onIOPub = (message) => { said += message.content.text ?? ''; };
+  await future.done;
+  return said;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +67,7 @@ def test_a_run_is_started_followed_and_looked_into(lab: Lab, panel: Locator, wor
     panel.get_by_text("Parameters", exact=True).first.click()
     panel.get_by_label("many: int").fill("5")
     panel.get_by_role("button", name="▶ Run", exact=True).click()
-    expect(panel.get_by_role("status")).to_contain_text("✓ succeeded after")
+    expect(panel.locator(".status")).to_contain_text("✓ succeeded after")
     expect(panel.locator('[data-pick="count"].state-succeeded')).to_be_visible()
     expect(panel.locator(".plan")).to_contain_text("≡ reuse")
     panel.locator('svg [data-pick="count"]').focus()
@@ -109,4 +125,40 @@ def test_what_is_wrong_is_told_with_its_line_and_opened_there(
         page.set_viewport_size({"width": width, "height": 900})
         assert lab.violations("#mlkit-pipelines-1") == []
         page.screenshot(path=str(shot(f"panel-tab-{width}")))
+    assert lab.errors == []
+
+
+def test_a_stage_is_worked_on_with_real_inputs_and_gone_on_with_where_it_failed(
+    lab: Lab, panel: Locator, words: Path
+) -> None:
+    """In this JupyterLab: what is injected is in no file, and a kept kernel has its variables."""
+    page, source = lab.page, words / "count.ipynb"
+    before = source.read_text()
+    panel.locator('svg [data-pick="count"]').click()
+    panel.get_by_role("button", name="Real inputs").click()
+    expect(panel.locator(".note")).to_contain_text("The kernel has what count receives")
+    bar = page.locator(".mlkit-bar")
+    expect(bar).to_contain_text("stage count of words")
+    expect(bar).to_contain_text("words ← write.words")
+    assert lab.violations(".mlkit-bar") == []
+    page.wait_for_function(_RUNS_ON, arg="words/count.ipynb")
+    lab.run_all()
+    assert ".staging" not in page.evaluate(_ASK, "print(words)")
+    assert page.evaluate(_ASK, "print(metrics)").strip().startswith("/")
+    assert page.evaluate(_ASK, "print(len(found))").strip() == "3"
+    assert source.read_text() == before
+    page.screenshot(path=str(shot("panel-real-inputs")))
+    lab.close_all()
+    _saved(source, "print(len(found)", "marker = 41\nprint(1 / 0, len(found)")
+    panel.get_by_label("keep failed kernels").check()
+    panel.get_by_role("button", name="▶ Run", exact=True).click()
+    expect(panel.locator(".status")).to_contain_text("ZeroDivisionError")
+    began = time.monotonic()
+    panel.get_by_role("button", name="Go on where it failed").click()
+    page.wait_for_function(_RUNS_ON, arg="count-live-1/count.ipynb")
+    assert time.monotonic() - began < 5, "on a quiet machine it is under one second"
+    expect(page.locator(".jp-Cell.jp-mod-active")).to_contain_text("print(1 / 0")
+    assert page.evaluate(_ASK, "print(marker + 1)").strip() == "42"
+    assert page.evaluate(RESOLVE) == 200
+    page.screenshot(path=str(shot("panel-kept")))
     assert lab.errors == []

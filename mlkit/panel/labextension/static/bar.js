@@ -1,5 +1,5 @@
 // The bar above a stage's notebook: which stage it is, what it reads and writes, and what runs it.
-import { h, sentence } from "./dom.js";
+import { h, received, sentence } from "./dom.js";
 
 // Adds the bar to a notebook, if it is a stage's. `does` = { edit, run } takes ({ path, stage }).
 export async function addBar(server, lumino, panel, does) {
@@ -35,10 +35,20 @@ export async function addBar(server, lumino, panel, does) {
     }),
     button("Real inputs", "▶ Bringing what it reads up to date …", async () => {
       const given = await does.edit(asked);
-      return `The kernel has what ${given.stage} receives; run the cells from the first. Nothing of it is saved.`;
+      return received(given.stage);
     }),
     said);
-  panel.contentHeader.addWidget(new lumino.Widget({ node }));
+  const header = panel.contentHeader;
+  const widget = new lumino.Widget();
+  widget.node.append(node);
+  header.addWidget(widget);
+  // JupyterLab lays these out by their least height, which depends on how the words wrap.
+  const observer = new ResizeObserver(() => {
+    widget.node.style.minHeight = `${node.offsetHeight}px`;
+    if (!header.isDisposed) header.fit();
+  });
+  observer.observe(node);
+  widget.disposed.connect(() => observer.disconnect());
 }
 
 function named(verb, entries, words) {

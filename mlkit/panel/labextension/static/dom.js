@@ -84,3 +84,8 @@ export function sentence(error) {
   const remedy = error.remedy ? ` ${error.remedy}${/[.!?…]$/.test(error.remedy) ? "" : "."}` : "";
   return `${error.message}${end}${remedy}`;
 }
+
+// Words for a notebook whose kernel has a stage's real inputs.
+export function received(stage) {
+  return `The kernel has what ${stage} receives; run the cells from the first. Nothing of it is saved.`;
+}

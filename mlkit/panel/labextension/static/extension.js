@@ -1,9 +1,13 @@
 // The plugins: the panel at the left, its commands, and what they need of JupyterLab.
+import { addBar } from "./bar.js";
+import { sentence } from "./dom.js";
+import { RealInputs } from "./inputs.js";
 import { PipelinePanel } from "./panel.js";
 import { Server } from "./server.js";
 
 const ID = "mlkit-pipelines";
 const CATEGORY = "Pipelines";
+const LIVE = /(^|\/)debug\/[^/]+-live-\d+\//; // where the notebook of a kept kernel lies
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">
   <g class="jp-icon3 jp-icon-selectable" fill="#616161">
     <circle cx="5" cy="5" r="3"/><circle cx="19" cy="5" r="3"/><circle cx="12" cy="19" r="3"/>
@@ -12,9 +16,10 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24
 
 // Gives the plugins. `shared` gives JupyterLab's own copy of a package.
 export async function plugins(shared) {
-  const [application, apputils, coreutils, services, statedb, ui, lumino] = await Promise.all([
-    "@jupyterlab/application", "@jupyterlab/apputils", "@jupyterlab/coreutils", "@jupyterlab/services",
-    "@jupyterlab/statedb", "@jupyterlab/ui-components", "@lumino/widgets",
+  const [application, apputils, coreutils, files, launching, notebooks, services, statedb, ui, lumino] = await Promise.all([
+    "@jupyterlab/application", "@jupyterlab/apputils", "@jupyterlab/coreutils", "@jupyterlab/filebrowser",
+    "@jupyterlab/launcher", "@jupyterlab/notebook", "@jupyterlab/services", "@jupyterlab/statedb",
+    "@jupyterlab/ui-components", "@lumino/widgets",
   ].map(shared));
   const { ServerConnection } = services;
   const { URLExt } = coreutils;
@@ -62,15 +67,35 @@ export async function plugins(shared) {
     id: "mlkit:panel",
     description: "Pipelines of notebooks in the left bar.",
     autoStart: true,
-    optional: [application.ILayoutRestorer, apputils.ICommandPalette, statedb.IStateDB],
-    activate: (app, restorer, palette, state) => {
+    requires: [notebooks.INotebookTracker],
+    optional: [
+      application.ILayoutRestorer, apputils.ICommandPalette, statedb.IStateDB, launching.ILauncher,
+      files.IDefaultFileBrowser,
+    ],
+    activate: (app, tracker, restorer, palette, state, launcher, browser) => {
       const server = new Server({ ServerConnection, URLExt });
+      const inputs = new RealInputs(notebooks);
       void addStyle(server);
       const needs = {
         server,
         open: (path) => app.commands.execute("docmanager:open", { path }),
         openAt: (path, line) => openAt(app, path, line),
         openPage: (title, html) => openPage(app, lumino, icon, title, html),
+        edit: async (asked) => {
+          const given = await server.post("edit", asked);
+          inputs.hold(await openOn(app, given.path, given.kernel), given.cell);
+          return given;
+        },
+        attach: async (asked) => {
+          const given = await server.post("attach", asked);
+          const { content } = await openOn(app, given.path, given.kernel);
+          const at = content.widgets.findIndex((cell) => cell.model.id === given.at);
+          if (at >= 0) {
+            content.activeCellIndex = at;
+            await content.scrollToItem(at, "center");
+          }
+          return given;
+        },
       };
       const widget = new PanelWidget(ID, needs);
       app.shell.add(widget, "left", { rank: 600 });
@@ -105,6 +130,48 @@ export async function plugins(shared) {
         app.shell.add(copy, "main");
         app.shell.activateById(copy.id);
       });
+      tracker.widgetAdded.connect((_, notebook) => {
+        if (LIVE.test(notebook.context.path)) withoutDebugger(notebook.sessionContext);
+        void addBar(server, lumino, notebook, {
+          edit: needs.edit,
+          run: async ({ path, stage }) => {
+            app.shell.activateById(ID);
+            if (widget.panel.path !== path) await widget.panel.refresh(path);
+            await widget.panel.run({ until: stage });
+          },
+        });
+      });
+      const make = async (ask, placeholder, notebook) => {
+        const here = browser?.model.path ?? "";
+        const { value } = await apputils.InputDialog.getText({ title: ask, placeholder, text: placeholder });
+        if (!value) return;
+        const path = URLExt.join(here, value);
+        const made = server.post("make", { path, notebook });
+        apputils.Notification.promise(made, {
+          pending: { message: notebook ? `${notebook} becomes a pipeline; its cells run once …` : `${path} is made …` },
+          success: { message: (found) => `${found.path} is there` },
+          error: { message: (error) => sentence(error.error ?? error) },
+        });
+        const found = await made.catch(() => null);
+        if (!found) return;
+        app.shell.activateById(ID);
+        await widget.panel.refresh(found.path);
+      };
+      add("mlkit:new", "New pipeline", () => make("Name of the new pipeline's folder", "pipeline"));
+      add("mlkit:convert", "Convert this notebook into a pipeline", () => {
+        const open = tracker.currentWidget?.context.path;
+        const chosen = [...(browser?.selectedItems() ?? [])].find((item) => item.type === "notebook")?.path;
+        const notebook = open ?? chosen;
+        if (!notebook) {
+          apputils.Notification.info("Open a notebook, or choose one in the file browser, to convert it.");
+          return undefined;
+        }
+        const name = notebook.split("/").pop().replace(/\.[^.]*$/, "");
+        return make(`Folder for the pipeline of ${notebook}`, `${name}-pipeline`, notebook);
+      });
+      for (const [rank, command] of ["mlkit:new", "mlkit:convert"].entries()) {
+        launcher?.add({ command, category: CATEGORY, rank });
+      }
       does("mlkit:run", "Run the pipeline", (shown) => shown.run());
       does("mlkit:resume", "Resume the run", (shown) => shown.resume());
       does("mlkit:cancel", "Cancel the run", (shown) => shown.cancel());
@@ -133,6 +200,41 @@ async function openAt(app, path, line) {
   const at = Math.min(line, editor.lineCount) - 1;
   editor.setSelection({ start: { line: at, column: 0 }, end: { line: at, column: editor.getLine(at).length } });
   editor.focus();
+}
+
+// A notebook, on a kernel that the server has for it, in place of one that it has already.
+async function openOn(app, path, id) {
+  const { sessions } = app.serviceManager;
+  const isOpen = [...app.shell.widgets("main")].some((each) => each.context?.path === path);
+  await sessions.refreshRunning();
+  for (const each of isOpen ? [] : [...sessions.running()]) {
+    if (each.path === path && each.kernel?.id !== id) await sessions.shutdown(each.id);
+  }
+  const factory = path.endsWith(".ipynb") ? undefined : "Jupytext Notebook";
+  const widget = await app.commands.execute("docmanager:open", { path, factory, kernel: { id } });
+  await widget.context.ready;
+  await widget.revealed;
+  const { sessionContext } = widget;
+  await sessionContext.ready;
+  if (sessionContext.session?.kernel?.id !== id) await sessionContext.changeKernel({ id });
+  await sessionContext.session.kernel.info;
+  return widget;
+}
+
+// A kernel that was forked has no debugger, whatever its specification says, and answers questions
+// to it with nothing, which JupyterLab reports as an error: here nobody asks the kernel.
+function withoutDebugger(sessionContext) {
+  const body = { isStarted: false, breakpoints: [], stoppedThreads: [], hashMethod: "Murmur2", hashSeed: 0, tmpFilePrefix: "", tmpFileSuffix: "", richRendering: false, exceptionPaths: [] };
+  sessionContext.kernelChanged.connect((_, { newValue: kernel }) => {
+    if (!kernel) return;
+    kernel.requestDebug = (content) => ({
+      set onReply(told) {
+        told({ content: { type: "response", success: true, seq: content.seq, request_seq: content.seq, command: content.command, body } });
+      },
+      done: Promise.resolve(),
+      dispose() {},
+    });
+  });
 }
 
 // A page that the server has made, and that runs no script, in a tab of its own.

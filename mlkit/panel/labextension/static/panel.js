@@ -1,5 +1,5 @@
 // The panel: a pipeline, its picture with live states, what would run and why, its runs.
-import { h, Markup, sentence } from "./dom.js";
+import { h, Markup, received, sentence } from "./dom.js";
 import { Following } from "./following.js";
 import { Refusal } from "./server.js";
 
@@ -42,6 +42,7 @@ export class PipelinePanel {
     this._status = h("p", { role: "status", "aria-live": "polite", class: "status" });
     this._bar = h("progress", { "aria-label": "stages that have finished", hidden: true });
     this._now = h("p", { class: "mlkit-quiet now" });
+    this._note = h("p", { role: "status", class: "note" });
     this._newest = this._button("Back to the newest run", () => this.showRun(null));
     this._newest.hidden = true;
     this._picture = new Markup((name) => this.pick(name));
@@ -58,7 +59,7 @@ export class PipelinePanel {
       h("div", { class: "line" },
         h("label", { class: "tick" }, this._force, "unchanged stages, too"),
         h("label", { class: "tick" }, this._keep, "keep failed kernels")),
-      this._status, this._bar, this._now, this._newest,
+      this._status, this._bar, this._now, this._note, this._newest,
       h("div", { class: "two" },
         h("section", { "aria-label": "picture", class: "picture" }, this._picture.node),
         h("section", { "aria-label": "stage" }, this._detail)),
@@ -334,11 +335,40 @@ export class PipelinePanel {
     markup.show(detail.html);
     const actions = [
       about?.notebook ? this._button("Open source", () => this._services.open(about.notebook)) : null,
+      about?.notebook ? this._button("Real inputs", () => this.edit(name)) : null,
       this._button("Run up to here", () => this.run({ until: name })),
+      ...(detail.kept ? this._alive(run.run_id, name) : []),
     ];
     const focused = buttons.contains(document.activeElement) ? document.activeElement.textContent : null;
     buttons.replaceChildren(...actions.filter(Boolean));
     for (const button of buttons.children) if (button.textContent === focused) button.focus();
     if (isNew) this._detail.scrollIntoView({ block: "nearest" });
+  }
+
+  // The source on a kernel that has what the pipeline would hand over.
+  async edit(name) {
+    this._note.textContent = "▶ Bringing what it reads up to date …";
+    try {
+      const { stage } = await this._services.edit({ ...this._asked(), stage: name });
+      this._note.textContent = received(stage);
+    } catch (error) {
+      this._note.textContent = "";
+      throw error;
+    }
+  }
+
+  // What can be done with a kernel that was kept.
+  _alive(run, stage) {
+    const { path } = this;
+    return [
+      this._button("Go on where it failed", async () => {
+        const { until, error } = await this._services.attach({ path, run, stage });
+        this._note.textContent = `${stage} stands where it failed (${error}), with all its variables; kept until ${until}.`;
+      }),
+      this._button("Take over into the source", async () => {
+        const { notebook, changed } = await this._server.post("take-over", { path, run, stage });
+        this._note.textContent = changed ? `${notebook} has what you mended; the next run starts the stage anew.` : `${notebook} has it already.`;
+      }),
+    ];
   }
 }
