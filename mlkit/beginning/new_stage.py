@@ -23,7 +23,7 @@ from mlkit.store.folder import RunsFolder
 from mlkit.store.labels import FOLDER as LABELS
 from mlkit.store.looking import known_run, looked_at
 
-__all__ = ["Added", "NewStage", "add_stage"]
+__all__ = ["Added", "NewStage", "add_stage", "check_and_keep"]
 
 _REFERENCE = re.compile(r"(?P<node>[^.\[\]]+(?:\[.*\])?)\.(?P<output>[^.\[\]]+)", re.DOTALL)
 _NUMBERED = re.compile(r"(\d+)-.+\.(ipynb|py|md)")
@@ -113,7 +113,7 @@ def add_stage(pipeline_path: Path, new: NewStage) -> Added:
             new.name, parameters=dict(new.parameters), inputs=given, outputs=wanted
         )
         _write(notebook, _as_text(document, notebook))
-    _check_and_keep(file, text, changed, notebook if is_new else None)
+    check_and_keep(file, text, changed, notebook if is_new else None)
     _make_scratch(notebook.parent)
     before = text.splitlines()
     lines = tuple(line for line in changed.splitlines() if line not in before)
@@ -289,8 +289,18 @@ def _write(file: Path, text: str) -> None:
         ) from None
 
 
-def _check_and_keep(file: Path, text: str, changed: str, notebook: Path | None) -> None:
-    """Write the pipeline; where it is none any more, put back what was there."""
+def check_and_keep(file: Path, text: str, changed: str, notebook: Path | None) -> None:
+    """Write the pipeline; where it is none any more, put back what was there.
+
+    Parameters
+    ----------
+    file : Path
+        The pipeline.yaml.
+    text, changed : str
+        What is in it, and what is to be.
+    notebook : Path or None
+        A notebook that was made for it, which goes if it is put back.
+    """
     try:
         _write(file, changed)
         load_pipeline(file)

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 from mlkit.errors import PipelineError
 from mlkit.load.yaml_tree import parse_value
 
-__all__ = ["FlowStagesError", "stage_lines", "with_stage"]
+__all__ = ["FlowStagesError", "stage_lines", "with_stage", "written_scalar"]
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 """What needs no quotes in either of YAML's styles, unless it reads as a number or the like."""
@@ -106,27 +106,28 @@ def stage_lines(
 ) -> list[str]:
     """A stage as lines of YAML, its key at a column and its keys a step further."""
     outer, inner = " " * column, " " * (column + step)
-    lines = [f"{outer}{_scalar(name)}:"]
+    lines = [f"{outer}{written_scalar(name)}:"]
     for key, value in entry.items():
         if isinstance(value, str):
-            lines.append(f"{inner}{key}: {_scalar(value)}")
+            lines.append(f"{inner}{key}: {written_scalar(value)}")
         elif isinstance(value, Mapping):
             lines += _mapping(key, value, inner, " " * step)
         elif isinstance(value, Sequence):
-            lines.append(f"{inner}{key}: [{', '.join(map(_scalar, value))}]")
+            lines.append(f"{inner}{key}: [{', '.join(map(written_scalar, value))}]")
     return lines
 
 
 def _mapping(key: str, value: Mapping[str, str], inner: str, step: str) -> list[str]:
     """In braces on one line where YAML's flow style takes the texts as they are."""
-    pairs = [f"{name}: {_scalar(text)}" for name, text in value.items()]
+    pairs = [f"{name}: {written_scalar(text)}" for name, text in value.items()]
     line = f"{inner}{key}: {{{', '.join(pairs)}}}"
     if len(line) <= 100 and all(map(_is_plain, value.values())):
         return [line]
     return [f"{inner}{key}:", *(f"{inner}{step}{pair}" for pair in pairs)]
 
 
-def _scalar(text: str) -> str:
+def written_scalar(text: str) -> str:
+    """A text as YAML, in either of its styles."""
     return text if _is_plain(text) else json.dumps(text, ensure_ascii=False)
 
 

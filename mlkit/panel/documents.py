@@ -51,6 +51,7 @@ def pipeline_document(pipeline: Pipeline, workspace: Workspace) -> dict[str, Any
                 "notebook": workspace.path(Path(stage.notebook)),
                 "line": stage.line,
                 "inputs": {key: str(source) for key, source in stage.inputs.items()},
+                "declares": [key for key in stage.declared if key not in stage.outputs],
                 "outputs": {key: str(output) for key, output in stage.outputs.items()},
             }
             for name, stage in pipeline.stages.items()

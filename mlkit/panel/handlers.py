@@ -28,6 +28,7 @@ from mlkit.panel.jobs import Jobs
 
 if TYPE_CHECKING:
     from mlkit.panel.desks import Desks
+    from mlkit.panel.drawing import Drawings
     from mlkit.panel.following import Following
     from mlkit.panel.workspace import Workspace
 
@@ -50,6 +51,7 @@ class Desk:
         self.epoch = secrets.token_hex(4)
         self.jobs = Jobs()
         self.desks: Desks | None = None
+        self.drawings: Drawings | None = None
         self.kernels = kernels
         self.threads = ThreadPoolExecutor(8, thread_name_prefix="mlkit-panel")
         self._followed: OrderedDict[object, Following] = OrderedDict()
@@ -68,7 +70,10 @@ class Desk:
 
 
 class _Answer(APIHandler):
-    """An answer in JSON; a user's mistake is told with its place and its remedy."""
+    """An answer in JSON; a user's mistake is told with its place and its remedy.
+
+    It has the status 200, too: browsers report every other one as an error of the page.
+    """
 
     auth_resource = "mlkit"
 
@@ -91,7 +96,6 @@ class _Answer(APIHandler):
         except MlkitError as error:
             from mlkit.panel.documents import error_document  # as above
 
-            self.set_status(400)
             found = {"error": error_document(error, self.workspace)}
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(found, allow_nan=False))
@@ -217,6 +221,23 @@ class _Work(_Answer):
         return await desks.take_over(form, str(asked.get("run")), stage)
 
 
+class _Draw(_Answer):
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Change pipeline.yaml as somebody has drawn it, or undo that."""
+        await self.answer(self._draw(self.asked()))
+
+    async def _draw(self, asked: dict[str, Any]) -> dict[str, Any]:
+        from mlkit.panel.drawing import Drawings  # as in `workspace`
+
+        if self.desk.drawings is None:
+            self.desk.drawings = Drawings()
+        file = self.workspace.file(asked["path"])
+        found: dict[str, Any] = await self.desk.in_thread(self.desk.drawings.draw, file, asked)
+        return found
+
+
 class _Make(_Answer):
     @web.authenticated
     @authorized
@@ -233,7 +254,6 @@ class _Make(_Answer):
         else:
             error = await self.desk.jobs.wait("init", [str(folder)])
         if error is not None:
-            self.set_status(400)
             return {"error": _located(error, workspace)}
         return {"path": workspace.path(folder / "pipeline.yaml")}
 
@@ -299,5 +319,6 @@ def handlers(base_url: str, kernels: Any) -> list[tuple[str, type[Any], dict[str
         (at("cancel"), _Cancel, shared),
         (at("(edit|attach|take-over)"), _Work, shared),
         (at("make"), _Make, shared),
+        (at("draw"), _Draw, shared),
         (at("(runs|compare|stage|notebook)"), _Question, shared),
     ]

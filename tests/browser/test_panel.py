@@ -39,8 +39,16 @@ _ASK = """async (code) => {
 
 @pytest.fixture(scope="module")
 def words(checkout: Path) -> Path:
-    """A small pipeline in the workspace."""
-    return make_words(checkout / "words")
+    """A small pipeline in the workspace, which has run once."""
+    folder = make_words(checkout / "words")
+    subprocess.run([sys.executable, "-m", "mlkit", "run", str(folder)], check=True, timeout=120)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was_written(words: Path) -> None:
+    """No test finds what another one has changed."""
+    make_words(words)
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +104,9 @@ def test_a_terminals_run_is_live_and_two_are_compared(
     expect(panel.locator(".now")).to_contain_text("write: cell")
     lab.page.screenshot(path=str(shot("panel-live")))
     assert terminal.wait(60) == 0
-    expect(panel.locator("[data-compare]")).to_have_count(2)
-    for tick in panel.locator("[data-compare]").all():
-        tick.check()
+    expect(panel.locator(".status")).to_contain_text("✓ succeeded")
+    for place in (0, 1):
+        panel.locator("[data-compare]").nth(place).check()
     panel.get_by_role("button", name="Compare").click()
     compared = lab.page.frame_locator("iframe.mlkit-page")
     expect(compared.get_by_role("heading", name="2 runs compared")).to_be_visible()
@@ -161,4 +169,42 @@ def test_a_stage_is_worked_on_with_real_inputs_and_gone_on_with_where_it_failed(
     assert page.evaluate(_ASK, "print(marker + 1)").strip() == "42"
     assert page.evaluate(RESOLVE) == 200
     page.screenshot(path=str(shot("panel-kept")))
+    assert lab.errors == []
+
+
+def test_three_stages_are_drawn_and_taken_back(lab: Lab, panel: Locator, words: Path) -> None:
+    """The file gets the lines concerned; a line from box to box asks what is read."""
+    page, file = lab.page, words / "pipeline.yaml"
+    before = file.read_text()
+    drawn = (("clean", "write.words"), ("show", "clean.cleaned"), ("tell", "show.shown"))
+    for name, reads in drawn:
+        panel.get_by_role("button", name="Add a stage …").click()
+        panel.get_by_label("its name").fill(name)
+        panel.get_by_label("reads", exact=True).fill(reads)
+        panel.get_by_label("writes", exact=True).fill(
+            {"clean": "cleaned", "show": "shown", "tell": "told"}[name] + ".json"
+        )
+        page.keyboard.press("Enter")
+        expect(panel.locator(f'svg [data-pick="{name}"]')).to_be_visible()
+    assert file.read_text().startswith(before)
+    start = panel.locator('svg [data-pick="write"]').bounding_box()
+    end = panel.locator('svg [data-pick="show"]').bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + 20, start["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 20, end["y"] + 10, steps=8)
+    page.screenshot(path=str(shot("panel-drawing")))
+    page.mouse.up()
+    form = panel.get_by_role("form", name="What show reads")
+    expect(form.locator("select").first).to_have_value("write.words")
+    assert lab.violations(SIDE) == []
+    form.get_by_role("button", name="Write it").click()
+    expect(form).to_have_count(0)
+    assert "inputs: {cleaned: write.words}" in file.read_text()
+    for _ in range(4):
+        panel.get_by_role("button", name="Undo").click()
+        page.wait_for_timeout(300)
+    expect(panel.locator('svg [data-pick="clean"]')).to_have_count(0)
+    assert file.read_text() == before
     assert lab.errors == []

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from mlkit.engines.local_server import free_port
+from mlkit.load.pipeline_file import load_pipeline
 from tests.panel.words import PIPELINE, make_words
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
@@ -119,10 +120,7 @@ def test_a_pipeline_is_followed_from_its_first_look_to_the_end_of_its_run(server
 
     assert server.ask("start", {"path": HERE, "parameters": {"many": "5"}}) == {"started": "run"}
     refused = server.ask("start", {"path": HERE})
-    assert (refused["status"], refused["error"]["message"]) == (
-        400,
-        "'mlkit run' goes on with this pipeline",
-    )
+    assert refused["error"]["message"] == "'mlkit run' goes on with this pipeline"
     known = server.follow_until(known, lambda k: k["run"] and k["run"]["status"] != "running")
     assert known["run"]["status"] == "succeeded", known["run"]
     assert known["run"]["said"].startswith("✓ succeeded after")
@@ -213,7 +211,7 @@ def test_nobody_else_is_answered(server: Server) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         browser.open(forged)
     for path in ("../words/pipeline.yaml", "words/../../x", ""):
-        assert server.ask("follow", {"path": path})["status"] == 400
+        assert "below the folder" in server.ask("follow", {"path": path})["error"]["message"]
 
 
 def test_a_notebook_knows_its_stage(server: Server) -> None:
@@ -222,3 +220,42 @@ def test_a_notebook_knows_its_stage(server: Server) -> None:
     assert (found["pipeline"], found["stage"]) == (HERE, "count")
     assert found["inputs"] == {"words": "write.words"}
     assert server.ask("notebook?path=words/other.ipynb") == {"stage": None}
+
+
+def test_what_is_drawn_is_written_or_refused_and_undone(server: Server) -> None:
+    """Three stages are added, wired and renamed; at the end the file is as it was."""
+    file = server.root / HERE
+
+    def draw(what: str, **how: Any) -> dict[str, Any]:
+        found: dict[str, Any] = server.ask("draw", {"path": HERE, "do": what, **how})
+        return found
+
+    draw("add", name="clean", inputs=["write.words"], outputs=["cleaned.json"])
+    draw("add", name="show", inputs=["clean.cleaned"], outputs=["shown.json"])
+    assert draw("wire", stage="show", input="cleaned", source="write.words") == {"undo": 3}
+    assert draw("rename", stage="write", name="make") == {"undo": 4}
+    added = """\
+  clean:
+    notebook: clean.ipynb
+    inputs: {words: make.words}
+    outputs: {cleaned: cleaned.json}
+  show:
+    notebook: show.ipynb
+    inputs: {cleaned: make.words}
+    outputs: {shown: shown.json}
+"""
+    renamed = PIPELINE.replace("write:", "make:").replace("write.words", "make.words")
+    assert file.read_text() == renamed + added
+    assert list(load_pipeline(file).stages) == ["make", "count", "clean", "show"]
+    refused = draw("delete", stage="make")["error"]
+    assert (refused["path"], "which does not exist" in refused["message"]) == (HERE, True)
+    assert file.read_text() == renamed + added
+    assert draw("delete", stage="show") == {"undo": 5}
+    for left in (4, 3, 2, 1):
+        assert draw("undo") == {"undo": left}
+    file.write_text(file.read_text() + "# by hand\n")
+    assert "has changed since" in draw("undo")["error"]["message"]
+    file.write_text(file.read_text().removesuffix("# by hand\n"))
+    assert draw("undo") == {"undo": 0}
+    assert file.read_text() == PIPELINE
+    assert {path.name for path in file.parent.glob("*.ipynb")} == {"write.ipynb", "count.ipynb"}

@@ -1,5 +1,6 @@
 // The panel: a pipeline, its picture with live states, what would run and why, its runs.
 import { h, Markup, received, sentence } from "./dom.js";
+import { Drawing } from "./drawing.js";
 import { Following } from "./following.js";
 import { Refusal } from "./server.js";
 
@@ -46,6 +47,8 @@ export class PipelinePanel {
     this._newest = this._button("Back to the newest run", () => this.showRun(null));
     this._newest.hidden = true;
     this._picture = new Markup((name) => this.pick(name));
+    this._drawing = new Drawing((change) => this.draw(change), () => this._known.pipeline?.stages ?? {});
+    this._drawing.listen(this._picture.node);
     this._detail = h("div", {}, h("p", { class: "mlkit-quiet" }, HINT));
     this._planBox = h("div", { tabindex: "-1" });
     this._runs = new Markup((name) => this.showRun(name));
@@ -61,7 +64,7 @@ export class PipelinePanel {
         h("label", { class: "tick" }, this._keep, "keep failed kernels")),
       this._status, this._bar, this._now, this._note, this._newest,
       h("div", { class: "two" },
-        h("section", { "aria-label": "picture", class: "picture" }, this._picture.node),
+        h("section", { "aria-label": "picture", class: "picture" }, this._picture.node, this._drawing.tools, this._drawing.form),
         h("section", { "aria-label": "stage" }, this._detail)),
       h("section", { "aria-label": "plan" }, h("h3", {}, "What would run, and why"), this._planBox),
       h("section", { "aria-label": "runs" }, h("h3", {}, "Runs"), this._runs.node,
@@ -106,15 +109,23 @@ export class PipelinePanel {
     if (path !== this.path) {
       this._known = {};
       this._parameters = {};
-      this._picked = this._run = null;
+      this._run = null;
+      this._forget();
+      this._drawing.close();
+      this._drawing.undo.disabled = true;
       this._fields.replaceChildren();
       this._profile.replaceChildren();
-      this._detail.replaceChildren(h("p", { class: "mlkit-quiet" }, HINT));
       this._picture.show("");
     }
     this.path = path;
     this.onChoice(path);
     this._follow();
+  }
+
+  // No stage is chosen any more.
+  _forget() {
+    this._picked = this._shownDetail = null;
+    this._detail.replaceChildren(h("p", { class: "mlkit-quiet" }, HINT));
   }
 
   show() {
@@ -146,7 +157,11 @@ export class PipelinePanel {
     this._lost = error && !(error instanceof Refusal) ? error : null;
     if (error instanceof Refusal) this._known.problem = error.error;
     Object.assign(this._known, news);
-    if (news.pipeline) this._tellPipeline(news.pipeline);
+    if (news.pipeline) {
+      this._tellPipeline(news.pipeline);
+      if (this._picked && this._picked.split("[")[0] in news.pipeline.stages) void this.pick(this._picked, false);
+      else if (this._picked) this._forget();
+    }
     if ("picture" in news) {
       this._picture.show(news.picture ? `<div class="mlkit-scroll">${news.picture}</div>` : "");
       this._picture.mark(this._picked);
@@ -338,11 +353,21 @@ export class PipelinePanel {
       about?.notebook ? this._button("Real inputs", () => this.edit(name)) : null,
       this._button("Run up to here", () => this.run({ until: name })),
       ...(detail.kept ? this._alive(run.run_id, name) : []),
+      ...this._drawing.buttons(stage),
     ];
     const focused = buttons.contains(document.activeElement) ? document.activeElement.textContent : null;
     buttons.replaceChildren(...actions.filter(Boolean));
     for (const button of buttons.children) if (button.textContent === focused) button.focus();
     if (isNew) this._detail.scrollIntoView({ block: "nearest" });
+  }
+
+  // Change pipeline.yaml; gives nothing where it was refused.
+  async draw(change) {
+    let made = null;
+    await this._try(async () => {
+      made = await this._server.post("draw", { path: this.path, ...change });
+    });
+    return made;
   }
 
   // The source on a kernel that has what the pipeline would hand over.

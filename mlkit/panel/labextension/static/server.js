@@ -29,7 +29,7 @@ export class Server {
     } catch {
       content = { message: text.slice(0, 300) };
     }
-    if (answer.ok) return content;
+    if (answer.ok && !content.error) return content;
     const error = content.error ?? { message: content.message || answer.statusText };
     throw new Refusal(error);
   }
