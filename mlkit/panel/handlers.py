@@ -40,7 +40,9 @@ PLACE = "mlkit/api"
 _WAIT_S = 25.0
 """So long a page waits for news before it asks again; proxies end what is silent for a minute."""
 
-_LOOK_S = 0.12
+_LOOK_S, _MOST_PAUSE_S = 0.12, 0.4
+"""The pause between two looks, and the longest one, where a look takes long."""
+
 _MOST_FOLLOWED = 16
 
 
@@ -133,6 +135,13 @@ class _Style(_Answer):
 
 
 class _Follow(_Answer):
+    _has_left = False
+
+    def on_connection_close(self) -> None:
+        """Nobody waits for this answer any more."""
+        self._has_left = True
+        super().on_connection_close()
+
     @web.authenticated
     @authorized
     async def post(self) -> None:
@@ -156,10 +165,10 @@ class _Follow(_Answer):
             job = _located_job(desk.jobs.told(form.file), workspace)
             pause = await desk.in_thread(following.look, job)
             news = following.news(number)
-            if news is not None or time.monotonic() >= until or self.request.connection is None:
+            if news is not None or time.monotonic() >= until or self._has_left:
                 told = {"epoch": desk.epoch, "tag": following.tag}
                 return {**told, **(news or {"number": number})}
-            await asyncio.sleep(max(pause, _LOOK_S))
+            await asyncio.sleep(min(max(pause, _LOOK_S), _MOST_PAUSE_S))
 
 
 class _Start(_Answer):
