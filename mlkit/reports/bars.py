@@ -15,6 +15,7 @@ _LONGEST_NAME, _LONGEST_HEADING = 26, 44
 """So that the picture is legible on a telephone without scrolling."""
 _ALIKE = 0.25
 """Where values differ by less than this share of the largest, bars from zero look the same."""
+_MOST_BARS = 200
 
 
 def number(value: float) -> str:
@@ -86,6 +87,8 @@ def _axis(values: list[float], left: float) -> _Axis:
 def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
     """Draw a bar for each instance, with its value in it, or beside it where it is short.
 
+    Of very many those are drawn that have the lowest and the highest values, in their order.
+
     Parameters
     ----------
     group : MetricGroup
@@ -93,20 +96,23 @@ def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
     styled : bool
         Whether the SVG carries its own style sheet.
     """
-    names = [shorten(name, _LONGEST_NAME) for name, _ in group.values]
-    values = [value for _, value in group.values]
+    pairs = _drawn(group)
+    names = [shorten(name, _LONGEST_NAME) for name, _ in pairs]
+    values = [value for _, value in pairs]
     axis = _axis(values, max(width_of(name, _SIZE) for name in names) + 12)
-    heading = shorten(f"{group.metric} of {group.stage}, n = {len(values)}", _LONGEST_HEADING)
+    heading = shorten(f"{group.metric} of {group.stage}, n = {len(group.values)}", _LONGEST_HEADING)
     parts = [element("text", text(heading), x=0.0, y=16.0, class_="heading")]
-    top, words = _HEAD, ", ".join(f"{name}: {number(value)}" for name, value in group.values)
-    if axis.begin:
-        said = f"Bars begin at {number(axis.begin)}, not at 0"
-        parts.append(element("text", text(said), x=0.0, y=32.0, class_="small"))
+    top, words = _HEAD, ", ".join(f"{name}: {number(value)}" for name, value in pairs)
+    remarks = [f"Bars begin at {number(axis.begin)}, not at 0"] if axis.begin else []
+    remarks += ["Shown are the highest and the lowest"] if len(pairs) < len(group.values) else []
+    for said in remarks:
+        parts.append(element("text", text(said), x=0.0, y=top - 2, class_="small"))
         top, words = top + 14, f"{words}. {said}."
+    extremes = min(values), max(values)
     for index, (name, value) in enumerate(zip(names, values, strict=True)):
         y = top + index * _ROW
         parts.append(element("text", text(name), x=0.0, y=y + 16, class_="small"))
-        parts.append(_bar(value, y, axis, _extreme(value, values)))
+        parts.append(_bar(value, y, axis, _extreme(value, extremes)))
     bottom = top + len(values) * _ROW
     dashes = "3 3" if axis.begin else None
     ends = {"x1": axis.start, "x2": axis.start, "y1": top - 2, "y2": bottom}
@@ -115,11 +121,22 @@ def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
     return document("".join(parts), size, finding(group), words, styled=styled)
 
 
-def _extreme(value: float, values: list[float]) -> str:
+def _drawn(group: MetricGroup) -> list[tuple[str, float]]:
+    """The pairs that are drawn: all, or the lowest and the highest in the order of `foreach`."""
+    pairs = list(group.values)
+    if len(pairs) <= _MOST_BARS:
+        return pairs
+    places = sorted(range(len(pairs)), key=lambda place: pairs[place][1])
+    half = _MOST_BARS // 2
+    return [pairs[place] for place in sorted([*places[:half], *places[-half:]])]
+
+
+def _extreme(value: float, ends: tuple[float, float]) -> str:
     """Which end of the scale a bar is; whether that is good or bad, the metric does not say."""
-    if min(values) == max(values):
+    lowest, highest = ends
+    if lowest == highest:
         return ""
-    return {max(values): "highest", min(values): "lowest"}.get(value, "")
+    return {highest: "highest", lowest: "lowest"}.get(value, "")
 
 
 def _bar(value: float, y: float, axis: _Axis, remark: str) -> str:

@@ -13,6 +13,7 @@ from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.bars import draw_bars, finding, number
 from mlkit.reports.curves import curve_finding, curve_groups, draw_curves
 from mlkit.reports.graph_forms import to_svg
+from mlkit.reports.instances_shown import shown_instances
 from mlkit.reports.metrics import compare_instances, metric_tables
 from mlkit.reports.notebook_page import page_environment, page_style
 from mlkit.reports.output_view import Budget
@@ -47,6 +48,8 @@ def render_report(
         One HTML document.
     """
     where = folder or Path.cwd()
+    whole, drawn = record, shown_instances(record)
+    record = drawn.record
     budget = Budget(_PICTURE_CHARACTERS)
     commands = {
         item.id: command(record, "debug", record.run_id, item.id, folder=where)
@@ -54,7 +57,7 @@ def render_report(
     }
     shown = pictures(record, budget)
     stages = view_stages(record, commands, budget)
-    groups = compare_instances(record)
+    groups = compare_instances(whole)
     charts = [group for group in groups if group.varies]
     curves = curve_groups(record.stages.values())
     return (
@@ -62,12 +65,12 @@ def render_report(
         .get_template("report.html")
         .render(
             record=record,
-            verdict=judge_run(record, where),
+            verdict=judge_run(whole, where),
             sign=RUN_SIGNS[record.status],
             started=format_time(record.started),
             took=format_duration(record.seconds),
             style=page_style(),
-            graph=_graph(record, pipeline),
+            graph=_graph(whole, pipeline),
             timeline=draw_timeline(record, styled=False),
             parameters=parameter_rows(record),
             stages=stages,
@@ -83,6 +86,7 @@ def render_report(
             notes=notes(record),
             charts_left_out=max(0, len(charts) - _MOST_CHARTS),
             folders=folders(record),
+            not_shown=drawn.said,
             pictures=[*shown, *inline_pictures(stages, shown, budget)],
             number=number,
         )

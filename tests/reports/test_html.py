@@ -137,7 +137,9 @@ def test_parameters_show_where_they_came_from(green_page: str) -> None:
         r'rows</th><td data-label="Value"><code>20000</code></td><td data-label="From">-p<',
         green_page,
     )
-    assert re.search(r"seed</th><td><code>42</code></td><td>–<", green_page)
+    assert re.search(
+        r'seed</th><td data-label="Value"><code>42</code></td><td data-label="From">–<', green_page
+    )
 
 
 def test_outputs_show_size_and_digest(green_page: str, green: RunRecord) -> None:
