@@ -214,7 +214,8 @@ class EngineContract(ABC):
         local = self.here(file, tmp_path / "here")
         assert statuses(there) == statuses(local), done.stdout + done.stderr
         assert digests(there) == digests(local)
-        assert len(list((tmp_path / "machines").iterdir())) >= len(there.stages)
+        ran = [item for item in there.stages.values() if item.history]
+        assert len(list((tmp_path / "machines").iterdir())) >= len(ran) > 5
 
     @pytest.mark.slow
     def test_a_chain(self, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from mlkit.engines.export import Export
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.testing import chain
+from mlkit.testing.engine_pipelines import everything
 from tests.engines.argo_workflow import objects_of, problems
 
 VOLUMES = """defaults:
@@ -52,6 +54,25 @@ def test_volumes_reach_the_engine(tmp_path: Path, engine: str, said: str) -> Non
     made = _exported(tmp_path, engine)
     text = " ".join(" ".join(made.files.values()).split())
     assert said in text.replace("( ", "(").replace(", )", ")")
+
+
+def test_airflows_own_tasks_find_what_they_read(tmp_path: Path) -> None:
+    """A branch, a list, a sensor and the verdict are pods of their own beside those of stages."""
+    file = everything(tmp_path)
+    text = file.read_text("utf-8").replace(
+        "trigger: none_failed_min_one_success", "critical: false"
+    )
+    file.write_text(VOLUMES + text, encoding="utf-8")
+    made = export(file, "airflow", runs_dir=Path("/data/runs"))
+    calls = [n for n in ast.walk(ast.parse(made.files[made.entry])) if isinstance(n, ast.Call)]
+    placed = {}
+    for made_by in calls:
+        named = {word.arg: ast.unparse(word.value) for word in made_by.keywords}
+        if "task_id" in named:
+            placed[ast.literal_eval(named["task_id"])] = named.get("executor_config", "")
+    own = {"decide.out", "dynamic.values", "sensing.file", "verdict"}
+    assert own <= placed.keys()
+    assert {name for name, pod in placed.items() if "'/data'" not in pod} == set()
 
 
 def test_argo_mounts_what_it_names(tmp_path: Path) -> None:

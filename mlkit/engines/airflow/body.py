@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from mlkit.engines.airflow.policies import (
     own_policy,
     placement,
     policy_of,
+    surroundings,
 )
 from mlkit.engines.airflow.tasks import Branch, Task, branches_of, task_ids, tasks_of
 from mlkit.engines.naming import FreeNames
@@ -201,7 +202,8 @@ class Body:
             lines, returns = self._shared(stages, followed), "list[str]"
         else:
             lines, returns = self._own(stages[0], followed[stages[0].name]), "str | None"
-        return self._function(task, f"() -> {returns}", lines, "task.branch", **_rule(task.rule))
+        named = _rule(task.rule) | _beside(stages[:1])
+        return self._function(task, f"() -> {returns}", lines, "task.branch", **named)
 
     def _shared(self, stages: list[Stage], followed: dict[str, str]) -> list[str]:
         condition = stages[0].when[0]
@@ -239,11 +241,13 @@ class Body:
             assign("found", self._artifact(source), 1),
             f"    return [{item} for item in found]",
         ]
-        return self._function(task, "() -> list[str]", lines, **_rule(task.rule))
+        named = _rule(task.rule) | _beside([stage])
+        return self._function(task, "() -> list[str]", lines, **named)
 
     def _verdict(self, task: Task) -> str:
         lines = ['    """Ask mlkit how its run has ended."""', "    ask_for_verdict()"]
-        return self._function(task, "() -> None", lines, **_rule(task.rule))
+        named = _rule(task.rule) | _beside(self.pipeline.stages.values())
+        return self._function(task, "() -> None", lines, **named)
 
     def _behind(self, branch: Task, stage: str) -> str:
         """The first task of a stage behind a branch."""
@@ -333,7 +337,8 @@ class Body:
         return call(f"{name}.expand", item=value(list(map(_escaped, labels))))
 
     def _sensor(self, task: Task) -> str:
-        wait = self.pipeline.stages[task.stage].wait_for
+        stage = self.pipeline.stages[task.stage]
+        wait = stage.wait_for
         assert wait is not None
         return call(
             "FileSensor",
@@ -345,7 +350,7 @@ class Body:
             mode=literal("reschedule"),
             retries="0",
             on_failure_callback=call("partial", "record_timeout", literal(task.stage)),
-            **_rule(task.rule),
+            **(_rule(task.rule) | _beside([stage])),
         )
 
     def _edge(self, task: Task) -> str:
@@ -356,6 +361,15 @@ class Body:
 
 def _rule(rule: TriggerRule) -> dict[str, str]:
     return {} if rule is TriggerRule.ALL_SUCCESS else {"trigger_rule": literal(rule.value)}
+
+
+def _beside(stages: Iterable[Stage]) -> dict[str, str]:
+    """What a task of Airflow's own needs of the first stage that names an image or volumes.
+
+    It reads what that stage reads, or calls mlkit; in a pod of its own it would find neither.
+    """
+    found = next(filter(None, map(surroundings, stages)), None)
+    return {} if found is None else {"executor_config": found}
 
 
 def _wanted(condition: Condition) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "placement",
     "policy_of",
     "refusals",
+    "surroundings",
 ]
 
 GRACE_S = 60.0
@@ -176,14 +177,23 @@ def placement(stage: Stage) -> str | None:
     """Write what a stage asks of the machine that it runs on, for executors on Kubernetes."""
     wanted = stage.resources
     asked = {
-        "image": stage.image,
         "cpu": wanted.cpu,
         "memory": wanted.memory,
         "gpu": wanted.gpu,
         "node_selector": dict(wanted.node_selector),
-        "volumes": {
-            name: (item.kind, item.source, item.path) for name, item in stage.volumes.items()
-        },
     }
+    return _pod({"image": stage.image, **asked, "volumes": _mounts(stage)})
+
+
+def surroundings(stage: Stage) -> str | None:
+    """Write what a task needs that reads beside a stage what that one reads: image and volumes."""
+    return _pod({"image": stage.image, "volumes": _mounts(stage)})
+
+
+def _mounts(stage: Stage) -> dict[str, tuple[str, str, str]]:
+    return {name: (item.kind, item.source, item.path) for name, item in stage.volumes.items()}
+
+
+def _pod(asked: Mapping[str, object]) -> str | None:
     named = {name: value(item) for name, item in asked.items() if item}
     return call("pod", **named) if named else None
