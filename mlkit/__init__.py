@@ -29,6 +29,7 @@ _HOMES = {
     "load_pipeline": "mlkit.load.pipeline_file",
     "log_metric": "mlkit.inside.measuring",
     "plan": "mlkit.api.forecasting",
+    "progress": "mlkit.inside.progressing",
     "resume": "mlkit.api.resuming",
     "run": "mlkit.api.local_run",
     "run_on": "mlkit.api.engine_runs",
@@ -37,7 +38,7 @@ _HOMES = {
     "watch": "mlkit.widgets.views.watch_view",
     "write_export": "mlkit.api.exports",
 }
-"""Where each exported name stands; at most 30."""
+"""Where each exported name stands; at most 31."""
 
 __all__ = [*sorted(_HOMES)]
 
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from mlkit.errors import UnsupportedByEngineError as UnsupportedByEngineError
     from mlkit.inside.checks.checking import check as check
     from mlkit.inside.measuring import log_metric as log_metric
+    from mlkit.inside.progressing import progress as progress
     from mlkit.inside.secret import Secret as Secret
     from mlkit.inside.skipping import skip as skip
     from mlkit.load.parameters import Layers as Layers

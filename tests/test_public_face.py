@@ -50,9 +50,9 @@ def _listed(page: str) -> list[str]:
     return sorted(names, key=str.lower)
 
 
-def test_mlkit_exports_at_most_30_names() -> None:
+def test_mlkit_exports_at_most_31_names() -> None:
     """More would not be learned."""
-    assert len(mlkit.__all__) <= 30
+    assert len(mlkit.__all__) <= 31
 
 
 def test_every_module_of_ml_is_documented() -> None:

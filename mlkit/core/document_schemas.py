@@ -166,6 +166,7 @@ _FIELDS: dict[EventKind, dict[str, Schema]] = {
     },
     EventKind.ATTEMPT_STARTED: {"stage": TEXT, "attempt": COUNT, "cells": COUNT, "reason": TEXT},
     EventKind.CELL_STARTED: {"stage": TEXT, "attempt": COUNT, "cell": COUNT, "cells": COUNT},
+    EventKind.PROGRESS: {"stage": TEXT, "attempt": COUNT, "cell": COUNT, "cells": COUNT},
     EventKind.ATTEMPT_FINISHED: {
         "stage": TEXT,
         "attempt": COUNT,
@@ -187,13 +188,24 @@ _FIELDS: dict[EventKind, dict[str, Schema]] = {
 }
 
 
+_MAY_HAVE: dict[EventKind, dict[str, Schema]] = {
+    EventKind.CELL_STARTED: {"line": TEXT},
+    EventKind.PROGRESS: {
+        "label": TEXT,
+        "done": NUMBER,
+        "total": or_null(NUMBER),
+        "metrics": by_name({"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}),
+    },
+}
+
+
 def event_schema() -> Schema:
     """Give the schema of a line of events.jsonl."""
     every = object_of({"event": TEXT, "time": NUMBER, "run_id": TEXT})
     kinds = [
         {
             "if": {"properties": {"event": {"const": kind.value}}},
-            "then": object_of(_FIELDS.get(kind, {})),
+            "then": object_of(_FIELDS.get(kind, {}), _MAY_HAVE.get(kind, {})),
         }
         for kind in EventKind
     ]

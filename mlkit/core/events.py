@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     STAGE_MAPPED = "stage_mapped"
     ATTEMPT_STARTED = "attempt_started"
     CELL_STARTED = "cell_started"
+    PROGRESS = "progress"
     ATTEMPT_FINISHED = "attempt_finished"
     RETRY_SCHEDULED = "retry_scheduled"
     STAGE_FINISHED = "stage_finished"

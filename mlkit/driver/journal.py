@@ -23,7 +23,7 @@ from mlkit.store.folder import readable_os_errors
 
 __all__ = ["Journal"]
 
-_SAID = frozenset({"error", "message", "reason"})
+_SAID = frozenset({"error", "label", "line", "message", "reason"})
 """The fields of events in which anything may stand."""
 
 

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mlkit.inside.measuring import NAME
+from mlkit.inside.measuring import NAME, PROGRESS_LINE
 
 __all__ = ["LOGGED", "MOST_POINTS", "Logged", "read_logged"]
 
@@ -76,6 +76,8 @@ def logged_lines(lines: Iterable[str]) -> Logged:
     turns: dict[str, count[int]] = {}
     wrong = 0
     for line in lines:
+        if line.startswith(PROGRESS_LINE):  # it was told while the stage ran, and measures nothing
+            continue
         entry = _entry(line)
         if entry is None or (entry[0] not in metrics and len(metrics) == _MOST_NAMES):
             wrong += 1

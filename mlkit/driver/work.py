@@ -12,6 +12,7 @@ from mlkit.core.instances import is_named
 from mlkit.core.interrupting import WorkInterrupted
 from mlkit.core.pipeline import Instance
 from mlkit.core.policies import is_retryable
+from mlkit.core.progress import News
 from mlkit.core.record import AttemptRecord, ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome
@@ -289,12 +290,9 @@ class Work:
         """Have an attempt made; its cells are told and its end is taken in in this thread."""
         table, journal = self.timetable, self.book.journal
 
-        def on_cell(number: int, total: int) -> None:
-            table.tell(
-                lambda: journal.emit(
-                    EventKind.CELL_STARTED, job.instance_id, job.number, cell=number, cells=total
-                )
-            )
+        def on_cell(news: News) -> None:
+            kind = EventKind.CELL_STARTED if news.is_start else EventKind.PROGRESS
+            table.tell(lambda: journal.emit(kind, job.instance_id, job.number, **news.to_json()))
 
         def done(outcome: Outcome) -> None:
             table.hand_back(lambda: self.take(outcome))

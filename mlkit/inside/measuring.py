@@ -13,11 +13,22 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, SupportsFloat
 
-__all__ = ["METRICS_VARIABLE", "NAME", "log_metric", "logged_to"]
+__all__ = [
+    "METRICS_VARIABLE",
+    "NAME",
+    "PROGRESS_LINE",
+    "log_metric",
+    "logged_to",
+    "measured_in",
+    "write_line",
+]
 
 METRICS_VARIABLE = "MLKIT_METRICS"
-"""The environment variable that names the file: a line `{"name", "value", "step"}` for each call.
-A stage in another language writes such lines itself."""
+"""The environment variable that names the file: a line `{"name", "value", "step"}` for each call,
+`{"progress", "done", "total"}` for progress. A stage in another language writes them itself."""
+
+PROGRESS_LINE = '{"progress":'
+"""How a line of that file begins that tells of progress."""
 
 NAME = re.compile(r"\w[\w .\-/%@+:]{0,99}")
 """What a metric may be called: what can be the title of a column, and be typed in a filter."""
@@ -63,12 +74,22 @@ def log_metric(name: str, value: Any, step: SupportsFloat | None = None) -> None
         where = "" if at is None else f" at step {at:g}"
         warnings.warn(f"metric {name!r} is {number}{where}: not written down", stacklevel=2)
         return
-    file = _place.get() or os.environ.get(METRICS_VARIABLE)
+    file = measured_in()
     if file is None:
         said = f"{name}: {number:g}" + ("" if at is None else f" (step {at:g})")
         print(said)  # noqa: T201 - whoever works by hand sees it where it is called
         return
-    line = json.dumps({"name": name, "value": number, "step": at, "time": round(time.time(), 3)})
+    write_line(file, name=name, value=number, step=at)
+
+
+def measured_in() -> str | None:
+    """The file in which a run reads what is measured; None where somebody works by hand."""
+    return _place.get() or os.environ.get(METRICS_VARIABLE)
+
+
+def write_line(file: str, **fields: Any) -> None:
+    """Add a line to that file, with the time."""
+    line = json.dumps({**fields, "time": round(time.time(), 3)})
     # one write at the end of the file: the processes of a stage may log side by side
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import Empty
 from typing import Any
 
@@ -46,6 +46,8 @@ class CellClient(NotebookClient):
             notebook, km=manager, timeout=None, iopub_timeout=60, coalesce_streams=False
         )
         self.attempt_log = log
+        self.heard: Callable[[str], None] = lambda _: None
+        """Told of what a cell prints, as it comes."""
         self.failure: dict[str, Any] = {}
         self.wants_exit = False
         self._shown_in_widgets: list[dict[str, Any]] = []
@@ -122,6 +124,7 @@ class CellClient(NotebookClient):
         content = msg["content"]
         if msg["msg_type"] == "stream":
             self.attempt_log.write(content["text"])
+            self.heard(content["text"])
         elif msg["msg_type"] == "error":
             text = "\n".join(content.get("traceback", ()))
             self.attempt_log.write(f"\n{failures.plain_text(text)}\n")

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from mlkit.core.kept_kernel import Keeping, KeptKernel
 from mlkit.core.pipeline import Kernel
+from mlkit.core.progress import News
 from mlkit.core.record import ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
@@ -26,8 +27,8 @@ __all__ = [
     "OnCell",
 ]
 
-OnCell = Callable[[int, int], None]
-"""Told the number of the code cell that starts, from 1, and how many there are."""
+OnCell = Callable[[News], None]
+"""Told of each code cell that starts, and now and then how far the work in it has come."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from jupyter_client.client import KernelClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from mlkit.core.kept_kernel import KeptKernel
+from mlkit.core.progress import News, first_line
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.inside.measuring import METRICS_VARIABLE
@@ -33,6 +36,7 @@ from mlkit.notebook.kernels.keeping import NotKeptError
 from mlkit.notebook.lease import KernelLease
 from mlkit.notebook.log import AttemptLog
 from mlkit.notebook.notebook_runner import Cancellation, ExecutionRequest, ExecutionResult, OnCell
+from mlkit.notebook.progress_watch import LOOK_EVERY_S, ProgressWatch
 from mlkit.notebook.stock import code_digest
 
 __all__ = ["Session"]
@@ -80,6 +84,10 @@ class Session:
         self.nb: Any = None
         self.lease: KernelLease
         self.cell: int | None = None
+        self._number = (0, 0)
+        self.watch = ProgressWatch(
+            Path(request.env.get(METRICS_VARIABLE, os.devnull)), request.scrubber, time.monotonic
+        )
         self.stopped: str | None = None
         self.status = Status.CANCELLED
         self.reason = ""
@@ -176,11 +184,13 @@ class Session:
         if self.request.timeout_s is not None:
             timer = loop.call_later(self.request.timeout_s, request, "timeout")
         saver = asyncio.ensure_future(self._save_now_and_then())
+        teller = asyncio.ensure_future(self._tell_now_and_then())
         main = asyncio.ensure_future(self._drive(stop))
         try:
             await main
         finally:
             saver.cancel()
+            teller.cancel()
             unsubscribe()
             if timer is not None:
                 timer.cancel()
@@ -306,6 +316,7 @@ class Session:
             folder, settings = str(self.request.folder), self._recorder_settings()
             opening = f"{self._asks}.begin({folder!r}, {settings!r})"
         client, kernel = await self.lease.start(request, opening)
+        client.heard = self.watch.heard
         death = asyncio.ensure_future(wait_dead(self.lease.manager))
         cells = asyncio.ensure_future(self._cells(client, kernel))
         try:
@@ -354,7 +365,10 @@ class Session:
             if self.stopped is not None:
                 return
             self.cell = index
-            self.on_cell(number, len(code))
+            self._number = (number, len(code))
+            self.watch.begin_cell()
+            line = first_line(self.request.scrubber.text(self.nb.cells[index].source))
+            self.on_cell(News(cell=number, cells=len(code), line=line))
             self._mark("running")
             try:
                 await client.async_execute_cell(self.nb.cells[index], index)
@@ -423,6 +437,19 @@ class Session:
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             self.save()
+
+    async def _tell_now_and_then(self) -> None:
+        """Tell how far the present cell has come; it looks by itself, so no output costs more."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            number, cells = self._number
+            client = self.lease.client
+            found = self.watch.look({} if client is None else client.widget_state)
+            if found is not None and number:
+                bar, points = found
+                if bar is not None:
+                    bar = replace(bar, label=self.request.scrubber.text(bar.label))
+                self.on_cell(News(cell=number, cells=cells, bar=bar, points=points))
 
     def save(self) -> None:
         """Write the notebook as it stands, in one piece: aside, then renamed."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlkit.core.events import Event, EventKind
+from mlkit.core.progress import Bar
 from mlkit.core.states import FINISHED, RunStatus, Status
 
-__all__ = ["Board", "Line", "Lines", "advance", "error_text"]
+__all__ = ["Board", "Line", "Lines", "advance", "error_text", "progress_text", "spark"]
 
+_CURVE, _SPARK, _CURVES, _FEWEST = 60, 12, 2, 3
+_HEIGHTS = "▁▂▃▄▅▆▇█"
 _PART = 64
 """So many lines stand in one part: near the square root of the longest boards."""
 
@@ -33,6 +36,12 @@ class Line:
         How long it took, once it has finished.
     note : str
         What is worth saying: a wait, a retry, an error, a reason.
+    code : str
+        The first line of the cell that runs.
+    bar : Bar, optional
+        How far the work in it has come.
+    curves : mapping of str to tuple of float
+        What the attempt has logged so far, as far as it was told: the latest values.
     """
 
     status: Status = Status.WAITING
@@ -42,6 +51,9 @@ class Line:
     started: float | None = None
     seconds: float | None = None
     note: str = ""
+    code: str = ""
+    bar: Bar | None = None
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 class Lines(Mapping[str, Line]):
@@ -165,12 +177,18 @@ def _step(line: Line, event: Event) -> Line:
                 attempt=event.attempt or line.attempt + 1,
                 cell=0,
                 cells=int(data.get("cells", 0)),
+                code="",
+                bar=None,
+                curves={},
                 started=line.started if line.started is not None else event.time,
                 note=str(data.get("reason", "")),
             )
         case EventKind.CELL_STARTED:
             cells = int(data.get("cells", line.cells))
-            return replace(line, cell=int(data.get("cell", 0)), cells=cells)
+            code = str(data.get("line", ""))
+            return replace(line, cell=int(data.get("cell", 0)), cells=cells, code=code, bar=None)
+        case EventKind.PROGRESS:
+            return _progressed(line, data)
         case EventKind.RETRY_SCHEDULED:
             delay = _number(data.get("delay_s")) or 0.0
             note = f"{error_text(data.get('error'))}; again in {delay:.1f} s"
@@ -185,6 +203,39 @@ def _step(line: Line, event: Event) -> Line:
                 note=error or str(data.get("reason") or ""),
             )
     return line
+
+
+def _progressed(line: Line, data: Mapping[str, Any]) -> Line:
+    curves = dict(line.curves)
+    for name, point in (data.get("metrics") or {}).items():
+        curves[name] = (*curves.get(name, ()), float(point[1]))[-_CURVE:]
+    return replace(line, bar=Bar.from_json(data) or line.bar, curves=curves)
+
+
+def progress_text(line: Line) -> str:
+    """Say how far the work of a stage has come within its present cell; empty if nothing is told.
+
+    Parameters
+    ----------
+    line : Line
+        The stage's line.
+    """
+    parts = [str(line.bar)] if line.bar is not None else []
+    parts += [
+        f"{name} {values[-1]:.4g} {spark(values)}".rstrip()
+        for name, values in list(line.curves.items())[:_CURVES]
+    ]
+    return " · ".join([*parts, line.code] if line.code else parts)
+
+
+def spark(values: Sequence[float]) -> str:
+    """Draw a curve with characters as high as they are; empty for fewer than three values."""
+    if len(values) < _FEWEST:
+        return ""
+    shown = values[-_SPARK:]
+    low, high = min(shown), max(shown)
+    scale = (len(_HEIGHTS) - 1) / ((high - low) or 1.0)
+    return "".join(_HEIGHTS[round((value - low) * scale)] for value in shown)
 
 
 def error_text(error: Any) -> str:

@@ -16,7 +16,7 @@ from rich.text import Text
 from mlkit.core.durations import format_duration
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import FINISHED, RunStatus, Status
-from mlkit.observe.board import Board, Line, advance
+from mlkit.observe.board import Board, Line, advance, progress_text
 from mlkit.observe.console import warning_line
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 
@@ -120,8 +120,14 @@ def _cells(name: str, line: Line, now: float) -> list[Text]:
         Text(cell),
         Text(str(line.attempt) if line.attempt > 1 else ""),
         Text(elapsed(line, now)),
-        Text(" ".join(line.note.split()), style="dim"),
+        Text(" ".join(_told(line).split()), style="dim"),
     ]
+
+
+def _told(line: Line) -> str:
+    """Of a stage that runs, how far it is; before that and afterwards why."""
+    told = progress_text(line) if line.status is Status.RUNNING else ""
+    return told or line.note
 
 
 def _progress(board: Board, now: float) -> Text:

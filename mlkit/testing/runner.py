@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlkit.core.progress import News, first_line
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.errors import UsageError
@@ -195,7 +196,8 @@ def _run_cells(
     for number, (place, cell) in enumerate(cells, start=1):
         if cancellation.requested:
             return ExecutionResult(status=Status.CANCELLED)
-        on_cell(number, len(cells))
+        line = first_line("".join(cell["source"]))
+        on_cell(News(cell=number, cells=len(cells), line=line))
         try:
             exec(compile("".join(cell["source"]), f"<cell {number}>", "exec"), names)
         except StageSkipped as skipped:

@@ -33,7 +33,7 @@ class Hanging:
     ) -> ExecutionResult:
         """Run the first stage; hang in the second."""
         if request.metadata["stage"] == "s1":
-            return FakeRunner().execute(request, lambda n, m: None, cancellation)
+            return FakeRunner().execute(request, lambda news: None, cancellation)
         stopped = threading.Event()
         cancellation.subscribe(stopped.set)
         self.started.set()

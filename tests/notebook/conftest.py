@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from mlkit.core.progress import News
 from mlkit.core.scrubbing import Scrubber
 from mlkit.notebook.execute import PapermillRunner
 from mlkit.notebook.kernels import KernelKind, Kernels, open_kernels
@@ -28,6 +29,7 @@ class Outcome:
     result: ExecutionResult
     folder: Path
     cells_told: list[tuple[int, int]]
+    news: list[News]
     seconds: float
 
     @property
@@ -79,7 +81,7 @@ class Bench:
         before = copy.deepcopy(document)
         cwd = self.folder / "cwd"
         cwd.mkdir(exist_ok=True)
-        told: list[tuple[int, int]] = []
+        news: list[News] = []
         asked = ExecutionRequest(
             **{
                 "document": document,
@@ -94,12 +96,13 @@ class Bench:
             }
         )
         started = time.monotonic()
-        result = PapermillRunner(self.kernels).execute(
-            asked, lambda number, count: told.append((number, count)), self.cancellation
-        )
+        result = PapermillRunner(self.kernels).execute(asked, news.append, self.cancellation)
+        told = [(one.cell, one.cells) for one in news if one.is_start]
         seconds = time.monotonic() - started
         assert document == before
-        return Outcome(result=result, folder=self.folder, cells_told=told, seconds=seconds)
+        return Outcome(
+            result=result, folder=self.folder, cells_told=told, news=news, seconds=seconds
+        )
 
     def cancel_after(self, seconds: float) -> None:
         """Ask for the end from another thread."""

@@ -400,7 +400,7 @@ def test_two_at_once_do_not_disturb_each_other(
             log=folder / "log.txt",
             facts=folder / "facts.json",
         )
-        PapermillRunner(kernels).execute(request, lambda number, count: None, Cancellation())
+        PapermillRunner(kernels).execute(request, lambda news: None, Cancellation())
         return request.log.read_text()
 
     with ThreadPoolExecutor(4) as pool:

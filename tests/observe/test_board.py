@@ -6,7 +6,7 @@ from functools import reduce
 
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import RunStatus, Status
-from mlkit.observe.board import Board, advance, error_text
+from mlkit.observe.board import Board, advance, error_text, progress_text
 
 
 def test_the_board_after_a_whole_run(story: list[Event]) -> None:
@@ -62,3 +62,24 @@ def test_an_error_is_told_in_one_line() -> None:
     assert error_text({"type": "E", "message": "a\nb"}) == "E: a"
     assert error_text({"type": "E", "message": ""}) == "E"
     assert error_text(None) == ""
+
+
+def test_progress_stands_in_the_line_of_its_stage(story: list[Event]) -> None:
+    """Bar, curve and code while the cell runs; the next cell has no bar yet."""
+    board = reduce(advance, story[:2], Board())
+    start = {"cell": 1, "cells": 3, "line": "fit(rows)"}
+    news: list[dict[str, object]] = [
+        {"metrics": {"loss": [step, 1 / (step + 1)]}} for step in range(4)
+    ]
+    news.append({"label": "batch", "done": 3, "total": 9})
+    told: list[tuple[EventKind, dict[str, object]]] = [(EventKind.CELL_STARTED, start)]
+    told += [(EventKind.PROGRESS, {"cell": 1, "cells": 3, **one}) for one in news]
+    told.append((EventKind.CELL_STARTED, {"cell": 2, "cells": 3, "line": "save()"}))
+    texts = []
+    for kind, data in told:
+        event = Event(kind=kind, time=102.0, run_id="R1", stage="load", attempt=1, data=data)
+        board = advance(board, event)
+        texts.append(progress_text(board.lines["load"]))
+    assert texts[0] == "fit(rows)"
+    assert texts[-2] == "batch 3 of 9 · loss 0.25 █▃▂▁ · fit(rows)"
+    assert texts[-1] == "loss 0.25 █▃▂▁ · save()"

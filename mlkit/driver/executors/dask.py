@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from mlkit.core.progress import News
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome
@@ -133,7 +134,7 @@ class DaskExecutor:
             return
         flight.worker = told["worker"]
         if "cell" in told:
-            flight.on_cell(told["cell"], told["cells"])
+            flight.on_cell(News.from_json(told))
 
     def _receive(self, token: str, future: Future[Reply]) -> None:
         """Take in the end of an attempt."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.policies import KernelKind
+from mlkit.core.progress import News
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome, perform
@@ -130,8 +131,8 @@ def carry_out(task: Task) -> Reply:
     watch = threading.Thread(target=_watch, args=(worker, _key(), cancellation, ended), daemon=True)
     watch.start()
 
-    def on_cell(number: int, total: int) -> None:
-        worker.log_event(task.topic, {"token": task.token, "cell": number, "cells": total})
+    def on_cell(news: News) -> None:
+        worker.log_event(task.topic, {"token": task.token, **news.to_json()})
 
     try:
         own = {**kernel_environment(os.environ), **task.job.brief.env}
