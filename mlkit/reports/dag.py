@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mlkit.core.graph import topological_order
@@ -77,6 +77,16 @@ class Box:
             sorted(self.instances, key=lambda pair: rank.get(pair[1] or Status.WAITING, len(bad)))
         )[:most]
 
+    def folded(self) -> Box:
+        """Count the instances instead of listing them."""
+        if not self.instances:
+            return self
+        seen = Counter(status for _, status in self.instances)
+        told = [f"{SIGNS[status].glyph} {seen[status]}" for status in Status if seen[status]]
+        told += [f"{seen[None]} values"] if seen[None] else []
+        note = f"{self.note}: {' · '.join(told)}" if self.note else " · ".join(told)
+        return replace(self, instances=(), note=note)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
@@ -101,6 +111,10 @@ class Dag:
     title: str
     boxes: tuple[Box, ...]
     links: tuple[Link, ...]
+
+    def folded(self) -> Dag:
+        """Give the same picture with each map's values counted, by their states, not listed."""
+        return replace(self, boxes=tuple(box.folded() for box in self.boxes))
 
     def describe(self) -> str:
         """Say the picture in words, for those who do not see it."""

@@ -40,7 +40,11 @@ def to_mermaid(subject: Pipeline | RunRecord, record: RunRecord | None = None) -
 
 
 def to_svg(
-    subject: Pipeline | RunRecord, record: RunRecord | None = None, *, styled: bool = True
+    subject: Pipeline | RunRecord,
+    record: RunRecord | None = None,
+    *,
+    styled: bool = True,
+    folded: bool = False,
 ) -> str:
     """Draw the DAG as one SVG element.
 
@@ -50,5 +54,8 @@ def to_svg(
         As in `to_text`.
     styled : bool
         Whether it carries its own style sheet, light and dark.
+    folded : bool
+        Whether a map's values are counted instead of listed.
     """
-    return draw_dag(_dag(subject, record), styled=styled)
+    dag = _dag(subject, record)
+    return draw_dag(dag.folded() if folded else dag, styled=styled)

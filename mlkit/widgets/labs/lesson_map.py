@@ -17,7 +17,7 @@ from mlkit.widgets.kit.server_links import Server, find_server, link
 from mlkit.widgets.labs.lesson_plan import LESSONS, PARTS, Lesson, ProgressBook, State
 from mlkit.widgets.views.comparison_html import table
 
-__all__ = ["LessonMap", "draw_map"]
+__all__ = ["LessonMap", "draw_map", "map_html"]
 
 _BOX, _HEIGHT, _GAP, _LABEL = 176.0, 46.0, 22.0, 138.0
 _LOOKS: Mapping[State, tuple[str, str]] = {
@@ -59,6 +59,44 @@ def draw_map(states: Mapping[str, State], address: Address | None = None) -> str
     return document("".join(parts), (width, height), title, words, styled=False)
 
 
+def map_html(states: Mapping[str, State], address: Address) -> str:
+    """Write the same map as lists, whose boxes wrap where there is no room for a row.
+
+    Parameters
+    ----------
+    states : mapping of str to State
+        Of each exercise.
+    address : callable
+        Where a lesson's box leads.
+    """
+    parts = []
+    for part, lessons in PARTS.items():
+        items = "".join(_item(lesson, states[lesson.exercise], address) for lesson in lessons)
+        parts.append(f"<section><h4>{text(part)}</h4><ol>{items}</ol></section>")
+    return f'<div class="mlkit-lessons">{"".join(parts)}</div>'
+
+
+def _item(lesson: Lesson, state: State, address: Address) -> str:
+    glyph, looks = _LOOKS[state]
+    name = f"{lesson.number} {lesson.title}"
+    link_ = _link(f"<b>{text(name)}</b>", lesson, state, address)
+    said = f'<span class="mlkit-state">{glyph} {state.value}</span>'
+    return f'<li class="state-{looks}">{link_}{said}</li>'
+
+
+def _link(body: str, lesson: Lesson, state: State, address: Address) -> str:
+    """A link to a lesson, which JupyterLab opens by its own command."""
+    href, path = address(lesson)
+    return element(
+        "a",
+        body,
+        href=href,
+        aria_label=f"Lesson {lesson.number} {lesson.title}: {state.value}",
+        data_commandlinker_command="docmanager:open" if path else None,
+        data_commandlinker_args=json.dumps({"path": path}) if path else None,
+    )
+
+
 def _finding(states: Mapping[str, State]) -> str:
     solved = sum(state is State.SOLVED for state in states.values())
     return f"{solved} of {len(LESSONS)} lessons' exercises are solved"
@@ -74,16 +112,7 @@ def _box(lesson: Lesson, state: State, at: tuple[float, float], address: Address
         "text", text(f"{glyph} {state.value}"), x=x + 11, y=y + 37, class_="small state"
     )
     if address is not None:
-        href, path = address(lesson)
-        opened = json.dumps({"path": path})
-        body = element(
-            "a",
-            body,
-            href=href,
-            aria_label=f"Lesson {name}: {state.value}",
-            data_commandlinker_command="docmanager:open" if path else None,
-            data_commandlinker_args=opened if path else None,
-        )
+        body = _link(body, lesson, state, address)
     return element("g", body, class_=f"state-{looks}")
 
 
@@ -112,8 +141,7 @@ class LessonMap(Panel):
     def refresh(self) -> None:
         """Look at the exercises again, without running them."""
         self.states = self.book.states()
-        picture = draw_map(self.states, self._address).replace('role="img"', 'role="group"', 1)
-        self.map.markup = f'<div class="mlkit-scroll">{picture}</div>'
+        self.map.markup = map_html(self.states, self._address)
         self.table.markup = f"<details><summary>As a table</summary>{self._table()}</details>"
 
     def start(self) -> None:

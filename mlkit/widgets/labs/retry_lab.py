@@ -10,7 +10,7 @@ from mlkit.core.policies import Retry
 from mlkit.widgets.kit.base import Panel
 from mlkit.widgets.kit.controls import choice, column, number, row, slider
 from mlkit.widgets.kit.markup import Markup
-from mlkit.widgets.labs.retry_picture import caption, draw_crowds, figures
+from mlkit.widgets.labs.retry_picture import caption, draw_crowds, draw_each, figures
 from mlkit.widgets.labs.retry_simulation import Crowd, Simulation, simulate
 
 __all__ = ["RetryLab"]
@@ -96,7 +96,8 @@ class RetryLab(Panel):
     def _draw(self, _: object = None) -> None:
         found = self.results()
         self._said.markup = _words(found)
-        self._shown.markup = f'<div class="mlkit-scroll">{draw_crowds(found)}</div>' + _small(found)
+        panels = "".join(f'<div class="mlkit-scroll">{one}</div>' for one in draw_each(found))
+        self._shown.markup = f'<div class="mlkit-panels">{panels}</div>' + _small(found)
 
     def pictures(self) -> Sequence[str]:
         """Time lines and load."""

@@ -10,7 +10,7 @@ from mlkit.reports.svg import document, element, text
 from mlkit.reports.timeline import tick_step
 from mlkit.widgets.labs.retry_simulation import Call, Simulation
 
-__all__ = ["Chart", "caption", "draw_crowds", "figures"]
+__all__ = ["Chart", "caption", "draw_crowds", "draw_each", "figures"]
 
 _LEFT, _WIDTH, _GAP, _HEAD = 74.0, 380.0, 40.0, 50.0
 _MOST_ROWS, _LOAD, _BETWEEN, _FOOT = 24, 90.0, 46.0, 62.0
@@ -88,7 +88,10 @@ def draw_crowds(crowds: Sequence[Simulation]) -> str:
     crowds : sequence of Simulation
         One or two, of the same clients and server.
     """
-    chart = Chart.of(crowds)
+    return _picture(crowds, Chart.of(crowds))
+
+
+def _picture(crowds: Sequence[Simulation], chart: Chart) -> str:
     step = _LEFT + _WIDTH + _GAP
     panels = [_panel(found, replace(chart, left=n * step)) for n, found in enumerate(crowds)]
     height = chart.load_bottom + _FOOT
@@ -96,6 +99,18 @@ def draw_crowds(crowds: Sequence[Simulation]) -> str:
     size = (len(crowds) * step - _GAP + 8, height)
     words = " ".join(f"{_name(found)}: {figures(found)}." for found in crowds)
     return document("".join([*panels, legend]), size, _title(crowds), words, styled=False)
+
+
+def draw_each(crowds: Sequence[Simulation]) -> list[str]:
+    """Draw each simulation as a picture of its own, all on the same scales; they may wrap.
+
+    Parameters
+    ----------
+    crowds : sequence of Simulation
+        As for `draw_crowds`.
+    """
+    chart = Chart.of(crowds)
+    return [_picture([found], chart) for found in crowds]
 
 
 def caption(crowds: Sequence[Simulation]) -> str:

@@ -8,6 +8,8 @@ from mlkit.reports.bars import number
 from mlkit.reports.changes import Comparison, MetricChange
 from mlkit.reports.svg import text
 
+_FIRST_ROWS = 8
+
 __all__ = ["coloured_diff", "comparison_html", "table"]
 
 
@@ -24,24 +26,41 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> s
 
 
 def comparison_html(found: Comparison) -> str:
-    """Tell what differs between two runs, parameters first.
+    """Tell what differs between two runs: causes before effects; then what does not differ.
 
     Parameters
     ----------
     found : Comparison
         From `mlkit.compare`; its left run is called A, its right one B.
     """
-    parts = [
+    head = (
         f"<p><b>A</b> is run <code>{text(found.left)}</code>, "
-        f"<b>B</b> is run <code>{text(found.right)}</code>.</p>",
-        table("Parameters", ("name", "A", "B"), _parameters(found)),
-        *([table("Settings", ("setting", "A", "B"), _settings(found))] if found.settings else []),
-        *_code(found),
-        table("Artifacts", ("artifact", "A", "B"), _artifacts(found)),
-        f"<p>{_many(found.equal_artifacts)} equal in both runs.</p>",
-        table("Metrics", ("metric", "A", "B", "B − A"), _metrics(found)),
-    ]
-    return "".join(parts)
+        f"<b>B</b> is run <code>{text(found.right)}</code>.</p>"
+    )
+    parts = {
+        "parameters": _folding("Parameters", ("name", "A", "B"), _parameters(found)),
+        "settings": _folding("Settings", ("setting", "A", "B"), _settings(found)),
+        "code": "".join(_code(found)),
+        "metrics": _folding("Metrics", ("metric", "A", "B", "B − A"), _metrics(found)),
+        "artifacts": _folding("Artifacts", ("artifact", "A", "B"), _artifacts(found)),
+    }
+    equal = ", ".join(name for name, part in parts.items() if not part)
+    same = f"<p>No difference: {equal}.</p>" if equal else ""
+    count = f"<p>{_many(found.equal_artifacts)} equal in both runs.</p>"
+    return f"{head}{''.join(parts.values())}{same}{count}"
+
+
+def _folding(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose first rows are seen; the rest are a click away. Without rows it is nothing."""
+    every = list(rows)
+    if not every:
+        return ""
+    first, rest = every[:_FIRST_ROWS], every[_FIRST_ROWS:]
+    shown = table(caption, head, first)
+    if not rest:
+        return shown
+    others = table(f"{caption}, the rest", head, rest)
+    return f"{shown}<details><summary>{len(rest)} more</summary>{others}</details>"
 
 
 def _many(count: int) -> str:
@@ -70,8 +89,6 @@ def _value(content: str | None) -> str:
 
 
 def _code(found: Comparison) -> Iterator[str]:
-    if not found.code:
-        yield "<p>Code: no difference.</p>"
     for change in found.code:
         if change.note:
             yield f"<p>Code of {text(change.stage)}: {text(change.note)}.</p>"
@@ -104,10 +121,17 @@ def _artifacts(found: Comparison) -> Iterator[list[str]]:
 
 
 def _metrics(found: Comparison) -> Iterator[list[str]]:
-    for change in found.metrics:
+    """Those that differ, the largest relative difference first."""
+    for change in sorted(found.metrics, key=_relative, reverse=True):
         if change.left != change.right:
             name = f"{change.stage}.{change.output}: {change.metric}"
             yield [text(name), _number(change.left), _number(change.right), _by(change)]
+
+
+def _relative(change: MetricChange) -> float:
+    if change.left is None or change.right is None:
+        return float("inf")
+    return abs(change.right - change.left) / (max(abs(change.left), abs(change.right)) or 1.0)
 
 
 def _number(value: float | None) -> str:

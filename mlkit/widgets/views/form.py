@@ -17,7 +17,7 @@ from mlkit.widgets.views.fields import Field, fields_of, read, written
 
 __all__ = ["ParameterForm"]
 
-_WIDTH = "310px"
+_WIDTH = "100%"
 
 
 class ParameterForm:
@@ -67,7 +67,10 @@ class ParameterForm:
         return column(*parts)
 
     def _rows(self, names: list[str]) -> ipywidgets.HBox:
-        return row(*(column(self.controls[n], self.problems[n]) for n in names))
+        """One grid: fields of one width below and beside each other, each below its label."""
+        rows = row(*(column(self.controls[n], self.problems[n]) for n in names))
+        rows.add_class("mlkit-form")
+        return rows
 
     def _is_new(self, name: str) -> bool:
         return bool(self.controls[name].value != self._begun[name])

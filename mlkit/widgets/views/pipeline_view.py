@@ -20,6 +20,7 @@ from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers, configure
 from mlkit.load.pipeline_file import load_pipeline
+from mlkit.observe.board import Line
 from mlkit.observe.run_summary import failures
 from mlkit.observe.signs import RUN_SIGNS
 from mlkit.reports.svg import text
@@ -173,6 +174,7 @@ class PipelineView(Panel):
         live = self._live
         if live is not None and live.progress.board.run_id:
             self.pane.record = live.snapshot()
+            self.pane.lines = live.progress.board.lines
         running = self.is_running
         self.run_button.disabled, self.cancel_button.disabled = running, not running
         self.form.disable(off=running)
@@ -233,13 +235,18 @@ def told(record: RunRecord) -> str:
 
 def _going(live: LiveRun) -> str:
     lines = live.progress.board.lines
-    now = [name for name, line in lines.items() if line.status is Status.RUNNING]
+    now = [_place(n, line) for n, line in lines.items() if line.status is Status.RUNNING]
     if live.is_cancelled:
         return "■ Stopping what is under way …"
     if not lines:
         return "▶ Starting …"
     words = f"▶ Running: {live.progress.board.finished} of {len(lines)} have finished"
     return f"{words}; now {', '.join(now)}." if now else f"{words}."
+
+
+def _place(name: str, line: Line) -> str:
+    """A stage that runs, and where in its notebook."""
+    return f"{name} (cell {line.cell} of {line.cells})" if line.cell else name
 
 
 def _clock(live: LiveRun) -> str:

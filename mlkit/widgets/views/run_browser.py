@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlkit.api.following import RunFollower
 from mlkit.api.records import find_run, list_runs
 from mlkit.api.run_tables import measured_by, row_of, so_far
 from mlkit.api.runs_place import runs_folder
@@ -113,6 +114,7 @@ class RunBrowser(Panel):
         self._others: set[str] = set()
         self._looking: threading.Thread | None = None
         self._order = ""
+        self._follower: RunFollower | None = None
         for control in (self.words, self.state):
             control.observe(lambda _: self._list(), "value")
         self.other.observe(lambda _: self._show_pair(), "value")
@@ -183,7 +185,7 @@ class RunBrowser(Panel):
             self._take(list(runs.values()))
             shown = self.pane.record
             if shown is not None and shown.run_id in going and shown.run_id in runs:
-                self.pane.show(runs[shown.run_id])
+                self._show_in_pane(runs[shown.run_id])
 
     @property
     def runs(self) -> list[RunRecord]:
@@ -232,8 +234,18 @@ class RunBrowser(Panel):
             others = [(_label(r), r.run_id) for r in self._runs.values() if r.run_id != run_id]
             self.other.options = [(_NONE, _NONE), *others]
             self.other.value = before if before in {value for _, value in others} else _NONE
-            self.pane.show(record)
+            self._show_in_pane(record)
             self._show_pair()
+
+    def _show_in_pane(self, record: RunRecord) -> None:
+        """Show a run; of one that goes on, how far its stages are, by its events."""
+        is_going = record.status is RunStatus.RUNNING
+        if not is_going:
+            self._follower = None
+        elif self._follower is None or self._follower.run_id != record.run_id:
+            self._follower = RunFollower(record)
+        self.pane.lines = {} if self._follower is None else self._follower.board().lines
+        self.pane.show(record)
 
     def compare_with(self, run_id: str) -> None:
         """Compare the run that is shown, as B, with another one, as A.
@@ -260,7 +272,7 @@ class RunBrowser(Panel):
 
     def _list_html(self, found: RunTable) -> str:
         table = found.first(_MOST)
-        columns = table.best(_MOST_COLUMNS)
+        columns = _metrics_first(table.best(_MOST_COLUMNS))
         left = len(table.telling()) - _MOST_COLUMNS
         more = f"; {counted(left, 'column')} left out" if left > 0 else ""
         said = f"{len(found.rows)} of {len(self._runs)} runs{more}"
@@ -289,7 +301,7 @@ class RunBrowser(Panel):
             return
         found = compare_runs(other, record)
         picture = f'<div class="mlkit-scroll">{draw_pair(found)}</div>'
-        self.compared.markup = f"<h4>Comparison</h4>{picture}{comparison_html(found)}"
+        self.compared.markup = f"<h4>Comparison</h4>{comparison_html(found)}{picture}"
 
     def pictures(self) -> Sequence[str]:
         """The comparison, if two runs are compared, and the pictures of the run that is shown."""
@@ -300,6 +312,15 @@ class RunBrowser(Panel):
     def static_html(self) -> str:
         """The list, and the comparison."""
         return self.list.markup + self.compared.markup
+
+
+def _metrics_first(columns: Sequence[Column]) -> list[Column]:
+    """Which run it is and how it ended, what it measured, what it was given, and the rest."""
+    own = [column for column in columns if column.kind == "run"]
+    first = [column for column in own if column.name in ("run", "status", "labels")]
+    metrics = [column for column in columns if column.kind == "metric"]
+    given = [column for column in columns if column.kind == "parameter"]
+    return [*first, *metrics, *given, *(column for column in own if column not in first)]
 
 
 def _label(record: RunRecord) -> str:

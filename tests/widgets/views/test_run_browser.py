@@ -70,6 +70,8 @@ def test_two_runs_are_compared(runs: tuple[Path, list[RunRecord]]) -> None:
     assert "<td><code>rows</code></td><td><code>1</code></td><td><code>3</code></td>" in shown
     assert "s1.out" in shown
     assert "in run A and" in shown
+    assert shown.index("<caption>Parameters") < shown.index("s1.out") < shown.index("in run A and")
+    assert "No difference: settings, code, metrics." in shown
     assert len(browser.pictures()) == 3
     browser.show(made[0].run_id)
     assert browser.compared.markup == ""
@@ -149,6 +151,7 @@ def test_the_list_is_the_table_of_runs(tmp_path: Path) -> None:
     browser = RunBrowser(file)
     shown = browser.list.markup
     assert shown.count("<polyline") == 1
+    assert shown.index("sort:status") < shown.index("sort:train.auc") < shown.index("sort:rows")
     assert 'data-pick="sort:train.auc">auc</button>' in shown
     assert '<td class="number">0.25</td>' in shown
     browser.list.pick("sort:train.auc")
