@@ -19,12 +19,12 @@ def test_catch_up_and_another_expression_by_keyboard(lab: Lab, checkout: Path) -
     )
     lab.open("schedules.ipynb")
     lab.run_all()
-    panel = lab.page.locator(".mlkit-panel").first
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel").first
     panel.get_by_text("4 of 12 intervals have no run").first.wait_for()
     panel.get_by_label("serve --catch-up").focus()
     lab.page.keyboard.press("Space")
     panel.get_by_text("All 12 intervals have one run each, 4 made later").first.wait_for()
-    lab.shoot("schedule-lab-light", ".mlkit-panel")
+    lab.shoot("schedule-lab-light", ".jp-OutputArea .mlkit-panel")
     field = panel.get_by_label("cron expression")
     field.fill("0 0 * * 8")
     lab.page.keyboard.press("Enter")
@@ -33,5 +33,5 @@ def test_catch_up_and_another_expression_by_keyboard(lab: Lab, checkout: Path) -
     lab.page.keyboard.press("Enter")
     panel.get_by_text("Sunday 06 January 2013 02:00").wait_for()
     lab.theme("JupyterLab Dark")
-    lab.shoot("schedule-lab-dark", ".mlkit-panel")
+    lab.shoot("schedule-lab-dark", ".jp-OutputArea .mlkit-panel")
     assert lab.errors == []

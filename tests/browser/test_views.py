@@ -33,19 +33,19 @@ def test_an_edit_shows_what_would_run(lab: Lab, checkout: Path) -> None:
     )
     lab.open("try/cache.ipynb")
     lab.run_all()
-    panel = lab.page.locator(".mlkit-panel")
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel")
     expect(panel).to_contain_text("4 succeeded", timeout=SLOW)
     panel.get_by_label("Parameter: window", exact=False).focus()
     lab.page.keyboard.press("Space")
     expect(panel).to_contain_text("parameter window: 3 → 5")
     expect(panel.locator("svg")).to_contain_text("▶ would run")
-    lab.shoot("cache-light", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("cache-light", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     panel.get_by_role("button", name="Run now", exact=False).click()
     expect(panel).to_contain_text("2 succeeded, 2 cached", timeout=SLOW)
     lab.theme("JupyterLab Dark")
-    lab.shoot("cache-dark", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("cache-dark", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     assert lab.errors == []
 
 
@@ -62,18 +62,18 @@ def test_runs_are_filtered_and_compared(lab: Lab, checkout: Path) -> None:
     )
     lab.open("try/runs.ipynb")
     lab.run_all()
-    panel = lab.page.locator(".mlkit-panel")
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel")
     expect(panel).to_contain_text("2 of 2 runs", timeout=SLOW)
     panel.get_by_label("compare it with").select_option(index=1)
     expect(panel).to_contain_text("artifacts are equal in both runs")
     panel.get_by_label("filter").fill("window=3")
     panel.get_by_label("filter").press("Enter")
     expect(panel).to_contain_text("1 of 2 runs")
-    lab.shoot("runs-light", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("runs-light", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     lab.theme("JupyterLab Dark")
-    lab.shoot("runs-dark", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("runs-dark", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     assert lab.errors == []
 
 
@@ -85,7 +85,7 @@ def test_a_save_in_the_editor_runs_again(lab: Lab, checkout: Path) -> None:
     write(checkout / "try" / "watch.ipynb", "import mlkit\nmlkit.watch('watched')")
     lab.open("try/watch.ipynb")
     lab.run_all()
-    panel = lab.page.locator(".mlkit-panel")
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel")
     expect(panel).to_contain_text("Waiting for a change of", timeout=SLOW)
     notebook = sorted(folder.glob("*.ipynb"))[-1]
     document = json.loads(notebook.read_text())
@@ -94,11 +94,11 @@ def test_a_save_in_the_editor_runs_again(lab: Lab, checkout: Path) -> None:
     expect(panel).to_contain_text("Why the last round ran", timeout=SLOW)
     expect(panel).to_contain_text("code changed: cell")
     expect(panel).to_contain_text("≡ cached")
-    lab.shoot("watch-light", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("watch-light", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     lab.theme("JupyterLab Dark")
-    lab.shoot("watch-dark", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("watch-dark", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     panel.get_by_role("button", name="Stop").click()
     expect(panel).to_contain_text("Nothing is watched", timeout=SLOW)
     assert lab.errors == []
@@ -109,7 +109,7 @@ def test_sliders_move_the_retries(lab: Lab, checkout: Path) -> None:
     write(checkout / "try" / "retry.ipynb", "from mlkit.widgets import RetryLab", "RetryLab()")
     lab.open("try/retry.ipynb")
     lab.run_all()
-    panel = lab.page.locator(".mlkit-panel")
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel")
     before = panel.locator("svg desc").first.text_content()
     slider = panel.get_by_role("slider", name="clients")
     value = slider.input_value()
@@ -118,8 +118,8 @@ def test_sliders_move_the_retries(lab: Lab, checkout: Path) -> None:
         lab.page.keyboard.press("ArrowRight")
     assert int(slider.input_value()) == int(value) + 5
     expect(panel.locator("svg desc").first).not_to_have_text(before or "")
-    lab.shoot("retry", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("retry", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     assert lab.errors == []
 
 
@@ -140,22 +140,22 @@ def test_a_field_says_what_is_wrong_and_cancel_stops(lab: Lab, checkout: Path) -
     )
     lab.open("try/slow.ipynb")
     lab.run_until("cell-0")
-    panel = lab.page.locator(".mlkit-panel")
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel")
     months = panel.get_by_label("months: list[int]")
     months.fill("[one]")
     months.press("Enter")
     expect(panel).to_contain_text("months: 'one' is not an int")
     panel.get_by_role("button", name="▶ Run").click()
     expect(panel).to_contain_text("nothing has run")
-    lab.shoot("field-error", ".mlkit-panel")
-    assert lab.violations(".mlkit-panel") == []
+    lab.shoot("field-error", ".jp-OutputArea .mlkit-panel")
+    assert lab.violations(".jp-OutputArea .mlkit-panel") == []
     months.fill("[2]")
     months.press("Enter")
     panel.get_by_role("button", name="▶ Run").click()
     expect(panel.locator('[data-pick="wait"]')).to_contain_text("running", timeout=SLOW)
     lab.run_all()
     expect(lab.page.locator(".jp-OutputArea-output", has_text="still usable")).to_be_visible()
-    panel = lab.page.locator(".mlkit-panel").first
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel").first
     panel.get_by_role("button", name="▶ Run").click()
     panel.get_by_role("button", name="■ Cancel").click()
     expect(panel).to_contain_text("■ cancelled after", timeout=SLOW)
@@ -189,7 +189,7 @@ def test_a_saved_notebook_shows_its_views_without_a_kernel(lab: Lab, checkout: P
     )
     lab.open("try/saved.ipynb")
     lab.run_all()
-    panel = lab.page.locator(".mlkit-panel")
+    panel = lab.page.locator(".jp-OutputArea .mlkit-panel")
     expect(panel).to_contain_text("4 succeeded", timeout=SLOW)
     lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     lab.close_all()
