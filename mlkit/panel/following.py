@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,9 @@ from mlkit.store.folder import RunsFolder
 from mlkit.widgets.views.run_pictures import run_pictures
 
 __all__ = ["Following"]
+
+_CALM_S = 60.0
+"""So long after a change of a runs folder its runs are looked for again and again."""
 
 _MOST_FOREIGN = 20
 """So many of the newest runs are asked whether they are of this pipeline: a runs folder may have
@@ -144,7 +148,9 @@ class Following:
         marks = marks_of(str(read.runs_dir))
         if marks != self._runs_marks or self._run is None:
             has_all_told = self._choose_run(read.runs_dir)
-            self._runs_marks = marks if has_all_told else None
+            # a run that has just made its folder is no run yet, and adds nothing to this one later
+            is_calm = marks is None or time.time() - marks[0] / 1e9 > _CALM_S
+            self._runs_marks = marks if has_all_told and is_calm else None
         run = self._run
         if run is None:
             return
