@@ -1,4 +1,4 @@
-"""Every view at every width, light and dark: nothing is cut or lies outside the page."""
+"""Every view at every width, light and dark: nothing is cut, nothing is seriously wrong."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from mlkit import widgets
 from mlkit.testing import Sketch, write_notebook, write_pipeline
 from mlkit.widgets.kit.base import Panel
-from tests.browser.lab import Lab, shot
+from tests.browser.lab import Lab, shot, violations
 from tests.browser.layout import SEEN_IN, layout_problems
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(400)]
@@ -95,3 +95,63 @@ def test_every_view_fits(width: int, theme: str, views: Lab) -> None:
             path=str(shot(f"{VIEWS[number]}-{width}-{theme}"))
         )
     assert layout_problems(page, PANELS) == []
+    assert violations(page, PANELS) == []
+    assert views.errors == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 1000), (1000, 1000), (400, 900)])
+def test_details_stand_beside_the_stage_that_was_clicked(
+    width: int, height: int, views: Lab
+) -> None:
+    """However far the picture was scrolled: the box and what is told of it are seen together."""
+    page = views.page
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate(_LEFT, False)
+    panel = _pipeline(page)
+    for name in ("after_8", "first"):
+        box = panel.locator(f'[data-pick="{name}"]')
+        box.scroll_into_view_if_needed()
+        box.click()
+        detail = panel.locator(".mlkit-detail h4", has_text=name)
+        expect(detail).to_be_in_viewport()
+        expect(box).to_be_in_viewport()
+        page.screenshot(path=str(shot(f"detail-{name}-{width}")))
+    assert views.errors == []
+
+
+def test_a_picture_is_enlarged_and_shown_whole(views: Lab) -> None:
+    """By buttons that the keyboard reaches; maps fold to a count of their states."""
+    page = views.page
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    panel = _pipeline(page)
+    frame = panel.locator(".mlkit-frame")
+    usual = _width(page)
+    frame.get_by_role("button", name="larger").click()
+    assert _width(page) > usual * 1.2
+    frame.get_by_role("button", name="show the whole picture").press("Enter")
+    inside, drawn = (
+        frame.locator(".mlkit-scroll").bounding_box(),
+        frame.locator("svg").bounding_box(),
+    )
+    assert inside is not None
+    assert drawn is not None
+    assert drawn["height"] <= inside["height"] + 1
+    assert drawn["width"] <= inside["width"] + 1
+    frame.get_by_role("button", name="back to the usual size").click()
+    assert _width(page) == usual
+    panel.get_by_label("fold maps").check()
+    expect(frame).to_contain_text("for each model: ✓ 8")
+    expect(frame).not_to_contain_text("a_model_with_a_long_name")
+    assert views.errors == []
+
+
+def _pipeline(page: Page) -> Locator:
+    """`PipelineView`; other views show the same pipeline's picture."""
+    return page.locator(PANELS).nth(VIEWS.index("PipelineView"))
+
+
+def _width(page: Page) -> float:
+    box = _pipeline(page).locator(".mlkit-frame svg")
+    found = box.bounding_box()
+    assert found is not None
+    return found["width"]

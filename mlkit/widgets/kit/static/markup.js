@@ -3,6 +3,13 @@
 const SMALLEST = 0.7; // below it small words are no longer legible; only on demand is a picture smaller
 const STEP = 1.25;
 
+// What can be scrolled can be reached by Tab, or the keyboard could not scroll it.
+function reachable(node) {
+  const isLarger = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
+  if (isLarger) node.setAttribute("tabindex", "0");
+  else node.removeAttribute("tabindex");
+}
+
 // A picture that fits its frame, and can be made larger, smaller, and moved with the mouse.
 function frameOf(node, kept) {
   const scroll = node.querySelector(".mlkit-scroll");
@@ -35,9 +42,7 @@ function frameOf(node, kept) {
     svg.style.width = `${Math.floor(width * scale())}px`;
     svg.style.maxWidth = "none";
     bar.hidden = kept.zoom === undefined && width <= scroll.clientWidth && height <= tallest();
-    if (scroll.scrollWidth > scroll.clientWidth || scroll.scrollHeight > scroll.clientHeight) {
-      scroll.setAttribute("tabindex", "0");
-    } else scroll.removeAttribute("tabindex");
+    reachable(scroll);
   }
   add("smaller", "−", () => change(1 / STEP));
   add("larger", "+", () => change(STEP));
@@ -93,7 +98,11 @@ function render({ model, el }) {
   const kept = [];
   let fits = [];
   let revealed = "";
-  new ResizeObserver(() => fits.forEach((fit) => fit())).observe(box);
+  const settle = () => {
+    fits.forEach((fit) => fit());
+    box.querySelectorAll(".mlkit-scroll").forEach(reachable);
+  };
+  new ResizeObserver(settle).observe(box);
 
   // What was asked for is brought into view, if it is not there already.
   function reveal() {
@@ -125,13 +134,7 @@ function render({ model, el }) {
     [...box.querySelectorAll(".mlkit-scroll")].forEach((node, i) => {
       if (scrolled[i]) [node.scrollLeft, node.scrollTop] = scrolled[i];
     });
-    requestAnimationFrame(() => {
-      for (const node of box.querySelectorAll(".mlkit-scroll")) {
-        const isLarger = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
-        if (isLarger) node.setAttribute("tabindex", "0");
-        else node.removeAttribute("tabindex");
-      }
-    });
+    requestAnimationFrame(settle);
     box.classList.toggle("pickable", model.get("pickable"));
     mark();
     reveal();
