@@ -70,6 +70,11 @@ _CELL_DONE = f"""(id) => {{ {_FIND}
   return cell.model.executionState === 'idle' && cell.model.executionCount !== null;
 }}"""
 
+_SAYS = f"""([id, text]) => {{ {_FIND}
+  const told = cell.model.outputs.toJSON().flatMap((o) => (o.data ?? {{}})['text/plain'] ?? []);
+  return told.join('').includes(text);
+}}"""
+
 
 def shot(name: str) -> Path:
     """Where a picture of the page is kept."""
@@ -238,6 +243,15 @@ class Lab:
         self.page.keyboard.press("Control+a")
         self.page.keyboard.press("Delete")
         self.page.keyboard.insert_text(content)
+
+    def answer(self, cell_id: str, content: str) -> None:
+        """Type a cell's source, and run it by keyboard."""
+        self.type_into(cell_id, content)
+        self.page.keyboard.press("Control+Enter")
+
+    def wait_until_says(self, cell_id: str, text: str, timeout_s: float = 60) -> None:
+        """Wait until a cell's output holds a text."""
+        self.page.wait_for_function(_SAYS, arg=[cell_id, text], timeout=timeout_s * 1000)
 
     def violations(self, selector: str) -> list[str]:
         """What axe finds seriously wrong in a part of the page."""
