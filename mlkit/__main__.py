@@ -8,7 +8,6 @@ files that are closed, an encoding in which not every file can be named.
 # start, with what an installer's script imports before this module.
 
 import _signal  # type: ignore[import-not-found]  # what `signal` is made of
-import gc  # built in, too
 import os
 import sys
 
@@ -23,6 +22,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it with exit code 130 and no traceback at any time."""
+    import gc  # Ctrl-C is heeded by now, before anything else is imported
+
     _speak_utf8()
     from mlkit.cli.main import main as command  # after the above: importing takes 0.1 s
 

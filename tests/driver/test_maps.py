@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -503,11 +504,20 @@ def counted() -> Iterator[Callable[[], tuple[int, int]]]:
         counts["statements"] += event == "c_call" and argument.__name__ == "execute"
 
     before = sys.getprofile()
+    gc.collect()
+    gc.disable()  # what others have left behind is not ended here, nor counted
     sys.setprofile(called)
     try:
         yield lambda: (counts["calls"], counts["statements"])
     finally:
         sys.setprofile(before)
+        gc.enable()
+
+
+def _cost(work: Callable[[], Any]) -> tuple[int, int]:
+    with counted() as count:
+        work()
+        return count()
 
 
 def mapped_twice(folder: Path) -> Path:
@@ -534,7 +544,7 @@ def test_an_instance_costs_the_same_in_a_larger_map(
     tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:
     """Twice as many cost twice as much at most: to run, to plan, and to reuse."""
-    sizes = (2, 8, 16, 32)  # the first for what is paid once, imports above all
+    sizes = (2, 5, 10, 20)  # the first for what is paid once, imports above all
     costs: dict[str, list[tuple[int, int]]] = {"run": [], "plan": [], "reuse": []}
     for size in sizes:
         file, wanted = write(tmp_path / str(size)), {"months": list(range(size))}
@@ -544,14 +554,14 @@ def test_an_instance_costs_the_same_in_a_larger_map(
             "reuse": lambda: run_fake(file, parameters=wanted),  # noqa: B023 - called at once
         }
         for name, work in works.items():
-            with counted() as count:
-                work()
-                costs[name].append(count())
+            # What a file holds is read again while it is new; the second time says less.
+            tries = [_cost(work) for _ in range(1 if name == "run" else 2)]
+            costs[name].append(min(tries))
     for name, (_, small, medium, large) in costs.items():
         for kind, least, more, most in zip(
             ("calls", "statements"), small, medium, large, strict=True
         ):
-            first, then = (more - least) / 8, (most - more) / 16
+            first, then = (more - least) / 5, (most - more) / 10
             assert then <= 1.1 * first + 1, f"{name}: {first} and then {then} {kind} an instance"
 
 
