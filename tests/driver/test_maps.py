@@ -539,7 +539,7 @@ def mapped_twice(folder: Path) -> Path:
     )
 
 
-@pytest.mark.parametrize("write", [chained, mapped_twice])
+@pytest.mark.parametrize("write", [pytest.param(chained, marks=pytest.mark.slow), mapped_twice])
 def test_an_instance_costs_the_same_in_a_larger_map(
     tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:

@@ -96,6 +96,7 @@ def _backfill(runs: Path, *more: str) -> dict[str, Any]:
 
 
 @pytest.mark.kernel
+@pytest.mark.slow  # the notebooks in the middle are run above
 def test_two_months_are_made_up_once(tmp_path: Path) -> None:
     """Each with its own flights; the second time nothing is left to do."""
     first = _backfill(tmp_path)
