@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides pot clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides pot hub clean sizes bare newcomer wheel \
   engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
   test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -116,6 +116,12 @@ test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs b
 test-browser: install-dev  ## test pages and widgets in Chromium; installs Chromium where it may
 	@.ci/need chromium
 	$(RUN_TESTS) -m "browser and not slow" $(PYTEST)
+
+hub: install-dev .hub/node_modules/.installed  ## set up JupyterHub's proxy (npm), for docs/class-server.md and its test
+
+.hub/node_modules/.installed:
+	@npm install --silent --no-fund --prefix .hub configurable-http-proxy@5.3.0
+	@touch $@
 
 test-r: install-dev  ## test stages on R's kernel; installs R where it may
 	@.ci/need r-base-core r-cran-irkernel
