@@ -104,7 +104,7 @@ class Desks:
             "stage": kept.stage,
             "at": found.notebook.cell,
             "until": kept.clock,
-            "error": kept.error,
+            "raised": kept.error,
         }
 
     async def take_over(self, form: Form, run: str, stage: str) -> dict[str, Any]:

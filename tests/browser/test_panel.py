@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.lab import Lab, shot
+from tests.browser.test_live import RESOLVE
 from tests.panel.words import PIPELINE, make_words
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
@@ -53,7 +55,8 @@ def _as_it_was_written(words: Path) -> None:
 def panel(window: Lab, words: Path) -> Locator:
     """The panel, with that pipeline chosen."""
     page = window.page
-    page.goto(window.address.format(path=""), wait_until="domcontentloaded")
+    # A workspace of its own: what other tests have left open stays in theirs.
+    page.goto(window.address.format(path="/workspaces/panel"), wait_until="domcontentloaded")
     page.wait_for_function(_READY)
     page.evaluate(_SHOW)
     shown = page.locator(SIDE)
@@ -92,16 +95,17 @@ def test_a_run_is_started_followed_and_looked_into(lab: Lab, panel: Locator, wor
     assert lab.errors == []
 
 
-def test_a_terminals_run_is_shown_and_two_are_compared(
+def test_a_terminals_run_is_live_and_two_are_compared(
     lab: Lab, panel: Locator, words: Path
 ) -> None:
-    """The newest run is the one that is shown; the comparison is a page of its own."""
-    command = [sys.executable, "-m", "mlkit", "run", str(words), "-p", "many=7"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    expect(panel.locator("[data-compare]").nth(1)).to_be_visible()
-    newest = max(path.name for path in (words / "runs").glob("2*-*"))
-    expect(panel.locator(".status")).to_contain_text(newest)
-    expect(panel.locator(f'[data-compare="{newest}"]')).to_be_visible()
+    """The picture says what runs; the comparison is a page of its own."""
+    command = [sys.executable, "-m", "mlkit", "run", str(words), "-p", "slow=2", "-p", "many=7"]
+    terminal = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    expect(panel.locator('[data-pick="write"].state-running')).to_be_visible()
+    expect(panel.locator(".now")).to_contain_text("write: cell")
+    lab.page.screenshot(path=str(shot("panel-live")))
+    assert terminal.wait(60) == 0
+    expect(panel.locator(".status")).to_contain_text("✓ succeeded")
     for place in (0, 1):
         panel.locator("[data-compare]").nth(place).check()
     panel.get_by_role("button", name="Compare").click()
@@ -133,8 +137,10 @@ def test_what_is_wrong_is_told_with_its_line_and_opened_there(
     assert lab.errors == []
 
 
-def test_a_stage_is_worked_on_with_real_inputs(lab: Lab, panel: Locator, words: Path) -> None:
-    """In this JupyterLab, and what is injected is in no file."""
+def test_a_stage_is_worked_on_with_real_inputs_and_gone_on_with_where_it_failed(
+    lab: Lab, panel: Locator, words: Path
+) -> None:
+    """In this JupyterLab: what is injected is in no file, and a kept kernel has its variables."""
     page, source = lab.page, words / "count.ipynb"
     before = source.read_text()
     panel.locator('svg [data-pick="count"]').click()
@@ -152,6 +158,19 @@ def test_a_stage_is_worked_on_with_real_inputs(lab: Lab, panel: Locator, words: 
     assert page.evaluate(_ASK, "print(len(found))").strip() == many
     assert source.read_text() == before
     page.screenshot(path=str(shot("panel-real-inputs")))
+    lab.close_all()
+    _saved(source, "print(len(found)", "marker = 41\nprint(1 / 0, len(found)")
+    panel.get_by_label("keep failed kernels").check()
+    panel.get_by_role("button", name="▶ Run", exact=True).click()
+    expect(panel.locator(".status")).to_contain_text("ZeroDivisionError")
+    began = time.monotonic()
+    panel.get_by_role("button", name="Go on where it failed").click()
+    page.wait_for_function(_RUNS_ON, arg="count-live-1/count.ipynb")
+    assert time.monotonic() - began < 5, "on a quiet machine it is under one second"
+    expect(page.locator(".jp-Cell.jp-mod-active")).to_contain_text("print(1 / 0")
+    assert page.evaluate(_ASK, "print(marker + 1)").strip() == "42"
+    assert page.evaluate(RESOLVE) == 200
+    page.screenshot(path=str(shot("panel-kept")))
     assert lab.errors == []
 
 

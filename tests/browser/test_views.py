@@ -194,7 +194,7 @@ def test_a_saved_notebook_shows_its_views_without_a_kernel(lab: Lab, checkout: P
     lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     lab.close_all()
     lab.open("try/saved.ipynb")
-    expect(lab.page.locator(".mlkit-panel svg")).to_contain_text("would be reused")
+    expect(lab.page.locator(".jp-OutputArea .mlkit-panel svg")).to_contain_text("would be reused")
     lab.shoot("saved-trusted")
     command = [sys.executable, "-m", "jupyter", "execute", "--output=foreign.ipynb", "saved.ipynb"]
     subprocess.run(command, cwd=checkout / "try", check=True, timeout=200, capture_output=True)

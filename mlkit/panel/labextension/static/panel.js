@@ -387,8 +387,8 @@ export class PipelinePanel {
     const { path } = this;
     return [
       this._button("Go on where it failed", async () => {
-        const { until, error } = await this._services.attach({ path, run, stage });
-        this._note.textContent = `${stage} stands where it failed (${error}), with all its variables; kept until ${until}.`;
+        const { until, raised } = await this._services.attach({ path, run, stage });
+        this._note.textContent = `${stage} stands where it failed (${raised}), with all its variables; kept until ${until}.`;
       }),
       this._button("Take over into the source", async () => {
         const { notebook, changed } = await this._server.post("take-over", { path, run, stage });
