@@ -149,9 +149,9 @@ def test_a_killed_run_leaves_the_kept_kernel_and_nothing_else(tmp_path: Path, pl
     driver.kill()
     driver.wait()
     token = kept.token.partition(".")[0]
-    own = set(holders(kept.token))
-    assert until(lambda: set(holders(token)) == own)
-    assert own
+    # Both are asked each time: a process of its own may just have ended.
+    assert until(lambda: set(holders(token)) == set(holders(kept.token)))
+    assert set(holders(kept.token))
     assert ask(kept, "print(type(out).__name__)") == "str"
     assert stop_kernels() == (kept,)
     assert is_gone(kept)
