@@ -87,6 +87,7 @@ def _kept_version(engine: str) -> str | None:
 
 
 @pytest.mark.engine
+@pytest.mark.slow  # CI's minutes hold the combined pipeline and flights on each engine
 @pytest.mark.kernel
 @pytest.mark.timeout(900)
 class FeaturesContract:

@@ -47,10 +47,9 @@ def test_a_notebook_is_valid_clean_and_framed(file: Path) -> None:
     assert [link for link in links if not (file.parent / link).is_file()] == []
 
 
-def _run(runs: Path, *months: str) -> dict[str, Any]:
-    words = [command("mlkit"), "run", str(YEAR), "--runs-dir", str(runs), "--json"]
+def _said(runs: Path, *words: str) -> dict[str, Any]:
     done = subprocess.run(
-        [*words, "-p", f"months={json.dumps(months)}", "-p", "rows=1000"],
+        [command("mlkit"), *words, "--runs-dir", str(runs), "--json"],
         env=environment(),
         capture_output=True,
         text=True,
@@ -60,6 +59,10 @@ def _run(runs: Path, *months: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
+
+
+def _run(runs: Path, *months: str) -> dict[str, Any]:
+    return _said(runs, "run", str(YEAR), "-p", f"months={json.dumps(months)}", "-p", "rows=1000")
 
 
 @pytest.mark.kernel
@@ -80,19 +83,8 @@ def test_a_month_more_runs_its_own_instances_and_the_year(tmp_path: Path) -> Non
 
 
 def _backfill(runs: Path, *more: str) -> dict[str, Any]:
-    span = ["--from", "2013-01-01", "--to", "2013-02-28"]
-    words = [command("mlkit"), "backfill", str(MONTHLY), *span, "--runs-dir", str(runs), "--json"]
-    done = subprocess.run(
-        [*words, "-p", "rows=1500", *more],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
+    span = ("--from", "2013-01-01", "--to", "2013-02-28")
+    return _said(runs, "backfill", str(MONTHLY), *span, "-p", "rows=1500", *more)
 
 
 @pytest.mark.kernel
