@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = reference_pages()
 """Pages that are made when the site is built, by name."""
 CONDA_NAMES = {"jupyter_client": "jupyter-client", "py-xgboost": "xgboost-cpu"}
+MAY_REPEAT = 6
 CONDA_ONLY = {"python", "pip", "tinycss2"}
 
 
@@ -312,6 +314,18 @@ def _reasonless_imports(source: str) -> Iterator[int]:
                 yield from visit(part, inside=inner, has_reason=False)
 
     yield from visit(tree.body, inside=False, has_reason=False)
+
+
+def test_a_file_is_found_by_its_name_alone() -> None:
+    """Outside `engines/`, where each engine answers the same questions, names hardly come twice."""
+    names = Counter(
+        file.name
+        for file in (ROOT / "mlkit").rglob("*.py")
+        if "engines" not in file.parts and not file.name.startswith("__")
+    )
+    repeated = sorted(name for name, count in names.items() if count > 1)
+    assert len(names) > 300
+    assert len(repeated) <= MAY_REPEAT, f"Name one of each pair for what is inside: {repeated}"
 
 
 def test_each_import_inside_a_function_says_why() -> None:

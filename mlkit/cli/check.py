@@ -8,7 +8,7 @@ import typer
 
 from mlkit.cli.output import print_json, say
 from mlkit.cli.shared_options import JsonOption
-from mlkit.grading.progress import check_notebooks, checks_text
+from mlkit.grading.exercise_progress import check_notebooks, checks_text
 
 __all__ = ["check"]
 

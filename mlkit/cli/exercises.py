@@ -9,7 +9,7 @@ import typer
 
 from mlkit.cli.output import print_json, say
 from mlkit.cli.shared_options import JsonOption
-from mlkit.grading.progress import progress, rows_text
+from mlkit.grading.exercise_progress import progress, rows_text
 from mlkit.observe.layout import terminal_width
 
 __all__ = ["exercises"]

@@ -20,8 +20,8 @@ from mlkit.rendering.building import (
     put_pages,
     write_templates,
 )
-from mlkit.rendering.documents import find_documents
 from mlkit.rendering.page_execution import Execution, execute_pages
+from mlkit.rendering.site_documents import find_documents
 from mlkit.rendering.site_pages import find_pages, find_root, select
 from mlkit.rendering.slides import contents_page, deck_page, slides_of
 from mlkit.rendering.translating import find_translation

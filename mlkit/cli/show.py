@@ -20,7 +20,7 @@ from mlkit.cli.shared_options import (
 from mlkit.cli.sweep_display import show_sweep
 from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
-from mlkit.reports.listing import show_text, tracked_text
+from mlkit.reports.text_tables import show_text, tracked_text
 from mlkit.reports.trace_listing import trace_text
 from mlkit.store.tracking import logged
 

@@ -17,14 +17,14 @@ from mlkit.core.states import Status
 from mlkit.driver.leftovers import dropped, explained, sentence
 from mlkit.driver.logged import LOGGED, Logged, read_logged
 from mlkit.driver.mlflow_store import prepare_store
-from mlkit.driver.outputs import (
+from mlkit.driver.surroundings import with_tracking
+from mlkit.driver.written_outputs import (
     check_outputs,
     make_room,
     share_outputs,
     take_outputs,
     write_notebooks,
 )
-from mlkit.driver.surroundings import with_tracking
 from mlkit.errors import MlkitError
 from mlkit.inside.measuring import METRICS_VARIABLE
 from mlkit.notebook.cells import NotebookSource

@@ -11,7 +11,7 @@ from mlkit.core.instances import is_named, labels_of
 from mlkit.core.pipeline import Instance, Pipeline
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.values import safe_name
-from mlkit.driver.outputs import make_room
+from mlkit.driver.written_outputs import make_room
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.notebook.foreign import source_to_inject

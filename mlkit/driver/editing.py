@@ -14,11 +14,11 @@ from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.subsets import is_in, subset_of
 from mlkit.driver.mlflow_store import prepare_store
-from mlkit.driver.outputs import make_room
 from mlkit.driver.selecting import Selection, meant
 from mlkit.driver.state import RunState
 from mlkit.driver.submission import MissingInputError, fitting, values_for
 from mlkit.driver.surroundings import attempt_environment, kernel_environment, with_tracking
+from mlkit.driver.written_outputs import make_room
 from mlkit.errors import ExecutionError, UsageError
 from mlkit.lab.desk import Desk
 from mlkit.notebook.foreign import source_to_inject

@@ -19,7 +19,7 @@ from mlkit.load.contract import (
     holds_variable,
     written_path,
 )
-from mlkit.load.outputs import check_readers
+from mlkit.load.declared_outputs import check_readers
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.profiles import check_profile, chosen_profile, profile_of, read_profiles
 from mlkit.load.references import Lines, check_references, check_types_of_chains, resolved

@@ -15,9 +15,9 @@ from mlkit.core.policies import Notify, Resources, Retry, Volume
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import shown
 from mlkit.load.contract import holds_variable
+from mlkit.load.declared_outputs import read_outputs
 from mlkit.load.lists import PARAMETERS, trouble_with_values
-from mlkit.load.metrics import read_metrics
-from mlkit.load.outputs import read_outputs
+from mlkit.load.metric_names import read_metrics
 from mlkit.load.policy_fields import (
     read_notify,
     read_resources,

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import ExecutionError, MissingExtraError, UsageError, install_extra
-from mlkit.rendering.documents import Documents, with_links
 from mlkit.rendering.glossary import GLOSSARY, as_glossary, terms_of, with_terms
 from mlkit.rendering.shaping import shape
+from mlkit.rendering.site_documents import Documents, with_links
 from mlkit.rendering.site_pages import CHAPTERS, Page
 from mlkit.rendering.translating import Translated, settings_of
 

@@ -20,7 +20,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.event_log import read_events
 from mlkit.notebook.notebook_runner import ExecutionRequest
-from mlkit.reports.listing import show_text
+from mlkit.reports.text_tables import show_text
 from mlkit.store.folder import RunsFolder
 from mlkit.testing import (
     FakeClock,

@@ -24,7 +24,7 @@ from mlkit.core.pipeline_keys import KEYS, pipeline_schema
 from mlkit.core.schemas import SCHEMAS
 from mlkit.errors import MlkitError
 from mlkit.load.yaml_tree import read_yaml
-from mlkit.rendering.documents import MORE, Documents, find_documents, targets_of
+from mlkit.rendering.site_documents import MORE, Documents, find_documents, targets_of
 from mlkit.testing import Sketch, run_fake, write_pipeline
 from tests.docs.pages import FENCE, FOLLOWED, Command, File, reasons_of, steps_of
 

@@ -19,8 +19,8 @@ import pytest
 from mlkit.errors import GradingError
 from mlkit.grading.batch import Batch, grade_batch, time_left
 from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.exercise_progress import progress
 from mlkit.grading.feedback import page
-from mlkit.grading.progress import progress
 from mlkit.grading.results import Results
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.trial import why_limited

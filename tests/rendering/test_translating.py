@@ -9,7 +9,7 @@ import pytest
 
 from mlkit.errors import UsageError
 from mlkit.rendering.building import build_site, write_templates
-from mlkit.rendering.documents import Documents
+from mlkit.rendering.site_documents import Documents
 from mlkit.rendering.translating import Translated, find_translation, settings_of
 
 PAGES = Documents(

@@ -9,8 +9,8 @@ import pytest
 from mlkit.core.record import RunRecord
 from mlkit.reports.folder_look import FolderLook, folder_look
 from mlkit.reports.html import render_report
-from mlkit.reports.listing import show_text
 from mlkit.reports.notebook_page import render_notebook_page
+from mlkit.reports.text_tables import show_text
 from mlkit.testing import Sketch, run_fake, write_notebook, write_pipeline
 from mlkit.widgets.views.artifact_preview import preview
 

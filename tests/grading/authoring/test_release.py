@@ -17,7 +17,7 @@ from mlkit.errors import GradingError
 from mlkit.grading.authoring.release import release
 from mlkit.grading.authoring.starting import begin
 from mlkit.grading.exercise.source import load_exercise
-from mlkit.grading.progress import check_notebooks, progress
+from mlkit.grading.exercise_progress import check_notebooks, progress
 from mlkit.grading.sandbox.trial import why_limited
 from mlkit.grading.submissions import find_submissions
 from mlkit.inside.checks.checking import check as feedback

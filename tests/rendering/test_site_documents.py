@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlkit.rendering.documents import MORE, find_documents, targets_of, with_links
+from mlkit.rendering.site_documents import MORE, find_documents, targets_of, with_links
 
 
 def test_the_index_sorts_pages_and_none_is_lost(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.observe.layout import cell_width
 from mlkit.reports.comparison import compare_runs
-from mlkit.reports.listing import show_text
+from mlkit.reports.text_tables import show_text
 
 
 @pytest.mark.parametrize("width", [40, 80, 132])
