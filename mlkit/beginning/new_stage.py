@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,11 +20,12 @@ from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
 from mlkit.load.references import RUN_REMEDY, read_run_output
+from mlkit.load.stage import STAGE_NAME
 from mlkit.store.folder import RunsFolder
 from mlkit.store.labels import FOLDER as LABELS
 from mlkit.store.looking import known_run, looked_at
 
-__all__ = ["Added", "NewStage", "add_stage", "check_and_keep"]
+__all__ = ["Added", "NewStage", "add_stage", "check_and_keep", "exact_text"]
 
 _REFERENCE = re.compile(r"(?P<node>[^.\[\]]+(?:\[.*\])?)\.(?P<output>[^.\[\]]+)", re.DOTALL)
 _NUMBERED = re.compile(r"(\d+)-.+\.(ipynb|py|md)")
@@ -85,6 +87,7 @@ def add_stage(pipeline_path: Path, new: NewStage) -> Added:
     """
     file = find_pipeline_file(pipeline_path)
     pipeline = load_pipeline(file)
+    _check_name(new.name)
     if new.name in pipeline.stages:
         raise UsageError(
             f"there is a stage '{new.name}' already",
@@ -95,12 +98,11 @@ def add_stage(pipeline_path: Path, new: NewStage) -> Added:
         )
     for name in new.after:
         _known(pipeline, name.partition("[")[0], file)
-    inputs = dict(_named(text, _source_name(text)) for text in new.inputs)
-    outputs = dict(_named(text, _output_name(text)) for text in new.outputs)
+    inputs, outputs = _ports(new)
     notebook = file.parent / (new.notebook or _notebook_name(file.parent, pipeline, new.name))
-    text = file.read_text(encoding="utf-8")
+    text = exact_text(file)
     changed = _wired(text, file, new, notebook, inputs, outputs)
-    is_new = not notebook.exists()
+    is_new = _is_new(notebook)
     if is_new:
         given = tuple(_given(pipeline, name, source, file) for name, source in inputs.items())
         written = {name: Output.of(spelling) for name, spelling in outputs.items()}
@@ -115,18 +117,64 @@ def add_stage(pipeline_path: Path, new: NewStage) -> Added:
         _write(notebook, _as_text(document, notebook))
     check_and_keep(file, text, changed, notebook if is_new else None)
     _make_scratch(notebook.parent)
-    before = text.splitlines()
-    lines = tuple(line for line in changed.splitlines() if line not in before)
+    lines = _further(text.splitlines(), changed.splitlines())
     return Added(
         stage=new.name, pipeline=file, notebook=notebook, notebook_is_new=is_new, lines=lines
     )
+
+
+def _further(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
+    """The lines that came; another stage may have the same ones."""
+    pairs = zip(before, after, strict=False)
+    start = next((at for at, (old, new) in enumerate(pairs) if old != new), len(before))
+    return tuple(after[start : start + len(after) - len(before)])
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name here: the loader would name a line that only the attempt has written."""
+    if STAGE_NAME.fullmatch(name):
+        return
+    fitting = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")
+    raise UsageError(
+        f"'{name}' cannot be a stage's name: it holds letters, digits, '_' and '-' only, no digit "
+        "first",
+        remedy=f"Write {fitting}" if STAGE_NAME.fullmatch(fitting) else "Choose another name",
+        code="E202",
+    )
+
+
+def _is_new(notebook: Path) -> bool:
+    try:
+        return not notebook.exists()
+    except OSError as error:  # such as a name that is too long
+        raise _unwritable(notebook, error) from None
+
+
+def _ports(new: NewStage) -> tuple[dict[str, str], dict[str, str]]:
+    """The inputs and the outputs by their names; a notebook has one variable of a name."""
+    taken = {name: f"-p {name}" for name in new.parameters}
+    found: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    sides = (
+        ("--in", new.inputs, _source_name, found[0]),
+        ("--out", new.outputs, _output_name, found[1]),
+    )
+    for option, texts, usual, named in sides:
+        for text in texts:
+            name, rest = _named(text, usual(text))
+            if name in taken:
+                raise UsageError(
+                    f"'{taken[name]}' and '{option} {text}' would both be called '{name}'",
+                    remedy=f"Give one of them another name: {option} NAME={rest}",
+                )
+            taken[name], named[name] = f"{option} {text}", rest
+    return found
 
 
 def _named(text: str, usual: str) -> tuple[str, str]:
     """Split `NAME=REST`; without a name it gets the usual one."""
     name, sign, rest = text.partition("=")
     if not sign:
-        name, rest = usual.replace("-", "_"), text
+        name, rest = re.sub(r"\W", "_", usual), text
     if not name.isidentifier() or iskeyword(name) or not rest:
         raise UsageError(
             f"'{text}': '{name}' cannot be the name of a variable",
@@ -275,18 +323,28 @@ def _write(file: Path, text: str) -> None:
     aside = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
+        aside.write_bytes(text.encode("utf-8"))
         if file.exists():
             aside.chmod(file.stat().st_mode)
         aside.replace(file)
     except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise UsageError(
-            f"the file cannot be written: {error.strerror or error}",
-            file,
-            remedy="See that you may write in its folder",
-            code="E105",
-        ) from None
+        with contextlib.suppress(OSError):  # its name may be what cannot be
+            aside.unlink(missing_ok=True)
+        raise _unwritable(file, error) from None
+
+
+def _unwritable(file: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"the file cannot be written: {error.strerror or error}",
+        file,
+        remedy="See that you may write in its folder, and that its name is not too long",
+        code="E105",
+    )
+
+
+def exact_text(file: Path) -> str:
+    """A file's text with the line ends that it has: what is written back changes no other line."""
+    return file.read_bytes().decode("utf-8")
 
 
 def check_and_keep(file: Path, text: str, changed: str, notebook: Path | None) -> None:
@@ -305,7 +363,7 @@ def check_and_keep(file: Path, text: str, changed: str, notebook: Path | None) -
         _write(file, changed)
         load_pipeline(file)
     except MlkitError:
-        if file.read_text(encoding="utf-8") == changed:
+        if exact_text(file) == changed:
             _write(file, text)
         if notebook is not None:
             notebook.unlink(missing_ok=True)

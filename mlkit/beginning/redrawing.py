@@ -14,10 +14,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from mlkit.beginning.new_stage import check_and_keep
+from mlkit.beginning.new_stage import check_and_keep, exact_text
 from mlkit.beginning.wiring import written_scalar
 from mlkit.errors import UsageError
 from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
+from mlkit.load.stage import STAGE_NAME
 
 __all__ = ["redraw", "with_input", "with_name", "without_input", "without_stage"]
 
@@ -47,7 +48,7 @@ def redraw(pipeline_path: Path, change: Callable[[str], str]) -> tuple[str, str]
     """
     file = find_pipeline_file(pipeline_path)
     load_pipeline(file)
-    before = file.read_text(encoding="utf-8")
+    before = exact_text(file)
     after = change(before)
     if after != before:
         check_and_keep(file, before, after, None)
@@ -73,7 +74,7 @@ def with_name(text: str, old: str, new: str) -> str:
     UsageError
         If there is no such stage.
     """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", new):
+    if not STAGE_NAME.fullmatch(new):
         raise UsageError(f"'{new}' is no name for a stage", remedy="Write letters, digits and _")
     stages = _stages(text)
     key, _ = _pair(stages, old)

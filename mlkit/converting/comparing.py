@@ -5,7 +5,9 @@ What differs between two runs of the original itself cannot be compared, and is 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -26,6 +28,9 @@ __all__ = ["Comparison", "compare"]
 
 _BEGINNING = ("mlkit-imports", "mlkit-settings")
 """The cells to which a stage's imports and settings are moved; what they print is shown there."""
+
+_MAIN = "from mlkit.converting.comparing import main; main()"
+"""`__main__` gets the notebook's names, so it must not be this module: one may be `equal`."""
 
 EQUAL, DIFFERS, NOT_COMPARABLE = "equal", "differs", "not comparable"
 NOT_COMPARED = "not compared"
@@ -100,20 +105,47 @@ def _values(
             looks = (o.looks[stage.part.end].folder / name for o in (first, second))
             asked.append([*map(str, looks), "" if made is None else str(made)])
             places.append((stage.part.name, carried.name))
-    verdicts = _in_another_process(asked, folder)
+    verdicts = _in_another_process(asked, folder, _definitions(conversion, first))
     return [
         Comparison(stage=stage, what=what, verdict=verdict, why=why)
         for (stage, what), (verdict, why) in zip(places, verdicts, strict=True)
     ]
 
 
-def _in_another_process(asked: Sequence[Sequence[str]], folder: Path) -> list[tuple[str, str]]:
+def _definitions(conversion: Conversion, first: Observation) -> list[str]:
+    """The functions and classes that values are of, and that are in no helper module."""
+    roles = conversion.roles
+    waiting = {
+        name
+        for stage in conversion.stages
+        for carried in stage.gives
+        for name in first.looks[stage.part.end].names[carried.name].get("refers", ())
+    }
+    wanted: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in roles.definitions and name not in {*conversion.helpers, *wanted}:
+            wanted.add(name)
+            waiting |= roles.definitions[name].names.needs
+    placed = [p for n, p in roles.definitions.items() if n in wanted]
+    imports = dict.fromkeys(
+        each.text
+        for one in placed
+        for name in one.names.needs
+        for each in roles.imports.get(name, ())
+    )
+    return [*imports, *(one.text for one in placed)]
+
+
+def _in_another_process(
+    asked: Sequence[Sequence[str]], folder: Path, definitions: Sequence[str] = ()
+) -> list[tuple[str, str]]:
     """Values can need any library, and the notebook's own classes: not in this process."""
     if not asked:
         return []
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "mlkit.converting.comparing", str(folder)],
-        input=json.dumps(asked),
+        [sys.executable, "-P", "-c", _MAIN, str(folder)],
+        input=json.dumps([definitions, asked]),
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -311,7 +343,9 @@ def _outputs_of(notebook: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
 
 
 def main() -> None:
-    """Read triples of paths, print a verdict for each."""
+    """Read definitions and triples of paths, print a verdict for each triple."""
+    told = os.dup(1)
+    os.dup2(2, 1)  # what the notebook's own code prints is no verdict
     sys.path.insert(0, sys.argv[1])
     if Path(sys.argv[1], "helpers.py").exists():
         import helpers  # type: ignore[import-not-found]  # the converted pipeline's own
@@ -320,9 +354,12 @@ def main() -> None:
         for name, value in vars(helpers).items():
             if not name.startswith("_"):
                 setattr(sys.modules["__main__"], name, value)
-    verdicts = [_verdict(*paths) for paths in json.load(sys.stdin)]
-    sys.stdout.write(json.dumps(verdicts))
-
-
-if __name__ == "__main__":
-    main()
+    definitions, asked = json.load(sys.stdin)
+    for text in definitions:
+        # one that needs a value of the notebook where it stands is not there: a value of it then
+        # cannot be read, and its verdict says so
+        with contextlib.suppress(Exception):
+            exec(text, vars(sys.modules["__main__"]))  # the notebook's own, which has run before
+    verdicts = [_verdict(*paths) for paths in asked]
+    with open(told, "w", encoding="utf-8") as answer:  # noqa: PTH123 - a descriptor has no path
+        json.dump(verdicts, answer)

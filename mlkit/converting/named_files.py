@@ -23,7 +23,8 @@ __all__ = ["Edit", "FilePlan", "plan_files"]
 _LONGEST = 250
 _MOST_SINGLE = 20
 _ABOUT_FILES = re.compile(
-    r"path|dir|folder|file|root|join|open|read|load|save|glob|walk|scan|listdir|^Path$|^to_", re.I
+    r"path|dir|folder|file|root|join|open|read|load|save|glob|walk|scan|listdir|exists|^Path$|^to_",
+    re.I,
 )
 
 
@@ -125,7 +126,8 @@ def plan_files(
             if stage.part.cells[0].index <= end <= stage.part.end
         ]
         read = {path for look in seen for path in look.read}
-        going_on = fresh & read & before.files.keys()
+        gone = before.files.keys() - after.files.keys()  # removed, or given another name
+        going_on = (fresh & read & before.files.keys()) | gone
         elsewhere = {
             path
             for path in start.keys() - read
@@ -143,7 +145,7 @@ def plan_files(
         scripts = {s for part in conversion.stages for cell in part.part.code for s in cell.scripts}
         modules |= {path for path in read & start.keys() if path.endswith(".py")} - scripts
         modules |= {path for path in read & writers.keys() if path.endswith(".py")}
-        wanted = (read | modules | _mentioned(stage, conversion.roles, writers)) & (
+        wanted = (read | gone | modules | _mentioned(stage, conversion.roles, writers)) & (
             before.files.keys()
         )
         listed = {path for look in seen for path in look.listed}
@@ -182,6 +184,9 @@ def plan_files(
                 f"'{stage.part.name}' writes {shown} under names that its text does not spell: "
                 "declare them as outputs, or they are dropped"
             )
+        for path in gone:  # later parts shall not find it either
+            writers.pop(path, None)
+            start.pop(path, None)
         before = after
     return plans, remarks
 

@@ -5,6 +5,7 @@ It runs on a copy of its folder, so that what it writes does not meet what is th
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -26,6 +27,8 @@ _TAKE = (
     ".take(globals(), {folder!r}, {number})"
 )
 
+
+_TAKE_STATES = _TAKE.replace("take", "take_states")
 
 Marks = tuple[int, int, str]
 """A file's size, its time, and the digest of its contents if it is new since the beginning."""
@@ -62,12 +65,15 @@ class Observation:
         The figures of each cell, as they stand in the notebook (base64).
     lines : mapping of int to tuple of str
         What else each cell shows.
+    states : mapping of int to mapping
+        What functions and classes keep, behind each cell that defines some.
     """
 
     looks: Mapping[int, Look]
     failed: Mapping[int, str] = field(default_factory=dict)
     pictures: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     lines: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    states: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 def observe(
@@ -116,15 +122,17 @@ def observe(
             }
         )
 
-    def look(number: int) -> None:
-        source = _TAKE.format(folder=str(kept), number=number)
-        document.cells.append(code_cell(source, f"look-{number + 1}"))
+    def look(number: int, take: str = _TAKE, name: str = "look") -> None:
+        source = take.format(folder=str(kept), number=number)
+        document.cells.append(code_cell(source, f"{name}-{number + 1}"))
 
     look(-1)
     for cell in cells:
         if cell.kind == "code":
             places[cell.index] = len(document.cells)
             document.cells.append(code_cell(cell.source, f"cell-{cell.index}"))
+        if _defines(cell):
+            look(cell.index, _TAKE_STATES, "states")
         if cell.index in ends:
             look(cell.index)
     nbformat.validate(document)
@@ -154,7 +162,18 @@ def observe(
         pictures[index] = pictures_of(outputs)
         lines[index] = lines_of(outputs)
     looks = {number: _read(kept, number) for number in (-1, *ends)}
-    return Observation(looks=looks, failed=failed, pictures=pictures, lines=lines)
+    states = {
+        cell.index: json.loads((kept / f"states-{cell.index}.json").read_text(encoding="utf-8"))
+        for cell in cells
+        if _defines(cell)
+    }
+    return Observation(looks=looks, failed=failed, pictures=pictures, lines=lines, states=states)
+
+
+def _defines(cell: Cell) -> bool:
+    """Whether a cell defines functions or classes, which may keep something as soon as used."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(statement.node, kinds) for statement in cell.statements)
 
 
 def _read(kept: Path, number: int) -> Look:

@@ -22,12 +22,14 @@ _TAG = re.compile(r"^\s*<h(?P<level>[1-6])\b[^>]*>(?P<title>.*?)</h[1-6]>", re.I
 _UNDERLINE = re.compile(r"^(={3,}|-{3,})\s*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _MAGIC = re.compile(
-    r"^(?P<indent>\s*)(?P<target>[A-Za-z_][\w, ]*=\s*)?(?P<what>[%!].*|[\w.]+\?{1,2}\s*)$"
+    r"^(?P<indent>\s*)(?P<target>[A-Za-z_][\w, ]*=\s*)?"
+    r"(?P<what>[%!].*|[\w.]+\?{1,2}\s*|\?{1,2}[\w.*]+\s*)$"
 )
 _TIMED = re.compile(r"%(time|timeit|prun|memit|lprun)\s+(-\w+\s*\S*\s+)*?(?=[^\s-])")
 _SHELL = re.compile(r"^\s*([A-Za-z_][\w, ]*=\s*)?!")
+_DOLLAR = re.compile(r"(?<!\$)\$([A-Za-z_]\w*)")
 _CELL_MAGIC = re.compile(r"^\s*%%(?P<name>\w+)")
-_TRANSPARENT = frozenset({"time", "timeit", "capture", "prun"})
+_TRANSPARENT = frozenset({"time", "timeit", "capture", "prun", "memit", "scalene", "snakeviz"})
 """Cell magics under which ordinary code stands."""
 
 _NUMBER = re.compile(r"^((part|step|section)\s+)?([\divx]+\s*[.):-]+|\d{1,2}\s)\s*")
@@ -92,11 +94,23 @@ class Cell:
         lines = self.source.split("\n")
         magic = _CELL_MAGIC.match(self.source)
         if magic is not None:
-            if magic["name"] not in _TRANSPARENT:
-                return "\n".join("" for _ in lines)
+            if self._is_foreign:
+                return "\n".join([_expanded(lines[0]), *("" for _ in lines[1:])])
             captured = re.findall(r"^\s*%%capture\s+(?:-\S+\s+)*([A-Za-z_]\w*)", lines[0])
             lines[0] = f"{captured[0]} = None" if captured else ""
         return "\n".join(_mask(line) for line in lines)
+
+    @property
+    def _is_foreign(self) -> bool:
+        """Whether a cell magic hands it to something else than Python."""
+        magic = _CELL_MAGIC.match(self.source)
+        return magic is not None and magic["name"] not in _TRANSPARENT
+
+    @cached_property
+    def perhaps_of_the_shell(self) -> frozenset[str]:
+        """Names behind `$`: the notebook's own where it has them, else the shell's."""
+        lines = [self.source.split("\n")[0]] if self._is_foreign else self.source.split("\n")
+        return frozenset(name for line in lines for name in _DOLLAR.findall(line))
 
     @cached_property
     def scripts(self) -> tuple[str, ...]:
@@ -117,7 +131,7 @@ class Cell:
     @property
     def is_opaque(self) -> bool:
         """Whether it holds code of which nothing is known; a comment is none."""
-        if self.kind != "code" or self.statements:
+        if self.kind != "code" or (self.statements and not self._is_foreign):
             return False
         lines = map(str.strip, self.source.split("\n"))
         return any(line and not line.startswith("#") for line in lines)
@@ -129,15 +143,24 @@ def _mask(line: str) -> str:
         return line
     indent, target, what = match["indent"], match["target"] or "", match["what"]
     timed = _TIMED.match(what)
-    if timed is not None and not target and _is_python(what[timed.end() :]):
+    code = "" if timed is None else what[timed.end() :]
+    if timed is not None and _is_python(code):
         # the code stands where it stood, so that places in it are places in the line
-        return f"{indent}{'if 1:'.ljust(timed.end())}{what[timed.end() :]}"
-    if what.startswith("!"):
-        named = re.findall(r"\{([^{}]+)\}", what) + re.findall(r"(?<!\$)\$([A-Za-z_]\w*)", what)
-        needed = ", ".join(name for name in named if _is_python(name))
-        if needed:
-            return f"{indent}{target}[{needed}]"
+        if not target:
+            return f"{indent}{'if 1:'.ljust(timed.end())}{code}"
+        if _is_python(f"({code})"):  # an expression, whose value is not the target's
+            return f"{indent}{target}[{code}]"
+    needed = _expanded(what) if what[0] in "!%" else ""
+    if needed:
+        return f"{indent}{target}{needed}"
     return f"{indent}{target}{'None' if target else 'pass'}"
+
+
+def _expanded(magic: str) -> str:
+    """An expression of the names whose values a magic's or a command's line is filled with."""
+    named = [name for name in re.findall(r"\{([^{}]+)\}", magic) if _is_python(name)]
+    names = ", ".join([*named, *_DOLLAR.findall(magic)])
+    return f"[{names}]" if names else ""
 
 
 def _is_python(text: str) -> bool:

@@ -201,8 +201,8 @@ class _Planner:
             for statement in cell.statements
             for name in names_of_all([statement.node]).binds
         }
-        self.needs = [self._needs(part) for part in parts]
         self.binds = [self._binds(index) for index in range(len(parts))]
+        self.needs = [self._needs(index) for index in range(len(parts))]
 
     def work(self, part: Part) -> list[Placed]:
         return [placed for cell in part.code for placed in self.roles.work.get(cell.index, ())]
@@ -213,9 +213,12 @@ class _Planner:
     def after(self, index: int) -> Look:
         return self.first.looks[self.parts[index].end]
 
-    def _needs(self, part: Part) -> _Needs:
-        """What the part's work needs, and what its definitions need in turn."""
-        found = _Needs()
+    def _needs(self, index: int) -> _Needs:
+        """What a part's work needs, what its definitions need in turn, and what its values are of.
+
+        An object's file has only the names of the functions and classes that are in it.
+        """
+        part, found = self.parts[index], _Needs()
         own = [placed.statement.node for placed in self.work(part)]
         waiting = self._wanted(names_of_all(own))
         for placed in self.roles.settings:
@@ -236,6 +239,9 @@ class _Planner:
                 found.imports.add(name)
             else:
                 found.values.add(name)
+                by = self.source(name, index)
+                told = {} if by is None else self.after(by).names.get(name, {})
+                waiting |= set(told.get("refers", ()))
         return found
 
     def _is_bound_anew(self, name: str, part: Part) -> bool:
@@ -313,6 +319,11 @@ class _Planner:
             end = self.parts[index].end
             looks = [look for n, look in self.first.looks.items() if cell.index <= n <= end]
             states = {look.names[name].get("state") for look in looks if name in look.names}
+            states |= {
+                kept[name]
+                for n, kept in self.first.states.items()
+                if name in kept and cell.index <= n <= end
+            }
             if home < index and len(states) > 1:
                 return home, index, f"'{name}' keeps something from one call to the next"
         return None
@@ -379,7 +390,11 @@ class _Planner:
                     scripts[index].append(script)
                 elif by is not None and known is not None and known.get("import"):
                     brought[index].append(_brought(known["import"], self.parts[by].end))
-                elif name not in self._bound_somewhere(index) and "*" not in self.roles.imports:
+                elif (
+                    name not in self._bound_somewhere(index)
+                    and "*" not in self.roles.imports
+                    and not any(name in cell.perhaps_of_the_shell for cell in part.code)
+                ):
                     told.append(
                         f"'{part.name}' uses '{name}', which no cell before it defines: "
                         "the notebook depends on an order of execution that it does not show"
@@ -397,9 +412,9 @@ class _Planner:
         )
 
     def _bound_somewhere(self, index: int) -> set[str]:
-        """Names that the part binds itself, later than it seems to need them."""
+        """Names that the part binds itself: later than it seems to need them, or by a script."""
         own = names_of_all(placed.statement.node for placed in self.work(self.parts[index]))
-        return set(own.binds) | set(self.before(index).names)
+        return {*own.binds, *self.before(index).names, *self.after(index).names}
 
     def _draws(self, index: int, generator: str) -> bool:
         """Whether a part goes on drawing random numbers where an earlier one had set the seed."""

@@ -10,18 +10,30 @@ and `mlkit convert --help` reads this module, too.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import pickle
 import random
 import re
 import shutil
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FORMATS", "RANDOM", "READABLE", "digest_of", "equal", "load", "save", "take"]
+__all__ = [
+    "FORMATS",
+    "RANDOM",
+    "READABLE",
+    "digest_of",
+    "equal",
+    "load",
+    "save",
+    "take",
+    "take_states",
+]
 
 FORMATS = {"json": ".json", "parquet": ".parquet", "npy": ".npy", "joblib": ".joblib"}
 READABLE = (".parquet", ".npy", ".joblib", ".pkl", ".pickle")
@@ -79,6 +91,32 @@ def take(names: Mapping[str, Any], folder: str, number: int) -> None:
     _watch.go_on()
 
 
+def take_states(names: Mapping[str, Any], folder: str, number: int) -> None:
+    """Write down what functions and classes keep, right behind the cell that defines some.
+
+    Parameters
+    ----------
+    names : mapping
+        The notebook's own.
+    folder : str
+        Where `states-NUMBER.json` is written.
+    number : int
+        The cell.
+    """
+    read, listed = _watch.pause()
+    states = _random_states()
+    told = {
+        name: _state(value)
+        for name, value in list(names.items())
+        if isinstance(value, (type, types.FunctionType))
+        and getattr(value, "__module__", "") == "__main__"
+    }
+    file = Path(folder) / f"states-{number}.json"
+    file.write_text(json.dumps(told), encoding="utf-8")
+    _set_random_states(*states)
+    _watch.go_on(read, listed)
+
+
 _READING = frozenset({"open", "sqlite3.connect", "os.listdir", "os.scandir"})
 """Python's own names for what opens a file or a folder."""
 
@@ -105,8 +143,10 @@ class _Watch:
         self._listed.clear()
         return found
 
-    def go_on(self) -> None:
-        """Watch again."""
+    def go_on(self, read: Iterable[str] = (), listed: Iterable[str] = ()) -> None:
+        """Watch again; what was told at the pause may be told again."""
+        self._read.update(read)
+        self._listed.update(listed)
         self._is_on = True
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -201,11 +241,33 @@ def _tell(name: str, value: Any, here: Path) -> dict[str, Any]:
         try:
             save(value, path)
             if equal(value, load(path)) or form == "joblib":  # which keeps all that pickle keeps
-                return {**told, "kind": "value", "form": form, "shape": _shape(value)}
+                refers = _refers(value) if form == "joblib" else []
+                shape = _shape(value)
+                return {**told, "kind": "value", "form": form, "shape": shape, "refers": refers}
         except Exception as error:  # noqa: BLE001 - the next form may do
             told["why"] = f"{type(error).__name__}: {error}"
         path.unlink(missing_ok=True)
     return {**told, "kind": "fixed", "why": told.get("why", "it does not come back as it was")}
+
+
+class _Referring(pickle.Pickler):
+    """Notes the notebook's own functions and classes, of which a pickle has only the names."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), protocol=pickle.HIGHEST_PROTOCOL)
+        self.found: set[str] = set()
+
+    def persistent_id(self, value: Any) -> None:
+        """Look at each object on its way."""
+        if isinstance(value, (type, types.FunctionType)) and value.__module__ == "__main__":
+            self.found.add(value.__qualname__.partition(".")[0])
+
+
+def _refers(value: Any) -> list[str]:
+    """The notebook's own functions and classes that must be there when a value is read."""
+    pickler = _Referring()
+    pickler.dump(value)
+    return sorted(pickler.found)
 
 
 def _import_of(name: str, value: Any) -> str:

@@ -24,6 +24,7 @@ _SETTING = frozenset(
         *("set", "set_theme", "set_style", "set_context", "set_palette", "set_option", "use", "rc"),
         *("filterwarnings", "simplefilter", "basicConfig", "set_printoptions", "load_dotenv"),
         *("set_matplotlib_formats", "register_matplotlib_converters", "set_config"),
+        *("setlocale", "set_verbosity", "set_eng_float_format", "disable_max_rows", "setdefault"),
         *(
             "enable",
             "options",
@@ -38,7 +39,14 @@ _SETTING = frozenset(
 )
 """Methods by which notebooks set up modules; a call is a setting only on an imported module."""
 
+_SETTING_MAGICS = (
+    *("%matplotlib", "%load_ext", "%reload_ext", "%config", "%pylab", "%autoreload"),
+    *("%env ", "%set_env", "%precision", "%xmode", "%alias "),
+)
 _COMMENT = re.compile(r"\s*#(?!@title|\s*%%|\s*mlkit:|!)")
+_PARAMETER = re.compile(r"#\s*@param\b")
+"""How Colab marks a value that people choose."""
+
 _LARGEST_LITERAL = 2_000
 
 
@@ -56,6 +64,11 @@ class Placed:
         """Its lines as they stand in the cell; with those of the comment on it, if it has one."""
         lines = self.cell.source.split("\n")
         return "\n".join(lines[self.first - 1 : self.statement.last])
+
+    @property
+    def last_line(self) -> str:
+        """Its last line, with the comment behind it."""
+        return self.cell.source.split("\n")[self.statement.last - 1]
 
     @cached_property
     def first(self) -> int:
@@ -169,10 +182,15 @@ def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
             settings.append(placed)
             if end_of[placed.cell.index] not in begun:
                 continue
-        elif at_the_top and _is_literal(node) and bound[single] == 1 and single not in changed:
+        elif (
+            (at_the_top or _PARAMETER.search(placed.last_line))
+            and _is_literal(node)
+            and bound[single] == 1
+            and single not in changed
+        ):
             literals[single] = placed
             continue
-        elif not _is_docstring(node):
+        elif not _leaves_the_top(node):
             at_the_top = False
         if not _is_docstring(node):
             begun.add(end_of[placed.cell.index])
@@ -241,6 +259,15 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
+def _leaves_the_top(node: ast.stmt) -> bool:
+    """Whether plain values behind it still stand at the top: magics (`!pip`), tried imports."""
+    if isinstance(node, ast.Try):
+        inside = [*node.body, *node.orelse, *(s for h in node.handlers for s in h.body)]
+        return all(map(_leaves_the_top, inside)) and not node.finalbody
+    plain = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass)
+    return plain or _is_docstring(node) or _is_literal(node)
+
+
 def _is_literal(node: ast.stmt) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else []
     if isinstance(node, ast.AnnAssign):
@@ -269,7 +296,7 @@ def _is_setting(placed: Placed, imported: set[str]) -> bool:
     node = placed.statement.node
     if isinstance(node, ast.Pass):
         text = placed.text.strip()
-        return text.startswith(("%matplotlib", "%load_ext", "%config", "%pylab", "%autoreload"))
+        return text.startswith(_SETTING_MAGICS)
     if not placed.names.needs or placed.names.binds or not placed.names.needs <= imported:
         return False
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

@@ -70,6 +70,8 @@ _INSTEAD = {
 }
 _MOST_DEPTH = 100
 """Deeper parentheses are no question that a person asks, and Python's own stack ends somewhere."""
+_MOST_DIGITS = 1_000
+"""Python reads no whole number of more than 4,300; a float takes any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,8 @@ class _Token:
         """What a literal stands for."""
         if self.kind == "number":
             digits = self.text.replace("_", "")
-            return int(digits) if re.fullmatch(r"[+-]?\d+", digits) else float(digits)
+            is_whole = re.fullmatch(r"[+-]?\d+", digits) and len(digits) <= _MOST_DIGITS
+            return int(digits) if is_whole else float(digits)
         if self.kind == "text":
             return re.sub(r"\\(.)", r"\1", self.text[1:-1])
         return self.text.strip("`")
@@ -154,10 +157,16 @@ def plain_value(value: Any) -> Any:
 
 
 def compared(sign: str, left: Any, right: Any) -> bool:
-    """Compare two values; those of different kinds are unequal, and neither is the smaller one."""
+    """Compare two values; those of different kinds are unequal, and neither is the smaller one.
+
+    A list equals each of its items: `labels == best` is what people write.
+    """
     kinds = kind_of(left), kind_of(right)
     if "missing" in kinds:
         return False
+    for many, one in ((left, right), (right, left)):
+        if isinstance(many, list | tuple) and not isinstance(one, list | tuple):
+            return sign in ("==", "!=") and contained(one, many) == (sign == "==")
     if kinds[0] != kinds[1] or (kinds[0] == "other" and sign not in ("==", "!=")):
         return sign == "!="
     return bool(_SIGNS[sign](left, right))

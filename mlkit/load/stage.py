@@ -30,9 +30,9 @@ from mlkit.load.section import Section, did_you_mean
 from mlkit.load.settings import read_settings
 from mlkit.load.yaml_tree import Entry
 
-__all__ = ["Defaults", "read_defaults", "read_stage"]
+__all__ = ["STAGE_NAME", "Defaults", "read_defaults", "read_stage"]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+STAGE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def read_stage(
         Where its references stand.
     """
     section.allow(keys_of("stage"))
-    if not _NAME.fullmatch(name):
+    if not STAGE_NAME.fullmatch(name):
         section.fail(
             "a stage's name holds letters, digits, '_' and '-' only, no digit first", code="E202"
         )

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlkit.beginning.new_stage import NewStage, add_stage
+from mlkit.beginning.new_stage import NewStage, add_stage, exact_text
 from mlkit.beginning.redrawing import (
     redraw,
     with_input,
@@ -65,12 +65,12 @@ class Drawings:
         if not steps:
             raise UsageError("nothing that was drawn here is left to undo")
         step = steps[-1]
-        if file.read_text(encoding="utf-8") != step.after:
+        if exact_text(file) != step.after:
             raise UsageError(
                 f"{file.name} has changed since, and is left as it is",
                 remedy="Change it in the editor",
             )
-        file.write_text(step.before, encoding="utf-8")
+        file.write_bytes(step.before.encode("utf-8"))
         steps.pop()
         made = step.notebook
         if made is not None and made.exists() and made.read_bytes() == step.content:
@@ -79,7 +79,7 @@ class Drawings:
 
 def _add(file: Path, asked: Mapping[str, Any]) -> _Step:
     """A further stage, with the notebook that it begins with."""
-    before = file.read_text(encoding="utf-8")
+    before = exact_text(file)
     new = NewStage(
         name=_word(asked, "name"),
         inputs=[str(each) for each in asked.get("inputs") or ()],
@@ -88,7 +88,7 @@ def _add(file: Path, asked: Mapping[str, Any]) -> _Step:
     added = add_stage(file, new)
     notebook = added.notebook if added.notebook_is_new else None
     content = b"" if notebook is None else notebook.read_bytes()
-    after = file.read_text(encoding="utf-8")
+    after = exact_text(file)
     return _Step(before=before, after=after, notebook=notebook, content=content)
 
 

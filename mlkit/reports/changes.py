@@ -163,7 +163,8 @@ class Comparison:
             shown = lines or ["no difference" if title != "Metrics" else "none in either run"]
             parts.append("\n".join([title, *(f"{_INDENT}{line}".rstrip() for line in shown)]))
         if self.equal_artifacts:
-            parts.append(f"{self.equal_artifacts} artifacts are equal in both runs.")
+            verb = "artifact is" if self.equal_artifacts == 1 else "artifacts are"
+            parts.append(f"{self.equal_artifacts} {verb} equal in both runs.")
         return "\n\n".join(parts)
 
 

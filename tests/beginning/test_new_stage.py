@@ -126,6 +126,15 @@ REFUSED = {
     "a name that is no stage": {"name": "9x"},
     "no notebook": {"notebook": "x.doc"},
     "one name twice": {"inputs": ["a=fit.metrics"], "outputs": ["a=a.csv"]},
+    "one name for an input and an output": {"inputs": ["fit.metrics"], "outputs": ["metrics.md"]},
+    "one name for two inputs": {"inputs": ["fit.metrics", "metrics=fit.picture"]},
+    "one name for two outputs": {"outputs": ["report.md", "report.html"]},
+    "one name for a parameter and an output": {"parameters": {"a": 1}, "outputs": ["a.md"]},
+    "a name with a blank": {"name": "my stage"},
+    "a name with a folder": {"name": "../x/y"},
+    "no name": {"name": ""},
+    "the name of the parameters": {"name": "parameters"},
+    "a name that no file can have": {"name": "x" * 300},
 }
 
 
@@ -134,11 +143,31 @@ def test_what_does_not_fit_is_refused_and_nothing_changes(
     project: Path, given: dict[str, Any]
 ) -> None:
     """The error has a remedy; every file is as it was."""
-    before = texts(project)
+    before, folders = texts(project), sorted(project.rglob("*"))
     with pytest.raises(MlkitError) as caught:
         add_stage(project, NewStage(**{"name": "new", **given}))
     assert caught.value.remedy
     assert texts(project) == before
+    assert sorted(project.rglob("*")) == folders
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_are_added_to_a_file_of_any_line_ends(project: Path, mark: str, end: str) -> None:
+    """Of a file from Windows, too, no other line changes; and all that came are told."""
+    file = project / "pipeline.yaml"
+    text = mark + file.read_text().replace("\n", end)
+    file.write_bytes(text.encode())
+    own = NewStage(name="one", inputs=["fit.metrics"], outputs=["a.md"], notebook="same.ipynb")
+    twin = NewStage(name="two", inputs=["fit.metrics"], outputs=["a.md"], notebook="same.ipynb")
+    added = [*add_stage(project, own).lines, *add_stage(project, twin).lines]
+    assert file.read_bytes().decode() == text + "".join(line + end for line in added)
+
+
+def test_a_file_name_of_several_words_gives_a_variable(project: Path) -> None:
+    """It is called what the file is called, as far as a variable can be."""
+    added = add_stage(project, NewStage(name="new", outputs=["my report-2.final.md"]))
+    assert list(mlkit.load_pipeline(added.pipeline).stages["new"].outputs) == ["my_report_2"]
 
 
 def test_a_pipeline_in_braces_is_told_so(project: Path) -> None:

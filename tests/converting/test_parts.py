@@ -108,6 +108,10 @@ def test_magics_are_masked_line_by_line(source: str, kinds: list[str]) -> None:
         ("!echo {a + b} it's", set(), {"a", "b"}),
         ("%%capture out\nprint(z)", {"out"}, {"z"}),
         ("%time", set(), set()),
+        ("took = %timeit -o -q -n1 f(b)", {"took"}, {"f", "b"}),
+        ('%%bash -s "$v"\nls $x', set(), {"v"}),
+        ("%run tools.py {a} $b", set(), {"a", "b"}),
+        ("?f\n??g.h", set(), set()),
         ("%env HOME", set(), set()),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -189,6 +190,55 @@ def test_comments_go_with_the_values_and_definitions_that_they_are_on() -> None:
     cells = ["".join(cell["source"]) for cell in json.loads(texts["01-p0.ipynb"])["cells"]]
     assert cells[0] == "A = 1\n# how many\nB = 2  # two"
     assert cells[-1] == "#@title Settings\n\nx = [f(A, B)]"
+
+
+def test_values_behind_what_installs_and_tries_imports_are_parameters() -> None:
+    """As notebooks for Colab begin; what Colab marks is one wherever it stands."""
+    top = "!pip install a\ntry:\n    import a\n    IN = True\nexcept ImportError:\n    IN = False"
+    cell = f"{top}\nrate = 0.5\nx = [f(IN)]\nother = 3\nname = 'n' #@param ['n', 'm']\nx += [name]"
+    told = {"rate": 0.5, "other": 3, "name": "n"}
+    run = seen({name: value(joblib.hash(one)) for name, one in told.items()})
+    assert list(planned([cell], run).roles.literals) == ["rate", "name"]
+
+
+def test_a_file_that_goes_is_a_copy_that_goes() -> None:
+    """Another stage's file stays; later parts do not find it."""
+    book = ["x = [f()]\nopen('a.txt', 'w').write('x')", "import os\ny = [f()]\nos.remove('a.txt')"]
+    book.append("import os\nz = [f()]\nprint(os.path.exists('a.txt'))")
+    run = seen({"x": value("1")}, {}, {}, files=[{}, {"a.txt": (1, 2, "a")}, {}, {}])
+    texts = written(planned(book, run), run)
+    _, second, third = re.split(r"\n  p[12]:\n", texts["pipeline.yaml"])
+    assert "a_file: p0.a_file" in second
+    assert "shutil.copyfile(a_file, 'a.txt')" in texts["02-p1.ipynb"]
+    assert "os.remove('a.txt')" in texts["02-p1.ipynb"]
+    assert "a_file" not in third
+
+
+def test_a_value_brings_the_functions_that_are_in_it() -> None:
+    """Its file has only their names; what they need in turn is handed on as well."""
+    has = {"limit": value("1"), "f": definition(), "x": value("2", refers=["f"], form="joblib")}
+    run = seen(has, has)
+    book = planned(["limit = [3]\ndef f(n):\n    return limit\nx = [f]", "print(x)"], run)
+    second = book.stages[1]
+    assert [placed.text for placed in second.copied] == ["def f(n):\n    return limit"]
+    assert {carried.name for carried in second.takes} == {"limit", "x"}
+
+
+def test_a_class_that_has_kept_something_by_its_first_cut_is_one_stage() -> None:
+    """Seen right behind its cell: at the cut it has changed already, and changes no more."""
+    run = seen({"C": definition("n=1"), "x": value("1")}, {"C": definition("n=1")})
+    book = ["class C:\n    n = 0\nC.n += 1\nx = [C.n]", "print(C.n, x)"]
+    assert len(planned(book, run).stages) == 2
+    kept = replace(run, states={0: {"C": "n=0"}})
+    assert len(planned(book, kept).stages) == 1
+
+
+def test_a_name_behind_a_dollar_may_be_the_shells() -> None:
+    """The notebook has none of it: nothing is told of it; what it has is needed."""
+    run = seen({"x": value("1")}, {"x": value("1")})
+    book = planned(["x = [f()]", "!echo $HOME $x"], run)
+    assert [carried.name for carried in book.stages[1].takes] == ["x"]
+    assert not any("HOME" in remark for remark in book.remarks)
 
 
 def test_what_a_shell_command_names_is_there_when_it_runs() -> None:

@@ -64,6 +64,15 @@ def passes(text: str, **row: Any) -> bool:
         ("x > 1 and not (x > 5 or x == 3)", {"x": 4}, True),
         ("(((x == 1)))", {"x": 1}, True),
         ("x in (1,2) and not x in (2,3)", {"x": 1}, True),
+        ("labels == best", {"labels": ["old", "best"]}, True),
+        ("labels != best", {"labels": ["old", "best"]}, False),
+        ("labels == worst", {"labels": ["old", "best"]}, False),
+        ("labels != worst", {"labels": ["old", "best"]}, True),
+        ("labels in (best, worst)", {"labels": ["old", "best"]}, True),
+        ("labels == best", {"labels": MISSING}, False),
+        ("x == 3", {"x": [2, 3]}, True),
+        ("x < 3", {"x": [2, 3]}, False),
+        ("x < " + "9" * 5_000, {"x": 4}, True),
         ("straße == ä", {"straße": "ä"}, True),
     ],
 )
@@ -226,7 +235,21 @@ def test_a_filter_agrees_with_python(tree: Any, rows: list[dict[str, Any]]) -> N
     assert [found(row) for row in rows] == [slowly(tree, row) for row in rows]
 
 
-@given(st.text(max_size=30))
+PIECES = st.sampled_from(
+    [
+        *(*NAMES, *SIGNS, "status", "`odd name`", "and", "or", "not", "in", "is", "missing"),
+        *("null", "true", "(", ")", "[", "]", ",", "1", "-1", "1e999", "0x1", "1_000", "9" * 5_000),
+        *("'a'", '"b"', "'", '"', "\\", "''", "`", "``", ".", "a[", "a[b]c"),
+        *("٣", "²", "\n", "\0", "\u202e"),
+    ]
+)
+TYPED = st.one_of(
+    st.text(max_size=30),
+    st.builds(str.join, st.sampled_from(["", " "]), st.lists(PIECES, max_size=12)),
+)
+
+
+@given(TYPED)
 def test_any_text_is_a_filter_or_a_sentence(text: str) -> None:
     """Nothing that somebody types ends otherwise."""
     with contextlib.suppress(UsageError):
