@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import UsageError
 from mlkit.load.parameters import Layers, configure
+from mlkit.store.claiming import claimed
 from mlkit.store.folder import RunsFolder
 from mlkit.store.looking import looked_at
 
@@ -170,9 +172,11 @@ def fill(filling: Filling, planned: Planned, services: Services | None = None) -
         return Filled(planned=planned)
     interval, pipeline = planned.interval, filling.pipeline
     name = f"{pipeline.name} {interval.start.timestamp():.0f} {interval.end.timestamp():.0f}"
-    with RunsFolder(filling.runs_dir).claim(name) as mine:
-        if not mine:
-            return Filled(planned=planned, note="another process is running it")
+    services = services or Services()
+    lost = partial(services.cancellation.request, "another machine has taken the interval over")
+    with claimed(RunsFolder(filling.runs_dir), name, lost) as holder:
+        if holder:
+            return Filled(planned=planned, note=f"{holder} is running it")
         runs = scheduled_runs(pipeline, filling.runs_dir)
         (again,) = plan_intervals([interval], runs, rerun=filling.rerun)
         if again.action == "keep":

@@ -29,6 +29,7 @@ from mlkit.errors import MlkitError, UsageError
 from mlkit.load.parameters import Layers
 from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
 from mlkit.notebook.notebook_runner import Cancellation
+from mlkit.store.claiming import claimed
 from mlkit.store.folder import RunsFolder
 
 _MOST_AT_ONCE = 16
@@ -120,14 +121,15 @@ class ScheduleServer:
         Raises
         ------
         UsageError
-            If the pipeline is served already, in this runs folder.
+            If the pipeline is served already, in this runs folder or behind its URL.
         """
         folder = RunsFolder(self.filling.runs_dir)
         folder.make()
-        with folder.claim(f"serve {self.filling.pipeline.name}") as mine:
-            if not mine:
+        name = self.filling.pipeline.name
+        with claimed(folder, f"serve {name}", self._taken_over) as holder:
+            if holder:
                 raise UsageError(
-                    f"'{self.filling.pipeline.name}' is served already",
+                    f"'{name}' is served already, by {holder}",
                     folder.path,
                     remedy="Stop the other 'mlkit serve', or choose another --runs-dir",
                     code="E103",
@@ -135,6 +137,12 @@ class ScheduleServer:
             with interruptible(self.cancellation):
                 self.cancellation.subscribe(self._stopped.set)
                 self._serve()
+
+    def _taken_over(self) -> None:
+        """End where this machine was silent for so long that another one serves now."""
+        why = "another machine has taken the serving over"
+        self._tell(f"stopped: {why}")
+        self.cancellation.request(why)
 
     def _serve(self) -> None:
         scheduler = self._scheduler()

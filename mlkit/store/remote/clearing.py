@@ -50,6 +50,7 @@ class RemoteCleaning:
 
     def remove(self, runs: Sequence[str], artifacts: Sequence[str]) -> None:
         """Remove runs, the records of results that the database has dropped, then artifacts."""
+        from mlkit.store.remote.claims import forget_dead
         from mlkit.store.remote.mirror import INDEX
         from mlkit.store.remote.shared import artifact_name
 
@@ -58,6 +59,8 @@ class RemoteCleaning:
             assert remote is not None
             remote.remove([f"{INDEX}/{run_id}", f"{run_id}/run.json"])
             remote.remove(entry.name for entry in remote.entries(run_id))
+        if remote is not None:
+            forget_dead(remote)
         self.sharing.index.remove_orphans()
         self.sharing.store.remote.remove(artifact_name(digest) for digest in artifacts)
         for place in (self.sharing.store.remote, remote):

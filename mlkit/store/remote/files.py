@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,14 @@ class Entry:
         Its size.
     mark : str
         Another one whenever the file was written anew.
+    written_s : float
+        When it was written, by the store's own clock; 0 where the store does not say.
     """
 
     name: str
     size_bytes: int
     mark: str
+    written_s: float = 0.0
 
 
 class Remote:
@@ -150,6 +154,19 @@ class Remote:
             with self._aside(name) as aside:
                 self._fs.pipe_file(aside, data)
 
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a file that must not be there yet; False if it is, and then nothing is changed.
+
+        An object store is asked to decide it itself (S3: `If-None-Match`), a file system opens
+        exclusively: of two who do it at once one is told that it was first.
+        """
+        with readable_store_errors(self.url):
+            try:
+                self._fs.pipe_file(self._path(name), data, mode="create")
+            except FileExistsError:
+                return False
+            return True
+
     def upload(self, file: Path, name: str) -> None:
         """Put a local file there, in one piece."""
         with readable_store_errors(self.url):
@@ -187,7 +204,12 @@ class Remote:
             found: Mapping[str, Mapping[str, Any]] = self._fs.find(base, detail=True)
         cut = len(self._root) + 1
         entries = [
-            Entry(name=path[cut:], size_bytes=int(info["size"]), mark=_mark(info))
+            Entry(
+                name=path[cut:],
+                size_bytes=int(info["size"]),
+                mark=_mark(info),
+                written_s=_written(info),
+            )
             for path, info in sorted(found.items())
             if path.startswith(base + "/") and info["type"] == "file"
         ]
@@ -229,6 +251,18 @@ def _mark(info: Mapping[str, Any]) -> str:
         if key in info:
             return f"{info['size']}:{info[key]}"
     return str(info["size"])
+
+
+def _written(info: Mapping[str, Any]) -> float:
+    for key in ("LastModified", "mtime", "last_modified", "updated", "created"):
+        told = info.get(key)
+        if isinstance(told, str):
+            told = datetime.fromisoformat(told)
+        if isinstance(told, datetime):
+            return told.timestamp()
+        if isinstance(told, (int, float)):
+            return float(told)
+    return 0.0
 
 
 @contextlib.contextmanager
