@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measure import Contender, Summary
+from benchmarks.measure import LIMIT_S, BenchmarkError, Contender, Summary
 from benchmarks.stages import Stage, plan, write_pipeline
+from mlkit.notebook.kernels.warm_zygotes import warm_zygotes
 
 __all__ = [
     "API",
@@ -19,15 +23,18 @@ __all__ = [
     "FORK",
     "PLAIN",
     "SPAWN",
+    "WARM",
     "Goal",
     "Workload",
     "against",
     "at_most",
     "baselines",
     "mlkit",
+    "warm",
 ]
 
 FORK = "mlkit (fork)"
+WARM = "mlkit (fork, warm)"
 SPAWN = "mlkit (spawn)"
 API = "Papermill's API"
 CLI = "Papermill's command line"
@@ -131,10 +138,34 @@ def runs(folder: Path, workers: int) -> list[Contender]:
                 name=title,
                 command=mlkit(*line, "--runs-dir", str(place), "--json"),
                 cwd=folder,
+                env={"MLKIT_WARM": ""},
                 reset=lambda place=place: shutil.rmtree(place, ignore_errors=True),  # type: ignore[misc] # mypy cannot infer a default's type
             )
         )
     return found
+
+
+def warm(folder: Path, workers: int) -> Contender:
+    """`mlkit run` where an earlier run has left what forks the kernels."""
+    place, runtime = folder / "runs-warm", folder / "r"
+    runtime.mkdir(mode=0o700)
+    line = mlkit("run", str(folder), "--workers", str(workers), "--runs-dir", str(place), "--json")
+    env = {"XDG_RUNTIME_DIR": str(runtime), "MLKIT_WARM": "1", "CI": ""}
+
+    def reset() -> None:
+        until = time.monotonic() + LIMIT_S
+        while not any(each.until for each in warm_zygotes(env)):
+            if not warm_zygotes(env):
+                shutil.rmtree(place, ignore_errors=True)
+                subprocess.run(
+                    line, env={**os.environ, **env}, check=True, stdout=subprocess.DEVNULL
+                )
+            if time.monotonic() > until:
+                raise BenchmarkError("nothing waits for the next run")
+            time.sleep(0.5)
+        shutil.rmtree(place, ignore_errors=True)
+
+    return Contender(name=WARM, command=line, cwd=folder, env=env, reset=reset)
 
 
 def without_mlkit(folder: Path, steps: Path, workers: int) -> list[Contender]:

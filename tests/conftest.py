@@ -31,6 +31,10 @@ settings.register_profile(
 )
 settings.load_profile("busy machine")
 
+# What tests start leaves nothing behind, and finds nothing that others have left; those of the warm
+# start have a folder of their own, see `tests/notebook/kernels/conftest.py`.
+os.environ.pop("MLKIT_WARM", None)
+
 # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that;
 # what tests start, and then interrupt, is to hear it wherever the suite was started.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

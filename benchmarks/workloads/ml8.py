@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.rivals import rivals
 from benchmarks.stages import Stage, plan
-from benchmarks.workload import CLI, FORK, PLAIN, Goal, Workload, against, baselines
+from benchmarks.workload import CLI, FORK, PLAIN, WARM, Goal, Workload, against, baselines, warm
 
 __all__ = ["STAGES", "build"]
 
@@ -156,6 +156,7 @@ def build(folder: Path) -> Workload:
         about="Eight stages on 20,000 flights with pandas and scikit-learn, one after the other",
         contenders=[
             *baselines(folder, "ml8", STAGES, workers=1),
+            warm(folder, workers=1),
             *rivals(folder, plan(folder, STAGES)),
         ],
         goals=(
@@ -168,6 +169,16 @@ def build(folder: Path) -> Workload:
                 text="CPU against one plain Python process ≤ 1.8",
                 value=against(FORK, PLAIN, "cpu_s"),
                 limit=1.8,
+            ),
+            Goal(
+                text="warm: wall against one plain Python process ≤ 0.75",
+                value=against(WARM, PLAIN),
+                limit=0.75,
+            ),
+            Goal(
+                text="warm: CPU against one plain Python process ≤ 1.0",
+                value=against(WARM, PLAIN, "cpu_s"),
+                limit=1.0,
             ),
             Goal(
                 text="times faster than Papermill's command line ≥ 4.5",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlkit.api.forecasting import forecast as forecast
     from mlkit.api.forecasting import plan as plan
     from mlkit.api.kept import end_kernels as end_kernels
+    from mlkit.api.kept import end_zygotes as end_zygotes
     from mlkit.api.kept import kept_clocks as kept_clocks
     from mlkit.api.kept import kept_of as kept_of
     from mlkit.api.kept import list_kernels as list_kernels
@@ -119,6 +120,7 @@ _HOMES = {
     "early_kernels": "mlkit.api.early_start",
     "edit": "mlkit.api.stage_desk",
     "end_kernels": "mlkit.api.kept",
+    "end_zygotes": "mlkit.api.kept",
     "export": "mlkit.api.exports",
     "fill": "mlkit.api.filling",
     "find_run": "mlkit.api.records",

@@ -33,5 +33,5 @@ def early_kernels(
     if not sure or options.start != "fork" or options.executor != "threads":
         yield None
         return
-    with kernels_ahead() as ahead:
+    with kernels_ahead(warm=options.is_warm) as ahead:
         yield ahead

@@ -41,7 +41,7 @@ COMMANDS = {
     "graph": "Draw the pipeline's graph: which stage comes after which.",
     "report": "Write a run's report: one HTML file that needs nothing else.",
     "debug": "Open a stage's notebook of a run in JupyterLab, inputs injected.",
-    "kernels": "List the kernels that are kept or ready, or end those that are kept.",
+    "kernels": "List the kernels that are kept or ready, or end what is kept and what waits.",
     "sweep": "Run every combination of some parameters, and compare.",
     "backfill": "Run once for each interval of the schedule that has no successful run.",
     "serve": "Run on the pipeline's schedule, until Ctrl-C or SIGTERM.",

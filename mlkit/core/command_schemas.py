@@ -45,7 +45,16 @@ _KEPT = list_of(
         }
     )
 )
-_ZYGOTE = object_of({"pid": COUNT, "driver": COUNT, "kernels": COUNT, "memory_bytes": COUNT})
+_ZYGOTE = object_of(
+    {
+        "pid": COUNT,
+        "driver": or_null(COUNT),
+        "kernels": COUNT,
+        "memory_bytes": COUNT,
+        "is_warm": BOOLEAN,
+        "until": or_null(NUMBER),
+    }
+)
 _STAGE = object_of(SUMMARY, {"notebook": TEXT, "log": TEXT})
 _RUN = object_of({**RUN, "stages": by_name(_STAGE)}, {"kept_kernels": _KEPT})
 _ROUND = object_of(
@@ -365,11 +374,11 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
     ),
     "kernels": (
         "The kernels of this user that are kept where a stage failed, the oldest first, until when "
-        "(seconds since 1970), and the processes that fork kernels now; `kernels stop` prints "
-        "those that it has ended.",
+        "(seconds since 1970), and the processes that fork kernels now: those that are warm "
+        "outlive their runs, and wait until `until`; `kernels stop` prints those that it ended.",
         (
             object_of({"kept": _KEPT, "zygotes": list_of(_ZYGOTE)}),
-            object_of({"stopped": _KEPT}),
+            object_of({"stopped": _KEPT, "zygotes": list_of(_ZYGOTE)}),
         ),
     ),
     "sweep": (

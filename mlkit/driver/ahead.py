@@ -50,13 +50,19 @@ class KernelsAhead:
 
 
 @contextlib.contextmanager
-def kernels_ahead() -> Iterator[KernelsAhead]:
-    """Open kernels for a run in this process; they are closed here if nobody takes them."""
+def kernels_ahead(*, warm: bool = False) -> Iterator[KernelsAhead]:
+    """Open kernels for a run in this process; they are closed here if nobody takes them.
+
+    Parameters
+    ----------
+    warm : bool
+        Whether what forks them may be what an earlier run has left, and may stay for others.
+    """
     from mlkit.notebook.kernels import open_kernels  # see above
 
     said: list[str] = []
     environment = kernel_environment(os.environ)
-    kernels = open_kernels("fork", preload=None, env=environment, say=said.append)
+    kernels = open_kernels("fork", preload=None, env=environment, say=said.append, warm=warm)
     ahead = KernelsAhead(kernels=kernels, environment=environment, said=said)
     try:
         yield ahead

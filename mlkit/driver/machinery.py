@@ -76,6 +76,7 @@ class Machinery:
         kind, ahead, warm = self._order.options.start, self._services.ahead, self._services.warm
         if warm is not None and kind == "fork":
             self._are_lent = True
+            warm.may_outlive = self._order.options.is_warm
             return warm.lend(names, self._environment)
         kernels = ahead.take(self._environment) if ahead is not None and kind == "fork" else None
         if ahead is not None and kernels is not None:
@@ -84,7 +85,13 @@ class Machinery:
             return kernels
         from mlkit.notebook.kernels import open_kernels  # see above
 
-        return open_kernels(kind, preload=names, env=self._environment, say=self._said.append)
+        return open_kernels(
+            kind,
+            preload=names,
+            env=self._environment,
+            say=self._said.append,
+            warm=self._order.options.is_warm,
+        )
 
     def executor(self) -> Executor:
         """Give the executor of attempts."""

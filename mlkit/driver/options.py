@@ -131,6 +131,15 @@ class RunOptions:
             default="fork",
         ),
     ] = "fork"
+    no_warm: Annotated[
+        bool,
+        Spelling(
+            words="Leave nothing behind for the next run, and use nothing that was left, although "
+            "MLKIT_WARM is set.",
+            is_recorded=False,
+            is_resumed=False,
+        ),
+    ] = False
     store: Annotated[
         str | None,
         Spelling(
@@ -223,6 +232,14 @@ class RunOptions:
             raise UsageError(f"--keep-failed: {error}", remedy="Write 30m or 2h") from None
         if not seconds:
             raise UsageError("--keep-failed 0 keeps nothing", remedy="Write 30m or 2h")
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether kernels may come from what an earlier run has left, and leave something.
+
+        What an orchestrator's task starts ends with it.
+        """
+        return not self.no_warm and self.run_id is None
 
     @property
     def keep_failed_s(self) -> float | None:
@@ -319,6 +336,7 @@ _ON_ENGINE = {
     "group": _SWEPT,
     "track": "a run on an engine is of many processes, and --track tells of one",
     "keep_failed": "an engine's task ends with its process, and its kernel with it",
+    "no_warm": "an engine's tasks leave nothing behind",
 }
 _COMPILED = {
     **_ON_ENGINE,
@@ -341,6 +359,7 @@ NOT_OFFERED: Mapping[str, Mapping[str, str]] = {
         "workers": _NOTHING_RUNS,
         "fail_fast": _NOTHING_RUNS,
         "keep_failed": _NOTHING_RUNS,
+        "no_warm": _NOTHING_RUNS,
         "start": _NOTHING_RUNS,
         "executor": _NOTHING_RUNS,
         "run_id": _NOTHING_RUNS,

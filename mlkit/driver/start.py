@@ -37,7 +37,8 @@ from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.driver.tracked import tracked, tracked_address
-from mlkit.notebook.kernels.kept_kernels import kept_place, own_folder
+from mlkit.notebook.kernels.kept_kernels import kept_place
+from mlkit.notebook.kernels.own_folder import own_folder
 from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
 from mlkit.planner.variables import Circumstances

@@ -23,9 +23,15 @@ class WarmKernels:
     ----------
     spares : int
         How many kernels wait, booted, for the next attempt.
+
+    Attributes
+    ----------
+    may_outlive : bool
+        Whether what forks may be what an earlier run has left, and may stay for others.
     """
 
     def __init__(self, spares: int = 1) -> None:
+        self.may_outlive = False
         self._said: list[str] = []
         self._spares = spares
         self._lock = threading.Lock()
@@ -56,7 +62,11 @@ class WarmKernels:
                 from mlkit.notebook.kernels import open_kernels  # see above
 
                 self._kernels = open_kernels(
-                    "fork", preload=names, env=environment, say=self._said.append
+                    "fork",
+                    preload=names,
+                    env=environment,
+                    say=self._said.append,
+                    warm=self.may_outlive,
                 )
                 self._kernels.prepare(self._spares)
             return self._kernels

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +86,62 @@ def _mend(notebook: Path) -> None:
     cell["source"] = "".join(cell["source"]).replace("raise OSError(out)", "open(out, 'w').close()")
     cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "tried out"}]
     notebook.write_text(json.dumps(document))
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Wait for a state; whether it came."""
+    end = time.monotonic() + 120
+    while not (it_does := holds()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return it_does
+
+
+def waiting(call: Call) -> list[dict[str, Any]]:
+    """What waits for the next run."""
+    listed = call("kernels", "--json").json()["zygotes"]
+    return [each for each in listed if each["until"] is not None]
+
+
+def test_a_run_leaves_what_the_next_one_begins_with_until_it_is_stopped(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is listed, told of, and gone afterwards; a run that starts no kernel starts nothing."""
+    for name in ("CI", "MLKIT_NO_WARM"):
+        monkeypatch.delenv(name, raising=False)
+    runtime = tempfile.mkdtemp(prefix="mlkit-test-", dir="/tmp")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    monkeypatch.setenv("MLKIT_WARM", "1")
+    cell = "import os\nopen(out, 'w').write(str(os.getppid()))"
+    folder = write_pipeline(tmp_path / "p", Sketch(name="work", body=cell)).parent
+
+    def parent(*options: str) -> int:
+        done = call("run", folder, "--json", *options)
+        assert done.code == 0, done.err
+        return int(Path(done.json()["stages"]["work"]["outputs"]["out"]).read_text())
+
+    try:
+        assert parent("--no-warm") > 0
+        assert parent() > 0  # it is reused
+        assert not list(Path(runtime).iterdir())
+        for _ in range(20):  # other tests install things meanwhile
+            first = parent("--force")
+            assert until(lambda: bool(waiting(call)))
+            found = waiting(call)
+            second = parent("--force")
+            if first == second:
+                break
+        assert first == second
+        assert first in {each["pid"] for each in found}
+        assert all(each["is_warm"] and each["driver"] is None for each in found)
+        assert all(each["memory_bytes"] for each in found)
+        assert until(lambda: first in {each["pid"] for each in waiting(call)})
+        assert f"process {first} waits for the next run (" in call("kernels").out
+        assert f"process {first}, which forks kernels, has ended." in call("kernels", "stop").out
+        assert not waiting(call)
+        assert not Path(f"/proc/{first}").exists()
+    finally:
+        call("kernels", "stop")
+        shutil.rmtree(runtime)
 
 
 def test_mistakes_are_told(call: Call, words: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_kernels_that_nobody_takes_are_closed() -> None:
     """With everything that belongs to them."""
     with kernels_ahead() as ahead:
         assert isinstance(ahead.kernels, ForkKernels)
-        zygote = ahead.kernels._zygote._popen.pid
+        zygote = ahead.kernels._zygote.pid
         folder = ahead.kernels._leash.folder
         assert psutil.pid_exists(zygote)
     assert not psutil.pid_exists(zygote)
@@ -57,7 +57,7 @@ def test_a_run_takes_the_kernels_that_were_opened_for_it_and_closes_them(tmp_pat
     file = write_pipeline(tmp_path, Sketch(name="a", body=body))
     with kernels_ahead() as ahead:
         assert isinstance(ahead.kernels, ForkKernels)
-        zygote = ahead.kernels._zygote._popen.pid
+        zygote = ahead.kernels._zygote.pid
         record = run(file, options=RunOptions(workers=1), services=Services(ahead=ahead))
         assert not psutil.pid_exists(zygote)
     assert ahead.taken

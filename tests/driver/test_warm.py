@@ -28,7 +28,7 @@ def warm() -> Iterator[WarmKernels]:
 
 def _zygote(kernels: Kernels) -> int:
     assert isinstance(kernels, ForkKernels)
-    return kernels._zygote._popen.pid
+    return kernels._zygote.pid
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:

@@ -240,7 +240,7 @@ class ForkedPopen:
 def _fork(
     zygote: Zygote, streams: Streams, arguments: list[str], env: dict[str, str], cwd: Path
 ) -> ForkedProcess:
-    process = zygote.fork(arguments, spare=False)
+    process = zygote.fork(arguments, env, spare=False)
     process.order(env, cwd, streams.theirs, may_begin_again=False)
     asyncio.run(process.born())
     return process

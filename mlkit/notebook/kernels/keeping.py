@@ -33,10 +33,10 @@ from mlkit.notebook.kernels.kept_kernels import (
     at_hand,
     kept_kernels,
     kept_place,
-    own_folder,
     stop_kernels,
 )
 from mlkit.notebook.kernels.manager import LeashedKernelManager
+from mlkit.notebook.kernels.own_folder import own_folder
 from mlkit.notebook.kernels.process_memory import memory_of
 from mlkit.notebook.kernels.provisioners import LeashedProvisioner
 

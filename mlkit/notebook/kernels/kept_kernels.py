@@ -12,17 +12,16 @@ import json
 import os
 import shutil
 import signal
-import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mlkit.core.kept_kernel import KeptKernel
-from mlkit.errors import UsageError
+from mlkit.notebook.kernels.own_folder import own_folder
 from mlkit.notebook.kernels.warden import sweep
 
-__all__ = ["FACTS", "LOCK", "at_hand", "kept_kernels", "kept_place", "own_folder", "stop_kernels"]
+__all__ = ["FACTS", "LOCK", "at_hand", "kept_kernels", "kept_place", "stop_kernels"]
 
 FACTS, LOCK = "kept.json", "lock"
 _NAME = "mlkit-kernels"
@@ -45,34 +44,6 @@ def kept_place() -> Path:
         else Path(environ.get("XDG_DATA_HOME") or home / ".local/share") / "jupyter"
     )
     return Path(environ.get("JUPYTER_DATA_DIR") or usual) / "runtime" / _NAME
-
-
-def own_folder(path: Path) -> Path:
-    """Make a folder that nobody else can look into, or see that it is one.
-
-    Raises
-    ------
-    UsageError
-        If it belongs to somebody else, or others may read it.
-    """
-    with contextlib.suppress(FileExistsError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.mkdir(mode=0o700)
-    found = path.lstat()
-    wrong = ""
-    if not stat.S_ISDIR(found.st_mode):
-        wrong = "is no folder"
-    elif found.st_uid != os.geteuid():
-        wrong = "belongs to somebody else"
-    elif found.st_mode & 0o077:
-        wrong = f"is open to others (mode {stat.S_IMODE(found.st_mode):04o})"
-    if wrong:
-        raise UsageError(
-            f"kernels cannot be kept: the folder for them {wrong}",
-            path,
-            remedy="Remove it, or name another by JUPYTER_RUNTIME_DIR",
-        )
-    return path
 
 
 @contextlib.contextmanager

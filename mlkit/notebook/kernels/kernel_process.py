@@ -143,7 +143,19 @@ class SpawnedProcess:
 
 
 class ForkError(Exception):
-    """A kernel could not be forked; a stock one has to do."""
+    """A kernel could not be forked; a stock one has to do.
+
+    Parameters
+    ----------
+    text : str
+        Why.
+    wants_stock : bool
+        Whether no other zygote could fork it either.
+    """
+
+    def __init__(self, text: str, *, wants_stock: bool = False) -> None:
+        super().__init__(text)
+        self.wants_stock = wants_stock
 
 
 class ForkedProcess:
@@ -183,9 +195,11 @@ class ForkedProcess:
         self._lock = threading.Lock()
         abandon_in_forks(self)
 
-    def boot(self, *, spare: bool) -> None:
-        """Tell it to become a kernel; a spare one then waits for `order`."""
-        self._send({"arguments": self.arguments, "spare": spare})
+    def boot(self, env: Mapping[str, str], *, spare: bool) -> None:
+        """Tell it to become a kernel in an environment; a spare one then waits for `order`."""
+        # With this variable ipykernel would not capture what compiled code prints.
+        boots = {name: text for name, text in env.items() if name != "PYTEST_CURRENT_TEST"}
+        self._send({"arguments": self.arguments, "env": boots, "spare": spare})
 
     def order(
         self,
@@ -226,7 +240,8 @@ class ForkedProcess:
             self.dismiss()
             raise ForkError(f"the imports have not ended after {PRELOAD_S:.0f} s") from error
         if not self.ready:
-            raise ForkError(self.again or "the forking process has ended")
+            reason = self.again or "the forking process has ended"
+            raise ForkError(reason, wants_stock=bool(self.again))
 
     def poll(self) -> int | None:
         """The exit status, or None while it is alive; `UNKNOWN` if nobody can tell any more."""

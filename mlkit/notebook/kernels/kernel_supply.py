@@ -21,7 +21,12 @@ from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.fixed_environment import differing, fixed_at_boot, fixed_at_start
 from mlkit.notebook.kernels.kernel_process import ForkedProcess, ForkError
 from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.met_zygote import MetZygote, meet
+from mlkit.notebook.kernels.own_zygote import OwnZygote
 from mlkit.notebook.kernels.request import USUAL_ARGUMENTS, KernelRequest
+from mlkit.notebook.kernels.warden import LEASH
+from mlkit.notebook.kernels.warm_terms import Terms, terms_of
+from mlkit.notebook.kernels.warm_zygotes import make_room
 from mlkit.notebook.kernels.zygote import Zygote
 
 if TYPE_CHECKING:
@@ -152,36 +157,93 @@ class Spare:
 
 
 class ForkKernels(Kernels):
-    """Gives out forked kernels, and stock ones where a request cannot be met by forking."""
+    """Gives out forked kernels, and stock ones where a request cannot be met by forking.
+
+    Parameters
+    ----------
+    preload : sequence of str, optional
+        See `open_kernels`.
+    env : mapping of str to str
+        See `open_kernels`.
+    say : callable
+        See `open_kernels`.
+    warm : bool
+        See `open_kernels`.
+    """
 
     def __init__(
-        self, *, preload: Sequence[str] | None, env: Mapping[str, str], say: Callable[[str], None]
+        self,
+        *,
+        preload: Sequence[str] | None,
+        env: Mapping[str, str],
+        say: Callable[[str], None],
+        warm: bool = False,
     ) -> None:
         super().__init__()
         self._say = say
         self._said: set[str] = set()
         self._wanted = 0
         self._spares: deque[Spare] = deque()
-        self._zygote = Zygote(
-            self._leash,
-            preload=preload,
-            env=env,
-            say=say,
-            trusted=CALLED_IN_EVERY_KERNEL,
-            hidden=DEBUGGER,
-        )
+        self._env = dict(env)
+        self._is_closed = False
+        self._changing = threading.RLock()
+        self._names: tuple[str, ...] | None = None if preload is None else tuple(preload)
+        extra = (*CALLED_IN_EVERY_KERNEL, "", *DEBUGGER)
+        self._terms: Terms | None = terms_of(env, extra, say) if warm else None
+        self._current: Zygote | None = None
+        if preload is not None and self._terms is not None:
+            self.preload(preload)
+        elif self._terms is None or not self._terms.has_some():
+            self._current = self._start(preload, self._terms)
+
+    @property
+    def _zygote(self) -> Zygote:
+        """What forks; there is none yet while it is not known what to import ahead."""
+        assert self._current is not None
+        return self._current
 
     @property
     def kind(self) -> KernelKind:
         """`fork`, until forking turns out not to be safe or not to be had."""
-        self._zygote.hear()
-        return "spawn" if self._zygote.refusal else "fork"
+        self._hear()
+        return "spawn" if self._current is not None and self._current.refusal else "fork"
 
     @property
     def is_worn_out(self) -> bool:
         """Whether the zygote has served and ended; one that never served would not do so again."""
-        self._zygote.hear()
-        return self._zygote.was_lost
+        self._hear()
+        return self._current is not None and self._current.was_lost
+
+    def _start(self, preload: Sequence[str] | None, terms: Terms | None) -> Zygote:
+        """Start a zygote: one that stays on these terms, or one of this driver's alone."""
+        return OwnZygote(
+            self._leash,
+            preload=preload,
+            env=self._env,
+            say=self._say,
+            trusted=CALLED_IN_EVERY_KERNEL,
+            hidden=DEBUGGER,
+            terms=terms,
+        )
+
+    def _hear(self) -> None:
+        """Hear what the zygote has to say; one of this driver's alone replaces a shared one."""
+        with self._changing:
+            old = self._current
+            if old is None:
+                return
+            old.hear()
+            if old.refusal and old.is_shared and not self._is_closed and self._names is not None:
+                self._terms = None
+                self._dismiss_spares()
+                self._current = self._start(self._names, None)
+                old.close()
+
+    def _instead(self, zygote: Zygote) -> Zygote | None:
+        """Another zygote than one that did not fork a kernel; None if there is none."""
+        self._hear()
+        other = self._current
+        return None if other is None or other is zygote or other.refusal else other
 
     def manager(self, request: KernelRequest) -> LeashedKernelManager:
         """Make a manager, not yet started, whose kernel will be forked if that can be."""
@@ -197,12 +259,21 @@ class ForkKernels(Kernels):
         assert isinstance(provisioner, ForkProvisioner)
         provisioner.zygote = self._zygote
         provisioner.spare = spare.process if spare else None
+        provisioner.instead = self._instead
         provisioner.after_start = self._refill
         return manager
 
     def preload(self, names: Sequence[str]) -> None:
-        """Say what to import ahead: none is forked before."""
-        self._zygote.preload(names)
+        """Say what to import ahead: none is forked before.
+
+        Where a zygote may have been left by an earlier run, it is met, or another one is started.
+        """
+        self._names = tuple(names)
+        if self._current is None:
+            met = meet(self._terms, names, self._say) if self._terms is not None else None
+            self._current = met or self._start(names, self._terms)
+        else:
+            self._current.preload(names)
 
     def prepare(self, count: int = 1, *, first: Sequence[frozenset[str] | None] = ()) -> None:
         """Keep `count` kernels ready from now on; with 0 none is added."""
@@ -214,19 +285,26 @@ class ForkKernels(Kernels):
 
     def close(self) -> None:
         """Kill every kernel that is still alive, and the zygote."""
-        self.prepare(0)
+        self._is_closed = True
+        self._wanted = 0
+        self._dismiss_spares()
+        self._leash.end_kernels()
+        if self._current is not None:
+            self._current.close()
+            if self._terms is not None and not isinstance(self._current, MetZygote):
+                make_room(self._env)
+        super().close()
+
+    def _dismiss_spares(self) -> None:
         with self._lock:
             while self._spares:
                 self._spares.popleft().process.dismiss()
-        self._leash.end_kernels()
-        self._zygote.close()
-        super().close()
 
     def _can_fork(self, request: KernelRequest) -> bool:
         """Whether this request can be met; says once what stands against it."""
         if not request.preload_ok or request.kernel is not None or self.kind == "spawn":
             return False
-        fixed = [n for n in differing(request.env, self._zygote.env) if fixed_at_start(n)]
+        fixed = [n for n in differing(request.env, self._env) if fixed_at_start(n)]
         if fixed and fixed[0] not in self._said:
             self._said.add(fixed[0])
             self._say(f"a stock kernel is used where {', '.join(fixed)} was set anew")
@@ -234,7 +312,7 @@ class ForkKernels(Kernels):
 
     def _take_spare(self, request: KernelRequest) -> Spare | None:
         """A spare kernel that is alive and suits the request."""
-        if any(fixed_at_boot(name) for name in differing(request.env, self._zygote.env)):
+        if any(fixed_at_boot(name) for name in differing(request.env, self._env)):
             return None
         with self._lock:
             for spare in list(self._spares):
@@ -258,7 +336,8 @@ class ForkKernels(Kernels):
         address.write()
         arguments = ["-f", str(address.file), *USUAL_ARGUMENTS]
         try:
-            process = self._zygote.fork(arguments, spare=True, needs=needs)
+            env = {**self._env, LEASH: self._leash.mark(address.serial)}
+            process = self._zygote.fork(arguments, env, spare=True, needs=needs)
         except ForkError:
             self._wanted = 0  # the zygote has said, or will say, why
             return
@@ -275,6 +354,7 @@ def open_kernels(
     preload: Sequence[str] | None = (),
     env: Mapping[str, str] | None = None,
     say: Callable[[str], None] = _silent,
+    warm: bool = False,
 ) -> Kernels:
     """Open the kernels of one driver process.
 
@@ -290,6 +370,9 @@ def open_kernels(
         The environment in which they are imported; default: this process's, `PYTHONHASHSEED=0`.
     say : callable
         Receives one line for people when something is not as asked for.
+    warm : bool
+        Whether the process that forks may be one that an earlier run has left, and may be left for
+        later ones, where `env` holds `MLKIT_WARM`, and neither `MLKIT_NO_WARM` nor `CI`.
 
     Returns
     -------
@@ -302,4 +385,4 @@ def open_kernels(
         say(f"kernels are not forked on {sys.platform}; stock kernels are used")
         return Kernels()
     start = {"PYTHONHASHSEED": "0", **os.environ} if env is None else env
-    return ForkKernels(preload=preload, env=start, say=say)
+    return ForkKernels(preload=preload, env=start, say=say, warm=warm)

@@ -136,6 +136,7 @@ class ForkProvisioner(LeashedProvisioner):
 
     zygote: Zygote
     spare: ForkedProcess | None = None
+    instead: Callable[[Zygote], Zygote | None] = staticmethod(lambda _: None)
     after_start: Callable[[], None] | None = None
 
     def leave(self) -> None:
@@ -146,11 +147,16 @@ class ForkProvisioner(LeashedProvisioner):
 
     async def begin(self, command: list[str], env: dict[str, str]) -> KernelProcess:
         """Give orders to the spare kernel, or fork one."""
+        arguments = command[command.index(LAUNCHER) + 1 :]
         try:
-            process = await self._fork(command[command.index(LAUNCHER) + 1 :], env)
-        except ForkError:
+            process = await self._fork(arguments, env)
+        except ForkError as error:
             self.zygote.hear()  # it says why
-            return await super().begin(command, env)
+            other = None if error.wants_stock else self.instead(self.zygote)
+            if other is None:
+                return await super().begin(command, env)
+            self.zygote = other
+            return await self.begin(command, env)
         self.zygote.hear()
         if self.after_start is not None:
             self.after_start()
@@ -164,7 +170,7 @@ class ForkProvisioner(LeashedProvisioner):
         if process is None:
             needs = self.request.imports
             process = await asyncio.to_thread(
-                partial(self.zygote.fork, arguments, spare=False, needs=needs)
+                partial(self.zygote.fork, arguments, env, spare=False, needs=needs)
             )
         with self.streams() as streams:
             process.order(

@@ -24,9 +24,9 @@ from traitlets import List, Unicode
 from mlkit.notebook.kernels.fixed_environment import fixed_at_start
 from mlkit.notebook.kernels.forked_popen import ForkedPopen, Streams
 from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.own_zygote import OwnZygote
 from mlkit.notebook.kernels.ownership import abandon_in_forks
 from mlkit.notebook.kernels.warden import LEASH
-from mlkit.notebook.kernels.zygote import Zygote
 
 __all__ = ["ForkingProvisioner"]
 
@@ -46,11 +46,11 @@ class Zygotes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[object, tuple[Leash, Zygote]] = {}
+        self._open: dict[object, tuple[Leash, OwnZygote]] = {}
         abandon_in_forks(self)
         atexit.register(self.close)
 
-    def get(self, preload: tuple[str, ...], env: Mapping[str, str]) -> tuple[Leash, Zygote]:
+    def get(self, preload: tuple[str, ...], env: Mapping[str, str]) -> tuple[Leash, OwnZygote]:
         """Give the zygote that suits, made at the first call."""
         fixed = frozenset((name, value) for name, value in env.items() if fixed_at_start(name))
         key = (preload, fixed)
@@ -58,7 +58,7 @@ class Zygotes:
             if key not in self._open:
                 leash = Leash()
                 say = logging.getLogger("mlkit.kernels").warning
-                self._open[key] = (leash, Zygote(leash, preload=preload, env=env, say=say))
+                self._open[key] = (leash, OwnZygote(leash, preload=preload, env=env, say=say))
             return self._open[key]
 
     def abandon(self) -> None:

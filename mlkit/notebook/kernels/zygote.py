@@ -1,93 +1,52 @@
-"""The driver's side of forking: start the zygote, have it fork, hear what it says."""
+"""The driver's side of forking: have a zygote fork, and hear what it says."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import select
 import socket
-import subprocess
-import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 
 from mlkit.notebook.kernels.kernel_process import ForkedProcess, ForkError
-from mlkit.notebook.kernels.leash import Leash
 from mlkit.notebook.kernels.mlkit_zygote import messages
 from mlkit.notebook.kernels.ownership import abandon_in_forks
-from mlkit.notebook.kernels.warden import LEASH, kill_group
 
-__all__ = ["Zygote"]
+__all__ = ["FORKED", "Zygote"]
 
-PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from mlkit_zygote.forking_loop import main;"
-    " sys.path.remove(sys.argv[1]); main()"
-)
-
-
-# How long a zygote that serves has to collect its kernels; one that still imports has none.
-COLLECT_S = 2.0
 FORKED = "it belongs to the process that this one was forked from"
 
 
-class Zygote:
-    """The process that imports ahead and forks.
+class Zygote(ABC):
+    """A process that imports ahead and forks, and the socket that leads to it.
 
     Parameters
     ----------
-    leash : Leash
-        Ends it when the driver dies.
-    preload : sequence of str, optional
-        Modules to import ahead; None if `preload` is going to be called.
-    env : Mapping of str to str
-        The environment in which it starts.
+    control : socket
+        To the process.
     say : callable
         Receives one line for people for each thing that is not as asked for.
-    trusted : sequence of str
-        Modules to import ahead although they do not stand in site-packages.
-    hidden : sequence of str
-        Modules that ipykernel is to do without.
+
+    Attributes
+    ----------
+    refusal : str
+        Why it does not fork, or no more; empty as long as it does.
+    was_lost : bool
+        Whether it has served and is gone: another one would serve, too.
     """
 
-    def __init__(
-        self,
-        leash: Leash,
-        *,
-        preload: Sequence[str] | None,
-        env: Mapping[str, str],
-        say: Callable[[str], None],
-        trusted: Sequence[str] = (),
-        hidden: Sequence[str] = (),
-    ) -> None:
-        # With this variable ipykernel would not capture what compiled code prints.
-        self.env = {name: env[name] for name in env if name != "PYTEST_CURRENT_TEST"}
+    pid: int
+    is_shared = False
+    """Whether it was made for more than this driver: another one may do what it cannot."""
+
+    def __init__(self, control: socket.socket, say: Callable[[str], None]) -> None:
         self.refusal = ""
         self.was_lost = False
-        """Whether it has served and is gone: another one would serve, too."""
         self._serving = False
         self._say = say
-        self._leash = leash
         self._lock = threading.RLock()
-        self._control, theirs = socket.socketpair()
-        with theirs, (leash.folder / "zygote.log").open("wb") as log:
-            self._popen = subprocess.Popen(
-                [
-                    *(sys.executable, "-Xfrozen_modules=off", "-c", PROGRAM),
-                    *(str(Path(__file__).absolute().parent), str(theirs.fileno())),
-                    json.dumps(
-                        [None if preload is None else list(preload), list(trusted), list(hidden)]
-                    ),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                cwd=leash.folder,
-                env={**self.env, LEASH: leash.mark(0)},
-                start_new_session=True,
-            )
-        leash.watch(self._popen.pid)
+        self._control = control
         abandon_in_forks(self)
 
     def preload(self, names: Sequence[str]) -> None:
@@ -104,7 +63,12 @@ class Zygote:
             messages.send(self._control, {"spare": pid})
 
     def fork(
-        self, arguments: Sequence[str], *, spare: bool, needs: Collection[str] | None = None
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        spare: bool,
+        needs: Collection[str] | None = None,
     ) -> ForkedProcess:
         """Ask for a kernel; it comes as soon as the imports that it needs are done.
 
@@ -112,6 +76,8 @@ class Zygote:
         ----------
         arguments : sequence of str
             Of IPython's kernel application.
+        env : mapping of str to str
+            The environment in which it boots; its orders may bring another one.
         spare : bool
             Whether it is to boot and then wait for its orders.
         needs : collection of str, optional
@@ -133,41 +99,44 @@ class Zygote:
                 except OSError as error:
                     ours.close()
                     raise ForkError("the forking process has ended") from error
-        process = ForkedProcess(ours, arguments, lambda: self._popen.poll() is None)
-        process.boot(spare=spare)
+        process = ForkedProcess(ours, arguments, self.lives)
+        process.boot(env, spare=spare)
         return process
 
     def hear(self) -> None:
         """Take in, and pass on, what the zygote has to say; does not wait."""
         with self._lock:
+            if self.refusal:
+                return
             ear = select.poll()
             ear.register(self._control, select.POLLIN)
             while not self.refusal and ear.poll(0):
                 news = messages.receive(self._control)
                 if news is None:
                     self.was_lost = self._serving
-                    self._refuse(f"the forking process has ended{self._last_words()}")
+                    self._refuse(f"the forking process has ended{self.last_words()}")
                     return
                 message, _ = news
                 self._serving = True
                 for name, problem in message["skipped"].items():
                     self._say(f"{name} is not imported ahead ({problem})")
                 if message["unsafe"]:
+                    self.is_shared = False  # another one would be no better
                     self._refuse(message["unsafe"])
+                elif message["read"]:
+                    self.refusal = f"what was imported ahead reads {', '.join(message['read'])}"
 
+    @abstractmethod
+    def lives(self) -> bool:
+        """Whether the process is there."""
+
+    @abstractmethod
     def close(self) -> None:
-        """Hang up, on which the zygote kills and collects its kernels and ends."""
-        self.hear()
-        with self._lock:
-            if self.refusal == FORKED:
-                return
-            self.refusal = self.refusal or "closed"
-            self._control.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(timeout=COLLECT_S if self._serving else 0)
-            kill_group(self._popen.pid)
-            self._popen.wait()
-            self._leash.release(self._popen.pid)
+        """Hang up, on which the zygote kills this driver's kernels."""
+
+    def last_words(self) -> str:
+        """The last line that the zygote has written."""
+        return ""
 
     def tell(self, line: str) -> None:
         """Pass on what a kernel had to say before it was one."""
@@ -180,13 +149,7 @@ class Zygote:
         self._control.close()
 
     def _refuse(self, reason: str) -> None:
-        """Fork no more, and say so."""
+        """Fork no more, and say so, unless another zygote is going to do it."""
         self.refusal = reason
-        self._say(f"kernels are not forked from here on: {reason}; stock kernels are used")
-
-    def _last_words(self) -> str:
-        """The last line that the zygote has written."""
-        with contextlib.suppress(OSError):
-            lines = (self._leash.folder / "zygote.log").read_text("utf-8", "replace").splitlines()
-            return f" ({lines[-1]})" if lines else ""
-        return ""
+        if not self.is_shared:
+            self._say(f"kernels are not forked from here on: {reason}; stock kernels are used")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from mlkit.notebook.kernels.process_memory import memory_of
 from mlkit.notebook.kernels.warden import LEASH
+from mlkit.notebook.kernels.warm_zygotes import warm_zygotes
 
 __all__ = ["ZygoteSeen", "live_zygotes"]
 
@@ -25,18 +27,24 @@ class ZygoteSeen:
     ----------
     pid : int
         Its number.
-    driver : int
-        The process that has started it, and that it ends with.
+    driver : int, optional
+        The process that has started it, and that it ends with; None if it outlives its runs.
     kernels : int
         How many kernels it has forked that are alive.
     memory_bytes : int
         What it holds; of what its kernels share its part.
+    is_warm : bool
+        Whether it outlives the run that has started it.
+    until : float, optional
+        When it ends if no run comes, in seconds since 1970; None if one uses it.
     """
 
     pid: int
-    driver: int
+    driver: int | None
     kernels: int
     memory_bytes: int
+    is_warm: bool = False
+    until: float | None = None
 
     def shown(self) -> dict[str, Any]:
         """What people and programs are told."""
@@ -50,16 +58,28 @@ def live_zygotes() -> tuple[ZygoteSeen, ...]:
     lost its parent, but carries a mark of its own.
     """
     parents = {pid: parent for pid in _pids() if (parent := _parent_of_zygote(pid))}
+    waits = {each.pid: each.until for each in warm_zygotes()}
     return tuple(
         ZygoteSeen(
             pid=pid,
-            driver=parent,
+            driver=None if _may_stay(pid) else parent,
             kernels=sum(each == pid for each in parents.values()),
             memory_bytes=memory_of(pid),
+            is_warm=_may_stay(pid),
+            until=waits.get(pid),
         )
         for pid, parent in sorted(parents.items())
         if parent not in parents and _carries_first_mark(pid)
     )
+
+
+def _may_stay(pid: int) -> bool:
+    """Whether a zygote outlives its runs, wherever its door is: it has a folder of its own."""
+    try:
+        orders = Path("/proc", str(pid), "cmdline").read_bytes().rstrip(b"\0").rpartition(b"\0")[2]
+        return json.loads(orders)[-1] is not None
+    except (OSError, ValueError):
+        return False
 
 
 def _pids() -> list[int]:

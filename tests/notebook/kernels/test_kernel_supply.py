@@ -451,7 +451,7 @@ def prepare_one(lab: Lab) -> None:
 def zygote_of(lab: Lab) -> int:
     """The zygote's process id."""
     assert isinstance(lab.kernels, ForkKernels)
-    return lab.kernels._zygote._popen.pid
+    return lab.kernels._zygote.pid
 
 
 def test_elsewhere_than_on_linux_kernels_are_stock(monkeypatch: pytest.MonkeyPatch) -> None:

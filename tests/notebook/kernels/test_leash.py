@@ -37,7 +37,7 @@ if not forked:
 print(os.getpid(), apart.pid, near.pid, forked)
 '''
 printed = asyncio.run(conftest.execute(lab.manager(), cell))
-zygote = [kernels._zygote._popen.pid] if sys.argv[1] == "fork" else [os.getpid()]
+zygote = [kernels._zygote.pid] if sys.argv[1] == "fork" else [os.getpid()]
 print(printed, *zygote, kernels._leash.folder, flush=True)
 sys.stdin.readline()
 """

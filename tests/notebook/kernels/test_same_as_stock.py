@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.notebook.kernels import KernelKind, Kernels, open_kernels
+from mlkit.notebook.kernels import Kernels, open_kernels
 from mlkit.notebook.kernels.mlkit_zygote.tried import TRIED
 
-from .conftest import Lab, start_environment
+from .conftest import Lab, open_warm, start_environment
 
 pytestmark = pytest.mark.kernel
 
@@ -84,16 +84,20 @@ def odd() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def both(odd: str) -> Iterator[dict[KernelKind, Kernels]]:
-    """A forking and a stock owner of kernels."""
+def both(odd: str, warm_env: dict[str, str]) -> Iterator[dict[str, Kernels]]:
+    """A forking and a stock owner of kernels, and one that forks from what was there before it."""
     env = start_environment()
     names = (*AHEAD, *(f"{odd}{part}" for part in PARTS))
-    with open_kernels("fork", preload=names, env=env) as fork, open_kernels("spawn") as spawn:
-        yield {"fork": fork, "spawn": spawn}
+    with (
+        open_kernels("fork", preload=names, env=env) as fork,
+        open_kernels("spawn") as spawn,
+        open_warm(warm_env, names, print) as warm,
+    ):
+        yield {"fork": fork, "spawn": spawn, "warm": warm}
 
 
 @pytest.fixture
-def compare(both: dict[KernelKind, Kernels], tmp_path: Path) -> Callable[..., str]:
+def compare(both: dict[str, Kernels], tmp_path: Path) -> Callable[..., str]:
     """Run cells in both, each in a folder of its own made by `files`; what both print."""
 
     def run(*cells: str, files: dict[str, str] | None = None) -> str:
@@ -109,7 +113,7 @@ def compare(both: dict[KernelKind, Kernels], tmp_path: Path) -> Callable[..., st
             text = lab.run(first, *(textwrap.dedent(cell) for cell in cells))
             lines = text.replace(str(folder), "FOLDER").splitlines()
             printed[kind] = "\n".join(sorted(lines))  # two streams arrive in any order
-        assert printed["fork"] == printed["spawn"]
+        assert printed["fork"] == printed["spawn"] == printed["warm"]
         return printed["fork"]
 
     return run
@@ -397,7 +401,10 @@ FRESH = {
 }
 
 
-def test_chance_is_fresh_in_each_kernel(both: dict[KernelKind, Kernels], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["fork", "warm"])
+def test_chance_is_fresh_in_each_kernel(
+    kind: str, both: dict[str, Kernels], tmp_path: Path
+) -> None:
     """Whatever makes it, wherever it is kept: no value appears twice in six kernels."""
     program = "\n".join(
         f"with open('{name}', 'w') as f:\n"
@@ -409,7 +416,7 @@ def test_chance_is_fresh_in_each_kernel(both: dict[KernelKind, Kernels], tmp_pat
     for number in range(6):
         folder = tmp_path / str(number)
         folder.mkdir()
-        printed = Lab(kernels=both["fork"], folder=folder).run(program)
+        printed = Lab(kernels=both[kind], folder=folder).run(program)
         assert "Error" not in printed
         for name in FRESH:
             found[name].add((folder / name).read_text())

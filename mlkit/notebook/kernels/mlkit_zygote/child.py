@@ -24,8 +24,8 @@ __all__ = ["become_kernel", "leave_quickly"]
 
 PACKAGE = __name__.partition(".")[0]
 OWN = (
-    *("application", "chance", "child", "forking_loop", "guard", "handing", "ledger", "messages"),
-    *("preload", "system", "tried"),
+    *("application", "chance", "child", "door", "forking_loop", "guard", "handing", "identity"),
+    *("ledger", "messages", "preload", "system", "tried"),
 )
 _links: dict[int, socket.socket] = {}
 """The link to the driver, under the process id of the kernel that it belongs to."""
@@ -84,7 +84,8 @@ class Orders:
         rewrite_environ("MLKIT_LEASH", env.get("MLKIT_LEASH", ""))
         time.tzset()
         tempfile.tempdir = None
-        old, new = (_entries(text) for text in (self.path, env.get("PYTHONPATH", "")))
+        before, self.path = self.path, env.get("PYTHONPATH", "")
+        old, new = _entries(before), _entries(self.path)
         if sys.path[: len(old)] == old:
             sys.path[: len(old)] = new
         matplotlib = self.imports.hidden.get("matplotlib")
@@ -114,6 +115,7 @@ def become_kernel(link: socket.socket, imports: Imports) -> None:
     os.register_at_fork(after_in_child=link.close)  # a child of the kernel must not hold it open
     imports.become_a_kernels()
     orders = Orders(link, imports)
+    orders.set_environment(boot[0]["env"])
     if not boot[0]["spare"]:
         orders.take_up()
     run(boot[0]["arguments"], orders)

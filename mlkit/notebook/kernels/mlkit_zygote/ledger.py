@@ -16,7 +16,7 @@ import random
 import secrets
 import sys
 import warnings
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import BuiltinImporter, PathFinder
 from itertools import islice
@@ -33,6 +33,9 @@ Hook = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 NUMPY_SEEDS = "numpy.random.bit_generator"
 COMPILED = (".so", ".pyd")
 UNSEEN = {NUMPY_SEEDS: ("secrets",)}  # imports of compiled modules that leave no module behind
+
+# Who looks through the environment when it is imported, and for which names; others read them all.
+LOOK_THROUGH = {"networkx": ("NETWORKX_",), "tqdm": ("TQDM_", "QT_API", "SPYDER")}
 
 
 class Ledger:
@@ -51,6 +54,8 @@ class Ledger:
         What each of them imported while it was imported itself, in order.
     reads : dict of str to set of str
         The environment variables that each of them asked for.
+    looked_through : set of str
+        With what the variables begin among which one of them has looked; "" stands for all.
     settings : dict of str to dict
         The environment variables that each of them set, with their values; None: taken away.
     hooks : list
@@ -73,6 +78,7 @@ class Ledger:
         self.loaded: dict[str, int] = {}
         self.edges: dict[str, dict[str, None]] = {}
         self.reads: dict[str, set[str]] = {}
+        self.looked_through: set[str] = set()
         self.settings: dict[str, dict[str, str | None]] = {}
         self.hooks: list[Hook] = []
         self.unfit: dict[str, str] = {}
@@ -106,9 +112,32 @@ class Ledger:
             yield
         finally:
             self._active = False
-            while self._replaced:
-                owner, name, value = self._replaced.pop()
-                setattr(owner, name, value)
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Have everything again as it was before it was watched."""
+        while self._replaced:
+            owner, name, value = self._replaced.pop()
+            setattr(owner, name, value)
+
+    @contextmanager
+    def noting_reads(self, name: str) -> Iterator[None]:
+        """Write down, under one name, only what is asked of the environment meanwhile."""
+        self._active = True
+        self._stack.append(name)
+        try:
+            self._watch_environment()
+            yield
+        finally:
+            self._active = False
+            self._stack.clear()
+            self._take_back()
+
+    def names_read(self, names: Iterable[str]) -> list[str]:
+        """Those among some environment variables that an import has read, or may have."""
+        read = set().union(*self.reads.values())
+        families = tuple(self.looked_through)
+        return sorted(name for name in names if name in read or name.startswith(families))
 
     def closure(self, name: str, among: Container[str]) -> list[str]:
         """What is imported once `name` is: itself, its parents and what these import, in order.
@@ -237,7 +266,13 @@ class Ledger:
 
     def _watch_environment(self) -> None:
         kind: Any = type(os.environ)
-        read, put, unset = kind.__getitem__, os.putenv, os.unsetenv
+        read, put, unset, each = kind.__getitem__, os.putenv, os.unsetenv, kind.__iter__
+
+        def look_through_and_note(environ: Any) -> Any:
+            if self._stack and self._active:
+                top = self._stack[-1].partition(".")[0]
+                self.looked_through.update(LOOK_THROUGH.get(top, ("",)))
+            return each(environ)
 
         def read_and_note(environ: Any, name: str) -> str:
             if self._stack and self._active and isinstance(name, str):
@@ -254,6 +289,7 @@ class Ledger:
             self._note_setting(name, None)
 
         self._replace(kind, "__getitem__", read_and_note)
+        self._replace(kind, "__iter__", look_through_and_note)
         self._replace(os, "putenv", put_and_note)
         self._replace(os, "unsetenv", unset_and_note)
 

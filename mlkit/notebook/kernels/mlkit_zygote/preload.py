@@ -11,7 +11,7 @@ import sys
 import tempfile
 import traceback
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -177,7 +177,8 @@ class Imports:
             self.hidden.show()
             self._is_hiding = False
         if queue is self._first and name in KERNEL_NAMES:
-            problem = _import(name)
+            with self._ledger.noting_reads(name):
+                problem = _import(name)
             if not KERNEL_NAMES & set(self._first):
                 self._kernel_is_complete()
         else:
@@ -199,6 +200,16 @@ class Imports:
             gc.freeze()
             self._settled = True
         return self._unsafe
+
+    def names_read(self, names: Iterable[str]) -> list[str]:
+        """Those among some environment variables that the imports have read, or may have."""
+        return self._ledger.names_read(names)
+
+    def files(self) -> set[str]:
+        """The files of all modules that are imported, seen or hidden."""
+        modules = [*sys.modules.values(), *map(self.hidden.get, self._ledger.loaded)]
+        found = (getattr(each, "__dict__", {}).get("__file__") for each in modules)
+        return {path for path in found if isinstance(path, str)}
 
     def become_a_kernels(self) -> None:
         """Leave to the zygote, in a kernel, what is the zygote's: exit hooks, temporary folders."""
