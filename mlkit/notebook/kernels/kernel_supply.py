@@ -190,6 +190,7 @@ class ForkKernels(Kernels):
         self._names: tuple[str, ...] | None = None if preload is None else tuple(preload)
         extra = (*CALLED_IN_EVERY_KERNEL, "", *DEBUGGER)
         self._terms: Terms | None = terms_of(env, extra, say) if warm else None
+        self._former: list[Zygote] = []
         self._current: Zygote | None = None
         if preload is not None and self._terms is not None:
             self.preload(preload)
@@ -237,7 +238,7 @@ class ForkKernels(Kernels):
                 self._terms = None
                 self._dismiss_spares()
                 self._current = self._start(self._names, None)
-                old.close()
+                self._former.append(old)  # its kernels go on
 
     def _instead(self, zygote: Zygote) -> Zygote | None:
         """Another zygote than one that did not fork a kernel; None if there is none."""
@@ -289,6 +290,8 @@ class ForkKernels(Kernels):
         self._wanted = 0
         self._dismiss_spares()
         self._leash.end_kernels()
+        for each in self._former:
+            each.close()
         if self._current is not None:
             self._current.close()
             if self._terms is not None and not isinstance(self._current, MetZygote):

@@ -24,7 +24,7 @@ from .identity import Identity, differences, install_facts, process_facts
 __all__ = ["Door", "peer_of", "take_lock"]
 
 CREDENTIALS = struct.Struct("3i")
-WAIT_S = 1.0
+WAIT_S = 10.0
 """How long a visitor is given to say a thing; another run must not wait for a stopped one."""
 
 LOOK_S = 30.0
@@ -155,9 +155,10 @@ class Door:
         self._free_since = time.monotonic()
         until = None if visitors else time.time() + self.idle_s
         document = {"pid": os.getpid(), "until": until, "names": self.names}
-        part = f"{self.stem}.part"
-        Path(part).write_text(json.dumps(document), encoding="utf-8")
-        Path(part).replace(f"{self.stem}.json")
+        part = Path(f"{self.stem}.part")
+        with contextlib.suppress(OSError):  # nobody is told then
+            part.write_text(json.dumps(document), encoding="utf-8")
+            part.replace(f"{self.stem}.json")
 
     def left_s(self) -> float:
         """Seconds until it ends, or is to be looked after, if nobody comes."""
@@ -178,9 +179,10 @@ class Door:
         """Retire: nobody finds it any more."""
         self.leave()
         if self._lock is not None:
-            for kind in ("sock", "json", "lock"):
-                with contextlib.suppress(OSError):
-                    os.unlink(f"{self.stem}.{kind}")  # noqa: PTH108 - see above
+            with contextlib.suppress(OSError):  # somebody has removed them
+                if os.stat(f"{self.stem}.lock").st_ino == os.fstat(self._lock).st_ino:  # noqa: PTH116 - see above
+                    for kind in ("sock", "json", "lock"):
+                        Path(f"{self.stem}.{kind}").unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 

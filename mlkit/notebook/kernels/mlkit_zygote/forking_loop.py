@@ -23,11 +23,14 @@ from .system import adopt_orphans
 
 __all__ = ["main"]
 
-WAIT_S = 1.0
-"""How long a driver may take to finish a message; others wait meanwhile."""
+WAIT_S = 10.0
+"""How long somebody who has come in may say nothing."""
+
+FINISH_S = 10.0
+"""How long a driver may take to finish a message, which it sends in one piece."""
 
 IMPORTS_S = 600
-"""A zygote that has not finished its imports by then ends, whoever waits for it."""
+"""A zygote whose run has gone, and that has not finished its imports by then, ends."""
 
 
 class Visitor:
@@ -40,7 +43,7 @@ class Visitor:
         self.came = time.monotonic()
         self.others: list[str] = []
         self.waiting: list[tuple[list[str] | None, socket.socket]] = []
-        control.settimeout(WAIT_S)
+        control.settimeout(FINISH_S)
 
     @property
     def is_dumb(self) -> bool:
@@ -62,6 +65,7 @@ class Server:
         self.kernels: dict[int, tuple[socket.socket, Visitor]] = {}
         self.door: Door | None = None
         self.may_stay: dict[str, Any] | None = None
+        self.is_told_to_end = False
         self.started_ns = time.time_ns()
         self.woken, self.waker = os.pipe()
         for end in (self.woken, self.waker):
@@ -85,6 +89,8 @@ class Server:
             )
             if self.woken in ready:
                 self.reap()
+            if self.is_told_to_end:
+                self.retire()
             if listener in ready and self.door is not None and (link := self.door.admit()):
                 self.visitors.append(Visitor(link, met=False))
             for each in [each for each in self.visitors if each.control in ready]:
@@ -120,7 +126,11 @@ class Server:
             self.retire()
         return self.door is not None
 
-    def retire(self, *_: Any) -> None:
+    def terminate(self, *_: Any) -> None:
+        """Retire soon: this is called in the middle of anything."""
+        self.is_told_to_end = True
+
+    def retire(self) -> None:
         """Let nobody in any more, and end when those that are here have gone."""
         self.may_stay = None
         door, self.door = self.door, None
@@ -180,6 +190,8 @@ class Server:
                 kill_kernel(pid)
         if self.door is not None:
             self.door.tell(sum(each.met for each in self.visitors))
+        elif self.may_stay is not None and not self.visitors:
+            signal.alarm(IMPORTS_S)
 
     def meet(self) -> socket.socket | None:
         """Fork a kernel for each request that need not wait; the link, in the kernel."""
@@ -203,7 +215,7 @@ class Server:
             if clash or not self.door.open(self.started_ns):
                 self.retire()
             else:
-                signal.signal(signal.SIGTERM, self.retire)
+                signal.signal(signal.SIGTERM, self.terminate)
                 self.door.tell(len(self.visitors))
         for each in self.visitors:
             if each.met and not each.told:
@@ -286,7 +298,6 @@ def main() -> None:
     atexit.register(leave_quickly)  # the first registered is the last to run
     sys.path[:] = [entry for entry in sys.path if entry]
     adopt_orphans()
-    signal.alarm(IMPORTS_S)
     imports = Imports(names, trusted, hidden)
     server = Server(control, imports)
     link = server.serve()

@@ -17,8 +17,10 @@ HEADER = struct.Struct("!I")
 def send(link: socket.socket, message: dict[str, Any], *descriptors: int) -> None:
     """Send one message, and open files with it."""
     body = json.dumps(message).encode()
-    socket.send_fds(link, [HEADER.pack(len(body))], descriptors)
-    link.sendall(body)
+    whole = HEADER.pack(len(body)) + body
+    # In one piece: whoever serves several must not wait for the second half.
+    sent = socket.send_fds(link, [whole], descriptors)
+    link.sendall(whole[sent:])
 
 
 def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
