@@ -20,7 +20,8 @@ def send(link: socket.socket, message: dict[str, Any], *descriptors: int) -> Non
     whole = HEADER.pack(len(body)) + body
     # In one piece: whoever serves several must not wait for the second half.
     sent = socket.send_fds(link, [whole], descriptors)
-    link.sendall(whole[sent:])
+    if sent < len(whole):
+        link.sendall(whole[sent:])
 
 
 def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
