@@ -20,7 +20,7 @@ SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides pot hub clean sizes bare newcomer wheel \
   engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
-  test-answers test-sandbox test-browser test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
+  test-answers test-sandbox test-browser test-lab test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -118,6 +118,18 @@ test-browser: install-dev  ## test pages and widgets in Chromium; installs Chrom
 	@.ci/need chromium
 	$(RUN_TESTS) -m "browser and not slow" $(PYTEST)
 
+# The oldest JupyterLab that mlkit takes, with the Jupytext of its time: a later one's page asks for more.
+LAB_VERSION ?= jupyterlab~=4.5.0 jupytext~=1.18.0
+test-lab: install-dev .venv-lab/.installed  ## test the panel in another JupyterLab (LAB_VERSION=…), in an environment of its own
+	@.ci/need chromium
+	MLKIT_LAB_PYTHON=$(CURDIR)/.venv-lab/bin/python $(RUN_TESTS) -m "browser and not slow" tests/browser/test_panel.py $(PYTEST)
+
+.venv-lab/.installed: requirements.lock pyproject.toml
+	@[ -x $(@D)/bin/python ] || $(PYTHON) -m venv $(@D)
+	@grep -vE '^(jupyterlab|jupytext|jupyter-builder)==' $< >$(@D)/constraints.txt
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt $(LAB_VERSION) -e '.[flights]'
+	@touch $@
+
 hub: install-dev .hub/node_modules/.installed  ## set up JupyterHub's proxy (npm), for docs/class-server.md and its test
 
 .hub/node_modules/.installed:
@@ -210,4 +222,4 @@ slides: install-dev engines  ## a deck of slides for each lesson, in slides/
 	$(BIN)/mlkit render --slides --to slides
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .airflow .airflow-celery .dagster .venv-airflow .venv-argo .venv-dagster .venv-kubeflow .venv-prefect .venv-stepfunctions .stepfunctions .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades slides pot test-artifacts
+	rm -rf $(VENV) .venv-lab .airflow .airflow-celery .dagster .venv-airflow .venv-argo .venv-dagster .venv-kubeflow .venv-prefect .venv-stepfunctions .stepfunctions .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache site .rendered grades slides pot test-artifacts

@@ -19,6 +19,7 @@ from mlkit.driver.interrupts import interruptible
 from mlkit.driver.options import RunOptions
 from mlkit.driver.order import Order as RunOrder
 from mlkit.driver.services import Services
+from mlkit.driver.stop_requests import heeding_requests
 from mlkit.engines.environments import engine_python
 from mlkit.engines.launching import Order
 from mlkit.engines.refusals import Refusal, composed_maps, refuse
@@ -131,7 +132,8 @@ def _follow(
     log = order.folder / f"{engine.name}.log"
     trouble: str | None = f"{engine.title} could not be started"
     try:
-        with interruptible(services.cancellation):
+        stoppable = heeding_requests(run.folder, services.cancellation)
+        with interruptible(services.cancellation), stoppable:
             launch = launcher_of(engine)(order)
             environ = {**services.environ, **secrets}
             process = EngineProcess(launch, environ, log, run.folder.events)

@@ -221,8 +221,9 @@ class ScheduleServer:
     def _fill(self, filling: Filling, interval: Interval) -> Filled:
         self._tell(f"interval {interval}")
         (planned,) = plan_intervals([interval], ())
-        with self._surroundings(filling) as services:
-            done = fill(filling, planned, replace(services, cancellation=self.cancellation))
+        # A part: one run can be stopped, and the schedule goes on.
+        with self.cancellation.part("run") as own, self._surroundings(filling) as services:
+            done = fill(filling, planned, replace(services, cancellation=own))
         self.filled.append(done)
         run_id = "" if done.record is None else f" (run {done.record.run_id})"
         self._tell(f"interval {interval}: {done.note or done.status}{run_id}")

@@ -35,6 +35,7 @@ from mlkit.driver.publishing import published
 from mlkit.driver.selecting import without_retries
 from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
+from mlkit.driver.stop_requests import heeding_requests
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.driver.tracked import tracked, tracked_address
 from mlkit.notebook.kernels.kept_kernels import kept_place
@@ -209,6 +210,8 @@ def _carry_through(
         interruptible(services.cancellation),
         contextlib.ExitStack() as running,
     ):
+        if not order.joins:
+            running.enter_context(heeding_requests(folder, services.cancellation))
         book = Book(
             order=order,
             record=_record(order, begun),

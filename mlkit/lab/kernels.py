@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from collections.abc import Callable
@@ -26,12 +27,14 @@ __all__ = [
     "OwnKernelSpecs",
     "StageKernels",
     "surroundings",
+    "tell_end",
     "without_provisioner",
 ]
 
 RESTARTS = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)/(?P<action>restart)"
 """Where JupyterLab asks for a kernel's restart."""
 
+_LOOKS_EVERY_S = 1.0
 _OWN = named_in_metadata(None)["name"]
 
 
@@ -93,6 +96,7 @@ class StageKernels(AsyncMappingKernelManager):
         self._kernel_ports[adopted] = self.get_kernel(adopted).ports
         self.start_watching_activity(adopted)
         without_provisioner(self.get_kernel(adopted))
+        tell_end(self, adopted, connection.exists)
         self._adopted[adopted] = signal_kernel
         return adopted
 
@@ -162,6 +166,44 @@ def without_provisioner(manager: Any) -> None:
         The kernel's.
     """
     manager.resolve_path = lambda path: None
+
+
+def tell_end(kernels: Any, kernel_id: str, lives: Callable[[], bool]) -> None:
+    """Tell pages when a kernel that somebody else holds has ended: its channels only fall silent.
+
+    Parameters
+    ----------
+    kernels : MappingKernelManager
+        What has taken it in.
+    kernel_id : str
+        The kernel.
+    lives : callable
+        Whether it is held still; asked again and again.
+    """
+    listening: list[Callable[[], object]] = []
+
+    def add(callback: Callable[[], object], event: str = "restart") -> None:
+        if event == "dead":
+            listening.append(callback)
+
+    def remove(callback: Callable[[], object], event: str = "restart") -> None:
+        if event == "dead" and callback in listening:
+            listening.remove(callback)
+
+    def look() -> None:
+        if lives():
+            loop.call_later(_LOOKS_EVERY_S, look)  # no task, which the server's end would wait for
+            return
+        for callback in list(listening):
+            callback()
+        if kernel_id in kernels:
+            manager.execution_state = "dead"
+            kernels.remove_kernel(kernel_id)
+
+    loop = asyncio.get_running_loop()
+    manager = kernels.get_kernel(kernel_id)
+    manager.add_restart_callback, manager.remove_restart_callback = add, remove
+    look()
 
 
 def surroundings(desk: Desk, chosen: str | None, parent: Any) -> dict[str, Any]:

@@ -183,7 +183,8 @@ def _write(path: Path, text: str) -> None:
 def _replace(path: Path, data: bytes) -> None:
     """Write a file in one piece; whoever follows a link to it goes on doing so."""
     place = Path(os.path.realpath(path))
-    aside = place.with_name(f".{place.name}.part")
+    # Two may open the same at once, a terminal and a panel: each has a file of its own.
+    aside = place.with_name(f".{place.name}.{os.urandom(4).hex()}.part")
     aside.write_bytes(data)
     if place.exists():
         aside.chmod(place.stat().st_mode & 0o7777)

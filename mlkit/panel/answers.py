@@ -7,24 +7,38 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from mlkit.api.cancelling import cancel_run
 from mlkit.api.kept import kept_of
-from mlkit.api.records import find_run
+from mlkit.api.records import find_run, find_trace
 from mlkit.api.run_tables import read_run_table, so_far
 from mlkit.api.runs_place import runs_folder
 from mlkit.api.two_runs import compare_several, find_several
+from mlkit.api.watched_pipeline import WatchSettings, read_now
+from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.run_row import RunRow
 from mlkit.errors import MlkitError, UsageError
 from mlkit.load.pipeline_file import PIPELINE_FILE, load_pipeline
 from mlkit.observe.layout import counted
+from mlkit.panel.documents import error_document
+from mlkit.panel.form import Form
 from mlkit.panel.workspace import Workspace
 from mlkit.reports.many_runs_page import many_runs_page
 from mlkit.reports.run_table import Column, state_text
 from mlkit.reports.run_table_page import run_table_html
 from mlkit.reports.svg import picture_style, text
+from mlkit.reports.trace_listing import trace_text
 from mlkit.widgets.kit.server_links import Server
 from mlkit.widgets.views.stage_detail import instances_html, pick_button, stage_html
 
-__all__ = ["compared", "stage_detail", "stage_of_notebook", "style", "table_of_runs"]
+__all__ = [
+    "cancel",
+    "compared",
+    "problem_of",
+    "stage_detail",
+    "stage_of_notebook",
+    "style",
+    "table_of_runs",
+]
 
 _MOST_RUNS, _MOST_COLUMNS = 100, 6
 
@@ -80,6 +94,29 @@ def compared(file: Path, names: Sequence[str]) -> str:
     return many_runs_page(compare_several(records, where), records)
 
 
+def problem_of(file: Path, workspace: Workspace) -> dict[str, Any] | None:
+    """What is wrong with a pipeline or its notebooks, with its place; None if nothing is."""
+    form = Form(file=file)
+    try:
+        read_now(WatchSettings(path=file, layers=lambda: form.layers, options=form.options))
+    except MlkitError as error:
+        return error_document(error, workspace)
+    return None
+
+
+def cancel(file: Path, run_id: str | None) -> None:
+    """Ask for the end of a run of a pipeline that goes on outside of this server.
+
+    Raises
+    ------
+    MlkitError
+        If none is named, or it is not to be stopped from here.
+    """
+    if not isinstance(run_id, str):
+        raise UsageError("no run of this pipeline goes on")
+    cancel_run(run_id, runs_folder(file))
+
+
 def stage_detail(
     file: Path, run_id: str, name: str, workspace: Workspace, base_url: str
 ) -> dict[str, Any]:
@@ -99,7 +136,20 @@ def stage_detail(
         html = instances_html(stage, items) if items else "<p>It was no part of this run.</p>"
         return {"html": html, "kept": False}
     kept = any(each.stage == chosen.id for each in kept_of(record.runs_dir, record.run_id))
-    return {"html": stage_html(record, chosen, server, None), "kept": kept}
+    html = stage_html(record, chosen, server, None) + _trace(record, chosen)
+    return {"html": html, "kept": kept}
+
+
+def _trace(record: RunRecord, item: StageRecord) -> str:
+    """What the result depends on, folded away; empty where there is no result yet."""
+    if item.result is None:
+        return ""
+    try:
+        listed = trace_text(item.id, find_trace(record, item.id, record.runs_dir))
+    except UsageError:  # its result was cleaned, and the record stays
+        return ""
+    summary = "<summary>Trace: what its result depends on</summary>"
+    return f"<details>{summary}<pre>{text(listed)}</pre></details>"
 
 
 def stage_of_notebook(path: str, workspace: Workspace) -> dict[str, Any] | None:

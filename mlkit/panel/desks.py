@@ -24,7 +24,8 @@ from tornado.web import HTTPError
 from mlkit.api.live_stage import LiveStage, live_stage, take_over_stage
 from mlkit.api.stage_desk import Editing, edit
 from mlkit.core.kept_kernel import KeptKernel
-from mlkit.lab.kernels import surroundings, without_provisioner
+from mlkit.lab.kernels import surroundings, tell_end, without_provisioner
+from mlkit.notebook.kernels.kept_kernels import kept_kernels
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.panel.form import Form
 from mlkit.panel.workspace import Workspace
@@ -147,11 +148,16 @@ class Desks:
         kernels._kernel_connections[name] = 0
         kernels._kernel_ports[name] = manager.ports
         kernels.start_watching_activity(name)
+        tell_end(kernels, name, partial(_is_kept, kept))
         return name
 
 
 def _lay_out(held: contextlib.ExitStack, form: Form, stage: str) -> Editing:
     return held.enter_context(edit(stage, form.file, layers=form.layers, options=form.options))
+
+
+def _is_kept(kept: KeptKernel) -> bool:
+    return any(each.id == kept.id for each in kept_kernels())
 
 
 async def _interrupt(pid: int) -> None:

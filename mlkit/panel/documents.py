@@ -18,6 +18,7 @@ from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.panel.form import field_documents
 from mlkit.panel.workspace import Workspace
 from mlkit.planner.forecast import Forecast
+from mlkit.widgets.views.progress_html import progress_html
 
 __all__ = ["error_document", "pipeline_document", "plan_document", "run_document"]
 
@@ -104,7 +105,6 @@ def run_document(record: RunRecord, board: Board, said: str) -> dict[str, Any]:
             "status": item.status.value,
             "sign": str(SIGNS[item.status]),
             "attempts": item.attempts,
-            **_progress(board, key, item.status),
         }
         for key, item in list(record.stages.items())[:_MOST_ROWS]
     ]
@@ -115,15 +115,11 @@ def run_document(record: RunRecord, board: Board, said: str) -> dict[str, Any]:
         "started": record.started,
         "seconds": None if record.ended is None else record.seconds,
         "said": said,
+        "going": progress_html(
+            {key: line for key, line in board.lines.items() if line.status is Status.RUNNING}
+        ),
         "finished": sum(item.status in FINISHED for item in record.stages.values()),
         "total": len(record.stages),
         "stages": stages,
         "more": max(0, len(record.stages) - _MOST_ROWS),
     }
-
-
-def _progress(board: Board, key: str, status: Status) -> dict[str, Any]:
-    line = board.lines.get(key)
-    if line is None or status is not Status.RUNNING:
-        return {"cell": 0, "cells": 0}
-    return {"cell": line.cell, "cells": line.cells}

@@ -199,11 +199,15 @@ class _Cancel(_Answer):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Stop what a panel has started on a pipeline."""
+        """Stop what a panel has started on a pipeline, or a run that somebody else has."""
         await self.answer(self._cancel(self.asked()))
 
     async def _cancel(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self.desk.jobs.cancel(self.workspace.file(asked["path"]))
+        from mlkit.panel.answers import cancel  # as in `workspace`
+
+        file, run = self.workspace.file(asked["path"]), asked.get("run")
+        if not self.desk.jobs.cancel(file):
+            await self.desk.in_thread(cancel, file, run)
         return {"cancelled": True}
 
 
@@ -259,12 +263,23 @@ class _Make(_Answer):
         folder = workspace.file(asked["path"])
         if asked.get("notebook"):
             notebook = workspace.file(str(asked["notebook"]))
-            error = await self.desk.jobs.wait("convert", [str(notebook), "--to", str(folder)])
+            made = await self.desk.jobs.wait("convert", [str(notebook), "--to", str(folder)])
         else:
-            error = await self.desk.jobs.wait("init", [str(folder)])
-        if error is not None:
-            return {"error": _located(error, workspace)}
-        return {"path": workspace.path(folder / "pipeline.yaml")}
+            made = await self.desk.jobs.wait("init", [str(folder)])
+        if "error" in made:
+            return {"error": _located(made["error"], workspace)}
+        path = workspace.path(folder / "pipeline.yaml")
+        return {"path": path, "said": _compared(made) if asked.get("notebook") else ""}
+
+
+def _compared(made: dict[str, Any]) -> str:
+    """What came of a conversion, in a sentence."""
+    failed = [f"{item['stage']} ({item['error']['type']})" for item in made["failed"]]
+    if failed:
+        return f"✗ It is written, and in its first run {', '.join(failed)} failed."
+    verdicts = [item["verdict"] for item in made["compared"]]
+    equal = f"{verdicts.count('equal')} of {len(verdicts)} values, files, figures and texts"
+    return f"{equal} equal the original's."
 
 
 class _Question(_Answer):
@@ -273,7 +288,7 @@ class _Question(_Answer):
     @web.authenticated
     @authorized
     async def get(self, what: str) -> None:
-        """A table of runs, a comparison, a stage in a run, the stage that a notebook is."""
+        """A table of runs, a comparison, a stage in a run, what is wrong, a notebook's stage."""
         await self.answer(self._found(what))
 
     async def _found(self, what: str) -> Any:
@@ -287,6 +302,8 @@ class _Question(_Answer):
             case "compare":
                 names = self.get_query_arguments("run")
                 return {"html": await ask(answers.compared, file, names)}
+            case "problem":
+                return {"problem": await ask(answers.problem_of, file, workspace)}
             case "notebook":
                 return {"stage": await ask(answers.stage_of_notebook, path, workspace)}
         run, stage = self.get_query_argument("run"), self.get_query_argument("stage")
@@ -329,5 +346,5 @@ def handlers(base_url: str, kernels: Any) -> list[tuple[str, type[Any], dict[str
         (at("(edit|attach|take-over)"), _Work, shared),
         (at("make"), _Make, shared),
         (at("draw"), _Draw, shared),
-        (at("(runs|compare|stage|notebook)"), _Question, shared),
+        (at("(runs|compare|stage|notebook|problem)"), _Question, shared),
     ]

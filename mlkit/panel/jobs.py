@@ -26,7 +26,7 @@ class _Job:
     process: asyncio.subprocess.Process
     is_cancelled: bool = False
     error: dict[str, Any] | None = None
-    watcher: asyncio.Task[None] | None = field(default=None, repr=False)
+    watcher: asyncio.Task[bytes] | None = field(default=None, repr=False)
 
     @property
     def is_running(self) -> bool:
@@ -78,30 +78,23 @@ class Jobs:
         job.watcher = asyncio.create_task(_watch(job))
         self._jobs[file] = job
 
-    async def wait(self, kind: str, words: Sequence[str]) -> dict[str, Any] | None:
-        """Do `mlkit KIND …` to its end; gives what was wrong, if anything was."""
+    async def wait(self, kind: str, words: Sequence[str]) -> dict[str, Any]:
+        """Do `mlkit KIND …` to its end; gives what it says, or under `error` what was wrong."""
         job = await _begun(kind, words, Path.cwd())
-        await _watch(job)
-        if job.process.returncode == 0 or job.error is not None:
-            return job.error
-        return {"message": f"'mlkit {kind}' has failed", "file": None, "line": None}
+        said = await _watch(job)
+        if job.error is not None:
+            return {"error": job.error}
+        found: dict[str, Any] = json.loads(said)
+        return found
 
-    def cancel(self, file: Path) -> None:
-        """Stop the command on a pipeline as Ctrl-C does; what has finished is kept.
-
-        Raises
-        ------
-        UsageError
-            If none that was started here goes on.
-        """
+    def cancel(self, file: Path) -> bool:
+        """Stop the command on a pipeline as Ctrl-C does; False if none goes on."""
         job = self._jobs.get(file)
         if job is None or not job.is_running:
-            raise UsageError(
-                "no run that was started in this JupyterLab goes on",
-                remedy="A run from a terminal ends there, with Ctrl-C",
-            )
+            return False
         job.is_cancelled = True
         job.process.send_signal(signal.SIGINT)
+        return True
 
 
 async def _begun(kind: str, words: Sequence[str], folder: Path) -> _Job:
@@ -116,11 +109,11 @@ async def _begun(kind: str, words: Sequence[str], folder: Path) -> _Job:
     return _Job(kind=kind, process=process)
 
 
-async def _watch(job: _Job) -> None:
-    """Wait for the end, and keep what the command says was wrong."""
+async def _watch(job: _Job) -> bytes:
+    """Wait for the end, and keep what the command says was wrong; gives what it has printed."""
     said, told = await job.process.communicate()
     if job.process.returncode in (0, 1) or job.is_cancelled:
-        return  # it ran, and its record says how
+        return said  # it ran, and its record says how
     try:
         job.error = json.loads(said)["error"]
     except (ValueError, KeyError, TypeError):
@@ -128,3 +121,4 @@ async def _watch(job: _Job) -> None:
         code = job.process.returncode
         message = "\n".join(last) or f"'mlkit {job.kind}' ended with {code}"
         job.error = {"message": message, "file": None, "line": None, "remedy": None, "code": None}
+    return said

@@ -30,6 +30,7 @@ _LIVE = ".live"
 _LOCK = ".lock"
 _TRACE_KEY = ".trace-key"
 _CLAIMS = ".claims"
+_DRIVER, _STOP_REQUEST = ".driver", ".stop-request"
 _MAX_ID_BYTES = 200
 
 RESERVED = frozenset(
@@ -69,6 +70,8 @@ class RunFolder:
         self.record = path / "run.json"
         self.events = path / "events.jsonl"
         self.report = path / "report.html"
+        self.driver = path / _STAGING / _DRIVER
+        self.stop_request = path / _STAGING / _STOP_REQUEST
 
     def stage(self, instance_id: str) -> Path:
         """The folder of a stage or instance."""

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.api.cancelling import cancel_run
 from mlkit.api.filling import scheduled_runs
 from mlkit.api.schedule_server import ScheduleServer, Settings
 from mlkit.core.intervals import next_tick
+from mlkit.core.states import Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
@@ -227,3 +229,40 @@ def test_runs_overlap_where_the_file_says_so(tmp_path: Path) -> None:
     server.fire(_at(6))
     first.join(timeout=60)
     assert [done.status for done in server.filled] == ["succeeded"] * 2
+
+
+class _Stuck(FakeRunner):
+    """A runner whose first stage waits until it is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    def execute(
+        self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation
+    ) -> ExecutionResult:
+        """Hang once."""
+        if self.begun.is_set():
+            return super().execute(request, on_cell, cancellation)
+        stopped = threading.Event()
+        cancellation.subscribe(stopped.set)
+        self.begun.set()
+        assert stopped.wait(timeout=60)
+        return ExecutionResult(status=Status.CANCELLED)
+
+
+def test_one_run_is_cancelled_from_outside_and_the_schedule_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C would end both."""
+    runner, told = _Stuck(), list[str]()
+    settings = Settings(path=_write(tmp_path), layers=Layers(), options=RunOptions())
+    server = ScheduleServer(
+        settings, told.append, lambda: contextlib.nullcontext(fake_services(runner=runner))
+    )
+    first = threading.Thread(target=server.fire, args=[_at(5)])
+    first.start()
+    assert runner.begun.wait(timeout=60)
+    (run_id,) = RunsFolder(tmp_path / "runs").run_ids()
+    cancel_run(run_id, tmp_path / "runs")
+    first.join(timeout=60)
+    assert [done.status for done in server.filled] == ["cancelled"]
+    assert _fire(server, _at(6)) == ["2013-01-05 02:00 → 2013-01-06 02:00: succeeded"]

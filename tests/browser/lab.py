@@ -23,6 +23,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from mlkit.engines.local_server import free_port
 
 ROOT = Path(__file__).parents[2]
+PYTHON = os.environ.get("MLKIT_LAB_PYTHON", sys.executable)
+"""The Python whose JupyterLab is tested: `make test-lab` names that of another version."""
 SHOTS = ROOT / "test-artifacts"
 PANEL = ROOT / "mlkit" / "panel"
 NOISE = (
@@ -132,10 +134,10 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
     environment = {**kept, **folders, "IPYTHONDIR": str(home / "ipython")}
     environment["JUPYTER_PATH"] = str(_with_panel(home))
     shipped = [str(path) for path in root.rglob("*.ipynb")]
-    trust = [sys.executable, "-m", "jupyter", "trust", *shipped]
+    trust = [PYTHON, "-m", "jupyter", "trust", *shipped]
     subprocess.run(trust, env=environment, check=True, capture_output=True, timeout=120)
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
+        *(PYTHON, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
         *(f"--ServerApp.root_dir={root}", f"--port={port}", f"--IdentityProvider.token={token}"),
         *(f"--LabApp.app_settings_dir={settings}", "--ServerApp.port_retries=0"),
         *(["--allow-root"] if os.geteuid() == 0 else []),
@@ -149,7 +151,7 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
         env=environment,
     )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server)
+        wait_for(f"http://127.0.0.1:{port}/api?token={token}", server)
         yield f"http://127.0.0.1:{port}/lab{{path}}?token={token}"
     finally:
         _end(server)
@@ -167,7 +169,8 @@ def _with_panel(home: Path) -> Path:
     return home / "share"
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
     end = time.monotonic() + 60
     while time.monotonic() < end and server.poll() is None:
         with suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, expect
 
 from mlkit.engines.local_server import free_port
 from tests.browser.lab import ROOT, Lab, shot
+from tests.panel.words import make_words
 
 pytestmark = [
     pytest.mark.browser,
@@ -168,6 +169,18 @@ def logged_in(browser: Browser, school: Class, name: str) -> Iterator[Lab]:
         context.close()
 
 
+def _runs_a_pipeline(lab: Lab, folder: Path) -> None:
+    """The panel answers behind the hub's prefix: it runs a pipeline, and shows its states."""
+    make_words(folder)
+    lab.page.evaluate("() => { window.jupyterapp.commands.execute('mlkit:refresh'); }")
+    panel = lab.page.locator("#mlkit-pipelines")
+    panel.get_by_label("pipeline", exact=True).select_option("words/pipeline.yaml")
+    panel.get_by_role("button", name="▶ Run", exact=True).click()
+    expect(panel.locator('[data-pick="count"].state-succeeded')).to_be_visible()
+    panel.locator('svg [data-pick="count"]').click()
+    expect(panel.locator(".detail")).to_contain_text("executed notebook")
+
+
 def test_a_week_of_two_learners_and_a_teacher(browser: Browser, school: Class) -> None:
     """Handed out, worked on, checked, handed in, graded, given back: to each the own."""
     notebook = "exercises/01-mean.ipynb"
@@ -182,6 +195,7 @@ def test_a_week_of_two_learners_and_a_teacher(browser: Browser, school: Class) -
                 "() => !window.jupyterapp.shell.currentWidget.context.model.dirty"
             )
             assert lab.page.evaluate(_SUBMIT, notebook) == "submit/01-mean.ipynb"
+            _runs_a_pipeline(lab, school.folder / "homes" / name / "words")
             assert lab.errors == []
             if name == "ben":
                 answered = lab.page.goto(f"{school.address}/user/ada/lab")

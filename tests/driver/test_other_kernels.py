@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from mlkit import RunOptions, plan, run
+from mlkit.core.events import EventKind
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.services import Services
 from mlkit.load import load_pipeline
 from mlkit.notebook.notebook_runner import Cancellation
-from mlkit.testing import write_notebook
+from mlkit.testing import RecordingObserver, write_notebook
 from tests.other_kernels import Environment, add_kernel, make_environment
 
 pytestmark = pytest.mark.kernel
@@ -336,3 +337,53 @@ def test_a_python_that_cannot_be_handed_the_recorder_is_never_reused(
     )
     assert runs(tmp_path, stage).status is RunStatus.SUCCEEDED
     assert reasons(tmp_path, "n") == ("run: not reusable: its kernel did not tell what it had read")
+
+
+DRAWN = """\
+import sys, time
+for n in range(1, 9):
+    sys.stderr.write(f"\\rfit: {n * 100 // 8:3d}%|{'#' * n}| {n}/8 [00:01<00:01]")
+    sys.stderr.flush()
+    time.sleep(0.5)"""
+WRITTEN_BY_BASH = """\
+for n in 1 2 3 4 5 6 7 8; do
+  echo '{"progress": "batch", "done": '$n', "total": 8}' >> "$MLKIT_METRICS"
+  sleep 0.5
+done"""
+DRAWN_BY_BASH = """\
+for n in 1 2 3 4 5 6 7 8; do
+  printf '\\rfit: %s%%|##| %s/8 [00:01<00:01]' $((n * 12)) $n
+  sleep 0.5
+done
+echo"""
+DRAWN_BY_R = """\
+bar <- txtProgressBar(max = 8, style = 3)
+for (n in 1:8) { setTxtProgressBar(bar, n); flush.console(); Sys.sleep(0.5) }"""
+
+
+@pytest.mark.usefixtures("jupyter")
+@pytest.mark.parametrize(
+    ("key", "cell", "label", "total"),
+    [
+        ("", DRAWN, "fit", 8),
+        ("kernel: other", DRAWN, "fit", 8),
+        ("kernel: bash", DRAWN_BY_BASH, "fit", 8),
+        ("kernel: bash", WRITTEN_BY_BASH, "batch", 8),
+        pytest.param("kernel: ir", DRAWN_BY_R, "", 100, marks=pytest.mark.r),
+    ],
+)
+def test_progress_is_told_from_every_kernel(
+    tmp_path: Path, key: str, cell: str, label: str, total: int
+) -> None:
+    """A stock kernel, another Python's, bash's also by its file, R's bar by its percentage."""
+    write_notebook(tmp_path / "work.ipynb", cell)
+    stage = f"  work: {{{', '.join(filter(None, ['notebook: work.ipynb', key]))}}}\n"
+    (tmp_path / "pipeline.yaml").write_text(f"name: p\nstages:\n{stage}")
+    seen = RecordingObserver()
+    services = Services(observers=[seen])
+    record = run(tmp_path, options=RunOptions(start="spawn"), services=services)
+    assert record.status is RunStatus.SUCCEEDED
+    bars = [event.data for event in seen.events if event.kind is EventKind.PROGRESS]
+    told = [bar["done"] for bar in bars if (bar["label"], bar["total"]) == (label, total)]
+    assert told, bars
+    assert told == sorted(set(told))

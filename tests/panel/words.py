@@ -20,6 +20,14 @@ stages:
     inputs: {words: write.words}
     outputs: {metrics: metrics.json}
 """
+WAIT = """\
+import json
+import time
+
+import mlkit
+
+for _ in mlkit.progress(20, label="wait"):
+    time.sleep(slow / 20)"""
 
 
 def make_words(folder: Path) -> Path:
@@ -29,7 +37,7 @@ def make_words(folder: Path) -> Path:
     write_notebook(
         folder / "write.ipynb",
         ("given", 'many = 1\nslow = 0\nwords = "scratch/words.json"'),
-        ("wait", "import json\nimport time\n\ntime.sleep(slow)"),
+        ("wait", WAIT),
         ("work", 'json.dump(["w"] * many, open(words, "w"))'),
     )
     write_notebook(
@@ -42,15 +50,14 @@ def make_words(folder: Path) -> Path:
 
 
 def write_notebook(path: Path, *cells: tuple[str, str]) -> None:
-    """Write a notebook of code cells, each with its id; the one called `given` declares."""
+    """Write a notebook of cells by their ids; `given` declares, `prose…` is Markdown."""
     document = {
         "cells": [
             {
-                "cell_type": "code",
-                "execution_count": None,
+                "cell_type": "markdown" if name.startswith("prose") else "code",
                 "id": name,
                 "metadata": {"tags": ["parameters"]} if name == "given" else {},
-                "outputs": [],
+                **({} if name.startswith("prose") else {"execution_count": None, "outputs": []}),
                 "source": text.splitlines(keepends=True),
             }
             for name, text in cells

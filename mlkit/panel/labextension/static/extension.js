@@ -1,7 +1,7 @@
 // The plugins: the panel at the left, its commands, and what they need of JupyterLab.
 import { addBar } from "./bar.js";
-import { sentence } from "./dom.js";
 import { RealInputs } from "./inputs.js";
+import { Marks } from "./marks.js";
 import { PipelinePanel } from "./panel.js";
 import { Server } from "./server.js";
 
@@ -16,8 +16,8 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24
 
 // Gives the plugins. `shared` gives JupyterLab's own copy of a package.
 export async function plugins(shared) {
-  const [application, apputils, coreutils, files, launching, notebooks, services, statedb, ui, lumino] = await Promise.all([
-    "@jupyterlab/application", "@jupyterlab/apputils", "@jupyterlab/coreutils", "@jupyterlab/filebrowser",
+  const [application, apputils, coreutils, files, editing, launching, notebooks, services, statedb, ui, lumino] = await Promise.all([
+    "@jupyterlab/application", "@jupyterlab/apputils", "@jupyterlab/coreutils", "@jupyterlab/filebrowser", "@jupyterlab/fileeditor",
     "@jupyterlab/launcher", "@jupyterlab/notebook", "@jupyterlab/services", "@jupyterlab/statedb",
     "@jupyterlab/ui-components", "@lumino/widgets",
   ].map(shared));
@@ -70,14 +70,19 @@ export async function plugins(shared) {
     requires: [notebooks.INotebookTracker],
     optional: [
       application.ILayoutRestorer, apputils.ICommandPalette, statedb.IStateDB, launching.ILauncher,
-      files.IDefaultFileBrowser,
+      files.IDefaultFileBrowser, editing.IEditorTracker,
     ],
-    activate: (app, tracker, restorer, palette, state, launcher, browser) => {
+    activate: (app, tracker, restorer, palette, state, launcher, browser, editors) => {
       const server = new Server({ ServerConnection, URLExt });
       const inputs = new RealInputs(notebooks);
+      const marks = new Marks(shared, server);
       void addStyle(server);
+      editors?.widgetAdded.connect((_, editor) => void marks.follow(editor));
+      editors?.forEach((editor) => void marks.follow(editor));
+      app.shell.currentChanged?.connect(() => void marks.look());
       const needs = {
         server,
+        problemChanged: () => void marks.look(),
         open: (path) => app.commands.execute("docmanager:open", { path }),
         openAt: (path, line) => openAt(app, path, line),
         openPage: (title, html) => openPage(app, lumino, icon, title, html),
@@ -96,6 +101,19 @@ export async function plugins(shared) {
           }
           return given;
         },
+      };
+      needs.takeOver = async ({ source, ...asked }) => {
+        const open = [...app.shell.widgets("main")].filter((each) => each.context?.path);
+        for (const { context } of open) {
+          const isLive = LIVE.test(context.path) && context.path.includes(`debug/${asked.run}-`);
+          if (isLive && context.model.dirty) await context.save(); // what is seen is what is taken
+        }
+        const given = await server.post("take-over", asked);
+        const shown = given.changed && open.find(({ context }) => context.path === source);
+        if (!shown) return given;
+        if (shown.context.model.dirty) return { ...given, isStale: true };
+        await shown.context.revert();
+        return given;
       };
       const widget = new PanelWidget(ID, needs);
       app.shell.add(widget, "left", { rank: 600 });
@@ -131,6 +149,7 @@ export async function plugins(shared) {
         app.shell.activateById(copy.id);
       });
       tracker.widgetAdded.connect((_, notebook) => {
+        marks.heed(notebook);
         if (LIVE.test(notebook.context.path)) withoutDebugger(notebook.sessionContext);
         void addBar(server, lumino, notebook, {
           edit: needs.edit,
@@ -146,26 +165,20 @@ export async function plugins(shared) {
         const { value } = await apputils.InputDialog.getText({ title: ask, placeholder, text: placeholder });
         if (!value) return;
         const path = URLExt.join(here, value);
-        const made = server.post("make", { path, notebook });
-        apputils.Notification.promise(made, {
-          pending: { message: notebook ? `${notebook} becomes a pipeline; its cells run once …` : `${path} is made …` },
-          success: { message: (found) => `${found.path} is there` },
-          error: { message: (error) => sentence(error.error ?? error) },
-        });
-        const found = await made.catch(() => null);
-        if (!found) return;
         app.shell.activateById(ID);
-        await widget.panel.refresh(found.path);
+        await widget.panel.make({ path, notebook });
       };
       add("mlkit:new", "New pipeline", () => make("Name of the new pipeline's folder", "pipeline"));
-      add("mlkit:convert", "Convert this notebook into a pipeline", () => {
-        const open = tracker.currentWidget?.context.path;
+      add("mlkit:convert", "Convert this notebook into a pipeline", async () => {
+        const context = tracker.currentWidget?.context;
+        const open = context?.path;
         const chosen = [...(browser?.selectedItems() ?? [])].find((item) => item.type === "notebook")?.path;
         const notebook = open ?? chosen;
         if (!notebook) {
           apputils.Notification.info("Open a notebook, or choose one in the file browser, to convert it.");
           return undefined;
         }
+        if (open && context.model.dirty) await context.save();
         const name = notebook.split("/").pop().replace(/\.[^.]*$/, "");
         return make(`Folder for the pipeline of ${notebook}`, `${name}-pipeline`, notebook);
       });
@@ -198,7 +211,9 @@ async function openAt(app, path, line) {
   await widget.revealed;
   const { editor } = widget.content;
   const at = Math.min(line, editor.lineCount) - 1;
-  editor.setSelection({ start: { line: at, column: 0 }, end: { line: at, column: editor.getLine(at).length } });
+  const place = { line: at, column: Math.max(0, editor.getLine(at).search(/\S/)) };
+  editor.setSelection({ start: place, end: place });
+  editor.revealPosition(place);
   editor.focus();
 }
 

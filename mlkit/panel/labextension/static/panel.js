@@ -9,7 +9,8 @@ const HINT = "Choose a stage in the picture: click it, or go there with Tab and 
 const SIGNS = { run: "▶ run", reuse: "≡ reuse", skip: "» skip", unknown: "? unknown" };
 
 // Fills a widget's node. `services` is what the panel needs of JupyterLab:
-// { server, open(path), openAt(path, line), openPage(title, html), edit(ask), attach(ask) }.
+// { server, open(path), openAt(path, line), openPage(title, html), edit(ask), attach(ask),
+// takeOver(ask), problemChanged() }.
 export class PipelinePanel {
   constructor(node, services) {
     this._services = services;
@@ -18,6 +19,7 @@ export class PipelinePanel {
     this._parameters = {};
     this._picked = null;
     this._run = null;
+    this._cancelled = null;
     this._isShown = false;
     this.path = null;
     this.onChoice = () => {};
@@ -42,7 +44,7 @@ export class PipelinePanel {
     this.planButton = this._button("Plan", () => this.plan());
     this._status = h("p", { role: "status", "aria-live": "polite", class: "status" });
     this._bar = h("progress", { "aria-label": "stages that have finished", hidden: true });
-    this._now = h("p", { class: "mlkit-quiet now" });
+    this._now = new Markup();
     this._note = h("p", { role: "status", class: "note" });
     this._newest = this._button("Back to the newest run", () => this.showRun(null));
     this._newest.hidden = true;
@@ -62,7 +64,7 @@ export class PipelinePanel {
       h("div", { class: "line" },
         h("label", { class: "tick" }, this._force, "unchanged stages, too"),
         h("label", { class: "tick" }, this._keep, "keep failed kernels")),
-      this._status, this._bar, this._now, this._note, this._newest,
+      this._status, this._bar, this._now.node, this._note, this._newest,
       h("div", { class: "two" },
         h("section", { "aria-label": "picture", class: "picture" }, this._picture.node, this._drawing.tools, this._drawing.form),
         h("section", { "aria-label": "stage" }, this._detail)),
@@ -168,6 +170,7 @@ export class PipelinePanel {
     }
     if ("plan" in news) this._tellPlan(news.plan);
     if ("run" in news || "job" in news) this._tellRun();
+    if ("problem" in news) this._services.problemChanged();
     if ("runs" in news || "count" in news) void this._readRuns();
     this._tellProblem();
     this._buttons();
@@ -225,13 +228,13 @@ export class PipelinePanel {
     if (!run) this._status.textContent = isStarting ? "▶ Starting …" : this._known.pipeline ? "○ It has not run yet." : "";
     else this._status.textContent = isStarting ? "▶ Starting …" : run.said;
     const isGoing = run?.status === "running";
+    if (!isGoing) this._cancelled = null;
     this._bar.hidden = !isGoing;
     if (isGoing) {
       this._bar.max = Math.max(1, run.total);
       this._bar.value = run.finished;
     }
-    const now = isGoing ? run.stages.filter((stage) => stage.status === "running") : [];
-    this._now.textContent = now.map(({ id, cell, cells }) => (cell ? `${id}: cell ${cell} of ${cells}` : id)).join(" · ");
+    this._now.show(isGoing ? run.going : "");
     const shown = run && this._picked && run.stages.find((stage) => stage.id === this._picked || stage.stage === this._picked);
     const state = shown ? `${run.run_id} ${shown.status} ${shown.attempts}` : "";
     if (this._picked && state !== this._state) void this.pick(this._picked, false);
@@ -260,9 +263,11 @@ export class PipelinePanel {
   _buttons() {
     const { run, job, pipeline, problem } = this._known;
     const isGoing = Boolean(job?.running);
+    const isAlive = isGoing || run?.status === "running";
+    const isAsked = isGoing ? job.cancelled : run?.run_id === this._cancelled;
     this.runButton.disabled = isGoing || !pipeline || Boolean(problem);
     this.planButton.disabled = !pipeline;
-    this.cancelButton.disabled = !isGoing || job.cancelled;
+    this.cancelButton.disabled = !isAlive || isAsked;
     this.resumeButton.disabled = isGoing || !["failed", "killed", "cancelled"].includes(run?.status);
     this._newest.hidden = this._run === null;
     this._count();
@@ -310,7 +315,10 @@ export class PipelinePanel {
   }
 
   async cancel() {
-    await this._server.post("cancel", { path: this.path });
+    const run = this._known.run?.run_id;
+    await this._server.post("cancel", { path: this.path, run });
+    this._cancelled = run; // it ends in order, which may take a moment
+    this._buttons();
   }
 
   plan() {
@@ -370,6 +378,21 @@ export class PipelinePanel {
     return made;
   }
 
+  // A first pipeline in a folder, or one of a notebook.
+  async make({ path, notebook }) {
+    this._note.textContent = notebook ? `▶ ${notebook} becomes a pipeline; its cells run, to compare …` : `▶ ${path} is made …`;
+    await this._try(async () => {
+      try {
+        const made = await this._server.post("make", { path, notebook });
+        await this.refresh(made.path);
+        this._note.textContent = `✓ ${made.path} is there. ${made.said}`;
+      } catch (error) {
+        this._note.textContent = "";
+        throw error;
+      }
+    });
+  }
+
   // The source on a kernel that has what the pipeline would hand over.
   async edit(name) {
     this._note.textContent = "▶ Bringing what it reads up to date …";
@@ -391,8 +414,13 @@ export class PipelinePanel {
         this._note.textContent = `${stage} stands where it failed (${raised}), with all its variables; kept until ${until}.`;
       }),
       this._button("Take over into the source", async () => {
-        const { notebook, changed } = await this._server.post("take-over", { path, run, stage });
-        this._note.textContent = changed ? `${notebook} has what you mended; the next run starts the stage anew.` : `${notebook} has it already.`;
+        this._note.textContent = "";
+        const source = this._known.pipeline?.stages[stage.split("[")[0]]?.notebook;
+        const { notebook, changed, isStale } = await this._services.takeOver({ path, run, stage, source });
+        const reload = isStale ? " It is open with unsaved changes: reload it from disk to see it." : "";
+        this._note.textContent = changed
+          ? `${notebook} has what you corrected; the next run starts the stage again.${reload}`
+          : `${notebook} has it already.`;
       }),
     ];
   }
