@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides pot hub clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides pictures pot hub clean sizes bare newcomer wheel \
   engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
   test-answers test-sandbox test-browser test-lab test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -217,6 +217,10 @@ site: install-dev engines  ## lessons, exercises and documentation as a static s
 
 pot: install-dev  ## the texts of the site that can be translated, in pot/
 	$(BIN)/mlkit render --pot --to pot
+
+pictures: install-dev  ## take the pictures of README and the documentation anew
+	@.ci/need chromium
+	MLKIT_PICTURES=write $(RUN_TESTS) -m browser tests/browser/test_pictures.py
 
 slides: install-dev engines  ## a deck of slides for each lesson, in slides/
 	$(BIN)/mlkit render --slides --to slides

@@ -178,6 +178,10 @@ def _write_sources(
         place.parent.mkdir(parents=True, exist_ok=True)
         linked = as_glossary(text) if name == GLOSSARY else with_terms(text, terms)
         place.write_text(with_links(linked, name, names), encoding="utf-8")
+    for name, picture in ({} if documents is None else documents.pictures).items():
+        place = sources / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(picture, place)
     for name, page in pages.items():
         source = json.loads(page.path.read_text(encoding="utf-8"))
         place = sources / f"{name}.ipynb"

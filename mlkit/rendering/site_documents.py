@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 __all__ = ["MORE", "Documents", "find_documents", "targets_of", "with_links"]
@@ -30,10 +30,13 @@ class Documents:
         The headings of docs/index.md, and the pages that are linked below each, in order.
     texts : mapping of str to str
         Page name, such as `docs/maps`, to its Markdown.
+    pictures : mapping of str to Path
+        The files of pictures by their place, such as `docs/pictures/panel.png`.
     """
 
     chapters: Mapping[str, tuple[str, ...]]
     texts: Mapping[str, str]
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
 
 def find_documents(root: Path, made: Mapping[str, str]) -> Documents | None:
@@ -62,7 +65,11 @@ def find_documents(root: Path, made: Mapping[str, str]) -> Documents | None:
     linked = {page for pages in chapters.values() for page in pages}
     further = {target for page in linked for target in targets_of(page, texts.get(page, ""))}
     left = tuple(page for page in files if page not in linked | further)
-    return Documents(chapters={**chapters, **({MORE: left} if left else {})}, texts=texts)
+    pictures = {
+        path.relative_to(root).as_posix(): path for path in sorted((root / "docs").rglob("*.png"))
+    }
+    more = {MORE: left} if left else {}
+    return Documents(chapters={**chapters, **more}, texts=texts, pictures=pictures)
 
 
 def _read(path: Path) -> str:

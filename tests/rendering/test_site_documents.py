@@ -16,9 +16,12 @@ def test_the_index_sorts_pages_and_none_is_lost(tmp_path: Path) -> None:
     (docs / "how-to/a.md").write_text("# A\n\nOn to [b](../b.md#part).\n")
     (docs / "b.md").write_text("# B\n")
     (docs / "c.md").write_text("# C\n")
+    (docs / "pictures").mkdir()
+    (docs / "pictures/p.png").write_bytes(b"png")
     found = find_documents(tmp_path, {"docs/made/r": "# R\n"})
     assert found is not None
     assert found.chapters == {"How-to": ("docs/how-to/a", "docs/made/r"), MORE: ("docs/c",)}
+    assert found.pictures == {"docs/pictures/p.png": docs / "pictures/p.png"}
     assert set(found.texts) == {"docs/how-to/a", "docs/b", "docs/c", "docs/made/r"}
 
 
