@@ -22,7 +22,7 @@ from mlkit.notebook.kernels.mlkit_zygote.identity import (
 )
 from mlkit.notebook.kernels.own_folder import own_folder
 
-__all__ = ["IDLE_S", "WARM", "Terms", "terms_of", "warm_place"]
+__all__ = ["IDLE_S", "WARM", "Terms", "is_carried", "terms_of", "warm_place"]
 
 IDLE_S = 600.0
 """How long a zygote waits for the next run."""
@@ -43,6 +43,7 @@ CARRIED = frozenset(
         *("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "IPYTHONDIR"),
         *("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_PATH"),
         *("JUPYTER_PLATFORM_DIRS", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"),
+        *("SSL_CERT_DIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     }
 )
 CARRIED_FAMILIES = ("MPL", "JOBLIB_", "LOKY_")
@@ -147,7 +148,7 @@ def terms_of(
         return None
     if not Path("/proc/self/ns").is_dir() or not hasattr(os, "pidfd_open"):
         return None
-    variables = {name: text for name, text in env.items() if _is_carried(name)}
+    variables = {name: text for name, text in env.items() if is_carried(name)}
     others = sorted(env.keys() - variables.keys() - {"PYTEST_CURRENT_TEST"})
     path = env.get("PYTHONPATH", "")
     if not all(map(os.path.isabs, path.split(os.pathsep) if path else ())):
@@ -164,7 +165,8 @@ def terms_of(
     return Terms(place=place, identity=identity, variables=variables, others=others, extra=extra)
 
 
-def _is_carried(name: str) -> bool:
+def is_carried(name: str) -> bool:
+    """Whether a zygote that may outlive its run starts with a variable."""
     if names_a_secret(name):
         return False
     return name in CARRIED or fixed_at_start(name) or name.startswith(CARRIED_FAMILIES)

@@ -18,6 +18,7 @@ from mlkit.notebook.kernels import KernelKind, KernelRequest, Kernels, end_kerne
 from mlkit.notebook.kernels.kernel_supply import ForkKernels
 from mlkit.notebook.kernels.manager import LeashedKernelManager
 from mlkit.notebook.kernels.met_zygote import MetZygote
+from mlkit.notebook.kernels.warm_terms import is_carried
 from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes, warm_zygotes
 
 PRELOAD = (
@@ -34,8 +35,11 @@ def start_environment() -> dict[str, str]:
 
 
 def warm_environment(runtime: str) -> dict[str, str]:
-    """The same for kernels that may come from a zygote of an earlier run, with its own folder."""
-    kept = {k: v for k, v in start_environment().items() if k not in ("MLKIT_NO_WARM", "CI")}
+    """The same for kernels that may come from a zygote of an earlier run, with its own folder.
+
+    What else this machine sets, some package may read when it is imported.
+    """
+    kept = {name: text for name, text in start_environment().items() if is_carried(name)}
     return {**kept, "MLKIT_WARM": "1", "XDG_RUNTIME_DIR": runtime}
 
 
@@ -69,6 +73,7 @@ def leave_zygote(env: Mapping[str, str], preload: Sequence[str] = ()) -> int:
             assert isinstance(kernels, ForkKernels)
             pid = kernels._zygote.pid
             wait_until(lambda: kernels.kind == "spawn" or kernels._zygote._serving, 300)
+            assert kernels._zygote.pid == pid, [each.refusal for each in kernels._former]
         if pid in {each.pid for each in warm_zygotes(env)}:
             return pid
     raise AssertionError(f"no zygote stays: {said}")
