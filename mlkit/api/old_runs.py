@@ -20,7 +20,7 @@ from mlkit.store.cleaning import (
 )
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
-from mlkit.store.looking import known_runs, looked_at, opened
+from mlkit.store.looking import known_heads, known_run, looked_at, opened
 from mlkit.store.remote.clearing import cleanable
 from mlkit.store.remote.places import remotes_of
 
@@ -69,11 +69,16 @@ def clean(
     def chosen(database: Database) -> tuple[list[str], tuple[str, ...]]:
         """The runs that may go, and those that only their names keep."""
         latest = {folder.latest.resolve().name} if folder.latest.is_symlink() else set()
-        known, now = known_runs(folder, database), time.time()
+        known, now = known_heads(folder, database), time.time()
         ids = {record.run_id for record in known}
         # Only the database still knows of a run whose folder was deleted; a mirrored one comes back
-        gone = [run.run_id for run in database.load_runs() if run.run_id not in ids]
-        half_done = {r.run_id for r in known if is_half_done(r, now, unfinished_for_s)}
+        gone = [run_id for run_id in database.run_ids() if run_id not in ids]
+        half_done = {
+            record.run_id
+            for head in known
+            if head.ended is None and (record := known_run(folder, database, head.run_id))
+            if is_half_done(record, now, unfinished_for_s)
+        }
         spared = frozenset(latest | half_done)
         choose = partial(choose_runs, keep=keep, older_than_s=older_than_s, now=now, spared=spared)
         labelled = {record.run_id for record in known if record.labels}
@@ -127,7 +132,7 @@ def clean(
 def _forget_sweeps(folder: RunsFolder) -> None:
     """Forget the sweeps of which no run is left; one that begins at this moment holds its name."""
     with looked_at(folder) as database:
-        left = {record.group for record in known_runs(folder, database)}
+        left = {record.group for record in known_heads(folder, database)}
     for name in folder.sweeps.names():
         with folder.claim(f"sweep {name}") as free:
             if free and name not in left:

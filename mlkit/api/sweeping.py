@@ -35,9 +35,10 @@ from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.reports.metrics import number_of
 from mlkit.store.folder import RunsFolder, new_run_id
+from mlkit.store.labels import SWEEPS
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import remotes_of
-from mlkit.store.sweeps import FOLDER, Combination, Search, Sweep
+from mlkit.store.sweeps import Combination, Search, Sweep
 from mlkit.store.writing import json_text, write_json
 
 __all__ = ["Member", "best_of", "find_sweep", "members", "resume_sweep", "sweep", "waits_told"]
@@ -586,4 +587,4 @@ def _write(folder: RunsFolder, remote: Remote | None, found: Sweep) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(found.to_json(), file)
     if remote is not None:
-        remote.write(f".{FOLDER}/{found.name}.json", json_text(found.to_json()).encode())
+        remote.write(f".{SWEEPS}/{found.name}.json", json_text(found.to_json()).encode())

@@ -21,7 +21,6 @@ from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import safe_name
 from mlkit.observe.layout import terminal_width
 from mlkit.observe.run_summary import summary
-from mlkit.observe.telemetry import telemetry_from_environment
 from mlkit.observe.terminal import console_for
 from mlkit.store.remote.places import remotes_of
 
@@ -36,6 +35,9 @@ def observed() -> Iterator[api.Services]:
     with console_for() as console:
         observers: list[Observer] = [console]
         if any(name.startswith("OTEL_") for name in os.environ):
+            # Most runs send no spans.
+            from mlkit.observe.telemetry import telemetry_from_environment
+
             spans = telemetry_from_environment(os.environ)
             observers += [] if spans is None else [spans]
         yield api.Services(observers=observers)

@@ -7,7 +7,6 @@ itself stay as they are, so that what is kept stays readable, whatever the secre
 from __future__ import annotations
 
 import base64
-import html
 import itertools
 import json
 import re
@@ -241,6 +240,8 @@ def _slashes(least: int, numbers: Iterator[int]) -> str:
 def _character(char: str, numbers: Iterator[int]) -> str:
     if char.isascii() and char.isalnum():
         return char
+    import html  # holds all entities of the web: only for who has a secret
+
     safe = char.encode("utf-8", "surrogatepass")
     units = char.encode("utf-16-be", "surrogatepass")
     plain = [

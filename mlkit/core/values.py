@@ -133,12 +133,14 @@ def safe_name(text: str) -> str:
     Characters that some file system refuses become percent codes. A name that would be too long
     is cut and ends in a digest of the whole.
     """
-    safe = "".join(
-        "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
-        if char in _UNSAFE or not char.isprintable()
-        else char
-        for char in text
-    )
+    safe = text
+    if not (text.isprintable() and _UNSAFE.isdisjoint(text)):
+        safe = "".join(
+            "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
+            if char in _UNSAFE or not char.isprintable()
+            else char
+            for char in text
+        )
     if safe in ("", ".", ".."):
         safe = "".join(f"%{ord(char):02X}" for char in safe) or "%"
     raw = safe.encode()

@@ -42,14 +42,13 @@ from mlkit.planner.checkout import Checkout
 from mlkit.planner.trace import observe, untold
 from mlkit.planner.variables import Circumstances
 from mlkit.store.artifact_store import ArtifactStore, Marks
-from mlkit.store.folder import readable_os_errors
+from mlkit.store.folder import NOTEBOOK, readable_os_errors
 
 __all__ = ["Job", "Outcome", "perform"]
 
 OUT = "out"
 CWD = "cwd"
 LOG = "log.txt"
-NOTEBOOK = "notebook.ipynb"
 
 
 @dataclass(frozen=True, kw_only=True)

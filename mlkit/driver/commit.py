@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.core.outputs import Output, is_tree
 from mlkit.core.pipeline import Instance
 from mlkit.core.record import ArtifactRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
-from mlkit.driver.attempt import NOTEBOOK, Outcome
 from mlkit.driver.context import Context
 from mlkit.driver.logged import LOGGED, Logged
 from mlkit.planner.deciding import Decision
@@ -20,7 +20,10 @@ from mlkit.planner.fingerprint import Parts
 from mlkit.reports.metrics import missing_metrics, stage_metrics
 from mlkit.store.artifact_store import copy_file
 from mlkit.store.database import Result
-from mlkit.store.folder import RunFolder, readable_os_errors
+from mlkit.store.folder import NOTEBOOK, RunFolder, readable_os_errors
+
+if TYPE_CHECKING:  # a run that reuses all makes no attempt
+    from mlkit.driver.attempt import Outcome
 
 __all__ = ["Committer", "sweep"]
 

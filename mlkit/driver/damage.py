@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.core.record import ArtifactRecord, ErrorRecord
-from mlkit.driver.attempt import Outcome
 from mlkit.driver.context import Context
 from mlkit.planner.inputs import ResolvedInputs
 from mlkit.store.folder import readable_os_errors
+
+if TYPE_CHECKING:
+    from mlkit.driver.attempt import Outcome
 
 __all__ = ["doubtful_inputs", "mend_inputs"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.core.graph import ancestors
 from mlkit.core.instances import Table, instance_id, labels_of, stage_of
@@ -17,9 +18,11 @@ from mlkit.driver.selecting import Selection
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
-from mlkit.planner.forecast import Forecast, Forecaster
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.folder import RunFolder, readable_os_errors
+
+if TYPE_CHECKING:
+    from mlkit.planner.forecast import Forecast
 
 __all__ = ["artifacts_read", "check_wanted", "forecast_given", "joined_given", "place_given"]
 
@@ -32,6 +35,9 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
     UsageError
         If an upstream stage has none.
     """
+    # Whole runs look up nothing beforehand.
+    from mlkit.planner.forecast import Forecaster
+
     found = Forecaster(planner, ignore_policy=True).forecast(sorted(selection.upstream))
     stages = planner.pipeline.stages
     found = {k: f for k, f in found.items() if selection.has_id(stages[stage_of(k)], k)}

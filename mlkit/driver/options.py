@@ -17,7 +17,6 @@ from mlkit.core.durations import parse_duration
 from mlkit.core.intervals import Interval
 from mlkit.core.policies import FORMER_NAMES, KernelKind
 from mlkit.errors import UsageError
-from mlkit.observe.tracker import check_track
 
 __all__ = [
     "ALL",
@@ -210,6 +209,9 @@ class RunOptions:
     def __post_init__(self) -> None:
         """Refuse what no run could heed, before anything begins."""
         if self.track is not None:
+            # A run that is told to nobody starts the sooner, as does a command's help.
+            from mlkit.observe.tracker import check_track
+
             check_track(self.track)
         if self.keep_failed is not None:
             self._check_keeping()

@@ -73,8 +73,9 @@ def _written(context: Context, own: RunStatus, *, told: bool) -> RunRecord:
 
 def _drop_others(book: Book, record: RunRecord) -> None:
     """Take away what a resumed run has of instances that are no longer in its list of values."""
-    kept = set(map(book.folder.stage, record.stages))
-    for instance_id in book.database.keep_stages(record.run_id, record.stages):
+    dropped = book.database.keep_stages(record.run_id, record.stages)
+    kept = set(map(book.folder.stage, record.stages)) if dropped else set()
+    for instance_id in dropped:
         folder = book.folder.stage(instance_id)
         if folder.is_dir() and folder not in kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -37,9 +37,6 @@ from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.stop_requests import heeding_requests
 from mlkit.driver.surroundings import kernel_environment
-from mlkit.driver.tracked import tracked, tracked_address
-from mlkit.notebook.kernels.kept_kernels import kept_place
-from mlkit.notebook.kernels.own_folder import own_folder
 from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
 from mlkit.planner.variables import Circumstances
@@ -81,8 +78,7 @@ def start_run(order: Order) -> RunRecord:
     RunsFolderError
         If the runs folder cannot be used.
     """
-    tracked_address(order)  # refuses before anything is made
-    _check_keeping(order)
+    _check_asked(order)
     return _run_joined(order) if order.joins else _run_alone(order)
 
 
@@ -94,14 +90,23 @@ def resume_run(order: Order, run_id: str) -> RunRecord:
     UsageError
         If the run is alive.
     """
-    tracked_address(order)
-    _check_keeping(order)
+    _check_asked(order)
     return _run_alone(order, run_id)
 
 
-def _check_keeping(order: Order) -> None:
-    """Refuse to keep kernels where others could reach them."""
+def _check_asked(order: Order) -> None:
+    """Refuse, before anything is made, to tell nobody, or to keep kernels that others reach.
+
+    What few runs ask for is imported by those.
+    """
+    if order.options.track is not None:
+        from mlkit.driver.tracked import tracked_address
+
+        tracked_address(order)
     if order.options.keep_failed is not None:
+        from mlkit.notebook.kernels.kept_kernels import kept_place
+        from mlkit.notebook.kernels.own_folder import own_folder
+
         own_folder(kept_place())
 
 
@@ -221,7 +226,11 @@ def _carry_through(
             journal=journal,
             publisher=publisher,
         )
-        tracking = running.enter_context(tracked(book, is_resumed=begun.earlier is not None))
+        tracking = None
+        if order.options.track is not None:
+            from mlkit.driver.tracked import tracked  # as above
+
+            tracking = running.enter_context(tracked(book, is_resumed=begun.earlier is not None))
         attempts.attach(
             Workshop(order=order, store=stores.artifacts, machinery=machinery, tracking=tracking)
         )

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.core.configuration import HIDDEN, Configuration
-from mlkit.core.kept_kernel import Keeping
 from mlkit.core.outputs import is_tree
 from mlkit.core.pipeline import ExternalFile, Instance, Node, RunFile, RunOutput
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.types import accepts
-from mlkit.driver.attempt import Job
 from mlkit.driver.context import Context
 from mlkit.driver.surroundings import attempt_environment
 from mlkit.notebook.imports import needs_of_notebook
@@ -22,6 +20,10 @@ from mlkit.notebook.notebook_runner import Brief
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.deciding import Decision, Planner
 from mlkit.planner.inputs import ResolvedInputs, resolve_inputs
+
+if TYPE_CHECKING:
+    from mlkit.core.kept_kernel import Keeping
+    from mlkit.driver.attempt import Job
 
 __all__ = [
     "MissingInputError",
@@ -157,6 +159,9 @@ def _file(planner: Planner, name: str, path: Path, *, is_folder: bool) -> Artifa
 
 def make_job(context: Context, submission: Submission, number: int) -> Job:
     """Gather everything that the next attempt of an instance needs."""
+    # A run that reuses all makes no attempt, and starts the sooner for it.
+    from mlkit.driver.attempt import Job
+
     instance = submission.instance
     notebook = context.planner.notebook(instance)
     assignments = values_for(context.order.configuration, instance, submission.inputs)
@@ -203,6 +208,8 @@ def _keeping(context: Context, submission: Submission, number: int) -> Keeping |
     for_s, record = context.order.options.keep_failed_s, context.book.record
     if for_s is None:
         return None
+    from mlkit.core.kept_kernel import Keeping  # for the few runs that keep any
+
     retry = submission.instance.stage.retry
     return Keeping(
         for_s=for_s,

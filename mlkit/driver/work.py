@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.core.durations import format_duration
 from mlkit.core.events import EventKind
@@ -12,16 +12,13 @@ from mlkit.core.instances import is_named
 from mlkit.core.interrupting import WorkInterrupted
 from mlkit.core.pipeline import Instance
 from mlkit.core.policies import is_retryable
-from mlkit.core.progress import News
 from mlkit.core.record import AttemptRecord, ErrorRecord
 from mlkit.core.states import Status
-from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.backoff import delay_before
 from mlkit.driver.commit import Committer
 from mlkit.driver.context import Context
 from mlkit.driver.damage import doubtful_inputs, mend_inputs
 from mlkit.driver.endings import Endings, short
-from mlkit.driver.interval_before import asked_past
 from mlkit.driver.leftovers import sentence
 from mlkit.driver.resumed import kept_record
 from mlkit.driver.submission import (
@@ -33,10 +30,13 @@ from mlkit.driver.submission import (
 )
 from mlkit.driver.timetable import Timetable
 from mlkit.errors import UsageError
-from mlkit.notebook.kernels.kept_kernels import stop_kernels
 from mlkit.planner.deciding import Decision
 from mlkit.planner.inputs import ResolvedInputs
 from mlkit.store.computing import Claim
+
+if TYPE_CHECKING:  # a run that reuses all makes no attempt
+    from mlkit.core.progress import News
+    from mlkit.driver.attempt import Job, Outcome
 
 __all__ = ["Work"]
 
@@ -89,6 +89,9 @@ class Work:
 
     def _look_back(self, instance: Instance, told: str = "") -> None:
         """Wait for the instance's own success in the interval before."""
+        # Few stages wait for their past, and the calendar takes a while to import.
+        from mlkit.driver.interval_before import asked_past
+
         past = asked_past(self.context, instance)
         if past.trouble:
             self.endings.fail(instance.id, "DependsOnPast", past.trouble)
@@ -332,6 +335,8 @@ class Work:
 
     def _end_kept(self, instance_id: str) -> None:
         """End the kernel that stands where the stage failed before: it has now succeeded."""
+        from mlkit.notebook.kernels.kept_kernels import stop_kernels  # only where one has run
+
         file = str(self.context.order.pipeline.file)
         try:
             stop_kernels(lambda kept: (kept.file, kept.stage) == (file, instance_id), patience_s=0)

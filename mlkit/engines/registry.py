@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlkit.core.suggesting import did_you_mean
-from mlkit.engines.export import Compiler
-from mlkit.engines.launching import Launcher
 from mlkit.errors import UsageError
+
+if TYPE_CHECKING:  # the help of `run` names the engines, and compiles nothing
+    from mlkit.engines.export import Compiler
+    from mlkit.engines.launching import Launcher
 
 __all__ = ["ENGINES", "Engine", "compiler_of", "engine_named", "launcher_of", "names"]
 

@@ -14,7 +14,6 @@ from mlkit.core.types import TypeSpec, ValueMismatchError, fit, infer, is_parame
 from mlkit.errors import NotebookError
 from mlkit.notebook.annotations import UnknownAnnotationError, read_annotation
 from mlkit.notebook.cells import Cell, NotebookSource
-from mlkit.notebook.foreign import foreign_declarations
 from mlkit.notebook.injection import PARAMETERS_TAG
 
 __all__ = ["declarations"]
@@ -61,6 +60,9 @@ def declarations(notebook: NotebookSource, language: str = "python") -> dict[str
             code="E302",
         )
     if language != "python":
+        # Most notebooks are in Python.
+        from mlkit.notebook.foreign import foreign_declarations
+
         return foreign_declarations(notebook.path, cells[0], language)
     return _Reader(notebook.path, cells[0]).read()
 

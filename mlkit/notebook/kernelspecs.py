@@ -51,7 +51,7 @@ def find_kernel(name: str) -> Kernel | None:
     NoKernelError
         If none of that name is installed.
     """
-    if name.lower() in USUAL | _names_of_this_environment():
+    if name.lower() in USUAL or name.lower() in _names_of_this_environment():
         return None
     # Importing jupyter_client takes 0.1 s, which a pipeline with the usual kernels does not pay.
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel

@@ -7,16 +7,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mlkit.core.kept_kernel import Keeping, KeptKernel
 from mlkit.core.pipeline import Kernel
-from mlkit.core.progress import News
 from mlkit.core.record import ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
-from mlkit.notebook.injection import Assignment
-from mlkit.notebook.stock import StockList
+
+if TYPE_CHECKING:  # a run that reuses all executes nothing
+    from mlkit.core.kept_kernel import Keeping, KeptKernel
+    from mlkit.core.progress import News
+    from mlkit.notebook.injection import Assignment
+    from mlkit.notebook.stock import StockList
 
 __all__ = [
     "Brief",
@@ -27,7 +29,7 @@ __all__ = [
     "OnCell",
 ]
 
-OnCell = Callable[[News], None]
+OnCell = Callable[["News"], None]
 """Told of each code cell that starts, and now and then how far the work in it has come."""
 
 

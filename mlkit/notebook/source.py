@@ -205,8 +205,23 @@ def failing_place(source: NotebookSource, cell: int | None, traceback: str) -> s
 
 def differing_pairs(stages: Iterable[Stage]) -> list[str]:
     """Say of which notebooks another form stands beside them and is not the same."""
+    # One look into each folder: to ask for every name that might be there takes twice as many
+    # calls as there are stages.
     notebooks = dict.fromkeys(Path(stage.notebook) for stage in stages)
-    return [said for path in notebooks if (said := beside(path)) is not None]
+    there = {folder: _names_in(folder) for folder in {path.parent for path in notebooks}}
+    pairs = (
+        path
+        for path in notebooks
+        if any(path.stem + each in there[path.parent] for each in SUFFIXES if each != path.suffix)
+    )
+    return [said for path in pairs if (said := beside(path)) is not None]
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(each.name for each in folder.iterdir())
+    except OSError:  # who reads the notebook says that it is gone
+        return frozenset()
 
 
 def beside(path: Path) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.core.events import Event, EventKind
-from mlkit.core.progress import Bar
 from mlkit.core.states import FINISHED, RunStatus, Status
+
+if TYPE_CHECKING:
+    from mlkit.core.progress import Bar
 
 __all__ = ["Board", "Line", "Lines", "advance", "error_text", "progress_text", "spark"]
 
@@ -206,6 +208,9 @@ def _step(line: Line, event: Event) -> Line:
 
 
 def _progressed(line: Line, data: Mapping[str, Any]) -> Line:
+    # Nothing tells how far it is where nothing runs.
+    from mlkit.core.progress import Bar
+
     curves = dict(line.curves)
     for name, point in (data.get("metrics") or {}).items():
         curves[name] = (*curves.get(name, ()), float(point[1]))[-_CURVE:]

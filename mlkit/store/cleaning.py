@@ -85,11 +85,11 @@ def choose_runs(
     if keep is None and older_than_s is None:
         return ()
     nameless = [record for record in records if not record.labels]
-    newest = {record.run_id for record in nameless[len(nameless) - (keep or 0) :]}
+    stays = spared | {record.run_id for record in nameless[len(nameless) - (keep or 0) :]}
     return tuple(
         record.run_id
         for record in nameless
-        if record.run_id not in newest | spared
+        if record.run_id not in stays
         and (older_than_s is None or record.started < now - older_than_s)
     )
 

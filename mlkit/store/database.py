@@ -9,12 +9,10 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlkit.core.early_stopping import STOPPED
 from mlkit.core.intervals import Interval
 from mlkit.core.record import FORMAT, AttemptRecord, RunRecord, StageRecord
-from mlkit.core.run_row import RunRow
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import SUCCESSFUL, RunStatus, Status
 from mlkit.core.values import decode
@@ -28,6 +26,9 @@ from mlkit.store.connection import (
     user_version,
 )
 from mlkit.store.refusals import readable_os_errors
+
+if TYPE_CHECKING:
+    from mlkit.core.run_row import RunRow
 
 __all__ = ["SCHEMA_VERSION", "Database", "Result"]
 
@@ -586,9 +587,18 @@ class Database:
         rows = self._query("SELECT * FROM runs WHERE run_id = ?", (run_id,))
         return self._record(rows[0]) if rows else None
 
+    def run_alone(self, run_id: str) -> RunRecord | None:
+        """Read what is recorded of a run itself, without its stages; None if there is none."""
+        rows = self._query("SELECT * FROM runs WHERE run_id = ?", (run_id,))
+        return _run(rows[0], {}) if rows else None
+
     def load_runs(self) -> list[RunRecord]:
         """Read the records of all runs, oldest first."""
         return [self._record(row) for row in self._query(f"SELECT * FROM runs {_BY_TURN}", ())]
+
+    def runs_alone(self) -> list[RunRecord]:
+        """Read what is recorded of all runs themselves, oldest first, without their stages."""
+        return [_run(row, {}) for row in self._query(f"SELECT * FROM runs {_BY_TURN}", ())]
 
     # The table of runs: what stands in narrow rows, read for thousands of runs at once.
 
@@ -604,6 +614,9 @@ class Database:
         runs : sequence of str, optional
             The ids of the runs; None for all.
         """
+        # What only the table of runs needs; a run itself begins the sooner.
+        from mlkit.core.early_stopping import STOPPED
+
         metrics: dict[str, dict[str, float]] = {}
         for run_id, stage, name, value in self._of_runs(
             "SELECT run_id, stage, name, value FROM metrics", runs
@@ -716,13 +729,16 @@ class Database:
 
     def digests_without(self, runs: set[str]) -> set[str]:
         """Every artifact that is still named if some runs, and what only they used, are gone."""
-        found: set[str] = set()
-        used: set[int] = set()
-        for row in self._query("SELECT run_id, result, document FROM stages", ()):
-            if row["run_id"] not in runs:
-                used.add(row["result"])
-                artifacts = json.loads(row["document"])["artifacts"]
-                found.update(item["digest"] for item in artifacts.values())
+        # SQLite reads the documents itself: those of a long history are hundreds of thousands.
+        others, gone = "WHERE run_id NOT IN (SELECT value FROM json_each(?))", json.dumps([*runs])
+        rows = self._query(
+            "SELECT DISTINCT json_extract(artifact.value, '$.digest') FROM stages, "
+            f"json_each(stages.document, '$.artifacts') AS artifact {others}",
+            (gone,),
+        )
+        found = {str(row[0]) for row in rows}
+        rows = self._query(f"SELECT DISTINCT result FROM stages {others}", (gone,))
+        used = {row["result"] for row in rows}
         for row in self._query("SELECT id, run_id, outputs FROM fingerprints", ()):
             if row["run_id"] not in runs or row["id"] in used:
                 found.update(json.loads(row["outputs"]).values())
@@ -764,6 +780,8 @@ def _run(row: sqlite3.Row, stages: Mapping[str, StageRecord]) -> RunRecord:
 
 
 def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[str, int]) -> RunRow:
+    from mlkit.core.run_row import RunRow  # as above
+
     parameters = decode(json.loads(row["parameters"] or "{}"))
     return RunRow(
         run_id=row["run_id"],

@@ -10,17 +10,20 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import safe_name
 from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.computing import Computing
 from mlkit.store.labels import FOLDER as LABELS
-from mlkit.store.labels import Labels, check_label
+from mlkit.store.labels import SWEEPS, Labels, check_label
 from mlkit.store.refusals import readable_os_errors, refusal
-from mlkit.store.sweeps import FOLDER as SWEEPS
-from mlkit.store.sweeps import Sweeps
+
+if TYPE_CHECKING:
+    from mlkit.store.sweeps import Sweeps
 
 __all__ = ["RESERVED", "RunFolder", "RunsFolder", "new_run_id", "readable_os_errors"]
 
@@ -50,6 +53,10 @@ RESERVED = frozenset(
 """What else stands in a runs folder."""
 
 
+NOTEBOOK = "notebook.ipynb"
+"""The executed notebook in a stage's folder."""
+
+
 def new_run_id(now: float) -> str:
     """Make an id that sorts by time and is unique: `20130102-030405-678-9abc`."""
     moment = datetime.fromtimestamp(now, UTC)
@@ -67,11 +74,31 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.record = path / "run.json"
-        self.events = path / "events.jsonl"
-        self.report = path / "report.html"
-        self.driver = path / _STAGING / _DRIVER
-        self.stop_request = path / _STAGING / _STOP_REQUEST
+
+    @property
+    def record(self) -> Path:
+        """The whole record."""
+        return self.path / "run.json"
+
+    @property
+    def events(self) -> Path:
+        """The event log."""
+        return self.path / "events.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """The report, if one was made."""
+        return self.path / "report.html"
+
+    @property
+    def driver(self) -> Path:
+        """Where the run's driver says which process it is."""
+        return self.path / _STAGING / _DRIVER
+
+    @property
+    def stop_request(self) -> Path:
+        """The file that asks the driver to stop."""
+        return self.path / _STAGING / _STOP_REQUEST
 
     def stage(self, instance_id: str) -> Path:
         """The folder of a stage or instance."""
@@ -150,8 +177,14 @@ class RunsFolder:
         self.latest = self.path / "latest"
         self.debug = self.path / _DEBUG
         self.labels = Labels(self.path)
-        self.sweeps = Sweeps(self.path)
         self.computing = Computing(self.path / _CLAIMS)
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        """The sweeps that are told of in it."""
+        from mlkit.store.sweeps import Sweeps  # a run of its own looks for none
+
+        return Sweeps(self.path)
 
     def make(self) -> None:
         """Make the folder, and see that it can be written."""

@@ -16,10 +16,13 @@ from pathlib import Path
 from mlkit.errors import UsageError
 from mlkit.store.refusals import readable_os_errors
 
-__all__ = ["FOLDER", "Labels", "check_label"]
+__all__ = ["FOLDER", "SWEEPS", "Labels", "check_label"]
 
 FOLDER = "labels"
 """Where they stand in a runs folder."""
+
+SWEEPS = "sweeps"
+"""Where sweeps are told of beside them: no label bears the name of one."""
 
 MOST_CHARACTERS = 80
 _ID = re.compile(r"\d{1,8}|\d{8}-\d{0,6}|\d{8}-\d{6}-\d{0,3}|\d{8}-\d{6}-\d{3}-[0-9a-f]{0,4}")

@@ -45,7 +45,7 @@ def point_latest(runs: RunsFolder, database: Database, record: RunRecord) -> Non
     """
     with runs.pointing():
         shown_id = runs.latest_id()
-        shown = None if shown_id is None else database.load_run(shown_id)
+        shown = None if shown_id is None else database.run_alone(shown_id)
         promotion = _promotion(runs)
         if takes_over(
             record,
@@ -69,12 +69,12 @@ def promote(runs: RunsFolder, database: Database, run_id: str) -> Promotion:
 def take_in_promotion(runs: RunsFolder, database: Database, told: bytes) -> None:
     """Follow a promotion that another machine has made, unless a later run has taken its place."""
     news = _read(told)
-    if news is None or news == _promotion(runs) or database.load_run(news.run_id) is None:
+    if news is None or news == _promotion(runs) or database.run_alone(news.run_id) is None:
         return
     with runs.pointing():
         write_json(news.to_json(), runs.path / PROMOTED)
         shown_id = runs.latest_id()
-        shown = None if shown_id is None else database.load_run(shown_id)
+        shown = None if shown_id is None else database.run_alone(shown_id)
         newer = shown is not None and database.is_later(shown.run_id, news.after)
         if not (newer and shown is not None and is_plain(shown)):
             runs.set_latest(news.run_id)

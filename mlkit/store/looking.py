@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from mlkit.core.record import Places, RunRecord
@@ -19,7 +19,15 @@ from mlkit.store.connection import open_to_read, user_version
 from mlkit.store.database import SCHEMA_VERSION, Database
 from mlkit.store.folder import RunsFolder
 
-__all__ = ["keep_metrics", "known_ids", "known_run", "known_runs", "looked_at", "opened"]
+__all__ = [
+    "keep_metrics",
+    "known_heads",
+    "known_ids",
+    "known_run",
+    "known_runs",
+    "looked_at",
+    "opened",
+]
 
 
 @contextlib.contextmanager
@@ -53,8 +61,17 @@ def known_runs(folder: RunsFolder, database: Database) -> list[RunRecord]:
     Which began earlier the database knows, whatever the clock said that named them; a run that it
     does not know takes its place by its clock.
     """
+    return _known(folder, database.load_runs())
+
+
+def known_heads(folder: RunsFolder, database: Database) -> list[RunRecord]:
+    """The same without their stages, of which thousands of runs have hundreds of thousands."""
+    return _known(folder, database.runs_alone())
+
+
+def _known(folder: RunsFolder, recorded: Iterable[RunRecord]) -> list[RunRecord]:
     there = set(folder.run_ids())
-    found = [record for record in database.load_runs() if record.run_id in there]
+    found = [record for record in recorded if record.run_id in there]
     for run_id in sorted(there - {record.run_id for record in found}):
         record = _recorded(folder, run_id)
         if record is not None:
@@ -68,7 +85,7 @@ def known_ids(folder: RunsFolder, database: Database) -> list[str]:
     """The ids of all runs whose folders are there, oldest first, as `known_runs` orders them."""
     there = set(folder.run_ids())
     found = [run_id for run_id in database.run_ids() if run_id in there]
-    return found if len(found) == len(there) else [r.run_id for r in known_runs(folder, database)]
+    return found if len(found) == len(there) else [r.run_id for r in known_heads(folder, database)]
 
 
 def keep_metrics(

@@ -10,12 +10,10 @@ from typing import Any
 
 from mlkit.core.search_space import Domain, domain_of
 from mlkit.errors import RunsFolderError
+from mlkit.store.labels import SWEEPS
 from mlkit.store.refusals import readable_os_errors
 
-__all__ = ["FOLDER", "Combination", "Search", "Sweep", "Sweeps"]
-
-FOLDER = "sweeps"
-"""Where they stand in a runs folder."""
+__all__ = ["Combination", "Search", "Sweep", "Sweeps"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +151,7 @@ class Sweeps:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path / FOLDER
+        self.path = path / SWEEPS
 
     def names(self) -> list[str]:
         """The names of all sweeps."""

@@ -565,6 +565,19 @@ def test_an_instance_costs_the_same_in_a_larger_map(
             assert then <= 1.1 * first + 1, f"{name}: {first} and then {then} {kind} an instance"
 
 
+def test_what_is_reused_asks_little_of_the_system(tmp_path: Path) -> None:
+    """Counted for one instance among ten more: a run of a thousand stages is made of these."""
+    costs = []
+    for size in (10, 20):
+        file, wanted = mapped_twice(tmp_path / str(size)), {"months": list(range(size))}
+        run_fake(file, parameters=wanted)
+        run_fake(file, parameters=wanted)
+        costs.append(_cost(lambda: run_fake(file, parameters=wanted)))  # noqa: B023 - called at once
+    calls, statements = ((more - less) / 20 for less, more in zip(*costs, strict=True))
+    assert statements <= 9
+    assert calls <= 1850
+
+
 def test_to_reuse_costs_the_same_however_often_it_was_reused(tmp_path: Path) -> None:
     """A nightly run finds as many earlier ones as there were nights."""
     file = chained(tmp_path)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
+import sqlite3
+import sys
 from pathlib import Path
+from typing import Any
 
 from mlkit.api.old_runs import clean
+from mlkit.core.record import StageRecord
 from mlkit.store.cleaning import copies_with
+from mlkit.store.folder import RunsFolder
+from mlkit.store.looking import looked_at
 from mlkit.testing import FakeRunner, chain, run_fake
 
 
@@ -67,3 +76,49 @@ def test_results_that_a_later_run_uses_outlive_their_run(tmp_path: Path) -> None
     runner = FakeRunner()
     run_fake(file, runner=runner)
     assert runner.stages == []
+
+
+def test_what_is_still_named_is_what_the_records_say(tmp_path: Path) -> None:
+    """Whichever runs go: SQLite's reading of the documents against the records read as a whole."""
+    file, runs = chain(tmp_path, 3), tmp_path / "runs"
+    path = tmp_path / "s2.ipynb"
+    for turn in range(4):
+        if turn % 2:
+            path.write_text(path.read_text().replace("s2(", f"s2({turn},"))
+        run_fake(file)
+    with contextlib.closing(sqlite3.connect(runs / "mlkit.db")) as connection:
+        results = connection.execute("SELECT id, run_id, outputs FROM fingerprints").fetchall()
+    with looked_at(RunsFolder(runs)) as database:
+        records = database.load_runs()
+        ids = [record.run_id for record in records]
+        for gone in itertools.chain.from_iterable(
+            itertools.combinations(ids, count) for count in range(len(ids) + 1)
+        ):
+            stay = [s for r in records if r.run_id not in gone for s in r.stages.values()]
+            wanted = {item.digest for stage in stay for item in stage.artifacts.values()}
+            used = {stage.result for stage in stay}
+            for number, run_id, outputs in results:
+                if run_id not in gone or number in used:
+                    wanted |= set(json.loads(outputs).values())
+            assert database.digests_without(set(gone)) == wanted
+
+
+def test_of_runs_that_have_ended_no_stage_is_read(tmp_path: Path) -> None:
+    """Ten thousand runs of some stages each are looked through in a moment."""
+    file, runs = chain(tmp_path, 2), tmp_path / "runs"
+    for _ in range(3):
+        run_fake(file)
+    read: list[str] = []
+
+    def called(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code is StageRecord.from_json.__func__.__code__:  # type: ignore[attr-defined] # a class's method has it
+            read.append(frame.f_locals["instance_id"])
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        found = clean(runs, keep=1)
+    finally:
+        sys.setprofile(before)
+    assert len(found.runs) == 2
+    assert read == []

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlkit.driver.machinery import Machinery
 from mlkit.driver.order import Order
-from mlkit.driver.tracked import Tracking
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.store.artifact_store import ArtifactStore
 
 if TYPE_CHECKING:
     from mlkit.driver.attempt import Job, Outcome
+    from mlkit.driver.tracked import Tracking
     from mlkit.notebook.notebook_runner import OnCell
 
 __all__ = ["EXECUTORS", "AttemptExecutor", "Site", "Workshop", "cluster_size", "open_executor"]

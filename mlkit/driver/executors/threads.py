@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
-from mlkit.driver.attempt import Job, Outcome, perform
 from mlkit.driver.executors import Site, Workshop
 from mlkit.errors import UsageError
 from mlkit.notebook.notebook_runner import OnCell
+
+if TYPE_CHECKING:
+    from mlkit.driver.attempt import Job, Outcome
 
 __all__ = ["ThreadsExecutor"]
 
@@ -37,6 +40,9 @@ class ThreadsExecutor:
 
     def submit(self, job: Job, on_cell: OnCell, done: Callable[[Outcome], None]) -> None:
         """Hand an attempt to a thread."""
+        # What has a job knows it already; a run that reuses all never comes here.
+        from mlkit.driver.attempt import Outcome, perform
+
         workshop, services = self.workshop, self.workshop.order.services
 
         def attempt() -> None:

@@ -7,11 +7,10 @@ import json
 from mlkit.errors import UsageError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
-from mlkit.store.labels import taken
+from mlkit.store.labels import SWEEPS, taken
 from mlkit.store.latest import PROMOTED, Promotion, take_in_promotion
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.seen import Seen
-from mlkit.store.sweeps import FOLDER as SWEEPS
 from mlkit.store.sweeps import Sweep
 from mlkit.store.writing import json_text, write_json
 
