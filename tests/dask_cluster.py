@@ -29,17 +29,20 @@ class Cluster:
         Where workers keep their files.
     python : str
         What the workers are started with.
+    link : {"tcp", "tls"}
+        How they speak to each other; certificates come from the environment.
     """
 
     address: str
     folder: Path
     python: str = sys.executable
+    link: str = "tcp"
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def executor(self) -> str:
         """What `--executor` is given."""
-        return f"dask://{self.address}"
+        return f"dask{'+tls' if self.link == 'tls' else ''}://{self.address}"
 
     @property
     def workers(self) -> list[subprocess.Popen[bytes]]:
@@ -61,18 +64,20 @@ class Cluster:
             )
         )
 
-    def add_worker(self) -> None:
-        """Start a worker with one thread."""
+    def add_worker(self, python: str | None = None) -> None:
+        """Start a worker with one thread, with another Python than the others if one is named."""
         options = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--memory-limit", "0")
         place = ("--local-directory", str(self.folder / f"w{len(self.processes)}"))
-        self.start("worker", f"tcp://{self.address}", *options, *place)
+        before, self.python = self.python, python or self.python
+        self.start("worker", f"{self.link}://{self.address}", *options, *place)
+        self.python = before
 
     def wait_for_workers(self, count: int) -> None:
         """Wait until so many workers are there."""
         from distributed import Client
 
         with Client(  # type: ignore[no-untyped-call] # Dask is partly untyped
-            f"tcp://{self.address}", timeout=60, set_as_default=False
+            f"{self.link}://{self.address}", timeout=60, set_as_default=False
         ) as client:
             client.wait_for_workers(count, timeout=60)
 
@@ -88,13 +93,16 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, workers: int = 2, python: str = sys.executable) -> Iterator[Cluster]:
+def cluster(
+    folder: Path, workers: int = 2, python: str = sys.executable, link: str = "tcp"
+) -> Iterator[Cluster]:
     """Start a scheduler and workers; they are ended with the block."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    made = Cluster(address=f"127.0.0.1:{port}", folder=folder, python=python)
+    made = Cluster(address=f"127.0.0.1:{port}", folder=folder, python=python, link=link)
     try:
-        made.start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+        place = ("--host", "127.0.0.1", "--port", str(port), "--protocol", link)
+        made.start("scheduler", *place, "--no-dashboard")
         for _ in range(workers):
             made.add_worker()
         deadline = time.monotonic() + 60

@@ -139,6 +139,8 @@ class Outcome:
         The kernel, if it is kept, and the working folder with it.
     not_kept : str
         Why it is not, where it was to be.
+    told : tuple of str
+        What people should know of the place where attempts run, such as a worker not used.
     trouble : MlkitError, optional
         What kept the driver itself from carrying the attempt through, such as a full disk.
     """
@@ -158,6 +160,7 @@ class Outcome:
     logged: Logged = field(default_factory=Logged)
     kept: KeptKernel | None = None
     not_kept: str = ""
+    told: tuple[str, ...] = ()
     trouble: MlkitError | None = None
 
 

@@ -307,6 +307,8 @@ class Work:
         instance_id = outcome.job.instance_id
         submission = self.executing.pop(instance_id)
         self.context.planner.forget_today()
+        for told in outcome.told:
+            self.book.warn(told)
         status, error = self._judged(outcome, submission)
         record = self._remember_attempt(outcome, submission, status, error)
         if status is Status.SUCCEEDED or status is Status.SKIPPED:

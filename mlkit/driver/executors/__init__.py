@@ -28,6 +28,7 @@ __all__ = ["EXECUTORS", "AttemptExecutor", "Site", "Workshop", "cluster_size", "
 EXECUTORS = {
     "threads": "mlkit.driver.executors.threads:ThreadsExecutor",
     "dask": "mlkit.driver.executors.dask:DaskExecutor",
+    "dask+tls": "mlkit.driver.executors.dask:DaskTlsExecutor",
 }
 """Each kind with its class: `threads`, or `KIND://ADDRESS`."""
 
@@ -99,7 +100,7 @@ def open_executor(text: str, site: Site) -> AttemptExecutor:
     Parameters
     ----------
     text : str
-        `threads`, or `dask://HOST:PORT`.
+        `threads`, `dask://HOST:PORT`, or `dask+tls://HOST:PORT`.
     site : Site
         Where the run works.
 
@@ -126,11 +127,13 @@ def cluster_size(text: str) -> int:
     UsageError
         If there is no such executor, or it cannot be reached.
     """
-    if not text.startswith("dask://"):
+    kind, _, address = text.partition("://")
+    if kind not in EXECUTORS or kind == "threads":
         raise UsageError(
             f"there is no executor '{text}'", remedy=did_you_mean(text, EXECUTORS), code="E101"
         )
     # The registry's way: an executor is imported when it is asked for.
     from mlkit.driver.executors.dask import count_threads
+    from mlkit.driver.executors.dask_cluster import TCP, TLS
 
-    return count_threads(text.partition("://")[2])
+    return count_threads(address, TLS if kind == "dask+tls" else TCP)

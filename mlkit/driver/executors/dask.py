@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlkit.core.progress import News
@@ -14,14 +14,14 @@ from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.executors import Site, Workshop
-from mlkit.driver.executors.dask_cluster import connected, inspected
+from mlkit.driver.executors.dask_cluster import TCP, TLS, Crew, connected, threads_of_workers
 from mlkit.driver.executors.dask_task import Reply, Task, cancel, carry_out
 from mlkit.driver.executors.receiving import received
 from mlkit.errors import ExecutionError, MlkitError
 from mlkit.notebook.imports import modules_to_preload
 from mlkit.notebook.notebook_runner import OnCell
 
-__all__ = ["DaskExecutor", "count_threads"]
+__all__ = ["DaskExecutor", "DaskTlsExecutor", "count_threads"]
 
 ALONE_FOR_S = 30.0
 """How long a cluster may be without any worker before a run gives up."""
@@ -41,6 +41,8 @@ class _Flight:
     started: float
     future: Future[Reply] | None = None
     worker: str | None = None
+    allowed: frozenset[str] = frozenset()
+    """The workers that it was handed to; none while it waits for a free one."""
 
 
 class DaskExecutor:
@@ -60,17 +62,18 @@ class DaskExecutor:
         nor a store.
     """
 
+    link = TCP
     workshop: Workshop
 
     def __init__(self, address: str, site: Site) -> None:
         self.site = site
-        self._client = connected(address)
+        self._client = connected(address, self.link)
         try:
-            self._is_shared = inspected(self._client, site)
+            self._crew = Crew(self._client, site)
         except BaseException:
             self._client.close()
             raise
-        self._executor = self._client.get_executor(pure=False, retries=0)
+        self._told: list[str] = []
         self._topic = f"mlkit-{secrets.token_hex(8)}"
         self._flights: dict[str, _Flight] = {}
         self._lock = threading.Lock()
@@ -100,17 +103,43 @@ class DaskExecutor:
         with self._lock:
             self._flights[token] = flight
         try:
-            if not self._is_shared:
+            if not self._crew.is_shared:
                 self.workshop.store.share(artifact.digest for artifact in job.inputs)
-            flight.future = self._executor.submit(carry_out, self._task(token, job))
         except MlkitError as error:
             self._settle(token, Status.FAILED, trouble=error)
+            return
+        self._hand_out()
+        if self._cancellation.requested:
+            self._cancel_soon()
+
+    def _hand_out(self) -> None:
+        """Give attempts to the cluster, as many as its workers can work on.
+
+        The others wait here: the cluster would fix now which workers may have them, and those that
+        join meanwhile are to have their share.
+        """
+        while True:
+            with self._lock:
+                fit = frozenset(self._crew.fit)
+                waiting = [token for token, flight in self._flights.items() if not flight.allowed]
+                under_way = len(self._flights) - len(waiting)
+                is_full = under_way >= self._crew.threads
+                if not waiting or is_full or self._cancellation.requested:
+                    return
+                flight = self._flights[waiting[0]]
+                flight.allowed = fit
+            self._hand_over(waiting[0], flight)
+
+    def _hand_over(self, token: str, flight: _Flight) -> None:
+        executor = self._client.get_executor(pure=False, retries=0, workers=sorted(flight.allowed))
+        try:
+            flight.future = executor.submit(carry_out, self._task(token, flight.job))
+        except (OSError, RuntimeError) as error:
+            self._settle(token, Status.FAILED, trouble=_gone(f"the Dask cluster is gone ({error})"))
             return
         flight.future.add_done_callback(lambda future: self._receiver.submit(
             self._receive, token, future
         ))  # fmt: skip
-        if self._cancellation.requested:
-            self._cancel_soon()
 
     def _task(self, token: str, job: Job) -> Task:
         own = {name: value for name, value in job.brief.env.items() if name.startswith("MLKIT_")}
@@ -123,7 +152,7 @@ class DaskExecutor:
             preload=self._preload,
             store=str(self.workshop.store.path),
             store_url=self.site.store_url,
-            is_shared=self._is_shared,
+            is_shared=self._crew.is_shared,
         )
 
     def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
@@ -203,8 +232,10 @@ class DaskExecutor:
     def _deliver(self, token: str, outcome: Outcome) -> None:
         with self._lock:
             flight = self._flights.pop(token, None)
+            told, self._told = self._told, []
         if flight is not None:
-            flight.done(outcome)
+            flight.done(replace(outcome, told=tuple(told)))
+            self._hand_out()
 
     def _cancel_soon(self) -> None:
         self._start(self._cancel)
@@ -213,28 +244,59 @@ class DaskExecutor:
         """Have workers end what they carry out, and take back what none has begun."""
         with self._lock:
             flights = dict(self._flights)
-        for flight in flights.values():
-            if flight.worker is None and flight.future is not None:
+        for token, flight in flights.items():
+            if not flight.allowed:
+                self._settle(token, Status.CANCELLED)
+            elif flight.worker is None and flight.future is not None:
                 flight.future.cancel()
         begun = [token for token, flight in flights.items() if flight.worker is not None]
         if begun:
             self._client.run(cancel, begun, on_error="ignore")
 
     def _look(self) -> None:
-        """Give up when the cluster has gone, or has been without workers for long."""
+        """Use who joins; give up when the cluster has gone, or has long been without workers."""
         alone_since, now = None, self._clock.monotonic
         while not self._ended.wait(LOOK_EVERY_S):
-            reached = self._client.status == "running"
-            info = self._client.scheduler_info(n_workers=-1) if reached else {}
-            if info.get("workers"):
+            reached = self._looked()
+            if reached and self._crew.fit:
                 alone_since = None
+                self._hand_out()
                 continue
             alone_since = alone_since or now()
             if now() - alone_since > ALONE_FOR_S and self._flights:
-                fact = "has no worker left" if reached else "does not answer any more"
+                others = "; ".join(self._crew.refused.values())
+                left = f"has no worker left that can work: {others}" if others else ""
+                fact = (left or "has no worker left") if reached else "does not answer any more"
                 for token in list(self._flights):
                     trouble = _gone(f"the Dask cluster {fact}")
                     self._settle(token, Status.FAILED, trouble=trouble)
+
+    def _looked(self) -> bool:
+        """Take in who has come and gone; whether the cluster answers."""
+        if self._client.status != "running":
+            return False
+        try:
+            told = self._crew.look()
+        except OSError:  # it went away in this instant
+            return False
+        with self._lock:
+            self._told += told
+        self._miss_the_dead()
+        return True
+
+    def _miss_the_dead(self) -> None:
+        """Take back attempts whose workers have all died: the cluster would wait for them."""
+        with self._lock:
+            flights = dict(self._flights)
+        for token, flight in flights.items():
+            if flight.allowed and flight.future and not flight.allowed & self._crew.fit.keys():
+                lost = ErrorRecord(
+                    type="LostProcess",
+                    message="the worker that was to run the notebook died",
+                    bases=("mlkit.DeadKernel",),
+                )
+                self._settle(token, Status.LOST, error=lost)
+                flight.future.cancel()
 
     def close(self) -> None:
         """Take back what was not begun, and leave the cluster."""
@@ -247,6 +309,12 @@ class DaskExecutor:
         self._client.close()
 
 
+class DaskTlsExecutor(DaskExecutor):
+    """Executes attempts on a cluster whose connections are encrypted."""
+
+    link = TLS
+
+
 def _gone(fact: str) -> ExecutionError:
     return ExecutionError(
         fact,
@@ -255,11 +323,10 @@ def _gone(fact: str) -> ExecutionError:
     )
 
 
-def count_threads(address: str) -> int:
+def count_threads(address: str, link: str = TCP) -> int:
     """How many threads the workers of a cluster have together."""
-    client = connected(address)
+    client = connected(address, link)
     try:
-        workers = client.scheduler_info(n_workers=-1)["workers"]
-        return max(1, sum(int(worker["nthreads"]) for worker in workers.values()))
+        return max(1, sum(threads_of_workers(client).values()))
     finally:
         client.close()

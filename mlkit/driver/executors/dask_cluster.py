@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -14,20 +14,31 @@ from mlkit.driver.executors.dask_task import Sight, look_around
 from mlkit.errors import DISTRIBUTION, MissingExtraError, UsageError, install_extra
 from mlkit.store.folder import readable_os_errors
 
-__all__ = ["connected", "inspected", "verdict"]
+__all__ = ["TCP", "TLS", "Crew", "connected", "threads_of_workers", "verdict"]
 
 ANSWER_WITHIN_S = 10
+TCP = "tcp"
+TLS = "tls"
+"""How messages travel. Certificates are Dask's own settings: `DASK_DISTRIBUTED__COMM__TLS__…` in
+the environment, or `distributed.comm.tls` in its configuration."""
 
 
-def connected(address: str) -> Any:
+def connected(address: str, link: str = TCP) -> Any:
     """Connect to a scheduler.
+
+    Parameters
+    ----------
+    address : str
+        `HOST:PORT` of the scheduler.
+    link : {"tcp", "tls"}
+        How messages travel.
 
     Raises
     ------
     MissingExtraError
         If Dask is not installed.
     UsageError
-        If no scheduler answers there.
+        If no scheduler answers there, or not as it was addressed.
     """
     try:
         from distributed import Client  # optional: the extra `dask` has it
@@ -39,35 +50,105 @@ def connected(address: str) -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is said once, below
     try:
         return Client(  # type: ignore[no-untyped-call] # Dask is partly untyped
-            f"tcp://{address}", timeout=ANSWER_WITHIN_S, name="mlkit", set_as_default=False
+            f"{link}://{address}", timeout=ANSWER_WITHIN_S, name="mlkit", set_as_default=False
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        if link == TLS:
+            raise UsageError(
+                f"no Dask scheduler answers over TLS at '{address}': "
+                + " ".join(str(error).split()),
+                remedy="Name the certificates as Dask wants them: "
+                "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT, "
+                "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY; the scheduler has some, too",
+                code="E107",
+            ) from error
         raise UsageError(
             f"no Dask scheduler answers at '{address}'",
             remedy="Start one with 'dask scheduler', workers with 'dask worker HOST:PORT', and "
-            "write --executor dask://HOST:PORT",
+            "write --executor dask://HOST:PORT; one that speaks TLS is dask+tls://HOST:PORT",
             code="E107",
         ) from error
 
 
-def inspected(client: Any, site: Site) -> bool:
-    """Ask all workers what they see; whether they share the runs folder.
+def threads_of_workers(client: Any) -> dict[str, int]:
+    """The workers of a cluster, with their threads.
+
+    The scheduler is asked itself: `Client.scheduler_info` gives what it keeps, which the client's
+    own look every two seconds may have emptied of workers between its asking and its answer.
+    """
+    found = client.sync(client.scheduler.identity, n_workers=-1)["workers"]
+    return {worker: int(known["nthreads"]) for worker, known in found.items()}
+
+
+class Crew:
+    """The workers of a cluster that were looked at: those that can do the work, and others.
+
+    Parameters
+    ----------
+    client : Client
+        The connection.
+    site : Site
+        Where the run works.
 
     Raises
     ------
     UsageError
         If the cluster has no workers, or not all of them can do the work.
     """
-    token = secrets.token_hex(16)
-    probe = site.runs_dir / f".probe-{token}"
-    with readable_os_errors(site.runs_dir):
-        probe.write_text(token, encoding="utf-8")
-    try:
-        arguments = (str(probe), token, str(site.pipeline_folder))
-        sights: Mapping[str, Any] = client.run(look_around, *arguments, on_error="return")
-    finally:
-        probe.unlink(missing_ok=True)
-    return verdict(sights, site)
+
+    def __init__(self, client: Any, site: Site) -> None:
+        self._client = client
+        self._site = site
+        sights = self._sights(None)
+        self.is_shared = verdict(sights, site)
+        """Whether the workers see the runs folder; those that join later must do so as well."""
+        self.fit = self._threads_of(sights)
+        """Those that can do the work, with their threads."""
+        self.refused: dict[str, str] = {}
+        """Those that cannot, and why."""
+
+    @property
+    def threads(self) -> int:
+        """How many attempts they can work on at once."""
+        return sum(self.fit.values())
+
+    def look(self) -> list[str]:
+        """Take in who has come and gone; sentences about those that came and cannot work."""
+        there = threads_of_workers(self._client)
+        self.fit = {worker: count for worker, count in self.fit.items() if worker in there}
+        self.refused = {worker: why for worker, why in self.refused.items() if worker in there}
+        told = []
+        for worker in there.keys() - self.fit.keys() - self.refused.keys():
+            try:
+                sights = self._sights([worker])
+                shares = bool(sights) and verdict(sights, self._site)
+                if sights and self.is_shared and not shares:
+                    raise UsageError(f"worker {worker} does not see the runs folder, as others do")
+            except UsageError as error:
+                self.refused[worker] = error.message
+                told.append(f"{error.message}; it joined later and is not used")
+            else:
+                self.fit |= self._threads_of(sights)
+        return told
+
+    def _threads_of(self, workers: Iterable[str]) -> dict[str, int]:
+        there = threads_of_workers(self._client)
+        return {worker: there[worker] for worker in workers if worker in there}
+
+    def _sights(self, workers: list[str] | None) -> Mapping[str, Any]:
+        """Ask workers, or all of them, what they see."""
+        token = secrets.token_hex(16)
+        probe = self._site.runs_dir / f".probe-{token}"
+        with readable_os_errors(self._site.runs_dir):
+            probe.write_text(token, encoding="utf-8")
+        try:
+            arguments = (str(probe), token, str(self._site.pipeline_folder))
+            sights: Mapping[str, Any] = self._client.run(
+                look_around, *arguments, workers=workers, on_error="return"
+            )
+        finally:
+            probe.unlink(missing_ok=True)
+        return sights
 
 
 def verdict(sights: Mapping[str, Any], site: Site) -> bool:

@@ -19,11 +19,13 @@ import pytest
 from mlkit import RunOptions, resume, run
 from mlkit.core.events import Event, EventKind
 from mlkit.core.record import RunRecord
+from mlkit.driver.executors import dask_cluster
 from mlkit.driver.services import Services
-from mlkit.errors import ExecutionError
+from mlkit.errors import ExecutionError, UsageError
 from mlkit.load.parameters import Layers
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.testing import RecordingObserver, Sketch, chained_map, diamond, write_pipeline
+from tests.certificates import certificate
 from tests.dask_cluster import Cluster, cluster
 from tests.remote import S3
 
@@ -254,6 +256,111 @@ def test_a_cluster_that_goes_away_ends_the_run_in_order(
         _wait(lambda: not psutil.pid_exists(int(pid.read_text())))
     assert caught.value.exit_code == 1
     assert "mlkit resume" in str(caught.value.remedy)
+
+
+def _waits_for(gate: Path, at: Path) -> str:
+    return (
+        "import os, time\n"
+        f"open({str(at)!r}, 'a').write(f'{{os.getppid()}}\\n')\n"
+        f"deadline = time.monotonic() + 120\n"
+        f"while len(set(open({str(at)!r}))) < 2 and not os.path.exists({str(gate)!r}):\n"
+        "    assert time.monotonic() < deadline\n"
+        "    time.sleep(0.05)\n"
+        "open(out, 'w').write('x')"
+    )
+
+
+def test_a_worker_that_joins_late_is_used(tmp_path: Path) -> None:
+    """Two stages wait for each other; only the second worker lets both go on."""
+    at = tmp_path / "at"
+    at.touch()
+    body = _waits_for(tmp_path / "never", at)
+    sketches = [Sketch(name=f"s{number}", body=body) for number in range(2)]
+    file = write_pipeline(tmp_path / "p", *sketches)
+    with cluster(tmp_path / "c", workers=1) as one:
+
+        def join() -> None:
+            _wait(lambda: bool(at.read_text()))
+            one.add_worker()
+
+        joining = threading.Thread(target=join)
+        joining.start()
+        record = _run(file, one.executor, workers=2)
+        joining.join()
+    assert record.status == "succeeded", record.stages
+    assert len(set(at.read_text().split())) == 2
+
+
+def test_a_worker_that_joins_late_and_cannot_work_is_not_used(tmp_path: Path) -> None:
+    """It has no mlkit, which the run says; the others do its part."""
+    gate, at = tmp_path / "gate", tmp_path / "at"
+    at.touch()
+    body = _waits_for(gate, at)
+    file = write_pipeline(
+        tmp_path / "p", *(Sketch(name=f"s{number}", body=body) for number in range(2))
+    )
+    bare = tmp_path / "bare"
+    hidden = "import sys; sys.modules['mlkit'] = None; from distributed.cli.dask_worker import main"
+    bare.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} -c "{hidden}; main()" "$@"\n')
+    bare.chmod(0o755)
+    observer = RecordingObserver()
+    with cluster(tmp_path / "c", workers=1) as one:
+
+        def join() -> None:
+            _wait(lambda: bool(at.read_text()))
+            one.add_worker(str(bare))
+            one.wait_for_workers(2)
+            time.sleep(3)  # what must not happen has time to: it is looked at every second
+            gate.touch()
+
+        joining = threading.Thread(target=join)
+        joining.start()
+        record = _run(file, one.executor, Services(observers=[observer]), workers=2)
+        joining.join()
+    assert record.status == "succeeded", record.stages
+    told = [str(event.data["message"]) for event in observer.events if "message" in event.data]
+    assert [text for text in told if "joined later and is not used" in text], told
+    assert {stage.attempts for stage in record.stages.values()} == {1}, record.stages
+
+
+@pytest.fixture
+def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An authority, and what it has signed, where Dask looks for it."""
+    import dask
+
+    authority, signed = certificate(tmp_path / "ca"), {}
+    for role in ("scheduler", "worker", "client"):
+        signed[role] = certificate(tmp_path / role, authority)
+    prefix = "DASK_DISTRIBUTED__COMM__"
+    monkeypatch.setenv(f"{prefix}REQUIRE_ENCRYPTION", "true")
+    monkeypatch.setenv(f"{prefix}TLS__CA_FILE", str(authority.file))
+    for role, its in signed.items():
+        monkeypatch.setenv(f"{prefix}TLS__{role.upper()}__CERT", str(its.file))
+        monkeypatch.setenv(f"{prefix}TLS__{role.upper()}__KEY", str(its.key_file))
+    dask.config.refresh()
+    yield
+    monkeypatch.undo()
+    dask.config.refresh()
+
+
+@pytest.mark.usefixtures("certificates")
+def test_links_may_be_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With certificates of one authority; those of another are not let in, nor is plain TCP."""
+    import dask
+
+    file = diamond(tmp_path / "p")
+    with cluster(tmp_path / "c", workers=1, link="tls") as safe:
+        assert _run(file, safe.executor, force=True).status == "succeeded"
+        monkeypatch.setattr(dask_cluster, "ANSWER_WITHIN_S", 3)
+        with pytest.raises(UsageError, match="no Dask scheduler answers"):
+            _run(file, safe.executor.replace("+tls", ""))
+        stranger = certificate(tmp_path / "stranger")
+        prefix = "DASK_DISTRIBUTED__COMM__TLS__CLIENT__"
+        monkeypatch.setenv(f"{prefix}CERT", str(stranger.file))
+        monkeypatch.setenv(f"{prefix}KEY", str(stranger.key_file))
+        dask.config.refresh()
+        with pytest.raises(UsageError, match="no Dask scheduler answers over TLS"):
+            _run(file, safe.executor)
 
 
 @pytest.mark.sandbox
