@@ -5,6 +5,7 @@ The vocabulary holds words that a German ear takes for English, and terms that h
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ from proselint.registry.checks import Check, CheckResult
 from proselint.registry.checks.types import PreferredForms
 from proselint.tools import LintFile
 
-__all__ = ["faults", "lesson_prose", "prose_of"]
+__all__ = ["check_words", "faults", "lesson_prose", "prose_of", "spoken"]
 
 MOST_WORDS = 25
+LEAST_WORDS = 4
+"""A text of code with more words than these is for people."""
 SHADOWS = {
     "mend": "repair, correct, fix",
     "mends": "repairs, corrects, fixes",
@@ -150,3 +153,33 @@ def lesson_prose(notebook: Path) -> str:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     texts = ("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
     return "\n\n".join(texts)
+
+
+def check_words(notebook: Path) -> Iterator[tuple[str, str]]:
+    """What learners read of the checks of a solution: check id, and a title, hint or sentence."""
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        about = cell["metadata"].get("mlkit", {})
+        sentences = [one.get("say", one.get("asks")) for one in about.get("misconceptions", ())]
+        for text in (
+            about.get("title"),
+            about.get("otherwise"),
+            *about.get("hints", ()),
+            *sentences,
+        ):
+            if text:
+                yield cell["id"], text
+
+
+def spoken(module: Path) -> Iterator[tuple[int, str]]:
+    """The sentences in a module's own texts, each with its line; documentation is none of them."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    documentation = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if id(node) not in documentation and len(node.value.split()) > LEAST_WORDS:
+            yield node.lineno, node.value

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.grading.exercise.words import read_words, with_answers
 from tests.docs.plain_english import (
     MOST_WORDS,
     SHADOWS,
     SPELLINGS,
+    check_words,
     faults,
     lesson_prose,
     prose_of,
+    spoken,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +27,14 @@ HELD = [
     *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name not in NOT_HELD),
 ]
 LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.ipynb"))
-TITLES = re.compile(r"\[Exercise \d+: [^\]]*\]")
-"""Of exercises, which are generated from their solutions."""
+SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
+SAY = [
+    *sorted((ROOT / "mlkit" / "inside" / "checks").glob("*.py")),
+    *sorted((ROOT / "mlkit" / "grading" / "verdict").glob("*.py")),
+    *sorted((ROOT / "mlkit" / "grading" / "listings").glob("*.py")),
+    ROOT / "mlkit" / "testing" / "self_check.py",
+]
+"""Modules that speak to learners."""
 GENERATED = re.compile(
     r"<!-- (?:lessons -->.*?<!-- end|features:.*?<!-- end of features) -->", re.DOTALL
 )
@@ -44,7 +53,42 @@ def test_a_page_is_in_plain_english(page: Path) -> None:
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_is_in_plain_english(lesson: Path) -> None:
     """By the same rules; lines are counted over its cells of text."""
-    assert faults(TITLES.sub("[Exercise]", lesson_prose(lesson)), lesson.name) == []
+    assert faults(lesson_prose(lesson), lesson.name) == []
+
+
+@pytest.mark.parametrize("solution", SOLUTIONS, ids=lambda path: path.stem)
+def test_an_exercise_is_in_plain_english(solution: Path) -> None:
+    """Its text, and every title, hint and sentence of its checks."""
+    found = faults(lesson_prose(solution), solution.name)
+    for check, words in check_words(solution):
+        found += [f"{words!r}: {fault}" for fault in faults(words, check)]
+    assert found == []
+
+
+@pytest.mark.parametrize("solution", SOLUTIONS, ids=lambda path: path.stem)
+def test_recorded_answers_have_plain_names(solution: Path) -> None:
+    """What is written of them by authors; the sentences that they read are held above."""
+    words = with_answers(read_words(solution))
+    found = [fault for one in words.recorded for fault in faults(one.name, one.file.name)]
+    assert found == []
+
+
+def test_every_check_has_words_that_are_looked_at() -> None:
+    """A title and a general sentence at least; hundreds of sentences in all."""
+    words = [word for solution in SOLUTIONS for word in check_words(solution)]
+    assert len({check for check, _ in words}) > 100
+    assert len(words) > 700
+
+
+@pytest.mark.parametrize("module", SAY, ids=lambda path: path.stem)
+def test_what_mlkit_says_to_learners_is_in_plain_english(module: Path) -> None:
+    """The texts that its checks, its grader and the readers of listings put together."""
+    found = [
+        fault.replace(":1:", f":{line}:", 1)
+        for line, text in spoken(module)
+        for fault in faults(text, module.name)
+    ]
+    assert found == []
 
 
 def test_pages_that_are_not_held_are_there() -> None:

@@ -134,9 +134,19 @@ class _Reader(Reader):
                 self.note(statement.lineno, "unreadable", "the reader does not follow this 'with'")
             elif isinstance(call, ast.Call):
                 self._tasks_in(call)
+                self._compared_tasks(call)
                 self.around.append(name)
         self.block(statement.body)
         del self.around[len(self.around) - len(statement.items) :]
+
+    def _compared_tasks(self, call: ast.Call) -> None:
+        """A condition compares what a task gave; kfp's tasks themselves know no order."""
+        for node in ast.walk(call):
+            sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+            for side in sides:
+                if isinstance(side, ast.Name) and side.id in self.bound:
+                    text = f"{side.id} is a task, and not what it gave: compare {side.id}.output"
+                    self.note(side.lineno, "output", text)
 
     def expression(self, node: ast.expr) -> str | None:
         """Make the task that a call stands for; give its name."""

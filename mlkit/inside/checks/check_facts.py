@@ -46,11 +46,11 @@ ENDED: Mapping[str, str] = {
     "files": "Your answer made more files than allowed.",
 }
 UNKNOWN_NAME = (
-    "Your answer uses a name that is not defined when the notebook is run from top to bottom: what "
-    "it needs must stand in the answer cells, in cells of your own, or in those that were given."
+    "Your answer uses a name that is not defined when the notebook is run from top to bottom. What "
+    "it needs must be in the answer cells, in cells of your own, or in those that were given."
 )
 UNDEFINED = (
-    "No cell defines {name!r} when the notebook is run from top to bottom: has your answer another "
+    "No cell defines {name!r} when the notebook is run from top to bottom. Has your answer another "
     "name, does its cell fail before the definition, or is it in a cell that was not saved?"
 )
 KINDS: Mapping[type, str] = {
@@ -74,7 +74,7 @@ ASLEEP = (
     "or in another way, where it should not."
 )
 WAITING = (
-    "When the time allowed was over, your answer computed nothing: it waits for something that has "
+    "When the time allowed was over, your answer computed nothing. It waits for something that has "
     "not come, such as a lock, a queue, another thread or process, or the clock."
 )
 SILENT = (

@@ -23,9 +23,9 @@ NOT_SAVED = (
     "In the notebook as it is saved, your answer is not in the answer cell, nor in another one. "
     "The file is what is graded: save it."
 )
-ELSEWHERE = "Your answer is not in the answer cell: the grader takes it from the cell it stands in."
+ELSEWHERE = "Your answer is not in the answer cell: the grader takes it from the cell it is in."
 HIDDEN = (
-    "Your answer needs {name!r}, which no cell of the saved notebook defines: it is there only "
+    "Your answer needs {name!r}, which no cell of the saved notebook defines. It is there only "
     "because you once ran a cell that is gone, and the grader will not have it."
 )
 EDITED = "The cell {name!r} is not as it was given: the grader uses the original."

@@ -192,7 +192,7 @@ def _solution(spec: CheckSpec, found: Judgement, path: Path) -> str:
         return "The solution is shown after an attempt of your own."
     model = path.resolve().parent.parent / "solutions" / path.name
     if not model.is_file():
-        return "The solutions are not in this copy: ask whoever gave you the exercise."
+        return "The solutions are not in this copy: ask the person who gave you the exercise."
     notebook = json.loads(model.read_text(encoding="utf-8"))
     answers = [cell_text(cell) for cell in notebook["cells"] if known_id(cell) in spec.answers]
     lines = "\n\n".join(answers).splitlines()
