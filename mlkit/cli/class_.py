@@ -26,6 +26,7 @@ from mlkit.grading.classroom.lateness import (
 from mlkit.grading.classroom.learning import learn_from, learning_text
 from mlkit.grading.classroom.roster import Roster, read_roster
 from mlkit.grading.classroom.told import collection_text
+from mlkit.grading.classroom.written import take_marks, write_sheets
 from mlkit.grading.quiz.bank import kit_questions, read_bank
 from mlkit.grading.quiz.handing_out import FORMS, write_questions
 from mlkit.grading.submissions import find_solutions, load_exercises
@@ -33,7 +34,7 @@ from mlkit.observe.layout import counted, paragraph, terminal_width
 from mlkit.reports.class_page import render_class_page
 from mlkit.reports.page_file import write_text
 
-__all__ = ["collect", "group", "hand_back", "quiz", "stats"]
+__all__ = ["collect", "group", "hand_back", "quiz", "stats", "written"]
 
 group = command_group()
 
@@ -48,6 +49,7 @@ def class_() -> None:
     Examples
       mlkit class collect download.zip --roster roster.csv
       mlkit grade collected
+      mlkit class written grades
       mlkit class return grades
       mlkit class stats grades
       mlkit class quiz 5 --form moodle
@@ -213,6 +215,63 @@ ManualOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+@group.command("written", short_help="Answers in words: pages to read, sheets to mark.")
+def written(
+    grades: GradesArgument = Path("grades"),
+    *,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="Where the pages and the sheets are.")
+    ] = Path("written"),
+    take: Annotated[
+        bool,
+        typer.Option(
+            "--take",
+            help="Take the marks of the sheets into manual.csv; its other lines stay.",
+        ),
+    ] = False,
+    collected: CollectedOption = None,
+    manual: Annotated[
+        Path | None,
+        typer.Option(
+            "--manual",
+            metavar="CSV",
+            help="Where --take puts the marks (default: manual.csv in GRADES).",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Write out the answers in words, to be marked by the rubric; then take the marks.
+
+    For each exercise that asks for one: EXERCISE.html with the question, the rubric, a model
+    answer and what everybody wrote, and EXERCISE.csv with a column for each line of the rubric.
+    Fill the columns in; marks stay when the sheets are written again. With --take the points of
+    each marked line are added to those of the checks, by a line of manual.csv.
+
+    \b
+    Examples
+      mlkit class written
+      mlkit class written grades --take
+      mlkit class return grades
+    """
+    book = read_gradebook(grades, collection=collected)
+    document = take_marks(book, to, manual) if take else write_sheets(book, to)
+    if as_json:
+        print_json(document)
+        return
+    width = terminal_width()
+    for one in document["questions"]:
+        line = (
+            f"{one['exercise']}: {counted(one['answers'], 'answer')}, {one['marked']} marked. "
+            f"{'Taken from' if take else 'Read ' + one['page'] + ', and mark in'} {one['sheet']}."
+        )
+        typer.echo(printable(paragraph(line, width), keep="\n"))
+    if take:
+        typer.echo(printable(paragraph(f"The marks are in {document['manual']}.", width)))
+    elif not document["questions"]:
+        typer.echo("No exercise of this class asks for an answer in words.")
 
 
 @group.command("return", short_help="Give each a page and a zip, and platforms their files.")

@@ -309,6 +309,30 @@ CLASSROOM_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         (_COLLECTED,),
     ),
     "class return": ("The marks, and the files that were written.", (_RETURNED,)),
+    "class written": (
+        "The questions that are answered in words, their sheets, and where marks were taken to.",
+        (
+            object_of(
+                {
+                    "to": TEXT,
+                    "manual": or_null(TEXT),
+                    "questions": list_of(
+                        object_of(
+                            {
+                                "exercise": TEXT,
+                                "title": TEXT,
+                                "max": NUMBER,
+                                "answers": COUNT,
+                                "marked": COUNT,
+                                "page": TEXT,
+                                "sheet": TEXT,
+                            }
+                        )
+                    ),
+                }
+            ),
+        ),
+    ),
     "class quiz": (
         "The questions that were written, and their files.",
         (

@@ -13,7 +13,7 @@ from tests.cli.conftest import Call
 
 BELOW = [
     *("exercise new", "exercise check", "exercise release"),
-    *("class collect", "class return", "class stats", "class quiz"),
+    *("class collect", "class return", "class written", "class stats", "class quiz"),
 ]
 """Commands below a word that is one of COMMANDS."""
 HEAVY = "pandas sklearn papermill mlflow nbformat nbclient matplotlib jupyter_client zmq rich"
