@@ -115,7 +115,7 @@ MARKS = st.fixed_dictionaries({name: st.none() | POINTS for name in ("ann", "bob
 
 
 @given(first=MARKS, then=MARKS, comment=st.sampled_from(["", "Good, clear.", 'A "word"\nmore']))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_marks_come_back_once_whatever_is_written_and_taken_in_between(
     first: Marks,
     then: Marks,
@@ -171,7 +171,7 @@ def test_a_mark_that_is_none_is_refused_with_its_line(
     with pytest.raises(GradingError) as told:
         take_marks(book, tmp_path / "written")
     assert says in told.value.message
-    assert (told.value.file, told.value.line) == (sheet, 1 if "column" in says else 2)
+    assert (str(told.value.file), told.value.line) == (str(sheet), 1 if "column" in says else 2)
     assert told.value.remedy
     assert not (tmp_path / "grades" / "manual.csv").exists()
 
