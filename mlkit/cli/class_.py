@@ -15,6 +15,7 @@ from mlkit.grading.classroom.collect import WAYS, Collecting
 from mlkit.grading.classroom.collect import collect as collect_all
 from mlkit.grading.classroom.gradebook import read_gradebook
 from mlkit.grading.classroom.handback import Handback, give_back
+from mlkit.grading.classroom.in_words import take_marks, write_sheets
 from mlkit.grading.classroom.lateness import (
     Deadlines,
     parse_dues,
@@ -26,7 +27,6 @@ from mlkit.grading.classroom.lateness import (
 from mlkit.grading.classroom.learning import learn_from, learning_text
 from mlkit.grading.classroom.roster import Roster, read_roster
 from mlkit.grading.classroom.told import collection_text
-from mlkit.grading.classroom.written import take_marks, write_sheets
 from mlkit.grading.quiz.bank import kit_questions, read_bank
 from mlkit.grading.quiz.handing_out import FORMS, write_questions
 from mlkit.grading.submissions import find_solutions, load_exercises

@@ -139,7 +139,7 @@ ELSEWHERE = {
     "exercise check": 'cli/test_exercise.py: call("exercise", "check", "--json")',
     "grade": 'grading/test_commands.py: check_document("grade"',
     "class return": 'grading/classroom/test_week.py: check_document("class return"',
-    "class written": 'grading/classroom/test_written.py: check_document("class written"',
+    "class written": 'grading/classroom/test_in_words.py: check_document("class written"',
     "class stats": 'grading/classroom/test_week.py: check_document("class stats"',
 }
 """Commands that need more, each with the test that holds what they print against its schema."""

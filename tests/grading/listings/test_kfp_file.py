@@ -51,7 +51,7 @@ def test_what_is_hostile_is_told_and_harms_nothing() -> None:
 
 @pytest.mark.parametrize("compared", ["one > 1.0", "1.0 < one", "one.output > one"])
 def test_a_condition_compares_what_a_task_gave_and_not_the_task(compared: str) -> None:
-    """kfp's tasks have no order, so such a file does not compile."""
+    """Kfp's tasks have no order, so such a file does not compile."""
     body = "    one = make(rows=3)\n    with dsl.If({}):\n        use(value=one.output, text='a')\n"
     assert pipeline_problems(pipeline(body.format("one.output > 1.0"))) == []
     (problem,) = pipeline_problems(pipeline(body.format(compared)))

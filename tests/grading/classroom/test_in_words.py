@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mlkit.cli.main import main
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.gradebook import Gradebook, read_gradebook
-from mlkit.grading.classroom.written import BEGINS, question_of, take_marks, write_sheets
+from mlkit.grading.classroom.in_words import BEGINS, question_of, take_marks, write_sheets
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
 from tests.documents import check_document
 
