@@ -46,6 +46,7 @@ STYLE = (
     + """
 h2 { font-size: 1.1rem; margin: 1.6rem 0 .3rem; }
 th, td { padding: .3rem .8rem .3rem 0; vertical-align: top; }
+th { overflow-wrap: normal; }
 .words { white-space: pre-wrap; overflow-wrap: anywhere; }
 blockquote { margin: .5rem 0; padding: .2rem 1rem; border-left: .4rem solid #00695c; }
 """
