@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,6 +111,14 @@ def test_every_file_is_formatted_and_clean(tmp_path: Path, name: str) -> None:
     words = ["check", "--isolated", "--no-cache", "--select", "E,F,W,B", "--ignore", "E501,B006"]
     done = subprocess.run([*ruff, *words, str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_component_without_an_image_names_the_python_of_the_dockerfile(tmp_path: Path) -> None:
+    """The one that mlkit's image, its locks and the engine's environment are made for."""
+    text = main_text(chain(tmp_path / "pipeline"))
+    named = set(re.findall(r'base_image="python:([\d.]+)-slim"', text))
+    (wanted,) = re.findall(r"^ARG PYTHON=(.+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    assert {version.rpartition(".")[0] for version in named} == {wanted}
 
 
 def test_the_file_needs_kfp_and_the_standard_library_only(tmp_path: Path) -> None:

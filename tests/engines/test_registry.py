@@ -140,7 +140,8 @@ def test_a_run_on_an_engine_tells_its_tasks_the_url(
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     python.chmod(0o755)
-    (tmp_path / "venv" / "mlkit-airflow.db").touch()  # Airflow's own, which it would make before
+    for own in ("airflow", "prefect"):  # a database, which the engine would make before
+        (tmp_path / "venv" / f"mlkit-{own}.db").touch()
     nothing = Services(environ={**os.environ, ENGINES[engine].python_variable: str(python)})
     record = run_on(chain(tmp_path / "p"), engine, runs_dir=url, services=nothing)
     files = (Path(record.runs_dir) / record.run_id / "engine").glob("*.py")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
+from mlkit.engines.empty_database import empty_database
 from mlkit.engines.launching import Launch, Order
 from mlkit.errors import EngineError
 
@@ -77,28 +75,10 @@ def migrated_database(python: Path) -> Path:
     EngineError
         If it cannot be made.
     """
-    template = python.parent.parent / "mlkit-airflow.db"
-    if template.exists():
-        return template
-    with (template.parent / ".mlkit-airflow.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not template.exists():
-            _migrate(python, template)
-    return template
-
-
-def _migrate(python: Path, template: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=template.parent) as name:
-        home = Path(name)
-        done = subprocess.run(
-            [python, "-P", "-m", "airflow", "db", "migrate"],
-            env={**os.environ, **airflow_environment(python, home=home, dags=home / "dags")},
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["nothing"]
-            raise EngineError(f"Airflow cannot make its database; it said: {said[0]}")
-        (home / DATABASE).replace(template)
+    return empty_database(
+        python,
+        "airflow",
+        ("db", "migrate"),
+        lambda home: airflow_environment(python, home=home, dags=home / "dags"),
+        DATABASE,
+    )

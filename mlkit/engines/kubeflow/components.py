@@ -30,10 +30,11 @@ __all__ = [
     "stage_component",
 ]
 
-_PLAIN_IMAGE = "python:3.12.12-slim"
+_PLAIN_IMAGE = "python:3.11.14-slim"
 """kfp wants an image of every component; its local runner does not use any.
 
-It is one version, so that the same file means the same image tomorrow."""
+It is one version, so that the same file means the same image tomorrow: of the Python that the
+Dockerfile and the locks are made for."""
 
 
 def handed(pipeline: Pipeline, layout: Layout, stage: Stage) -> dict[str, StageOutput]:

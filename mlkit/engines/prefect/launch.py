@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
+from mlkit.engines.empty_database import empty_database
 from mlkit.engines.launching import Launch, Order
 
-__all__ = ["launch", "prefect_settings"]
+__all__ = ["launch", "prefect_settings", "prepare_home"]
+
+_DATABASE = "prefect.db"
+_ELSEWHERE = ("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_")
+"""Variables that name another database: somebody's own, which is not ours to migrate."""
 
 _PATIENCE_S = 120
 """Prefect's own 20 seconds are short for a busy machine, on which its server starts."""
@@ -18,13 +25,36 @@ def launch(order: Order) -> Launch:
     Without a server Prefect starts one for itself and ends it with the run; what that one kept
     stays in the run's folder. With `PREFECT_API_URL`, or a host, the flow is reported there.
     """
-    settings = prefect_settings(order.folder / "prefect-home")
+    home = order.folder / "prefect-home"
+    settings = prefect_settings(home)
     if order.host is not None:
         settings["PREFECT_API_URL"] = order.host
+    elif not os.environ.get("PREFECT_API_URL"):
+        prepare_home(order.python, home)
     entry = str(order.folder / order.entry)
     return Launch(
         command=(str(order.python), entry, "--run-id", order.run_id), environment=settings
     )
+
+
+def prepare_home(python: Path, home: Path) -> None:
+    """Make a home with an empty database, unless it has one, so that no server has to.
+
+    Parameters
+    ----------
+    python : Path
+        The Python of Prefect's environment.
+    home : Path
+        Prefect's home.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    database = home / _DATABASE
+    elsewhere = any(name.startswith(_ELSEWHERE) for name in os.environ)
+    if database.exists() or elsewhere or not os.access(python.parent.parent, os.W_OK):
+        return  # Prefect makes its own, or takes the one that it is told of
+    words = ("server", "database", "upgrade", "--yes")
+    made = empty_database(python, "prefect", words, prefect_settings, _DATABASE)
+    shutil.copyfile(made, database)
 
 
 def prefect_settings(home: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mlkit.engines.environments import engine_python
 from mlkit.engines.local_server import Served, free_port, running_group, until_interrupted
-from mlkit.engines.prefect.launch import prefect_settings
+from mlkit.engines.prefect.launch import prefect_settings, prepare_home
 from mlkit.engines.registry import ENGINES
 
 __all__ = ["Server", "main", "server"]
@@ -64,11 +64,11 @@ def server(folder: Path) -> Iterator[Server]:
         Where it answers.
     """
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    python = str(engine_python(ENGINES["prefect"], os.environ))
+    python = engine_python(ENGINES["prefect"], os.environ)
+    prepare_home(python, folder)
     port = free_port()
     log = folder / "server.log"
-    command = [python, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    command = [str(python), "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     environ = {**os.environ, **prefect_settings(folder)}
     with running_group([*command, "--port", str(port)], environ, log) as process:
         yield Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
