@@ -103,10 +103,7 @@ _GROUPS: Mapping[str, Mapping[str, str | tuple[str, str]]] = {
     "Choosing": {
         "engines.dagster": "Dagster",
         "engines.stepfunctions": "Step Functions",
-        "engines.argo": (
-            "Argo Workflows, written and checked",
-            "It runs in a Kubernetes cluster only",
-        ),
+        "engines.argo": "Argo Workflows, written and checked",
         "engines.compared": "The tools beside each other: strengths, costs, use cases",
         "engines.managed": ("What a managed service adds", "Each needs an account"),
         "engines.choose": "How to choose",

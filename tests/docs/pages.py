@@ -31,6 +31,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 FOLLOWED: Mapping[Path, str] = {
     **dict.fromkeys(sorted((DOCS / "how-to").glob("*.md")), "test_followed_pages.py"),
     DOCS / "tutorial.md": "test_followed_pages.py",
+    DOCS / "open-project.md": "test_followed_pages.py",
+    DOCS / "instructor" / "open-project.md": "test_followed_pages.py",
     DOCS / "stores.md": "test_followed_pages.py",
     DOCS / "testing.md": "test_followed_pages.py",
     DOCS / "maps.md": "test_maps.py",

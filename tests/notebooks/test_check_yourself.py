@@ -7,7 +7,9 @@ That wrong answers are rejected and right ones accepted is tried in each lesson'
 from __future__ import annotations
 
 import ast
+import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,24 +102,82 @@ def _assigned(source: str) -> set[str]:
     return names
 
 
-@pytest.mark.site
-@pytest.mark.kernel
-def test_an_untouched_lesson_says_that_nothing_is_answered_yet() -> None:
-    """Beside every question, on the pages of the site; they are executed if they are not there."""
+@pytest.fixture(scope="module")
+def executed() -> dict[int, list[dict[str, Any]]]:
+    """The cells of each lesson's page on the site; what is not there is executed."""
     known = find_pages(ROOT)
     pages = [known[f"notebooks/lessons/{lesson.file.stem}"] for lesson in EVERY]
     done = execute_pages(pages, Execution(root=ROOT, cache=ROOT / ".rendered"), print)
+    return {int(page.path.stem[:2]): done[page.name]["cells"] for page in pages}
+
+
+@pytest.mark.site
+@pytest.mark.kernel
+def test_an_untouched_lesson_says_that_nothing_is_answered_yet(
+    executed: dict[int, list[dict[str, Any]]],
+) -> None:
+    """Beside every question, on the pages of the site."""
     told = {
-        (page.path.stem[:2], cell["id"]): _told(cell)
-        for page in pages
-        for cell in done[page.name]["cells"]
+        (number, cell["id"]): _told(cell)
+        for number, cells in executed.items()
+        for cell in cells
         if cell["id"].startswith("yours-")
     }
-    asked = [(f"{lesson.number:02d}", q) for lesson in EVERY for q in questions_of(lesson)]
+    asked = [(lesson.number, q) for lesson in EVERY for q in questions_of(lesson)]
     assert set(told) == {(number, f"yours-{question.name}") for number, question in asked}
     assert {
         text for text in told.values() if "· not answered yet" not in text or "✓" in text
     } == set()
+
+
+@pytest.mark.site
+@pytest.mark.kernel
+def test_every_prediction_meets_its_answer(executed: dict[int, list[dict[str, Any]]]) -> None:
+    """Before the prose goes on, a cell shows something, or a question has its model answer."""
+    asked = [
+        (number, cell["id"], answers)
+        for number, cells in executed.items()
+        for cell, answers in predictions(cells)
+    ]
+    assert len(asked) > 100
+    assert [(number, name) for number, name, answers in asked if not answers] == []
+
+
+def test_a_prediction_without_an_answer_is_found() -> None:
+    """One before silent code, one at the end; a question counts, if its model answer follows."""
+    silent: dict[str, Any] = {"cell_type": "code", "id": "set", "source": "", "outputs": []}
+    loud = {**silent, "id": "shown", "outputs": [{"output_type": "stream", "text": "1"}]}
+    yours = {**silent, "id": "yours-x", "outputs": [{"output_type": "execute_result"}]}
+    model = {"cell_type": "markdown", "id": "model-x", "source": "<details>"}
+    asks: dict[str, Any] = {
+        "cell_type": "markdown",
+        "id": "asks",
+        "source": ["**Predict:** how many?"],
+    }
+    prose = {"cell_type": "markdown", "id": "prose", "source": "So it is."}
+    stories: list[tuple[list[dict[str, Any]], list[bool]]] = [
+        ([asks, silent, loud, prose], [True]),
+        ([asks, silent, prose, loud], [False]),
+        ([asks, silent, yours, model], [True]),
+        ([asks, yours, prose], [False]),
+        ([asks], [False]),
+        ([asks, asks, loud], [False, True]),
+    ]
+    for cells, answered in stories:
+        assert [answers for _, answers in predictions(cells)] == answered
+
+
+def predictions(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Each cell that asks for a prediction, and whether what comes next answers it."""
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] == "markdown" and "**Predict" in "".join(cell["source"]):
+            code = list(
+                itertools.takewhile(lambda c: c["cell_type"] == "code", cells[number + 1 :])
+            )
+            after = {c["id"] for c in cells[number + len(code) + 1 :][:1]}
+            asks = {c["id"].replace("yours-", "model-") for c in code if "yours-" in c["id"]}
+            shows = any(c["outputs"] and "yours-" not in c["id"] for c in code)
+            yield cell, shows or bool(asks & after)
 
 
 def _told(cell: dict[str, Any]) -> str:
