@@ -44,6 +44,10 @@ _ENDED = """() => {
   const { session } = window.jupyterapp.shell.currentWidget.sessionContext;
   return !session?.kernel || session.kernel.status === 'dead';
 }"""
+_SHARED_TIPS = """() => {
+  const names = [...document.querySelectorAll('.mlkit-pipelines marker')].map((each) => each.id);
+  return names.filter((name, place) => names.indexOf(name) !== place);
+}"""
 _ASK = """async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const future = kernel.requestExecute({ code, store_history: false });
@@ -187,6 +191,7 @@ def test_what_is_wrong_is_marked_in_the_editor_until_it_is_put_right(
     page.evaluate("window.jupyterapp.commands.execute('mlkit:open')")
     tab = page.locator("#mlkit-pipelines-1")
     expect(tab.locator("[data-compare]").first).to_be_visible()
+    assert page.evaluate(_SHARED_TIPS) == []
     tab.locator('svg [data-pick="count"]').click()
     expect(tab.locator(".detail")).to_contain_text("Trace")
     for width, theme in SEEN_IN:

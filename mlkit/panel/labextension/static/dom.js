@@ -15,9 +15,11 @@ export function h(tag, properties = {}, ...children) {
 
 // A box for HTML that the server wrote (it escapes whatever comes from a user or a file). What has
 // data-pick can be chosen by mouse and by keyboard; focus, scrolling and open folds outlast a change.
+let boxes = 0;
 export class Markup {
   constructor(picked = null) {
     this._picked = picked;
+    this._number = ++boxes;
     this._last = null;
     this.node = h("div", { class: `mlkit-markup${picked ? " pickable" : ""}` });
     this.node.addEventListener("click", (event) => this._pick(event));
@@ -37,7 +39,8 @@ export class Markup {
     const focused = node.contains(document.activeElement) && document.activeElement.dataset.pick;
     const scrolled = [...node.querySelectorAll(".mlkit-scroll")].map((n) => [n.scrollLeft, n.scrollTop]);
     const open = new Set([...node.querySelectorAll("details[open] > summary")].map((n) => n.textContent));
-    node.innerHTML = html;
+    // Several pictures of a page name their arrow heads alike, and what a hidden one defines is not drawn.
+    node.innerHTML = html.replace(/(id="|url\(#)mlkit-tip/g, `$1box-${this._number}-mlkit-tip`);
     for (const summary of node.querySelectorAll("details > summary")) {
       if (open.has(summary.textContent)) summary.parentElement.open = true;
     }
