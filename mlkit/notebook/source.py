@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.pipeline import Stage
+from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import NotebookError
 from mlkit.notebook.cells import NotebookSource, parse_document, parse_notebook
 from mlkit.notebook.importing import FORMAT_CHECKS, missing
@@ -76,11 +77,20 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise NotebookError("there is no such notebook", path, code="E301") from None
+        remedy = did_you_mean(path.name, _beside(path.parent)) or "Look at its path"
+        raise NotebookError("there is no such notebook", path, None, remedy, "E301") from None
     except IsADirectoryError:
-        raise NotebookError("this is a folder, not a notebook", path, code="E301") from None
+        remedy = did_you_mean(path.name, _beside(path)) or "Name a notebook's file"
+        raise NotebookError(
+            "this is a folder, not a notebook", path, None, remedy, "E301"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise NotebookError(f"the notebook cannot be read ({error})", path, code="E301") from None
+
+
+def _beside(folder: Path) -> list[str]:
+    """The notebooks in a folder: one of them is meant where another name was written."""
+    return sorted(path.name for path in folder.glob("*.ipynb"))
 
 
 def _read_text(text: str, path: Path) -> NotebookSource:

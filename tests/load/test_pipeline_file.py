@@ -218,7 +218,7 @@ def test_a_folder_is_no_notebook(project: Project) -> None:
     """A folder called like a notebook is told apart from a missing one."""
     (project.folder / "dir.ipynb").mkdir()
     assert project.refused(HEAD + "  end: {notebook: dir.ipynb}\n") == (
-        "dir.ipynb: this is a folder, not a notebook"
+        "dir.ipynb: this is a folder, not a notebook. Name a notebook's file"
     )
 
 

@@ -87,3 +87,22 @@ def test_files_are_read(tmp_path: Path) -> None:
         read_notebook(path)
     with pytest.raises(NotebookError, match="there is no such notebook"):
         read_notebook(tmp_path / "no.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("anlysis.ipynb", "Did you mean 'analysis.ipynb'?"),
+        ("other/analysis.ipynb", "Look at its path"),
+        ("", "Known: analysis.ipynb, first.ipynb"),
+    ],
+)
+def test_a_notebook_that_is_not_there_is_not_to_be_opened(
+    name: str, remedy: str, tmp_path: Path
+) -> None:
+    """The remedy names the one that is meant, or those that there are."""
+    for there in ("analysis", "first"):
+        (tmp_path / f"{there}.ipynb").write_text(document())
+    with pytest.raises(NotebookError) as caught:
+        read_notebook(tmp_path / name)
+    assert caught.value.remedy == remedy
