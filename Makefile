@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-peers exercises docs-tables site slides pictures pot hub clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-convert bench-peers exercises docs-tables site slides pictures pot hub clean sizes bare newcomer wheel \
   engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
   test-answers test-sandbox test-browser test-lab test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -208,6 +208,10 @@ bench-runs: install-dev  ## measure how long `mlkit runs` takes over 1,000 and 1
 
 bench-watch: install-dev  ## measure how soon after a save a watch shows what came of it
 	$(BIN)/python -m benchmarks.watch
+
+bench-convert: install-dev  ## convert ten notebooks by mlkit and by soorgeon, and run what comes of it
+	$(BIN)/python -m benchmarks.peers soorgeon
+	$(BIN)/python -m benchmarks.beside_soorgeon
 
 bench-peers: install-dev  ## install the other tools into environments of their own, for make bench
 	$(BIN)/python -m benchmarks.peers

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["HOME", "PEERS", "executable", "installed", "main"]
+__all__ = ["CONVERTERS", "HOME", "PEERS", "executable", "installed", "main"]
 
 HOME = Path(__file__).with_name(".peers")
 STAMP = ".installed"
@@ -23,6 +23,14 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     "prefect": ("prefect>=3.8", "fastapi>=0.139,<0.151", "sqlalchemy<2.1"),
     "dagster": ("dagster>=1.13",),
 }
+
+CONVERTERS: Mapping[str, tuple[str, ...]] = {
+    "soorgeon": (
+        *("soorgeon==0.0.20", "ploomber>=0.23", "setuptools<81"),
+        *("pandas", "pyarrow", "scikit-learn", "matplotlib"),
+    ),
+}
+"""What writes pipelines, and runs none; with what the notebooks import."""
 
 
 def executable(peer: str, name: str) -> Path:
@@ -41,7 +49,7 @@ def install(peer: str) -> None:
     (HOME / ".gitignore").write_text("*\n")
     subprocess.run([sys.executable, "-m", "venv", str(HOME / peer)], check=True)
     pip = [str(executable(peer, "python")), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, *PEERS[peer]], check=True)
+    subprocess.run([*pip, *{**PEERS, **CONVERTERS}[peer]], check=True)
     (HOME / peer / STAMP).touch()
 
 
