@@ -360,7 +360,8 @@ def test_a_reason_is_seen_where_it_stands() -> None:
 SUBJECTS = {
     "cli": "documents hostile_names large_files profiles stores surroundings sweep_killed",
     "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
-    "other_kernels secrets shared_work text_notebooks traced_packages traces",
+    "other_kernels secrets shared_work text_notebooks traced_packages traces "
+    "everyday_reads",
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
     "airflow_celery dagster_compiler kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server "

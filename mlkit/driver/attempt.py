@@ -259,7 +259,7 @@ def _perform(
         peak_memory_bytes=result.peak_memory_bytes,
         damaged=damaged,
         dropped=names,
-        logged=read_logged(job.attempt_folder / LOGGED),
+        logged=_logged(job),
         kept=result.kept,
         not_kept=result.not_kept,
         trouble=trouble,
@@ -271,6 +271,17 @@ def _placed(error: ErrorRecord | None, notebook: NotebookSource) -> ErrorRecord 
     if error is None:
         return None
     return replace(error, place=failing_place(notebook, error.cell, error.traceback))
+
+
+def _logged(job: Job) -> Logged:
+    """Read what was logged, and leave no secret in its names, which the notebook has made up."""
+    file = job.attempt_folder / LOGGED
+    if file.exists():
+        text = file.read_text(encoding="utf-8", errors="replace")
+        clean = job.brief.scrubber.text(text)
+        if clean != text:
+            file.write_text(clean, encoding="utf-8")
+    return read_logged(file)
 
 
 def _dropped(job: Job) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ def read_table(path: Path) -> Table:
             start, line = line, reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
+            if not titles and start == 1 and _is_hint(cells):
+                continue
             if not titles:
                 titles = _titles(path, start, cells)
                 continue
@@ -154,6 +156,11 @@ def _text(path: Path) -> str:
             remedy="In Excel choose 'CSV UTF-8 (comma delimited)' when saving.",
             code="E804",
         ) from error
+
+
+def _is_hint(cells: Sequence[str]) -> bool:
+    """Whether a first line only tells Excel the separator, as `sep=;`; it is parted by that."""
+    return cells[0].strip().casefold() == "sep=" and not any(cells[1:])
 
 
 def _separator(text: str) -> str:

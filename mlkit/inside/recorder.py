@@ -11,16 +11,18 @@ Four sources tell of everything that Python code reads:
 * audit events (PEP 578) tell of files opened, folders listed, variables set and processes started;
 * the first finder on `sys.meta_path` is asked for every module that is not loaded yet, by whatever
   way it is imported or looked for; it knows none;
-* `os.stat`, `os.lstat` and `os.access` have no events and are wrapped: they answer whether
-  something exists;
+* `os.stat`, `os.lstat`, `os.access` and `os.readlink` have no events and are wrapped: they answer
+  whether something exists, what kind it is, and where a link leads;
 * reads of `os.environ` have none either, and go through methods of its class.
 
 It is imported before the first cell of every kernel: what few notebooks need of the standard
 library is imported where it is needed. And it is one file of the standard library alone, since
 other environments' Pythons are handed it.
 
-Readers in compiled code (pyarrow, polars, DuckDB) and programs that are no Python are not seen; of
-a program that is started, the files named in its arguments count.
+Readers in compiled code (pyarrow, DuckDB) and programs that are no Python are not seen; of a
+program that is started, the files named in its arguments count, and the variables that a shell is
+asked for. Where a package asks whether a file is there before its compiled part opens it, as pandas
+and polars do, the file counts.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ from hashlib import sha256
 from types import FrameType
 from typing import Any
 
-__all__ = ["SETTINGS", "Recorder", "is_hidden", "start", "start_child", "stop"]
+# By their distance: in another environment's Python this package has another name.
+from .shell_text import named_files, named_variables
+
+__all__ = ["SETTINGS", "Recorder", "is_hidden", "kind_of_mode", "start", "start_child", "stop"]
 
 SETTINGS = "MLKIT_TRACE"
 """The variable by which processes that an attempt starts find the settings of its recorder."""
@@ -49,10 +54,22 @@ ELSEWHERE = ("/proc/", "/sys/", "/dev/", "/tmp/", "/var/tmp/", "/run/", "/usr/sh
 """Where nothing counts that is no project's: temporary files, what the system says of itself."""
 
 IMPORT_SYSTEM = ("<frozen importlib._bootstrap", "<frozen zipimport", "<frozen runpy")
+NATIVE_READERS = re.compile(
+    r"/(pandas|polars|pyarrow|dask|xgboost|lightgbm|catboost|geopandas|pyogrio|rasterio|xarray|netCDF4"
+    r"|h5py|tables|torch|tensorflow|cv2)/"
+)
+"""Packages that ask whether a file is there, and open it in compiled code."""
+WRITERS = re.compile(r"_?(to|write|save|dump|store|export|sink|log)(_|$)")
+"""What functions are called that write the file that they ask for."""
+ALL_AS_SETTINGS = re.compile(r"/(pydantic_settings|dynaconf|environs|everett|confuse|hydra)/")
+"""Packages that copy the whole environment in order to look up settings in the copy."""
+OF_REPOSITORIES = (".git", ".hg", ".svn", ".ipynb_checkpoints")
 OF_KERNELS = ("/ipykernel/", "/IPython/", "/zmq/", "/tornado/", "/jupyter_client/", "/traitlets/")
 CELL = re.compile(r"/ipykernel_\d+/")
 SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
 """Files of the standard library that list folders for the few names that they look for."""
+ASKS_FOR_OTHERS = re.compile(r"/(os|posixpath|genericpath|glob|pathlib(/\w+)?)\.py$|^<")
+"""Files of the standard library whose questions are their caller's; others ask on their own."""
 READS_ENVIRON = re.compile(r"/(os|_collections_abc)\.py$|^<")
 OF_SYSTEM = re.compile(
     r"/(zoneinfo|platform|locale|gettext|mimetypes|ssl|netrc|uuid|multiprocessing|subprocess|ctypes"
@@ -142,6 +159,7 @@ class Recorder:
             "os.putenv": lambda args: self._set.add(_text(args[0])),
             "os.unsetenv": lambda args: self._set.add(_text(args[0])),
             "sqlite3.connect": self._connected,
+            "ctypes.dlopen": self._loaded,
             "subprocess.Popen": lambda args: self._started(args[0], args[1], args[2]),
             "os.posix_spawn": lambda args: self._started(args[0], args[1], None),
             "os.spawn": lambda args: self._started(args[1], args[2], None),
@@ -232,7 +250,8 @@ class Recorder:
         """Record a file as it is now; by whom it is read matters only outside the project."""
         if place.endswith(".pyc"):
             place = _source_of(place)
-        if not self._is_project(place) and not self._asks_itself(place):
+        counts = self._is_project(place) and (self._is_plain(place) or self._may_be_hidden(place))
+        if not counts and not self._asks_itself(place):
             return
         try:
             stat = self._look(place)
@@ -262,6 +281,13 @@ class Recorder:
         place = self.place(_text(path)) if isinstance(path, str | bytes | os.PathLike) else None
         if place is not None:
             self._once("made", place)
+
+    def _loaded(self, args: tuple[Any, ...]) -> None:
+        """Take in a compiled library; one that is named without a folder is the system's."""
+        name = _text(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else ""
+        place = self.place(name) if os.sep in name else None
+        if place is not None:
+            self._reads(place)
 
     def _touched(self, path: Any) -> None:
         place = self.place(_text(path)) if isinstance(path, str | bytes | os.PathLike) else None
@@ -316,10 +342,12 @@ class Recorder:
         path = args[0]
         if path is None:
             path = "."
+        if isinstance(path, int):
+            path = os.readlink(f"/proc/self/fd/{path}")
         if not isinstance(path, str | bytes | os.PathLike):
             return
         place = self.place(_text(path))
-        if place is None or not self._is_project(place) or not self._is_asked_for(lists=True):
+        if place is None or not self._may_ask(place, lists=True):
             return
         try:
             names = sorted(os.listdir(place))
@@ -346,7 +374,7 @@ class Recorder:
 
         whole = pattern if os.path.isabs(pattern) else os.path.join(escape(base), pattern)
         fixed = self.place(_fixed_part(whole))
-        if fixed is None or not self._is_project(fixed) or not self._is_asked_for():
+        if fixed is None or not self._may_ask(fixed):
             return
         found = sorted(glob(whole, recursive=recursive))
         self._once("glob", fixed, whole, recursive, found)
@@ -366,51 +394,137 @@ class Recorder:
     def _started(self, program: Any, arguments: Any, cwd: Any) -> None:
         """Record what a process that is started is told to read: files named in its arguments."""
         words = [program] if isinstance(program, str | bytes | os.PathLike) else []
+        folder = os.path.abspath(_text(cwd)) if cwd is not None else os.getcwd()
         if isinstance(arguments, str | bytes | os.PathLike):
             words += _words(_text(arguments))
+            self._told_to_shell(_text(arguments), folder)
         else:
             words += [w for w in arguments or () if isinstance(w, str | bytes | os.PathLike)]
         texts = [_text(word) for word in words]
         if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
+            self._told_to_shell(texts[-1], folder)
             texts[-1:] = _words(texts[-1])
-        folder = _text(cwd) if cwd is not None else None
         for text in texts:
             for part in (text, text.partition("=")[2]):
-                self._named(part, folder)
+                if part and not part.startswith("-"):
+                    self._named(os.path.join(folder, part), is_path=os.sep in part)
         if texts:
             self._once("program", os.path.basename(texts[0]))
 
-    def _named(self, text: str, folder: str | None) -> None:
+    def _told_to_shell(self, text: str, folder: str) -> None:
+        """Record what a shell's command line takes from the environment, and from files."""
+        for name in named_variables(text):
+            self._variable(name)
+        for path in named_files(text, folder):
+            self._named(path, is_path=False)
+            if any(sign in path for sign in "*?["):
+                self._matched(path)
+
+    def _matched(self, pattern: str) -> None:
+        """Record a pattern that a shell expands, and the files that it stands for today."""
+        from glob import glob
+
+        self._glob(os.getcwd(), pattern, recursive=False)
+        for path in glob(pattern):
+            self._named(path, is_path=False)
+
+    def _named(self, path: str, *, is_path: bool) -> None:
         """Record a file that an argument names, if it names one of the project's."""
-        if not text or text.startswith("-") or "\n" in text or "\0" in text or len(text) > 4096:
+        if "\n" in path or "\0" in path or len(path) > 4096:
             return
-        place = self.place(os.path.join(folder, text) if folder else text)
-        if place is not None and self._is_project(place):
+        place = self.place(path)
+        if place is not None and self._is_project(place) and self._is_plain(place):
             if self._exists(place):
                 self._reads(place)
-            elif os.sep in text:
+            elif is_path:
                 self._once("absent", place)
 
     # What has no event
 
-    def asked(self, path: Any, *, exists: bool) -> None:
-        """Take in that somebody asked whether something exists."""
+    def asked(self, path: Any, found: os.stat_result | None, *, follows: bool = True) -> None:
+        """Take in that somebody asked whether something exists, and of what kind it is."""
         me = get_ident()
         if me in self._busy or not isinstance(path, str | bytes | os.PathLike):
             return
         self._busy.add(me)
         try:
             place = self.place(_text(path))
-            if place is None or not self._is_project(place):
+            if place is None or not (follows or self._is_project(place)):
                 return
-            kind = "present" if exists else "absent"
-            if (kind, place) not in self._seen and self._is_asked_for():
-                self._seen.add((kind, place))
-                self.write(kind, place)
+            kind = kind_of_mode(found.st_mode) if found is not None else None
+            key = ("asked", place, follows, kind)
+            if key not in self._seen and self._may_ask(place):
+                self._seen.add(key)
+                self._answered(place, kind, follows=follows)
+            if kind == "file" and ("content", place) not in self._seen and self._wants_content():
+                self._seen.add(("content", place))
+                self._reads(place)
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("stat", error)
         finally:
             self._busy.discard(me)
+
+    def _answered(self, place: str, kind: str | None, *, follows: bool) -> None:
+        if not follows:
+            self.write("itself", place, kind)
+        elif kind is None:
+            self.write("made" if self._is_written_natively() else "absent", place)
+        else:
+            self.write("present", place, kind)
+
+    def link_read(self, path: Any, target: Any) -> None:
+        """Take in that somebody asked where a link leads."""
+        me = get_ident()
+        if me in self._busy or not isinstance(path, str | bytes | os.PathLike):
+            return
+        self._busy.add(me)
+        try:
+            place = self.place(_text(path))
+            leads_here = place is not None and any(f"{place}/" in root for root in self._roots)
+            if place is not None and not leads_here and self._may_ask(place):
+                self._once("link", place, _text(target))
+        except Exception as error:  # noqa: BLE001 - see `hear`
+            self._fault("readlink", error)
+        finally:
+            self._busy.discard(me)
+
+    def _wants_content(self) -> bool:
+        """Whether who asks for a file will see what it holds, in a way that nobody tells of.
+
+        Its size, which the notebook's code asks for; or all of it, read by compiled code.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and self._kind(frame) == "recorder":
+            frame = frame.f_back
+        if frame is not None and frame.f_code.co_name in ("stat", "getsize", "getmtime"):
+            if self._kind(frame) == "stdlib":
+                frame = frame.f_back
+        elif frame is not None and self._kind(frame) == "stdlib":
+            return self._nearest_native_reader() == "reader"
+        if frame is not None and self._kind(frame) == "own":
+            return True
+        return self._nearest_native_reader() == "reader"
+
+    def _is_written_natively(self) -> bool:
+        """Whether a package asks in order to write the file, which it does in compiled code."""
+        return self._nearest_native_reader() == "writer"
+
+    def _nearest_native_reader(self) -> str:
+        """Whether a package that opens files in compiled code asks, to read or to write them."""
+        frame: FrameType | None = sys._getframe(1)
+        found = ""
+        while frame is not None:
+            kind = self._kind(frame)
+            if kind == "own":
+                return found
+            if kind == "import":
+                return ""
+            if kind == "package" and NATIVE_READERS.search(frame.f_code.co_filename):
+                found = found or "reader"
+            if found and WRITERS.match(frame.f_code.co_name):
+                found = "writer"
+            frame = frame.f_back
+        return ""
 
     def read_variable(self, name: Any) -> None:
         """Take in that a variable of the environment was read; None stands for all of them."""
@@ -423,18 +537,32 @@ class Recorder:
             return
         self._busy.add(me)
         try:
-            key = "*" if name is None else _text(name)
-            if key in self._set or ("env", "*", "own") in self._seen:
-                return  # made by the stage itself; or all of them count already
-            asker = self._asker(by_name=True)
-            counts = asker == "own" or (asker == "package" and name is not None)
-            if counts and ("env", key, asker) not in self._seen:
-                self._seen.add(("env", key, asker))
-                self.write("env", key, asker, sorted(self._set) if name is None else [])
+            self._variable("*" if name is None else _text(name))
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("environ", error)
         finally:
             self._busy.discard(me)
+
+    def _variable(self, key: str) -> None:
+        if key in self._set or ("env", "*", "own") in self._seen:
+            return  # made by the stage itself; or all of them count already
+        asker = self._asker(by_name=True)
+        counts = asker == "own" or (asker == "package" and (key != "*" or self._is_for_settings()))
+        if counts and ("env", key, asker) not in self._seen:
+            self._seen.add(("env", key, asker))
+            self.write("env", key, asker, sorted(self._set) if key == "*" else [])
+
+    def _is_for_settings(self) -> bool:
+        """Whether all variables are copied by a package that looks settings up in its copy."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            kind = self._kind(frame)
+            if kind == "package":
+                return ALL_AS_SETTINGS.search(frame.f_code.co_filename) is not None
+            if kind == "own":
+                return False
+            frame = frame.f_back
+        return False
 
     def walk(self, names: Iterator[Any]) -> Iterator[Any]:
         """Pass on the names of all variables; their values are read next, one after the other."""
@@ -462,7 +590,7 @@ class Recorder:
             return place if place.startswith((self._own + "ml/",)) else None
         for root in self._roots:
             if place.startswith(root):
-                return None if is_hidden(place[len(root) :]) else place
+                return None if is_never(place[len(root) :]) else place
             if place + os.sep == root:
                 return place
         real = os.path.realpath(place)
@@ -487,29 +615,79 @@ class Recorder:
                 and not self._is_under(entry, self._never)
             )
         return any(
-            place.startswith(folder) and not is_hidden(place[len(folder) :])
+            place.startswith(folder) and not is_never(place[len(folder) :])
             for folder in self._path_folders
         )
+
+    def _is_plain(self, place: str) -> bool:
+        """Whether nothing below a root is hidden."""
+        for root in (*self._roots, *self._path_folders):
+            if place.startswith(root):
+                return not is_hidden(place[len(root) :])
+        return True
+
+    def _may_be_hidden(self, place: str) -> bool:
+        """Whether a hidden file counts: settings such as `.env` do, if the notebook's code asks.
+
+        What packages keep in hidden folders is their own affair.
+        """
+        if self._is_plain(os.path.dirname(place)):
+            return self._is_asked_for()
+        return self._is_own_question()
+
+    def _may_ask(self, place: str, *, lists: bool = False) -> bool:
+        """Whether an answer counts: of the project what anybody asks for it, else what it asks."""
+        if self._is_project(place):
+            if not self._is_plain(place):
+                return self._may_be_hidden(place)
+            return self._is_asked_for(lists=lists)
+        if place.startswith(ELSEWHERE):
+            return False
+        asks = self._is_own_question(ASKS_FOR_OTHERS)
+        return asks and (not lists or self._is_asked_for(lists=True))
+
+    def _is_own_question(self, between: re.Pattern[str] | None = None) -> bool:
+        """Whether the notebook's code asks, with nothing but the standard library between.
+
+        With `between`, with nothing of it but these files.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            kind = self._kind(frame)
+            if kind == "own":
+                return True
+            if kind in ("package", "import"):
+                return False
+            if kind == "stdlib" and OF_SYSTEM.search(frame.f_code.co_filename):
+                return False
+            if kind == "stdlib" and between and not between.search(frame.f_code.co_filename):
+                return False
+            frame = frame.f_back
+        return False
 
     _path_of_folders: list[Any] = []  # noqa: RUF012 - replaced, never changed
 
     def _asks_itself(self, place: str) -> bool:
         """Whether the notebook's own code, or the import system, opens a file outside the project.
 
-        What packages keep elsewhere for themselves (caches of fonts, zones, settings) is nothing
-        that the notebook reads.
+        So it does if it hands the path to a package, as to `pandas.read_csv`. What packages keep
+        elsewhere for themselves (caches of fonts, zones, settings) is nothing that it reads.
         """
         if place.startswith(ELSEWHERE):
             return False
         frame: FrameType | None = sys._getframe(1)
+        called: FrameType | None = None
         while frame is not None:
             kind = self._kind(frame)
             if kind == "import":
-                return place.endswith(".py")
-            if kind in ("own", "package"):
-                return kind == "own"
-            if kind == "stdlib" and OF_SYSTEM.search(frame.f_code.co_filename):
-                return False  # it looks up what the system says, on nobody's behalf
+                return place.endswith((".py", ".zip", ".egg", ".pyz", ".whl"))
+            if kind == "own":
+                return called is None or _is_handed(place, called)
+            if kind == "stdlib" and called is None:
+                if OF_SYSTEM.search(frame.f_code.co_filename):
+                    return False  # it looks up what the system says, on nobody's behalf
+            elif kind == "package":
+                called = frame
             frame = frame.f_back
         return False
 
@@ -560,6 +738,8 @@ class Recorder:
     def _kind(self, frame: FrameType) -> str:
         """What kind of code a frame runs: own, package, import, stdlib or recorder."""
         file = frame.f_code.co_filename
+        if frame.f_code.co_name == "_modified_open":  # the `open` of IPython's cells
+            return "recorder"
         kind = self._frames.get(file)
         if kind is None:
             kind = self._frames[file] = self._kind_of_file(file)
@@ -599,7 +779,7 @@ class ImportWatch:
 
 def _watch(recorder: Recorder) -> None:
     """Have the interpreter tell, and wrap what it does not tell of."""
-    stat, lstat, access = os.stat, os.lstat, os.access
+    stat, lstat, access, readlink = os.stat, os.lstat, os.access, os.readlink
     recorder._look = stat
 
     def asked_stat(path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True) -> Any:
@@ -607,10 +787,10 @@ def _watch(recorder: Recorder) -> None:
             found = stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
         except OSError:
             if dir_fd is None:
-                recorder.asked(path, exists=False)
+                recorder.asked(path, None, follows=follow_symlinks)
             raise
         if dir_fd is None:
-            recorder.asked(path, exists=True)
+            recorder.asked(path, found, follows=follow_symlinks)
         return found
 
     def asked_lstat(path: Any, *, dir_fd: Any = None) -> Any:
@@ -618,21 +798,30 @@ def _watch(recorder: Recorder) -> None:
             found = lstat(path, dir_fd=dir_fd)
         except OSError:
             if dir_fd is None:
-                recorder.asked(path, exists=False)
+                recorder.asked(path, None, follows=False)
             raise
         if dir_fd is None:
-            recorder.asked(path, exists=True)
+            recorder.asked(path, found, follows=False)
         return found
 
     def asked_access(path: Any, mode: int, **how: Any) -> bool:
         answer: bool = access(path, mode, **how)
         if how.get("dir_fd") is None:
-            recorder.asked(path, exists=answer)
+            try:
+                recorder.asked(path, stat(path))
+            except (OSError, ValueError):
+                recorder.asked(path, None)
         return answer
 
+    def asked_readlink(path: Any, *, dir_fd: Any = None) -> Any:
+        target = readlink(path, dir_fd=dir_fd)
+        if dir_fd is None:
+            recorder.link_read(path, target)
+        return target
+
     os.register_at_fork(after_in_child=recorder.forked)
-    for name, wrapped in (("stat", asked_stat), ("lstat", asked_lstat), ("access", asked_access)):
-        _replace_in_os(name, wrapped)
+    for wrapped in (asked_stat, asked_lstat, asked_access, asked_readlink):
+        _replace_in_os(wrapped.__name__.removeprefix("asked_"), wrapped)
     _watch_environment(recorder)
     sys.meta_path.insert(0, ImportWatch(recorder))
     sys.addaudithook(recorder.hear)
@@ -716,7 +905,8 @@ def _installation() -> tuple[str, ...]:
     for name in ("getsitepackages", "getusersitepackages"):
         found: Any = getattr(site, name, list)()
         folders |= {found} if isinstance(found, str) else set(found)
-    folders |= {entry for entry in sys.path if entry.endswith((".zip", "dist-packages"))}
+    library = "python{}{}.zip".format(*sys.version_info)
+    folders |= {entry for entry in sys.path if entry.endswith((os.sep + library, "dist-packages"))}
     return tuple(_with_real(sorted(folders)))
 
 
@@ -737,6 +927,43 @@ def is_hidden(relative: str) -> bool:
     if any(part.startswith(".") for part in parts) or "scratch" in parts:
         return True
     return "__pycache__" in parts and not relative.endswith(".pyc")
+
+
+def is_never(relative: str) -> bool:
+    """Whether something below a root counts in no way at all, even if it is asked for by name."""
+    parts = relative.split(os.sep)
+    if "scratch" in parts or any(part in OF_REPOSITORIES for part in parts):
+        return True
+    return "__pycache__" in parts and not relative.endswith(".pyc")
+
+
+def kind_of_mode(mode: int) -> str:
+    """Whether something is a file, a folder, a link or something else."""
+    return {0o100000: "file", 0o040000: "folder", 0o120000: "link"}.get(mode & 0o170000, "other")
+
+
+def _is_handed(place: str, called: FrameType) -> bool:
+    """Whether a function was called with a path, or with a folder that holds it."""
+    code, found = called.f_code, called.f_locals
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)  # *args and **kwargs
+    values = [found[name] for name in code.co_varnames[:count] if name in found]
+    for value in list(values):
+        if isinstance(value, list | tuple):
+            values += value[:20]
+        elif type(value) is dict:
+            values += list(value.values())[:20]
+    for value in values:
+        if isinstance(value, str | os.PathLike):
+            try:
+                path = os.path.abspath(os.path.expanduser(_text(value)))
+            except (TypeError, ValueError, OSError):
+                continue
+            if place == path:
+                return True
+            if path != os.sep and place.startswith(path + os.sep) and not is_hidden(place):
+                return True
+    return False
 
 
 def _source_of(path: str) -> str:

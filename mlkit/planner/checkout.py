@@ -122,6 +122,11 @@ class Checkout:
                 return not is_hidden(relative) and "__pycache__" not in relative.split(os.sep)
         return True
 
+    def is_project(self, path: str) -> bool:
+        """Whether something stands below a root, and may count."""
+        place = os.path.abspath(path)
+        return self.counts(place) and any(place.startswith(root + os.sep) for _, root in self.roots)
+
     def path_names(self, entries: Iterable[str]) -> list[str]:
         """Name the entries of a search path; those of the installation are one."""
         names: list[str] = []

@@ -48,7 +48,12 @@ class Interpreter:
 
     def is_installed(self, entry: str) -> bool:
         """Whether an entry of a search path belongs to the installation."""
-        return entry.endswith(".zip") or (entry + os.sep).startswith(self._prefixes)
+        return self._is_library(entry) or (entry + os.sep).startswith(self._prefixes)
+
+    def _is_library(self, entry: str) -> bool:
+        """Whether an entry is the archive that the standard library may stand in."""
+        name = "python" + "".join(self.version.split(".")[:2]) + ".zip"
+        return os.path.basename(entry) == name
 
     @cached_property
     def _prefixes(self) -> tuple[str, ...]:

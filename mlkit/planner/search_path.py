@@ -38,6 +38,7 @@ class SearchPath:
         self.names = checkout.path_names(self.entries)
         self._finders: dict[str, machinery.FileFinder] = {}
         self._found: dict[str, str | None] = {}
+        self._portions: dict[str, list[str]] = {}
         self._stems: set[str] | None = None
 
     @classmethod
@@ -95,12 +96,16 @@ class SearchPath:
         return [name for name in names if name.partition(".")[0] in self._stems]
 
     def _locate(self, name: str) -> str | None:
-        parent, _, last = name.rpartition(".")
+        parent = name.rpartition(".")[0]
         if not parent:
             if name in self._python.builtin:
                 return self.BUILT_IN
             return self._search(name, self.entries)
         package = self.locate(parent)
+        portions = self._portions.get(parent, [])
+        if len(portions) > 1:
+            inside = self._search(name, [p for p in portions if p != self.INSTALLED])
+            return self.INSTALLED if inside is None and self.INSTALLED in portions else inside
         if package in (self.INSTALLED, self.BUILT_IN):
             return self.INSTALLED
         if package is None:
@@ -108,20 +113,23 @@ class SearchPath:
         folder, _, file = package.rpartition(os.sep)
         if file and not file.startswith("__init__."):
             return None
-        return self._search(last, [folder])
+        return self._search(name, [folder])
 
     def _search(self, name: str, entries: Iterable[str]) -> str | None:
-        portion = None
+        """Look for a module's last name in some folders; of a namespace, note all of them."""
+        portions: list[str] = []
         for entry in entries:
-            spec = self._finder(entry).find_spec(name)
+            spec = self._finder(entry).find_spec(name.rpartition(".")[2])
             if spec is None:
                 continue
             if spec.loader is not None and spec.origin is not None:
                 return self.INSTALLED if self._python.is_installed(entry) else spec.origin
-            if portion is None and spec.submodule_search_locations:
-                place = next(iter(spec.submodule_search_locations))
-                portion = self.INSTALLED if self._python.is_installed(entry) else place + os.sep
-        return portion
+            for place in spec.submodule_search_locations or ():
+                portions.append(self.INSTALLED if self._python.is_installed(entry) else place)
+        self._portions[name] = portions
+        if not portions or portions[0] == self.INSTALLED:
+            return portions[0] if portions else None
+        return portions[0] + os.sep
 
     @property
     def _loaders(self) -> tuple[tuple[Any, list[str]], ...]:

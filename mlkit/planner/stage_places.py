@@ -6,6 +6,7 @@ A place is none too many: whether a change there means anything, the planner say
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -89,7 +90,8 @@ def sources_of(
             place = checkout.place(name, environ)
             files.add(place)
             marks[place] = tuple(item["marks"])
-        for name in (*trace["absent"], *trace["present"]):
+        asked = (trace.get(kind, ()) for kind in ("absent", "present", "itself", "links"))
+        for name in itertools.chain.from_iterable(asked):
             files.add(checkout.place(name, environ))
         bases = [*trace["lists"], *(item["base"] for item in trace["globs"])]
         folders.update(checkout.place(name, environ) for name in bases)

@@ -7,12 +7,13 @@ environment, so that an equal checkout reuses a result and an unequal one does n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.scrubbing import names_a_secret
+from mlkit.inside.recorder import kind_of_mode
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.packages import Packages
 from mlkit.planner.reasons import OLDER
@@ -21,6 +22,7 @@ from mlkit.planner.trace import (
     TRACE_VERSION,
     file_marks,
     kept_names,
+    link_target,
     start_up_files,
     tree_digest,
     tree_marks,
@@ -123,13 +125,36 @@ class Today:
                 yield f"{shown} changed{where}"
 
     def _of_existence(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
-        environ = self.circumstances.environ
-        for name in trace["absent"]:
-            if os.path.lexists(checkout.place(name, environ)):
-                yield f"{name.partition(':')[2]} exists now"
-        for name in trace["present"]:
-            if not os.path.lexists(checkout.place(name, environ)):
-                yield f"{name.partition(':')[2]} is gone"
+        asked = {**dict.fromkeys(trace["absent"]), **dict.fromkeys(trace["present"], "")}
+        asked |= trace.get("kinds", {})
+        for name, was in asked.items():
+            yield from self._different_kind(name, was, checkout, os.stat)
+        for name, was in trace.get("itself", {}).items():
+            if name not in asked or was == "link":
+                yield from self._different_kind(name, was, checkout, os.lstat)
+        for name, was in trace.get("links", {}).items():
+            place = checkout.place(name, self.circumstances.environ)
+            try:
+                now = link_target(os.readlink(place), checkout)
+            except OSError:
+                now = ""
+            if now != was:
+                yield f"link {_shown(name)} leads to {_shown(now) or 'nothing'} now"
+
+    def _different_kind(
+        self, name: str, was: str | None, checkout: Checkout, look: Callable[[str], os.stat_result]
+    ) -> Iterable[str]:
+        """Say that something came, went or became something else; an empty kind is any."""
+        try:
+            now = kind_of_mode(look(checkout.place(name, self.circumstances.environ)).st_mode)
+        except (OSError, ValueError):
+            if was is not None:
+                yield f"{_shown(name)} is gone"
+            return
+        if was is None:
+            yield f"{_shown(name)} exists now"
+        elif was not in ("", now):
+            yield f"{_shown(name)} is a {now} now (was a {was})"
 
     def _of_listings(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
         environ = self.circumstances.environ
@@ -225,6 +250,12 @@ def _moved(name: str, was: str | None, now: str | None) -> str:
         return f"module {name} is gone ({before or 'it was installed'})"
     place = "the installation" if now in SearchPath.MARKS else now.partition(":")[2]
     return f"module {name} now comes from {place}" + (f" (was {before})" if before else "")
+
+
+def _shown(name: str) -> str:
+    """A name for a person: below a root by its path there."""
+    root, colon, relative = name.partition(":")
+    return relative if colon and root.isalpha() else name
 
 
 def _folder_shown(name: str) -> str:

@@ -8,13 +8,17 @@ package versions. `mlkit.planner.today` holds it against the present.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from glob import glob
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.scrubbing import names_a_secret
 from mlkit.errors import DISTRIBUTION
+from mlkit.inside.shell_text import named_files
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.imports import top_level_names
 from mlkit.notebook.notebook_runner import ExecutionResult
@@ -29,6 +33,7 @@ __all__ = [
     "TRACE_VERSION",
     "file_marks",
     "kept_names",
+    "link_target",
     "observe",
     "start_up_files",
     "tree_digest",
@@ -37,7 +42,7 @@ __all__ = [
     "untold",
 ]
 
-TRACE_VERSION = 2
+TRACE_VERSION = 3
 """Traces of another version are not understood: their stages run again, once."""
 
 MEANWHILE = "while the stage ran"
@@ -48,6 +53,18 @@ SHOWN_NAMES = 500
 
 RACY_NS = 5_000_000
 """The clock of a file system is so much behind: a change in a run may bear a time before it."""
+
+
+AT_START = ("sitecustomize", "usercustomize")
+"""Modules that the interpreter imports by itself, where they are to be found."""
+
+OF_ZONE = frozenset({"datetime", "time", "calendar", "dateutil", "arrow", "pendulum", "tzlocal"})
+"""Modules of which many answers depend on the zone of the machine."""
+
+OF_LOCALE = ("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LANG")
+
+SHELL_CELL = re.compile(r"\s*%%(bash|sh|zsh|script\s+(\S*/)?(ba|z|da)?sh)\b")
+"""A cell that is a script, given to a shell on its standard input."""
 
 
 def observe(
@@ -112,7 +129,9 @@ class _Reading:
         self.touched: set[str] = set()
         self.doubted: set[str] = set()
         self.absent: dict[str, None] = {}
-        self.present: dict[str, None] = {}
+        self.present: dict[str, str | None] = {}
+        self.itself: dict[str, str | None] = {}
+        self.links: dict[str, str] = {}
         self.lists: dict[str, list[str]] = {}
         self.globs: list[dict[str, Any]] = []
         self.variables: set[str] = set()
@@ -148,6 +167,8 @@ class _Reading:
             self._doubt(place, "was read by the stage and then written by it")
         self.made[place] = None
         self.absent.pop(place, None)
+        if self.itself.get(place, "") is None:
+            del self.itself[place]
 
     def _take_touched(self, place: str) -> None:
         if place in self.reads:
@@ -158,9 +179,18 @@ class _Reading:
     def _take_absent(self, place: str) -> None:
         self.absent[place] = None
 
-    def _take_present(self, place: str) -> None:
+    def _take_present(self, place: str, kind: str | None = None) -> None:
         if place not in self.made:
-            self.present[place] = None
+            self.present[place] = kind
+
+    def _take_itself(self, place: str, kind: str | None) -> None:
+        """A question that does not follow a link."""
+        if place not in self.made:
+            self.itself[place] = kind
+
+    def _take_link(self, place: str, target: str) -> None:
+        if place not in self.made:
+            self.links[place] = target
 
     def _take_list(self, place: str, names: list[str]) -> None:
         self.lists[place] = names
@@ -195,6 +225,7 @@ class _Reading:
 
     def trace(self) -> dict[str, Any]:
         """Put the trace together."""
+        self._take_implied()
         if not self.result.told:
             self.unstable["its kernel did not tell what it had read"] = None
         search = {path: SearchPath(path, self.checkout) for path in self.imports}
@@ -208,6 +239,20 @@ class _Reading:
             "files": files,
             "absent": self._names(p for p in self.absent if p not in self.reads),
             "present": self._names(p for p in self.present if p not in self.reads),
+            "kinds": {
+                self.checkout.name(place): kind
+                for place, kind in sorted(self.present.items())
+                if kind is not None and place not in self.reads
+            },
+            "itself": {
+                name: kind
+                for place, kind in sorted(self.itself.items())
+                if not (name := self.checkout.name(place)).endswith(":")  # roots may be links
+            },
+            "links": {
+                self.checkout.name(place): link_target(target, self.checkout)
+                for place, target in sorted(self.links.items())
+            },
             "lists": {
                 self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.lists.items())
@@ -232,6 +277,44 @@ class _Reading:
             "made": self._names(self.made),
             "unstable": list(self.unstable),
         }
+
+    def _take_implied(self) -> None:
+        """What the kernel reads without telling, as its texts show.
+
+        The interpreter looks for two modules as it starts, before anything can be recorded; and the
+        C library asks for the zone and the language when code calls for them.
+        """
+        began = tuple(entry for entry in self.begin if entry != self.checkout.notebook)
+        self.imports.setdefault(began, {}).update(dict.fromkeys(AT_START))
+        names: set[str] = set()
+        for text in self.texts:
+            if OF_ZONE & top_level_names(text):
+                names.add("TZ")
+            if "setlocale" in text:
+                names.update(OF_LOCALE)
+        self.variables |= names - self.circumstances.set_by_pipeline
+        for cell in self.notebook.code_cells:
+            if SHELL_CELL.match(cell.source) and "skip-execution" not in cell.tags:
+                self._take_shell_cell(cell.source.partition("\n")[2])
+
+    def _take_shell_cell(self, text: str) -> None:
+        """A cell that is a shell's script is handed over where no event tells of it."""
+        for path in named_files(text, os.sep):
+            for place in glob(path):
+                marks = file_marks(place) if self.checkout.is_project(place) else None
+                if marks is not None:
+                    self._take_read(os.path.abspath(place), None, marks)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The notebook's cells and the project's modules that were read."""
+        texts = [cell.source for cell in self.notebook.code_cells]
+        texts += [
+            Path(place).read_text(encoding="utf-8", errors="replace")
+            for place in self.reads
+            if place.endswith(".py") and os.path.isfile(place)
+        ]
+        return texts
 
     def _entries(self) -> list[str]:
         seen = dict.fromkeys(entry for path in self.paths.values() for entry in path if entry)
@@ -321,15 +404,9 @@ class _Reading:
         A package that came along with the process that a kernel was forked from may have been
         imported without an event; what a text imports counts if it was there at the end.
         """
-        texts = [cell.source for cell in self.notebook.code_cells]
-        texts += [
-            Path(place).read_text(encoding="utf-8", errors="replace")
-            for place in self.reads
-            if place.endswith(".py") and os.path.isfile(place)
-        ]
         tops = {name.partition(".")[0] for name in named}
         loaded = {*self.result.imported, *tops}
-        static = {name for text in texts for name in top_level_names(text)}
+        static = {name for text in self.texts for name in top_level_names(text)}
         found = packages.behind(sorted(tops | (static & loaded)), loaded)
         own = packages.version(DISTRIBUTION)
         if "mlkit" in tops | static and own is not None:
@@ -347,6 +424,11 @@ class _Reading:
             if place is not None:
                 found[top] = {"marks": tree_marks(place), "digest": tree_digest(place)}
         return found
+
+
+def link_target(target: str, checkout: Checkout) -> str:
+    """Where a link leads, for a record: below a root it is the same in every checkout."""
+    return checkout.name(target) if os.path.isabs(target) else target
 
 
 def kept_names(names: Sequence[str]) -> dict[str, Any]:

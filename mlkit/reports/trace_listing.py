@@ -51,7 +51,12 @@ def _groups(trace: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     missing = [n for g in trace["imports"] for n, place in g["found"].items() if place is None]
     yield "Modules that were looked for in vain", sorted(set(missing))
     yield "What was there", [_place(name) for name in trace["present"] if _place(name)]
-    yield "What was not there", [_place(name) for name in trace["absent"]]
+    itself = trace.get("itself", {})
+    missing_itself = [name for name, kind in itself.items() if kind is None]
+    absent = sorted({*trace["absent"], *missing_itself})
+    yield "What was not there", [_place(name) for name in absent]
+    links = trace.get("links", {})
+    yield "Where links lead", [f"{_place(name)} → {target}" for name, target in links.items()]
     yield (
         "Names in folders",
         [

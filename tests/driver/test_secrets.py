@@ -49,6 +49,7 @@ LEAKS = {
     "    print(base64.encodebytes(b'x' * 50 + text + b'y' * 50).decode())",
     "in a key": "import json\nprint({token: 1}, json.dumps({token: [token]}))",
     "skipped": "import mlkit\nmlkit.skip('because of ' + token)",
+    "a metric's name": "import mlkit\nmlkit.log_metric(token.strip().splitlines()[0], 1.0)",
 }
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-__all__ = ["NOTEBOOKS", "Bounds", "Item", "walk"]
+__all__ = ["NOTEBOOKS", "Bounds", "Item", "name_in_archive", "walk"]
 
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
 """What browsers make of a notebook's name when they save it."""
@@ -194,7 +194,7 @@ def _leaf(
     """A file that is no archive that we open."""
     name = parts[-1].casefold()
     hidden = any(part in NOISE or part.startswith(".") for part in parts)
-    if hidden:
+    if hidden or name.startswith("~$"):  # what an editor keeps while it has the file open
         return Item(place=place, parts=parts, noise="hidden")
     if name.endswith(OTHER_ARCHIVES):
         return Item(
@@ -265,8 +265,19 @@ def _archive(
     if not any(not entry.is_dir() for entry in entries):
         yield _broken(place, parts, "an archive without a file")
     for entry in entries:
+        entry.filename = name_in_archive(entry)
         if not entry.is_dir():
             yield from _entry(archive, entry, (place, parts), limits, budget)
+
+
+def name_in_archive(entry: zipfile.ZipInfo) -> str:
+    """An entry's name; some tools, the Finder of macOS for one, write UTF-8 and do not say so."""
+    if entry.flag_bits & 0x800:
+        return entry.filename
+    try:
+        return entry.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return entry.filename
 
 
 def _entry(

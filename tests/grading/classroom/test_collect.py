@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.collect import MANIFEST, Collecting, collect
+from mlkit.grading.classroom.downloads import name_in_archive
 from mlkit.grading.classroom.lateness import Deadlines, parse_due, parse_late_rule, read_extensions
 from mlkit.grading.classroom.roster import Roster, Student, read_roster
 from mlkit.grading.classroom.told import collection_text
@@ -419,6 +423,53 @@ def test_an_archive_that_lies_about_its_size_is_cut(
     assert [row["source"] for row in document["not_understood"]] == ["ann.zip/05-retries.ipynb"]
 
 
+class _Undeclared(zipfile.ZipInfo):
+    """A name in bytes of which nothing says how they are meant."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__("x")
+        self.raw = name
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 - what zipfile calls
+        return self.raw, self.flag_bits & ~0x800
+
+
+def _undeclared(name: bytes, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(_Undeclared(name), content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "encoding"), [("NFD", "utf-8"), ("NFC", "utf-8"), ("NFC", "cp437")]
+)
+def test_names_in_an_archive_are_read_as_its_maker_wrote_them(
+    lay: Lay, notebook: Notebook, run: Collect, form: Literal["NFD", "NFC"], encoding: str
+) -> None:
+    """The Finder writes UTF-8 and does not say so; Windows writes the letters of DOS."""
+    name = unicodedata.normalize(form, f"Ann Müller-Lee/{R}").encode(encoding)
+    document = run(lay({"class.zip": _undeclared(name, notebook())}).joinpath("class.zip"))
+    assert _owners(document) == [("ann", "05-retries")]
+
+
+@given(st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1))
+def test_any_name_in_utf_8_is_read_whether_it_is_declared_or_not(name: str) -> None:
+    """What zipfile takes for the letters of DOS is what was meant."""
+    for content in (_undeclared(f"a{name}.txt".encode(), b"x"), _zip({f"a{name}.txt": b"x"})):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert [name_in_archive(entry) for entry in archive.infolist()] == [f"a{name}.txt"]
+
+
+def test_a_file_that_an_editor_keeps_meanwhile_is_nobodys(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """It stands beside the real one and never counts in its place."""
+    document = run(lay({f"ann/{R}": notebook(), f"ann/~${R}": notebook()}))
+    assert [row["source"] for row in document["passed_over"]] == [f"ann/~${R}"]
+    assert [s["source"] for s in document["submissions"]] == [f"ann/{R}"]
+
+
 def test_links_and_empty_folders_are_listed(
     lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
 ) -> None:
@@ -463,6 +514,7 @@ def test_a_broken_roster_is_told_by_its_line(
 ROSTERS: Mapping[str, tuple[str, str]] = {
     "own": ("student,name,canvas_id\nann,Ann Lee,11\n", "utf-8"),
     "semicolons and a mark": ("Student;Name;Canvas ID\nann;Ann Lee;11\n", "utf-8-sig"),
+    "a hint for Excel": ("sep=;\nStudent;Name;Canvas ID\n\nann;Ann Lee;11\n", "utf-8-sig"),
     "tabs in UTF-16": ("STUDENT\tNAME\tcanvas_id\nann\tAnn Lee\t11\n", "utf-16"),
     "canvas": (
         "Student,ID,SIS User ID,SIS Login ID,Section,Homework (5)\n"

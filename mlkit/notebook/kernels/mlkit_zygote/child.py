@@ -80,7 +80,11 @@ class Orders:
     def set_environment(self, env: dict[str, str]) -> None:
         """Make `env` the environment, and repeat what was derived from the zygote's."""
         os.environ.clear()
-        os.environ.update({**self.imports.by_kernel, **env})
+        set_since = self.imports.by_kernel
+        os.environ.update({**set_since, **env})
+        for name, text in set_since.items():  # also in the place of what was there, as it was once
+            if name in env and env[name] == self.imports.started.get(name):
+                os.environ[name] = text
         rewrite_environ("MLKIT_LEASH", env.get("MLKIT_LEASH", ""))
         time.tzset()
         tempfile.tempdir = None

@@ -18,7 +18,7 @@ from typing import Any
 from .chance import Generators
 from .handing import Hidden
 from .ledger import Ledger
-from .system import alien_threads
+from .system import alien_threads, environment_at_start
 from .tried import is_installed, is_tried
 
 __all__ = ["Imports"]
@@ -100,8 +100,11 @@ class Imports:
         What was imported ahead, as far as a stock kernel has not imported it before its first cell.
     generators : Generators
         Random generators that imports have made.
+    started : dict of str to str
+        The environment that this process was given.
     by_kernel : dict of str to str
-        Environment variables that the kernel's own imports have set.
+        Environment variables that have been set since, by `sitecustomize` and the kernel's own
+        imports.
     """
 
     def __init__(
@@ -113,7 +116,7 @@ class Imports:
         self._missing = [name for name in hidden if name not in sys.modules]
         sys.modules.update(dict.fromkeys(self._missing))  # type: ignore[arg-type] # None: not there
         self.skipped: dict[str, str] = {}
-        self._started = dict(os.environ)
+        self.started = environment_at_start()
         self._ledger = Ledger(is_tried)
         self._finalizers = set(weakref.finalize._registry)  # type: ignore[attr-defined] # no other way
         self.hidden = Hidden(self._ledger)
@@ -247,7 +250,7 @@ class Imports:
             del sys.modules[name]  # who imports it next gets, and is noted for, one of its own
         self._finalizers = set(weakref.finalize._registry)  # type: ignore[attr-defined] # see above
         self.by_kernel = {
-            name: text for name, text in os.environ.items() if self._started.get(name) != text
+            name: text for name, text in os.environ.items() if self.started.get(name) != text
         }
         self.generators.look(thoroughly=True)
 

@@ -11,7 +11,13 @@ import socket
 import time
 from pathlib import Path
 
-__all__ = ["adopt_orphans", "alien_threads", "die_with_peer", "rewrite_environ"]
+__all__ = [
+    "adopt_orphans",
+    "alien_threads",
+    "die_with_peer",
+    "environment_at_start",
+    "rewrite_environ",
+]
 
 PR_SET_CHILD_SUBREAPER = 36
 ENV_START, ENV_END = 47, 48  # fields 50 and 51 of /proc/self/stat, counted after the command's name
@@ -66,6 +72,16 @@ def _threads() -> list[str]:
             if name not in FORK_SAFE:
                 names.append(name)
     return sorted(names)
+
+
+def environment_at_start() -> dict[str, str]:
+    """The environment that this process was given, whatever has been set in it since.
+
+    A `sitecustomize` or a `.pth` file may have been there before any code of ours.
+    """
+    given = Path("/proc/self/environ").read_bytes()
+    pairs = (entry.partition(b"=") for entry in given.split(b"\0") if entry)
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
 
 
 def rewrite_environ(name: str, value: str) -> bool:

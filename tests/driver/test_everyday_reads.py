@@ -1,0 +1,507 @@
+"""Everyday changes, each to what one stage reads in its own way; with real kernels.
+
+The run after the changes is held against a forced one into an empty folder, and no stage whose
+value is another may be reused. The other way round, stages that do what people do every day are
+reused after changes that are none of their business.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mlkit import RunOptions, run
+from mlkit.core.record import RunRecord
+from mlkit.load.parameters import Layers
+from mlkit.testing import Sketch, write_pipeline
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(900)]
+
+Make = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link, by where it leads."""
+
+    target: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stage, what stands in its own folder FOLDER, and what stands there after the change.
+
+    Files may also stand outside of the project, in ELSEWHERE: their names begin with `elsewhere/`.
+    """
+
+    body: str
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
+
+
+def zipped(name: str, text: str) -> Make:
+    """An archive with one file."""
+
+    def make(place: Path) -> None:
+        with zipfile.ZipFile(place, "w") as archive:
+            archive.writestr(name, text)
+
+    return make
+
+
+def tarred(name: str, text: str) -> Make:
+    """Another archive with one file."""
+
+    def make(place: Path) -> None:
+        with tarfile.open(place, "w:gz") as archive:
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+    return make
+
+
+def database(value: int) -> Make:
+    """A database of one table."""
+
+    def make(place: Path) -> None:
+        place.unlink(missing_ok=True)
+        with sqlite3.connect(place) as connection:
+            connection.execute("create table t(x)")
+            connection.execute("insert into t values(?)", (value,))
+
+    return make
+
+
+def table(value: int) -> Make:
+    """A Parquet file."""
+
+    def make(place: Path) -> None:
+        import pandas as pd
+
+        pd.DataFrame({"x": [value]}).to_parquet(place)
+
+    return make
+
+
+def library(value: int) -> Make:
+    """A compiled library with one function."""
+
+    def make(place: Path) -> None:
+        place.unlink(missing_ok=True)
+        source = f"int f(void) {{ return {value}; }}"
+        command = ["cc", "-shared", "-x", "c", "-", "-o", str(place)]
+        subprocess.run(command, input=source, text=True, check=True)
+
+    return make
+
+
+TWO_FOLDERS = {"m1/m.txt": "1", "m2/m.txt": "2", "latest": Link("m1")}
+FRONT = "import sys; sys.path.insert(0, 'FOLDER')\n"
+
+CHANGED: Mapping[str, Case] = {
+    # Files that are read in unusual ways.
+    "archive": Case(
+        "import zipfile; v = zipfile.ZipFile('FOLDER/a.zip').read('x')",
+        {"a.zip": zipped("x", "1")},
+        {"a.zip": zipped("x", "2")},
+    ),
+    "module_in_archive": Case(
+        "import sys; sys.path.insert(0, 'FOLDER/lib.zip'); import in_zip; v = in_zip.V",
+        {"lib.zip": zipped("in_zip.py", "V = 1")},
+        {"lib.zip": zipped("in_zip.py", "V = 2")},
+    ),
+    "archive_on_the_search_path": Case(
+        "import on_path; v = on_path.V",
+        {"lib.zip": zipped("on_path.py", "V = 1")},
+        {"lib.zip": zipped("on_path.py", "V = 2")},
+    ),
+    "tar": Case(
+        "import tarfile; v = tarfile.open('FOLDER/a.tgz').extractfile('x').read()",
+        {"a.tgz": tarred("x", "1")},
+        {"a.tgz": tarred("x", "2")},
+    ),
+    "thread": Case(
+        "from concurrent.futures import ThreadPoolExecutor\nfrom pathlib import Path\n"
+        "v = list(ThreadPoolExecutor(2).map(Path.read_text, [Path('FOLDER/a.txt')]))",
+        {"a.txt": "1"},
+        {"a.txt": "2"},
+    ),
+    "spawned_worker": Case(
+        FRONT + "import multiprocessing, work_of_spawned as w\n"
+        "with multiprocessing.get_context('spawn').Pool(1) as pool: v = pool.map(w.read, [0])",
+        {"work_of_spawned.py": "def read(_): return open(__file__[:-2] + 'txt').read()",
+         "work_of_spawned.txt": "1"},
+        {"work_of_spawned.txt": "2"},
+    ),
+    "extension": Case(
+        FRONT + "%load_ext of_the_house\nv = HOUSE",
+        {"of_the_house.py": "def load_ipython_extension(ip): ip.push({'HOUSE': 1})"},
+        {"of_the_house.py": "def load_ipython_extension(ip): ip.push({'HOUSE': 2})"},
+    ),
+    "template": Case(
+        "import jinja2\nfolders = jinja2.FileSystemLoader(['FOLDER/over', 'FOLDER/base'])\n"
+        "v = jinja2.Environment(loader=folders).get_template('t.txt').render()",
+        {"base/t.txt": "1"},
+        {"over/t.txt": "2"},
+    ),
+    "several_settings": Case(
+        "import configparser; c = configparser.ConfigParser()\n"
+        "c.read(['FOLDER/base.ini', 'FOLDER/local.ini']); v = c['a']['x']",
+        {"base.ini": "[a]\nx = 1\n"},
+        {"local.ini": "[a]\nx = 2\n"},
+    ),
+    "database": Case(
+        "import sqlite3; c = sqlite3.connect('file:FOLDER/d.db?mode=ro', uri=True)\n"
+        "v = c.execute('select x from t').fetchall()",
+        {"d.db": database(1)},
+        {"d.db": database(2)},
+    ),
+    "compiled_library": Case(
+        "import ctypes; v = ctypes.CDLL('FOLDER/l.so').f()", {"l.so": library(1)},
+        {"l.so": library(2)},
+    ),
+    "parquet": Case(
+        "import pandas as pd; v = pd.read_parquet('FOLDER/a.parquet').x.tolist()",
+        {"a.parquet": table(1)},
+        {"a.parquet": table(2)},
+    ),
+    "shelf": Case(
+        "import dbm.dumb; v = dict(dbm.dumb.open('FOLDER/s', 'r'))",
+        {"s.dat": "1", "s.dir": "'a', (0, 1)\n"},
+        {"s.dat": "2"},
+    ),
+    "size": Case("import os; v = os.path.getsize('FOLDER/a')", {"a": "1"}, {"a": "22"}),
+    "size_by_path": Case(
+        "from pathlib import Path; v = Path('FOLDER/a').stat().st_size", {"a": "1"}, {"a": "22"}
+    ),
+    # Hidden files that the notebook asks for, by itself or through a package.
+    "dotenv": Case(
+        "import os; from dotenv import load_dotenv; load_dotenv('FOLDER/.env')\n"
+        "v = os.environ['OF_DOTENV']",
+        {".env": "OF_DOTENV=1\n"},
+        {".env": "OF_DOTENV=2\n"},
+    ),
+    "dotenv_appears": Case(
+        "from dotenv import dotenv_values; v = dict(dotenv_values('FOLDER/.env'))",
+        {},
+        {".env": "A=2\n"},
+    ),
+    "hidden_folder": Case(
+        "v = open('FOLDER/.config/a.toml').read()",
+        {".config/a.toml": "1"},
+        {".config/a.toml": "2"},
+    ),
+    "settings": Case(
+        "from pydantic_settings import BaseSettings\nclass Settings(BaseSettings):\n"
+        "    of_settings: int = 0\nv = Settings().of_settings"
+    ),
+    # Files outside of the project.
+    "elsewhere": Case(
+        "v = open('ELSEWHERE/a.csv').read()", {"elsewhere/a.csv": "1"}, {"elsewhere/a.csv": "2"}
+    ),
+    "elsewhere_by_package": Case(
+        "import pandas as pd; v = pd.read_csv('ELSEWHERE/a.csv').x.tolist()",
+        {"elsewhere/a.csv": "x\n1\n"},
+        {"elsewhere/a.csv": "x\n2\n"},
+    ),
+    "elsewhere_in_vain": Case(
+        "try: v = open('ELSEWHERE/flag').read()\nexcept OSError: v = 1",
+        {},
+        {"elsewhere/flag": "2"},
+    ),
+    "elsewhere_exists": Case(
+        "import os; v = os.path.exists('ELSEWHERE/flag')", {}, {"elsewhere/flag": ""}
+    ),
+    "elsewhere_listed": Case(
+        "import glob; v = len(glob.glob('ELSEWHERE/*.csv'))", {}, {"elsewhere/a.csv": ""}
+    ),
+    # Links, and what kind of thing something is.
+    "linked_folder": Case("v = open('FOLDER/latest/m.txt').read()", TWO_FOLDERS,
+                          {"latest": Link("m2")}),
+    "resolved_link": Case(
+        "from pathlib import Path; v = (Path('FOLDER/latest').resolve() / 'm.txt').read_text()",
+        TWO_FOLDERS,
+        {"latest": Link("m2")},
+    ),
+    "read_link": Case(
+        "import os; v = os.readlink('FOLDER/latest')", TWO_FOLDERS, {"latest": Link("m2")}
+    ),
+    "folder_becomes_file": Case(
+        "import os; v = os.path.isdir('FOLDER/x')", {"x/y": ""}, {"x/y": None, "x": ""}
+    ),
+    "file_becomes_link": Case(
+        "import os; v = os.path.islink('FOLDER/x')", {"x": "", "y": ""}, {"x": Link("y")}
+    ),
+    "link_comes_to_lead_nowhere": Case(
+        "import os; v = os.path.exists('FOLDER/x')", {"y": "", "x": Link("y")}, {"y": None}
+    ),
+    "link_comes_to_lead_somewhere": Case(
+        "import os; v = os.path.exists('FOLDER/x')", {"x": Link("y")}, {"y": ""}
+    ),
+    "listed_by_number": Case(
+        "import os; v = os.listdir(os.open('FOLDER', os.O_RDONLY))", {"a": ""}, {"b": ""}
+    ),
+    # Modules.
+    "portion_appears": Case(
+        "import sys; sys.path[:0] = ['FOLDER/a', 'FOLDER/b']\n"
+        "try: import spread_1.mod as m; v = m.V\nexcept ImportError: v = 1",
+        {"a/spread_1/x.py": "", "b/y": ""},
+        {"b/spread_1/mod.py": "V = 2"},
+    ),
+    "portion_in_front": Case(
+        "import sys; sys.path[:0] = ['FOLDER/a', 'FOLDER/b', 'FOLDER/c']\n"
+        "import spread_2.mod as m; v = m.V",
+        {"a/spread_2/x.py": "", "b/spread_2/x.py": "", "c/spread_2/mod.py": "V = 1"},
+        {"b/spread_2/mod.py": "V = 2"},
+    ),
+    "submodule_becomes_package": Case(
+        FRONT + "import of_shadow.core; v = of_shadow.core.V",
+        {"of_shadow/__init__.py": "", "of_shadow/core.py": "V = 1"},
+        {"of_shadow/core/__init__.py": "V = 2"},
+    ),
+    "plugins": Case(
+        "import pkgutil; v = [m.name for m in pkgutil.iter_modules(['FOLDER'])]",
+        {},
+        {"plugin.py": ""},
+    ),
+    # What a shell takes from its surroundings.
+    "shell_variable": Case("v = !echo $OF_SHELL"),
+    "shell_variable_with_default": Case(
+        "import subprocess\nv = subprocess.run('echo ${OF_SHELL:-none}', shell=True, "
+        "capture_output=True).stdout"
+    ),
+    "shell_variable_in_a_path": Case(
+        "v = !cat $OF_PATH/b.txt", {"b.txt": "1"}, {"b.txt": "2"}
+    ),
+    "shell_goes_elsewhere": Case("v = !cd FOLDER && cat b.txt", {"b.txt": "1"}, {"b.txt": "2"}),
+    "shell_pattern": Case("v = !cat FOLDER/*.csv", {"b.csv": "1"}, {"b.csv": "2"}),
+    "shell_pattern_matches_more": Case("v = !ls FOLDER/*.csv", {"b.csv": ""}, {"c.csv": ""}),
+    "shell_cell": Case(
+        "%%bash\ncat FOLDER/b.txt > b.txt\n---\nv = open('b.txt').read()",
+        {"b.txt": "1"},
+        {"b.txt": "2"},
+    ),
+    # Surroundings that the C library reads.
+    "zone": Case("import datetime; v = datetime.datetime.fromtimestamp(0).isoformat()"),
+    "language": Case("import locale; locale.setlocale(locale.LC_ALL, ''); v = locale.getlocale()"),
+}  # fmt: skip
+VARIABLES = {
+    "TZ": ("UTC", "Asia/Tokyo"),
+    "LC_ALL": ("C.UTF-8", "C"),
+    "OF_SHELL": ("1", "2"),
+    "OF_SETTINGS": ("1", "2"),
+}
+
+KEPT: Mapping[str, Case] = {
+    "writes_natively": Case(
+        "import pandas as pd; pd.DataFrame({'x': [1]}).to_parquet('FOLDER/o.parquet'); v = 1"
+    ),
+    "rewrites_natively": Case(
+        "import pandas as pd; pd.DataFrame({'x': [1]}).to_parquet('FOLDER/o.parquet')\n"
+        "v = pd.read_parquet('FOLDER/o.parquet').x.tolist()",
+        {"o.parquet": table(5)},
+    ),
+    "rewrites": Case(
+        "import pandas as pd; pd.DataFrame({'x': [1]}).to_csv('FOLDER/o.csv'); v = 1",
+        {"o.csv": "old"},
+    ),
+    "fills_a_cache": Case(
+        "from pathlib import Path; p = Path('FOLDER/c.txt')\n"
+        "if not p.exists(): p.write_text('1')\nv = p.read_text()"
+    ),
+    "remembers": Case(
+        "from joblib import Memory; m = Memory('FOLDER/.cache', verbose=0)\n"
+        "v = m.cache(abs)(-1)"
+    ),
+    "makes_folders_elsewhere": Case(
+        "import os; os.makedirs('ELSEWHERE/a/b', exist_ok=True)\n"
+        "open('ELSEWHERE/a/b/c', 'w').write('1'); v = 1",
+        {"elsewhere/kept": ""},
+        {"elsewhere/a/b/d": ""},
+    ),
+    "appends_elsewhere": Case("open('ELSEWHERE/log', 'a').write('x'); v = 1",
+                              {"elsewhere/log": ""}, {"elsewhere/log": "yy"}),
+    "searches_elsewhere": Case(
+        "import glob; v = len(glob.glob('ELSEWHERE/*.csv'))",
+        {"elsewhere/a.csv": ""},
+        {"elsewhere/README.md": ""},
+    ),
+    "asks_what_it_may": Case(
+        "import os; v = (os.access('FOLDER/a', os.X_OK), os.access('FOLDER/a', os.R_OK))",
+        {"a": ""},
+    ),
+    "link_to_nothing": Case("import os; v = os.path.exists('FOLDER/x')", {"x": Link("y")}),
+    "finds_its_root": Case(
+        "import sys\nfrom pathlib import Path\np = Path(sys.path[0]).resolve()\n"
+        "while not (p / 'pyproject.toml').exists() and p != p.parent: p = p.parent\nv = 1",
+        {},
+        {"README.md": "New.\n"},
+    ),
+    "names_its_own_loop": Case("v = !for i in 1 2; do echo $i $HOME; done"),
+    "lists_by_shell": Case("v = !ls FOLDER/*.csv", {"a.csv": ""}, {"README.md": ""}),
+    "other_settings": Case("v = 1", {".env": "A=1\n"}, {".env": "A=2\n"}),
+    "portion_that_nobody_asks_for": Case(
+        "import sys; sys.path[:0] = ['FOLDER/a', 'FOLDER/b']\nimport spread_3.m as m; v = m.V",
+        {"a/spread_3/m.py": "V = 1", "b/x": ""},
+        {"b/spread_3/n.py": ""},
+    ),
+    "plots": Case(
+        "import matplotlib.pyplot as plt; plt.plot([1]); plt.savefig('FOLDER/f.png'); v = 1"
+    ),
+    "keeps_a_database": Case(
+        "import sqlite3; c = sqlite3.connect('FOLDER/own.db')\n"
+        "c.execute('create table if not exists t(x)'); v = c.execute('select * from t').fetchall()"
+    ),
+    "same_zone": Case("import datetime; v = datetime.datetime.fromtimestamp(0).isoformat()"),
+}  # fmt: skip
+
+
+def put(folder: Path, elsewhere: Path, files: Mapping[str, object]) -> None:
+    """Have these files there; None stands for one that goes, with a folder that it was alone in."""
+    for name, content in files.items():
+        outside = name.partition("elsewhere/")[2]
+        place = elsewhere / outside if outside else folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_symlink() or content is None:
+            place.unlink()
+        if content is None and place.parent != folder:
+            place.parent.rmdir()
+        elif isinstance(content, Link):
+            place.unlink(missing_ok=True)
+            place.symlink_to(content.target)
+        elif isinstance(content, str):
+            place.write_text(content)
+        elif callable(content):
+            content(place)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A pipeline with a stage for each case."""
+
+    file: Path
+    elsewhere: Path
+    cases: Mapping[str, Case]
+
+    def change(self) -> None:
+        """Let everything be as it is afterwards."""
+        for name, case in self.cases.items():
+            put(self.file.parent / name, self.elsewhere / name, case.after)
+
+    def go(self, runs: str = "runs", *, force: bool = False) -> RunRecord:
+        """Run it."""
+        record = run(
+            self.file,
+            runs_dir=self.file.parent / runs,
+            layers=Layers(),
+            options=RunOptions(workers=2, force=force),
+        )
+        assert {n: s.error for n, s in record.stages.items() if s.error} == {}
+        return record
+
+
+def project(folder: Path, elsewhere: Path, cases: Mapping[str, Case]) -> Project:
+    """Write it, as all is at first."""
+    sketches = []
+    for name, case in cases.items():
+        own, outside = folder / name, elsewhere / name
+        for each in (own, outside):
+            each.mkdir(parents=True)
+        put(own, outside, case.before)
+        body = case.body.replace("FOLDER", str(own)).replace("ELSEWHERE", str(outside))
+        sketches.append(Sketch(name=name, body=f"{body}\nopen(out, 'w').write(repr(v))"))
+    file = write_pipeline(folder, *sketches)
+    for name in cases:
+        part_cells(folder / f"{name}.ipynb")
+    return Project(file, elsewhere, cases)
+
+
+def part_cells(notebook: Path) -> None:
+    """Make two cells of one that has a line of dashes."""
+    document = json.loads(notebook.read_text())
+    last = document["cells"][-1]
+    first, dashes, second = "".join(last["source"]).partition("\n---\n")
+    if dashes:
+        document["cells"][-1:] = [{**last, "source": first}, {**last, "id": "l", "source": second}]
+        notebook.write_text(json.dumps(document))
+
+
+def values(record: RunRecord) -> dict[str, str]:
+    """What the stages wrote."""
+    return {n: Path(s.outputs["out"]).read_text() for n, s in record.stages.items()}
+
+
+def by_status(record: RunRecord, status: str) -> dict[str, str | None]:
+    """The stages of one status, and why they were run or not."""
+    return {n: s.reason for n, s in record.stages.items() if s.status == status}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder that is neither the project's nor one of the system's temporary folders."""
+    with tempfile.TemporaryDirectory(prefix="elsewhere-", dir=Path.home()) as name:
+        yield Path(name)
+
+
+def test_everyday_changes_are_seen(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every stage runs again, and gives what it gives in a run from nothing."""
+    monkeypatch.setenv("OF_PATH", str(tmp_path / "shell_variable_in_a_path"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "archive_on_the_search_path" / "lib.zip"))
+    for name, (before, _) in VARIABLES.items():
+        monkeypatch.setenv(name, before)
+    made = project(tmp_path, elsewhere, CHANGED)
+    first = values(made.go())
+    assert by_status(made.go(), "succeeded") == {}
+    made.change()
+    for name, (_, after) in VARIABLES.items():
+        monkeypatch.setenv(name, after)
+    second, fresh = made.go(), made.go("fresh", force=True)
+    assert {n: v for n, v in values(fresh).items() if v == first[n]} == {}
+    assert by_status(second, "cached") == {}
+    assert values(second) == values(fresh)
+    assert by_status(made.go(), "succeeded") == {}
+
+
+def test_everyday_work_is_reused(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After changes that are none of a stage's business."""
+    monkeypatch.setenv("TZ", "UTC")
+    made = project(tmp_path, elsewhere, KEPT)
+    made.go()
+    assert by_status(made.go(), "succeeded") == {}
+    made.change()
+    monkeypatch.setenv("OF_SHELL", "other")
+    assert by_status(made.go(), "succeeded") == {}
+
+
+def test_a_module_that_the_interpreter_imports_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It appears on PYTHONPATH, changes and vanishes: every stage of the pipeline runs again."""
+    (tmp_path / "path").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    made = project(tmp_path, tmp_path / "e", {"s": Case("v = __import__('os').environ.get('AT')")})
+    customize = tmp_path / "path" / "sitecustomize.py"
+    seen = [values(made.go())["s"]]
+    for text in ("1", "2", None):
+        if text is None:
+            customize.unlink()
+        else:
+            customize.write_text(f"import os; os.environ['AT'] = '{text}'")
+        seen.append(values(made.go())["s"])
+        assert by_status(made.go(), "succeeded") == {}
+    assert seen == ["None", "'1'", "'2'", "None"]
