@@ -250,8 +250,11 @@ class Recorder:
         """Record a file as it is now; by whom it is read matters only outside the project."""
         if place.endswith(".pyc"):
             place = _source_of(place)
-        counts = self._is_project(place) and (self._is_plain(place) or self._may_be_hidden(place))
-        if not counts and not self._asks_itself(place):
+        if self._is_project(place):
+            counts = self._is_plain(place) or self._may_be_hidden(place)
+        else:
+            counts = self._asks_itself(place)
+        if not counts:
             return
         try:
             stat = self._look(place)
@@ -627,13 +630,10 @@ class Recorder:
         return True
 
     def _may_be_hidden(self, place: str) -> bool:
-        """Whether a hidden file counts: settings such as `.env` do, if the notebook's code asks.
-
-        What packages keep in hidden folders is their own affair.
-        """
-        if self._is_plain(os.path.dirname(place)):
-            return self._is_asked_for()
-        return self._is_own_question()
+        """Whether a hidden file counts: `.env` does, by which people set variables; no other."""
+        folder, name = os.path.split(place)
+        is_settings = name == ".env" or name.startswith(".env.")
+        return is_settings and self._is_plain(folder) and self._is_asked_for()
 
     def _may_ask(self, place: str, *, lists: bool = False) -> bool:
         """Whether an answer counts: of the project what anybody asks for it, else what it asks."""
@@ -646,11 +646,8 @@ class Recorder:
         asks = self._is_own_question(ASKS_FOR_OTHERS)
         return asks and (not lists or self._is_asked_for(lists=True))
 
-    def _is_own_question(self, between: re.Pattern[str] | None = None) -> bool:
-        """Whether the notebook's code asks, with nothing but the standard library between.
-
-        With `between`, with nothing of it but these files.
-        """
+    def _is_own_question(self, between: re.Pattern[str]) -> bool:
+        """Whether the notebook's code asks, with nothing but these files of Python's between."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             kind = self._kind(frame)
@@ -660,7 +657,7 @@ class Recorder:
                 return False
             if kind == "stdlib" and OF_SYSTEM.search(frame.f_code.co_filename):
                 return False
-            if kind == "stdlib" and between and not between.search(frame.f_code.co_filename):
+            if kind == "stdlib" and not between.search(frame.f_code.co_filename):
                 return False
             frame = frame.f_back
         return False

@@ -31,8 +31,7 @@ _WIDTH = 640
 @pytest.fixture(scope="module")
 def wide(browser: Browser, address: str) -> Iterator[Lab]:
     """JupyterLab as it shows on a laptop, a little sharper."""
-    size = {"width": 1440, "height": 860}
-    context = browser.new_context(viewport=size, device_scale_factor=1.25)
+    context = browser.new_context(viewport={"width": 1440, "height": 860}, device_scale_factor=1.25)
     context.set_default_timeout(60_000)
     yield Lab(context.new_page(), address)
     context.close()
