@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -47,6 +48,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Nothing of this user's Jupyter, and nothing that names this checkout."""
     home = tmp_path_factory.mktemp("home")
     bare = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "PYTHON", "MLKIT"))}
+    # JupyterLab's page asks for it, and what enables it is in the environment around this one.
+    (home / "config").mkdir()
+    enabled = {"ServerApp": {"jpserver_extensions": {"jupyter_lsp": True}}}
+    (home / "config" / "jupyter_server_config.json").write_text(json.dumps(enabled))
     folders = {f"JUPYTER_{n}_DIR": str(home / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
     return {**bare, **folders, "IPYTHONDIR": str(home / "ipython")}
 
@@ -81,7 +86,7 @@ def address(python: Path, environment: dict[str, str], tmp_path: Path) -> Iterat
 
 LISTED = {
     "mlkit v": ("jupyterlab.labextensions", "list"),
-    "mlkit.panel enabled": ("jupyter", "server", "extension", "list"),
+    "mlkit.panel enabled": ("jupyter_server", "extension", "list"),
 }
 """What the lists of Jupyter's two kinds of extensions say, and how they are asked for."""
 
