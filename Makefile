@@ -222,7 +222,7 @@ site: install-dev engines  ## lessons, exercises and documentation as a static s
 pot: install-dev  ## the texts of the site that can be translated, in pot/
 	$(BIN)/mlkit render --pot --to pot
 
-pictures: install-dev  ## take the pictures of README and the documentation anew
+pictures: install-dev  ## take the picture of README and the documentation anew
 	@.ci/need chromium
 	MLKIT_PICTURES=write $(RUN_TESTS) -m browser tests/browser/test_pictures.py
 
