@@ -21,7 +21,7 @@ export class Markup {
     this._picked = picked;
     this._number = ++boxes;
     this._last = null;
-    this.node = h("div", { class: `mlkit-markup${picked ? " pickable" : ""}` });
+    this.node = reached(h("div", { class: `mlkit-markup${picked ? " pickable" : ""}` }));
     this.node.addEventListener("click", (event) => this._pick(event));
     this.node.addEventListener("keydown", (event) => {
       const isButton = event.target instanceof HTMLButtonElement;
@@ -52,19 +52,7 @@ export class Markup {
     [...node.querySelectorAll(".mlkit-scroll")].forEach((each, i) => {
       if (scrolled[i]) [each.scrollLeft, each.scrollTop] = scrolled[i];
     });
-    this.fit();
     if (focused) node.querySelector(`[data-pick="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-  }
-
-  // What can be scrolled has to be reached by keyboard.
-  fit() {
-    requestAnimationFrame(() => {
-      for (const each of this.node.querySelectorAll(".mlkit-scroll")) {
-        const isLarger = each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight;
-        if (isLarger) each.setAttribute("tabindex", "0");
-        else each.removeAttribute("tabindex");
-      }
-    });
   }
 
   mark(name) {
@@ -91,4 +79,18 @@ export function sentence(error) {
 // Words for a notebook whose kernel has a stage's real inputs.
 export function received(stage) {
   return `The kernel has what ${stage} receives; run the cells from the first. Nothing of it is saved.`;
+}
+
+// What can be scrolled within a box has to be reached by keyboard, whatever is shown there, however wide.
+export function reached(box) {
+  const look = () => {
+    for (const each of box.querySelectorAll(".mlkit-scroll")) {
+      const isLarger = each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight;
+      if (isLarger) each.setAttribute("tabindex", "0");
+      else each.removeAttribute("tabindex");
+    }
+  };
+  new ResizeObserver(look).observe(box);
+  new MutationObserver(look).observe(box, { childList: true, subtree: true });
+  return box;
 }

@@ -1,5 +1,5 @@
 // The panel: a pipeline, its picture with live states, what would run and why, its runs.
-import { h, Markup, received, sentence } from "./dom.js";
+import { h, Markup, reached, received, sentence } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { Following } from "./following.js";
 import { Refusal } from "./server.js";
@@ -52,7 +52,7 @@ export class PipelinePanel {
     this._drawing = new Drawing((change) => this.draw(change), () => this._known.pipeline?.stages ?? {});
     this._drawing.listen(this._picture.node);
     this._detail = h("div", {}, h("p", { class: "mlkit-quiet" }, HINT));
-    this._planBox = h("div", { tabindex: "-1" });
+    this._planBox = reached(h("div", { tabindex: "-1" }));
     this._runs = new Markup((name) => this.showRun(name));
     this._compare = this._button("Compare", () => this.compare());
     this._runs.node.addEventListener("change", () => this._count());
