@@ -48,7 +48,7 @@ def kernels(
     Examples
       mlkit kernels                  which there are, and until when
       mlkit kernels stop 3f9a61c2    end this one
-      mlkit kernels stop             end all that are kept, and what waits for the next run
+      mlkit kernels stop             end all that are kept, and what waits
     """
     if action not in (None, "stop"):
         raise UsageError(

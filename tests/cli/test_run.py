@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,13 @@ def test_a_run_in_which_nothing_changed_imports_nothing_heavy(tmp_path: Path) ->
     )
     # Of mlkit itself: what only an attempt, a sweep, a schedule or a server has use for.
     ours = (
-        *("mlkit.driver.attempt", "mlkit.driver.outputs", "mlkit.driver.tracked"),
+        *("mlkit.driver.attempt", "mlkit.driver.written_outputs", "mlkit.driver.tracked"),
         *("mlkit.driver.interval_before", "mlkit.core.past", "mlkit.core.progress"),
         *("mlkit.core.search_space", "mlkit.store.sweeps", "mlkit.core.early_stopping"),
         *("mlkit.notebook.stock", "mlkit.notebook.foreign"),
         *("mlkit.observe.tracker", "mlkit.observe.telemetry", "mlkit.engines.export"),
     )
+    assert [name for name in (*heavy, *ours) if find_spec(name) is None] == []
     program = (
         "import sys\nfrom mlkit.cli.main import main\n"
         "left_out = sys.argv.pop().split()\n"

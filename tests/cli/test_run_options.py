@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.cli.main import load_command
-from mlkit.driver.options import NOT_OFFERED, OPTIONS, flag
+from mlkit.driver.options import NOT_OFFERED, OPTIONS, RunOptions, flag
 from tests.cli.conftest import Call
 
 COMMANDS = ["run", "plan", "resume", "sweep", "backfill", "serve", "export"]
@@ -49,7 +49,7 @@ def test_what_an_engine_does_not_heed_is_refused(name: str, call: Call, words: P
     """Before anything runs, with the reason."""
     if name in NOT_OFFERED["run"]:
         return
-    value = [] if name == "fail_fast" else ["write"]
+    value = [] if isinstance(getattr(RunOptions(), name), bool) else ["write"]
     spoken = call("run", words, "--on", "airflow", flag(name), *value, "--json")
     assert spoken.code == 2
     assert spoken.json()["error"]["message"] == (

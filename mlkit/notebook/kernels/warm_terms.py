@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +104,8 @@ class Terms:
 
     def new_folder(self) -> Path:
         """Make a folder for a zygote: its working directory, and its log."""
+        import tempfile  # it brings `random` along; a run that reuses everything needs neither
+
         return Path(tempfile.mkdtemp(prefix="z-", dir=self.place))
 
     def remove_folder(self, folder: Path) -> None:
@@ -121,6 +122,8 @@ def warm_place(env: Mapping[str, str]) -> Path:
         The environment, which may name the user's runtime folder.
     """
     runtime = Path(env.get("XDG_RUNTIME_DIR", ""), "mlkit-warm")
+    import tempfile  # as above
+
     temporary = Path(tempfile.gettempdir(), f"mlkit-warm-{os.geteuid()}")
     usable = [
         each
