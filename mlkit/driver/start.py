@@ -100,10 +100,11 @@ def _check_asked(order: Order) -> None:
     What few runs ask for is imported by those.
     """
     if order.options.track is not None:
-        from mlkit.driver.tracked import tracked_address
+        from mlkit.driver.tracked import tracked_address  # MLflow's, which few runs need
 
         tracked_address(order)
     if order.options.keep_failed is not None:
+        # A run that reuses everything starts sooner without what keeps kernels.
         from mlkit.notebook.kernels.kept_kernels import kept_place
         from mlkit.notebook.kernels.own_folder import own_folder
 
