@@ -641,7 +641,7 @@ class Recorder:
             if not self._is_plain(place):
                 return self._may_be_hidden(place)
             return self._is_asked_for(lists=lists)
-        if place.startswith(ELSEWHERE):
+        if f"{place}/".startswith(ELSEWHERE):  # the folder itself is listed, too
             return False
         asks = self._is_own_question(ASKS_FOR_OTHERS)
         return asks and (not lists or self._is_asked_for(lists=True))

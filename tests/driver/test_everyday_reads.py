@@ -346,6 +346,9 @@ KEPT: Mapping[str, Case] = {
     "names_its_own_loop": Case("v = !for i in 1 2; do echo $i $HOME; done"),
     "lists_by_shell": Case("v = !ls FOLDER/*.csv", {"a.csv": ""}, {"README.md": ""}),
     # Hidden names: tools keep their own affairs there. Of them `.env` alone is a person's.
+    "looks_at_the_system": Case(
+        "import glob, os; v = len(glob.glob('/proc/[0-9]*/stat') + os.listdir('/tmp')) > 0"
+    ),
     "hidden_file": Case(
         "v = len(open('FOLDER/.state.json').read())", {".state.json": "1"}, {".state.json": "2"}
     ),
@@ -501,11 +504,11 @@ def test_a_module_that_the_interpreter_imports_by_itself(
     made = project(tmp_path, tmp_path / "e", {"s": Case("v = __import__('os').environ.get('AT')")})
     customize = tmp_path / "path" / "sitecustomize.py"
     seen = [values(made.go())["s"]]
-    for text in ("1", "2", None):
+    for text in ("1", "22", None):  # of one size, Python itself keeps what it has compiled
         if text is None:
             customize.unlink()
         else:
             customize.write_text(f"import os; os.environ['AT'] = '{text}'")
         seen.append(values(made.go())["s"])
         assert by_status(made.go(), "succeeded") == {}
-    assert seen == ["None", "'1'", "'2'", "None"]
+    assert seen == ["None", "'1'", "'22'", "None"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 import uuid
@@ -67,10 +69,17 @@ def test_the_search_is_that_of_a_fresh_interpreter() -> None:
     """What this process has put on its own path does not count; its kernels do not inherit it."""
     found = list(search_path("/one:/two"))
     assert found[:2] == ["/one", "/two"]
-    assert [entry for entry in sys.path if entry in found] == [
-        entry for entry in dict.fromkeys(sys.path) if entry in found
-    ]
-    assert set(found) - {"/one", "/two"} <= set(sys.path)
+    program = "import json, sys; print(json.dumps(sys.path))"
+    started = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env={**os.environ, "PYTHONPATH": "/one:/two"},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    fresh = [entry for entry in json.loads(started.stdout) if not entry.endswith(".zip")]
+    assert [entry for entry in fresh if entry not in found] == []
+    assert [entry for entry in found if entry in fresh] == fresh
     sys.path.insert(0, "/three")
     try:
         assert list(search_path("/one:/two")) == found
