@@ -339,11 +339,11 @@ def test_a_whole_folder_that_was_handed_out_gives_its_exercises_alone(
         "solutions/05-retries.ipynb": notebook(v="opened"),
         "notebooks/lessons/01-what.ipynb": b"{}",
     }
-    folder = lay({f"ann/work/{name}": content for name, content in given.items()})
+    folder = lay({f"ann/homework/{name}": content for name, content in given.items()})
     (folder / "bob.zip").write_bytes(_zip(given))
     document = run(folder)
     assert {s["source"] for s in document["submissions"]} == {
-        "ann/work/exercises/05-retries.ipynb",
+        "ann/homework/exercises/05-retries.ipynb",
         "bob.zip/exercises/05-retries.ipynb",
     }
     assert [row["why"] for row in document["passed_over"]] == ["given along with exercises"] * 4
