@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-__all__ = ["NOTEBOOKS", "Bounds", "Item", "name_in_archive", "walk"]
+from mlkit.grading.classroom.zip_names import names_in_archive
+
+__all__ = ["NOTEBOOKS", "Bounds", "Item", "walk"]
 
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
 """What browsers make of a notebook's name when they save it."""
@@ -264,20 +266,10 @@ def _archive(
         return
     if not any(not entry.is_dir() for entry in entries):
         yield _broken(place, parts, "an archive without a file")
-    for entry in entries:
-        entry.filename = name_in_archive(entry)
+    for entry, name in zip(entries, names_in_archive(entries), strict=True):
+        entry.filename = name
         if not entry.is_dir():
             yield from _entry(archive, entry, (place, parts), limits, budget)
-
-
-def name_in_archive(entry: zipfile.ZipInfo) -> str:
-    """An entry's name; some tools, the Finder of macOS for one, write UTF-8 and do not say so."""
-    if entry.flag_bits & 0x800:
-        return entry.filename
-    try:
-        return entry.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return entry.filename
 
 
 def _entry(

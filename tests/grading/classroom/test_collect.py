@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +18,10 @@ from hypothesis import strategies as st
 
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.collect import MANIFEST, Collecting, collect
-from mlkit.grading.classroom.downloads import name_in_archive
 from mlkit.grading.classroom.lateness import Deadlines, parse_due, parse_late_rule, read_extensions
 from mlkit.grading.classroom.roster import Roster, Student, read_roster
 from mlkit.grading.classroom.told import collection_text
+from mlkit.grading.classroom.zip_names import names_in_archive
 from mlkit.grading.exercise.source import Exercise
 
 Lay = Callable[..., Path]
@@ -442,15 +444,58 @@ def _undeclared(name: bytes, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("form", "encoding"), [("NFD", "utf-8"), ("NFC", "utf-8"), ("NFC", "cp437")]
+    ("form", "encoding"),
+    [("NFD", "utf-8"), ("NFC", "utf-8"), ("NFC", "cp437"), ("NFC", "cp1252"), ("NFC", "cp850")],
 )
 def test_names_in_an_archive_are_read_as_its_maker_wrote_them(
     lay: Lay, notebook: Notebook, run: Collect, form: Literal["NFD", "NFC"], encoding: str
 ) -> None:
-    """The Finder writes UTF-8 and does not say so; Windows writes the letters of DOS."""
+    """The Finder writes UTF-8 and does not say so; Windows its own or DOS's."""
     name = unicodedata.normalize(form, f"Ann Müller-Lee/{R}").encode(encoding)
     document = run(lay({"class.zip": _undeclared(name, notebook())}).joinpath("class.zip"))
     assert _owners(document) == [("ann", "05-retries")]
+
+
+PEOPLE = (
+    *("Jürgen Groß", "Ægir Ørsted", "René Lefèvre", "Bárbara Núñez", "Åsa Öberg", "Zoë Ångström"),
+    *(
+        "Inês Conceição",
+        "Márta Szabó",
+        "Søren Kjær",
+        "François Noël",
+        "Íris Þórsdóttir",
+        "Ana Peña",
+    ),
+    *("Aña Ibáñez", "Ülkü Ünal", "Élodie Brûlé", "Jörg Weiß", "Niccolò Già", "Agnès Dœuff"),
+)
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp850", "cp1252"])
+def test_names_of_people_are_read_in_whatever_letters_a_program_wrote_them(encoding: str) -> None:
+    """Alone in an archive, and all of those together that these letters can hold."""
+    known = {name: _encoded(name, encoding) for name in PEOPLE}
+    entries = {name: zipfile.ZipInfo(raw.decode("cp437")) for name, raw in known.items() if raw}
+    assert names_in_archive([*entries.values()]) == [*entries]
+    assert [names_in_archive([entry])[0] for entry in entries.values()] == [*entries]
+    assert len(entries) > 12
+
+
+def test_the_name_that_an_archive_keeps_in_utf_8_counts_if_it_belongs_to_the_other() -> None:
+    """7-Zip and Info-ZIP write it beside one in the letters of the place."""
+    raw, meant = b"Micha\x88 Wi\x98niewski", "Michał Wiśniewski"
+    for belongs in (True, False):
+        check = zlib.crc32(raw) ^ (not belongs)
+        entry = zipfile.ZipInfo(raw.decode("cp437"))
+        field = struct.pack("<BL", 1, check) + meant.encode()
+        entry.extra = struct.pack("<HH", 0x7075, len(field)) + field
+        assert (names_in_archive([entry]) == [meant]) == belongs
+
+
+def _encoded(name: str, encoding: str) -> bytes:
+    try:
+        return name.encode(encoding)
+    except UnicodeError:
+        return b""
 
 
 @given(st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1))
@@ -458,7 +503,7 @@ def test_any_name_in_utf_8_is_read_whether_it_is_declared_or_not(name: str) -> N
     """What zipfile takes for the letters of DOS is what was meant."""
     for content in (_undeclared(f"a{name}.txt".encode(), b"x"), _zip({f"a{name}.txt": b"x"})):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            assert [name_in_archive(entry) for entry in archive.infolist()] == [f"a{name}.txt"]
+            assert names_in_archive(archive.infolist()) == [f"a{name}.txt"]
 
 
 def test_a_file_that_an_editor_keeps_meanwhile_is_nobodys(
