@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from mlkit.errors import GradingError
 __all__ = ["Cell", "read_cells"]
 
 LARGEST_BYTES = 16 * 1024 * 1024
+# Colab shows the first lines as a form and takes a cell's magic below them; IPython does not.
+TITLES = re.compile(r"\A\s*(?:# ?@[^\n]*\n\s*)+(?=%%)")
 
 Cell = Mapping[str, Any]
 
@@ -53,22 +56,32 @@ def read_cells(path: Path) -> list[Cell]:
         raise GradingError(
             "the notebook cannot be read: it is not valid JSON", path, code="E802"
         ) from error
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    cells = _cells_of(notebook) if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
-        raise GradingError("the file is not a notebook of format 4", path, code="E802")
+        raise GradingError("the file is not a notebook of format 3 or 4", path, code="E802")
     return [_cell(cell) for cell in cells if isinstance(cell, dict)]
+
+
+def _cells_of(notebook: dict[str, Any]) -> Any:
+    """What stands where its cells should; format 3 has them on sheets."""
+    sheets = notebook.get("worksheets")
+    if "cells" in notebook or not isinstance(sheets, list):
+        return notebook.get("cells")
+    held = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+    return [cell for cells in held if isinstance(cells, list) for cell in cells]
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
     """The parts that matter, in their proper types."""
-    source = cell.get("source", "")
+    source = cell.get("source", cell.get("input", ""))  # format 3 calls a code cell's so
     lines = source if isinstance(source, list) else [source]
-    text = "".join(line for line in lines if isinstance(line, str))
+    text = TITLES.sub("", "".join(line for line in lines if isinstance(line, str)))
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, dict) else None
     about = metadata.get("mlkit") if isinstance(metadata, dict) else None
+    moved = metadata.get("id", "") if isinstance(metadata, dict) else ""  # Colab keeps ids there
     return {
-        "id": str(cell.get("id", "")),
+        "id": str(cell.get("id", moved)),
         "mark": str(about.get("id", "")) if isinstance(about, dict) else "",
         "cell_type": cell.get("cell_type"),
         "source": text.encode("utf-8", errors="replace").decode("utf-8"),

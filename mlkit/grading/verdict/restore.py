@@ -186,7 +186,7 @@ def _flags_of_check(
     if text is None and tags is None:
         yield f"the cell {name!r} is missing: the original was used"
         return
-    if text is None or text.strip() != cell_text(given).strip():
+    if text is None or stub_digest(text) != stub_digest(cell_text(given)):
         yield f"the cell {name!r} was edited: the original was used"
     if tags is not None and list(tags) != given["metadata"].get("tags", []):
         yield f"the tags of the cell {name!r} were edited: they were ignored"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ __all__ = [
 
 Cell = Mapping[str, Any]
 ROLES = ("answer-", "probe-", "check-", "feedback-")
+ASSIGNED = re.compile(r"(\s*[\w., ]+=\s*)[%!][^=].*")
+HELP = re.compile(r"[\w.]+\?{1,2}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,14 +181,24 @@ def _helpers(found: Sorted, texts: Sequence[str], taken: set[str]) -> set[str]:
 
 
 def _plain(source: str) -> str:
-    """A cell without IPython's own lines, if it is no Python with them; else as it stands."""
+    """A cell with Python in the place of IPython's own lines, if it is no Python with them."""
     try:
         ast.parse(source)
     except (SyntaxError, ValueError):
-        lines = source.splitlines()
-        kept = [line for line in lines if not line.lstrip().startswith(("%", "!", "?"))]
-        return "\n".join(kept)
+        return "\n".join(map(_plain_line, source.splitlines()))
     return source
+
+
+def _plain_line(line: str) -> str:
+    assigned = ASSIGNED.fullmatch(line)
+    if assigned:
+        return f"{assigned[1]}None"
+    told = line.strip()
+    if told.startswith("%%"):
+        return ""
+    if told.startswith(("%", "!", "?")) or HELP.fullmatch(told):
+        return f"{line[: len(line) - len(line.lstrip())]}pass"
+    return line
 
 
 def all_names_bound(source: str) -> set[str]:

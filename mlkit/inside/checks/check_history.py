@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Sequence
 
 __all__ = ["bound_names", "is_untouched", "stub_digest"]
 
+FORM = re.compile(r"# ?@(?:title|markdown)\b")
+
 
 def stub_digest(source: str) -> str:
-    """The identity of a stub, whatever blanks stand at its lines' ends."""
-    text = "\n".join(line.rstrip() for line in source.strip().splitlines())
+    """The identity of a stub, whatever blanks stand at its lines' ends.
+
+    A title that Colab shows for a cell, or a text beside it, is a comment, and no part of it.
+    """
+    lines = [line.rstrip() for line in source.strip().splitlines()]
+    text = "\n".join(line for line in lines if not FORM.match(line)).strip()
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -23,13 +23,20 @@ def cell_text(cell: Mapping[str, Any]) -> str:
 
 def known_id(cell: Mapping[str, Any]) -> str:
     """A cell's id, or the one that its metadata remember; empty if there is neither."""
-    about = cell.get("metadata", {}).get("mlkit", {})
-    return str((about.get("id") if isinstance(about, dict) else "") or cell.get("id") or "")
+    metadata = _metadata(cell)
+    about = metadata.get("mlkit", {})
+    marked = about.get("id") if isinstance(about, dict) else ""
+    return str(marked or cell.get("id") or metadata.get("id") or "")  # Colab's are in the metadata
+
+
+def _metadata(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = cell.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def is_hidden(cell: Mapping[str, Any]) -> bool:
     """Whether a cell exists in the grader's copy only."""
-    return "hidden" in cell.get("metadata", {}).get("tags", ())
+    return "hidden" in _metadata(cell).get("tags", ())
 
 
 def check_from_cell(cell: Mapping[str, Any]) -> CheckSpec:
@@ -38,7 +45,7 @@ def check_from_cell(cell: Mapping[str, Any]) -> CheckSpec:
     What it should print is `expected` in its metadata (exercises), else its reference output
     (solutions).
     """
-    about = cell.get("metadata", {}).get("mlkit", {})
+    about = _metadata(cell).get("mlkit", {})
     return CheckSpec(
         id=known_id(cell),
         source=cell_text(cell),
@@ -88,7 +95,7 @@ def find_notebook(check_id: str, folder: Path) -> tuple[Path, dict[str, Any]]:
     """
     for path in _candidates(folder):
         try:
-            notebook = json.loads(path.read_text(encoding="utf-8"))
+            notebook = json.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError):
             continue
         cells = notebook.get("cells") if isinstance(notebook, dict) else None

@@ -80,7 +80,7 @@ SHELL_NAMES = frozenset({"In", "Out", "get_ipython", "exit", "quit", "display", 
 
 
 def _about(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    about = cell.get("metadata", {}).get("mlkit", {})
+    about = (cell.get("metadata") or {}).get("mlkit", {})
     return about if isinstance(about, dict) else {}
 
 

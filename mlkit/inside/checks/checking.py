@@ -139,7 +139,7 @@ def _untouched(
 ) -> bool:
     """Whether all answers that a check is about are still the stubs that were given."""
     held = [cells[name] for name in spec.answers if name in cells]
-    digests = [cell.get("metadata", {}).get("mlkit", {}).get("stub", "") for cell in held]
+    digests = [(cell.get("metadata") or {}).get("mlkit", {}).get("stub", "") for cell in held]
     return bool(digests) and all(is_untouched(history, digest) for digest in digests)
 
 
