@@ -6,6 +6,9 @@ prints that it does. `FRESH` programs print a value that has to be another one i
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import sysconfig
 import textwrap
 from collections.abc import Callable, Iterator
@@ -74,13 +77,28 @@ PARTS = {"": ODD, "_numpy": NUMPY, "_more": MORE}
 
 @pytest.fixture(scope="module")
 def odd() -> Iterator[str]:
-    """Installed modules with everything that importing can leave behind."""
-    made = [Path(sysconfig.get_path("purelib"), f"mlkit_odd{part}.py") for part in PARTS]
-    for path, text in zip(made, PARTS.values(), strict=True):
-        path.write_text(text)
-    yield "mlkit_odd"
-    for path in made:
-        path.unlink()
+    """Installed modules with everything that importing can leave behind.
+
+    Other processes of the suite may use them at the same time; the last one removes them.
+    """
+    folder = Path(sysconfig.get_path("purelib"))
+    made = {folder / f"mlkit_odd{part}.py": text for part, text in PARTS.items()}
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        for path, text in made.items():
+            if path.exists():
+                continue
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_text(text)
+            part.replace(path)
+        yield "mlkit_odd"
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in made:
+                path.unlink()
+    finally:
+        os.close(lock)
 
 
 @pytest.fixture(scope="module")
