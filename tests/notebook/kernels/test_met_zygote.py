@@ -372,6 +372,84 @@ def test_a_zygote_whose_own_files_have_changed_lets_nobody_in(
         module.unlink()
 
 
+WAYS = {
+    "opened": "(open(p).read() if exists(p) else None)",
+    "read by pathlib": "(Path(p).read_text() if Path(p).exists() else None)",
+    "read by its folder": "(c := ConfigParser(), c.read([p]), c.sections())[2]",
+    "tried": "size(p)",
+    "looked for": "exists(p)",
+    "a link?": "os.path.islink(p)",
+    "allowed": "os.access(p, os.R_OK)",
+    "listed": "sorted(os.listdir(os.path.dirname(p)))",
+    "found by a pattern": "sorted(glob.glob(os.path.dirname(p) + '/*'))",
+}
+"""How a library asks for a file, `p`, when it is imported."""
+
+ODD = """
+import glob, json, os
+from configparser import ConfigParser
+from os.path import exists
+from pathlib import Path
+def size(p):
+    try:
+        return os.stat(p).st_size
+    except OSError:
+        return None
+SEEN = {{}}
+{lines}
+"""
+
+
+def test_what_an_import_has_asked_for_is_asked_for_anew_once_it_has_changed(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """A file that comes, changes and goes, asked for in each way: as a fresh interpreter has it."""
+    places = {way: tmp_path / str(n) / "settings" for n, way in enumerate(WAYS)}
+    lines = [f"p = {str(places[way])!r}; SEEN[{way!r}] = {code}" for way, code in WAYS.items()]
+    package = f"mlkit_test_{uuid.uuid4().hex}"
+    module = Path(sysconfig.get_path("purelib"), f"{package}.py")
+    module.write_text(ODD.format(lines="\n".join(lines)))
+    for place in places.values():
+        place.parent.mkdir()
+    time.sleep(0.05)  # see above
+    cell = f"import json, os, {package}; print(json.dumps([{package}.SEEN, os.getppid()]))"
+
+    def run() -> tuple[Any, int]:
+        with open_kernels("fork", preload=[package], env=env, warm=True) as kernels:
+            seen, parent = json.loads(Lab(kernels=kernels, folder=tmp_path, env=env).run(cell))
+        return seen, parent
+
+    def fresh() -> Any:
+        program = f"import json, {package}; print(json.dumps({package}.SEEN))"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    try:
+        leave_zygote(env, [package])
+        for way, place in places.items():
+            for edit in (
+                lambda p: p.write_text("[one]"),
+                lambda p: p.write_text("[three]"),
+                unlink,
+            ):
+                edit(place)
+                assert run()[0] == fresh(), (way, edit)
+                time.sleep(0.05)  # the zygote is younger than the edit, also by a coarse clock
+        for _ in range(20):  # other tests install things meanwhile
+            pid = leave_zygote(env, [package])
+            if run()[1] == pid:
+                break
+        else:
+            raise AssertionError("not met though nothing has changed")
+    finally:
+        module.unlink()
+
+
+def unlink(path: Path) -> None:
+    """Remove a file."""
+    path.unlink()
+
+
 @pytest.mark.parametrize("name", ["MLKIT_ODD_SETTING", "MLKIT_ODD_TOKEN"])
 def test_a_variable_that_an_import_has_read_and_the_zygote_has_not_is_seen(
     name: str, env: dict[str, str], tmp_path: Path

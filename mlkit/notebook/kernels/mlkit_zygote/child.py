@@ -24,6 +24,7 @@ __all__ = ["become_kernel", "leave_quickly"]
 
 PACKAGE = __name__.partition(".")[0]
 OWN = (
+    "asked_files",
     *("application", "chance", "child", "door", "forking_loop", "guard", "handing", "identity"),
     *("ledger", "messages", "preload", "system", "tried"),
 )

@@ -15,11 +15,12 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from .asked_files import mark_of
 from .identity import Identity, differences, install_facts, process_facts
+from .preload import Imports
 
 __all__ = ["Door", "peer_of", "take_lock"]
 
@@ -60,26 +61,19 @@ class Door:
     orders : dict
         Of the run that started the zygote: `place` and `key` say where the door is to be,
         `identity` what a run has to have in common with it, `idle_s` how long it waits.
-    files : iterable of str
-        The files of the modules that are imported.
-    names_read : callable
-        Which of some environment variables the imports have read.
+    imports : Imports
+        What is imported, and what the imports have read.
     """
 
-    def __init__(
-        self,
-        orders: dict[str, Any],
-        files: Iterable[str],
-        names_read: Callable[[Iterable[str]], list[str]],
-    ) -> None:
+    def __init__(self, orders: dict[str, Any], imports: Imports) -> None:
         self.identity: Identity = orders["identity"]
         self.idle_s: float = orders["idle_s"]
         self.stem = f"{orders['place']}/{orders['key']}"
         self.names: list[str] = orders["names"]
         self.listener: socket.socket | None = None
-        self._names_read = names_read
+        self._imports = imports
         self._path = list(sys.path)
-        self._marks = {path: _mark(path) for path in {*files, *_mapped_libraries()}}
+        self._marks = {path: mark_of(path) for path in {*imports.files(), *_mapped_libraries()}}
         self._lock: int | None = None
         self._inode = 0
         self._free_since = time.monotonic()
@@ -88,7 +82,7 @@ class Door:
     def open(self, started_ns: int) -> bool:
         """Open it, unless something has changed since the zygote began, or there is another one."""
         fresh = all(mark and mark[2] < started_ns for mark in self._marks.values())
-        if not fresh or self.changes():
+        if not fresh or self.changes() or self._imports.changed_files():
             return False
         try:
             self._lock = take_lock(f"{self.stem}.lock")
@@ -139,7 +133,7 @@ class Door:
         mine = {**{k: v for k, v in self.identity.items() if not _is_seen(k)}, **own}
         reasons = differences(mine, hello["identity"])
         reasons += [f"seen {name}" for name in differences(own, theirs)]
-        reasons += [f"variable {name}" for name in self._names_read(hello["others"])]
+        reasons += [f"variable {name}" for name in self._imports.names_read(hello["others"])]
         if self.is_outdated() or differences(
             own, {k: v for k, v in self.identity.items() if _is_seen(k)}
         ):
@@ -147,8 +141,10 @@ class Door:
         return reasons
 
     def is_outdated(self) -> bool:
-        """Whether a file that was loaded here is another one now."""
-        return any(_mark(path) != mark for path, mark in self._marks.items())
+        """Whether a file that was loaded or asked for here is another one now."""
+        if any(mark_of(path) != mark for path, mark in self._marks.items()):
+            return True
+        return bool(self._imports.changed_files())
 
     def tell(self, visitors: int) -> None:
         """Write down, for people, who it is and how long it stays."""
@@ -214,12 +210,3 @@ def _mapped_libraries() -> set[str]:
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:  # noqa: PTH123 - see above
         found = {line.split(maxsplit=5)[5].strip() for line in maps if "/" in line}
     return {path for path in found if ".so" in path.rpartition("/")[2]}
-
-
-def _mark(path: str) -> tuple[int, int, int, int] | None:
-    """What changes with a file, also where its times were set back."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - see above
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size

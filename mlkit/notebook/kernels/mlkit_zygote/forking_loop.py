@@ -210,7 +210,7 @@ class Server:
         signal.alarm(0)
         stay, self.may_stay = self.may_stay, None
         if stay is not None and not self.imports.settle():
-            self.door = Door(stay, self.imports.files(), self.imports.names_read)
+            self.door = Door(stay, self.imports)
             clash = [each for each in self.visitors if self.imports.names_read(each.others)]
             if clash or not self.door.open(self.started_ns):
                 self.retire()

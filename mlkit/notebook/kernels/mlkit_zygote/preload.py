@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from .asked_files import AskedFiles
 from .chance import Generators
 from .handing import Hidden
 from .ledger import Ledger
@@ -118,6 +119,7 @@ class Imports:
         self.skipped: dict[str, str] = {}
         self.started = environment_at_start()
         self._ledger = Ledger(is_tried)
+        self._asked_files = AskedFiles()
         self._finalizers = set(weakref.finalize._registry)  # type: ignore[attr-defined] # no other way
         self.hidden = Hidden(self._ledger)
         self.generators = Generators(self._ledger)
@@ -180,12 +182,13 @@ class Imports:
             self.hidden.show()
             self._is_hiding = False
         if queue is self._first and name in KERNEL_NAMES:
-            with self._ledger.noting_reads(name):
+            with self._ledger.noting_reads(name), self._asked_files.watching():
                 problem = _import(name)
             if not KERNEL_NAMES & set(self._first):
                 self._kernel_is_complete()
         else:
-            problem = self._import_ahead(name)
+            with self._asked_files.watching():
+                problem = self._import_ahead(name)
         if problem and name in self._asked:
             self.skipped[name] = problem
 
@@ -213,6 +216,10 @@ class Imports:
         modules = [*sys.modules.values(), *map(self.hidden.get, self._ledger.loaded)]
         found = (getattr(each, "__dict__", {}).get("__file__") for each in modules)
         return {path for path in found if isinstance(path, str)}
+
+    def changed_files(self) -> list[str]:
+        """The files, other than modules', that the imports asked for and would now find changed."""
+        return self._asked_files.changed()
 
     def become_a_kernels(self) -> None:
         """Leave to the zygote, in a kernel, what is the zygote's: exit hooks, temporary folders."""
