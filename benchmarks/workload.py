@@ -138,7 +138,7 @@ def runs(folder: Path, workers: int) -> list[Contender]:
                 name=title,
                 command=mlkit(*line, "--runs-dir", str(place), "--json"),
                 cwd=folder,
-                env={"MLKIT_WARM": ""},
+                env={"MLKIT_NO_WARM": "1"},
                 reset=lambda place=place: shutil.rmtree(place, ignore_errors=True),  # type: ignore[misc] # mypy cannot infer a default's type
             )
         )
@@ -150,7 +150,7 @@ def warm(folder: Path, workers: int) -> Contender:
     place, runtime = folder / "runs-warm", folder / "r"
     runtime.mkdir(mode=0o700)
     line = mlkit("run", str(folder), "--workers", str(workers), "--runs-dir", str(place), "--json")
-    env = {"XDG_RUNTIME_DIR": str(runtime), "MLKIT_WARM": "1", "CI": ""}
+    env = {"XDG_RUNTIME_DIR": str(runtime), "MLKIT_NO_WARM": "", "CI": ""}
 
     def reset() -> None:
         until = time.monotonic() + LIMIT_S

@@ -33,7 +33,7 @@ settings.load_profile("busy machine")
 
 # What tests start leaves nothing behind, and finds nothing that others have left; those of the warm
 # start have a folder of their own, see `tests/notebook/kernels/conftest.py`.
-os.environ.pop("MLKIT_WARM", None)
+os.environ["MLKIT_NO_WARM"] = "1"
 
 # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that;
 # what tests start, and then interrupt, is to hear it wherever the suite was started.

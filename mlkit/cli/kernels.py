@@ -42,7 +42,7 @@ def kernels(
     STAGE --live' opens it. At most two are kept, and a quarter of the memory; the oldest ends
     first. One ends by its time, by 'stop', with its run by 'mlkit clean', and when its stage
     succeeds. Listed are only your own, of all your pipelines, and the processes that fork kernels.
-    Where MLKIT_WARM is set, such a process waits ten minutes for the next run.
+    Such a process waits ten minutes for the next run (off: MLKIT_NO_WARM=1).
 
     \b
     Examples

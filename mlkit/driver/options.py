@@ -133,8 +133,7 @@ class RunOptions:
     no_warm: Annotated[
         bool,
         Spelling(
-            words="Leave nothing behind for the next run, and use nothing that was left, although "
-            "MLKIT_WARM is set.",
+            words="Leave nothing behind for the next run, and use nothing that was left.",
             is_recorded=False,
             is_resumed=False,
         ),

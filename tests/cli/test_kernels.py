@@ -88,9 +88,9 @@ def _mend(notebook: Path) -> None:
     notebook.write_text(json.dumps(document))
 
 
-def until(holds: Callable[[], bool]) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 120) -> bool:
     """Wait for a state; whether it came."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + seconds
     while not (it_does := holds()) and time.monotonic() < end:
         time.sleep(0.05)
     return it_does
@@ -110,7 +110,6 @@ def test_a_run_leaves_what_the_next_one_begins_with_until_it_is_stopped(
         monkeypatch.delenv(name, raising=False)
     runtime = tempfile.mkdtemp(prefix="mlkit-test-", dir="/tmp")
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-    monkeypatch.setenv("MLKIT_WARM", "1")
     cell = "import os\nopen(out, 'w').write(str(os.getppid()))"
     folder = write_pipeline(tmp_path / "p", Sketch(name="work", body=cell)).parent
 
@@ -123,13 +122,16 @@ def test_a_run_leaves_what_the_next_one_begins_with_until_it_is_stopped(
         assert parent("--no-warm") > 0
         assert parent() > 0  # it is reused
         assert not list(Path(runtime).iterdir())
+        found: list[dict[str, Any]] = []
         for _ in range(20):  # other tests install things meanwhile
-            first = parent("--force")
-            assert until(lambda: bool(waiting(call)))
+            first = second = parent("--force")
+            if not until(lambda: bool(waiting(call)), 15):
+                continue
             found = waiting(call)
             second = parent("--force")
             if first == second:
                 break
+        assert found
         assert first == second
         assert first in {each["pid"] for each in found}
         assert all(each["is_warm"] and each["driver"] is None for each in found)

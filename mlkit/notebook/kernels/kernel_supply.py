@@ -375,7 +375,7 @@ def open_kernels(
         Receives one line for people when something is not as asked for.
     warm : bool
         Whether the process that forks may be one that an earlier run has left, and may be left for
-        later ones, where `env` holds `MLKIT_WARM`, and neither `MLKIT_NO_WARM` nor `CI`.
+        later ones, where `env` holds neither `MLKIT_NO_WARM` nor `CI`.
 
     Returns
     -------

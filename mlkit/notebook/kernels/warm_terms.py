@@ -21,16 +21,13 @@ from mlkit.notebook.kernels.mlkit_zygote.identity import (
 )
 from mlkit.notebook.kernels.own_folder import own_folder
 
-__all__ = ["IDLE_S", "WARM", "Terms", "is_carried", "terms_of", "warm_place"]
+__all__ = ["IDLE_S", "Terms", "is_carried", "terms_of", "warm_place"]
 
 IDLE_S = 600.0
 """How long a zygote waits for the next run."""
 
-WARM = "MLKIT_WARM"
-"""Where this is set, what forks a run's kernels waits for the next run."""
-
 OFF = ("CI", "MLKIT_NO_WARM")
-"""Where one of these is set, nothing outlives a run all the same."""
+"""Where one of these is set, nothing outlives a run."""
 
 LONGEST_PLACE = 78
 """A socket's path holds 107 bytes, and its name has 26."""
@@ -147,7 +144,7 @@ def terms_of(
     say : callable
         Receives one line for people if something is not as it should be.
     """
-    if not env.get(WARM) or any(env.get(name) for name in OFF):
+    if any(env.get(name) for name in OFF):
         return None
     if not Path("/proc/self/ns").is_dir() or not hasattr(os, "pidfd_open"):
         return None

@@ -40,7 +40,7 @@ def warm_environment(runtime: str) -> dict[str, str]:
     What else this machine sets, some package may read when it is imported.
     """
     kept = {name: text for name, text in start_environment().items() if is_carried(name)}
-    return {**kept, "MLKIT_WARM": "1", "XDG_RUNTIME_DIR": runtime}
+    return {**kept, "XDG_RUNTIME_DIR": runtime}
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes
+
 __all__ = ["Environment", "private_environment"]
 
 _TREE = "_editable_impl_mlkit.pth"
@@ -38,11 +40,14 @@ class Environment:
         Its interpreter.
     site : Path
         Its site-packages.
+    runtime : Path
+        Where runs leave what forks kernels to later ones.
     """
 
     folder: Path
     python: Path
     site: Path
+    runtime: Path
 
 
 @contextmanager
@@ -67,7 +72,11 @@ def private_environment(tree: Path) -> Iterator[Environment]:
         python = home / "bin" / "python"
         # Processes of mlkit come and go here, and none of them leaves compiled copies behind.
         subprocess.run([python, "-m", "compileall", "-qq", tree.resolve() / "mlkit"], check=True)
-        yield Environment(folder=folder, python=python, site=site)
+        with tempfile.TemporaryDirectory(prefix="mlkit-test-", dir="/tmp") as runtime:
+            try:
+                yield Environment(folder=folder, python=python, site=site, runtime=Path(runtime))
+            finally:
+                stop_warm_zygotes(env={"XDG_RUNTIME_DIR": runtime})
 
 
 def _near(own: Path) -> Path | None:

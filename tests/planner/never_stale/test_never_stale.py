@@ -2,8 +2,8 @@
 reused. Real kernels, random sequences of edits.
 
 `MLKIT_NEVER_STALE_STEPS` says how many steps; without it, as many as fit 40 seconds.
-`MLKIT_NEVER_STALE_SEED` brings the sequences of an earlier run again. With
-`MLKIT_NEVER_STALE_WARM=1` runs fork their kernels from what earlier ones have left.
+`MLKIT_NEVER_STALE_SEED` brings the sequences of an earlier run again. Half of the sequences fork
+their kernels from what earlier runs have left.
 """
 
 from __future__ import annotations

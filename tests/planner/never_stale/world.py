@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -13,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes
 from tests.planner.never_stale import driver_process
 from tests.planner.never_stale.environment import Environment
 from tests.planner.never_stale.state import PACKAGES, State
@@ -53,8 +53,8 @@ class Outcome:
     refused: str | None = None
 
 
-WARM = os.environ.get("MLKIT_NEVER_STALE_WARM")
-"""Whether each run forks its kernels from what an earlier one has left, if that is like it."""
+_numbers = itertools.count()
+"""Of the processes: every other one meets what earlier runs have left, and leaves it."""
 
 
 class Driver:
@@ -68,10 +68,10 @@ class Driver:
         }
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self.environ = {**plain, "PYTHONDONTWRITEBYTECODE": "1"}
-        self._runtime = tempfile.TemporaryDirectory(prefix="mlkit-test-", dir="/tmp")
-        if WARM:
-            self.environ |= {"MLKIT_WARM": "1", "XDG_RUNTIME_DIR": self._runtime.name}
-            self.environ.pop("CI", None)
+        self.environ["XDG_RUNTIME_DIR"] = str(environment.runtime)
+        self.environ.pop("CI", None)
+        if next(_numbers) % 2:
+            self.environ["MLKIT_NO_WARM"] = "1"
         self._process = subprocess.Popen(
             [environment.python, "-P", driver_process.__file__],
             stdin=subprocess.PIPE,
@@ -109,9 +109,6 @@ class Driver:
             self._process.wait()
         self._process.stdout.close()
         self._log.close()
-        if WARM:
-            stop_warm_zygotes(env=self.environ)
-        self._runtime.cleanup()
 
 
 class World:
