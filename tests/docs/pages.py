@@ -33,6 +33,7 @@ FOLLOWED: Mapping[Path, str] = {
     DOCS / "tutorial.md": "test_followed_pages.py",
     DOCS / "open-project.md": "test_followed_pages.py",
     DOCS / "instructor" / "open-project.md": "test_followed_pages.py",
+    DOCS / "experiments.md": "test_followed_pages.py",
     DOCS / "stores.md": "test_followed_pages.py",
     DOCS / "testing.md": "test_followed_pages.py",
     DOCS / "maps.md": "test_maps.py",
