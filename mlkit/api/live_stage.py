@@ -1,4 +1,4 @@
-"""Go on in the kernel of a stage that has failed, and take what was mended into its source."""
+"""Go on in the kernel of a stage that has failed, and take what was corrected into its source."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def take_over_stage(
     *,
     runs_dir: Path | str | None = None,
 ) -> tuple[Path, bool]:
-    """Write what was mended in a stage's live notebook into its source.
+    """Write what was corrected in a stage's live notebook into its source.
 
     Parameters
     ----------

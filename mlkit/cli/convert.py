@@ -87,7 +87,9 @@ def _told(done: Converted, folder: Path) -> list[str]:
     if done.record is None:
         return [*lines, "Nothing was written; without --dry-run the pipeline is."]
     for name, where, error in _failed(done, folder):
-        lines.append(f"failed: stage '{name}' ({error.type}: {error.message}); mend it in {where}")
+        lines.append(
+            f"failed: stage '{name}' ({error.type}: {error.message}); correct it in {where}"
+        )
     for comparison in done.comparisons:
         if comparison.verdict != "equal":
             lines.append(

@@ -44,7 +44,7 @@ def debug(
     take_over: Annotated[
         bool,
         typer.Option(
-            "--take-over", help="Write what you mended and saved after --live into the source."
+            "--take-over", help="Write what you corrected and saved after --live into the source."
         ),
     ] = False,
     runs_dir: RunsDirOption = None,
@@ -53,9 +53,9 @@ def debug(
     r"""Open a stage's notebook of a run in JupyterLab, inputs injected.
 
     With --live it opens on the very kernel of the attempt that failed, at the failed cell, with all
-    its variables: look, mend the cell, run on. Neither the run nor the source is touched; what you
-    have mended and saved goes into the source by --take-over, and the next run starts the stage
-    anew. Ctrl-C ends JupyterLab, and the kernel stays until its time is over.
+    its variables: look, correct the cell, run on. Neither the run nor the source is touched. What
+    you have corrected and saved goes into the source by --take-over, and the next run starts the
+    stage again. Ctrl-C ends JupyterLab, and the kernel stays until its time is over.
 
     Without it a copy opens, on a new kernel. The copy lies in the runs folder: change and run it as
     you like, neither the pipeline nor the run is touched. Outputs go to a folder beside the copy.
@@ -67,7 +67,7 @@ def debug(
       mlkit debug 20260101-12 'train[xgboost]'   one instance of a mapped stage
       mlkit debug latest evaluate --no-open      only write the copy
       mlkit debug 20260101-12 evaluate --live        where it failed, alive
-      mlkit debug 20260101-12 evaluate --take-over   what you mended there
+      mlkit debug 20260101-12 evaluate --take-over   what you corrected there
     """
     if live or take_over:
         _check_live(assignments, env_file, both=live and take_over)
@@ -103,7 +103,7 @@ def _check_live(assignments: list[str] | None, env_file: Path | None, *, both: b
     if both:
         raise UsageError(
             "--live opens, and --take-over writes",
-            remedy="Give --take-over when you have mended and saved",
+            remedy="Give --take-over when you have corrected and saved",
             code="E102",
         )
     if assignments or env_file is not None:
@@ -121,7 +121,9 @@ def _take_over(
     if as_json:
         print_json({"notebook": str(source), "changed": changed})
     elif changed:
-        typer.echo(f"{near(source, Path.cwd())} has what you mended; the next run starts it anew.")
+        typer.echo(
+            f"{near(source, Path.cwd())} has what you corrected; the next run starts it again."
+        )
     else:
         typer.echo(f"{near(source, Path.cwd())} has it already.")
 
@@ -145,7 +147,7 @@ def _go_live(found: api.LiveStage, *, launch: bool, as_json: bool) -> None:
         say(
             f"JupyterLab is open at {address}\n"
             f"{kept.stage} stands where it failed ({kept.error}); its kernel is kept until "
-            f"{kept.clock}. Saved, what you mend goes into {found.source.name} by\n"
+            f"{kept.clock}. Saved, what you correct goes into {found.source.name} by\n"
             f"  {command(kept, *words, folder=Path.cwd())}\n"
             "End JupyterLab with Ctrl-C."
         )

@@ -61,7 +61,7 @@ class Edited:
     origins : tuple of (int or None)
         The place that each of its cells had in the file before; None for a new one.
     ids : tuple of (str or None)
-        By what id each of its cells is known to whoever has it open; empty if it came without
+        By what id each of its cells is known where it is open; empty if it came without
         one of its own, None for one that is not shown.
     """
 
@@ -130,7 +130,7 @@ def edited(
     document : mapping
         The notebook as its file holds it.
     ids : sequence of (str or None)
-        By what ids its cells are known to whoever has edited it.
+        By what ids its cells are known where it was edited.
     saved : mapping
         What JupyterLab hands back, without what was injected.
     kernelspec : mapping of str to str

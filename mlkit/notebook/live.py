@@ -2,7 +2,7 @@
 
 It stands in a folder of its own that only its owner reads: what is tried out in it is no part of
 the run's record. Its cells are those of the source with the outputs of the attempt, so that what
-was mended can be put into the source's own text.
+was corrected can be put into the source's own text.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _key(cell: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def take_over(folder: Path, source: Path) -> bool:
-    """Write what was mended in a live notebook into the source; no output goes with it.
+    """Write what was corrected in a live notebook into the source; no output goes with it.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def take_over(folder: Path, source: Path) -> bool:
     if not path.is_file() or not state.is_file():
         raise UsageError(
             "there is nothing to take over: the stage's notebook was not opened by --live",
-            remedy="Open it by --live, mend it, and save it first",
+            remedy="Open it by --live, correct it, and save it first",
             code="E101",
         )
     facts, file = _read(state), SourceFile.read(source)
@@ -137,7 +137,7 @@ def take_over(folder: Path, source: Path) -> bool:
         raise UsageError(
             f"nothing was taken over: the notebook has changed on disk since {since}",
             source,
-            remedy=f"Copy what you have mended from {path}",
+            remedy=f"Copy what you have corrected from {path}",
             code="E103",
         )
     live = parse_notebook(path.read_text(encoding="utf-8"), path).document
@@ -181,7 +181,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file in one piece; whoever follows a link to it goes on doing so."""
+    """Write a file in one piece; a link to it still leads to it."""
     place = Path(os.path.realpath(path))
     # Two may open the same at once, a terminal and a panel: each has a file of its own.
     aside = place.with_name(f".{place.name}.{os.urandom(4).hex()}.part")

@@ -183,7 +183,7 @@ class Cancellation:
 
     @property
     def why(self) -> str:
-        """Why, in the words of whoever asked first; empty where that needs none."""
+        """Why, in the words of the first that asked; empty where that needs none."""
         return self._why
 
     def request(self, why: str = "") -> None:

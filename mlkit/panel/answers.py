@@ -10,6 +10,7 @@ from typing import Any
 from mlkit.api.cancelling import cancel_run
 from mlkit.api.kept import kept_of
 from mlkit.api.records import find_run, find_trace
+from mlkit.api.resuming import run_pipeline
 from mlkit.api.run_tables import read_run_table, so_far
 from mlkit.api.runs_place import runs_folder
 from mlkit.api.two_runs import compare_several, find_several
@@ -22,6 +23,7 @@ from mlkit.observe.layout import counted
 from mlkit.panel.documents import error_document
 from mlkit.panel.form import Form
 from mlkit.panel.workspace import Workspace
+from mlkit.reports.html import render_report
 from mlkit.reports.many_runs_page import many_runs_page
 from mlkit.reports.run_table import Column, state_text
 from mlkit.reports.run_table_page import run_table_html
@@ -34,6 +36,7 @@ __all__ = [
     "cancel",
     "compared",
     "problem_of",
+    "reported",
     "stage_detail",
     "stage_of_notebook",
     "style",
@@ -92,6 +95,22 @@ def compared(file: Path, names: Sequence[str]) -> str:
     if len(records) < 2:
         raise UsageError("a comparison needs two runs", remedy="Tick two or more")
     return many_runs_page(compare_several(records, where), records)
+
+
+def reported(file: Path, name: str) -> str:
+    """The report of a run, as a page that runs no script.
+
+    Raises
+    ------
+    MlkitError
+        If there is no such run.
+    """
+    record = find_run(name, runs_folder(file), files=True)
+    try:
+        pipeline = run_pipeline(record)
+    except MlkitError:  # the panel tells it; without it the graph shows no conditions
+        pipeline = None
+    return render_report(record, pipeline=pipeline)
 
 
 def problem_of(file: Path, workspace: Workspace) -> dict[str, Any] | None:

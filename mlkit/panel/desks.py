@@ -109,7 +109,7 @@ class Desks:
         }
 
     async def take_over(self, form: Form, run: str, stage: str) -> dict[str, Any]:
-        """Write what was mended there into the source.
+        """Write what was corrected there into the source.
 
         Raises
         ------

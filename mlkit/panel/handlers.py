@@ -302,6 +302,8 @@ class _Question(_Answer):
             case "compare":
                 names = self.get_query_arguments("run")
                 return {"html": await ask(answers.compared, file, names)}
+            case "report":
+                return {"html": await ask(answers.reported, file, self.get_query_argument("run"))}
             case "problem":
                 return {"problem": await ask(answers.problem_of, file, workspace)}
             case "notebook":
@@ -346,5 +348,5 @@ def handlers(base_url: str, kernels: Any) -> list[tuple[str, type[Any], dict[str
         (at("(edit|attach|take-over)"), _Work, shared),
         (at("make"), _Make, shared),
         (at("draw"), _Draw, shared),
-        (at("(runs|compare|stage|notebook|problem)"), _Question, shared),
+        (at("(runs|compare|report|stage|notebook|problem)"), _Question, shared),
     ]

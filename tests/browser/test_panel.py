@@ -20,8 +20,8 @@ from tests.panel.words import PIPELINE, make_words, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
 SIDE = "#mlkit-pipelines"
-_READY = "() => window.jupyterapp?.commands.hasCommand('mlkit:show')"
-_SHOW = (
+READY = "() => window.jupyterapp?.commands.hasCommand('mlkit:show')"
+SHOW = (
     "() => window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('mlkit:show'))"
 )
 _RUNS_ON = """(path) => {
@@ -86,8 +86,8 @@ def panel(window: Lab, words: Path) -> Locator:
     page = window.page
     # A workspace of its own: what other tests have left open stays in theirs.
     page.goto(window.address.format(path="/workspaces/panel"), wait_until="domcontentloaded")
-    page.wait_for_function(_READY)
-    page.evaluate(_SHOW)
+    page.wait_for_function(READY)
+    page.evaluate(SHOW)
     shown = page.locator(SIDE)
     shown.get_by_label("pipeline", exact=True).select_option("words/pipeline.yaml")
     expect(shown.locator('svg [data-pick="count"]')).to_be_visible()

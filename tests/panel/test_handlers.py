@@ -138,6 +138,10 @@ def test_a_pipeline_is_followed_from_its_first_look_to_the_end_of_its_run(server
     table = server.ask(f"runs?path={HERE}")
     assert table["count"] == 1
     assert f'data-compare="{run_id}"' in table["html"]
+    report = server.ask(f"report?path={HERE}&run={run_id}")["html"]
+    assert f"Run {run_id} of pipeline words succeeded" in " ".join(report.split())
+    gone = server.ask(f"report?path={HERE}&run=2020")["error"]["message"]
+    assert "2020" in gone
     one = server.ask(f"compare?path={HERE}&run={run_id}")
     assert one["error"]["message"] == "a comparison needs two runs"
 

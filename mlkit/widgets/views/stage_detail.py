@@ -144,7 +144,7 @@ def _metrics(item: StageRecord) -> str:
     """What the stage measured, and how what it logged step by step went."""
     numbers = item.metrics or {}
     rows = "".join(
-        f"<tr><td><code>{text(name)}</code></td><td>{text(number(value))}</td></tr>"
+        f'<tr><td><code>{text(name)}</code></td><td class="number">{text(number(value))}</td></tr>'
         for name, value in list(numbers.items())[:_MOST_METRICS]
     )
     more = len(numbers) - _MOST_METRICS

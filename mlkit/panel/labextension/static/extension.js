@@ -259,7 +259,9 @@ function openPage(app, lumino, icon, title, html) {
   frame.className = "mlkit-page";
   frame.title = title;
   frame.setAttribute("sandbox", "");
-  frame.srcdoc = html.replace(/<body(?=[\s>])/, `<body data-jp-theme-light="${isLight}"`);
+  // Such a page follows the system's theme, and here JupyterLab's, which may be another.
+  const page = html.replaceAll("@media (prefers-color-scheme: dark)", isLight ? "@media not all" : "@media all");
+  frame.srcdoc = page.replace(/<body(?=[\s>])/, `<body data-jp-theme-light="${isLight}"`);
   const widget = new lumino.Widget({ node: document.createElement("div") });
   widget.node.append(frame);
   widget.id = `mlkit-page-${Date.now()}`;

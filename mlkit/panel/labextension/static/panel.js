@@ -3,6 +3,7 @@ import { h, Markup, reached, received, sentence } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { Following } from "./following.js";
 import { Refusal } from "./server.js";
+import { Zoom } from "./zoom.js";
 
 const TYPING_MS = 400;
 const HINT = "Choose a stage in the picture: click it, or go there with Tab and press Enter.";
@@ -49,12 +50,14 @@ export class PipelinePanel {
     this._newest = this._button("Back to the newest run", () => this.showRun(null));
     this._newest.hidden = true;
     this._picture = new Markup((name) => this.pick(name));
+    this._zoom = new Zoom(this._picture.node);
     this._drawing = new Drawing((change) => this.draw(change), () => this._known.pipeline?.stages ?? {});
     this._drawing.listen(this._picture.node);
     this._detail = h("div", {}, h("p", { class: "mlkit-quiet" }, HINT));
     this._planBox = reached(h("div", { tabindex: "-1" }));
     this._runs = new Markup((name) => this.showRun(name));
     this._compare = this._button("Compare", () => this.compare());
+    this._report = this._button("Report", () => this.report());
     this._runs.node.addEventListener("change", () => this._count());
     return h("div", { class: "mlkit-panel mlkit-palette" },
       h("h2", {}, "Pipelines"),
@@ -66,11 +69,11 @@ export class PipelinePanel {
         h("label", { class: "tick" }, this._keep, "keep failed kernels")),
       this._status, this._bar, this._now.node, this._note, this._newest,
       h("div", { class: "two" },
-        h("section", { "aria-label": "picture", class: "picture" }, this._picture.node, this._drawing.tools, this._drawing.form),
+        h("section", { "aria-label": "picture", class: "picture" }, this._zoom.node, this._picture.node, this._drawing.tools, this._drawing.form),
         h("section", { "aria-label": "stage" }, this._detail)),
       h("section", { "aria-label": "plan" }, h("h3", {}, "What would run, and why"), this._planBox),
       h("section", { "aria-label": "runs" }, h("h3", {}, "Runs"), this._runs.node,
-        h("div", { class: "line" }, this._compare)));
+        h("div", { class: "line" }, this._compare, this._report)));
   }
 
   _button(words, does, looks = "act") {
@@ -118,6 +121,7 @@ export class PipelinePanel {
       this._fields.replaceChildren();
       this._profile.replaceChildren();
       this._picture.show("");
+      this._zoom.forget();
     }
     this.path = path;
     this.onChoice(path);
@@ -167,6 +171,7 @@ export class PipelinePanel {
     if ("picture" in news) {
       this._picture.show(news.picture ? `<div class="mlkit-scroll">${news.picture}</div>` : "");
       this._picture.mark(this._picked);
+      this._zoom.fit();
     }
     if ("plan" in news) this._tellPlan(news.plan);
     if ("run" in news || "job" in news) this._tellRun();
@@ -270,6 +275,8 @@ export class PipelinePanel {
     this.cancelButton.disabled = !isAlive || isAsked;
     this.resumeButton.disabled = isGoing || !["failed", "killed", "cancelled"].includes(run?.status);
     this._newest.hidden = this._run === null;
+    this._report.disabled = !run;
+    this._report.title = run ? `the report of run ${run.run_id}` : "";
     this._count();
   }
 
@@ -336,6 +343,13 @@ export class PipelinePanel {
   async compare() {
     const { html } = await this._server.get("compare", { path: this.path, run: this._ticked() });
     this._services.openPage(`Runs of ${this._known.pipeline?.name ?? this.path}`, html);
+  }
+
+  // Of the run that is shown.
+  async report() {
+    const run = this._known.run?.run_id;
+    const { html } = await this._server.get("report", { path: this.path, run });
+    this._services.openPage(`Report ${run}`, html);
   }
 
   async pick(name, isNew = true) {
