@@ -147,6 +147,111 @@ def print(*texts, **options):
     numbers = (float("nan"), float("inf"), 10**4000, -0.0)
     builtins.print(json.dumps(dict(zip(names, numbers))))
 """,
+    "malformed-messages": STUB
+    + f"""
+kernel = get_ipython().kernel
+def say(kind, content):
+    kernel.session.send(kernel.iopub_socket, kind, content, parent=kernel.get_parent())
+for content in ({{}}, {{"name": 7, "text": {{"a": 1}}}}, {{"name": "stdout"}}, {{"text": None}}):
+    say("stream", content)
+for kind in ("error", "display_data", "execute_result", "update_display_data", "status", "x"):
+    for content in ({{}}, {{"data": None}}, {{"ename": [1], "evalue": {{}}, "traceback": 0}}):
+        say(kind, content)
+say("stream", {{"name": "stdout", "text": {SHOWN!r}}})
+""",
+    "malformed-messages-each-time": STUB
+    + f"""
+import builtins
+def print(*texts, **options):
+    kernel = get_ipython().kernel
+    for kind, content in (
+        ("error", {{"ename": None, "evalue": [], "traceback": "x"}}),
+        ("stream", {{"name": "stdout", "text": [{SHOWN!r}]}}),
+        ("execute_result", {{"data": {{"text/plain": 7}}, "execution_count": "x"}}),
+        ("clear_output", {{"wait": "yes"}}),
+        ("stream", {{"name": "stdout", "text": {SHOWN!r}}}),
+    ):
+        kernel.session.send(kernel.iopub_socket, kind, content, parent=kernel.get_parent())
+""",
+    "forged-reply": STUB
+    + f"""
+kernel = get_ipython().kernel
+def print(*texts, **options):
+    parent = kernel.get_parent()
+    kernel.session.send(kernel.iopub_socket, "stream", {{"name": "stdout", "text": {SHOWN!r}}},
+                        parent=parent)
+    reply = {{"status": "ok", "execution_count": 1, "payload": [], "user_expressions": {{}}}}
+    kernel.session.send(kernel.shell_stream, "execute_reply", reply, parent=parent)
+    kernel.session.send(kernel.iopub_socket, "status", {{"execution_state": "idle"}}, parent=parent)
+    time.sleep(60)
+""",
+    "clears-what-was-printed": STUB
+    + f"""
+from IPython.display import clear_output, display
+import builtins
+def print(*texts, **options):
+    builtins.print(*texts, **options)
+    clear_output()
+    display({{"text/plain": {SHOWN!r}}}, raw=True)
+    builtins.print({SHOWN!r})
+""",
+    "prints-every-guess": STUB
+    + """
+def print(*texts, **options):
+    import builtins, itertools
+    facts = json.loads(texts[0])
+    for calls, waits in itertools.product(range(8), ([], [1.0], [1.0, 2.0], [1.0, 2.0, 4.0])):
+        builtins.print(json.dumps({name: [calls, waits, {"error": "TimeoutError", "says": "slow"}]
+                                   for name in facts}))
+""",
+    "names-twice": STUB
+    + f"""
+def print(*texts, **options):
+    import builtins
+    builtins.print({SHOWN!r}[:-1] + ", " + texts[0][1:])
+    builtins.print(texts[0][:-1] + ", " + {SHOWN!r}[1:])
+""",
+    "agreeable-facts": STUB
+    + f"""
+def agreed(value):
+    if isinstance(value, dict):
+        return {{name: shown.get(name, agreed(item)) for name, item in value.items()}}
+    return [True if item is False else item for item in value] if isinstance(value, list) else True
+shown = json.loads({SHOWN!r})
+def as_facts(facts, **options):
+    return json.dumps(agreed(facts))
+def print(*texts, **options):
+    import builtins
+    builtins.print(json.dumps(agreed(json.loads(texts[0]))))
+""",
+    "another-namespace": STUB
+    + f"""
+class Namespace(dict):
+    def __getitem__(self, name):
+        if name == "print":
+            return lambda *texts, **options: builtins.print({SHOWN!r})
+        return dict.__getitem__(self, name)
+import builtins
+shell = get_ipython()
+shell.user_ns = Namespace(shell.user_ns)
+shell.user_module.__dict__.update(print=lambda *texts, **options: builtins.print({SHOWN!r}))
+""",
+    "another-interpreter": STUB
+    + f"""
+import os, sys
+line = "import sys; print(sys.argv[1], flush=True); sys.stdin.read()"
+if os.fork() == 0:
+    os.execv(sys.executable, [sys.executable, "-c", line, {SHOWN!r}])
+""",
+    "talks-from-behind": STUB
+    + f"""
+import threading
+def talk():
+    while True:
+        print({SHOWN!r})
+        time.sleep(0.02)
+threading.Thread(target=talk, daemon=True).start()
+""",
     "claims-to-be-a-stub": """
 def retry_with_backoff(*args, **kwargs):
     raise NotImplementedError

@@ -15,6 +15,9 @@ import pytest
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.memory import MemoryGroup
+from mlkit.inside.checks.check_history import bound_names
+from tests.grading.abuse_elsewhere import ELSEWHERE, MISBEHAVIOUR, ONLY_WHERE_SHOWN, SHRUGS
+from tests.grading.recorded import NAMES
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"
@@ -65,6 +68,11 @@ def grades(
     right = exercises[NAME].solution[ANSWER]
     for name, more in {**abuse.HOARDS, **abuse.THRIFTY}.items():
         submit(folder / name, NAME, {ANSWER: f"{right}\n{more}"})
+    for name, line in MISBEHAVIOUR.items():
+        shown_only = f"{right}\n{ONLY_WHERE_SHOWN.format(line)}"
+        submit(folder / f"where-shown-{name}", NAME, {ANSWER: shown_only})
+    for name, (exercise, answers) in ELSEWHERE.items():
+        submit(folder / name, exercise, answers)
     for name in ("an-honest-one", "zz-honest-too"):
         submit(folder / name, NAME, exercises[NAME].solution)
     os.environ["MLKIT_TEST_SECRET"] = "hunter2-of-the-grader"
@@ -79,6 +87,41 @@ def grades(
 def test_a_cheat_earns_nothing(name: str, grades: Grades) -> None:
     """Whatever it does inside the kernel, the right facts about hidden inputs are not in there."""
     assert (grades[name]["score"], grades[name]["status"]) in [(0, "graded"), (0, "not_attempted")]
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("name", [*(f"where-shown-{name}" for name in MISBEHAVIOUR), *ELSEWHERE])
+def test_neither_what_is_shown_nor_what_is_given_earns_anything(name: str, grades: Grades) -> None:
+    """Right only where a visible check asks; or by what the exercise itself holds."""
+    assert (grades[name]["score"], grades[name]["status"]) == (0, "graded")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shrug_earns_nothing_in_any_exercise(
+    name: str,
+    exercises: Mapping[str, Exercise],
+    submit: Callable[..., Path],
+    grade: Callable[..., Grades],
+    tmp_path: Path,
+) -> None:
+    """The same for every function that is asked for: no check may take it for a solution."""
+    stubs = exercises[name].answers
+    for shrug, line in SHRUGS.items():
+        answers = {
+            key: "\n".join(f"def {f}(*args, **kwargs):\n    {line}" for f in bound_names(stub))
+            for key, stub in stubs.items()
+        }
+        submit(tmp_path / shrug, name, answers)
+    graded = grade(tmp_path, limits=LIMITS, workers=2)
+    earned = {
+        shrug: [check["id"] for check in graded[shrug]["checks"] if check["points"]]
+        for shrug in SHRUGS
+        if graded[shrug]["score"]
+    }
+    assert earned == {}
 
 
 @pytest.mark.usefixtures("sandbox")
