@@ -107,7 +107,7 @@ def cells_were_timed(notebook: Notebook) -> None:
 def packages_were_installed(notebook: Notebook) -> None:
     """A cell for the place of work on top, and lines for the shell in the answers."""
     mount = "from google.colab import drive\ndrive.mount('/content/drive')\n%cd /content/drive"
-    notebook["cells"].insert(0, _new("code", f"!pip install mlkit -q\n{mount}"))
+    notebook["cells"].insert(0, _new("code", f"!pip install pandas -q\n{mount}"))
     for cell in _code(notebook):
         if str(cell.get("id", "")).startswith("answer-"):
             cell["source"] = f"{''.join(cell['source'])}\nwhere_i_am = !pwd\n%pwd\n!true"
