@@ -22,6 +22,8 @@ __all__ = ["Slide", "contents_page", "deck_page", "slides_of"]
 
 MOST_CODE = 12
 """Longer cells are a lesson to read, not to show: their output stands alone."""
+USUAL_COLUMNS = 82
+"""So many characters of a line of code fit at its usual size."""
 MOST_LINES = 14
 """Of what a cell printed."""
 SENTENCES = 3
@@ -149,7 +151,13 @@ def _shown(heading: str, source: str, cell: Mapping[str, Any], *, key: bool) -> 
 
 def _code(source: str) -> str:
     shown = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, nowrap=True))
-    return f"<pre>{shown.rstrip()}</pre>"
+    return f"<pre{_wide(source)}>{shown.rstrip()}</pre>"
+
+
+def _wide(source: str) -> str:
+    """Code whose lines would be broken is set smaller: a broken line reads like two."""
+    widest = max(map(len, source.splitlines()), default=0)
+    return ' class="wide"' if widest > USUAL_COLUMNS else ""
 
 
 def _output(output: Mapping[str, Any]) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mlkit.rendering.slides import MOST_CODE, MOST_LINES, contents_page, deck_page, slides_of
+from mlkit.rendering.slides import (
+    MOST_CODE,
+    MOST_LINES,
+    USUAL_COLUMNS,
+    contents_page,
+    deck_page,
+    slides_of,
+)
 from tests.rendering.conftest import cell, notebook
 
 OPENING = """\
@@ -85,6 +92,20 @@ def test_a_key_cell_is_shown_with_what_it_printed() -> None:
     assert '<img alt="Picture" src="data:image/png;base64,aGk=">' in picture.body
     assert "x = 1" not in re.sub(r"<[^>]+>", "", long.body)
     assert '<pre class="said">2</pre>' in long.body
+
+
+def test_code_of_wide_lines_is_set_smaller() -> None:
+    """Only where a line would be broken, at more than so many characters."""
+
+    def shown(width: int) -> str:
+        asks = cell("markdown", "look", "## Look\n\nSee.\n\n**Predict:** ok?")
+        wide = code("run", f"print({'1' * (width - 7)})", said("1"))
+        opening = cell("markdown", "title", OPENING)
+        (found,) = [one for one in slides_of(notebook(opening, asks, wide)) if one.kind == "shown"]
+        return found.body
+
+    assert '<pre class="wide">' in shown(USUAL_COLUMNS + 1)
+    assert '<pre class="wide">' not in shown(USUAL_COLUMNS)
 
 
 def test_a_deck_is_one_page_that_needs_no_network() -> None:
