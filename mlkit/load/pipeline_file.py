@@ -235,7 +235,7 @@ def _nearby(notebook: Path) -> str:
     folder = notebook.parent
     if not folder.is_dir():
         return f"There is no folder '{folder}'"
-    names = sorted(p.name for p in folder.iterdir() if p.suffix in SUFFIXES)
+    names = sorted(p.name for p in folder.iterdir() if p.suffix in SUFFIXES and p.stem != "README")
     return did_you_mean(notebook.name, names) or ("Notebooks are named relative to this file")
 
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from mlkit.api.engine_runs import run_on
 from mlkit.api.exports import export, write_export
@@ -18,6 +20,7 @@ from mlkit.testing import Sketch, write_pipeline
 from tests.engines.flights import FLIGHTS, FlightsContract
 from tests.engines.prefect_environment import asked, by_instance, in_prefect
 
+SOLUTIONS = Path(__file__).resolve().parents[2] / "solutions"
 WAITS = """\
 import time
 from pathlib import Path
@@ -104,3 +107,23 @@ def test_an_instance_begins_when_its_own_upstream_has_ended(
     assert {name: item.status for name, item in there.stages.items()} == {
         name: item.status for name, item in record.stages.items()
     }
+
+
+def test_the_exercise_trains_its_models_on_prefect() -> None:
+    """Exercise 4's last cell, switched on: the scores and the choice are those of this process."""
+    source = SOLUTIONS / "04-parallel-models.ipynb"
+    notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call] # untyped
+    cells = {cell.id: cell for cell in notebook.cells}
+    assert cells["prefect-run"].source.startswith("on_prefect = False\n")
+    cells["prefect-run"].source = cells["prefect-run"].source.replace("False", "True", 1)
+    here = "here = train_all(list(scores), data, 2)\nmine = {n: [t.validation, t.score_on_test()]"
+    code = f"import json\n{here} for n, t in here.items()}}\nprint(json.dumps([scores, mine]))"
+    notebook.cells.append(nbformat.v4.new_code_cell(code))  # type: ignore[no-untyped-call] # untyped
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    printed = "".join(out.text for out in cells["prefect-run"].outputs)
+    there, mine = json.loads(notebook.cells[-1].outputs[0].text)
+    assert there == mine
+    assert len(there) == 4
+    assert printed.count("Finished in state Completed()") == 5, "four tasks, and their flow"
+    best = max(mine, key=lambda name: mine[name][0])
+    assert f"'name': '{best}'" in printed.splitlines()[-1]

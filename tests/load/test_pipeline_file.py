@@ -222,6 +222,15 @@ def test_a_folder_is_no_notebook(project: Project) -> None:
     )
 
 
+def test_a_readme_is_offered_as_no_notebook(project: Project) -> None:
+    """Jupytext reads Markdown, but a README is not what was meant by a missing notebook."""
+    (project.folder / "README.md").write_text("# What this is\n")
+    said = project.refused(HEAD + "  end: {notebook: quite-another.ipynb}\n")
+    assert "'quite-another.ipynb' does not exist" in said
+    assert "end.ipynb" in said
+    assert "README" not in said
+
+
 def test_loading_is_linear_in_the_number_of_stages(project: Project) -> None:
     """1,000 stages in a chain load fast, and ten times the stages cost about ten times as much."""
 
