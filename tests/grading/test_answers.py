@@ -185,7 +185,7 @@ def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercis
 
 
 @pytest.mark.kernel
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "names",
     [
