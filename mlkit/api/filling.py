@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from mlkit.core.record import RunRecord
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.parameters import Layers, configure
 from mlkit.store.claiming import claimed
 from mlkit.store.folder import RunsFolder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import shown
 from mlkit.errors import UnknownRunError, UsageError
+from mlkit.frozen import dataclass
 from mlkit.store.folder import RunsFolder
 from mlkit.store.latest import promote as point_to
 from mlkit.store.looking import opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.api.kept import kept_of
@@ -15,6 +14,7 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.values import safe_name
 from mlkit.driver.debugging import entry_of
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.notebook.kernelspecs import named_in_metadata
 from mlkit.notebook.live import LiveNotebook, open_live_notebook, take_over
 from mlkit.store.folder import RunsFolder

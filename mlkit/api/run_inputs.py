@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +14,7 @@ from mlkit.core.types import accepts
 from mlkit.driver.options import RunOptions
 from mlkit.driver.selecting import select
 from mlkit.errors import PipelineError, UnknownRunError
+from mlkit.frozen import dataclass
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote.places import as_typed, is_url
 

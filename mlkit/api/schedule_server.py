@@ -7,7 +7,7 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from mlkit.driver.interrupts import interruptible
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import MlkitError, UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.parameters import Layers
 from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
 from mlkit.notebook.notebook_runner import Cancellation

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.selecting import meant
 from mlkit.driver.services import Services
 from mlkit.errors import ExecutionError
+from mlkit.frozen import dataclass
 from mlkit.lab.desk import Desk
 from mlkit.load.lists import with_lists
 from mlkit.load.parameters import Layers, configure

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from mlkit.driver.interrupts import interruptible
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.reports.metrics import number_of

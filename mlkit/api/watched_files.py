@@ -15,11 +15,11 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from mlkit.errors import NotebookError
+from mlkit.frozen import dataclass
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.fingerprint import digest_of_code
 

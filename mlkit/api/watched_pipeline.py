@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mlkit.core.record import RunRecord
 from mlkit.driver.options import RunOptions
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.errors import MlkitError
+from mlkit.frozen import dataclass
 from mlkit.load.parameters import Layers, configure
 from mlkit.load.pipeline_file import PIPELINE_FILE, find_pipeline_file
 from mlkit.planner.checkout import Checkout

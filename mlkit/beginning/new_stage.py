@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from keyword import iskeyword
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +18,7 @@ from mlkit.core.outputs import Output
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import MlkitError, UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
 from mlkit.load.references import RUN_REMEDY, read_run_output
 from mlkit.load.stage import STAGE_NAME

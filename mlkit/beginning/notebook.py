@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Given", "Wanted", "code_cell", "notebook_of", "stage_notebook"]
 

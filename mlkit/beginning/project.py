@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["Begun", "begin"]
 

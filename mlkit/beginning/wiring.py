@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -23,6 +22,7 @@ from ruamel.yaml.events import (
 )
 
 from mlkit.errors import PipelineError
+from mlkit.frozen import dataclass
 from mlkit.load.yaml_tree import parse_value
 
 __all__ = ["FlowStagesError", "stage_lines", "with_stage", "written_scalar"]

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from mlkit.converting.planning import Conversion, StagePlan
 from mlkit.converting.shown import compare_lines, lines_of, pictures_of
 from mlkit.converting.snapshot import FORMATS, READABLE, digest_of, equal, load
 from mlkit.core.record import RunRecord, StageRecord
+from mlkit.frozen import dataclass
 
 __all__ = ["Comparison", "compare"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from mlkit.converting.planning import Conversion, failing, plan_stages
 from mlkit.converting.stage_files import notebook_names, texts_of
 from mlkit.core.record import RunRecord
 from mlkit.errors import NotebookError, UsageError
+from mlkit.frozen import dataclass
 from mlkit.notebook.source import read_notebook
 
 __all__ = ["Converted", "convert"]

@@ -9,11 +9,11 @@ import ast
 import builtins
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from keyword import iskeyword
 
 from mlkit.converting.named_files import FilePlan
 from mlkit.converting.planning import Conversion
+from mlkit.frozen import dataclass
 
 __all__ = ["MODULES", "GivenNames", "given_names"]
 

@@ -9,7 +9,7 @@ import ast
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import PurePosixPath
 
 from mlkit.converting.names import names_of
@@ -17,6 +17,7 @@ from mlkit.converting.observing import Marks, Observation
 from mlkit.converting.parts import Cell, Statement
 from mlkit.converting.planning import Conversion, StagePlan
 from mlkit.converting.statement_roles import Roles
+from mlkit.frozen import dataclass
 
 __all__ = ["Edit", "FilePlan", "plan_files"]
 

@@ -6,7 +6,9 @@ import ast
 import builtins
 import symtable
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Names", "evaluated_names", "names_of", "names_of_all"]
 

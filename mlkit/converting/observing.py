@@ -10,13 +10,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from mlkit.converting.parts import Cell
 from mlkit.converting.shown import lines_of, pictures_of
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["Look", "Marks", "Observation", "observe"]
 

@@ -9,10 +9,12 @@ import ast
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from keyword import iskeyword
 from typing import Any
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Cell", "Part", "Statement", "cut", "slug"]
 

@@ -10,12 +10,12 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from mlkit.converting.names import Names, names_of
 from mlkit.converting.parts import Cell, Part, Statement
+from mlkit.frozen import dataclass
 
 __all__ = ["Placed", "Roles", "imports_of", "is_future", "roles_of"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
 from mlkit.core.intervals import Interval, Schedule, belongs, intervals
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
+from mlkit.frozen import dataclass
 
 __all__ = ["MOST_INTERVALS", "Planned", "due", "interval_of", "left_out", "plan_intervals"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Any
 
 from mlkit.core.pipeline import Instance
 from mlkit.core.policies import Notify
 from mlkit.core.types import fit
+from mlkit.frozen import dataclass
 
 __all__ = ["HIDDEN", "Bound", "Configuration"]
 

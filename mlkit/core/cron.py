@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Cron", "cron_fields", "parse_cron"]
 

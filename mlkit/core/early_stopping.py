@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
+from mlkit.frozen import dataclass
 
 __all__ = [
     "FORM",

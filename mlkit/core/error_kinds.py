@@ -8,9 +8,9 @@ own, it is raised with `code=`. A code never changes its meaning, and is never u
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mlkit.core.suggesting import did_you_mean
+from mlkit.frozen import dataclass
 
 __all__ = ["ERROR_KINDS", "GROUPS", "ErrorKind", "UnknownCodeError", "find_kind", "page_of"]
 

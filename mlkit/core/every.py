@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mlkit.core.cron import Cron, parse_cron
 from mlkit.core.durations import parse_duration
+from mlkit.frozen import dataclass
 
 __all__ = ["EXAMPLES", "Every", "parse_when"]
 

@@ -12,12 +12,12 @@ import datetime as dt
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final, NoReturn
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["MISSING", "Filter", "kind_of", "read_filter"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.values import label
+from mlkit.frozen import dataclass
 
 __all__ = [
     "ALL",

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.cron import Cron
 from mlkit.core.every import Every
+from mlkit.frozen import dataclass
 
 __all__ = [
     "Interval",

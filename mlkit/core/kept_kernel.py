@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from datetime import datetime
 from typing import Any, Self
 
 from mlkit.core.policies import Retry, is_retryable
 from mlkit.core.record import ErrorRecord
+from mlkit.frozen import dataclass
 
 __all__ = ["MOST", "SHARE", "Keeping", "KeptKernel", "crowded_out"]
 

@@ -6,8 +6,9 @@ or `@notebook.html` is the executed notebook, which mlkit writes itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from mlkit.frozen import dataclass
 
 __all__ = ["DIGITS", "NOTEBOOKS", "TREE", "Output", "is_tree"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlkit.core.record import RunRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
+from mlkit.frozen import dataclass
 
 __all__ = ["Earlier", "LookedBack", "look_back"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
@@ -14,6 +14,7 @@ from mlkit.core.outputs import Output
 from mlkit.core.policies import Notify, Resources, Retry, Volume, WaitFor
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.types import TypeSpec
+from mlkit.frozen import dataclass
 
 __all__ = [
     "Axis",

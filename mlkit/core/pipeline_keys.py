@@ -7,11 +7,11 @@ are made of them: a key cannot be read without being documented.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from keyword import kwlist
 from typing import Any
 
 from mlkit.core.triggers import TriggerRule
+from mlkit.frozen import dataclass
 
 __all__ = ["KEYS", "TITLES", "Key", "keys_of", "pipeline_schema"]
 

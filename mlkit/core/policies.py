@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Literal
+
+from mlkit.frozen import dataclass
 
 __all__ = [
     "FORMER_NAMES",

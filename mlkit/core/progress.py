@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Bar", "News", "bar_in", "first_line"]
 

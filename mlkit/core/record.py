@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mlkit.core.outputs import is_tree
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import decode, encode, plain
+from mlkit.frozen import dataclass
 
 __all__ = [
     "FORMAT",

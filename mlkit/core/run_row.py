@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mlkit.core.states import RunStatus
+from mlkit.frozen import dataclass
 
 __all__ = ["RunRow"]
 

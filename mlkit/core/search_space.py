@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.values import decode, encode
+from mlkit.frozen import dataclass
 
 __all__ = ["FORMS", "Choices", "Domain", "Range", "RangeError", "domain_of", "read_range"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations, product
 
 from mlkit.core.record import StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
+from mlkit.frozen import dataclass
 
 __all__ = [
     "NOT_STARTED",

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from importlib import metadata, util
 from pathlib import Path
@@ -21,6 +21,7 @@ from mlkit.engines.environments import engine_version, find_python
 from mlkit.engines.registry import ENGINES, Engine
 from mlkit.engines.remedies import engine_remedy, install_remedy
 from mlkit.errors import DISTRIBUTION, install_extra
+from mlkit.frozen import dataclass
 from mlkit.observe.layout import near
 
 __all__ = ["Finding", "all_checks"]

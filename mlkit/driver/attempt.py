@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from mlkit.driver.written_outputs import (
     write_notebooks,
 )
 from mlkit.errors import MlkitError
+from mlkit.frozen import dataclass
 from mlkit.inside.measuring import METRICS_VARIABLE
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.injection import Assignment

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from mlkit.driver.executors import AttemptExecutor, Site, open_executor
 from mlkit.driver.given import artifacts_read
 from mlkit.driver.order import Order
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder

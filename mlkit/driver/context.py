@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from mlkit.core.record import StageRecord
 from mlkit.driver.book import Book
 from mlkit.driver.connecting import Stores
 from mlkit.driver.executors import AttemptExecutor
 from mlkit.driver.order import Order
+from mlkit.frozen import dataclass
 from mlkit.planner.deciding import Planner
 
 __all__ = ["Context"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.inside.measuring import NAME, PROGRESS_LINE
 
 __all__ = ["LOGGED", "MOST_POINTS", "Logged", "read_logged"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import formatannotation
 from typing import Annotated, Any, Self, get_type_hints
 
@@ -17,6 +17,7 @@ from mlkit.core.durations import parse_duration
 from mlkit.core.intervals import Interval
 from mlkit.core.policies import FORMER_NAMES, KernelKind
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = [
     "ALL",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from mlkit.driver.engine_ids import EngineIds, engine_ids
 from mlkit.driver.options import RunOptions
 from mlkit.driver.selecting import Selection, select
 from mlkit.driver.services import Services
+from mlkit.frozen import dataclass
 
 __all__ = ["Order"]
 

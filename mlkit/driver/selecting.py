@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from mlkit.core.graph import ancestors, edges
 from mlkit.core.instances import instance_id, labels_of, split_id, trouble_with_brackets
@@ -12,6 +12,7 @@ from mlkit.core.policies import Retry
 from mlkit.core.subsets import EVERYTHING, Subset, is_in, needed, subset_of
 from mlkit.driver.options import RunOptions
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import did_you_mean
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from mlkit.core.events import Observer
@@ -12,6 +12,7 @@ from mlkit.driver.ahead import KernelsAhead
 from mlkit.driver.clock import Clock, SystemClock
 from mlkit.driver.notifying import AppriseNotifier, Notifier
 from mlkit.driver.warm import WarmKernels
+from mlkit.frozen import dataclass
 from mlkit.notebook.notebook_runner import Cancellation, NotebookRunner
 
 if TYPE_CHECKING:  # it brings logging along; what runs attempts is imported with the first of them

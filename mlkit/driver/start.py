@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mlkit.core.events import EventKind
 from mlkit.core.graph import edges
@@ -37,6 +37,7 @@ from mlkit.driver.settling import write_down_end
 from mlkit.driver.state import RunState
 from mlkit.driver.stop_requests import heeding_requests
 from mlkit.driver.surroundings import kernel_environment
+from mlkit.frozen import dataclass
 from mlkit.notebook.source import differing_pairs
 from mlkit.planner.deciding import Planner
 from mlkit.planner.variables import Circumstances

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Any
 
 from mlkit.core.pipeline import Pipeline
+from mlkit.frozen import dataclass
 
 __all__ = ["Compiler", "Export", "ExportSettings"]
 

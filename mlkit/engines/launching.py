@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Launch", "Launcher", "Order"]
 

@@ -12,11 +12,11 @@ import time
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from mlkit.errors import EngineError, MlkitError
+from mlkit.frozen import dataclass
 
 __all__ = ["Served", "end_group", "free_port", "running_group", "until_interrupted"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from mlkit.core.pipeline import Pipeline, Stage
@@ -11,6 +10,7 @@ from mlkit.engines.export import Export
 from mlkit.engines.questions import stages_between, together
 from mlkit.engines.registry import Engine
 from mlkit.errors import UnsupportedByEngineError
+from mlkit.frozen import dataclass
 
 __all__ = [
     "Refusal",

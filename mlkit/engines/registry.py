@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 if TYPE_CHECKING:  # the help of `run` names the engines, and compiles nothing
     from mlkit.engines.export import Compiler

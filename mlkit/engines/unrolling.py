@@ -8,7 +8,7 @@ waits for exactly what it refers to. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from mlkit.core.instances import Table
@@ -24,6 +24,7 @@ from mlkit.core.pipeline import (
     gives_list,
 )
 from mlkit.engines.questions import listed_instances
+from mlkit.frozen import dataclass
 
 __all__ = ["Unrolled", "unrolled"]
 

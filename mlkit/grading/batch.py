@@ -7,12 +7,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.batch_text import printable
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.pool import Task, work_off

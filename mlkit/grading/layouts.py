@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 
 __all__ = ["Owner", "common_prefix", "named_pattern", "owner_by_pattern", "owner_of"]
 

@@ -13,10 +13,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.verdict.verdict import Verdict, ungradable, verdict_from
 
 __all__ = ["Task", "work_off"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.exercise.handout import RECORD
 from mlkit.grading.exercise.kit import kit_folder
 from mlkit.grading.exercise.source import Exercise, load_exercise

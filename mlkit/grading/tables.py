@@ -12,11 +12,11 @@ import io
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 
 __all__ = [
     "Row",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from tornado.web import HTTPError
 
 from mlkit.errors import NotebookError
+from mlkit.frozen import dataclass
 from mlkit.lab.desk import Desk
 from mlkit.notebook.cells import parse_document
 from mlkit.notebook.edits import edited, opened

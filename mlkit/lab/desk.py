@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from mlkit.core.pipeline import Kernel
 from mlkit.core.scrubbing import Scrubber
+from mlkit.frozen import dataclass
 
 __all__ = ["Desk"]
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,6 +19,7 @@ from jupyter_server.utils import url_path_join
 from jupyterlab.commands import get_app_dir
 from jupyterlab.labapp import LabApp
 
+from mlkit.frozen import dataclass
 from mlkit.lab.at_cell import page_at_cell
 from mlkit.lab.contents import contents_for
 from mlkit.lab.desk import Desk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from mlkit.core.configuration import Configuration
@@ -12,6 +12,7 @@ from mlkit.core.pipeline import Axis, Foreach, Pipeline, Stage
 from mlkit.core.types import TypeSpec, ValueMismatchError, fit, is_scalar
 from mlkit.core.values import canonical, shown
 from mlkit.errors import ConfigurationError
+from mlkit.frozen import dataclass
 from mlkit.load.brackets import BracketError, with_picks
 
 __all__ = [

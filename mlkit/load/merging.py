@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -14,6 +13,7 @@ from mlkit.core.pipeline import ExternalFile, Pipeline, Stage
 from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, as_written, fit
 from mlkit.core.values import encode
 from mlkit.errors import ConfigurationError
+from mlkit.frozen import dataclass
 from mlkit.load.contract import holds_variable, written_path
 from mlkit.load.environment import VARIABLE, Environment
 from mlkit.load.outside import trouble_with_file, waits

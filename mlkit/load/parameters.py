@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.types import as_written, takes_texts
 from mlkit.errors import ConfigurationError
+from mlkit.frozen import dataclass
 from mlkit.load.environment import Environment
 from mlkit.load.merging import Given, Merger, known_names, types_of
 from mlkit.load.section import did_you_mean

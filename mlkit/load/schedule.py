@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mlkit.core.every import EXAMPLES, parse_when
 from mlkit.core.suggesting import did_you_mean
+from mlkit.frozen import dataclass
 from mlkit.load.section import Section
 
 __all__ = ["ScheduleKeys", "UnknownZoneError", "find_zone", "read_schedule_keys"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mlkit.core.pipeline_keys import keys_of
 from mlkit.core.policies import Notify, Resources, Retry, Volume
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.values import shown
+from mlkit.frozen import dataclass
 from mlkit.load.contract import holds_variable
 from mlkit.load.declared_outputs import read_outputs
 from mlkit.load.lists import PARAMETERS, trouble_with_values

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.ml.stage_errors import AlertError
 
 __all__ = ["Alert", "compose", "send"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mlkit.errors import needing_extra
+from mlkit.frozen import dataclass
 from mlkit.ml.preprocessing import HIGHEST_WIND_MPH, minutes_of_day
 
 with needing_extra("flights", "validating the flights"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlkit.frozen import dataclass
 from mlkit.ml.intervals import Difference, auc_difference, spelled
 
 if TYPE_CHECKING:

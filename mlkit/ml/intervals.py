@@ -9,11 +9,12 @@ too narrow, and from one day none can be had.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from mlkit.frozen import dataclass
 
 __all__ = [
     "Difference",

@@ -15,7 +15,6 @@ import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import pandas as pd
 
 from mlkit.errors import needing_extra
+from mlkit.frozen import dataclass
 from mlkit.ml.artifacts import file_digest, read_model
 from mlkit.ml.models import probabilities
 from mlkit.ml.stage_errors import RegistryError

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlkit.frozen import dataclass
 from mlkit.ml.features import DAY, TARGET
 from mlkit.ml.stage_errors import DataError
 

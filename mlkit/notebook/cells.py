@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import NotebookError
+from mlkit.frozen import dataclass
 
 __all__ = ["Cell", "NotebookSource", "parse_document", "parse_notebook"]
 

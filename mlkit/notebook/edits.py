@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.notebook.injection import is_injected
 from mlkit.notebook.kept_json import rewritten, same
 

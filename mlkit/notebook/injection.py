@@ -6,12 +6,12 @@ import datetime as dt
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from mlkit.core.pipeline import Declaration
 from mlkit.core.types import ANY, TypeSpec
+from mlkit.frozen import dataclass
 from mlkit.inside.injected import INJECTED_PREFIX
 
 __all__ = [

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import NotebookError, UsageError
+from mlkit.frozen import dataclass
 from mlkit.notebook.cells import parse_notebook
 from mlkit.notebook.edits import edited, opened
 from mlkit.notebook.injection import is_injected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,7 @@ from mlkit.core.pipeline import Kernel
 from mlkit.core.record import ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
+from mlkit.frozen import dataclass
 
 if TYPE_CHECKING:  # a run that reuses all executes nothing
     from mlkit.core.kept_kernel import Keeping, KeptKernel

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import NotebookError
+from mlkit.frozen import dataclass
 from mlkit.notebook.cells import parse_notebook
 from mlkit.notebook.edits import Edited, with_edits
 from mlkit.notebook.importing import FORMAT_CHECKS, missing

@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from mlkit.frozen import dataclass
 
 __all__ = ["StockList", "code_digest"]
 

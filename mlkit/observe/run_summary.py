@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.record_views import last_moment
 from mlkit.core.states import RunStatus, Status
 from mlkit.core.values import safe_name
+from mlkit.frozen import dataclass
 from mlkit.observe.layout import cell_width, near, paragraph
 from mlkit.observe.notes import note_lines
 from mlkit.observe.signs import RUN_SIGNS, SIGNS

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from mlkit.core.states import RunStatus, Status
+from mlkit.frozen import dataclass
 
 __all__ = ["RUN_SIGNS", "SIGNS", "Sign"]
 

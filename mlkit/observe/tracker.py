@@ -14,13 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.record import StageRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.errors import MissingExtraError, UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["LARGEST_BYTES", "Introduction", "Tracker", "address_of", "check_track", "file_of"]
 

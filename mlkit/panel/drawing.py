@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from mlkit.beginning.redrawing import (
     without_stage,
 )
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["Drawings"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.core.values import plain
 from mlkit.driver.options import RunOptions
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.parameters import Layers
 from mlkit.widgets.views.fields import Field, fields_of
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.pipeline_file import PIPELINE_FILE
 
 __all__ = ["Workspace"]

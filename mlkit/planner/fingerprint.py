@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from mlkit.core.configuration import Bound
 from mlkit.core.pipeline import Stage
 from mlkit.core.values import canonical, encode
+from mlkit.frozen import dataclass
 from mlkit.notebook.cells import Cell, NotebookSource
 from mlkit.planner.interpreter import interpreter, program_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from mlkit.core.pipeline import (
 from mlkit.core.record import ArtifactRecord
 from mlkit.core.states import Status
 from mlkit.core.triggers import NOT_STARTED, TriggerRule, Verdict, judge_all
+from mlkit.frozen import dataclass
 from mlkit.planner.conditions import ConditionError, unmet_condition
 from mlkit.planner.deciding import Action, Planner
 from mlkit.planner.fingerprint import Parts

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.pipeline import Instance, Node, RunOutput, Source, StageOutput
 from mlkit.core.record import ArtifactRecord
+from mlkit.frozen import dataclass
 
 __all__ = ["ResolvedInputs", "resolve_inputs"]
 

@@ -9,13 +9,14 @@ import contextlib
 import itertools
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import ExternalFile, Stage
 from mlkit.errors import NotebookError
+from mlkit.frozen import dataclass
 from mlkit.notebook.imports import project_files
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.checkout import Checkout

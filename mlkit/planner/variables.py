@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 
+from mlkit.frozen import dataclass
 from mlkit.inside.injected import INJECTED_PREFIX
 from mlkit.inside.measuring import METRICS_VARIABLE
 

@@ -12,12 +12,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.durations import format_duration
 from mlkit.errors import ExecutionError
+from mlkit.frozen import dataclass
 from mlkit.rendering.site_pages import Page
 
 __all__ = ["Execution", "execute_pages", "kit_digest"]

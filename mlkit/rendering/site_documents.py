@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
+
+from mlkit.frozen import dataclass
 
 __all__ = ["MORE", "Documents", "find_documents", "targets_of", "with_links"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["CHAPTERS", "Chapter", "Page", "find_pages", "find_root", "select"]
 

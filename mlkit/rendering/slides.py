@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +16,8 @@ from markdown_it import MarkdownIt
 from pygments import highlight  # type: ignore[import-untyped]  # no stubs
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]  # no stubs
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]  # no stubs
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Slide", "contents_page", "deck_page", "slides_of"]
 

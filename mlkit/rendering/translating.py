@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["Translated", "find_translation", "settings_of"]
 

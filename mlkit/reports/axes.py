@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from mlkit.frozen import dataclass
 from mlkit.reports.svg import element, text, width_of
 
 __all__ = ["COLOURS", "Frame", "frame_around", "tick_text"]

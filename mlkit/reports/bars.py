@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from mlkit.frozen import dataclass
 from mlkit.reports.metrics import MetricGroup
 from mlkit.reports.svg import document, element, shorten, text, width_of
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from mlkit.core.durations import format_duration
+from mlkit.frozen import dataclass
 from mlkit.observe.layout import broken, cell_width, columns, fold
 from mlkit.reports.bars import number
 from mlkit.reports.code_diff import CellDifference

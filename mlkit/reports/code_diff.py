@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.reports.notebook_view import numbered, own_cells
 from mlkit.reports.output_view import joined
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mlkit.core.record import StageRecord
+from mlkit.frozen import dataclass
 from mlkit.reports.axes import COLOURS, frame_around
 from mlkit.reports.bars import number
 from mlkit.reports.svg import document, element, shorten, text, width_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from mlkit.core.graph import topological_order
@@ -14,6 +14,7 @@ from mlkit.core.pipeline import Condition, Foreach, Node, Pipeline, Stage
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 from mlkit.core.values import label
+from mlkit.frozen import dataclass
 from mlkit.observe.signs import SIGNS
 
 __all__ = ["Box", "Dag", "EdgeKind", "Link", "combined", "dag_of_pipeline", "dag_of_record"]

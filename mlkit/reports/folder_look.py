@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from mlkit.frozen import dataclass
 
 __all__ = ["FolderLook", "folder_look"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from mlkit.core.durations import format_duration
 from mlkit.core.states import Status
+from mlkit.frozen import dataclass
 from mlkit.observe.signs import SIGNS
 from mlkit.reports.dag import Box, Dag, EdgeKind, Link
 from mlkit.reports.layering import Rows, make_rows

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL
+from mlkit.frozen import dataclass
 
 __all__ = ["MOST_INSTANCES", "Shown", "shown_instances"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Rows", "count_crossings", "make_rows"]
 

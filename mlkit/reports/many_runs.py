@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import count
 from typing import Any
 
 from mlkit.core.record import RunRecord
 from mlkit.core.run_row import RunRow
 from mlkit.core.values import canonical, shown
+from mlkit.frozen import dataclass
 from mlkit.observe.layout import broken, columns, fold
 from mlkit.reports.changes import CodeChange
 from mlkit.reports.comparison import code_change

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.record import RunRecord
+from mlkit.frozen import dataclass
 from mlkit.observe.layout import counted
 from mlkit.reports.many_runs import Difference, ManyRuns, letters
 from mlkit.reports.notebook_page import page_environment, page_style

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL
+from mlkit.frozen import dataclass
 
 __all__ = [
     "LOGGED",

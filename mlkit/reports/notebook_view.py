@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.notebook.injection import INJECTED_TAG
 from mlkit.reports.output_view import Budget, OutputView, cut, joined, view_outputs
 from mlkit.reports.sanitise import markdown_to_html, picture_uri

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.reports.ansi import ansi_to_html, strip_ansi
 from mlkit.reports.sanitise import clean_html, markdown_to_html, picture_uri
 

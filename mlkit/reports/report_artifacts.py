@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.core.record import RunRecord
 from mlkit.core.states import SUCCESSFUL
+from mlkit.frozen import dataclass
 from mlkit.reports.folder_look import folder_look
 from mlkit.reports.output_view import Budget
 from mlkit.reports.report_parts import StageView, format_size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from mlkit.core.durations import format_duration
 from mlkit.core.record import ArtifactRecord, AttemptRecord, ErrorRecord, RunRecord, StageRecord
 from mlkit.core.states import Status
 from mlkit.core.values import safe_name, shown
+from mlkit.frozen import dataclass
 from mlkit.observe.signs import SIGNS, Sign
 from mlkit.reports.ansi import ansi_to_html
 from mlkit.reports.notebook_view import (

@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +16,7 @@ from mlkit.core.states import RunStatus, Status
 from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import canonical, plain, shown
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.observe.layout import columns as laid_out
 from mlkit.observe.layout import counted, fits, fold
 from mlkit.observe.signs import RUN_SIGNS, SIGNS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from mlkit.frozen import dataclass
 from mlkit.reports.axes import frame_around
 from mlkit.reports.svg import document, element, shorten, text, width_of
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from mlkit.core.values import canonical
+from mlkit.frozen import dataclass
 from mlkit.store.refusals import readable_os_errors
 
 __all__ = ["Claim", "Computing"]

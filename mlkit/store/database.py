@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import SUCCESSFUL, RunStatus, Status
 from mlkit.core.values import decode
 from mlkit.errors import RunsFolderError
+from mlkit.frozen import dataclass
 from mlkit.store.artifact_store import Marks
 from mlkit.store.connection import (
     BUSY_TIMEOUT_S,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from mlkit.core.latest_rule import is_plain, takes_over
 from mlkit.core.record import RunRecord
+from mlkit.frozen import dataclass
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.writing import write_json

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from mlkit.core.interrupting import checkpoint
+from mlkit.frozen import dataclass
 
 __all__ = [
     "READ_ONLY",

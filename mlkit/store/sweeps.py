@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.search_space import Domain, domain_of
 from mlkit.errors import RunsFolderError
+from mlkit.frozen import dataclass
 from mlkit.store.labels import SWEEPS
 from mlkit.store.refusals import readable_os_errors
 

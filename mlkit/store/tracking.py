@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.record import RunRecord
+from mlkit.frozen import dataclass
 from mlkit.store.connection import open_to_read
 
 __all__ = ["RUN_TAG", "STAGE_TAG", "TRACKING_FILE", "Logged", "logged"]

@@ -13,7 +13,6 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b, sha256
 from operator import attrgetter
@@ -21,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from mlkit.core.interrupting import checkpoint
 from mlkit.core.outputs import TREE
+from mlkit.frozen import dataclass
 from mlkit.store.marks import Marks, digest_file
 
 __all__ = ["Leaf", "RefusedTreeError", "Survey", "Tree", "digest_tree", "fold", "survey"]

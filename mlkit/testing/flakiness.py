@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Answer", "Flakiness", "RateLimit", "decide"]
 

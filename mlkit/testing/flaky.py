@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.testing.flakiness import Answer, Ending, Flakiness, RateLimit, decide
 
 __all__ = ["Flakiness", "FlakyServer", "RateLimit", "Received", "flaky_server"]

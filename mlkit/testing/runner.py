@@ -9,13 +9,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mlkit.core.progress import News, first_line
 from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.inside.measuring import METRICS_VARIABLE, logged_to
 from mlkit.inside.secret import Secret
 from mlkit.inside.skipping import StageSkipped

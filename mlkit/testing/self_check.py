@@ -8,10 +8,10 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import EllipsisType, FunctionType
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.inside.checks.checking import in_colour
 
 __all__ = ["Reply", "check_yourself"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from mlkit.core.outputs import Output
+from mlkit.frozen import dataclass
 
 __all__ = ["ShownNotebook", "Sketch", "show_notebook", "write_notebook", "write_pipeline"]
 

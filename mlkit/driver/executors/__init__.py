@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mlkit.driver.machinery import Machinery
 from mlkit.driver.order import Order
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.load.section import did_you_mean
 from mlkit.store.artifact_store import ArtifactStore
 

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome, perform
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.errors import DISTRIBUTION, StoreError
+from mlkit.frozen import dataclass
 from mlkit.notebook.injection import Assignment
 from mlkit.notebook.kernels import open_kernels
 from mlkit.notebook.notebook_runner import Cancellation

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import cached_property
 
 from mlkit.core.pipeline import Condition, Pipeline, Stage, StageOutput
@@ -36,6 +35,7 @@ from mlkit.engines.python_text import (
 )
 from mlkit.engines.questions import listed_labels
 from mlkit.engines.unrolling import Unrolled
+from mlkit.frozen import dataclass
 
 __all__ = ["Body"]
 

@@ -22,7 +22,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.engines.airflow.launch import airflow_environment
@@ -30,6 +29,7 @@ from mlkit.engines.environments import engine_python
 from mlkit.engines.local_server import Served, end_group, free_port, until_interrupted
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import EngineError
+from mlkit.frozen import dataclass
 
 __all__ = ["Cluster", "celery_cluster", "main"]
 

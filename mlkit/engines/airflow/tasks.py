@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from mlkit.core.graph import edges, topological_order
@@ -13,6 +12,7 @@ from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 from mlkit.engines.questions import EARLY, together
 from mlkit.engines.unrolling import Unrolled
+from mlkit.frozen import dataclass
 
 __all__ = ["Branch", "Task", "branches_of", "shares_branch", "task_ids", "tasks_of"]
 

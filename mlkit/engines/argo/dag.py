@@ -8,7 +8,6 @@ the task hands on as `state` what came of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +18,7 @@ from mlkit.engines.argo.names import Names, floats, values, word
 from mlkit.engines.kubeflow.branches import is_patient
 from mlkit.engines.questions import listed_labels, together
 from mlkit.engines.unrolling import Unrolled
+from mlkit.frozen import dataclass
 
 __all__ = ["Dag"]
 

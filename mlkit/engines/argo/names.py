@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from mlkit.engines.unrolling import Unrolled
+from mlkit.frozen import dataclass
 
 __all__ = ["MOST_NAME", "MOST_STAGE", "Names", "floats", "make_names", "values", "word"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +36,7 @@ from mlkit.engines.python_text import (
 )
 from mlkit.engines.questions import listed_labels, together
 from mlkit.engines.unrolling import Unrolled
+from mlkit.frozen import dataclass
 
 __all__ = ["DAGSTERS_OWN", "Body"]
 

@@ -9,13 +9,13 @@ open: mlkit itself judges `when` and trigger when the task calls it, and the tas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import takewhile
 
 from mlkit.core.graph import edges, topological_order
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.triggers import TriggerRule
 from mlkit.engines.questions import picked_label
+from mlkit.frozen import dataclass
 
 __all__ = ["Branch", "Path", "choose_branches", "is_patient", "nodes_of", "plain_answer"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from mlkit.core.graph import find_cycle, topological_order
 from mlkit.core.pipeline import Pipeline
 from mlkit.engines.kubeflow.branches import Path, choose_branches
 from mlkit.engines.questions import together
+from mlkit.frozen import dataclass
 
 __all__ = ["Block", "Fork", "Layout", "Loop", "lay_out"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from mlkit.engines.naming import FreeNames
+from mlkit.frozen import dataclass
 
 __all__ = [
     "MOST_PIPELINE",

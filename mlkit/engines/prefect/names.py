@@ -5,7 +5,6 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +14,7 @@ from mlkit.core.types import TypeSpec
 from mlkit.engines.carrying import identifiers
 from mlkit.engines.naming import FreeNames
 from mlkit.engines.questions import shown_parameters
+from mlkit.frozen import dataclass
 
 __all__ = [
     "IMPORTS",

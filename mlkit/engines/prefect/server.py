@@ -11,13 +11,13 @@ import os
 import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.engines.environments import engine_python
 from mlkit.engines.local_server import Served, free_port, running_group, until_interrupted
 from mlkit.engines.prefect.launch import prefect_settings, prepare_home
 from mlkit.engines.registry import ENGINES
+from mlkit.frozen import dataclass
 
 __all__ = ["Server", "main", "server"]
 

@@ -10,9 +10,9 @@ together and waited for as a whole: `c` waits for `b`, too, which delays it and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from mlkit.core.graph import topological_order
+from mlkit.frozen import dataclass
 
 __all__ = ["Block", "Fork", "Step", "arranged"]
 

@@ -13,13 +13,13 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.engines.environments import engine_python
 from mlkit.engines.local_server import Served, free_port, running_group, until_interrupted
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import MlkitError
+from mlkit.frozen import dataclass
 
 __all__ = ["LocalStack", "localstack", "main"]
 

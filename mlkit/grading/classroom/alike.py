@@ -14,12 +14,12 @@ import ast
 import builtins
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.notebook_cells import read_cells
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded

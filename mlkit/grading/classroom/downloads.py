@@ -13,10 +13,10 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from mlkit.frozen import dataclass
 from mlkit.grading.classroom.zip_names import names_in_archive
 
 __all__ = ["NOTEBOOKS", "Bounds", "Item", "walk"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.classroom.collect import MANIFEST, read_collection
 from mlkit.grading.classroom.manual import MANUAL, Manual, read_manual
 from mlkit.grading.classroom.roster import Roster, Student

@@ -6,11 +6,12 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.classroom.gradebook import Gradebook, Mark
 from mlkit.grading.classroom.returned_pages import index_page, student_page
 from mlkit.grading.classroom.roster import Student, safe_name

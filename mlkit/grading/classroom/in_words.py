@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlkit.core.html_page import PLAIN_STYLE, html_page
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.classroom.gradebook import Gradebook
 from mlkit.grading.classroom.manual import MANUAL
 from mlkit.grading.exercise.source import Exercise

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, time, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mlkit.core.durations import format_duration, parse_duration
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.classroom.roster import Roster
 from mlkit.grading.tables import did_you_mean, read_table
 

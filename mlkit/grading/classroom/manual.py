@@ -8,10 +8,10 @@ whole exercise); `adjust` is added to it. A comment is shown to the student.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mlkit.frozen import dataclass
 from mlkit.grading.classroom.roster import Roster
 from mlkit.grading.tables import Row, did_you_mean, number_in, read_table
 

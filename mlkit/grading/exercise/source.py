@@ -15,12 +15,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids, with_roles
 from mlkit.grading.exercise.words import (
     Recorded,

@@ -8,12 +8,13 @@ which is read by nothing but trials. All of it may be missing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.sandbox.limits import Limits
 
 __all__ = ["Recorded", "Words", "data_files", "read_words", "with_answers", "words_file"]

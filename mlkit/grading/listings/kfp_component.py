@@ -6,9 +6,9 @@ import ast
 import builtins
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.grading.listings.dag_values import plain_value
 from mlkit.grading.listings.kfp_names import NEEDS_NO_IMPORT
 from mlkit.grading.listings.listing import Problem

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from mlkit.frozen import dataclass
 from mlkit.grading.listings.dag_names import name_problems
 from mlkit.grading.listings.dag_values import plain_value
 from mlkit.grading.listings.kfp_component import (

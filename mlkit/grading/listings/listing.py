@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.inside.checks.check_facts import same
 
 __all__ = ["MOST_TASKS", "Listing", "Problem", "Reader", "fits", "has_settings"]

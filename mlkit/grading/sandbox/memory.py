@@ -14,8 +14,9 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from mlkit.frozen import dataclass
 
 __all__ = ["MemoryGroup", "files_in", "held_bytes"]
 

@@ -10,7 +10,8 @@ import errno
 import platform
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from mlkit.frozen import dataclass
 
 __all__ = ["filter_program"]
 

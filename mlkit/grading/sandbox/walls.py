@@ -16,10 +16,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from mlkit.frozen import dataclass
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.seccomp import filter_program
 

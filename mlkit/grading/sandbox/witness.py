@@ -20,10 +20,10 @@ import stat
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.inside.checks.check_facts import same
 
 __all__ = ["NAME", "Seen", "Witness", "fault"]

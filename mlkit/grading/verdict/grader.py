@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.notebook_cells import read_cells
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded

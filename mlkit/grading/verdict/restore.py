@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
 from mlkit.grading.notebook_cells import Cell
 from mlkit.inside.checks.check_cells import (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
+from mlkit.frozen import dataclass
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.verdict.restore import Submission
 from mlkit.inside.checks.check_facts import (

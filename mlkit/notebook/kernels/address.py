@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
+
+from mlkit.frozen import dataclass
 
 __all__ = ["Address"]
 

@@ -10,12 +10,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from jupyter_client.launcher import launch_kernel
 
+from mlkit.frozen import dataclass
 from mlkit.notebook.kernels.kernel_process import (
     ForkedProcess,
     ForkError,

@@ -12,11 +12,11 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from mlkit.core.policies import KernelKind
+from mlkit.frozen import dataclass
 from mlkit.notebook.kernels.address import Address
 from mlkit.notebook.kernels.fixed_environment import differing, fixed_at_boot, fixed_at_start
 from mlkit.notebook.kernels.kernel_process import ForkedProcess, ForkError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.core.pipeline import Kernel
+from mlkit.frozen import dataclass
 
 __all__ = ["USUAL_ARGUMENTS", "KernelRequest"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlkit.frozen import dataclass
 from mlkit.notebook.kernels.process_memory import memory_of
 from mlkit.notebook.kernels.warden import LEASH
 from mlkit.notebook.kernels.warm_zygotes import warm_zygotes

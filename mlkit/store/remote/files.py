@@ -11,12 +11,12 @@ import errno
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import MlkitError, StoreError, UsageError, install_extra
+from mlkit.frozen import dataclass
 
 __all__ = ["Entry", "Remote"]
 

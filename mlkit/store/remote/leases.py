@@ -14,10 +14,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import StoreError, UsageError
+from mlkit.frozen import dataclass
 from mlkit.store.remote.files import Remote
 
 __all__ = ["CLEANING", "Holder", "held", "holders", "works_elsewhere"]

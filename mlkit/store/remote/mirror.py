@@ -9,11 +9,12 @@ import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from mlkit.core.values import safe_name
 from mlkit.errors import MlkitError, StoreError
+from mlkit.frozen import dataclass
 from mlkit.store.artifact_store import Marks, marks_of
 from mlkit.store.folder import RunFolder
 from mlkit.store.remote.files import Remote

@@ -10,11 +10,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.store.refusals import readable_os_errors
 
 __all__ = [

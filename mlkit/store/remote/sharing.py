@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mlkit.core.record import ArtifactRecord, RunRecord
 from mlkit.errors import StoreError, UsageError
+from mlkit.frozen import dataclass
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote.arrivals import fetch_artifacts, fetch_files, take_in_runs, take_in_stages

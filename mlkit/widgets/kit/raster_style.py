@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from mlkit.frozen import dataclass
 from mlkit.reports.svg import picture_style
 
 __all__ = ["Style", "StyleSheet", "shared_style_sheet"]

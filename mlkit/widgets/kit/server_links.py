@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
+from mlkit.frozen import dataclass
 from mlkit.reports.svg import text
 
 __all__ = ["Server", "find_server", "link"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
+
+from mlkit.frozen import dataclass
 
 __all__ = ["EDITS", "Edit", "changes", "files_with", "write_world"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mlkit.core.graph import find_cycle, levels, topological_order
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 
 __all__ = ["Analysis", "DagSketch", "Edge", "analyse", "example"]
 

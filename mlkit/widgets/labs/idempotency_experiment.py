@@ -6,10 +6,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import UsageError
+from mlkit.frozen import dataclass
 from mlkit.widgets.labs import idempotency_step
 from mlkit.widgets.labs.idempotency_step import METHODS, rows
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from mlkit.errors import GradingError
+from mlkit.frozen import dataclass
 from mlkit.grading.exercise.source import GIVEN, Exercise
 from mlkit.grading.exercise_progress import progress
 from mlkit.grading.notebook_cells import read_cells

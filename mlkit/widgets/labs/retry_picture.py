@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from mlkit.frozen import dataclass
 from mlkit.reports.svg import document, element, text
 from mlkit.reports.timeline import tick_step
 from mlkit.widgets.labs.retry_simulation import Call, Simulation

@@ -11,10 +11,11 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from mlkit.core.policies import Retry
 from mlkit.driver.backoff import delay_before
+from mlkit.frozen import dataclass
 
 __all__ = ["Call", "Crowd", "Simulation", "simulate"]
 

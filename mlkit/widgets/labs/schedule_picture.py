@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from mlkit.frozen import dataclass
 from mlkit.reports.svg import document, element, text
 from mlkit.widgets.labs.schedule_simulation import Entry, Story
 

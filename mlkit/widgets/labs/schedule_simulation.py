@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Literal
 
@@ -17,6 +17,7 @@ from mlkit.core.backfilling import due, plan_intervals
 from mlkit.core.intervals import Interval, Schedule, intervals
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus
+from mlkit.frozen import dataclass
 
 __all__ = ["MOST", "Entry", "Outage", "Story", "tell"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, fit, infer
 from mlkit.core.values import encode
 from mlkit.errors import ConfigurationError
+from mlkit.frozen import dataclass
 from mlkit.load.yaml_tree import parse_value
 
 __all__ = ["Field", "FieldKind", "fields_of", "read", "written"]

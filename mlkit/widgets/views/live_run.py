@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mlkit.core.record import AttemptRecord, ErrorRecord, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, Status
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
+from mlkit.frozen import dataclass
 from mlkit.load.parameters import Layers
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.observe.board import Board, Line, advance
