@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # as typing has it, which takes longer to import than all
 if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import dataclass as dataclass
+    from dataclasses import replace as replace
     from typing import Any, Never
 else:
 
@@ -39,8 +40,15 @@ else:
             raise TypeError("dataclasses.dataclass makes classes that are not frozen or kw_only")
         return functools.partial(_made, shared={**_SHARED, **(_ORDER if order else {})})
 
+    def replace(value: Any, /, **changes: Any) -> Any:
+        """Copy a value of such a class, with other fields; a third of the time of the library's."""
+        held = vars(value)
+        if len(held) > len(value.__dataclass_fields__):  # beside the fields, what it has computed
+            held = {field.name: held[field.name] for field in dataclasses.fields(value)}
+        return value.__class__(**{**held, **changes})
 
-__all__ = ["dataclass"]
+
+__all__ = ["dataclass", "replace"]
 
 
 def _made(cls: Any, shared: dict[str, Callable[..., object]]) -> Any:

@@ -8,13 +8,14 @@ import inspect
 import pickle
 import subprocess
 import sys
+from functools import cached_property
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.frozen import dataclass
+from mlkit.frozen import dataclass, replace
 
 _DEFAULTS = [
     {},
@@ -66,9 +67,10 @@ def test_values_do_what_those_of_the_standard_library_do(
     )
     assert str(inspect.signature(slow)) == str(inspect.signature(quick))
     told = []
-    for made in (slow, quick):
+    for made, put in ((slow, dataclasses.replace), (quick, replace)):
         found = [_said(lambda given=given, made=made: made(**given)) for given in values]
         one, other = found[:2]
+        made_ones = [each for each in found if isinstance(each, made)]
         told.append(
             [
                 *[repr(each) for each in found],
@@ -76,7 +78,7 @@ def test_values_do_what_those_of_the_standard_library_do(
                 *[_said(lambda a=a, b=b: a == b) for a in found for b in found],
                 *[_said(lambda each=each: hash(each)) for each in found],
                 repr(_said(lambda one=one, other=other: one < other)).replace("(", ""),
-                repr(_said(lambda one=one: dataclasses.replace(one, f0=7))),
+                *[repr(_said(lambda a=a, put=put: put(a, f0=7))) for a in made_ones],
                 repr(_said(lambda one=one: dataclasses.asdict(one))),
                 repr(_said(lambda one=one: copy.deepcopy(one))),
                 _said(lambda one=one: setattr(one, "f0", 1)),
@@ -116,6 +118,23 @@ def test_classes_inherit_keep_their_own_methods_and_can_be_pickled() -> None:
     assert _Base.__doc__ == "What others inherit from."
     with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'first'"):
         _Base()  # type: ignore[call-arg] # that is the mistake
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Computing:
+    base: int
+
+    @cached_property
+    def double(self) -> int:
+        return 2 * self.base
+
+
+def test_a_changed_copy_keeps_nothing_that_was_computed() -> None:
+    """A cached property belongs to the value that it was computed of."""
+    one = _Computing(base=1)
+    assert one.double == 2
+    assert replace(one, base=5).double == 10
+    assert replace(one).double == 2
 
 
 def test_a_class_that_is_not_frozen_is_refused() -> None:

@@ -409,13 +409,15 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The document that `mlkit run --json` prints."""
+        return {**self._head(), "stages": {n: each.summary() for n, each in self.stages.items()}}
+
+    def _head(self) -> dict[str, Any]:
         return {
             "run_id": self.run_id,
             "pipeline": self.pipeline,
             "status": self.status.value,
             "seconds": round(self.seconds, 3),
             "parameters": plain(self.parameters),
-            "stages": {name: stage.summary() for name, stage in self.stages.items()},
         }
 
     def to_full_json(self, *, exact: bool = True) -> dict[str, Any]:
@@ -430,7 +432,8 @@ class RunRecord:
         form = encode if exact else plain
         return {
             **({"format": FORMAT} if exact else {"labels": list(self.labels)}),
-            **self.to_json(),
+            **self._head(),
+            "stages": {n: stage.to_json(exact=exact) for n, stage in self.stages.items()},
             "parameters": form(self.parameters),
             "file": self.file,
             "runs_dir": self.runs_dir,
@@ -441,7 +444,6 @@ class RunRecord:
             "options": form(self.options),
             "edges": {name: list(upstream) for name, upstream in self.edges.items()},
             "warnings": list(self.warnings),
-            "stages": {n: stage.to_json(exact=exact) for n, stage in self.stages.items()},
         }
 
     @classmethod

@@ -69,13 +69,14 @@ class Tally:
     @classmethod
     def of(cls, counts: Mapping[Status, int]) -> Tally:
         """Sum up how often each state is there."""
-        return cls(
-            total=sum(counts.values()),
-            success=_sum(counts, SUCCESSFUL),
-            skipped=_sum(counts, (Status.SKIPPED,)),
-            failed=_sum(counts, _FAILED),
-            finished=_sum(counts, FINISHED),
-        )
+        total = success = skipped = failed = finished = 0
+        for status, count in counts.items():
+            total += count
+            success += count if status in SUCCESSFUL else 0
+            skipped += count if status is Status.SKIPPED else 0
+            failed += count if status in _FAILED else 0
+            finished += count if status in FINISHED else 0
+        return cls(total=total, success=success, skipped=skipped, failed=failed, finished=finished)
 
     def __add__(self, other: Tally) -> Tally:
         """The tally of both."""
@@ -99,11 +100,7 @@ class Tally:
         return (*(count > 0 for count in kinds), *(n == self.total for n in kinds), self.done)
 
 
-_FAILED = (Status.FAILED, Status.UPSTREAM_FAILED, Status.CANCELLED)
-
-
-def _sum(counts: Mapping[Status, int], kinds: Iterable[Status]) -> int:
-    return sum(counts.get(kind, 0) for kind in kinds)
+_FAILED = frozenset({Status.FAILED, Status.UPSTREAM_FAILED, Status.CANCELLED})
 
 
 def _all_success(t: Tally) -> Verdict:

@@ -13,6 +13,8 @@ __all__ = ["canonical", "decode", "encode", "label", "plain", "safe_name", "show
 
 _UNSAFE = frozenset('/\\:*?"<>|%\0')
 _MAX_NAME_BYTES = 200
+_PLAIN = frozenset({str, int, bool, type(None)})
+"""What JSON has as it stands: most of all that is written."""
 
 
 def encode(value: Any) -> Any:
@@ -21,6 +23,8 @@ def encode(value: Any) -> Any:
     Dates, paths and the numbers that JSON lacks become one-key mappings such as
     `{"$date": "2013-01-01"}`; a mapping with such a key itself is wrapped in `$dict`.
     """
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dt.datetime):
         return {"$datetime": value.isoformat()}
     if isinstance(value, dt.date):
@@ -101,7 +105,8 @@ def shown(value: Any) -> str:
 
 def canonical(value: Any) -> str:
     """Write a value as the one text that is equal for equal values of equal type."""
-    return _write(_ordered(encode(value)))
+    text = _write(encode(value))
+    return _write(_ordered(encode(value))) if '"$dict"' in text else text
 
 
 def _write(plain: Any) -> str:

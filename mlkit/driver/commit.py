@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from mlkit.core.record import ArtifactRecord, StageRecord
 from mlkit.core.states import SUCCESSFUL, Status
 from mlkit.driver.context import Context
 from mlkit.driver.logged import LOGGED, Logged
+from mlkit.frozen import replace
 from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
 from mlkit.reports.metrics import missing_metrics, stage_metrics
@@ -43,6 +43,7 @@ class Committer:
         self.pipeline = context.order.pipeline.name
         self.stages = context.order.pipeline.stages
         self.deep = context.order.options.verify
+        self._runs: dict[str, RunFolder] = {}
 
     def succeed(self, outcome: Outcome, record: StageRecord, parts: Parts) -> StageRecord:
         """Commit an attempt that succeeded (or ended early by `mlkit.skip`)."""
@@ -98,20 +99,12 @@ class Committer:
         """Put the artifacts of an earlier result into this run's folder."""
         result = decision.result
         assert result is not None
-        staging, final = (
-            self.book.folder.staging(instance.id),
-            self.book.folder.stage(instance.id),
-        )
+        final = self.book.folder.stage(instance.id)
         with readable_os_errors(final):
-            self.prepare_staging(instance.id)
+            staging = self.prepare_staging(instance.id)
             runs = self.stores.database.runs_with_result(result.id)
             artifacts = self._place_all(instance, result, staging, final, runs)
-            own = staging / NOTEBOOK
-            if not own.exists():
-                copies = (folder / NOTEBOOK for folder in self._folders_with(result, runs))
-                notebook = next((copy for copy in copies if copy.is_file()), None)
-                if notebook is not None:
-                    _link_or_copy(str(notebook), str(own))
+            self._place_notebook(result, runs, staging)
             self._publish(staging, final)
         absent = _absent(instance.stage.outputs, artifacts, record)
         record = replace(
@@ -122,6 +115,15 @@ class Committer:
             source_run=result.run_id,
         )
         return self._measured(record, Logged.from_json(result.logged))
+
+    def _place_notebook(self, result: Result, runs: Sequence[str], staging: Path) -> None:
+        """Put the executed notebook there as well, unless it is an output and is there already."""
+        own = f"{staging}/{NOTEBOOK}"
+        for folder in () if os.path.lexists(own) else self._folders_with(result, runs):
+            copy = f"{folder}/{NOTEBOOK}"
+            if os.path.isfile(copy):  # noqa: PTH113 - as text: there are thousands
+                _link_or_copy(copy, own)
+                return
 
     def _measured(self, record: StageRecord, logged: Logged) -> StageRecord:
         """The record with what the stage has logged, and measured in its artifacts.
@@ -147,7 +149,12 @@ class Committer:
 
     def _folders_with(self, result: Result, runs: Sequence[str]) -> Iterator[Path]:
         """The stage's folders of runs that made or reused a result; mostly one is enough."""
-        return (self.stores.runs.run(run_id).stage(result.stage) for run_id in runs)
+        return (self._run(run_id).stage(result.stage) for run_id in runs)
+
+    def _run(self, run_id: str) -> RunFolder:
+        if run_id not in self._runs:
+            self._runs[run_id] = self.stores.runs.run(run_id)
+        return self._runs[run_id]
 
     def _place_all(
         self,
@@ -192,15 +199,12 @@ class Committer:
         Some of them stand in the stage's own folder; those that a killed run was about to add, in
         what it left of the staging folder. An attempt that is not recorded had not ended.
         """
-        staging, final = (
-            self.book.folder.staging(instance_id),
-            self.book.folder.stage(instance_id),
-        )
-        attempts = staging / ATTEMPTS
+        staging = self.book.folder.staging(instance_id)
         with readable_os_errors(staging):
             ended = {str(a.number) for a in self.book.state.records[instance_id].history}
             if not ended and _is_new_folder(staging):
                 return staging
+            final, attempts = self.book.folder.stage(instance_id), staging / ATTEMPTS
             (attempts if ended else staging).mkdir(parents=True, exist_ok=True)
             for leftover in list(staging.iterdir()):
                 if leftover != attempts or not ended:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -18,6 +17,7 @@ from mlkit.core.record import ArtifactRecord, AttemptRecord, Places, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
 from mlkit.core.triggers import Tally
 from mlkit.driver.selecting import Selection
+from mlkit.frozen import replace
 from mlkit.planner.mapping import instances_of
 
 __all__ = ["RunState"]
@@ -189,8 +189,8 @@ class RunState:
 
     def tally(self, nodes: Iterable[Node], own: Mapping[str, str]) -> Tally:
         """How many states of each kind there are behind some references."""
-        tallies = (Tally.of(self._counted(n.stage, n.wanted(own))) for n in nodes)
-        return reduce(add, tallies, Tally())
+        tallies = [Tally.of(self._counted(n.stage, n.wanted(own))) for n in nodes]
+        return reduce(add, tallies) if tallies else Tally()
 
     def _counted(self, name: str, wanted: Mapping[str, str]) -> Counter[Status]:
         table = self.tables[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -19,6 +18,7 @@ from mlkit.core.pipeline import (
 )
 from mlkit.core.suggesting import nearest
 from mlkit.core.types import ValueMismatchError, accepts, fit
+from mlkit.frozen import replace
 from mlkit.load.lists import ONCE, twice_as_declared
 from mlkit.load.section import Section, did_you_mean
 

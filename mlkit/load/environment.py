@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,6 +16,7 @@ from mlkit.core.pipeline import ExternalFile, Setting, Stage
 from mlkit.core.policies import Notify
 from mlkit.core.scrubbing import SHORTEST_SECRET, names_a_secret
 from mlkit.errors import ConfigurationError
+from mlkit.frozen import replace
 from mlkit.load.contract import written_path
 
 __all__ = ["VARIABLE", "Environment"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from mlkit.core.pipeline import Declaration, ExternalFile, Kernel, Pipeline, Stage
 from mlkit.core.pipeline_keys import keys_of
 from mlkit.errors import NotebookError, PipelineError
+from mlkit.frozen import replace
 from mlkit.load.contract import (
     check_parameter_defaults,
     fit_to_notebook,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ from mlkit.core.graph import find_cycle
 from mlkit.core.instances import trouble_with_brackets
 from mlkit.core.pipeline import ExternalFile, Node, RunOutput, Source, Stage, StageOutput
 from mlkit.errors import PipelineError
-from mlkit.frozen import dataclass
+from mlkit.frozen import dataclass, replace
 from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.yaml_tree import Entry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -138,7 +137,7 @@ class _Builder:
         self.made = 0
         self.open: set[int] = set()
 
-    def build(self, node: Node, depth: int) -> Entry:
+    def build(self, node: Node, depth: int, key_line: int | None = None) -> Entry:
         line = node.start_mark.line + 1
         if depth > _MAX_DEPTH:
             raise self.error("this is nested too deeply", self.file, line, code="E204")
@@ -151,7 +150,7 @@ class _Builder:
                 code="E204",
             )
         if isinstance(node, ScalarNode):
-            return Entry(value=self.scalar(node), line=line, written=str(node.value))
+            return Entry(value=self.scalar(node), line=key_line or line, written=str(node.value))
         if id(node) in self.open:
             raise self.error(
                 "an alias stands in its own anchor", self.file, line, "Take it away", code="E204"
@@ -159,7 +158,7 @@ class _Builder:
         self.open.add(id(node))
         value = self.collection(node, depth)
         self.open.remove(id(node))
-        return Entry(value=value, line=line)
+        return Entry(value=value, line=key_line or line)
 
     def collection(self, node: Node, depth: int) -> Any:
         if isinstance(node, MappingNode):
@@ -185,11 +184,11 @@ class _Builder:
                     code="E204",
                 )
             lines[key] = line
-            built = self.build(value_node, depth + 1)
+            built = self.build(value_node, depth + 1, line)
             if key_node.tag == _MERGE:
                 merged = self.merged(built.value, line)
             else:
-                own[key] = replace(built, line=line)
+                own[key] = built
         return {**merged, **own}
 
     def merged(self, value: Any, line: int) -> dict[str, Entry]:

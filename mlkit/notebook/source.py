@@ -7,7 +7,9 @@ same: the same code cells give the same fingerprint, and what is executed and ke
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,8 +71,37 @@ def read_notebook(path: Path) -> NotebookSource:
     NotebookError
         If there is no such file, or it holds no notebook.
     """
+    looks = _looks(path)
+    known = _READ.get(path)
+    if known is not None and known[0] == looks:
+        return known[1]
     text = _text_of(path)
-    return _read_text(text, path) if is_text(path) else parse_notebook(text, path)
+    source = _read_text(text, path) if is_text(path) else parse_notebook(text, path)
+    if (
+        looks is not None
+        and looks == _looks(path)
+        and time.time_ns() - max(looks[:2]) > _SETTLED_NS
+    ):
+        if len(_READ) >= _MOST_READ:
+            _READ.clear()
+        _READ[path] = looks, source
+    return source
+
+
+_READ: dict[Path, tuple[tuple[int, ...], NotebookSource]] = {}
+"""Notebooks as they were read: a run's pipeline is loaded, and its stages are looked at after."""
+_MOST_READ = 4096
+_SETTLED_NS = 2_000_000_000
+"""A file that changed later than this before it was read could change again, and look the same."""
+
+
+def _looks(path: Path) -> tuple[int, ...] | None:
+    """What tells that a file is another one, or holds something else."""
+    try:
+        seen = os.stat(path)  # noqa: PTH116 - a link leads to the file that is read
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino, seen.st_dev
 
 
 def _text_of(path: Path) -> str:

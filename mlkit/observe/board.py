@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import FINISHED, RunStatus, Status
-from mlkit.frozen import dataclass
+from mlkit.frozen import dataclass, replace
 
 if TYPE_CHECKING:
     from mlkit.core.progress import Bar

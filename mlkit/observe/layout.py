@@ -78,7 +78,7 @@ def near(path: Path, folder: Path) -> str:
 
 def clean(text: str) -> str:
     """A text on one line that does nothing to a terminal but stand there."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     plain = (" " if char.isspace() else char for char in text)
     return "".join(char for char in plain if char in _JOINER or _stands(char))

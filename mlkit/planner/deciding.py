@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Instance, Pipeline
-from mlkit.frozen import dataclass
+from mlkit.frozen import dataclass, replace
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.source import read_notebook
 from mlkit.planner.checkout import Checkout

@@ -57,6 +57,7 @@ class Today:
         self._searches: dict[Any, SearchPath] = {}
         self._startup: Any = None
         self._packages: dict[tuple[str, ...], Packages] = {}
+        self._installed: dict[Checkout, Packages] = {}
 
     def changes(self, trace: Mapping[str, Any], checkout: Checkout) -> tuple[str, ...]:
         """Say what has changed since a result was computed; empty if all of it still holds.
@@ -204,11 +205,7 @@ class Today:
                     yield f"environment variable {name} was set"
 
     def _of_packages(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
-        entries = tuple(checkout.base_path(self.circumstances.environ))
-        key = (checkout.program, *entries)
-        if key not in self._packages:
-            self._packages[key] = Packages.of(entries, checkout.interpreter)
-        packages = self._packages[key]
+        packages = self._packages_of(checkout)
         for name, was in trace["packages"].items():
             now = packages.version(name)
             if now != was:
@@ -221,6 +218,15 @@ class Today:
                 "digest"
             ]:
                 yield f"module {top} changed (a package without metadata)"
+
+    def _packages_of(self, checkout: Checkout) -> Packages:
+        if checkout not in self._installed:
+            entries = tuple(checkout.base_path(self.circumstances.environ))
+            key = (checkout.program, *entries)
+            if key not in self._packages:
+                self._packages[key] = Packages.of(entries, checkout.interpreter)
+            self._installed[checkout] = self._packages[key]
+        return self._installed[checkout]
 
     def _of_start_up(self, was: Mapping[str, str]) -> Iterable[str]:
         if self._startup is None:

@@ -18,6 +18,7 @@ __all__ = [
     "open_to_look",
     "open_to_read",
     "open_to_write",
+    "readable",
     "readable_sqlite_errors",
     "user_version",
 ]
@@ -131,10 +132,15 @@ def readable_sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        fact, remedy = _reading(error, path)
-        raise RunsFolderError(
-            f"the database of the runs folder cannot be used: {fact}", path, remedy=remedy
-        ) from error
+        raise readable(error, path) from error
+
+
+def readable(error: sqlite3.Error, path: Path) -> RunsFolderError:
+    """What SQLite says, with the real cause and what helps."""
+    fact, remedy = _reading(error, path)
+    return RunsFolderError(
+        f"the database of the runs folder cannot be used: {fact}", path, remedy=remedy
+    )
 
 
 def _reading(error: sqlite3.Error, path: Path) -> tuple[str, str]:

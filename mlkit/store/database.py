@@ -23,6 +23,7 @@ from mlkit.store.connection import (
     BUSY_TIMEOUT_S,
     open_to_look,
     open_to_write,
+    readable,
     readable_sqlite_errors,
     user_version,
 )
@@ -240,7 +241,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with readable_sqlite_errors(self.path):
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -249,6 +250,8 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+        except sqlite3.Error as error:
+            raise readable(error, self.path) from error
 
     def _put(self, table: str, row: Mapping[str, Any]) -> int:
         """Write one row; one with the same key is replaced."""
@@ -260,8 +263,10 @@ class Database:
         return cursor.lastrowid or 0
 
     def _query(self, sql: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
-        with readable_sqlite_errors(self.path):
+        try:
             return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise readable(error, self.path) from error
 
     # Results of stages, and the marks of their artifacts.
 

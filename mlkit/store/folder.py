@@ -74,6 +74,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._staging = path / _STAGING
 
     @property
     def record(self) -> Path:
@@ -106,7 +107,7 @@ class RunFolder:
 
     def staging(self, instance_id: str) -> Path:
         """Where a stage's folder is put together before it becomes visible."""
-        return self.path / _STAGING / safe_name(instance_id)
+        return self._staging / safe_name(instance_id)
 
     def live(self, instance_id: str) -> Path:
         """A new folder for an attempt whose kernel may be kept; it is not made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -546,8 +547,10 @@ def test_an_instance_costs_the_same_in_a_larger_map(
     """Twice as many cost twice as much at most: to run, to plan, and to reuse."""
     sizes = (2, 5, 10, 20)  # the first for what is paid once, imports above all
     costs: dict[str, list[tuple[int, int]]] = {"run": [], "plan": [], "reuse": []}
-    for size in sizes:
-        file, wanted = write(tmp_path / str(size)), {"months": list(range(size))}
+    files = {size: write(tmp_path / str(size)) for size in sizes}
+    time.sleep(2.1)  # a notebook that is newer is read anew each time
+    for size, file in files.items():
+        wanted = {"months": list(range(size))}
         works: dict[str, Callable[[], Any]] = {
             "run": lambda: run_fake(file, parameters=wanted),  # noqa: B023 - called at once
             "plan": lambda: plan(file, parameters=wanted),  # noqa: B023 - called at once
@@ -575,7 +578,7 @@ def test_what_is_reused_asks_little_of_the_system(tmp_path: Path) -> None:
         costs.append(_cost(lambda: run_fake(file, parameters=wanted)))  # noqa: B023 - called at once
     calls, statements = ((more - less) / 20 for less, more in zip(*costs, strict=True))
     assert statements <= 9
-    assert calls <= 1850
+    assert calls <= 1250
 
 
 def test_to_reuse_costs_the_same_however_often_it_was_reused(tmp_path: Path) -> None:

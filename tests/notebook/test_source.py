@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -299,3 +301,27 @@ def test_a_module_or_a_page_beside_a_notebook_is_no_second_form_of_it(tmp_path: 
     _written(tmp_path, "train.py", "def f():\n    return 1\n")
     _written(tmp_path, "train.md", "# About\n\n```python\nimport train\n```\n")
     assert beside(twin) is None
+
+
+def test_a_file_is_read_once_as_long_as_it_looks_the_same(tmp_path: Path) -> None:
+    """Anew where it changed, and where it is so new that a change might not show."""
+    file = tmp_path / "a.ipynb"
+    cells = (nb4.new_code_cell("x = 1"), nb4.new_code_cell("x = 2"))
+    first, other = (json.dumps(nb4.new_notebook(cells=[cell])) for cell in cells)
+    file.write_text(first)
+    read = read_notebook(file)
+    assert read_notebook(file) is not read  # it is new
+    _settle(file)
+    settled = read_notebook(file)
+    assert read_notebook(file) is settled
+    before = file.stat()
+    file.write_text(other)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert [cell.source for cell in read_notebook(file).cells] == ["x = 2"]
+
+
+def _settle(file: Path) -> None:
+    """Wait until a change of the file would show in its times."""
+    until = time.monotonic() + 30
+    while time.time() - file.stat().st_ctime < 2.1 and time.monotonic() < until:
+        time.sleep(0.1)
