@@ -43,9 +43,6 @@ ENGINE = "mlkit"
 FAREWELL = "KeyboardInterrupt caught in kernel"
 """What ipykernel reports when it is ended as jupyter_client does it: SIGINT first."""
 
-MARKER_TAG = "papermill-error-cell-tag"
-
-
 NOT_NEEDED = (*FORMAT_CHECKS, *("boto3", "azure", "gcsfs", "pyarrow.fs", "github"))
 """Optional dependencies of jsonschema and Papermill that take a second to import: checks of
 formats, and Papermill's own access to notebooks on S3, Azure, Google Cloud, Hadoop and GitHub
@@ -74,9 +71,18 @@ def warm_up() -> None:
         @classmethod
         def execute_notebook(cls, nb: Any, kernel_name: str, **kwargs: Any) -> Any:
             kwargs["session"].run(nb)
-            return nb
+            raise _Executed
 
     papermill_engines.register(ENGINE, SessionEngine)
+
+
+class _Executed(Exception):  # noqa: N818 - that is no error
+    """Tells Papermill that nothing is left to do.
+
+    It would look for errors, mark them by two more cells, check the notebook and write it as text
+    for a file that there is not: a second time what the session has done, and of a notebook of 5 MB
+    a second's work.
+    """
 
 
 class _Postponed(ModuleType):
@@ -121,7 +127,6 @@ class PapermillRunner:
         # With what they import they take half a second, in which the zygote imports already.
         import nbformat
         import papermill
-        from papermill.exceptions import PapermillExecutionError
 
         from mlkit.notebook.session import Session
 
@@ -131,7 +136,7 @@ class PapermillRunner:
         with tempfile.TemporaryFile() as raw:
             session.kernel_log = Path(f"/dev/fd/{raw.fileno()}")
             try:
-                with contextlib.suppress(PapermillExecutionError):
+                with contextlib.suppress(_Executed):
                     papermill.execute_notebook(
                         notebook,
                         None,
@@ -143,16 +148,8 @@ class PapermillRunner:
             finally:
                 _take_over(raw, log)
                 log.close()
-        _without_markers(session.nb)
         session.save()
         return session.result()
-
-
-def _without_markers(notebook: Any) -> None:
-    """Take out the two cells that Papermill adds to a failed notebook: the report has its own."""
-    notebook.cells = [
-        cell for cell in notebook.cells if MARKER_TAG not in cell.metadata.get("tags", [])
-    ]
 
 
 def _take_over(raw: IO[bytes], log: AttemptLog) -> None:
