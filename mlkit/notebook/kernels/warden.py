@@ -26,6 +26,7 @@ SWEEPS = 200
 PAUSE_S = 0.01
 STARTING_S = 1.0
 """For how long to wait for processes of which it is not known yet what they carry."""
+PIECE_BYTES = 1 << 14
 VSIZE, ENV_END = 22, 50
 """Places in `/proc/PID/stat`, from 0 and without the two before the name's closing bracket."""
 
@@ -75,17 +76,28 @@ def _carries(pid: int, mark: bytes, spared: Iterable[bytes] = ()) -> bool | None
     and the one in which its environment stands in its memory, `/proc` shows none. `Popen` returns
     within that time, now and then.
     """
-    place = Path("/proc", str(pid))
     try:
-        environ = (place / "environ").read_bytes()
+        environ = _content(f"/proc/{pid}/environ")
         if environ:
             whole = b"\0" + environ
             if any(b"\0" + other in whole for other in spared):
                 return False
             return b"\0" + mark in whole
-        return None if is_starting((place / "stat").read_text("utf-8", errors="replace")) else False
+        stat = _content(f"/proc/{pid}/stat").decode("utf-8", errors="replace")
+        return None if is_starting(stat) else False
     except OSError:  # it has ended, or belongs to somebody else
         return False
+
+
+def _content(place: str) -> bytes:
+    """All that a file holds; at each kernel's end those of all processes are read."""
+    descriptor, whole = os.open(place, os.O_RDONLY | os.O_CLOEXEC), b""
+    try:
+        while piece := os.read(descriptor, PIECE_BYTES):
+            whole += piece
+        return whole
+    finally:
+        os.close(descriptor)
 
 
 def is_starting(stat: str) -> bool:
