@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mlkit.api.local_run import run as run
     from mlkit.api.old_runs import clean as clean
     from mlkit.api.records import find_run as find_run
+    from mlkit.api.records import find_sweep as find_sweep
     from mlkit.api.records import find_trace as find_trace
     from mlkit.api.records import find_value as find_value
     from mlkit.api.records import list_runs as list_runs
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from mlkit.api.stage_desk import Editing as Editing
     from mlkit.api.stage_desk import edit as edit
     from mlkit.api.sweeping import best_of as best_of
-    from mlkit.api.sweeping import find_sweep as find_sweep
     from mlkit.api.sweeping import members as members
     from mlkit.api.sweeping import resume_sweep as resume_sweep
     from mlkit.api.sweeping import sweep as sweep
@@ -125,7 +125,7 @@ _HOMES = {
     "fill": "mlkit.api.filling",
     "find_run": "mlkit.api.records",
     "find_several": "mlkit.api.two_runs",
-    "find_sweep": "mlkit.api.sweeping",
+    "find_sweep": "mlkit.api.records",
     "find_trace": "mlkit.api.records",
     "find_value": "mlkit.api.records",
     "forecast": "mlkit.api.forecasting",

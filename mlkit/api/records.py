@@ -25,10 +25,12 @@ from mlkit.store.remote.places import as_typed, is_url, remotes_of
 
 if TYPE_CHECKING:
     from mlkit.store.remote.sharing import Sharing
+    from mlkit.store.sweeps import Sweep
 
 __all__ = [
     "as_it_stands",
     "find_run",
+    "find_sweep",
     "find_trace",
     "find_value",
     "list_runs",
@@ -124,6 +126,13 @@ def find_value(run_id: str, reference: str, runs_dir: Path | str) -> list[Any]:
                 f"'{reference}' of run {run_id} cannot be read as JSON: {error}",
                 remedy="A condition or a list is a JSON value, in a file of its own",
             ) from None
+
+
+def find_sweep(word: str, runs_dir: Path | str) -> Sweep | None:
+    """Find a sweep by its name, or the only beginning of one that fits; None if it is none."""
+    folder, _ = up_to_date(runs_dir)
+    name = folder.sweeps.find(word)
+    return None if name is None else folder.sweeps.read(name)
 
 
 def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRecord:

@@ -42,7 +42,7 @@ from mlkit.store.remote.places import remotes_of
 from mlkit.store.sweeps import Combination, Search, Sweep
 from mlkit.store.writing import json_text, write_json
 
-__all__ = ["Member", "best_of", "find_sweep", "members", "resume_sweep", "sweep", "waits_told"]
+__all__ = ["Member", "best_of", "members", "resume_sweep", "sweep", "waits_told"]
 
 _PROPOSALS = 100
 """So often is asked for a combination that there is not; then there is none."""
@@ -246,13 +246,6 @@ def resume_sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
             group.add(())
         group.make(None)
         return group.members()
-
-
-def find_sweep(word: str, runs_dir: Path | str) -> Sweep | None:
-    """Find a sweep by its name, or the only beginning of one that fits; None if it is none."""
-    folder, _ = up_to_date(runs_dir)
-    name = folder.sweeps.find(word)
-    return None if name is None else folder.sweeps.read(name)
 
 
 def members(found: Sweep, runs_dir: Path | str) -> list[Member]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.cli.main import COMMANDS, load_command
+from mlkit.testing import chain, run_fake
 from tests.cli.conftest import Call
 
 BELOW = [
@@ -103,6 +104,27 @@ def test_a_commands_help_loads_no_driver(name: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("words", [["show", "latest"], ["runs"]])
+def test_looking_at_runs_loads_no_driver(tmp_path: Path, words: list[str]) -> None:
+    """What runs stages takes as long to import as all that shows them."""
+    file = chain(tmp_path, 1)
+    run_fake(file)
+    code = (
+        "import sys\n"
+        "from mlkit.cli.main import main\n"
+        "try:\n"
+        f"    main({[*words, str(file)]!r})\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "heavy = 'mlkit.driver.start mlkit.driver.loop mlkit.api.sweeping'.split()\n"
+        "print(sorted(set(heavy) & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.fixture(name="words_folder")
