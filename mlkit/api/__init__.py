@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from mlkit.api.forecasting import forecast as forecast
     from mlkit.api.forecasting import plan as plan
     from mlkit.api.kept import end_kernels as end_kernels
-    from mlkit.api.kept import end_zygotes as end_zygotes
     from mlkit.api.kept import kept_clocks as kept_clocks
     from mlkit.api.kept import kept_of as kept_of
-    from mlkit.api.kept import list_kernels as list_kernels
     from mlkit.api.kept import with_kept as with_kept
     from mlkit.api.labelling import Labelled as Labelled
     from mlkit.api.labelling import label as label
     from mlkit.api.labelling import latest_words as latest_words
     from mlkit.api.labelling import promote as promote
     from mlkit.api.labelling import unlabel as unlabel
+    from mlkit.api.live_kernels import end_zygotes as end_zygotes
+    from mlkit.api.live_kernels import list_kernels as list_kernels
     from mlkit.api.live_stage import LiveStage as LiveStage
     from mlkit.api.live_stage import live_stage as live_stage
     from mlkit.api.live_stage import take_over_stage as take_over_stage
@@ -120,7 +120,7 @@ _HOMES = {
     "early_kernels": "mlkit.api.early_start",
     "edit": "mlkit.api.stage_desk",
     "end_kernels": "mlkit.api.kept",
-    "end_zygotes": "mlkit.api.kept",
+    "end_zygotes": "mlkit.api.live_kernels",
     "export": "mlkit.api.exports",
     "fill": "mlkit.api.filling",
     "find_run": "mlkit.api.records",
@@ -133,7 +133,7 @@ _HOMES = {
     "kept_of": "mlkit.api.kept",
     "label": "mlkit.api.labelling",
     "latest_words": "mlkit.api.labelling",
-    "list_kernels": "mlkit.api.kept",
+    "list_kernels": "mlkit.api.live_kernels",
     "list_runs": "mlkit.api.records",
     "live_stage": "mlkit.api.live_stage",
     "load_pipeline": "mlkit.load.pipeline_file",

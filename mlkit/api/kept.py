@@ -10,15 +10,8 @@ from mlkit.core.kept_kernel import KeptKernel
 from mlkit.core.record import RunRecord
 from mlkit.errors import UsageError
 from mlkit.notebook.kernels.kept_kernels import kept_kernels, stop_kernels
-from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes
-from mlkit.notebook.kernels.zygotes import ZygoteSeen, live_zygotes
 
-__all__ = ["end_kernels", "end_zygotes", "kept_clocks", "kept_of", "list_kernels", "with_kept"]
-
-
-def list_kernels() -> tuple[tuple[KeptKernel, ...], tuple[ZygoteSeen, ...]]:
-    """Give the kernels of this user that are kept, and the processes that fork kernels."""
-    return kept_kernels(), live_zygotes()
+__all__ = ["end_kernels", "kept_clocks", "kept_of", "with_kept"]
 
 
 def kept_of(runs_dir: Path | str, run_id: str | None = None) -> tuple[KeptKernel, ...]:
@@ -75,16 +68,3 @@ def end_kernels(
             f"no kernel '{wrong}' is kept", remedy=f"{kept}; see 'mlkit kernels'", code="E101"
         )
     return stop_kernels(lambda each: not names or each.id in names)
-
-
-def end_zygotes(names: Sequence[str] = ()) -> tuple[ZygoteSeen, ...]:
-    """End the processes that wait for the next run; one that a run uses ends with that run.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Their process ids; without any, all of them.
-    """
-    seen = {each.pid: each for each in live_zygotes()}
-    told = stop_warm_zygotes(lambda each: not names or str(each.pid) in names)
-    return tuple(seen[each.pid] for each in told if each.pid in seen)

@@ -70,6 +70,7 @@ def test_a_run_in_which_nothing_changed_imports_nothing_heavy(tmp_path: Path) ->
         *("mlkit.driver.interval_before", "mlkit.core.past", "mlkit.core.progress"),
         *("mlkit.core.search_space", "mlkit.store.sweeps", "mlkit.core.early_stopping"),
         *("mlkit.notebook.stock", "mlkit.notebook.foreign"),
+        *("mlkit.notebook.kernels.warm_zygotes", "mlkit.notebook.kernels.zygotes"),
         *("mlkit.observe.tracker", "mlkit.observe.telemetry", "mlkit.engines.export"),
     )
     assert [name for name in (*heavy, *ours) if find_spec(name) is None] == []
