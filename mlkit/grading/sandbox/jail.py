@@ -261,7 +261,15 @@ class Jail:
         if self._group is not None:
             self._group.remove()
             self._group = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove_folder(self._folder)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder in which an answer may have made anything."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:  # folders nested deeper than Python's stack; rm has none
+        subprocess.run(["rm", "-rf", "--", str(folder)], capture_output=True, check=False)
 
 
 def _connection(folder: str, key: str) -> str:

@@ -50,6 +50,16 @@ def _run(kernel: InmateKernel, source: str) -> str:
 
 
 @pytest.mark.kernel
+def test_folders_nested_beyond_reason_are_removed_with_the_kernel(kernel: InmateKernel) -> None:
+    """Deeper than Python's own removal goes, which calls itself for each."""
+    place = _run(kernel, "import os\nprint(os.getcwd())").strip()
+    nest = "for _ in range(3000): os.mkdir('x'); os.chdir('x')\nprint('made')"
+    assert _run(kernel, nest) == "made\n"
+    kernel.stop()
+    assert not Path(place).exists()
+
+
+@pytest.mark.kernel
 def test_a_kernel_runs_one_cell_after_the_other(kernel: InmateKernel) -> None:
     """In an empty folder of its own, with an environment of its own."""
     assert _run(kernel, "x = 1 + 1") == ""
