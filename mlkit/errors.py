@@ -51,6 +51,11 @@ class MlkitError(Exception):
         What the user can do about it; by default what helps with errors of this class.
     code : str, optional
         The kind of error, one of `mlkit.core.error_kinds`; by default the usual one of this class.
+
+    Attributes
+    ----------
+    others : tuple of MlkitError
+        Further mistakes that were found with this one, for views that show all of them.
     """
 
     exit_code = 2
@@ -71,6 +76,7 @@ class MlkitError(Exception):
         self.line = line
         self.remedy = remedy or self.usual_remedy
         self.code = code or self.usual_code
+        self.others: tuple[MlkitError, ...] = ()
 
     @property
     def place(self) -> str:

@@ -26,6 +26,7 @@ from mlkit.load.references import Lines, check_references, check_types_of_chains
 from mlkit.load.schedule import read_schedule_keys
 from mlkit.load.section import Section, did_you_mean
 from mlkit.load.settings import read_settings
+from mlkit.load.several import Mistakes
 from mlkit.load.stage import read_defaults, read_stage
 from mlkit.load.yaml_tree import read_yaml
 from mlkit.notebook.declarations import declarations
@@ -147,40 +148,50 @@ def _stages(
     }
     stages: dict[str, Stage] = {}
     lines: dict[str, Lines] = {}
+    mistakes = Mistakes()
     for name, section in sections.items():
-        stages[name], lines[name] = read_stage(name, section, defaults, parameters, env)
-    check_references(stages, lines, file)
-    _check_files(stages, sections)
-    stages = _with_notebooks(resolved(stages), sections)
+        with mistakes.noted():
+            stages[name], lines[name] = read_stage(name, section, defaults, parameters, env)
+    mistakes.settle()
+    check_references(stages, lines, file, mistakes)
+    _check_files(stages, sections, mistakes)
+    stages = _with_notebooks(resolved(stages), sections, mistakes)
     check_types_of_chains(stages, lines, file)
     return stages
 
 
-def _check_files(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -> None:
+def _check_files(
+    stages: Mapping[str, Stage], sections: Mapping[str, Section], mistakes: Mistakes
+) -> None:
     """Look at every file from outside; a path with a variable is known only to a run.
 
     A file may still come where the stage, or one before it, waits for something.
     """
     for name, stage in stages.items():
-        inner = sections[name].section("inputs")
         for key, source in stage.inputs.items():
-            if not isinstance(source, ExternalFile):
-                continue
-            if holds_variable(written_path(source, sections[name].file.parent)):
-                continue
-            assert inner is not None
-            text = str(inner.entries[key].value).removeprefix("file:")
-            path, may_come = Path(source.path), waits(name, stages)
-            trouble = trouble_with_file(text, path, may_come=may_come, folder=source.is_folder)
-            if trouble is not None:
-                fact, remedy = trouble
-                sections[name].fail(
-                    f"input '{key}': {fact}", inner.line_of(key), remedy, code="E211"
-                )
+            if isinstance(source, ExternalFile):
+                with mistakes.noted():
+                    _check_file(name, key, source, stages, sections[name])
+    mistakes.settle()
+
+
+def _check_file(
+    name: str, key: str, source: ExternalFile, stages: Mapping[str, Stage], section: Section
+) -> None:
+    if holds_variable(written_path(source, section.file.parent)):
+        return
+    inner = section.section("inputs")
+    assert inner is not None
+    text = str(inner.entries[key].value).removeprefix("file:")
+    path, may_come = Path(source.path), waits(name, stages)
+    trouble = trouble_with_file(text, path, may_come=may_come, folder=source.is_folder)
+    if trouble is not None:
+        fact, remedy = trouble
+        section.fail(f"input '{key}': {fact}", inner.line_of(key), remedy, code="E211")
 
 
 def _with_notebooks(
-    stages: Mapping[str, Stage], sections: Mapping[str, Section]
+    stages: Mapping[str, Stage], sections: Mapping[str, Section], mistakes: Mistakes
 ) -> dict[str, Stage]:
     read: dict[tuple[Path, str | None], tuple[Kernel | None, Mapping[str, Declaration]]] = {}
     known = {}
@@ -188,17 +199,21 @@ def _with_notebooks(
         notebook, section = Path(stage.notebook), sections[name]
         wanted = section.text("kernel")
         key = (notebook, wanted)
-        if key not in read:
-            _check_notebook_file(notebook, section)
-            source = read_notebook(notebook)
-            kernel = kernel_of_notebook(source) if wanted is None else _kernel(wanted, section)
-            language = "python" if kernel is None else kernel.language
-            read[key] = (kernel, declarations(source, language))
-        kernel, declared = read[key]
-        known[name] = replace(stage, kernel=kernel, declared=declared)
-    complete = {
-        name: fit_to_notebook(stage, sections[name], known) for name, stage in known.items()
-    }
+        with mistakes.noted():
+            if key not in read:
+                _check_notebook_file(notebook, section)
+                source = read_notebook(notebook)
+                kernel = kernel_of_notebook(source) if wanted is None else _kernel(wanted, section)
+                language = "python" if kernel is None else kernel.language
+                read[key] = (kernel, declarations(source, language))
+            kernel, declared = read[key]
+            known[name] = replace(stage, kernel=kernel, declared=declared)
+    mistakes.settle()
+    complete = {}
+    for name, stage in known.items():
+        with mistakes.noted():
+            complete[name] = fit_to_notebook(stage, sections[name], known)
+    mistakes.settle()
     check_readers(complete, sections)
     return complete
 

@@ -15,6 +15,7 @@ from mlkit.errors import PipelineError
 from mlkit.frozen import dataclass, replace
 from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import Section, did_you_mean
+from mlkit.load.several import Mistakes
 from mlkit.load.yaml_tree import Entry
 
 __all__ = [
@@ -121,7 +122,9 @@ def read_run_output(text: str) -> RunOutput | None:
     return RunOutput(place=place, run=run, node=node, output=match["output"])
 
 
-def check_references(stages: Mapping[str, Stage], lines: Mapping[str, Lines], file: Path) -> None:
+def check_references(
+    stages: Mapping[str, Stage], lines: Mapping[str, Lines], file: Path, mistakes: Mistakes
+) -> None:
     """Check that every reference leads somewhere and that there is no cycle.
 
     Raises
@@ -130,7 +133,9 @@ def check_references(stages: Mapping[str, Stage], lines: Mapping[str, Lines], fi
         Naming the line and what was probably meant.
     """
     for stage in stages.values():
-        _Checker(stage, stages, lines[stage.name].of, file).check()
+        with mistakes.noted():
+            _Checker(stage, stages, lines[stage.name].of, file).check()
+    mistakes.settle()
     graph = {name: {node.stage for node in stage.upstream} for name, stage in stages.items()}
     cycle = find_cycle(graph)
     if cycle is not None:

@@ -27,7 +27,7 @@ _MOST_ROWS = 300
 
 
 def error_document(error: MlkitError, workspace: Workspace) -> dict[str, Any]:
-    """An error, with its file as the page may open it."""
+    """An error, with its file as the page may open it, and the others found with it."""
     return {
         "message": error.message,
         "file": error.file,
@@ -35,6 +35,7 @@ def error_document(error: MlkitError, workspace: Workspace) -> dict[str, Any]:
         "line": error.line,
         "remedy": error.remedy,
         "code": error.code,
+        "others": [error_document(each, workspace) for each in error.others],
     }
 
 

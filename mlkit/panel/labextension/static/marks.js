@@ -36,17 +36,19 @@ export class Marks {
       const { path } = widget.context;
       const { problem } = await this._server.get("problem", { path }).catch(() => ({}));
       if (asked !== this._asked) return; // a newer question is under way
-      if (problem !== undefined) await this._show(widget, problem?.path === path ? problem : null);
+      if (problem === undefined) continue;
+      const all = problem ? [problem, ...problem.others] : [];
+      await this._show(widget, all.filter((each) => each.path === path));
     }
   }
 
-  async _show(widget, problem) {
-    const key = JSON.stringify(problem);
+  async _show(widget, problems) {
+    const key = JSON.stringify(problems);
     if (widget.isDisposed || this._editors.get(widget) === key) return;
     this._kit ??= kit(await this._shared("@codemirror/state"), await this._shared("@codemirror/view"));
     const { view, isNew } = this._view(widget);
     if (isNew) widget.content.editor.injectExtension(this._kit.extension);
-    view.dispatch({ effects: this._kit.set.of(problem) });
+    view.dispatch({ effects: this._kit.set.of(problems) });
     this._editors.set(widget, key);
   }
 
@@ -60,22 +62,23 @@ function isPipeline(path) {
   return path.split("/").pop() === "pipeline.yaml";
 }
 
-// The extension of CodeMirror that shows one problem, { line, message, remedy }.
+// The extension of CodeMirror that shows problems, each { line, message, remedy }.
 function kit({ RangeSet, StateEffect, StateField }, { Decoration, EditorView, GutterMarker, gutter, keymap, showPanel }) {
   const set = StateEffect.define();
   // A place in the text goes with it as it is edited.
   const field = StateField.define({
-    create: () => null,
+    create: () => [],
     update(found, transaction) {
       for (const effect of transaction.effects) {
-        if (effect.is(set)) return effect.value && placed(transaction.state.doc, effect.value);
+        if (effect.is(set)) return effect.value.map((each) => placed(transaction.state.doc, each));
       }
-      return found && { ...found, at: transaction.changes.mapPos(found.at) };
+      return found.map((each) => ({ ...each, at: transaction.changes.mapPos(each.at) }));
     },
   });
-  const line = (state) => {
-    const found = state.field(field);
-    return found && state.doc.lineAt(Math.min(found.at, state.doc.length));
+  // Each line once, from the top: several problems may stand in one.
+  const lines = (state) => {
+    const found = state.field(field).map(({ at }) => state.doc.lineAt(Math.min(at, state.doc.length)));
+    return [...new Map(found.map((line) => [line.from, line])).values()].sort((a, b) => a.from - b.from);
   };
   class Sign extends GutterMarker {
     toDOM() {
@@ -84,13 +87,15 @@ function kit({ RangeSet, StateEffect, StateField }, { Decoration, EditorView, Gu
   }
   const sign = new Sign();
   const underlined = EditorView.decorations.compute([field, "doc"], (state) => {
-    const at = line(state);
-    if (!at || !at.text.trim()) return Decoration.none;
-    const from = at.from + at.text.search(/\S/);
-    return Decoration.set([Decoration.mark({ class: "mlkit-wrong" }).range(from, at.from + at.text.trimEnd().length)]);
+    const wrong = lines(state).filter((line) => line.text.trim());
+    return Decoration.set(wrong.map((line) => Decoration.mark({ class: "mlkit-wrong" })
+      .range(line.from + line.text.search(/\S/), line.from + line.text.trimEnd().length)));
   });
-  const go = (view) => {
-    const at = line(view.state);
+  // To one of them, or to the next one below the cursor.
+  const go = (view, wanted = null) => {
+    const all = lines(view.state);
+    const here = view.state.doc.lineAt(view.state.selection.main.head).from;
+    const at = all.find((line) => (wanted === null ? line.from > here : line.number === wanted)) ?? all[0];
     if (!at) return false;
     view.dispatch({ selection: { anchor: at.from + Math.max(0, at.text.search(/\S/)) }, scrollIntoView: true });
     view.focus();
@@ -98,22 +103,21 @@ function kit({ RangeSet, StateEffect, StateField }, { Decoration, EditorView, Gu
   };
   const panel = showPanel.compute([field], (state) => {
     const found = state.field(field);
-    if (!found) return null;
+    if (found.length === 0) return null;
     return (view) => ({
-      dom: h("div", { class: "mlkit-wrong-words", role: "status" },
-        h("span", {}, h("span", { class: "mlkit-wrong-sign", "aria-hidden": "true" }, "✗ "), sentence(found.problem), " "),
-        h("button", { type: "button", onclick: () => go(view) }, `Go to line ${found.problem.line} (F8)`)),
+      dom: h("div", { class: "mlkit-wrong-all", role: "status" },
+        ...found.map(({ problem, at }, place) => h("div", { class: "mlkit-wrong-words" },
+          h("span", {}, h("span", { class: "mlkit-wrong-sign", "aria-hidden": "true" }, "✗ "), sentence(problem), " "),
+          h("button", { type: "button", onclick: () => go(view, view.state.doc.lineAt(Math.min(at, view.state.doc.length)).number) },
+            `Go to line ${problem.line}${place === 0 ? " (F8)" : ""}`)))),
     });
   });
   const signs = gutter({
     class: "mlkit-wrong-gutter",
-    markers: (view) => {
-      const at = line(view.state);
-      return at ? RangeSet.of([sign.range(at.from)]) : RangeSet.empty;
-    },
+    markers: (view) => RangeSet.of(lines(view.state).map((line) => sign.range(line.from))),
     lineMarkerChange: (update) => update.startState.field(field, false) !== update.state.field(field),
   });
-  return { set, field, extension: [field, underlined, signs, panel, keymap.of([{ key: "F8", run: go }])] };
+  return { set, field, extension: [field, underlined, signs, panel, keymap.of([{ key: "F8", run: (view) => go(view) }])] };
 }
 
 function placed(doc, problem) {

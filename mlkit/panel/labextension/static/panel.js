@@ -247,7 +247,9 @@ export class PipelinePanel {
   }
 
   _tellProblem() {
-    const found = [this._refused, this._known.problem, this._known.job?.error].filter(Boolean);
+    const found = [this._refused, this._known.problem, this._known.job?.error]
+      .filter(Boolean)
+      .flatMap((error) => [error, ...(error.others ?? [])]);
     if (this._lost) found.push({ message: "The server does not answer; it is asked again", remedy: null });
     const told = new Set();
     const boxes = [];
