@@ -188,6 +188,7 @@ def test_what_is_wrong_is_marked_in_the_editor_until_it_is_put_right(
         expect(mark).to_have_count(0)
     assert file.read_text() == PIPELINE
     expect(problem).to_be_empty()
+    _two_are_marked_at_once(lab, panel, file)
     page.evaluate("window.jupyterapp.commands.execute('mlkit:open')")
     tab = page.locator("#mlkit-pipelines-1")
     expect(tab.locator("[data-compare]").first).to_be_visible()
@@ -204,6 +205,30 @@ def test_what_is_wrong_is_marked_in_the_editor_until_it_is_put_right(
         assert layout_problems(page, "#mlkit-pipelines-1 .mlkit-panel") == []
     page.evaluate(_LEFT, True)
     assert lab.errors == []
+
+
+def _two_are_marked_at_once(lab: Lab, panel: Locator, file: Path) -> None:
+    """Each line has its mark and its words; F8 goes from one to the next, and round."""
+    page, status = lab.page, lab.page.locator("#jp-main-statusbar")
+    marked, words_below = page.locator(".mlkit-wrong"), page.locator(".mlkit-wrong-words")
+    page.evaluate(_REPLACE, ["write.words", "write.wrds"])
+    page.evaluate(_REPLACE, ["words.json}\n", "words.json}\n    after: [cuont]\n"])
+    page.keyboard.press("Control+s")
+    expect(marked).to_have_count(2)
+    expect(words_below).to_have_text([re.compile("'cuont'"), re.compile("'wrds'")])
+    expect(panel.get_by_role("alert").locator(".mlkit-problem")).to_have_count(2)
+    page.locator(".jp-FileEditor .cm-content").focus()
+    page.keyboard.press("Control+Home")
+    for line in (9, 13, 9):
+        page.keyboard.press("F8")
+        expect(status).to_contain_text(f"Ln {line}")
+    assert lab.violations(".mlkit-wrong-all") == []
+    page.screenshot(path=str(shot("panel-two-marked")))
+    page.evaluate(_REPLACE, ["wrds", "words"])
+    page.evaluate(_REPLACE, ["    after: [cuont]\n", ""])
+    page.keyboard.press("Control+s")
+    expect(marked).to_have_count(0)
+    assert file.read_text() == PIPELINE
 
 
 def test_a_stage_is_worked_on_with_real_inputs_and_gone_on_with_where_it_failed(
