@@ -18,7 +18,7 @@ RUN_TESTS := $(BIN)/python -m pytest --durations=20
 # One more than the two cores of the goal: tests that wait for a deadline or a server leave theirs to another.
 SIDE_BY_SIDE := -n 3 --dist worksteal
 
-.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-convert bench-peers exercises docs-tables site slides pictures pot hub clean sizes bare newcomer wheel \
+.PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-units bench-dask bench-convert bench-peers exercises docs-tables site slides pictures pot hub clean sizes bare newcomer wheel \
   engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
   test-answers test-sandbox test-browser test-lab test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
@@ -205,6 +205,12 @@ bench-maps: install-dev  ## measure whether the work for one instance grows with
 
 bench-runs: install-dev  ## measure how long `mlkit runs` takes over 1,000 and 10,000 runs
 	$(BIN)/python -m benchmarks.runs
+
+bench-units: install-dev  ## measure what a stage, a file, an event and a run cost, and what a day of 100,000 stages needs
+	$(BIN)/python -m benchmarks.units $(UNITS)
+
+bench-dask: install-dev  ## measure stages on Dask workers with S3 beside threads
+	$(BIN)/python -m benchmarks.dask_workers $(DASK)
 
 bench-watch: install-dev  ## measure how soon after a save a watch shows what came of it
 	$(BIN)/python -m benchmarks.watch

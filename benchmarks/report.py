@@ -20,6 +20,12 @@ command from start to end. CPU counts the command and everything that it has sta
 peak of the whole family of processes, with shared pages counted in shares, sampled in the first
 round. `make bench BENCH='--rounds 5'` measures more rounds than three. `make bench-peers` installs
 other tools, each into an environment of its own; they join where they are installed.
+
+Ploomber, DVC and Snakemake, and the tasks of Prefect and Dagster, call Papermill's command line for
+each notebook, as their users do. Elyra's local processor runs Papermill within its own process; it
+hands over no parameters, so the values stand in its notebooks. *Functions* are the notebooks' code
+as functions of one process: no notebook is executed, and none is kept. Prefect starts a server of
+its own for each run, and Dagster runs in process, without one.
 """
 
 
@@ -50,6 +56,7 @@ def section(workload: Workload, summaries: Sequence[Summary]) -> tuple[str, bool
         )
         rounds = " (1 round)" if each.rounds == 1 < first.rounds else ""
         lines.append(f"| {each.name}{rounds} | {cells} |")
+    lines += _ahead(summaries)
     results = {each.name: each for each in summaries}
     verdicts = [goal.reached(results) for goal in workload.goals]
     if verdicts:
@@ -57,6 +64,16 @@ def section(workload: Workload, summaries: Sequence[Summary]) -> tuple[str, bool
     for goal, good in zip(workload.goals, verdicts, strict=True):
         lines.append(f"| {goal.text} | {goal.value(results):.2f} | {'yes' if good else 'no'} |")
     return "\n".join(lines) + "\n", all(verdicts)
+
+
+def _ahead(summaries: Sequence[Summary]) -> list[str]:
+    """Who of those without mlkit needs less than the first, in words."""
+    first, others = summaries[0], [each for each in summaries if "mlkit" not in each.name]
+    found = []
+    for words, quantity in (("sooner", "wall_s"), ("with less CPU", "cpu_s")):
+        names = [e.name for e in others if getattr(e, quantity) < getattr(first, quantity)]
+        found += [f"{words}: {', '.join(names)}"] if names else []
+    return ["", f"Ahead of {first.name}, {'; '.join(found)}."] if found else []
 
 
 def ratio(value: float, reference: float) -> str:

@@ -8,17 +8,22 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
+
+
+def execute(step: dict[str, Any]) -> None:
+    """Execute the code cells of a notebook in a namespace of its own."""
+    Path(step["executed"]).parent.mkdir(parents=True, exist_ok=True)
+    namespace = {"__name__": "__main__", **step["parameters"]}
+    for cell in json.loads(Path(step["notebook"]).read_text())["cells"]:
+        if "parameters" not in cell["metadata"].get("tags", []):
+            exec(compile(cell["source"], step["notebook"], "exec"), namespace)
 
 
 def main(plan: str) -> None:
-    """Execute the code cells of each notebook in a namespace of its own."""
+    """Execute all notebooks."""
     for step in json.loads(Path(plan).read_text()):
-        Path(step["executed"]).parent.mkdir(parents=True, exist_ok=True)
-        namespace = {"__name__": "__main__", **step["parameters"]}
-        cells = json.loads(Path(step["notebook"]).read_text())["cells"]
-        for cell in cells:
-            if "parameters" not in cell["metadata"].get("tags", []):
-                exec(compile(cell["source"], step["notebook"], "exec"), namespace)
+        execute(step)
 
 
 if __name__ == "__main__":

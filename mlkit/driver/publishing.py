@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from mlkit.store.remote.mirror import Mirror
     from mlkit.store.remote.sharing import Sharing
 
-__all__ = ["Publisher", "published", "send_record"]
+__all__ = ["Publisher", "pause_s", "published", "send_record"]
 
 _RECORD_EVERY_S = 2.0
+_RECORD_BYTES_A_S = 250_000
+"""A record is sent whole, so that of a long run is sent less often: what is sent grows with the
+time that the run takes, not with that and its size."""
 
 
 class Run(Protocol):
@@ -77,7 +80,7 @@ class Publisher:
         self.clock = clock
         self.deep = deep
         self._broken = False
-        self._written = float("-inf")
+        self._due = float("-inf")
         self._mirror: Mirror | None = None
         if sharing.runs is not None:
             from mlkit.store.remote.mirror import Mirror
@@ -104,8 +107,8 @@ class Publisher:
         stage : StageRecord
             The stage or instance.
         run : Run
-            Gives the run as it stands; its record is sent every few seconds. Of a run that others
-            work on too, the record is sent at the end only, and the stage's own at once.
+            Gives the run as it stands; its record is sent every few seconds (`pause_s`). Of a run
+            that others work on too, the record is sent at the end only, and the stage's at once.
         """
         with self._watched():
             if stage.result is not None:
@@ -115,8 +118,9 @@ class Publisher:
             record = None
             if run.joins:
                 self._mirror.send_stage(stage.id, _told(stage, run))
-            elif self.clock.monotonic() - self._written >= _RECORD_EVERY_S:
-                self._written, record = self.clock.monotonic(), _document(run, run.snapshot())
+            elif self.clock.monotonic() >= self._due:
+                record = _document(run, run.snapshot())
+                self._due = self.clock.monotonic() + pause_s(len(record))
             self._mirror.send((self.folder.stage(stage.id),), _artifacts([stage]), record)
 
     def finish(self, run: Run, record: RunRecord) -> None:
@@ -140,6 +144,11 @@ class Publisher:
         except MlkitError:
             self._broken = True
             raise
+
+
+def pause_s(size_bytes: int) -> float:
+    """How long a record of a run under way is not sent again. Pure."""
+    return max(_RECORD_EVERY_S, size_bytes / _RECORD_BYTES_A_S)
 
 
 def _artifacts(stages: Iterable[StageRecord]) -> frozenset[Path]:
