@@ -137,6 +137,8 @@ def _files(record: RunRecord, item: StageRecord, server: Server | None, source: 
         links.append(link(log, "log", server))
         shown = ansi_to_html(tail) if tail.strip() else "It printed nothing."
         fold = f"<details><summary>The end of its log</summary><pre>{shown}</pre></details>"
+    if not links:  # a stage that never began
+        return ""
     return f"<p><b>Open:</b> {' · '.join(links)}</p>{fold}"
 
 
