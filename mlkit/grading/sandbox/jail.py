@@ -204,6 +204,14 @@ class Jail:
             state == "R" for state, _ in states
         )
 
+    def is_computing(self) -> bool:
+        """Whether some thread has a processor, or waits for its turn (Linux)."""
+        return any(state == "R" for pid in self._members() for state, _ in _threads(pid))
+
+    def used_s(self) -> float:
+        """What all processes have had of the processors, those that have ended included (Linux)."""
+        return sum(map(_used_s, self._members()))
+
     def is_waiting(self) -> bool:
         """Whether no thread computes, however often one looks (Linux)."""
         for _ in range(LOOKS):
@@ -301,6 +309,16 @@ def _threads(pid: int) -> Iterator[tuple[str, str]]:
             state = (task / "stat").read_text(encoding="utf-8", errors="replace")
             where = (task / "wchan").read_text(encoding="ascii")
             yield state.rpartition(")")[2].split()[0], where
+
+
+def _used_s(pid: int) -> float:
+    """Processor time of a process and of its children that were waited for."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0.0
+    ticks = map(int, told.rpartition(")")[2].split()[11:15])
+    return sum(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _namespace(pid: int) -> int | None:

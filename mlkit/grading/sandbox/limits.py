@@ -20,7 +20,8 @@ class Limits:
     Parameters
     ----------
     cell_s : float
-        Wall clock of one cell.
+        Wall clock of one cell; up to four times as long while it computes and a busy machine has
+        not given it as much of its processors.
     total_s : float
         Wall clock of all cells together.
     start_s : float

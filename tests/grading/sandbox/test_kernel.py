@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -47,6 +48,29 @@ def _run(kernel: InmateKernel, source: str) -> str:
         text += str(message["content"].get("text", ""))
         if message["content"].get("execution_state") == "idle":
             return text
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("source", "most_s"),
+    [("while True: pass", 4 * LIMITS.cell_s), ("import time; time.sleep(60)", LIMITS.cell_s)],
+)
+def test_a_cell_has_its_time_though_the_machine_is_busy(
+    source: str, most_s: float, kernel: InmateKernel
+) -> None:
+    """What computes is waited for until it has had its share; what sleeps is not."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(3 * (os.cpu_count() or 1)):
+            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            stack.callback(other.wait)
+            stack.callback(other.kill)
+        begun = time.monotonic()
+        with pytest.raises(Empty):
+            _run(kernel, source)
+        took_s = time.monotonic() - begun
+    assert kernel.reason == "timeout"
+    assert LIMITS.cell_s - 0.5 < took_s < most_s + 1.5
+    assert (took_s > 1.5 * LIMITS.cell_s) == ("pass" in source)
 
 
 @pytest.mark.kernel
