@@ -35,6 +35,7 @@ from mlkit.frozen import dataclass
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.reports.metrics import number_of
+from mlkit.store.claiming import claimed
 from mlkit.store.folder import RunsFolder, new_run_id
 from mlkit.store.labels import SWEEPS
 from mlkit.store.remote.files import Remote
@@ -158,7 +159,9 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     name = options.name or f"sweep-{new_run_id(Services().clock.now())}"
     known = _checked(folder, pipeline, name, named=options.name is not None)
     _check_search(known, search)
-    with _held(folder, name):
+    with _held(folder, name) as lost:
+        if remote is not None:  # another machine may have had it until now
+            known = _checked(_opened(pipeline, runs_dir)[0], pipeline, name, named=known.named)
         recorded = replace(options, name=None, note=None).to_json()
         group = _Group(
             replace(
@@ -178,6 +181,7 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
             ),
             folder,
             remote,
+            lost,
         )
         wanted = group.add(asked)
         group.make(None if search is not None else wanted)
@@ -230,7 +234,7 @@ def resume_sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
         check_optuna()
     if parallel is not None:
         found = replace(found, parallel=parallel)
-    with _held(folder, found.name):
+    with _held(folder, found.name) as lost:
         work = _Work(
             pipeline=pipeline,
             layers=Layers(environ=own),
@@ -241,7 +245,7 @@ def resume_sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
             secrets=secrets,
             changes=changes,
         )
-        group = _Group(found, work, folder, remote)
+        group = _Group(found, work, folder, remote, lost)
         if parallel is not None:
             group.add(())
         group.make(None)
@@ -283,9 +287,15 @@ class _Group:
     """
 
     def __init__(
-        self, found: Sweep, work: _Work, folder: RunsFolder, remote: Remote | None
+        self,
+        found: Sweep,
+        work: _Work,
+        folder: RunsFolder,
+        remote: Remote | None,
+        lost: Cancellation,
     ) -> None:
         self.found = found
+        self._lost = lost
         self._work = work
         self._folder = folder
         self._remote = remote
@@ -374,11 +384,20 @@ class _Group:
 
     def _run(self, member: Member, cancellation: Cancellation | None, place: str) -> RunRecord:
         if cancellation is None:
-            with self._work.observed() as services:
+            with self._work.observed() as services, self._given_up(services.cancellation):
                 return self._run_watched(member, services)
-        with cancellation.part(self.found.name) as part:
+        with cancellation.part(self.found.name) as part, self._given_up(part):
             telling = [waits_told(lambda words: self._work.say(f"{place} {words}"))]
             return self._run_watched(member, Services(observers=telling, cancellation=part))
+
+    @contextlib.contextmanager
+    def _given_up(self, cancellation: Cancellation) -> Iterator[None]:
+        """Cancel a run if another machine takes the sweep over meanwhile."""
+        forget = self._lost.subscribe(lambda: cancellation.request(self._lost.why))
+        try:
+            yield
+        finally:
+            forget()
 
     def _run_watched(self, member: Member, services: Services) -> RunRecord:
         if self._watches is None:
@@ -389,7 +408,7 @@ class _Group:
             return _made(self.found, member, self._work, watched)
 
     def _next(self) -> Member | None:
-        if self._is_over:
+        if self._is_over or self._lost.requested:
             return None
         if self._due:
             return self._due.pop(0)
@@ -563,16 +582,19 @@ def _checked(folder: RunsFolder, pipeline: Pipeline, name: str, *, named: bool) 
 
 
 @contextlib.contextmanager
-def _held(folder: RunsFolder, name: str) -> Iterator[None]:
-    with folder.claim(f"sweep {name}") as mine:
-        if not mine:
+def _held(folder: RunsFolder, name: str) -> Iterator[Cancellation]:
+    """Hold a sweep's name among all machines; gives what is requested if another one takes it."""
+    lost = Cancellation()
+    why = "another machine has taken the sweep over"
+    with claimed(folder, f"sweep {name}", lambda: lost.request(why)) as holder:
+        if holder:
             raise UsageError(
-                f"sweep '{name}' is alive",
+                f"sweep '{name}' is alive: {holder} has it",
                 folder.path,
                 remedy="Wait until it has ended, or stop it first",
                 code="E103",
             )
-        yield
+        yield lost
 
 
 def _write(folder: RunsFolder, remote: Remote | None, found: Sweep) -> None:

@@ -26,6 +26,7 @@ from mlkit.api.filling import Filling, fill, plan_backfill
 from mlkit.api.runs_place import runs_folder
 from mlkit.api.schedule_server import ScheduleServer, Settings
 from mlkit.api.scheduling import read_schedule, read_span
+from mlkit.api.sweeping import sweep
 from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import StoreError, UsageError
@@ -316,6 +317,41 @@ def test_two_servers_of_one_url_exclude_each_other(place: str, on: Machine, tmp_
         with pytest.raises(UsageError, match="is served already, by a process on") as caught:
             ScheduleServer(asked, lambda text: None, lambda: nullcontext(Services())).serve()
     assert caught.value.exit_code == 2
+
+
+def test_two_sweeps_of_one_name_exclude_each_other(
+    place: str, on: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second machine is told where the first one is; who loses the name begins no more runs."""
+    file = write_pipeline(
+        tmp_path / "p", Sketch(name="s", declares="n: int = 0"), parameters={"n": 0}
+    )
+    said: list[str] = []
+    swept = partial(
+        sweep,
+        load_pipeline(file),
+        [{"n": 1}, {"n": 2}],
+        layers=Layers(),
+        options=RunOptions(name="g"),
+        runs_dir=place,
+        observed=lambda: nullcontext(fake_services()),
+    )
+    with claimed(RunsFolder(runs_folder(file, place)), "sweep g", _never) as holder:
+        assert holder == ""
+        on("two")
+        with pytest.raises(UsageError, match="sweep 'g' is alive: a process on"):
+            swept(say=said.append)
+    assert said == []
+    monkeypatch.setattr(leases, "EVERY_S", 0.05)
+    monkeypatch.setattr(RemoteClaim, "renew", lambda claim: False)  # as after a long silence
+
+    def say(words: str) -> None:
+        said.append(words)
+        time.sleep(1)
+
+    _, made = swept(say=say)
+    assert [member.record is not None for member in made] == [True, False]
+    assert len([words for words in said if words.startswith("[")]) == 1
 
 
 @pytest.mark.timeout(120)
