@@ -146,9 +146,12 @@ def test_a_run_leaves_what_the_next_one_begins_with_until_it_is_stopped(
         shutil.rmtree(runtime)
 
 
-def test_mistakes_are_told(call: Call, words: Path, tmp_path: Path) -> None:
+def test_mistakes_are_told(
+    call: Call, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A kernel that is not kept, an id that is none, options that exclude each other."""
     runs = tmp_path / "runs"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # what a user keeps elsewhere stays
     call("run", words, "--runs-dir", runs)
     place = ("latest", "write", words, "--runs-dir", runs)
     wrong = {
