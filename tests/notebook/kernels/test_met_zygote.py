@@ -363,10 +363,10 @@ def test_a_zygote_whose_own_files_have_changed_lets_nobody_in(
     time.sleep(0.05)  # it is older than the zygote, also by a coarse clock
     try:
         process = psutil.Process(leave_zygote(env, [name]))
-        module.write_text("ANSWER = 42")
+        module.write_text("ANSWER = 4200")  # another size: Python compiles by that and by seconds
         with open_kernels("fork", preload=[name], env=env, warm=True) as kernels:
             lab = Lab(kernels=kernels, folder=tmp_path, env=env)
-            assert lab.run(f"import {name}; print({name}.ANSWER)") == "42"
+            assert lab.run(f"import {name}; print({name}.ANSWER)") == "4200"
         wait_until(lambda: not is_alive(process))
     finally:
         module.unlink()
