@@ -209,7 +209,10 @@ class Lab:
     def open(self, path: str) -> None:
         """Open a notebook and wait until its kernel is ready."""
         if self.page.url == "about:blank":
-            self.page.goto(self.address.format(path=f"/tree/{path}"), wait_until="domcontentloaded")
+            place = self.address.format(path=f"/tree/{path}")
+            # Else it opens again what another module of tests has left open, moved or not.
+            fresh = f"{place}{'&' if '?' in place else '?'}reset"
+            self.page.goto(fresh, wait_until="domcontentloaded")
         else:
             self.page.evaluate(_OPEN, path)
         self.page.wait_for_function(_IDLE, arg=path, timeout=120_000)
