@@ -323,7 +323,8 @@ SAME = {
     "output_by_descriptor": """
         import os, sys
         os.write(1, b'one\\n'); os.system('echo two'); _ = sys.stdout.write('three\\n')
-        import ctypes; ctypes.CDLL(None).puts(b'four'); ctypes.CDLL(None).fflush(None)
+        # puts writes the line's end apart where PYTHONUNBUFFERED is set, others come in between
+        import ctypes; ctypes.CDLL(None).printf(b'four\\n'); ctypes.CDLL(None).fflush(None)
         facts = sys.stdin.closed, sys.stdout.encoding, sys.stdout.isatty()
         _ = sys.stdout.write(f'{facts}\\n')  # print writes twice, others come in between
         import time; time.sleep(0.5)  # a thread of ipykernel's reads what descriptors got
