@@ -36,8 +36,9 @@ def left_out(missed: Sequence[Interval], pipeline: str) -> str:
 
 
 def sentence(error: MlkitError) -> str:
-    """An error in one line."""
-    return str(error).replace("\n", " ").rstrip(".") + "."
+    """An error in one line, and the others that were found with it in one each."""
+    lines = [" ".join(str(each).splitlines()) for each in (error, *error.others)]
+    return "\n".join(f"{line.rstrip('.')}." for line in lines)
 
 
 def moment(due: dt.datetime, now: dt.datetime) -> str:

@@ -19,7 +19,7 @@ from mlkit import __version__  # noqa: E402 - see above
 from mlkit.cli import output  # noqa: E402 - see above
 from mlkit.cli.outlets import hold_standard_files, steady_streams  # noqa: E402 - see above
 from mlkit.core.policies import FORMER_NAMES  # noqa: E402 - see above
-from mlkit.errors import MlkitError  # noqa: E402 - see above
+from mlkit.errors import MlkitError, UsageError  # noqa: E402 - see above
 from mlkit.store.refusals import sentence_of  # noqa: E402 - see above
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -201,35 +201,28 @@ def _run(arguments: list[str]) -> int:
         code = app(arguments, prog_name="mlkit", standalone_mode=False)
         return int(code or 0)
     except MlkitError as error:
-        fail(
-            error.message,
-            file=error.file,
-            line=error.line,
-            remedy=error.remedy,
-            code=error.code,
-            exit_code=error.exit_code,
-        )
+        fail(error)
     except KeyboardInterrupt:
         return 130
     except OSError as error:
         if "--verbose" in arguments:
             raise
         fact, place, remedy = sentence_of(error)
-        fail(fact, file=place, remedy=remedy, code="E900", exit_code=1)
+        fail(MlkitError(fact, place, remedy=remedy, code="E900"), exit_code=1)
     except Exception as error:
         show = getattr(error, "format_message", None)
         if show is not None:
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else _command_of(arguments)
             helps = _why_not(error, path) or f"'{path} --help' lists what there is"
-            fail(show(), remedy=helps, code="E100")
+            fail(UsageError(show(), remedy=helps))
         if type(error).__name__ in ("Abort", "Exit"):
             return int(getattr(error, "exit_code", 130))
         if "--verbose" in arguments:
             raise
-        fail(
+        wrong = MlkitError(
             f"something went wrong inside mlkit: {type(error).__name__}: {error}",
             remedy="For the traceback call 'mlkit --verbose COMMAND …'; please report it",
             code="E901",
-            exit_code=1,
         )
+        fail(wrong, exit_code=1)

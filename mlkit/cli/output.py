@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TextIO
 import typer
 
 from mlkit.core.values import plain
+from mlkit.errors import MlkitError
 
 __all__ = ["fail", "is_utf8", "print_json", "say", "show_page"]
 
@@ -69,41 +70,39 @@ def show_page(file: Path) -> None:
         say(f"No browser could be opened; open {file} yourself.")
 
 
-def fail(
-    message: str,
-    *,
-    file: str | None = None,
-    line: int | None = None,
-    remedy: str | None = None,
-    code: str | None = None,
-    exit_code: int = 2,
-    as_json: bool = False,
-) -> NoReturn:
+def fail(error: MlkitError, *, exit_code: int | None = None, as_json: bool = False) -> NoReturn:
     """Say what is wrong, where, and what to do; then end the command.
 
     Parameters
     ----------
-    message : str
-        The fact.
-    file, line : optional
-        The place.
-    remedy : str, optional
-        What to do.
-    code : str, optional
-        The kind of error, which `mlkit explain` tells more about.
-    exit_code : int
-        2 for a mistake found before anything ran, 1 for a failure.
+    error : MlkitError
+        The fact, the place, the remedy and the code, also of the others that were found with it.
+    exit_code : int, optional
+        2 for a mistake found before anything ran, 1 for a failure; default: the error's own.
     as_json : bool
         Say it as one JSON document on stdout as well.
     """
     if as_json:
-        error = {"message": message, "file": file, "line": line, "remedy": remedy, "code": code}
-        print_json({"error": error})
-    place = "" if file is None else f"{file}:{line}: " if line is not None else f"{file}: "
-    sentence = f"mlkit: {place}{message}"
+        first: dict[str, Any] = _parts(error)
+        if error.others:
+            first["others"] = [_parts(each) for each in error.others]
+        print_json({"error": first})
+    for each in (error, *error.others):
+        say(_sentence(each))
+    raise SystemExit(error.exit_code if exit_code is None else exit_code)
+
+
+def _parts(error: MlkitError) -> dict[str, str | int | None]:
+    names = ("message", "file", "line", "remedy", "code")
+    return {name: getattr(error, name) for name in names}
+
+
+def _sentence(error: MlkitError) -> str:
+    place = f"{error.place}: " if error.place else ""
+    sentence = f"mlkit: {place}{error.message}"
     if not sentence.endswith((".", "!", "?", "…", "^")):  # a mark below a word ends none
         sentence += "."
-    if remedy:
-        sentence += f"\n       {remedy}" + ("" if remedy.endswith((".", "?", "!")) else ".")
-    say(f"{sentence} [{code}]" if code else sentence)
-    raise SystemExit(exit_code)
+    if error.remedy:
+        sentence += f"\n       {error.remedy}"
+        sentence += "" if error.remedy.endswith((".", "?", "!")) else "."
+    return f"{sentence} [{error.code}]"

@@ -123,18 +123,18 @@ def record_schema() -> Schema:
 
 def error_schema() -> Schema:
     """Give the schema of what any command prints with --json where it is given a mistake."""
-    error = object_of(
-        {
-            "message": TEXT,
-            "file": or_null(TEXT),
-            "line": or_null(COUNT),
-            "remedy": or_null(TEXT),
-            "code": or_null({"type": "string", "pattern": r"^E\d{3}$"}),
-        }
-    )
+    parts: dict[str, Schema] = {
+        "message": TEXT,
+        "file": or_null(TEXT),
+        "line": or_null(COUNT),
+        "remedy": or_null(TEXT),
+        "code": or_null({"type": "string", "pattern": r"^E\d{3}$"}),
+    }
+    error = object_of(parts, {"others": list_of(object_of(parts))})
     return document(
         "An error, as --json prints it",
-        "The fact, the place and the remedy; `mlkit explain CODE` tells more of the code.",
+        "The fact, the place and the remedy; `mlkit explain CODE` tells more of the code. Further "
+        "mistakes of the same pipeline stand under `others`.",
         object_of({"error": error}),
     )
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 from mlkit.core.durations import parse_duration
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import PipelineError
+from mlkit.load.several import Mistakes
 from mlkit.load.yaml_tree import Entry
 
 __all__ = ["Section", "did_you_mean"]
@@ -54,10 +55,13 @@ class Section:
 
     def allow(self, keys: Iterable[str]) -> None:
         """Refuse every key that is not among `keys`; those that begin with `x-` are the user's."""
-        known = list(keys)
+        known, mistakes = list(keys), Mistakes()
         for key, entry in self.entries.items():
             if key not in known and not key.startswith(OWN):
-                self.fail(f"unknown key '{key}'", entry.line, did_you_mean(key, known), code="E201")
+                with mistakes.noted():
+                    meant = did_you_mean(key, known)
+                    self.fail(f"unknown key '{key}'", entry.line, meant, code="E201")
+        mistakes.settle()
 
     def line_of(self, key: str) -> int:
         """The line of a key's value, or of the section where the key is absent."""

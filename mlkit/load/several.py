@@ -36,6 +36,10 @@ class Mistakes:
             The first that was noted.
         """
         if self._found:
-            first, *others = self._found
+            first, *others = (each for found in self._found for each in (found, *found.others))
+            for each in self._found:
+                each.others, each.__notes__ = (), []
             first.others = tuple(others)
+            for other in others:  # Python and JupyterLab show notes below the error
+                first.add_note(str(other))
             raise first

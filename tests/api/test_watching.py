@@ -237,12 +237,17 @@ def test_a_broken_pipeline_is_told_and_watching_goes_on(tmp_path: Path) -> None:
         assert "s2.ipynb' does not exist" in watched.until("broken", 3).text
         file.write_text(good.replace("s2.ipynb", "s4.ipynb"))
         assert "s4.ipynb' does not exist" in watched.until("broken", 4).text
+        file.write_text(good.replace("s1.ipynb", "s0.ipynb").replace("s2.ipynb", "s4.ipynb"))
+        both = watched.until("broken", 5).text.splitlines()
+        assert [line.count("does not exist") for line in both] == [1, 1]
+        file.write_text(good.replace("s2.ipynb", "s4.ipynb"))
+        watched.until("broken", 6)
         (tmp_path / "s3.ipynb").rename(tmp_path / "s4.ipynb")
         watched.until("unchanged")
         edit(tmp_path / "s4.ipynb", "under its new name")
         watched.until("waiting", 3)
         assert states(watched.last) == {"s1": "cached", "s2": "succeeded"}
-    assert len(watched.all("broken")) == 4  # a new name elsewhere is no reason to say it again
+    assert len(watched.all("broken")) == 6  # a new name elsewhere is no reason to say it again
 
 
 def test_people_are_told_of_files(tmp_path: Path) -> None:

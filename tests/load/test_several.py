@@ -13,13 +13,19 @@ from tests.load.conftest import Project
 RIGHT = "  {name}:\n    notebook: end.ipynb\n"
 WRONG = {
     "an unknown key": RIGHT + "    outptus: {{a: a.txt}}\n",
+    "two unknown keys": RIGHT + "    afetr: [nobody]\n    outptus: {{a: a.txt}}\n",
     "an unknown stage": RIGHT + "    after: [nobody]\n",
     "a missing file": RIGHT + "    inputs: {{x: 'file:gone.csv'}}\n",
     "a missing notebook": "  {name}:\n    notebook: gone.ipynb\n",
     "an undeclared output": RIGHT + "    outputs: {{undeclared: a.txt}}\n",
 }
-TOGETHER = list(WRONG)
+LATER = ("an unknown stage", "a missing file", "a missing notebook", "an undeclared output")
 """In the order in which the loader looks; only those of one look are found together."""
+
+
+def _look(kind: str) -> int:
+    """The look that finds a kind of mistake."""
+    return 1 + LATER.index(kind) if kind in LATER else 0
 
 
 def _all(error: MlkitError) -> list[tuple[str, int | None]]:
@@ -36,23 +42,23 @@ def test_what_one_look_finds_is_found_at_once(project: Project, kinds: list[str]
     """The slow way: a pipeline for each wrong stage alone gives the same mistakes, line by line."""
     texts = {"right": RIGHT, **WRONG}
     parts = [texts[kind].format(name=f"s{number}") for number, kind in enumerate(kinds)]
-    wrong = [kind for kind in TOGETHER if kind in kinds]
+    wrong = [_look(kind) for kind in kinds if kind != "right"]
     if not wrong:
         assert project.load("name: p\nstages:\n" + "".join(parts)).stages
         return
     found = _all(project.refusal("name: p\nstages:\n" + "".join(parts)))
     slow = []
     for number, kind in enumerate(kinds):
-        if kind == wrong[0]:
+        if kind != "right" and _look(kind) == min(wrong):
             others = [
                 part if place == number else texts["right"].format(name=f"s{place}")
                 for place, part in enumerate(parts)
             ]
             alone = project.refusal("name: p\nstages:\n" + "".join(others))
-            assert alone.others == ()
+            assert len(alone.others) == kind.startswith("two")
             before = sum(part.count("\n") for part in parts[:number])
             shifted = sum(part.count("\n") for part in others[:number])
-            slow.append((alone.message, (alone.line or 0) + before - shifted))
+            slow += [(fact, (line or 0) + before - shifted) for fact, line in _all(alone)]
     assert found == slow
 
 
