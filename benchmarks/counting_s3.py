@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.session import get_session
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -27,13 +24,12 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import run_simple
 
-from mlkit.engines.local_server import free_port
+from tests.remote import S3, s3_server
 
 __all__ = ["KINDS", "CountingS3", "counting_s3", "kind_of"]
 
 KINDS = ("PUT", "LIST", "GET", "HEAD", "DELETE", "POST")
 BUCKET = "units"
-_PATIENCE_S = 60.0
 
 
 def kind_of(method: str, path: str) -> str:
@@ -48,13 +44,13 @@ class CountingS3:
 
     Parameters
     ----------
-    endpoint : str
-        Its address.
+    server : S3
+        The server.
     log : Path
         Where it writes what is asked.
     """
 
-    endpoint: str
+    server: S3
     log: Path
 
     @property
@@ -65,12 +61,7 @@ class CountingS3:
     @property
     def environ(self) -> Mapping[str, str]:
         """What clients find in their environment."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
+        return self.server.environ
 
     def counted(self) -> Counter[str]:
         """Requests by kind since the last call, with `bytes_in` and `bytes_out`."""
@@ -91,39 +82,16 @@ def counting_s3(answers_after_s: float = 0.0) -> Iterator[CountingS3]:
     answers_after_s : float
         How long it waits before each answer, as a store does that is far away.
     """
-    port = free_port()
     with tempfile.TemporaryDirectory(prefix="bench-s3-") as folder:
-        s3 = CountingS3(endpoint=f"http://127.0.0.1:{port}", log=Path(folder, "asked"))
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "benchmarks.counting_s3"),
-                *(str(port), str(s3.log), str(answers_after_s)),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **s3.environ},
-        )
-        try:
-            until = time.monotonic() + _PATIENCE_S
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError("moto's server did not start")
-                time.sleep(0.1)
-            client = get_session().create_client(
-                "s3",
-                endpoint_url=s3.endpoint,
-                region_name="us-east-1",
-                aws_access_key_id="testing",
-                aws_secret_access_key="testing",
-            )
-            client.create_bucket(Bucket=BUCKET)
+        log = Path(folder, "asked")
+        module = "benchmarks.counting_s3"
+        with s3_server(
+            lambda port: [sys.executable, "-m", module, str(port), str(log), str(answers_after_s)]
+        ) as server:
+            server.make_bucket(BUCKET)
+            s3 = CountingS3(server=server, log=log)
             s3.counted()
             yield s3
-        finally:
-            process.kill()
-            process.wait()
 
 
 class Counted:

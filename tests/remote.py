@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,16 @@ from mlkit.engines.local_server import free_port
 __all__ = ["S3", "s3_server"]
 
 _SERVER = "import sys; from moto.server import main; main(sys.argv[1:])"
+_KEYS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+def _plain(port: int) -> Sequence[str]:
+    """The command of moto's own server."""
+    return [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +47,7 @@ class S3:
     @property
     def environ(self) -> Mapping[str, str]:
         """What a client finds in its environment."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
+        return {"AWS_ENDPOINT_URL": self.endpoint, **_KEYS}
 
     def client(self) -> Any:
         """A plain client, which shares no code with what is tested."""
@@ -52,9 +57,9 @@ class S3:
         return session.create_client(
             "s3",
             endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
+            region_name=_KEYS["AWS_DEFAULT_REGION"],
+            aws_access_key_id=_KEYS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=_KEYS["AWS_SECRET_ACCESS_KEY"],
         )
 
     def make_bucket(self, name: str) -> None:
@@ -72,22 +77,28 @@ class S3:
 
 
 @contextlib.contextmanager
-def s3_server() -> Iterator[S3]:
-    """Start a server; it is ended with the block."""
+def s3_server(command: Callable[[int], Sequence[str]] = _plain) -> Iterator[S3]:
+    """Start a server; it is ended with the block.
+
+    Parameters
+    ----------
+    command : callable
+        Gives what starts it on a port; by default moto's server as it is.
+    """
     port = free_port()
-    command = [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
-        command,
+        command(port),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"},
+        env={**os.environ, **_KEYS},
     )
     try:
         deadline = time.monotonic() + 60
-        while process.poll() is None:
+        while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
-            assert time.monotonic() < deadline, "moto's server did not start"
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("moto's server did not start")
             time.sleep(0.1)
         yield S3(endpoint=f"http://127.0.0.1:{port}", process=process)
     finally:

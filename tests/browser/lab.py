@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from mlkit.engines.local_server import free_port
 
@@ -27,12 +27,18 @@ PYTHON = os.environ.get("MLKIT_LAB_PYTHON", sys.executable)
 """The Python whose JupyterLab is tested: `make test-lab` names that of another version."""
 SHOTS = ROOT / "test-artifacts"
 PANEL = ROOT / "mlkit" / "panel"
+SIDE = "#mlkit-pipelines"
+"""The panel in the left bar."""
 NOISE = (
     # Chromium in a container: the page asks for nothing that the network would have to give.
     "Failed to load resource: net::ERR_INTERNET_DISCONNECTED",
 )
 """What may stand in the console as an error: nothing of it comes from the kit."""
 
+_HAS_PANEL = "() => window.jupyterapp?.commands.hasCommand('mlkit:show')"
+_SHOW_PANEL = (
+    "() => window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('mlkit:show'))"
+)
 _OPEN = "(path) => { window.jupyterapp.commands.execute('docmanager:open', { path }); }"
 _CLOSE = """async () => {
   for (const widget of [...window.jupyterapp.shell.widgets('main')]) {
@@ -227,6 +233,20 @@ class Lab:
     def command(self, name: str) -> None:
         """Run one of JupyterLab's commands, without waiting for its end."""
         self.page.evaluate("(name) => { window.jupyterapp.commands.execute(name); }", name)
+
+    def enter(self, workspace: str) -> None:
+        """Load a workspace, in which is not open what other tests have left in theirs."""
+        path = f"/workspaces/{workspace}"
+        self.page.goto(self.address.format(path=path), wait_until="domcontentloaded")
+        self.page.wait_for_function(_HAS_PANEL)
+
+    def pipelines(self, chosen: str, stage: str) -> Locator:
+        """Show the panel with a pipeline chosen, and wait until one of its stages is drawn."""
+        self.page.evaluate(_SHOW_PANEL)
+        panel = self.page.locator(SIDE)
+        panel.get_by_label("pipeline", exact=True).select_option(chosen)
+        expect(panel.locator(f'svg [data-pick="{stage}"]').first).to_be_attached()
+        return panel
 
     def run_all(self, timeout_s: float = 120) -> None:
         """Run every cell and wait for the last one."""

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import Lab, shot
-from tests.browser.test_panel import READY, SHOW, SIDE
+from tests.browser.lab import SIDE, Lab, shot
 from tests.notebooks.conftest import copy_flights
 
 pytestmark = [
@@ -38,14 +37,8 @@ def panel(lab: Lab, checkout: Path) -> Locator:
         text, count = re.subn(pattern, fewer, text, flags=re.MULTILINE)
         assert count == 1, pattern
     file.write_text(text, encoding="utf-8")
-    page = lab.page
-    page.goto(lab.address.format(path="/workspaces/flights"), wait_until="domcontentloaded")
-    page.wait_for_function(READY)
-    page.evaluate(SHOW)
-    shown = page.locator(SIDE)
-    shown.get_by_label("pipeline", exact=True).select_option("few flights/pipeline.yaml")
-    expect(shown.locator('svg [data-pick="finish"]')).to_be_attached()
-    return shown
+    lab.enter("flights")
+    return lab.pipelines("few flights/pipeline.yaml", "finish")
 
 
 def _is_in_view(panel: Locator, stage: str) -> bool:

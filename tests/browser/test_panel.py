@@ -13,17 +13,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import Lab, shot
+from tests.browser.lab import SIDE, Lab, shot
 from tests.browser.layout import SEEN_IN, layout_problems
 from tests.browser.test_live import RESOLVE
 from tests.panel.words import PIPELINE, make_words, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(300)]
-SIDE = "#mlkit-pipelines"
-READY = "() => window.jupyterapp?.commands.hasCommand('mlkit:show')"
-SHOW = (
-    "() => window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('mlkit:show'))"
-)
 _RUNS_ON = """(path) => {
   const panel = window.jupyterapp.shell.currentWidget;
   const kernel = panel?.sessionContext?.session?.kernel;
@@ -83,15 +78,8 @@ def own_runtime(address: str, tmp_path_factory: pytest.TempPathFactory) -> dict[
 @pytest.fixture(scope="module")
 def panel(window: Lab, words: Path) -> Locator:
     """The panel, with that pipeline chosen."""
-    page = window.page
-    # A workspace of its own: what other tests have left open stays in theirs.
-    page.goto(window.address.format(path="/workspaces/panel"), wait_until="domcontentloaded")
-    page.wait_for_function(READY)
-    page.evaluate(SHOW)
-    shown = page.locator(SIDE)
-    shown.get_by_label("pipeline", exact=True).select_option("words/pipeline.yaml")
-    expect(shown.locator('svg [data-pick="count"]')).to_be_visible()
-    return shown
+    window.enter("panel")
+    return window.pipelines("words/pipeline.yaml", "count")
 
 
 def _saved(path: Path, old: str, new: str) -> None:

@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-SIDE = "#mlkit-pipelines"
 _WIDTH = 640
 """Pixels of the panel: the picture of seventeen stages can be read."""
 
@@ -52,13 +51,9 @@ def test_the_panel_beside_a_stage_while_its_pipeline_runs(wide: Lab, checkout: P
     """Some stages are done, some run, some wait."""
     page = wide.page
     shutil.rmtree(checkout / "notebooks" / "flights" / "runs", ignore_errors=True)
-    page.goto(wide.address.format(path="/workspaces/pictures"), wait_until="domcontentloaded")
-    page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('mlkit:show')")
+    wide.enter("pictures")
     wide.open("notebooks/flights/06-train.ipynb")
-    page.evaluate("() => window.jupyterapp.commands.execute('mlkit:show')")
-    panel = page.locator(SIDE)
-    panel.get_by_label("pipeline", exact=True).select_option("notebooks/flights/pipeline.yaml")
-    expect(panel.locator('svg [data-pick="train"]').first).to_be_visible()
+    panel = wide.pipelines("notebooks/flights/pipeline.yaml", "train")
     edge = page.locator(".lm-SplitPanel-handle:visible").first.bounding_box()
     assert edge is not None
     page.mouse.move(edge["x"] + 1, edge["y"] + 300)
