@@ -27,13 +27,17 @@ from types import EllipsisType
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import GradingError, UsageError
+from mlkit.grading.quiz.markup import local_pictures
 
 __all__ = ["Choice", "Question", "Quiz", "kit_questions", "question", "read_bank", "read_quiz"]
 
 LETTERS = "abcdefgh"
+MOST_OF_A_TITLE = 70
+"""Characters: with the lesson's name, Moodle keeps a hundred."""
 COUNTS = {"two": 2, "three": 3, "four": 4}
 _CHOOSE = re.compile(r"\bChoose (\w+)\.")
 _CHOICE = re.compile(r"- \[(?P<mark>[x ])\] (?P<text>\S.*)")
+_NOT_IN_XML = re.compile("[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REASON = re.compile(r"  > (?P<text>\S.*)")
 
 
@@ -150,6 +154,8 @@ def read_quiz(text: str, name: str, file: str) -> Quiz:
         If it does not keep to the form, or an answer is not marked, explained or told apart.
     """
     lines = [_Line(number, line.rstrip()) for number, line in enumerate(text.splitlines(), 1)]
+    for line in lines:
+        _check_signs(line, file)
     heads = [n for n, line in enumerate(lines) if line.text.startswith("## ")]
     if not lines or not lines[0].text.startswith("# "):
         raise _fault("the first line is no heading", "Begin with: # Lesson N: TITLE", file, 1)
@@ -171,6 +177,14 @@ def read_quiz(text: str, name: str, file: str) -> Quiz:
 
 def _question(lines: Sequence[_Line], name: str, file: str) -> Question:
     title = lines[0].text[3:].strip()
+    slug = re.sub(r"[\W_]+", "-", title.casefold()).strip("-")
+    if not slug or "<" in title or len(title) > MOST_OF_A_TITLE:
+        raise _fault(
+            f"'{title}' is no title that every platform keeps",
+            f"Give it words, no '<', and {MOST_OF_A_TITLE} characters at most",
+            file,
+            lines[0].number,
+        )
     begin = next((n for n, line in enumerate(lines) if _CHOICE.match(line.text)), len(lines))
     ask = "\n".join(line.text for line in lines[1:begin]).strip()
     if not ask:
@@ -178,9 +192,27 @@ def _question(lines: Sequence[_Line], name: str, file: str) -> Question:
         raise _fault(f"'{title}' asks nothing", remedy, file, lines[0].number)
     choices = list(_choices(lines[begin:], file))
     _check_choices(title, ask, choices, file, lines[0].number)
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    for text in (ask, *(part for choice in choices for part in (choice.text, choice.why))):
+        for address in local_pictures(text):
+            raise _fault(
+                f"'{title}' shows {address}, a file that no platform would get",
+                "Name a picture by its https address, or say in words what it shows",
+                file,
+                lines[0].number,
+            )
     shown = sorted(choices, key=lambda one: hashlib.sha256(f"{title}{one.text}".encode()).digest())
     return Question(name=f"{name}/{slug}", title=title, ask=ask, choices=tuple(shown))
+
+
+def _check_signs(line: _Line, file: str) -> None:
+    """No sign that XML cannot hold."""
+    if found := _NOT_IN_XML.search(line.text):
+        raise _fault(
+            f"the character U+{ord(found[0]):04X} cannot be exported",
+            "Leave it out, or write its number in words",
+            file,
+            line.number,
+        )
 
 
 def _choices(lines: Sequence[_Line], file: str) -> Iterator[Choice]:
@@ -270,10 +302,19 @@ def read_bank(folder: Path, wanted: Sequence[str] = ()) -> tuple[Quiz, ...]:
             )
         kept |= fitting
     return tuple(
-        read_quiz(path.read_text(encoding="utf-8"), name, str(path))
+        read_quiz(_text_of(path), name, str(path))
         for name, path in found.items()
         if not wanted or name in kept
     )
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        remedy = "Save the file as UTF-8"
+        raise _fault("this is no text in UTF-8", remedy, str(path), line) from problem
 
 
 def kit_questions() -> Path:

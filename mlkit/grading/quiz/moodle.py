@@ -5,9 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from markdown_it import MarkdownIt
-
 from mlkit.grading.quiz.bank import Choice, Question, Quiz
+from mlkit.grading.quiz.markup import as_html
 
 __all__ = ["FRACTIONS", "moodle_xml"]
 
@@ -41,9 +40,9 @@ def moodle_xml(quizzes: Sequence[Quiz]) -> str:
 def _add(root: ET.Element, one: Question) -> None:
     question = ET.SubElement(root, "question", type="multichoice")
     _text(ET.SubElement(question, "name"), one.title)
-    _text(ET.SubElement(question, "questiontext", format="html"), _html(one.ask))
+    _text(ET.SubElement(question, "questiontext", format="html"), as_html(one.ask))
     several = isinstance(one.right, set)
-    reasons = "".join(_html(f"{c.text} — {c.why}") for c in one.choices if c.is_right)
+    reasons = "".join(as_html(f"{c.text} — {c.why}") for c in one.choices if c.is_right)
     _text(ET.SubElement(question, "generalfeedback", format="html"), reasons)
     for name, value in {
         "defaultgrade": "1",
@@ -70,13 +69,9 @@ def _fraction(choice: Choice, right: int, wrong: int) -> str:
 
 def _add_answer(question: ET.Element, choice: Choice, fraction: str) -> None:
     answer = ET.SubElement(question, "answer", fraction=fraction, format="html")
-    ET.SubElement(answer, "text").text = _html(choice.text)
-    _text(ET.SubElement(answer, "feedback", format="html"), _html(choice.why))
+    ET.SubElement(answer, "text").text = as_html(choice.text)
+    _text(ET.SubElement(answer, "feedback", format="html"), as_html(choice.why))
 
 
 def _text(parent: ET.Element, text: str) -> None:
     ET.SubElement(parent, "text").text = text
-
-
-def _html(markdown: str) -> str:
-    return str(MarkdownIt("commonmark").render(markdown)).strip()

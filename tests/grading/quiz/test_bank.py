@@ -118,6 +118,11 @@ def test_several_right_answers_are_a_set() -> None:
         ("Which column may it use?", "", ":3: 'Known when' asks nothing"),
         ("## Known when", "Known when", ":1: there is no question"),
         ("# Lesson 1: the weather", "", ":1: the first line is no heading"),
+        ("measured", "mea\bsured", r":10: the character U\+0008 cannot be exported"),
+        ("Known when", "???", r":3: '\?\?\?' is no title that every platform keeps"),
+        ("Known when", "list<int>", ":3: 'list<int>' is no title"),
+        ("Known when", "Known " * 20, ":3: 'Known .*' is no title"),
+        ("It was measured", "![It was](gauge.png)", ":3: 'Known when' shows gauge.png, a file"),
     ],
 )
 def test_what_is_no_question_is_refused(old: str, new: str, said: str) -> None:
@@ -132,3 +137,27 @@ def test_a_title_stands_once() -> None:
     """Names are made of titles."""
     with pytest.raises(GradingError, match=":14: two questions are called 'Known when'"):
         read_quiz(ONE + ONE.partition("\n")[2], "01-weather", "01-weather.md")
+
+
+def test_a_picture_of_the_web_and_one_in_code_are_taken() -> None:
+    """Only a file beside the questions stays behind."""
+    text = ONE.replace(
+        "use?", "use? ![x](https://example.org/x.png)\n\n    ![x](x.png)\n\n`![](y)`"
+    )
+    assert only(text).ask.endswith("`![](y)`")
+
+
+def test_titles_in_other_scripts_have_names() -> None:
+    """Two of them are two."""
+    text = ONE.replace("Known when", "何時") + ONE.partition("\n")[2].replace("Known when", "誰")
+    names = [one.name for one in read_quiz(text, "01-weather", "01-weather.md").questions]
+    assert names == ["01-weather/何時", "01-weather/誰"]
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    """With the line that cannot be read."""
+    (tmp_path / "01-weather.md").write_bytes(
+        ONE.replace("measured", "gemessen, natürlich").encode("latin-1")
+    )
+    with pytest.raises(GradingError, match=r"01-weather.md:10: this is no text in UTF-8"):
+        read_bank(tmp_path)
