@@ -334,7 +334,7 @@ class _Group:
     def make(self, wanted: set[int] | None) -> None:
         """Make or resume the runs that have not ended well, of all or of some combinations.
 
-        Whoever cancels a run means the sweep.
+        Cancelling one of its runs means cancelling the sweep.
         """
         every = [m for m in self.members() if wanted is None or m.combination.number in wanted]
         self._due = [member for member in every if not member.ok and not member.stopped]

@@ -70,9 +70,9 @@ def add(
 ) -> None:
     r"""Add a stage: write its notebook, and wire it in pipeline.yaml.
 
-    The notebook declares what it is handed in the cell tagged 'parameters', reads its inputs and
-    writes something fitting, so that the pipeline runs at once; then the stage's own work is yours.
-    Of pipeline.yaml only lines are added: comments and order stay.
+    The notebook declares what it receives in the cell tagged 'parameters', reads its inputs and
+    writes something that fits, so that the pipeline runs at once; then the stage's own work is
+    yours. Of pipeline.yaml only lines are added: comments and order stay.
 
     \b
     Examples

@@ -28,9 +28,9 @@ def check(
 ) -> None:
     r"""Run the checks of your exercises, as the notebooks are saved.
 
-    The same checks that mlkit.check runs in the notebook, from top to bottom in a fresh kernel, as
-    whoever grades your work does. It needs the folder that you were given, or one that
-    'mlkit learn DIR' has written.
+    The same checks that mlkit.check runs in the notebook, from top to bottom in a fresh kernel,
+    just as a grader runs them. It needs the folder that you were given, or one that 'mlkit learn
+    DIR' has written.
 
     \b
     Examples
@@ -38,7 +38,7 @@ def check(
       mlkit check 03-mean-delay --hint 1    with a hint
       mlkit check                           all of them
 
-    Ends with 0 if every check has passed, else with 1.
+    Exit codes: 0 every check has passed, 1 one has not.
     """
     document = check_notebooks(names or (), hint, say)
     if as_json:

@@ -43,7 +43,7 @@ group = command_group()
 def class_() -> None:
     r"""Collect what a class handed in, return grades, and learn from them.
 
-    The week of a teacher, on files, without a server: docs/teaching-a-class.md tells it whole.
+    The week of a teacher, on files, without a server: docs/teaching-a-class.md describes all of it.
 
     \b
     Examples
@@ -86,7 +86,7 @@ def collect(
         typer.Option(
             "--student",
             metavar="PATTERN",
-            help="Where names stand in paths, as in '{student}/**' or "
+            help="Where names are in paths, as in '{student}/**' or "
             "'{student}_{exercise}_{attempt}.ipynb'; also {time}.",
             show_default=False,
         ),
@@ -156,7 +156,7 @@ def collect(
     r"""Collect what was handed in: one folder a student, and a list of all that is odd.
 
     Downloads of Canvas, Moodle and Brightspace, git-classroom's and nbgrader's folders, folders
-    and zips by student, and zips in zips are told by their names. Nothing in an archive is ever
+    and zips by student, and zips in zips are known by their names. Nothing in an archive is ever
     written under its own name. What is not understood is listed, each with what to do about it.
     Collecting again adds; the same path again replaces what came from it.
 
@@ -358,8 +358,8 @@ def stats(
 
     For each exercise and check: how many passed, which sentences were said how often, what was too
     hard, and what tells nothing apart (its correlation with the points for everything else).
-    Answers that several share, but for names and comments, are shown to be looked at; that proves
-    nothing. Last, what regrading changed.
+    Answers that several share, apart from names and comments, are listed for you to look at; that
+    proves nothing. Last, what regrading changed.
 
     \b
     Examples

@@ -56,8 +56,8 @@ def clean(
 ) -> None:
     r"""Remove old runs, and artifacts that no run or result refers to.
 
-    Runs go by age or count, and with them what 'mlkit debug' wrote of them in debug/, whatever
-    somebody has changed there. Shows first what would go, then asks; where nobody can answer,
+    Runs are chosen by age or count. With them goes what 'mlkit debug' wrote of them in debug/, with
+    all that was changed there. Shows first what would go, then asks; where nobody can answer,
     nothing is removed without --yes. Runs that have a name (see 'mlkit label'), the run that is
     latest and runs that are alive always stay; --keep counts runs without a name. One whose stages
     an orchestrator calls is alive until it has ended, or nothing has happened in it for 7 days.

@@ -50,7 +50,7 @@ def compare(
 ) -> None:
     r"""Compare runs: parameters, code, artifacts, metrics.
 
-    Of two runs everything is told: code cell by cell, artifacts by their digests, metrics by their
+    Of two runs everything is shown: code cell by cell, artifacts by their digests, metrics by their
     difference. Of more, and as a page, what differs: parameters, code, files, packages, metrics
     with their intervals; what is the same in all is left out.
 

@@ -35,13 +35,13 @@ def convert(
 ) -> None:
     r"""Convert a notebook into a pipeline: cut at its headings, wired, run and compared.
 
-    Cuts stand at the headings of the level that divides the notebook, or at comments of the form
+    Cuts are made at the headings of the level that divides the notebook, or at comments of the form
     '# mlkit: stage NAME'. What crosses a cut becomes an artifact: a table Parquet, an array npy, a
     model joblib, a plain value JSON. Values at the top become parameters, functions that several
     stages use go into helpers.py, files that the text names become inputs and outputs.
 
     The original is run twice, on copies of its folder (which must be small); then the pipeline runs
-    once, and every value, file, figure and text is held against the original's. What differs
+    once, and every value, file, figure and text is compared with the original's. What differs
     between the original's own two runs is called not comparable. The exit code is 1 if the pipeline
     failed or anything differs; the original is never changed.
 

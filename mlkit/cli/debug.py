@@ -57,7 +57,7 @@ def debug(
     you have corrected and saved goes into the source by --take-over, and the next run starts the
     stage again. Ctrl-C ends JupyterLab, and the kernel stays until its time is over.
 
-    Without it a copy opens, on a new kernel. The copy lies in the runs folder: change and run it as
+    Without it a copy opens, on a new kernel. The copy is in the runs folder: change and run it as
     you like, neither the pipeline nor the run is touched. Outputs go to a folder beside the copy.
     Secrets are taken from the environment, --env-file, or from -p.
 

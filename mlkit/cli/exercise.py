@@ -65,7 +65,7 @@ def new(
 ) -> None:
     r"""Begin an exercise: a solution notebook that works, and the words beside it.
 
-    NAME.ipynb is the model solution. What a cell is for stands in its tags (answer-…, probe-…,
+    NAME.ipynb is the model solution. What a cell is for is said by its tags (answer-…, probe-…,
     check-…, hidden, author), or as a comment in its first line. NAME.yaml holds the sentences that
     learners read, points, data, and answers to try the exercise on. Change both bit by bit.
 
@@ -110,7 +110,7 @@ def check(
       mlkit exercise check 01-mean --update after a change of what a check prints
       mlkit exercise check --json           for programs
 
-    Ends with 0 if all is well, 1 if an exercise has problems, 2 if none could be tried.
+    Exit codes: 0 all is well, 1 an exercise has problems, 2 none could be tried.
     """
     document = try_exercises(solutions, names or (), update=update, say=say)
     if as_json:

@@ -35,14 +35,14 @@ def exercises(
 ) -> None:
     r"""Say which exercises you have solved, tried, and not yet tried.
 
-    Your own answers are run; that needs neither a network nor rights. In a folder that you were
-    given, or that 'mlkit learn DIR' has written, the visible checks are run; where the solutions
-    are, as in mlkit's repository, the hidden ones, too.
+    Your own answers are run; that needs neither a network nor an administrator. In a folder that
+    you were given, or that 'mlkit learn DIR' has written, the visible checks are run; where the
+    solutions are, as in mlkit's repository, the hidden ones, too.
 
     \b
     Examples
       mlkit exercises                      those of the folder you are in
-      mlkit exercises --folder my-copies   notebooks that lie elsewhere
+      mlkit exercises --folder my-copies   notebooks that are elsewhere
     """
     document = progress(folder, solutions, say)
     if as_json:
@@ -50,4 +50,4 @@ def exercises(
         return
     typer.echo(rows_text(document, terminal_width()))
     if not document["hidden_checks"]:
-        say("These are the checks that you see; whoever grades your work may have more.")
+        say("These are the checks that you see; your grader may have more.")

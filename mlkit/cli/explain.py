@@ -30,7 +30,7 @@ def explain(
 ) -> None:
     r"""Explain an error by its code: the cause, and what to do.
 
-    Every error of mlkit ends with a code in brackets, such as [E205]; with --json it stands under
+    Every error of mlkit ends with a code in brackets, such as [E205]; with --json it is found under
     "code". A failed stage's error has a type instead, such as MissingOutput.
 
     \b

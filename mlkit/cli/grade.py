@@ -41,7 +41,7 @@ def grade(
             "--student",
             metavar="NAME|PATTERN",
             help="Grade again this student's submissions only (may be repeated, and hold a *); or, "
-            "with {student} in it, where the name stands in a file's path: '{student}_*_*.ipynb'.",
+            "with {student} in it, where the name is in a file's path: '{student}_*_*.ipynb'.",
             show_default=False,
         ),
     ] = None,
@@ -76,10 +76,10 @@ def grade(
       mlkit grade download --student '{student}_*_*.ipynb'
       mlkit grade collected --student ann --exercise '05-*'    these again
 
-    Grading again into the same folder replaces the rows of what was graded, and leaves others;
-    what it changed stands in regrades.jsonl. Points and comments of your own belong into
-    manual.csv there (student, exercise, check, points, adjust, comment), which no grading touches
-    and 'mlkit class return' adds.
+    Grading again into the same folder replaces the rows of what was graded, and leaves others; what
+    it changed is listed in regrades.jsonl. Points and comments of your own belong in manual.csv
+    there (student, exercise, check, points, adjust, comment), which no grading touches and 'mlkit
+    class return' adds.
     """
     batch = Batch(
         paths=paths,

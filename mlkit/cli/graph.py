@@ -51,7 +51,7 @@ def graph(
 ) -> None:
     r"""Draw the pipeline's graph: which stage comes after which.
 
-    Conditions stand beside their stages. text draws rails in the terminal; mermaid is what
+    Conditions are shown beside their stages. text draws rails in the terminal; mermaid is what
     JupyterLab and GitHub draw in Markdown; svg is a picture of its own, light and dark. Nothing is
     run.
 

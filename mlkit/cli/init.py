@@ -24,8 +24,8 @@ def init(
 ) -> None:
     r"""Write a first pipeline of your own: two small notebooks that run at once.
 
-    With them come a test, a README, what git shall ignore, and a workflow for GitHub. Nothing that
-    is in the folder is changed; called again it completes what is missing.
+    With them come a test, a README, a .gitignore, and a workflow for GitHub. Nothing that
+    is in the folder is changed; called again, it adds what is missing.
 
     \b
     Examples

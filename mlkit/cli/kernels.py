@@ -38,11 +38,11 @@ def kernels(
 ) -> None:
     r"""List the kernels that are kept or ready, or end what is kept and what waits.
 
-    'mlkit run --keep-failed 30m' keeps the kernel of a stage that fails, and 'mlkit debug RUN
-    STAGE --live' opens it. At most two are kept, and a quarter of the memory; the oldest ends
-    first. One ends by its time, by 'stop', with its run by 'mlkit clean', and when its stage
-    succeeds. Listed are only your own, of all your pipelines, and the processes that fork kernels.
-    Such a process waits ten minutes for the next run (off: MLKIT_NO_WARM=1).
+    'mlkit run --keep-failed 30m' keeps the kernel of a stage that fails, and 'mlkit debug RUN STAGE
+    --live' opens it. At most two are kept, and a quarter of the memory; the oldest ends first. One
+    ends by its time, by 'stop', with its run by 'mlkit clean', and when its stage succeeds. Only
+    your own are listed, those of all your pipelines, and the processes that fork kernels. Such a
+    process waits ten minutes for the next run (off: MLKIT_NO_WARM=1).
 
     \b
     Examples

@@ -33,11 +33,11 @@ def label(
     r"""Name a run: the name is usable wherever RUN is, and keeps the run.
 
     A run may have several names, and a name belongs to one run: 'mlkit run --name' gives one to a
-    run that begins, this command to any other. Whoever gives a name that another run has is told
-    so, unless it is to be moved. 'mlkit clean' never removes a run that has a name. Its files stand
-    below runs/labels/NAME, too.
+    run that begins, this command to any other. A name that another run has is refused, unless
+    --move is given. 'mlkit clean' never removes a run that has a name. Its files are also found
+    below runs/labels/NAME.
 
-    A name is of letters, digits and . _ - +. It is none that reads as an id, or means something
+    A name consists of letters, digits and . _ - +. It may not read as an id, or mean something
     else, such as latest.
 
     \b

@@ -37,8 +37,8 @@ def notify(
 ) -> None:
     r"""Tell people how a stage of a run ended; an engine's callbacks call it.
 
-    The addresses stand in the stage's `notify`. A run tells people by itself. On an engine its own
-    callbacks do, and they call this: once when a stage has failed for good, once when it has
+    The addresses are those in the stage's `notify`. A run tells people by itself. On an engine its
+    own callbacks do, and they call this: once when a stage has failed for good, once when it has
     succeeded. Exit code 1 if a message did not get through.
 
     \b

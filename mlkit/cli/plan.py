@@ -50,8 +50,8 @@ def plan(
 ) -> None:
     r"""Say what a run would do, and why; where each parameter comes from.
 
-    Nothing is run. A stage that reads what another one will write anew cannot be judged yet: if
-    the file comes out as before, the stage is reused.
+    Nothing is run. A stage that reads what another one will write again cannot be judged yet: if
+    the new file equals the old one, the stage is reused.
 
     \b
     Examples

@@ -26,10 +26,11 @@ def promote(
 ) -> None:
     r"""Make a run latest: the one whose files notebooks opened by hand read.
 
-    By itself latest shows the newest whole run that succeeded with the parameters of pipeline.yaml.
-    An experiment does not change it: a run with values of its own (-p, -f, the environment, a
-    profile) takes the place of one with the same values only; a part of the pipeline (--only,
-    --until) and a run of a sweep never do. Where there is no latest yet, the first whole run is.
+    Unless you promote one, latest is the newest whole run that succeeded with the parameters of
+    pipeline.yaml. An experiment does not change it: a run with values of its own (-p, -f, the
+    environment, a profile) takes the place of one with the same values only; a part of the pipeline
+    (--only, --until) and a run of a sweep never do. Where there is no latest yet, the first whole
+    run is.
 
     A promoted run is latest until a run that begins later, with the parameters of pipeline.yaml,
     succeeds.

@@ -45,7 +45,7 @@ def _keys_page() -> str:
     lines = [
         "# Keys of pipeline.yaml",
         "",
-        "Every key that may stand in a pipeline.yaml, where it stands, what it takes, and what",
+        "Every key of a pipeline.yaml, where it belongs, what it takes, and what",
         "holds where it is left out. A key without a value counts as left out. Keys that begin",
         "with `x-` are passed over, and YAML's `<<` takes in a mapping. `mlkit schema` prints the",
         "same as a JSON Schema: see [an editor that checks](../how-to/editor.md).",

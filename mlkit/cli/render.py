@@ -46,7 +46,7 @@ def render(
         typer.Option(
             "--only",
             metavar="NAME",
-            help="Only pages whose file begins so (05, 05-idempotency). May be repeated.",
+            help="Only pages whose file name begins so (05, 05-idempotency). May be repeated.",
             show_default=False,
         ),
     ] = None,

@@ -47,9 +47,9 @@ def resume(
     r"""Finish a run that was killed or has failed.
 
     It keeps its own parameters, and takes today's code; finished stages are not repeated. Secrets
-    stand in no record: give them again with -p, in the environment, or by --env-file.
+    are in no record: give them again with -p, in the environment, or by --env-file.
 
-    Of a sweep, runs that have not succeeded are resumed, and those that never began are made.
+    Of a sweep, runs that failed or were stopped are resumed, and those that never began are made.
 
     \b
     Examples
@@ -78,7 +78,7 @@ def resume(
     if parallel is not None:
         raise UsageError(
             f"--parallel says how many runs of a sweep are made at once, and '{run}' is no sweep",
-            remedy="Leave it out, or give --workers N: so many stages at once",
+            remedy="Leave it out, or give --workers N, the number of stages at once",
             code="E102",
         )
     with observed() as services:

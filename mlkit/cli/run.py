@@ -54,7 +54,7 @@ def run(
         typer.Option(
             "--host",
             metavar="URL",
-            help="With --on: the engine's server that shall run it.",
+            help="With --on: the engine's server that is to run it.",
             show_default=False,
         ),
     ] = None,

@@ -80,7 +80,7 @@ def runs(
         typer.Option(
             "--limit",
             min=1,
-            help=f"List at most so many (default: {SHOWN}; with --to all).",
+            help=f"List at most this many (default: {SHOWN}; with --to all).",
             show_default=False,
         ),
     ] = None,

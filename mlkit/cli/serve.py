@@ -40,7 +40,7 @@ def serve(
     ] = False,
     stop_after: Annotated[
         int | None,
-        typer.Option("--stop-after", min=1, metavar="RUNS", help="End after so many runs."),
+        typer.Option("--stop-after", min=1, metavar="RUNS", help="End after this many runs."),
     ] = None,
     assignments: ParametersOption = None,
     files: FilesOption = None,
@@ -51,11 +51,11 @@ def serve(
 ) -> None:
     r"""Run on the pipeline's schedule, until Ctrl-C or SIGTERM.
 
-    At each time the interval that has just ended is run; its START is the parameter
-    'logical_date'. One run at a time, but for a pipeline with 'overlap': a time that comes while a
-    run goes on is left out, and several that were missed, say while the machine slept, count as
-    one. --catch-up makes up what was left out. pipeline.yaml is read again before each run; a
-    broken edit is told and the serving goes on, as it does after a run that failed.
+    At each time the interval that has just ended is run; its START is the parameter 'logical_date'.
+    One run at a time, except in a pipeline with 'overlap': a time that comes while a run goes
+    on is left out, and several that were missed, say while the machine slept, count as one.
+    --catch-up makes up what was left out. pipeline.yaml is read again before each run; a broken
+    edit is reported and serving goes on, as it does after a run that failed.
 
     A cron expression means what it means to cron: 0 and 7 are Sunday, and where both kinds of day
     are named, one is enough.

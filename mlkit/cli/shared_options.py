@@ -88,8 +88,8 @@ ParametersOption = Annotated[
         "-p",
         metavar="NAME=VALUE",
         help="Set a parameter, for every stage that declares it (rows=5000) or for one stage "
-        "(train.n_estimators=50). Values are YAML; a parameter that is a text takes it as it "
-        "stands. NAME:=VALUE is YAML in any case. May be repeated.",
+        "(train.n_estimators=50). Values are YAML; a parameter annotated str takes "
+        "the text unchanged. NAME:=VALUE is YAML in any case. May be repeated.",
         show_default=False,
     ),
 ]

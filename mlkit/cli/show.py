@@ -57,7 +57,7 @@ def show(
     --json prints the whole record.
 
     With --trace and a stage: everything that its result depends on beside its code, parameters and
-    inputs: files, names looked for in vain, listings, environment variables and packages.
+    inputs: files, names looked for and not found, listings, environment variables and packages.
 
     RUN may be a sweep, by its name: then its runs are shown below each other.
 

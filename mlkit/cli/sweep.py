@@ -86,14 +86,12 @@ def sweep(
         typer.Option(
             "--maximize",
             metavar="METRIC",
-            help="With --optuna: what is to become great, STAGE.NAME or NAME.",
+            help="With --optuna: the metric to raise, STAGE.NAME or NAME.",
         ),
     ] = None,
     minimize: Annotated[
         str | None,
-        typer.Option(
-            "--minimize", metavar="METRIC", help="With --optuna: what is to become small."
-        ),
+        typer.Option("--minimize", metavar="METRIC", help="With --optuna: the metric to lower."),
     ] = None,
     parallel: Annotated[int, parallel_option("1")] = 1,
     stop_if: Annotated[
@@ -116,12 +114,12 @@ def sweep(
     few of the numbers that differ are shown.
 
     With --optuna the values are not listed but searched for, in ranges and lists, so that a metric
-    becomes as great (--maximize) or as small (--minimize) as it can. A run that fails is told to
-    Optuna as failed; 'mlkit resume G' goes on to N runs, and repeats none.
+    becomes as great (--maximize) or as small (--minimize) as it can. A run that fails is reported
+    to Optuna as failed; 'mlkit resume G' goes on to N runs, and repeats none.
 
     The runs are a group: --name G calls them G-1, G-2, …. The same command again makes only those
-    that are missing or have not succeeded, and further values with --name G extend the group. It
-    stands where RUN does in show and resume; Ctrl-C stops all of it.
+    that are missing, failed or were stopped. Further values with --name G extend the group. show
+    and resume take its name in place of RUN; Ctrl-C stops all of it.
 
     With --stop-if a run is stopped as soon as what a stage logs with mlkit.log_metric is worse
     than the rule allows; it counts as stopped early, not as failed, and is not repeated.
@@ -198,7 +196,7 @@ def _search(
         return None
     if len(metrics) != 1:
         raise UsageError(
-            "--optuna takes one metric that is to become great or small",
+            "--optuna takes one metric, to be raised or lowered",
             remedy="Give --maximize STAGE.NAME or --minimize STAGE.NAME",
             code="E102",
         )

@@ -1,1 +1,1 @@
-"""From one long notebook to a pipeline: cut, wired, and held against the original."""
+"""From one long notebook to a pipeline: cut, wired, and compared with the original."""

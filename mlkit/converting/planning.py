@@ -534,8 +534,8 @@ class _Planner:
     def _reaches(self, setting: Placed, part: Part, modules: set[str]) -> bool:
         """Whether a setting of an earlier part has a bearing on this one.
 
-        What is set in a module is set for whoever uses it, by whatever way; only what figures look
-        like matters to nobody who draws none.
+        What is set in a module is set for all of its users, however they reach it; only what
+        figures look like matters to nobody who draws none.
         """
         needs = setting.names.needs
         texts = "\n".join(p.text for name in needs for p in self.roles.imports.get(name, ()))

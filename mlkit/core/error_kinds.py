@@ -167,7 +167,7 @@ ERROR_KINDS = _kinds(
         ErrorKind(
             code="E204",
             title="The YAML cannot be read",
-            cause="A bracket or a quote is not closed, a colon or a bracket stands in a text "
+            cause="A bracket or a quote is not closed, a colon or a bracket is used in a text "
             "without quotes, a key stands twice, or it is nested without end.",
             remedy="Correct the line; where braces broke it, the remedy shows the line as it "
             "should be.",
@@ -236,7 +236,7 @@ ERROR_KINDS = _kinds(
             code="E214",
             title="An environment variable cannot be set so",
             cause="A name under `env` is none, belongs to mlkit or Jupyter, has no single text as "
-            "its value, or is a secret whose value stands in the file.",
+            "its value, or is a secret whose value is in the file.",
             remedy="Write NAME: text. A secret is taken from outside: NAME: ${NAME}.",
         ),
         ErrorKind(
@@ -364,8 +364,8 @@ ERROR_KINDS = _kinds(
         ErrorKind(
             code="E504",
             title="That run cannot be latest",
-            cause="`mlkit promote` was asked for a run that has not succeeded, or that ran a part "
-            "of the pipeline: notebooks opened by hand read every stage's files of latest.",
+            cause="`mlkit promote` was asked for a run that failed or was stopped, or that ran a "
+            "part of the pipeline: notebooks opened by hand read every stage's files of latest.",
             remedy="Finish the run (`mlkit resume RUN`), or make a whole one with the same values.",
         ),
         ErrorKind(
@@ -420,8 +420,8 @@ ERROR_KINDS = _kinds(
             title="The stage had no success in the interval before",
             cause="It says `depends_on_past: true`, and ended otherwise, or not at all, in the run "
             "of the interval of the schedule before.",
-            remedy="Mend that run first, by 'mlkit resume' or 'mlkit backfill', and then resume "
-            "this one.",
+            remedy="Complete that run first, by 'mlkit resume' or 'mlkit backfill', and then "
+            "resume this one.",
         ),
         ErrorKind(
             code="E700",

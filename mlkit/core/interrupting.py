@@ -9,8 +9,8 @@ from contextvars import ContextVar
 __all__ = ["WorkInterrupted", "checkpoint", "heeding"]
 
 _asked: ContextVar[Callable[[], bool] | None] = ContextVar("asked", default=None)
-"""Of the present thread. Hashing and copying lie many calls below whoever was asked to stop, and
-none of those in between has anything to do with it."""
+"""Of the present thread. Hashing and copying are many calls below the code that was asked to stop,
+and none of those in between has anything to do with it."""
 
 
 class WorkInterrupted(KeyboardInterrupt):

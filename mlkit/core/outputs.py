@@ -19,8 +19,8 @@ DIGITS = 64
 """Of a sha256, in hexadecimal."""
 
 TREE = ".tree"
-"""The digest of a folder ends so, after the digits of its manifest: whoever has a digest
-knows its kind, also where its bytes are not at hand, and no file's digest is ever a folder's."""
+"""The digest of a folder ends so, after the digits of its manifest: a digest tells its kind,
+also where its bytes are not at hand, and no file's digest is ever a folder's."""
 
 
 def is_tree(digest: str) -> bool:

@@ -91,7 +91,7 @@ TITLES = {
     "profile": "A profile, under profiles",
     "retry": "retry: when a failed stage is tried again",
     "wait_for": "wait_for: a file that a stage waits for",
-    "notify": "notify: who is told",
+    "notify": "notify: who gets a message",
     "resources": "resources: what an engine that places work gives a stage",
     "volume": "A volume, under volumes",
 }
@@ -381,7 +381,7 @@ def _policies(place: str) -> tuple[Key, ...]:
             takes="mapping",
             default="nobody",
             example='notify: {on_failure: ["${SLACK_URL}"]}',
-            says="Who is told of the stage's end.",
+            says="Who gets a message when the stage ends.",
         ),
         Key(
             place=place,
@@ -470,7 +470,7 @@ _RETRY = (
         takes="list of names of exception classes",
         default="every failure but `MissingOutput` and `SystemExit`",
         example="retry: {max_retries: 3, on: [ConnectionError, TimeoutError]}",
-        says="Which failures are tried again, told by the bare name of the class or of a base.",
+        says="Which failures are tried again, by the bare name of the class or of a base.",
         shape=TEXTS,
     ),
 )
@@ -513,7 +513,7 @@ _NOTIFY = (
         takes="list of Apprise addresses",
         default="nobody",
         example='notify: {on_failure: ["json://localhost:8080/hook"]}',
-        says="Who is told when the stage has failed.",
+        says="Who gets a message when the stage has failed.",
         shape=TEXTS,
     ),
     Key(
@@ -522,7 +522,7 @@ _NOTIFY = (
         takes="list of Apprise addresses",
         default="nobody",
         example='notify: {on_success: ["${MAIL_URL}"]}',
-        says="Who is told when the stage has succeeded.",
+        says="Who gets a message when the stage has succeeded.",
         shape=TEXTS,
     ),
 )

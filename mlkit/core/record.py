@@ -208,8 +208,8 @@ class StageRecord:
     curves : mapping of str to sequence of (float, float)
         What it logged step by step: name to pairs of step and value, in the order of steps.
     begun : float, optional
-        When the attempt that is under way began; whoever finds it in the record of a stage whose
-        process is gone knows that this attempt is lost.
+        When the attempt that is under way began; a reader that finds it in the record of a stage
+        whose process is gone knows that this attempt is lost.
     engine_round : int
         The engine's round in which it has ended well: more than 1 where a person had the engine do
         it anew.

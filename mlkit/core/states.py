@@ -28,7 +28,7 @@ class Status(StrEnum):
 class RunStatus(StrEnum):
     """The state of a whole run.
 
-    `killed` and `waiting` stand in no file: whoever reads a record that says `running` asks whether
+    `killed` and `waiting` stand in no file: a reader of a record that says `running` asks whether
     its process is there. A run whose stages an engine calls one by one has none between two calls:
     it waits for its engine.
     """

@@ -24,8 +24,8 @@ _COPY_FIRST = (
 def mend_inputs(context: Context, outcome: Outcome) -> None:
     """Make an attempt's damaged inputs good from the store, and say so.
 
-    The damage is written down first: whoever was reading the same file, in this run or in another
-    one, can then know of it although the file looks whole again.
+    The damage is written down first: a stage that was reading the same file, in this run or in
+    another one, can then know of it although the file looks whole again.
     """
     if not outcome.damaged:
         return

@@ -1,4 +1,4 @@
-"""A run's event log: one event a line, whoever writes, and whatever became of the last one."""
+"""A run's event log: one event a line, by any writer, even after a torn last line."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ FIRST = 3
 
 
 class Machinery:
-    """The kernels and workers of one run; whoever makes it closes it.
+    """The kernels and workers of one run; its maker closes it.
 
     Parameters
     ----------

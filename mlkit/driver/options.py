@@ -57,7 +57,7 @@ class Spelling:
     is_recorded : bool
         Whether the run's record tells it.
     is_resumed : bool
-        Whether it holds for whoever resumes the run, too.
+        Whether it also holds when the run is resumed.
     """
 
     words: str
@@ -159,7 +159,7 @@ class RunOptions:
     keep_failed: Annotated[
         str | None,
         Spelling(
-            words="Keep the kernel of a stage that fails for so long (30m, 2h): 'mlkit debug RUN "
+            words="Keep the kernel of a failed stage for this long (30m, 2h): 'mlkit debug RUN "
             "STAGE --live' opens it where it stopped.",
             metavar="DURATION",
             is_recorded=False,
@@ -221,7 +221,7 @@ class RunOptions:
         if self.executor != "threads":
             where = "those of a cluster's workers end with their attempts (--executor)"
         elif self.run_id is not None:
-            where = "whoever calls a task by --run-id does not wait at it"
+            where = "a task that is called by --run-id does not wait at it"
         if where:
             raise UsageError(
                 f"--keep-failed keeps kernels of runs on this machine: {where}",

@@ -58,7 +58,7 @@ class Publisher:
     """Sends the ends of one run's stages; used by the driver's own thread.
 
     What is committed here is sent afterwards, so a store that breaks away loses nothing that has
-    ended: whoever resumes the run sends the rest.
+    ended: the process that resumes the run sends the rest.
 
     Parameters
     ----------

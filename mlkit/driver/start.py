@@ -171,7 +171,7 @@ def _with_fitting_workers(order: Order) -> Order:
 
 
 def _for_one_call(order: Order) -> Order:
-    """Leave to whoever calls what is theirs: retries, and messages where an engine sends them.
+    """Leave to the caller what is the caller's: retries, and messages where an engine sends them.
 
     A single attempt does not pay for a process that others could be forked from.
     """

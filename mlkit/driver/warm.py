@@ -13,7 +13,7 @@ __all__ = ["WarmKernels"]
 
 
 class WarmKernels:
-    """Lends the same forked kernels to one run after the other; whoever makes it closes it.
+    """Lends the same forked kernels to one run after the other; its maker closes it.
 
     They are opened anew where they would no longer be what a fresh run has: in another
     environment, where a notebook imports a package that is not imported ahead yet, after `renew`,

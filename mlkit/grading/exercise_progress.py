@@ -75,7 +75,7 @@ def progress(
 def _shelf(folder: Path | None, solutions: Path | None) -> tuple[Path, Path]:
     """By what is graded, and where the learner's notebooks are.
 
-    Whoever works in a folder for learners is graded by what that folder knows; nobody else is.
+    A learner in a folder for learners is graded by what that folder knows; nobody else is.
     """
     home = None if solutions is not None else home_of((folder or Path.cwd()).absolute())
     if home is not None:

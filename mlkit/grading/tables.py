@@ -246,7 +246,7 @@ def _cell(value: Any) -> Any:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that whoever reads it sees the old one or the new one."""
+    """Write a file so that a reader sees the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name[:100]}.{os.getpid()}")
     if isinstance(content, str):

@@ -77,7 +77,7 @@ def log_metric(name: str, value: Any, step: SupportsFloat | None = None) -> None
     file = measured_in()
     if file is None:
         said = f"{name}: {number:g}" + ("" if at is None else f" (step {at:g})")
-        print(said)  # noqa: T201 - whoever works by hand sees it where it is called
+        print(said)  # noqa: T201 - shown where it is called, when one works by hand
         return
     write_line(file, name=name, value=number, step=at)
 

@@ -109,7 +109,7 @@ def _check_apart(
 
 
 def check_readers(stages: Mapping[str, Stage], sections: Mapping[str, Section]) -> None:
-    """See that whoever reads an output can take a folder, or nothing, where it may be that.
+    """See that each reader of an output can take a folder, or nothing, where it may be that.
 
     Parameters
     ----------

@@ -32,8 +32,8 @@ class Environment:
     variables : mapping of str to str
         The environment.
     needs_values : bool
-        Whether a variable that is not set is refused; otherwise `${NAME}` stays as it is, for
-        whoever fills it in where the stages run.
+        Whether a variable that is not set is refused; otherwise `${NAME}` stays as it is, for the
+        place where the stages run to fill in.
     """
 
     def __init__(self, variables: Mapping[str, str], *, needs_values: bool = True) -> None:

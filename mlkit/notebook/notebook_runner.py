@@ -270,7 +270,7 @@ class Cancellation:
 
 
 class NotebookRunner(Protocol):
-    """Whoever executes notebooks: Papermill on real kernels, or a fake in tests."""
+    """What executes notebooks: Papermill on real kernels, or a fake in tests."""
 
     def execute(
         self, request: ExecutionRequest, on_cell: OnCell, cancellation: Cancellation

@@ -148,7 +148,7 @@ class Introduction:
 
 
 class Tracker:
-    """The telling of one run; whoever makes it ends it.
+    """The telling of one run; its maker ends it.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class Tracker:
         self._news = threading.Condition()
         self._over = False
         self._heard = time.monotonic()
-        import tempfile  # whoever tracks nothing does not wait for it
+        import tempfile  # a run without tracking does not wait for it
 
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(

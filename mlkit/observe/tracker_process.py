@@ -1,9 +1,9 @@
 """The process that speaks to MLflow for a run; it imports nothing of mlkit.
 
-It is a process of its own because MLflow takes seconds to import, and a server that is away or
-slow must be able to take its time: whoever started it can leave it alone, and end it. It reads a
-JSON object a line, does what it says, and answers each with a line. When its input ends before the
-run did, the run was killed, and MLflow is told so.
+It is a process of its own because MLflow takes seconds to import, and a server that is away or slow
+must be able to take its time: the process that started it can leave it alone, and end it. It reads
+a JSON object a line, does what it says, and answers each with a line. When its input ends before
+the run did, the run was killed, and MLflow is told so.
 
 `mlflow` is imported where it is used: it takes seconds, and is optional.
 """

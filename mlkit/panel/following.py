@@ -1,7 +1,7 @@
 """What a panel shows, kept up to date: the pipeline, what would run and why, and its run.
 
-Nothing goes on here by itself: whoever waits for news calls `look` again and again. Each part has
-the number of the look at which it changed last, so that a page is sent only what is new to it.
+Nothing goes on here by itself: a caller that waits for news calls `look` again and again. Each part
+has the number of the look at which it changed last, so that a page is sent only what is new to it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Follow one run by its event log, whoever started it: a panel, a terminal, `serve`."""
+"""Follow one run by its event log, wherever it was started: a panel, a terminal, `serve`."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def sources_of(
         if isinstance(source, ExternalFile):
             place = str(configuration.files[f"{stage.name}.{name}"])
             (folders if source.is_folder else files).add(place)
-    with contextlib.suppress(NotebookError):  # whoever loads the pipeline says what is wrong
+    with contextlib.suppress(NotebookError):  # loading the pipeline says what is wrong
         files.update(map(str, project_files(read_notebook(notebook))))
     for trace in traces:
         if trace.get("version") != TRACE_VERSION or "files" not in trace:

@@ -50,7 +50,7 @@ def bars_begin(low: float, high: float) -> float:
     """
     spread = high - low
     largest = max(abs(low), abs(high))
-    # Numbers that differ only in their last digits are equal for whoever looks.
+    # Numbers that differ only in their last digits look equal.
     if low * high <= 0 or not 1e-9 * largest < spread < _ALIKE * largest:
         return 0.0
     power = 10.0 ** math.floor(math.log10(spread))

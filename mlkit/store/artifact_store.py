@@ -164,8 +164,9 @@ class ArtifactStore:
         """See that there is a master with these bytes; None if there is one with other bytes.
 
         A new one has its name before it has its bytes: a name aside, and the renaming, would double
-        what a small file costs. That is no danger. Whoever finds a master here looks into it, and
-        nothing refers to it before the result that it belongs to is recorded, with its marks.
+        what a small file costs. That is no danger. A process that finds a master here looks into
+        it, and nothing refers to it before the result that it belongs to is recorded, with its
+        marks.
         """
         master = self._place(digest)
         try:

@@ -30,8 +30,8 @@ class Claim:
 
     def release(self) -> None:
         """Give it back, and leave nothing in the folder."""
-        # Its name goes first: whoever opened the file before then finds that it has none, and
-        # looks again; whoever comes after makes a new one.
+        # Its name goes first: a process that opened the file before then finds that it has none,
+        # and looks again; a later one makes a new file.
         self.path.unlink(missing_ok=True)
         os.close(self.descriptor)
 

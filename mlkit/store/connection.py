@@ -70,9 +70,9 @@ def open_to_look(path: Path, version: int) -> sqlite3.Connection:
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a SQLite file to read it, by the first way that is open; nothing is written.
 
-    Whoever may write the folder reads beside the runs that write there. Where others run something
-    in a folder that may not be written, SQLite reads along. A file that nobody has open is whole in
-    itself; one whose last writer was killed is put together from a copy.
+    A user who may write the folder reads beside the runs that write there. Where others run
+    something in a folder that may not be written, SQLite reads along. A file that nobody has open
+    is whole in itself; one whose last writer was killed is put together from a copy.
     """
     at = path.absolute().as_uri()
     usual = f"{at}?mode=rw" if os.access(path.parent, os.W_OK, effective_ids=True) else ""

@@ -228,7 +228,7 @@ class RunsFolder:
         """Make everything meanwhile as the folder is: a group that may write it may write that too.
 
         The mode of the folder decides, as for a repository that is shared, and not the umask of
-        whoever happens to run something in it.
+        the next user who runs something in it.
         """
         try:
             mode = self.path.stat()
@@ -403,7 +403,7 @@ class RunsFolder:
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool) -> Iterator[bool]:
-        """Hold the folder's lock: shared by runs, alone by whoever removes things.
+        """Hold the folder's lock: shared among runs; for one alone while it removes things.
 
         What is made meanwhile is made as the folder is; see `shared`.
         """

@@ -104,7 +104,7 @@ def keep_metrics(
     """
     if not measured or not os.access(folder.database, os.W_OK, effective_ids=True):
         return
-    # whoever cannot write, after all, reads the files again next time
+    # without the right to write, the files are read again next time
     with contextlib.suppress(RunsFolderError, OSError):
         with contextlib.closing(open_to_read(folder.database)) as connection:
             if user_version(connection) != SCHEMA_VERSION:

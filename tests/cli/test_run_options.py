@@ -24,7 +24,7 @@ NEW = """
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_is_offered_or_its_absence_explained(command: str, name: str, call: Call) -> None:
-    """In the help with its words; otherwise whoever gives it is told the reason."""
+    """In the help with its words; where it is refused, the reason is given."""
     reason = NOT_OFFERED[command].get(name)
     said = call(command, "--help").out
     if reason is None:

@@ -110,7 +110,7 @@ def test_it_runs_survives_and_ends_in_order(file: Path, serve: Serve, tmp_path: 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_run_begins_at_the_full_minute(serve: Serve, tmp_path: Path) -> None:
-    """By the machine's clock; whoever is in the middle of another run leaves the next one out."""
+    """By the machine's clock; a server in the middle of another run leaves the next one out."""
     serve()
     _until_begun(tmp_path)
     _until(tmp_path / "told.txt", "the run before is still going on", 100)

@@ -311,7 +311,7 @@ def public_objects(module: str) -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize("module", python_names())
 def test_every_public_name_is_explained(module: str) -> None:
     """The page lists each; numpydoc finds nothing amiss in what is said of it."""
-    from numpydoc.validate import validate  # it imports Sphinx: a second for whoever collects tests
+    from numpydoc.validate import validate  # it imports Sphinx: a second of collecting tests
 
     page = REFERENCE[f"docs/reference/python/{module.replace('.', '-')}"]
     for name in python_names()[module]:

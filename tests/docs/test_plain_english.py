@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.cli.reference_pages import reference_pages
 from mlkit.grading.exercise.words import read_words, with_answers
 from tests.docs.plain_english import (
     MOST_WORDS,
@@ -20,6 +21,7 @@ from tests.docs.plain_english import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG_SENTENCE = "[mlkit.sentence]"
 NOT_HELD = {"benchmarks.md", "what-learners-write.md", "coverage.md"}
 """Pages that a command writes."""
 HELD = [
@@ -70,6 +72,13 @@ def test_recorded_answers_have_plain_names(solution: Path) -> None:
     """What is written of them by authors; the sentences that they read are held above."""
     words = with_answers(read_words(solution))
     found = [fault for one in words.recorded for fault in faults(one.name, one.file.name)]
+    assert found == []
+
+
+@pytest.mark.parametrize("page", reference_pages())
+def test_help_and_reference_use_the_common_words(page: str) -> None:
+    """What commands, keys, errors and documents say of themselves; some sentences are longer."""
+    found = [fault for fault in faults(reference_pages()[page], page) if LONG_SENTENCE not in fault]
     assert found == []
 
 

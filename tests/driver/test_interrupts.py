@@ -42,7 +42,7 @@ class Hanging:
 
 
 class LoopLast(Cancellation):
-    """It reaches whoever subscribed first, the run itself, after a stage's end has arrived."""
+    """It reaches the first subscriber, the run itself, after a stage's end has arrived."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Keep the first to subscribe waiting."""

@@ -209,7 +209,7 @@ def test_what_an_orchestrator_skips_counts_as_ended(tmp_path: Path) -> None:
     assert joined_status(pipeline, {}) is RunStatus.RUNNING
 
 
-def test_a_list_is_in_order_whoever_was_first(tmp_path: Path) -> None:
+def test_a_list_is_in_order_whichever_was_first(tmp_path: Path) -> None:
     """Machines tell of their instances as these end. Pure."""
     pipeline = load_pipeline(mapped(tmp_path))
     ended = {

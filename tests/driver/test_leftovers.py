@@ -32,7 +32,7 @@ def _log(file: Path, stage: str) -> str:
 
 
 def test_a_file_that_no_output_declares_is_named(tmp_path: Path) -> None:
-    """In the log, in the record, and to whoever watches; the stage has succeeded all the same."""
+    """In the log, in the record, and to observers; the stage has succeeded all the same."""
     file = write_pipeline(tmp_path, Sketch(name="a"))
     record = run_fake(file, runner=FakeRunner({"a": [_write("roc.png", "plots/1.png")]}))
     assert record.status == "succeeded"

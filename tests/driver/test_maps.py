@@ -381,7 +381,7 @@ def test_what_is_not_listed_yet_is_unknown_to_the_plan(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("over", [[], "parameters.months", "listing.out"])
 def test_a_chain_over_nothing_is_skipped(tmp_path: Path, over: Any) -> None:
-    """One entry for each stage; whoever goes on without receives an empty list."""
+    """One entry for each stage; a stage that goes on without it receives an empty list."""
     before = [listing([])] if over == "listing.out" else []
     file = chained(tmp_path, over, *before, join={"trigger": "none_failed"})
     given: dict[str, Any] = {"months": []} if over == "parameters.months" else {}

@@ -55,7 +55,7 @@ SELDOM = {"interval", "track", "name", "note", "group"}
 
 @given(options=CHOSEN)
 def test_a_record_tells_what_was_asked_for(options: RunOptions) -> None:
-    """Whoever resumes the run reads the same from it; a forced run is not forced again."""
+    """Resuming the run reads the same from it; a forced run is not forced again."""
     document = options.to_json()
     assert document.keys() == {n for n, o in OPTIONS.items() if o.is_recorded} - SELDOM
     again = RunOptions.of_record(document)

@@ -96,7 +96,7 @@ def test_an_engines_tasks_are_no_one_process(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_was_asked_does_not_end_the_next(tmp_path: Path) -> None:
-    """Whoever goes on with it begins without the request."""
+    """A process that goes on with it begins without the request."""
     folder = RunsFolder(tmp_path).make_run("once", now=0.0)
     folder.stop_request.touch()
     cancellation = Cancellation()

@@ -1,4 +1,4 @@
-"""An engine's empty database is made once, whoever asks, and copied for each run."""
+"""An engine's empty database is made once, however many ask, and copied for each run."""
 
 from __future__ import annotations
 

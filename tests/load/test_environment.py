@@ -133,7 +133,7 @@ def test_variables_in_files_and_notifications(tmp_path: Path, configured: Config
 
 
 def test_a_missing_variable_does_not_matter_where_it_is_overruled(configured: Configured) -> None:
-    """Whoever gives the value need not set the variable."""
+    """Where the value is given, the variable need not be set."""
     cell = {"a": "url = ''"}
     made = configured(cell, Layers(assignments=["url=here"]), top="url: '${NOT_SET_X}'")
     assert values(made, "url") == {"a": "here"}

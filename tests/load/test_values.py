@@ -168,7 +168,7 @@ def test_a_variable_of_env_that_is_not_set_is_told_with_its_line(project: Projec
 
 
 def test_an_export_needs_no_value(project: Project) -> None:
-    """`${NAME}` stays as it is where whoever runs the stages fills it in."""
+    """`${NAME}` stays as it is where it is filled in later, by what runs the stages."""
     pipeline = project.load("""
         name: p
         parameters: {rows: "${ROWS}"}

@@ -299,7 +299,7 @@ def test_a_cell_that_was_cut_and_pasted_is_the_same_cell() -> None:
 
 
 def test_a_cell_that_is_tagged_as_injected_just_now_stays_one_cell() -> None:
-    """Whoever has it open sees it until the next load; each save writes it once."""
+    """An open page shows it until the next load; each save writes it once."""
     document = json.loads(PLAIN)
     shown = opened(document, KERNEL)
     saved = as_saved(shown.document)

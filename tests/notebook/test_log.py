@@ -76,7 +76,7 @@ def test_a_secret_of_several_lines_is_found(tmp_path: Path, secret: str) -> None
 
 
 def test_whole_lines_are_there_at_once(tmp_path: Path) -> None:
-    """Whoever follows the log sees them while the stage runs."""
+    """A reader who follows the log sees them while the stage runs."""
     path = tmp_path / "log.txt"
     log = AttemptLog(path, Scrubber([HIDDEN]))
     assert path.exists()

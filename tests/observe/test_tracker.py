@@ -112,7 +112,7 @@ def test_a_server_that_is_silent_is_left(silent: str, monkeypatch: pytest.Monkey
     assert told._process.returncode is not None
 
 
-def test_whoever_gives_up_does_not_wait(silent: str) -> None:
+def test_giving_up_does_not_wait(silent: str) -> None:
     """A run that was interrupted has no time for a kernel's address."""
     told = Tracker(_with(address=silent), os.environ, lambda: True)
     try:

@@ -105,7 +105,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_a_pipeline_is_followed_from_its_first_look_to_the_end_of_its_run(server: Server) -> None:
-    """What it is, what would run and why; then its run, whoever starts it; then the new plan."""
+    """What it is, what would run and why; then its run, started anywhere; then the new plan."""
     assert server.ask("pipelines") == {"pipelines": [HERE]}
     known = server.follow()
     assert list(known["pipeline"]["stages"]) == ["write", "count"]

@@ -178,7 +178,7 @@ def test_order_agrees_with_pythons() -> None:
 
 
 def test_what_chose_the_runs_is_shown_first() -> None:
-    """Whoever sorts by a column wants to see it."""
+    """A column that one sorts by is wanted."""
     metrics = {f"s.m{n}": float(n) for n in range(9)}
     rows = [row(n, {**metrics, "s.m8": n / 10}, rows=n, seed=n, depth=n) for n in (2, 1)]
     assert "m7" not in titles(RunTable(rows).to_text(80))

@@ -38,7 +38,7 @@ def test_without_a_success_there_is_no_latest(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_held_by_one_or_shared_by_many(tmp_path: Path) -> None:
-    """Runs share the folder's; whoever cleans holds it alone."""
+    """Runs share the folder's; cleaning holds it alone."""
     folder = RunsFolder(tmp_path)
     shared = folder.lock(shared=True)
     with shared as one, folder.lock(shared=True) as two, folder.lock(shared=False) as alone:

@@ -1,4 +1,4 @@
-"""A group shares a runs folder: whoever may write the folder may do everything in it."""
+"""A group shares a runs folder: all who may write the folder may do everything in it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _right(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.kernel
 @pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
 def test_the_second_user_of_a_group_can_do_everything(open_place: Path, umask: int) -> None:
-    """Run, reuse, look and clean; the folder's mode decides, not the umask of whoever ran first."""
+    """Run, reuse, look and clean; the folder's mode decides, not the umask of the first user."""
     file = _shared(open_place / "p")
     (file.parent / "runs").mkdir()
     os.chown(file.parent / "runs", ANN, GROUP)
@@ -83,7 +83,7 @@ def test_an_older_runs_folder_of_one_user_says_what_opens_it(open_place: Path) -
 
 
 def test_what_is_made_in_a_shared_folder_is_shared(tmp_path: Path) -> None:
-    """Every file and folder, for whoever runs with the usual umask; and the umask comes back."""
+    """Every file and folder, for a user with the usual umask; and the umask comes back."""
     file = chain(tmp_path / "p", 2)
     runs = file.parent / "runs"
     runs.mkdir()
@@ -100,7 +100,7 @@ def test_what_is_made_in_a_shared_folder_is_shared(tmp_path: Path) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
         if path.is_dir():
             assert mode & 0o070 == 0o070, path
-        elif path.name == ".trace-key":  # made once, and read by whoever runs and plans
+        elif path.name == ".trace-key":  # made once, and read by all runs and plans
             assert mode & 0o060 == 0o040
         elif mode != 0o444:  # artifacts are written once, and by nobody
             assert mode & 0o060 == 0o060, path

@@ -145,7 +145,7 @@ def _plain(record: RunRecord) -> dict[str, Any]:
 
 
 def test_a_deleted_database_is_read_again_from_the_runs_own_records(tmp_path: Path) -> None:
-    """By whoever looks, without making a file; the next run takes them in, and runs its stages."""
+    """By looking, without making a file; the next run takes them in, and runs its stages."""
     file, first = _made(tmp_path / "p")
     second = run_fake(file)
     runs = file.parent / "runs"

@@ -170,7 +170,7 @@ def test_what_is_no_file_of_the_folder_s_own_is_refused(
 
 
 def test_a_hard_link_out_of_the_folder_is_cut(tmp_path: Path) -> None:
-    """Whoever writes through the other name changes nothing here."""
+    """Writing through the other name changes nothing here."""
     folder = _sample(tmp_path / "folder")
     os.link(folder / "a", tmp_path / "outside")
     store = ArtifactStore(tmp_path / "store")
@@ -281,7 +281,7 @@ def test_a_damaged_master_is_replaced_when_its_file_is_taken_again(tmp_path: Pat
     ids=["up", "root", "in", "no", "nul"],
 )
 def test_a_manifest_that_leads_out_of_its_folder_is_refused(tmp_path: Path, name: str) -> None:
-    """Whoever shares a store cannot make others write elsewhere."""
+    """A user who shares a store cannot make others write elsewhere."""
     manifest = json.dumps({"format": 1, "files": [[name, "0" * 64, 1]], "empty": []}).encode()
     with pytest.raises(ValueError, match="outside of its folder"):
         Tree.parse(manifest)

@@ -142,7 +142,7 @@ class _Services:
         politely : signal.Signals
             What asks it to end.
         user : str, optional
-            As whom it runs, if not as whoever starts it.
+            The user that it runs as, if not the one who starts it.
         said : bytes
             What it reads from its standard input: what nobody shall see in its command line.
         """

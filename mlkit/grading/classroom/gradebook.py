@@ -98,7 +98,7 @@ class Gradebook:
     folder : Path
         The grades' folder.
     students : tuple of Student
-        The roster, or whoever handed in.
+        The roster, or all who handed in.
     exercises : tuple of str
         Those that anybody handed in, in order.
     known : Mapping

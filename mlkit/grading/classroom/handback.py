@@ -104,7 +104,7 @@ def _earlier(out: Path) -> list[str]:
             return []
         document = json.loads((out / LISTING).read_text(encoding="utf-8"))
         if document["version"] == VERSION:
-            # Only names that we give: whoever edits the list cannot make us remove other files.
+            # Only names that we give: an edited list cannot make us remove other files.
             return [n for n in document["files"] if not Path(n).is_absolute() and ".." not in n]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass  # told below

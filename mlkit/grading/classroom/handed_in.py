@@ -50,7 +50,7 @@ class Collecting:
     exercises : Mapping
         The exercises by name.
     roster : Roster
-        The class; empty: whoever handed in.
+        The class; empty: all who handed in.
     pattern : str or None
         Where a student's name stands in a path (see `named_pattern`); None: as platforms do it.
     which : str

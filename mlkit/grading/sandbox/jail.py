@@ -117,7 +117,7 @@ class Jail:
         return process, process.pid, self._folder / "k"
 
     def _own_copies(self, data: Mapping[str, Path]) -> dict[str, Path]:
-        """An exercise's data, readable by whoever the kernel runs as; the originals may not be."""
+        """An exercise's data, readable by the kernel's user; the originals may not be."""
         copies: dict[str, Path] = {}
         for name, path in data.items():
             copies[name] = self._folder / f"data-{len(copies)}"

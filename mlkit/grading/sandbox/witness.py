@@ -88,7 +88,7 @@ class Witness:
             )
         finally:
             os.close(above)
-        os.fchmod(self._folder, 0o777)  # whoever the answer runs as
+        os.fchmod(self._folder, 0o777)  # for the answer's user
         for name, text in files.items():
             made = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, dir_fd=self._folder)
             with os.fdopen(made, "w", encoding="utf-8") as file:

@@ -20,8 +20,8 @@ class AttentiveChannel(AsyncZMQSocketChannel):
     """A channel that does not miss what arrives while it sends.
 
     ZeroMQ tells once that something has arrived. jupyter_client sends past the socket's own event
-    loop; if that sending is what takes the notice in, whoever waits for the message is never woken,
-    neither by this message nor by any later one, and the kernel seems not to answer.
+    loop; if that sending is what takes the notice in, the reader that waits for the message is
+    never woken, neither by this message nor by any later one, and the kernel seems not to answer.
     """
 
     def send(self, msg: dict[str, Any]) -> None:

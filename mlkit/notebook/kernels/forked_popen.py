@@ -82,7 +82,7 @@ class Streams:
 class ForkedPopen:
     """A kernel that is forked as soon as the zygote can, and a stock one if it cannot.
 
-    Whoever starts it need not wait for that; only to ask for `pid` does.
+    The starting process need not wait for that; only to ask for `pid` does.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Hand a kernel over to a keeper, so that it outlives its driver.
 
 A kernel depends on its driver in up to three ways: a forked one ends when the other end of its link
-is closed, the zygote ends the kernels that it has forked, and the driver's warden kills whoever
-carries the driver's token. The keeper takes the link, the zygote and the warden are told to spare
-the kernel, in this order: whenever the driver is killed in between, the kernel ends.
+is closed, the zygote ends the kernels that it has forked, and the driver's warden kills every
+process that carries the driver's token. The keeper takes the link, the zygote and the warden are
+told to spare the kernel, in this order: whenever the driver is killed in between, the kernel ends.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _connection(manager: LeashedKernelManager, address: Address) -> dict[str, ob
 
 
 def _moved(address: Address, folder: Path) -> Address:
-    """Bring a kernel's sockets into a folder; whoever listens on one need not know of it."""
+    """Bring a kernel's sockets into a folder; a process that listens on one need not know of it."""
     moved = replace(address, stem=folder / "k")
     links = False
     for old in address.stem.parent.glob(f"{address.stem.name}[-:]*"):

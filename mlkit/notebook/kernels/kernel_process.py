@@ -324,7 +324,7 @@ class ForkedProcess:
             self._status = self._status or 0
 
     def leave(self) -> None:
-        """Hang up: whoever holds the link goes on."""
+        """Hang up: the process at the other end of the link goes on."""
         self.dismiss()
 
     def link(self) -> int | None:

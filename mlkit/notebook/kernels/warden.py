@@ -2,8 +2,8 @@
 
 It runs by its path under `python -I -S` and needs the standard library only. Its standard input is
 a pipe of which the driver alone holds the other end. A line `+PGID` puts a process group under
-watch, `-PGID` releases it; `=MARK` spares whoever carries that longer token: somebody else holds
-that kernel now. When the driver has died, however it died, the warden kills every watched group and
+watch, `-PGID` releases it; `=MARK` spares what carries that longer token: somebody else holds that
+kernel now. When the driver has died, however it died, the warden kills every watched group and
 every process whose environment carries the driver's token, and removes the driver's folders.
 """
 

@@ -131,7 +131,7 @@ def _with_result(database: Database, run: RunRecord, stage: StageRecord) -> Stag
 def fetch_files(folder: RunsFolder, remote: Remote, store: SharedStore, record: RunRecord) -> None:
     """Fetch a run's notebooks, logs and artifacts, as far as they are not here.
 
-    A damaged or lost artifact stays absent; whoever needs it will say so.
+    A damaged or lost artifact stays absent; the stage that needs it will say so.
     """
     place = folder.run(record.run_id)
     with readable_os_errors(place.path):

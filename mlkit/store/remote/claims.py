@@ -1,8 +1,8 @@
 """A name that one process among all machines has claimed behind a URL.
 
-A claim is a file `.claims/NAME@NUMBER` that its holder renews. Whoever wants the name creates the
-next number, which the store lets one of them do, and then looks: beside another living claim it
-withdraws. One that was not renewed for a while is dead, and its name is free.
+A claim is a file `.claims/NAME@NUMBER` that its holder renews. A process that wants the name
+creates the next number, which the store lets one of them do, and then looks: beside another living
+claim it withdraws. One that was not renewed for a while is dead, and its name is free.
 
 Ages are told by the store's clock alone (a file's time against that of one just written), so the
 clocks of the machines may differ.

@@ -97,8 +97,8 @@ class SharedStore(ArtifactStore):
     def share(self, digests: Iterable[str], *, deep: bool = False) -> None:
         """Send artifacts to the URL, unless they are there.
 
-        A folder's manifest is sent when all of its files are there, so whoever finds it may rely on
-        them, and files that any folder has brought there are not sent again.
+        A folder's manifest is sent when all of its files are there, so a machine that finds it may
+        rely on them, and files that any folder has brought there are not sent again.
 
         Parameters
         ----------

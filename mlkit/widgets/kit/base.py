@@ -30,9 +30,9 @@ class DiceLab(Panel):
   they fit light and dark, and the static picture knows them. A glyph or a word goes with every
   colour (`mlkit.observe.signs`).
 - **Without a kernel** a saved, an untrusted and a rendered notebook show the same pictures, drawn
-  as PNG (`kit.raster`) with the descriptions as the text that stands for them: `Panel`
-  adds `image/png` and `text/html` to what it displays. A static page prefers the live form, so
-  whoever renders one drops `application/vnd.jupyter.widget-view+json` from the outputs first.
+  as PNG (`kit.raster`) with the descriptions as the text that stands for them: `Panel` adds
+  `image/png` and `text/html` to what it displays. A static page prefers the live form, so a
+  renderer drops `application/vnd.jupyter.widget-view+json` from the outputs first.
 - The view's work is done by plain functions and frozen values in modules that know no widget; they
   are what the tests are about. A view is tested by setting its controls' values and reading its
   markup: that needs no browser.

@@ -2,7 +2,7 @@
 
 It is run as a process of its own, by its path: `python idempotency_step.py METHOD FILE ROWS POINT`.
 When it reaches the point it says so on its standard output and waits for a line that never comes;
-whoever started it then kills it (SIGKILL), which no `finally` and no clean-up survives.
+its parent then kills it (SIGKILL), which no `finally` and no clean-up survives.
 """
 
 from __future__ import annotations

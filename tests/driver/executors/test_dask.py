@@ -101,7 +101,7 @@ def test_the_same_artifacts_events_and_records_as_here(dask: Cluster, tmp_path: 
     assert all(stage.history[0].cpu_s for stage in there.stages.values() if stage.id == "who")
 
 
-def test_a_second_run_reuses_whoever_executed_the_first(dask: Cluster, tmp_path: Path) -> None:
+def test_a_second_run_reuses_results_of_any_executor(dask: Cluster, tmp_path: Path) -> None:
     """Results are the same results."""
     file = diamond(tmp_path)
     assert _run(file, dask.executor).status == "succeeded"

@@ -307,7 +307,7 @@ def test_a_folder_without_grades_is_told(text: str, tmp_path: Path) -> None:
 def test_without_a_collection_the_students_are_the_graders(
     tmp_path: Path, exercises: Mapping[str, Exercise]
 ) -> None:
-    """Nobody is late, and whoever handed in several has the best."""
+    """Nobody is late, and of several submissions the best counts."""
     results = Results(tmp_path / "grades")
     results.prepare()
     verdicts = [_verdict(tmp_path / f"{n}.ipynb", "ann", exercises[R], n) for n in (2, 0, 1)]

@@ -70,7 +70,7 @@ def test_pages_of_its_own_count_for_each_process() -> None:
 
 
 def test_a_memory_file_counts_once_and_without_being_mapped() -> None:
-    """Whoever holds its descriptor; so do shared pages that no file stands for."""
+    """The process that holds its descriptor; so do shared pages that no file stands for."""
 
     def hold() -> list[int]:
         held = os.memfd_create("held")

@@ -12,7 +12,7 @@ from mlkit.notebook.kernels.address import Address
 
 
 def test_every_address_has_a_key_of_its_own(tmp_path: Path) -> None:
-    """Whoever can talk to one kernel cannot sign for another."""
+    """A process that can talk to one kernel cannot sign for another."""
     one, other = (Address(serial=number, stem=tmp_path / str(number)) for number in (1, 2))
     assert one.key != other.key
     assert one.key.decode() not in repr(one)

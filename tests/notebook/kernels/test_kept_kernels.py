@@ -181,7 +181,7 @@ def test_after_a_timeout_only_an_obeyed_interrupt_leaves_a_kernel(tmp_path: Path
 def test_a_folder_that_others_can_reach_is_refused(
     tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything runs; whoever may read the folder would have the kernel."""
+    """Before anything runs; all who may read the folder would have the kernel."""
     place.mkdir(parents=True, mode=0o755)
     place.chmod(0o755)
     with pytest.raises(UsageError, match=r"is open to others \(mode 0755\)"):

@@ -195,7 +195,7 @@ def knock(terms: Terms, identity: Mapping[str, Any]) -> dict[str, Any]:
     return answer[0]
 
 
-def test_a_zygote_refuses_whoever_differs_in_any_one_field(env: dict[str, str]) -> None:
+def test_a_zygote_refuses_what_differs_in_any_one_field(env: dict[str, str]) -> None:
     """It names the field, and goes on serving those who do not."""
     pid = leave_zygote(env)
     mine = terms(env, pid)
@@ -312,7 +312,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Left
 @pytest.mark.parametrize(
     "kind", [*OF_PROCESS, *OF_ENVIRONMENT, *(OF_ROOT if os.geteuid() == 0 else ())]
 )
-def test_whoever_runs_otherwise_is_not_met(kind: str, left: Callable[[], Left]) -> None:
+def test_what_runs_otherwise_is_not_met(kind: str, left: Callable[[], Left]) -> None:
     """What the system tells of a process counts, whatever the process says."""
     found = left()
     change = {**OF_PROCESS, **OF_ENVIRONMENT, **OF_ROOT}[kind]
@@ -322,7 +322,7 @@ def test_whoever_runs_otherwise_is_not_met(kind: str, left: Callable[[], Left]) 
         assert lying is False
 
 
-def test_whoever_finds_another_package_installed_is_not_met(left: Callable[[], Left]) -> None:
+def test_a_process_with_another_package_installed_is_not_met(left: Callable[[], Left]) -> None:
     """Also when it is only a hook of the interpreter's start that was touched."""
     hook = Path(sysconfig.get_path("purelib"), f"mlkit_test_{uuid.uuid4().hex}.pth")
     hook.write_text("")
@@ -454,7 +454,7 @@ def unlink(path: Path) -> None:
 def test_a_variable_that_an_import_has_read_and_the_zygote_has_not_is_seen(
     name: str, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """Whoever starts it, or comes later with such a variable, gets a zygote of its own."""
+    """A process that starts or comes later with such a variable gets a zygote of its own."""
     package = f"mlkit_test_{uuid.uuid4().hex}"
     module = Path(sysconfig.get_path("purelib"), f"{package}.py")
     module.write_text(f"import os\nSEEN = os.environ.get({name!r})\n")

@@ -233,7 +233,7 @@ SCHEDULE = st.lists(st.one_of(TURNS, TURNS, TIME), min_size=8, max_size=60)
 @given(SCHEDULE)
 @settings(max_examples=200, deadline=None)
 def test_in_any_order_of_requests_one_has_it(schedule: list[tuple[int, float]]) -> None:
-    """However requests of three machines fall between each other, and whoever stalls or dies.
+    """However requests of three machines interleave, and whichever stalls or dies.
 
     A claimer that is never let go on again is dead. In the end the one that lives gets the name.
     """

@@ -108,7 +108,7 @@ def become_kernel(link: socket.socket, imports: Imports) -> None:
     imports : Imports
         What was imported ahead.
     """
-    os.setsid()  # before the id is told: whoever knows it may signal the group
+    os.setsid()  # before the id is told: a process that knows it may signal the group
     os.set_inheritable(link.fileno(), False)
     watch = os.pidfd_open(os.getpid())
     send(link, {"pid": os.getpid()}, watch)

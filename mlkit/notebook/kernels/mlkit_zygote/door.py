@@ -1,8 +1,8 @@
 """The door of a zygote that outlives its run: a named socket, by which later runs come in.
 
 It stands in a folder of the user's own, under the digest of what a run and the zygote have to have
-in common. Whoever comes in is looked at from here, too: what the system says of the other process
-counts, not only what that says of itself.
+in common. A process that comes in is looked at from here, too: what the system says of the other
+process counts, not only what that says of itself.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Door:
         return differences(mine, now)
 
     def admit(self) -> socket.socket | None:
-        """Let in whoever knocks, if it is a process of the same user."""
+        """Let in a process that knocks, if it is of the same user."""
         assert self.listener is not None
         try:
             link, _ = self.listener.accept()

@@ -18,7 +18,7 @@ def send(link: socket.socket, message: dict[str, Any], *descriptors: int) -> Non
     """Send one message, and open files with it."""
     body = json.dumps(message).encode()
     whole = HEADER.pack(len(body)) + body
-    # In one piece: whoever serves several must not wait for the second half.
+    # In one piece: a process that serves several must not wait for the second half.
     sent = socket.send_fds(link, [whole], descriptors)
     if sent < len(whole):
         link.sendall(whole[sent:])
