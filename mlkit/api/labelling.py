@@ -185,6 +185,10 @@ def _writable(
     """Open a runs folder to change what its runs are called; and what it mirrors."""
     folder, _ = up_to_date(runs_dir or runs_folder(pipeline))
     remotes = remotes_of(folder.path)
+    if not folder.path.is_dir():
+        raise UnknownRunError(
+            "there is no run yet", folder.path, remedy="Run 'mlkit run' first", code="E502"
+        )
     with folder.lock(shared=True) as free:
         if not free:
             raise UsageError(

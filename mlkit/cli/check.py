@@ -17,7 +17,7 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME|NOTEBOOK", help="Exercises (default: all of the folder you are in)."
+            metavar="[NAME|NOTEBOOK]...", help="Exercises (default: all of the folder you are in)."
         ),
     ] = None,
     *,

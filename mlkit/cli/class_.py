@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.output import print_json, say
+from mlkit.cli.plain_command import PlainCommand
 from mlkit.cli.shared_options import JsonOption, SolutionsOption, command_group
 from mlkit.errors import UsageError
 from mlkit.grading.batch_text import printable
@@ -58,7 +59,9 @@ def class_() -> None:
     """
 
 
-@group.command("collect", short_help="Collect what was handed in, one folder a student.")
+@group.command(
+    "collect", cls=PlainCommand, short_help="Collect what was handed in, one folder a student."
+)
 def collect(
     paths: Annotated[
         list[Path],
@@ -217,7 +220,9 @@ ManualOption = Annotated[
 ]
 
 
-@group.command("written", short_help="Answers in words: pages to read, sheets to mark.")
+@group.command(
+    "written", cls=PlainCommand, short_help="Answers in words: pages to read, sheets to mark."
+)
 def written(
     grades: GradesArgument = Path("grades"),
     *,
@@ -274,7 +279,9 @@ def written(
         typer.echo("No exercise of this class asks for an answer in words.")
 
 
-@group.command("return", short_help="Give each a page and a zip, and platforms their files.")
+@group.command(
+    "return", cls=PlainCommand, short_help="Give each a page and a zip, and platforms their files."
+)
 def hand_back(
     grades: GradesArgument = Path("grades"),
     *,
@@ -338,7 +345,7 @@ def _titles(given: list[str]) -> dict[str, str]:
     return titles
 
 
-@group.command("stats", short_help="What a class got wrong, and what that says.")
+@group.command("stats", cls=PlainCommand, short_help="What a class got wrong, and what that says.")
 def stats(
     grades: GradesArgument = Path("grades"),
     *,
@@ -378,7 +385,9 @@ def stats(
     typer.echo(learning_text(document, terminal_width()))
 
 
-@group.command("quiz", short_help="Questions on the lessons, for notebooks or a platform.")
+@group.command(
+    "quiz", cls=PlainCommand, short_help="Questions on the lessons, for notebooks or a platform."
+)
 def quiz(
     lessons: Annotated[
         list[str] | None,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from mlkit.cli.output import print_json, say
+from mlkit.cli.plain_command import PlainCommand
 from mlkit.cli.shared_options import JsonOption, command_group
 from mlkit.errors import UsageError
 from mlkit.grading.authoring.release import release as hand_out
@@ -45,7 +46,9 @@ NamesArgument = Annotated[
 ]
 
 
-@group.command("new", short_help="Begin an exercise: a solution notebook that works.")
+@group.command(
+    "new", cls=PlainCommand, short_help="Begin an exercise: a solution notebook that works."
+)
 def new(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The stem of its files: 03-mean-delay.")
@@ -85,7 +88,7 @@ def new(
     say(f"Open {written[0]} in JupyterLab and change it; then: mlkit exercise check {name}")
 
 
-@group.command("check", short_help="Try exercises before learners do.")
+@group.command("check", cls=PlainCommand, short_help="Try exercises before learners do.")
 def check(
     names: NamesArgument = None,
     *,
@@ -122,7 +125,7 @@ def check(
         raise typer.Exit(1 if tried else 2)
 
 
-@group.command("release", short_help="Hand exercises out, without solutions.")
+@group.command("release", cls=PlainCommand, short_help="Hand exercises out, without solutions.")
 def release(
     names: NamesArgument = None,
     *,

@@ -18,6 +18,7 @@ from typer.core import TyperGroup  # noqa: E402 - see above
 from mlkit import __version__  # noqa: E402 - see above
 from mlkit.cli import output  # noqa: E402 - see above
 from mlkit.cli.outlets import hold_standard_files, steady_streams  # noqa: E402 - see above
+from mlkit.cli.plain_command import PlainCommand  # noqa: E402 - see above
 from mlkit.core.policies import FORMER_NAMES  # noqa: E402 - see above
 from mlkit.errors import MlkitError, UsageError  # noqa: E402 - see above
 from mlkit.store.refusals import sentence_of  # noqa: E402 - see above
@@ -66,6 +67,10 @@ name, which is imported when the command is called. In a file with a `group` it 
 class LazyGroup(TyperGroup):
     """A group that imports a command's file when it is needed, so that help is quick."""
 
+    def __init__(self, **given: Any) -> None:
+        names: Any = dict.fromkeys(COMMANDS)  # of which typer suggests one for a mistaken name
+        super().__init__(**{**given, "commands": names})
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands in the order in which one needs them."""
         return list(COMMANDS)
@@ -99,7 +104,7 @@ def load_command(name: str) -> Any:
             below.help = _unfolded(below.help)
         return command
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name)(getattr(module, name))
+    single.command(name, cls=PlainCommand)(getattr(module, name))
     command = typer.main.get_command(single)
     command.name = name
     command.help = _unfolded(command.help)
@@ -198,6 +203,11 @@ def _command_of(arguments: list[str]) -> str:
 def _run(arguments: list[str]) -> int:
     fail = partial(output.fail, as_json="--json" in arguments)
     try:
+        os.getcwd()  # noqa: PTH109 - this fails, and Path needs an import
+    except OSError:
+        gone = "the folder that you are in has been removed, or may not be read"
+        fail(UsageError(gone, remedy="Go to another folder"))
+    try:
         code = app(arguments, prog_name="mlkit", standalone_mode=False)
         return int(code or 0)
     except MlkitError as error:
@@ -211,11 +221,15 @@ def _run(arguments: list[str]) -> int:
         fail(MlkitError(fact, place, remedy=remedy, code="E900"), exit_code=1)
     except Exception as error:
         show = getattr(error, "format_message", None)
+        if type(error).__name__ == "NoArgsIsHelpError" and show is not None:
+            output.say(show())  # it is the help
+            return 2
         if show is not None:
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else _command_of(arguments)
             helps = _why_not(error, path) or f"'{path} --help' lists what there is"
-            fail(UsageError(show(), remedy=helps))
+            fact = show().replace("a valid int range", "a whole number")  # typer's name for it
+            fail(UsageError(fact, remedy=helps))
         if type(error).__name__ in ("Abort", "Exit"):
             return int(getattr(error, "exit_code", 130))
         if "--verbose" in arguments:

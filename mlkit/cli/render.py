@@ -33,6 +33,7 @@ def render(
     folder: Annotated[
         Path | None,
         typer.Argument(
+            metavar="FOLDER",
             help="The folder that holds notebooks/ and exercises/ (default: this checkout).",
             show_default=False,
         ),

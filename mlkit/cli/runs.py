@@ -80,6 +80,7 @@ def runs(
         typer.Option(
             "--limit",
             min=1,
+            metavar="N",
             help=f"List at most this many (default: {SHOWN}; with --to all).",
             show_default=False,
         ),

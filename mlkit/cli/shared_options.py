@@ -167,7 +167,7 @@ def pipeline_path(given: Path | None) -> Path:
             )
         return given
     here = Path("pipeline.yaml")
-    return here if here.is_file() else DEFAULT_PIPELINE
+    return DEFAULT_PIPELINE if DEFAULT_PIPELINE.exists() and not here.exists() else here
 
 
 def without_pipeline(words: Sequence[str], *, least: int) -> tuple[list[str], Path | None]:

@@ -74,6 +74,14 @@ def show(
     """
     part = first if trace or value else None
     named = second if trace or value else None if first is None else Path(first)
+    is_name = first is not None and "/" not in first and not first.endswith((".yaml", ".yml"))
+    if not (trace or value) and is_name and not Path(str(first)).exists():
+        raise UsageError(
+            f"'{first}' is no pipeline; a stage goes with --trace, an artifact with --value",
+            remedy=f"'mlkit show {run}' shows all stages, 'mlkit show {run} {first} --trace' what "
+            "the result of one depends on",
+            code="E102",
+        )
     if (trace and value) or (trace or value) != (part is not None) or (second and part is None):
         raise UsageError(
             "--trace goes with a stage, --value with an artifact, and these with one of them",

@@ -126,7 +126,11 @@ def find_submissions(paths: Sequence[Path], pattern: str | None = None) -> list[
     found: dict[Path, Found] = {}
     for path in paths:
         if not os.path.lexists(path):
-            raise GradingError("there is no such file or folder", path)
+            raise GradingError(
+                "there is no such file or folder",
+                path,
+                remedy="Name notebooks, or the folder that holds what was handed in",
+            )
         for item in _handed_in(path.absolute(), named):
             found.setdefault(item.path, item)
     if not any(not item.trouble for item in found.values()):

@@ -93,7 +93,17 @@ def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
 def find_pipeline_file(path: Path) -> Path:
     """Give the absolute path of a pipeline.yaml, itself or its folder named."""
     place = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - keeps links
-    file = place / PIPELINE_FILE if place.is_dir() else place
+    file = place / PIPELINE_FILE if place.is_dir() and place.name != PIPELINE_FILE else place
+    if file.suffix in SUFFIXES and file.is_file():
+        raise PipelineError(
+            "this is no pipeline.yaml, it looks like a notebook",
+            file,
+            remedy="Name a pipeline.yaml or its folder; 'mlkit convert NOTEBOOK --to DIR' makes a "
+            "pipeline of a notebook",
+            code="E212",
+        )
+    if file.exists() and not file.is_file():
+        raise PipelineError("this is not a file", file, remedy="Move it away", code="E212")
     if not file.is_file():
         raise PipelineError(
             "there is no such pipeline",
