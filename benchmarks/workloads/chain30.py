@@ -32,9 +32,9 @@ def build(folder: Path) -> Workload:
         contenders=baselines(folder, "chain30", stages, workers=1),
         goals=(
             Goal(
-                text="seconds a stage, start-up included ≤ 0.15",
+                text="seconds a stage, start-up included ≤ 0.045",
                 value=at_most(FORK, share=LENGTH),
-                limit=0.15,
+                limit=0.045,
             ),
             Goal(
                 text="times faster than Papermill's API ≥ 4.5",

@@ -161,14 +161,14 @@ def build(folder: Path) -> Workload:
         ],
         goals=(
             Goal(
-                text="wall against one plain Python process ≤ 1.4",
+                text="wall against one plain Python process ≤ 1.15",
                 value=against(FORK, PLAIN),
-                limit=1.4,
+                limit=1.15,
             ),
             Goal(
-                text="CPU against one plain Python process ≤ 1.8",
+                text="CPU against one plain Python process ≤ 1.5",
                 value=against(FORK, PLAIN, "cpu_s"),
-                limit=1.8,
+                limit=1.5,
             ),
             Goal(
                 text="warm: wall against one plain Python process ≤ 0.75",

@@ -41,7 +41,7 @@ def build(folder: Path) -> Workload:
             Contender(name="mlkit plan", command=look, cwd=folder),
             *others,
         ],
-        goals=(Goal(text="seconds, whole process ≤ 0.4", value=at_most(FORK), limit=0.4), *goals),
+        goals=(Goal(text="seconds, whole process ≤ 0.18", value=at_most(FORK), limit=0.18), *goals),
     )
 
 

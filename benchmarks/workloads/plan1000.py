@@ -8,7 +8,7 @@ from benchmarks.measure import Contender
 from benchmarks.stages import Stage, write_pipeline
 from benchmarks.workload import Goal, Workload, against, at_most, mlkit
 
-__all__ = ["build"]
+__all__ = ["build", "chains"]
 
 LARGE = "mlkit plan, 1,000 stages"
 SMALL = "mlkit plan, 100 stages"
@@ -21,7 +21,7 @@ def build(folder: Path) -> Workload:
     for name, count in ((LARGE, 1000), (SMALL, 100)):
         place = folder / str(count)
         place.mkdir()
-        write_pipeline(place, f"plan{count}", _chains(count))
+        write_pipeline(place, f"plan{count}", chains(count))
         line = mlkit("plan", str(place), "--runs-dir", str(place / "runs"), "--json")
         contenders.append(Contender(name=name, command=line, cwd=place))
     return Workload(
@@ -29,7 +29,7 @@ def build(folder: Path) -> Workload:
         about="What would be done in a pipeline of 1,000 stages, and of 100",
         contenders=contenders,
         goals=(
-            Goal(text="seconds for 1,000 stages ≤ 1.0", value=at_most(LARGE), limit=1.0),
+            Goal(text="seconds for 1,000 stages ≤ 0.7", value=at_most(LARGE), limit=0.7),
             Goal(
                 text="times as long as for 100 stages ≤ 10 (linear)",
                 value=against(LARGE, SMALL),
@@ -39,7 +39,8 @@ def build(folder: Path) -> Workload:
     )
 
 
-def _chains(count: int) -> list[Stage]:
+def chains(count: int) -> list[Stage]:
+    """Chains of ten stages each, side by side: `count` stages."""
     stages: list[Stage] = []
     for number in range(count):
         first = number % BESIDE == 0

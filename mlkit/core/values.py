@@ -23,8 +23,11 @@ def encode(value: Any) -> Any:
     Dates, paths and the numbers that JSON lacks become one-key mappings such as
     `{"$date": "2013-01-01"}`; a mapping with such a key itself is wrapped in `$dict`.
     """
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is dict:
+        return _encoded(value)
     if isinstance(value, dt.datetime):
         return {"$datetime": value.isoformat()}
     if isinstance(value, dt.date):
@@ -38,11 +41,14 @@ def encode(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
-        plain = all(isinstance(key, str) and not key.startswith("$") for key in value)
-        if plain:
-            return {str(key): encode(item) for key, item in value.items()}
-        return {"$dict": [[encode(key), encode(item)] for key, item in value.items()]}
+        return _encoded(value)
     return value
+
+
+def _encoded(value: Mapping[Any, Any]) -> dict[str, Any]:
+    if all(isinstance(key, str) and not key.startswith("$") for key in value):
+        return {str(key): encode(item) for key, item in value.items()}
+    return {"$dict": [[encode(key), encode(item)] for key, item in value.items()]}
 
 
 def decode(value: Any) -> Any:
@@ -73,6 +79,8 @@ def plain(value: Any) -> Any:
     `nan`, `inf` and `-inf` become the texts `"nan"`, `"inf"` and `"-inf"`; dates their ISO form;
     paths their text.
     """
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
@@ -109,8 +117,7 @@ def canonical(value: Any) -> str:
     return _write(_ordered(encode(value))) if '"$dict"' in text else text
 
 
-def _write(plain: Any) -> str:
-    return json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def _ordered(plain: Any) -> Any:

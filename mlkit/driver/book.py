@@ -24,6 +24,7 @@ from mlkit.store.writing import write_json
 __all__ = ["Book", "new_record"]
 
 _WRITE_EVERY_S = 2.0
+_SAVE_WITHIN_S = 0.1
 _MOST_OF_THE_TIME = 0.05
 """The share of a run's time that may go into writing its record: that of thousands takes long."""
 
@@ -60,6 +61,8 @@ class Book:
     warnings: list[str] = field(default_factory=list)
     _said: set[str] = field(default_factory=set)
     _next_write: float = float("-inf")
+    _unsaved: dict[str, StageRecord] = field(default_factory=dict)
+    _save_by: float = 0.0
 
     @property
     def joins(self) -> bool:
@@ -84,9 +87,30 @@ class Book:
             self.warnings.append(text)
             self.journal.emit(EventKind.WARNING, stage, message=text)
 
-    def save(self, stage: StageRecord) -> None:
-        """Keep an instance's record in the database."""
-        self.database.save_stage(self.record.run_id, stage, self.state.place(stage.id))
+    def save(self, stage: StageRecord, *, soon: bool = False) -> None:
+        """Keep an instance's record in the database.
+
+        Parameters
+        ----------
+        stage : StageRecord
+            The record.
+        soon : bool
+            Whether it may wait a moment for others, to be written together with them: to reuse a
+            stage takes less time than a transaction. Whoever says so calls `save_waiting` before
+            anything takes long.
+        """
+        self._unsaved[stage.id] = stage
+        if not self._save_by:
+            self._save_by = self.clock.monotonic() + _SAVE_WITHIN_S
+        if not soon or self.joins or self.clock.monotonic() >= self._save_by:
+            self.save_waiting()
+
+    def save_waiting(self) -> None:
+        """Write the records that have been waiting."""
+        waiting, self._unsaved, self._save_by = self._unsaved, {}, 0.0
+        if waiting:
+            places = {stage.id: self.state.place(stage.id) for stage in waiting.values()}
+            self.database.save_stages(self.record.run_id, waiting.values(), places)
 
     def attempt_begins(self, stage: StageRecord) -> None:
         """Keep that an attempt is under way, so that it is known to be lost if no more is heard."""

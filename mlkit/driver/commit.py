@@ -170,12 +170,12 @@ class Committer:
                 continue
             digest = result.outputs[name]
             target = staging / output.path
-            if target.parent != staging:
+            if "/" in output.path:
                 target.parent.mkdir(parents=True, exist_ok=True)
             folders = self._folders_with(result, runs)
             store.place(digest, target, self._sibling(digest, output.path, folders))
             artifacts[name] = ArtifactRecord(
-                path=str(final / output.path), digest=digest, size_bytes=store.size_bytes(digest)
+                path=f"{final}/{output.path}", digest=digest, size_bytes=store.size_bytes(digest)
             )
         return artifacts
 

@@ -80,7 +80,7 @@ class Endings:
         if record.ended is None:
             record = self.state.change(instance_id, ended=self.clock.now())
         if not saved:
-            self.book.save(record)
+            self.book.save(record, soon=record.status is Status.CACHED)
         self.book.journal.emit(
             EventKind.STAGE_FINISHED,
             instance_id,

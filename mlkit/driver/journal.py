@@ -25,6 +25,7 @@ __all__ = ["Journal"]
 
 _SAID = frozenset({"error", "label", "line", "message", "reason"})
 """The fields of events in which anything may stand."""
+_written = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class Journal:
@@ -78,7 +79,7 @@ class Journal:
             attempt=attempt,
             data={key: self._scrubbed(key, value) for key, value in data.items()},
         )
-        line = json.dumps(event.to_json(), ensure_ascii=False, default=str) + "\n"
+        line = _written(event.to_json()) + "\n"
         if kept:
             with readable_os_errors(self.path):
                 append_line(self._descriptor, line.encode("utf-8", "backslashreplace"))

@@ -72,6 +72,7 @@ class Loop:
             forget()
             self.work.close()
             self.endings.close()
+            self.context.book.save_waiting()
         cancelled = cancellation.requested and self.stopping is Status.CANCELLED
         return RunStatus.CANCELLED if cancelled else self.state.verdict()
 
@@ -159,6 +160,7 @@ class Loop:
         while self.fresh:
             self._consider(*self.fresh.popleft())
             self._heed_ends()
+        self.context.book.save_waiting()
 
     def _consider(self, name: str, wanted: Mapping[str, str]) -> None:
         """Look whether a stage, or some instances, may start; or end them without starting."""

@@ -248,19 +248,20 @@ def differing_pairs(stages: Iterable[Stage]) -> list[str]:
     """Say of which notebooks another form stands beside them and is not the same."""
     # One look into each folder: to ask for every name that might be there takes twice as many
     # calls as there are stages.
-    notebooks = dict.fromkeys(Path(stage.notebook) for stage in stages)
-    there = {folder: _names_in(folder) for folder in {path.parent for path in notebooks}}
-    pairs = (
-        path
-        for path in notebooks
-        if any(path.stem + each in there[path.parent] for each in SUFFIXES if each != path.suffix)
-    )
+    notebooks = dict.fromkeys(str(stage.notebook) for stage in stages)
+    there = {folder: _names_in(folder) for folder in {os.path.dirname(n) for n in notebooks}}  # noqa: PTH120 - as text: there are thousands
+    pairs = []
+    for notebook in notebooks:
+        folder, name = os.path.split(notebook)
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122 - see above
+        if any(stem + each in there[folder] for each in SUFFIXES if each != suffix):
+            pairs.append(Path(notebook))
     return [said for path in pairs if (said := beside(path)) is not None]
 
 
-def _names_in(folder: Path) -> frozenset[str]:
+def _names_in(folder: str) -> frozenset[str]:
     try:
-        return frozenset(each.name for each in folder.iterdir())
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - see above
     except OSError:  # who reads the notebook says that it is gone
         return frozenset()
 

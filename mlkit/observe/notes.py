@@ -19,9 +19,8 @@ def note_lines(record: RunRecord) -> list[str]:
     lines: list[str] = []
     for item in record.stages.values():
         for artifact in item.artifacts.values() if item.status in SUCCESSFUL else ():
-            path = Path(artifact.path)
-            if path.name == _NAME and artifact.size_bytes <= _MOST_BYTES:
-                lines += list(plain_markdown(_read(path)))[:_MOST_LINES]
+            if artifact.path.endswith(f"/{_NAME}") and artifact.size_bytes <= _MOST_BYTES:
+                lines += list(plain_markdown(_read(Path(artifact.path))))[:_MOST_LINES]
     return lines
 
 

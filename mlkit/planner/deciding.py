@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -107,16 +108,16 @@ class Planner:
         self.verify = verify
         self.circumstances = circumstances or Circumstances()
         self._todays: dict[tuple[tuple[str, str], ...], Today] = {}
-        self._notebooks: dict[Path, NotebookSource] = {}
+        self._notebooks: dict[str, NotebookSource] = {}
         self._checkouts: dict[tuple[str, str], Checkout] = {}
         self._whole: set[str] = set()
         self._read: dict[str, tuple[Sequence[int], str]] = {}
 
     def notebook(self, instance: Instance) -> NotebookSource:
         """The notebook of a stage, read once."""
-        path = Path(instance.stage.notebook)
+        path = str(instance.stage.notebook)
         if path not in self._notebooks:
-            self._notebooks[path] = read_notebook(path)
+            self._notebooks[path] = read_notebook(Path(path))
         return self._notebooks[path]
 
     def parts(self, instance: Instance, inputs: Digests) -> Parts:
@@ -203,7 +204,7 @@ class Planner:
 
         A runs folder never counts; of one that holds the project, only the store does not.
         """
-        folder, program = str(Path(instance.stage.notebook).parent), program_of(instance.stage)
+        folder, program = os.path.dirname(instance.stage.notebook), program_of(instance.stage)  # noqa: PTH120 - as text: there are thousands
         key = (folder, program)
         if key not in self._checkouts:
             runs = self.store.path.parent

@@ -23,6 +23,8 @@ from mlkit.planner.interpreter import interpreter, program_of
 
 __all__ = ["PARTS_VERSION", "Digests", "Parts", "digest_of_code", "parts_of"]
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
 PARTS_VERSION = 2
 """Counted up whenever a part comes, goes or is written otherwise: results of another version are
 told from those of today, and their stages run again, once."""
@@ -113,7 +115,7 @@ def parts_of(
     return Parts(
         cells=tuple(map(_cell, notebook.code_cells)),
         parameters={
-            name: json.dumps(encode(item.public), separators=(",", ":"))
+            name: _compact(encode(item.public))
             for name, item in sorted(bound.items())
             if not stage.declared[name].spec.is_secret
         },

@@ -85,7 +85,9 @@ CLEANED_SCHEMA = (
 """Stands in databases only from which something was cleaned: the results that there were."""
 
 _TURN = "json_extract(document, '$.turn')"
-_BY_TURN = f"ORDER BY COALESCE({_TURN}, 0), run_id"
+_INDEXED = f"COALESCE({_TURN}, 0)"
+"""As the index has it: asked for otherwise, the document of each run is read."""
+_BY_TURN = f"ORDER BY {_INDEXED}, run_id"
 """Runs of an older mlkit have no turn; they come first, by their ids, which begin with the time."""
 
 _MOST_VALUES = 500
@@ -478,8 +480,10 @@ class Database:
         if rows:
             return None if rows[0][0] is None else int(rows[0][0])
         before = ("WHERE started <= ?", (record.started,)) if arrived else ("", ())
-        last = self._query(f"SELECT MAX({_TURN}) FROM runs {before[0]}", before[1])[0][0]
-        return int(last or 0) + (0 if arrived else 1)
+        last = self._query(
+            f"SELECT {_INDEXED} FROM runs {before[0]} ORDER BY {_INDEXED} DESC LIMIT 1", before[1]
+        )
+        return (int(last[0][0]) if last else 0) + (0 if arrived else 1)
 
     def is_later(self, one: str, other: str) -> bool:
         """Whether a run began after another one; of one that is gone its id tells when."""
@@ -491,13 +495,22 @@ class Database:
 
     def newest_run_id(self) -> str | None:
         """The run that began last; None if there is none."""
-        rows = self._query(f"SELECT run_id FROM runs {_BY_TURN}", ())
-        return str(rows[-1]["run_id"]) if rows else None
+        rows = self._query(
+            f"SELECT run_id FROM runs ORDER BY {_INDEXED} DESC, run_id DESC LIMIT 1", ()
+        )
+        return str(rows[0]["run_id"]) if rows else None
 
     def save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
         """Write the state of one stage with its attempts."""
+        self.save_stages(run_id, [stage], {stage.id: place})
+
+    def save_stages(
+        self, run_id: str, stages: Iterable[StageRecord], places: Mapping[str, int]
+    ) -> None:
+        """Write the states of some stages of a run, all of them or none."""
         with self._transaction():
-            self._save_stage(run_id, stage, place)
+            for stage in stages:
+                self._save_stage(run_id, stage, places[stage.id])
 
     def _save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
         kept = self.scrubber.stage(stage)
