@@ -18,7 +18,7 @@ from mlkit.grading.batch_text import printable
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.pool import Task, work_off
 from mlkit.grading.results import Results, document
-from mlkit.grading.sandbox.limits import Limits
+from mlkit.grading.sandbox.limits import PATIENCE, Limits
 from mlkit.grading.sandbox.trial import isolation, why_limited
 from mlkit.grading.submissions import (
     Found,
@@ -239,5 +239,5 @@ def _task(item: Found, exercises: Mapping[str, Exercise], solutions: Path, batch
             "secret": [str(folder) for folder in _secret(solutions, batch)],
             "limits": asdict(batch.limits),
         },
-        deadline_s=max(limits.total_s for limits in wishes) + GRACE_S,
+        deadline_s=PATIENCE * max(limits.total_s + limits.cell_s for limits in wishes) + GRACE_S,
     )

@@ -12,6 +12,7 @@ from nbval.kernel import RunningKernel
 from mlkit.errors import GradingError
 from mlkit.grading.sandbox.channels import FloodError, Message, Wire
 from mlkit.grading.sandbox.jail import Jail
+from mlkit.grading.sandbox.limits import PATIENCE
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.sandbox.witness import Witness
 
@@ -20,9 +21,10 @@ __all__ = ["InmateKernel", "Reason"]
 Reason = Literal["", "timeout", "died", "output", "memory", "files"]
 
 SLICE_S = 0.2  # how often its memory is looked at: what it can take meanwhile is not seen
-# On a busy machine a kernel that computes has so many times its wall clock, step by step, until it
-# has had as much of the processors as it would have had alone.
-PATIENCE, STEP_S = 4, 1.0
+# On a busy machine a kernel that computes has more of the wall clock, step by step, until it has had
+# as much of the processors as it would have had alone.
+STEP_S = 1.0
+LATE_S = 0.5  # of a look that came late, when the kernel computes no more, no more is its own time
 # After its reply a kernel may still put out what it has kept back.
 OUTPUT_S = 10.0
 
@@ -37,9 +39,12 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
     def __init__(self, surroundings: Surroundings, isolation: Isolation) -> None:
         self.reason: Reason = ""
         self.asleep = self.waiting = False
+        self.spent_s = 0.0
+        """What its cells have had of their time (`Limits.total_s`)."""
         self._jail = Jail(surroundings, isolation)
         self._limits = surroundings.limits
         self._looked_at = self._cell_deadline = self._begun_at = self._used_before_s = 0.0
+        self._counted_at = self._counted_used_s = 0.0
         try:
             self._jail.await_sockets()
             self._wire = Wire(
@@ -66,6 +71,7 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
     def execute_cell_input(self, cell_input: str, *, allow_stdin: bool | None = None) -> str:
         """Send a cell's code; nothing of it is kept in the kernel's history."""
         self._begun_at, self._used_before_s = time.monotonic(), self._jail.used_s()
+        self._counted_at, self._counted_used_s = self._begun_at, self._used_before_s
         self._cell_deadline = self._begun_at + self._limits.cell_s + OUTPUT_S
         content = {"code": cell_input, "silent": False, "store_history": False}
         more = {"user_expressions": {}, "allow_stdin": False, "stop_on_error": False}
@@ -128,11 +134,26 @@ class InmateKernel(RunningKernel):  # type: ignore[misc]  # nbval is not typed
         return min(STEP_S, self._limits.cell_s - spent_s, latest - time.monotonic())
 
     def _look_at_use(self) -> None:
-        """Raise `Empty` if the kernel holds more than it may."""
+        """Count its time; raise `Empty` if the kernel holds more than it may."""
         excess = self._jail.excess()
         self._looked_at = time.monotonic()
+        self._count_time()
         if excess:
             raise self._ended(excess)
+
+    def _count_time(self) -> None:
+        """Add what has passed since the last look: of a cell that computes, what it has had."""
+        if not self._begun_at:
+            return
+        now = time.monotonic()
+        own_s = wall_s = now - self._counted_at
+        if wall_s > SLICE_S:  # most cells are shorter, and to look into /proc takes a while
+            used_s = self._jail.used_s()
+            had_s = max(0.0, used_s - self._counted_used_s)
+            own_s = min(wall_s, had_s if self._jail.is_computing() else max(had_s, LATE_S))
+            self._counted_used_s = used_s
+        self.spent_s += own_s
+        self._counted_at = now
 
     def is_watched(self) -> bool:
         """Whether it can be told from here what the kernel holds."""

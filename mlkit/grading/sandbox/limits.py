@@ -8,9 +8,11 @@ from typing import Any
 
 from mlkit.frozen import dataclass
 
-__all__ = ["Limits"]
+__all__ = ["PATIENCE", "Limits"]
 
 MEBIBYTE = 1024 * 1024
+PATIENCE = 4
+"""How many times its time on the wall a cell, or a submission, may have on a busy machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +22,11 @@ class Limits:
     Parameters
     ----------
     cell_s : float
-        Wall clock of one cell; up to four times as long while it computes and a busy machine has
-        not given it as much of its processors.
+        Time of one cell. While it computes, what the processors did for it counts, so that a busy
+        machine costs nothing; otherwise the clock on the wall. That may show `PATIENCE` times as
+        much and no more.
     total_s : float
-        Wall clock of all cells together.
+        Time of all cells together, counted in the same way.
     start_s : float
         Wall clock until the kernel answers.
     cpu_s : int

@@ -15,6 +15,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 from mlkit.errors import GradingError
 from mlkit.grading.sandbox.kernel import InmateKernel
+from mlkit.grading.sandbox.limits import PATIENCE
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.sandbox.witness import NAME, Witness, fault
 from mlkit.grading.verdict.acceptance import RULES
@@ -59,6 +60,8 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]  # nbval is not typed
 
     execution: Execution
     started_at: float
+    spent_s: float = 0.0
+    """What the cells of kernels that have ended had of their time."""
 
     def collect(self) -> Iterator[GradedCell]:
         """One test for each cell, named by the cell's id."""
@@ -94,8 +97,10 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]  # nbval is not typed
             raise
 
     def out_of_time(self) -> bool:
-        """Whether the submission has used up its wall clock."""
-        return time.monotonic() - self.started_at > self.execution.around.limits.total_s
+        """Whether the submission has used up its time."""
+        most_s = self.execution.around.limits.total_s
+        wall_s = time.monotonic() - self.started_at
+        return self.spent_s + self.kernel.spent_s > most_s or wall_s > PATIENCE * most_s
 
     def revive(self, number: int) -> None:
         """Start another kernel and run again, unjudged, what stands before a cell.
@@ -103,8 +108,11 @@ class GradedFile(IPyNbFile):  # type: ignore[misc]  # nbval is not typed
         Cells that ended a kernel are left out.
         """
         self.kernel.stop()
+        self.spent_s += self.kernel.spent_s
         self.start_kernel()
         for step in self.execution.steps[:number]:
+            if self.out_of_time():
+                return
             seen = self.execution.seen.get(step.id, Observation())
             if step.kind != "check" and not (seen.died or seen.timed_out):
                 self.kernel.await_reply(self.kernel.execute_cell_input(step.source))
@@ -128,11 +136,11 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]  # nbval is not typed
         execution: Execution = self.parent.execution
         witness: Witness | None = None
         try:
+            if not self.parent.out_of_time() and not self.parent.kernel.is_alive():
+                self.parent.revive(self.cell_num)
             if self.parent.out_of_time():
                 execution.seen[self.step.id] = Observation(ended="timeout")
                 pytest.fail("the submission's time is used up")
-            if not self.parent.kernel.is_alive():
-                self.parent.revive(self.cell_num)
             witness = self._call_witness()
             super().runtest()
         finally:

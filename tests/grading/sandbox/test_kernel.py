@@ -74,6 +74,28 @@ def test_a_cell_has_its_time_though_the_machine_is_busy(
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("source", "least_s", "most_s"),
+    [
+        ("while time.process_time() < begun + 0.6: pass", 0.5, 1.3),
+        ("time.sleep(1.5)", 1.4, 2.0),
+    ],
+)
+def test_of_a_submissions_time_a_cell_takes_its_own_and_not_that_of_others(
+    source: str, least_s: float, most_s: float, kernel: InmateKernel
+) -> None:
+    """On a machine on which it gets a quarter of a processor, or less."""
+    before = "import time\nbegun = time.process_time()\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(4 * (os.cpu_count() or 1)):
+            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            stack.callback(other.wait)
+            stack.callback(other.kill)
+        _run(kernel, before + source)
+    assert least_s < kernel.spent_s < most_s
+
+
+@pytest.mark.kernel
 def test_folders_nested_beyond_reason_are_removed_with_the_kernel(kernel: InmateKernel) -> None:
     """Deeper than Python's own removal goes, which calls itself for each."""
     place = _run(kernel, "import os\nprint(os.getcwd())").strip()
