@@ -16,6 +16,9 @@ __all__ = ["Cell", "read_cells"]
 LARGEST_BYTES = 16 * 1024 * 1024
 # Colab shows the first lines as a form and takes a cell's magic below them; IPython does not.
 TITLES = re.compile(r"\A\s*(?:# ?@[^\n]*\n\s*)+(?=%%)")
+# Databricks names a cell's language in its first line. IPython has no magic of that name, and would
+# run nothing of the cell; `%%python` is one of its own, and means another process.
+LANGUAGE = re.compile(r"\A\s*%python\b[ \t]*")
 
 Cell = Mapping[str, Any]
 
@@ -76,6 +79,7 @@ def _cell(cell: dict[str, Any]) -> Cell:
     source = cell.get("source", cell.get("input", ""))  # format 3 calls a code cell's so
     lines = source if isinstance(source, list) else [source]
     text = TITLES.sub("", "".join(line for line in lines if isinstance(line, str)))
+    text = LANGUAGE.sub("", text)
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, dict) else None
     about = metadata.get("mlkit") if isinstance(metadata, dict) else None

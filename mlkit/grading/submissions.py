@@ -38,6 +38,7 @@ ODD = {
     ".tgz": "an archive: unpack it",
     ".gz": "an archive: unpack it",
     ".7z": "an archive: unpack it",
+    ".dbc": "an archive of Databricks: ask for an export as IPython notebook (.ipynb)",
     ".rar": "an archive: unpack it",
     ".ipynb.txt": "a notebook under another name: take '.txt' off its name",
     ".ipynb.json": "a notebook under another name: take '.json' off its name",

@@ -104,6 +104,21 @@ def cells_were_timed(notebook: Notebook) -> None:
             cell["source"] = f"%%time\n{''.join(cell['source'])}"
 
 
+def languages_are_named(notebook: Notebook) -> None:
+    """Databricks: the first line of a cell says what it is written in; some are no Python."""
+    for cell in _code(notebook):
+        cell["source"] = f"%python\n{''.join(cell['source'])}"
+    for text in (
+        "%md\n# Some words\ndef of(a): is no code",
+        "%sql\nSELECT month, AVG(delay) AS mean FROM flights GROUP BY month",
+        "%sh ls -l /databricks",
+        "%r\nlibrary(SparkR)",
+        "# MAGIC %md\n# MAGIC ## A source that was made into a notebook",
+        "dbutils.widgets.text('month', '1')",
+    ):
+        notebook["cells"].insert(len(notebook["cells"]) // 2, _new("code", text))
+
+
 def packages_were_installed(notebook: Notebook) -> None:
     """A cell for the place of work on top, and lines for the shell in the answers."""
     mount = "from google.colab import drive\ndrive.mount('/content/drive')\n%cd /content/drive"
@@ -227,6 +242,7 @@ TRAITS: tuple[Trait, ...] = (
     lines_end_as_in_windows,
     lines_end_in_blanks,
     titles_stand_above,
+    languages_are_named,
     a_cell_stands_on_top,
     empty_cells_stand_below,
     kernel_has_another_name,
@@ -270,6 +286,7 @@ PROGRAMS: Mapping[str, Sequence[Trait]] = {
         outputs_are_kept,
     ),
     "databricks": (
+        languages_are_named,
         cells_with_text_are_gone,
         ids_are_dropped,
         metadata_of_cells_are_dropped,

@@ -267,7 +267,8 @@ def test_a_submission_is_of_the_student_whose_folder_or_name_it_bears(tmp_path: 
 def test_what_is_no_notebook_is_listed_all_the_same(tmp_path: Path) -> None:
     """Links to folders, archives, other endings, empty folders; a name in capitals is graded."""
     room = tmp_path / "class"
-    _touch(room, "ann/x.IPYNB", "bob/x.zip", "cid/x.ipynb.txt", "fay/notes.txt", "gil/a/b.7z")
+    names = ("ann/x.IPYNB", "bob/x.zip", "cid/x.ipynb.txt", "fay/notes.txt", "gil/a/b.7z")
+    _touch(room, *names, "hal/a.dbc")
     (room / "dot").mkdir()
     (room / "eve").symlink_to(room / "ann")
     (room / ".git").mkdir()
@@ -280,6 +281,7 @@ def test_what_is_no_notebook_is_listed_all_the_same(tmp_path: Path) -> None:
         "eve": "a link to a folder, which is not followed",
         "fay": "a folder without a notebook",
         "gil": "an archive: unpack it",
+        "hal": "an archive of Databricks: ask for an export as IPython notebook (.ipynb)",
     }
     document = grade_batch(Batch(paths=[room], solutions=SOLUTIONS, trust=True))
     assert {s["student"] for s in document["submissions"]} == set(found)

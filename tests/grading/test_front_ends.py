@@ -23,6 +23,8 @@ from tests.grading.conftest import SOLUTIONS
 from tests.grading.front_ends import PROGRAMS, TRAITS, Trait, write
 from tests.grading.recorded import NAMES
 
+ADDED = ("#@title", "%python")
+
 
 @functools.cache
 def _known() -> Mapping[str, Exercise]:
@@ -40,7 +42,7 @@ def _solved(exercise: Exercise, answers: Mapping[str, str]) -> dict[str, Any]:
 def _as_written(source: str) -> str:
     """An answer without what the traits add to it."""
     lines = source.splitlines()
-    return stub_digest("\n".join(line for line in lines if not line.startswith("#@title")))
+    return stub_digest("\n".join(line for line in lines if not line.startswith(ADDED)))
 
 
 @settings(

@@ -198,6 +198,13 @@ def _leaf(
     hidden = any(part in NOISE or part.startswith(".") for part in parts)
     if hidden or name.startswith("~$"):  # what an editor keeps while it has the file open
         return Item(place=place, parts=parts, noise="hidden")
+    if name.endswith(".dbc"):
+        return Item(
+            place=place,
+            parts=parts,
+            trouble="an archive of Databricks, which holds no notebook of Jupyter's format",
+            remedy="Ask for an export as IPython notebook (.ipynb).",
+        )
     if name.endswith(OTHER_ARCHIVES):
         return Item(
             place=place,

@@ -21,8 +21,8 @@ __all__ = ["InmateKernel", "Reason"]
 Reason = Literal["", "timeout", "died", "output", "memory", "files"]
 
 SLICE_S = 0.2  # how often its memory is looked at: what it can take meanwhile is not seen
-# On a busy machine a kernel that computes has more of the wall clock, step by step, until it has had
-# as much of the processors as it would have had alone.
+# On a busy machine a kernel that computes has more of the wall clock, step by step, until it has
+# had as much of the processors as it would have had alone.
 STEP_S = 1.0
 LATE_S = 0.5  # of a look that came late, when the kernel computes no more, no more is its own time
 # After its reply a kernel may still put out what it has kept back.
