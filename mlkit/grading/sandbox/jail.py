@@ -222,13 +222,14 @@ class Jail:
         return True
 
     def _held_bytes(self) -> int:
-        return held_bytes(self._members(), self._private_folders())
+        network = self._first if self._sandboxed else None
+        return held_bytes(self._members(), self._private_folders(), network)
 
     def _private_folders(self) -> list[Path]:
         """The folders in memory that only the sandbox has."""
         if not self._sandboxed:
             return []
-        return [Path(f"/proc/{self._first}/root{folder}") for folder in PRIVATE]
+        return [Path(f"/proc/{self._first}/root{folder}") for folder in (*PRIVATE, SOCKETS)]
 
     def _members(self) -> Iterator[int]:
         entries = os.listdir("/proc") if LINUX else []  # noqa: PTH208 - names are all we need

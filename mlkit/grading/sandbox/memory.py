@@ -3,7 +3,8 @@
 A control group counts everything, by itself: private and shared pages, memory files that no
 process maps, files in the private folders, and the kernel's own structures. Where none can be made,
 what can be seen from outside is added up; pages that processes share are then counted once
-(proportional set sizes), and memory files by the descriptors that hold them.
+(proportional set sizes), memory files by the descriptors that hold them, and what waits in sockets
+by the lists of the sandbox's own network, where those stand too that no descriptor holds.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from mlkit.frozen import dataclass
 
 __all__ = ["MemoryGroup", "files_in", "held_bytes"]
 
-# What a pipe or a socket may keep on its way (Linux's defaults; a sender is charged more than it
-# sends), and a file in memory takes beside its content.
+# What a pipe or a socket may keep on its way (Linux's defaults, a socket twice that if it asks; a
+# sender is charged more than it sends), and what a file in memory takes beside its content.
 PIPE_BYTES = 64 * 1024
-SOCKET_BYTES = 208 * 1024
+SOCKET_BYTES = 2 * 208 * 1024
 FILE_BYTES = 1024
 PATIENCE_S = 2.0  # killed processes leave their group a moment after they have been waited for
 
@@ -140,7 +141,7 @@ def _parents() -> Iterator[tuple[Path, bool]]:
             yield Path(place) / mine.lstrip("/"), False
 
 
-def held_bytes(members: Iterable[int], folders: Iterable[Path]) -> int:
+def held_bytes(members: Iterable[int], folders: Iterable[Path], network: int | None = None) -> int:
     """What processes hold, as far as it can be seen from outside.
 
     Parameters
@@ -149,16 +150,40 @@ def held_bytes(members: Iterable[int], folders: Iterable[Path]) -> int:
         The processes.
     folders : iterable of Path
         Their private folders in memory.
+    network : int, optional
+        A process whose network is theirs alone; without one, sockets are counted by descriptors.
     """
     members = list(members)
     kept: dict[tuple[int, int], int] = {}
     for pid in members:
-        kept |= _kept(pid)
+        kept |= _kept(pid, sockets=network is None)
     return (
         sum(map(_proportional_bytes, members))
         + sum(kept.values())
         + sum(_folder_bytes(folder) for folder in folders)
+        + (0 if network is None else _waiting_bytes(network))
     )
+
+
+def _waiting_bytes(pid: int) -> int:
+    """What waits in the sockets of a process's network, those that nobody has accepted included.
+
+    See proc_net(5), and Documentation/networking/proc_net_tcp.rst of Linux for the queues.
+    """
+    folder = Path(f"/proc/{pid}/net")
+    total = SOCKET_BYTES * len(_lines_of(folder / "unix"))
+    for name in ("tcp", "tcp6", "udp", "udp6"):
+        for line in _lines_of(folder / name):
+            total += sum(int(queue, 16) for queue in line.split()[4].split(":"))
+    return total
+
+
+def _lines_of(table: Path) -> list[str]:
+    """The lines of a table below its titles; none of one that is not there."""
+    try:
+        return table.read_text(encoding="ascii", errors="replace").splitlines()[1:]
+    except OSError:
+        return []
 
 
 def _proportional_bytes(pid: int) -> int:
@@ -171,8 +196,11 @@ def _proportional_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(wanted))
 
 
-def _kept(pid: int) -> dict[tuple[int, int], int]:
-    """Memory files, pipes and sockets that a process holds by a descriptor: inode → bytes."""
+def _kept(pid: int, *, sockets: bool) -> dict[tuple[int, int], int]:
+    """Memory files, pipes and, if asked for, sockets that a process holds by a descriptor.
+
+    Inode → bytes.
+    """
     found: dict[tuple[int, int], int] = {}
     try:
         numbers = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - names are all we need
@@ -184,7 +212,7 @@ def _kept(pid: int) -> dict[tuple[int, int], int]:
             status = os.stat(place)  # noqa: PTH116 - what it leads to may have no path
             if stat.S_ISFIFO(status.st_mode):
                 found[status.st_dev, status.st_ino] = PIPE_BYTES
-            elif stat.S_ISSOCK(status.st_mode):
+            elif stat.S_ISSOCK(status.st_mode) and sockets:
                 found[status.st_dev, status.st_ino] = SOCKET_BYTES
             elif os.readlink(place).startswith("/memfd:"):  # noqa: PTH115 - as above
                 found[status.st_dev, status.st_ino] = status.st_blocks * 512

@@ -24,6 +24,9 @@ NUMBER_AT, MACHINE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
 # What a filter may answer (linux/seccomp.h); with REFUSE the error's number stands in the low bits.
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
 NEW_USER_NAMESPACE = 0x10000000  # clone's flag CLONE_NEWUSER
+# The kinds of sockets that a network namespace walls in (sys/socket.h: UNIX, INET, INET6, NETLINK).
+# It does not hold back VSOCK, say, which leads out of a virtual machine to its host.
+FAMILIES = (1, 2, 10, 16)
 FOREIGN_NUMBERS = 0x40000000  # from here on x86-64 has the same calls again, for its x32 programs
 
 
@@ -35,6 +38,7 @@ class Machine:
     clone: int
     clone3: int
     memfd_create: int
+    socket: int
     refused: tuple[int, ...]
 
 
@@ -73,6 +77,7 @@ MACHINES: Mapping[str, Machine] = {
         clone=56,
         clone3=435,
         memfd_create=319,
+        socket=41,
         refused=tuple(number for number, _ in REFUSED.values()),
     ),
     "aarch64": Machine(
@@ -80,6 +85,7 @@ MACHINES: Mapping[str, Machine] = {
         clone=220,
         clone3=435,
         memfd_create=279,
+        socket=198,
         refused=tuple(number for _, number in REFUSED.values()),
     ),
 }
@@ -110,12 +116,24 @@ def _program(machine: Machine, *, memory_files: bool) -> Iterator[bytes]:
         yield from _refuse_if(EQUAL, number, errno.EPERM)
     if not memory_files:
         yield from _refuse_if(EQUAL, machine.memfd_create, errno.EPERM)
+    yield from _refuse_other_families(machine.socket)
     # Its flags stand in memory, where no filter sees them; told that it is not there, the C library
     # takes clone, whose flags are its first argument.
     yield from _refuse_if(EQUAL, machine.clone3, errno.ENOSYS)
     yield _jump(EQUAL, machine.clone, over=0, otherwise=3)
     yield _load(FIRST_ARGUMENT_AT)
     yield from _refuse_if(ANY_BIT, NEW_USER_NAMESPACE, errno.EPERM)
+    yield _return(ALLOW)
+
+
+def _refuse_other_families(socket: int) -> Iterator[bytes]:
+    """Judge a call that makes a socket by its first argument; let every other call go on."""
+    count = len(FAMILIES)
+    yield _jump(EQUAL, socket, over=0, otherwise=count + 3)
+    yield _load(FIRST_ARGUMENT_AT)
+    for number, family in enumerate(FAMILIES):
+        yield _jump(EQUAL, family, over=count - number)
+    yield _return(REFUSE | errno.EAFNOSUPPORT)
     yield _return(ALLOW)
 
 

@@ -112,6 +112,23 @@ def test_what_is_on_its_way_in_sockets_and_pipes_counts() -> None:
         assert held_bytes(pids, []) - before > sum(sent) > MEGABYTE
 
 
+def test_what_waits_in_connections_that_nobody_has_accepted_counts(tmp_path: Path) -> None:
+    """No descriptor leads to it: neither its sender's, which are closed, nor its receiver's."""
+    before = held_bytes([], [], os.getpid())
+    sent: list[int] = []
+    with socket.socket(socket.AF_UNIX) as far, socket.create_server(("127.0.0.1", 0)) as server:
+        far.bind(str(tmp_path / "far"))
+        far.listen(30)
+        for address in [str(tmp_path / "far")] * 20 + [server.getsockname()] * 5:
+            kind = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+            with socket.socket(kind) as near, contextlib.suppress(BlockingIOError):
+                near.connect(address)
+                near.setblocking(False)
+                while True:
+                    sent.append(near.send(b"x" * 4096))
+        assert held_bytes([], [], os.getpid()) - before > 0.9 * sum(sent) > 2 * MEGABYTE
+
+
 def test_a_control_group_leaves_nothing_behind() -> None:
     """Nor does one whose grader was killed, once another grader comes."""
     group = MemoryGroup.make(100 * MEGABYTE)
