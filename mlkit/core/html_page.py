@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from mlkit.core.harmless_text import harmless
+
 __all__ = ["PLAIN_STYLE", "html_page"]
 
 PLAIN_STYLE = """
@@ -43,8 +45,8 @@ def html_page(title: str, body: str, *, style: str = PLAIN_STYLE) -> str:
         Plain text; it is escaped here.
     body : str
         HTML, in which whatever comes from people is escaped already. The page's policy keeps it
-        from running or loading anything even so.
+        from running or loading anything even so. Characters that act are spelled.
     style : str
         The style sheet.
     """
-    return _FRAME.format(title=escape(title), body=body.strip(), style=style)
+    return harmless(_FRAME.format(title=escape(title), body=body.strip(), style=style))

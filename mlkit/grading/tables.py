@@ -10,11 +10,11 @@ import contextlib
 import csv
 import io
 import os
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.harmless_text import harmless
 from mlkit.errors import GradingError
 from mlkit.frozen import dataclass
 
@@ -33,9 +33,6 @@ LARGEST_BYTES = 32 * 1024 * 1024
 SEPARATORS = ",;\t"
 FORMULA = tuple("=+-@\t\uff1d\uff0b\uff0d\uff20")  # the last four are the same, full-width
 """By what a cell begins that a spreadsheet may compute, or part in two."""
-KEPT = "\n\t"
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the way a text runs: behind them a file's name can read as another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,14 +217,9 @@ def disarmed(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    text = "".join(map(_harmless, value.replace("\r\n", "\n")))
+    text = harmless(value.replace("\r\n", "\n"))
     begins = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
     return f"'{text}" if begins else text
-
-
-def _harmless(letter: str) -> str:
-    spelled = unicodedata.category(letter) in ("Cc", "Cs") or letter in TURNING
-    return letter.encode("unicode_escape").decode() if spelled and letter not in KEPT else letter
 
 
 def table_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

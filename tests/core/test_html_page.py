@@ -43,3 +43,13 @@ def test_a_page_has_the_style_that_is_asked_for() -> None:
     """That of plain pages, unless another is given."""
     assert PLAIN_STYLE in html_page("t", "")
     assert "<style>p { margin: 0; }</style>" in html_page("t", "", style="p { margin: 0; }")
+
+
+def test_what_acts_in_a_page_is_spelled() -> None:
+    """A name that turns the way of writing cannot make 11 points of none; other letters stay."""
+    page = html_page(
+        "\u202e", "<p>\u202eann\x9b\x1b[2J\ud800: 0 of 11</p>\n<p>Zoë \u200f\u05d0\t</p>"
+    )
+    assert "<title>\\u202e</title>" in page
+    assert "<p>\\u202eann\\x9b\\x1b[2J\\ud800: 0 of 11</p>" in page
+    assert "<p>Zoë \u200f\u05d0\t</p>" in page
