@@ -182,7 +182,12 @@ class _Met:
 def read_path(path: Path, job: Collecting, stage: Path, tally: Tally) -> None:
     """Walk one path; stage each notebook, and say whose it is."""
     root = str(path.absolute())
-    met, prefix = _narrowed(_walked(path, root, job, stage, tally), path, root, job, tally)
+    met = _walked(path, root, job, stage, tally)
+    whose = ""
+    if _is_somebodys(path, [one.item for one in met], job):
+        whose = path.stem if path.is_file() else path.name
+        met = [replace(one, parts=(whose, *one.parts)) for one in met]
+    met, prefix = _narrowed(met, "" if whose else path.stem, root, job, tally)
     pattern = named_pattern(job.pattern) if job.pattern else None
     for one in met:
         if one.item.trouble or one.staged is None:
@@ -195,7 +200,12 @@ def read_path(path: Path, job: Collecting, stage: Path, tally: Tally) -> None:
         if owner is None:
             tally.refuse(root, one.item.place, *_nobody(job))
             continue
-        if one.stamp and not owner.time:
+        if one.stamp and not owner.time and _may_be_theirs(one, owner):
+            tally.notes.append(
+                f"{one.item.place}: the {TIMES} beside it is not heeded, since whoever handed it "
+                "in may have written it. Give --times TABLE."
+            )
+        elif one.stamp and not owner.time:
             layout = "nbgrader" if owner.layout == "folders" else owner.layout
             owner = replace(owner, time=one.stamp, layout=layout)
         student = _who(owner, job.roster, tally)
@@ -206,6 +216,17 @@ def read_path(path: Path, job: Collecting, stage: Path, tally: Tally) -> None:
         name = named or owner.file or one.parts[-1]
         piece = _piece(job, owner, student, name, one.staged, tally)
         tally.pieces.append(replace(piece, root=root, source=one.item.place, digest=one.digest))
+
+
+def _may_be_theirs(one: _Met, owner: Owner) -> bool:
+    """Whether all that stands beside a notebook was handed in with it, and by the same person.
+
+    nbgrader writes its time into a folder of its own; what is in an archive of somebody, a
+    repository, or the folder in which a platform keeps an upload, was there before.
+    """
+    places = one.item.place.casefold().split("/")[-len(one.parts) : -1]
+    uploaded = any(place.endswith(".zip") for place in places)
+    return uploaded or owner.layout not in ("folders", "pattern")
 
 
 def _walked(path: Path, root: str, job: Collecting, stage: Path, tally: Tally) -> list[_Met]:
@@ -222,26 +243,23 @@ def _walked(path: Path, root: str, job: Collecting, stage: Path, tally: Tally) -
             staged, digest = _staged(item, stage)
             kept = replace(item, content=b"")
             met.append(_Met(item=kept, parts=item.parts, staged=staged, digest=digest))
-    met = [replace(one, stamp=stamps.get(one.parts[:-1], "").strip()) for one in met]
-    if _is_somebodys(path, [one.item for one in met], job):
-        name = path.stem if path.is_file() else path.name
-        return [replace(one, parts=(name, *one.parts)) for one in met]
-    return met
+    return [replace(one, stamp=stamps.get(one.parts[:-1], "").strip()) for one in met]
 
 
 def _narrowed(
-    met: Sequence[_Met], path: Path, root: str, job: Collecting, tally: Tally
+    met: Sequence[_Met], outer: str, root: str, job: Collecting, tally: Tally
 ) -> tuple[list[_Met], str]:
     """Those that were handed in, without the folders around all of them, which are nobody's.
 
     And with what the names of their folders begin that is no name: a git-classroom's assignment.
+    Where `outer`, the path's own name, is empty, the path is somebody's, and has nothing around it.
     """
     given = _given_along([one.parts for one in met])
     for one in met:
         if one.parts in given:
             tally.pass_over(root, one.item.place, "given along with exercises")
     met = [one for one in met if one.parts not in given]
-    cut = _wrapped(met, job, path)
+    cut = _wrapped(met, job, outer) if outer else 0
     inner = [one.parts[cut:] for one in met if len(one.parts) > cut]
     in_nbgrader = any(NBGRADERS & {parts[0]} for parts in inner) and any(
         parts[0] == "submitted" for parts in inner
@@ -280,7 +298,7 @@ def _staged(item: Item, stage: Path) -> tuple[Path | None, str]:
     return path, digest
 
 
-def _wrapped(met: Sequence[_Met], job: Collecting, path: Path) -> int:
+def _wrapped(met: Sequence[_Met], job: Collecting, outermost: str) -> int:
     """How many outer folders hold everything and are nobody's: `Homework 5 submissions/`."""
     cut = 0
     while True:
@@ -298,7 +316,7 @@ def _wrapped(met: Sequence[_Met], job: Collecting, path: Path) -> int:
             for parts in within
         )
         packed = not len(job.roster) and _is_pack(name, met, within)
-        if not (WRAPPER.fullmatch(name) or certain or known or packed or name == path.stem):
+        if not (WRAPPER.fullmatch(name) or certain or known or packed or name == outermost):
             return cut
         cut += 1
 
@@ -318,7 +336,10 @@ def _is_somebodys(path: Path, items: Sequence[Item], job: Collecting) -> bool:
     if len(job.roster):
         return bool(job.roster.find(name)) or _is_platforms(name)
     loose = all(len(i.parts) == 1 and name_in(Path(i.parts[0]), job.exercises) for i in items)
-    return _is_platforms(name) or (loose and len(job.paths) > 1)
+    # Nobody hands in for somebody else who has handed in, whatever folders are in an archive.
+    others = {folded(p.stem) for p in job.paths if p != path}
+    forged = any(folded(i.parts[0]) in others for i in items if len(i.parts) > 1)
+    return _is_platforms(name) or (loose and len(job.paths) > 1) or forged
 
 
 def _is_platforms(name: str) -> bool:

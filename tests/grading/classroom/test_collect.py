@@ -255,6 +255,50 @@ def test_which_of_several_counts(
     assert len(list((tmp_path / "collected" / "ann").glob("*.ipynb"))) == len(counts)
 
 
+HEEDED = "submitted/{}/x", "{}/x"
+WRITTEN_BY_THEMSELVES = (
+    *("{} Lee_501_assignsubmission_file_", "05-retries-{}", "{}.zip/x", "{}.zip"),
+)
+
+
+@pytest.mark.parametrize("place", [*HEEDED, *WRITTEN_BY_THEMSELVES])
+def test_nobody_says_by_themselves_when_they_handed_in(
+    place: str, lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """A time stamp counts where nbgrader wrote it, and not in what somebody has uploaded."""
+    files: dict[str, Any] = {}
+    for name in ("ann", "bob"):
+        stamp = (HOUR % 8).encode()
+        beside = {"05-retries.ipynb": notebook(s=name), "timestamp.txt": stamp}
+        outer, packed, inner = place.format(name).partition(".zip")
+        below = {f"{inner.strip('/')}/{n}".strip("/"): text for n, text in beside.items()}
+        if packed:
+            files[f"{outer}.zip"] = _zip(below)
+        else:
+            files |= {f"{outer}/{n}": text for n, text in beside.items()}
+    document = run(lay(files), roster=Roster())
+    assert len(document["submissions"]) == 2
+    heeded = [s["time"] is not None for s in document["submissions"]]
+    assert heeded == [place in HEEDED] * 2
+    assert any("timestamp.txt" in note for note in document["notes"]) == (place not in HEEDED)
+
+
+def test_nobody_hands_in_for_a_neighbour(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """Whatever folders an archive holds: without a roster too, and with a path for each student."""
+    folder = lay(
+        {
+            "ann.zip": _zip({"Bob/05-retries.ipynb": notebook(s="forged"), R: notebook(s="a")}),
+            "bob.zip": _zip({R: notebook(s="b")}),
+        }
+    )
+    document = run(folder / "ann.zip", folder / "bob.zip", roster=Roster())
+    assert {(s["student"], s["root"]) for s in document["submissions"]} == {
+        (name, str(folder / f"{name}.zip")) for name in ("ann", "bob")
+    }
+
+
 def test_an_extension_moves_the_deadline(
     lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import operator
 import struct
 
 import pytest
@@ -25,7 +26,7 @@ def _answer(machine: str, number: int, first_argument: int = 0) -> int:
     """What the filter answers to a system call: the program is followed as Linux would."""
     program = list(struct.iter_unpack("=HBBI", filter_program(machine)))
     given = {0: number, 4: MACHINES[machine].audit, 16: first_argument}
-    tests = {0x15: int.__eq__, 0x35: int.__ge__, 0x45: lambda held, bits: bool(held & bits)}
+    tests = {0x15: operator.eq, 0x35: operator.ge, 0x45: operator.and_}
     place = held = 0
     while True:
         code, over, otherwise, value = program[place]
