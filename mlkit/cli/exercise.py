@@ -103,9 +103,10 @@ def check(
 
     The model solution has full marks and the untouched exercise none; each right answer recorded in
     NAME.yaml or in files of NAME.answers has full marks, too, and each wrong one is caught, with
-    its own sentence. No sentence hides another, or tells what a hidden check expects. Nothing is
-    read that learners do not get: no place of this machine, no file or package that is not
-    declared. Graded in the sandbox, where there is one.
+    its own sentence. No check is passed by what needs no solution, such as `return None`. No
+    sentence hides another, or tells what a hidden check expects. Nothing is read that learners do
+    not get: no place of this machine, no file or package that is not declared. Graded in the
+    sandbox, where there is one.
 
     \b
     Examples

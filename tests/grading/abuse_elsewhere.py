@@ -146,6 +146,37 @@ def process_data_atomic(input_path, output_path):
 """
         },
     ),
+    "fills-by-another-name-what-it-has-put-there": (
+        "03-idempotency",
+        {
+            "answer-process-data-atomic": DOUBLED
+            + """
+def process_data_atomic(input_path, output_path):
+    import os, tempfile
+    text, elsewhere = doubled(input_path), tempfile.mkdtemp()
+    open(f"{elsewhere}/new", "w").close()
+    os.link(f"{elsewhere}/new", f"{elsewhere}/same")
+    os.replace(f"{elsewhere}/new", output_path)
+    with open(f"{elsewhere}/same", "w") as file:
+        file.write(text)
+    os.unlink(f"{elsewhere}/same")
+"""
+        },
+    ),
+    "puts-a-pipe-or-a-folder-in-its-place": (
+        "03-idempotency",
+        {
+            "answer-process-data-atomic": DOUBLED
+            + """
+def process_data_atomic(input_path, output_path):
+    import os, threading
+    text = doubled(input_path)
+    os.mkfifo(f"{output_path}.new")
+    os.replace(f"{output_path}.new", output_path)
+    threading.Thread(target=lambda: open(output_path, "w").write(text), daemon=True).start()
+"""
+        },
+    ),
     "says-all-words-and-does-nothing": (
         "02-broken-dag",
         {
@@ -177,19 +208,30 @@ def mended_pipeline():
     ),
 }
 
-# What an answer of any exercise can do without solving anything; each must earn nothing anywhere.
+FIRST = "(args[0] if args else next(iter(kwargs.values()), None))"
+
+# What an answer of any exercise can do without solving anything, beside what `mlkit exercise check`
+# tries on each; it must earn nothing anywhere.
 SHRUGS: Mapping[str, str] = {
-    "none": "return None",
-    "true": "return True",
     "false": "return False",
-    "zero": "return 0",
-    "list": "return []",
     "dict": "return {}",
     "text": "return ''",
     "nothing": "return iter(())",
-    "first": "return args[0] if args else next(iter(kwargs.values()), None)",
+    "all": "return args",
+    "a-list-of-the-first": f"return list({FIRST})",
+    "sorted": f"return sorted({FIRST})",
+    "length": f"return len({FIRST})",
+    "second": "return args[1] if len(args) > 1 else [*kwargs.values(), None][-1]",
+    "yielded": f"yield from {FIRST}",
+    "called": f"return ({FIRST})()",
+    "in-turn": "return bool(globals().setdefault('turn', []).append(1) or len(turn) % 2)",
+    "copied": """import os, shutil
+    paths = [v for v in (*args, *kwargs.values()) if isinstance(v, (str, os.PathLike))]
+    if len(paths) > 1 and os.path.exists(paths[0]):
+        shutil.copyfile(paths[0], paths[1])""",
+    "every-error": """class Every(ValueError, KeyError, RuntimeError, AssertionError): pass
+    raise Every('x')""",
     "function": "return lambda *a, **k: a[0] if a else None",
-    "value-error": "raise ValueError('x')",
     "key-error": "raise KeyError('x')",
     "type-error": "raise TypeError",
     "runtime-error": "raise RuntimeError('x')",

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from mlkit.grading.authoring.shrugs import SHRUGS as TRIED
+from mlkit.grading.authoring.shrugs import shrugs_at
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.memory import MemoryGroup
-from mlkit.inside.checks.check_history import bound_names
 from tests.grading.abuse_elsewhere import ELSEWHERE, MISBEHAVIOUR, ONLY_WHERE_SHOWN, SHRUGS
 from tests.grading.recorded import NAMES
 
@@ -108,17 +109,13 @@ def test_a_shrug_earns_nothing_in_any_exercise(
     tmp_path: Path,
 ) -> None:
     """The same for every function that is asked for: no check may take it for a solution."""
-    stubs = exercises[name].answers
-    for shrug, line in SHRUGS.items():
-        answers = {
-            key: "\n".join(f"def {f}(*args, **kwargs):\n    {line}" for f in bound_names(stub))
-            for key, stub in stubs.items()
-        }
-        submit(tmp_path / shrug, name, answers)
+    bodies = {**SHRUGS, **{f"tried-{n}": body for n, body in enumerate(TRIED.values())}}
+    for shrug in shrugs_at(exercises[name], bodies):
+        submit(tmp_path / shrug.name, name, shrug.answers)
     graded = grade(tmp_path, limits=LIMITS, workers=2)
     earned = {
         shrug: [check["id"] for check in graded[shrug]["checks"] if check["points"]]
-        for shrug in SHRUGS
+        for shrug in bodies
         if graded[shrug]["score"]
     }
     assert earned == {}

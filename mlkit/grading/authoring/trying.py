@@ -1,8 +1,8 @@
 """Try an exercise before learners do: its format, its sentences, and every answer it was given.
 
 The model has full marks, the stub none; each recorded right answer has full marks too, and each
-wrong one is caught, with the sentence that it should be caught with. All of it is graded as a
-submission is, from a copy of nothing but what is declared.
+wrong one is caught, with the sentence that it should be caught with. What needs no solution passes
+no check. All of it is graded as a submission is, from a copy of nothing but what is declared.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from mlkit.errors import GradingError
 from mlkit.grading.authoring.second_machine import hindrances
+from mlkit.grading.authoring.shrugs import shrugs_at
 from mlkit.grading.batch import Batch, grade_batch
 from mlkit.grading.exercise.answered import hand_in
 from mlkit.grading.exercise.generate import copy_data, with_reference_outputs
@@ -296,7 +297,7 @@ def _run_solution(trial: _Trial, update: bool) -> None:  # noqa: FBT001 - privat
 
 
 def _try_answers(trials: Sequence[_Trial], say: Callable[[str], None]) -> str:
-    """Grade the model, the stub and every recorded answer; say in what isolation."""
+    """Grade the model, the stub, shrugs and every recorded answer; say in what isolation."""
     with tempfile.TemporaryDirectory(prefix="mlkit-") as name:
         place = Path(name).resolve()
         solutions, handed_in = place / "solutions", place / "handed-in"
@@ -307,8 +308,8 @@ def _try_answers(trials: Sequence[_Trial], say: Callable[[str], None]) -> str:
             for file in (trial.path, words_file(trial.path)):
                 if file.is_file():
                     shutil.copyfile(file, solutions / file.name)
-            for number, (kind, case) in enumerate(_cases(trial.words)):
-                folder = handed_in / f"{trial.path.stem}-{kind}-{number}"
+            for number, (kind, case) in enumerate(_cases(trial.exercise)):
+                folder = handed_in / f"{trial.path.stem}-{kind}-{number:04}"
                 known[hand_in(trial.exercise, case, folder)] = trial, kind, case
         batch = Batch(paths=[handed_in], solutions=solutions, trust=True)
         say(f"grading {len(known)} answers")
@@ -321,15 +322,20 @@ def _try_answers(trials: Sequence[_Trial], say: Callable[[str], None]) -> str:
     return str(document["isolation"])
 
 
-def _cases(words: Words) -> Iterator[tuple[str, Recorded | None]]:
+def _cases(exercise: Exercise) -> Iterator[tuple[str, Recorded | None]]:
     yield "model", MODEL
     yield "stub", None
-    yield from ((case.kind, case) for case in words.recorded)
+    yield from (("shrug", case) for case in shrugs_at(exercise))
+    recorded = exercise.words.recorded if exercise.words else ()
+    yield from ((case.kind, case) for case in recorded)
 
 
 def _judge(trial: _Trial, kind: str, case: Recorded | None, submission: Mapping[str, Any]) -> None:
     """Hold a grade against what it should be."""
     checks = {check["id"]: check for check in submission["checks"]}
+    if kind == "shrug" and case is not None:
+        _solves_nothing(trial, case, checks)
+        return
     before = len(trial.problems)
     name = case.name if case is not None else "the stub"
     if submission["status"] == "ungradable":
@@ -354,6 +360,14 @@ def _judge(trial: _Trial, kind: str, case: Recorded | None, submission: Mapping[
             "messages": {name: check["message"] for name, check in checks.items()},
         }
     )
+
+
+def _solves_nothing(trial: _Trial, case: Recorded, checks: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, check in checks.items():
+        if check["status"] == "passed":
+            message = f"an answer that does nothing but {case.name} passes {name!r}"
+            remedy = "Add an input on which that is wrong: the check tells it from no solution."
+            trial.fault(message, check=name, remedy=remedy)
 
 
 def _full_marks(trial: _Trial, case: Recorded, checks: Mapping[str, Mapping[str, Any]]) -> None:

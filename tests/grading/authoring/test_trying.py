@@ -50,6 +50,25 @@ def test_a_new_exercise_holds(solutions: Path) -> None:
 
 
 @pytest.mark.kernel
+def test_what_needs_no_solution_passes_no_check(solutions: Path, notebook: Edit) -> None:
+    """A hidden check that a constant, an echo or a failure passes is told with its line."""
+
+    def change(document: dict[str, Any]) -> None:
+        hidden = cell(document, "check-mean-other")
+        hidden["source"] = [
+            'print(as_facts({"of one number": mean([0]), "of zeros": mean([0, 0])}))'
+        ]
+
+    notebook(change)
+    document = _tried(solutions, update=True)
+    words = (solutions / "mean.yaml").read_text(encoding="utf-8").splitlines()
+    line = 1 + [text.startswith("  check-mean-other:") for text in words].index(True)
+    told = "an answer that does nothing but 'return 0' passes 'check-mean-other'"
+    assert f"mean.yaml:{line}: {told}" in _problems(document)
+    assert not [problem for problem in _problems(document) if "'return None'" in problem]
+
+
+@pytest.mark.kernel
 def test_answers_that_do_not_get_what_they_should_are_told(solutions: Path, words: Change) -> None:
     """A wrong one that passes or reads another sentence, and a right one that loses points."""
     words("return sum(numbers) // len(numbers) if numbers else None",
