@@ -18,6 +18,7 @@ from typing import IO
 
 from mlkit.frozen import dataclass
 from mlkit.grading.classroom.zip_names import names_in_archive
+from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 
 __all__ = ["NOTEBOOKS", "Bounds", "Item", "walk"]
 
@@ -27,6 +28,8 @@ MEBIBYTE = 1024 * 1024
 OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".gz", ".xz")
 NOISE = ("__MACOSX", "__pycache__", ".ipynb_checkpoints")
 TIMES = "timestamp.txt"
+LEAST_ENTRY = 46
+"""What a file takes at least in an archive's list (PKWARE's APPNOTE.TXT, 4.3.12)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +44,14 @@ class Bounds:
         Of an archive as it stands.
     total_bytes : int
         Of what comes out of the archives of one path, together.
+    times : int
+        How many times its size, as it is packed itself, may come out of an archive, beside one
+        notebook (of an outermost one: beside a quarter of `archive_bytes`). So nobody's archive
+        uses up what those of others need. Notebooks are packed to a tenth at best.
     files : int
         Names in one archive.
+    names_bytes : int
+        All names in one archive together.
     depth : int
         Archives within archives.
     """
@@ -50,7 +59,9 @@ class Bounds:
     file_bytes: int = 16 * MEBIBYTE
     archive_bytes: int = 1024 * MEBIBYTE
     total_bytes: int = 4096 * MEBIBYTE
+    times: int = 50
     files: int = 50_000
+    names_bytes: int = 8 * MEBIBYTE
     depth: int = 4
 
 
@@ -81,10 +92,22 @@ class Item:
 
 
 class _Budget:
-    """What may still come out of archives."""
+    """What may still come out of an archive, and of all that it is in."""
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+    def __init__(self, left: int, above: _Budget | None = None) -> None:
+        self._left = left
+        self._above = above
+
+    @property
+    def left(self) -> int:
+        """The least that is left anywhere."""
+        return self._left if self._above is None else min(self._left, self._above.left)
+
+    def spend(self, count: int) -> None:
+        """So many bytes have come out."""
+        self._left -= count
+        if self._above is not None:
+            self._above.spend(count)
 
 
 def walk(path: Path, bounds: Bounds | None = None) -> Iterator[Item]:
@@ -243,7 +266,8 @@ def _zip_file(
             yield _broken(place, parts, f"larger than {limits.archive_bytes // MEBIBYTE} MiB")
             return
         with path.open("rb") as file:
-            yield from _archive(file, place, parts, limits, budget)
+            own = _Budget(limits.archive_bytes // 4 + limits.times * size, budget)
+            yield from _archive(file, place, parts, limits, own)
     except OSError as error:
         yield _unreadable(place, parts or (path.name,), error)
 
@@ -262,14 +286,23 @@ def _archive(
     file: IO[bytes], place: str, parts: tuple[str, ...], limits: Bounds, budget: _Budget
 ) -> Iterator[Item]:
     """The files of an archive; what zipfile itself cannot make sense of is one trouble."""
+    size = file.seek(0, os.SEEK_END)
     try:
+        if size > limits.files * LEAST_ENTRY:
+            bounded(lambda: len(zipfile.ZipFile(file).infolist()))
         archive = zipfile.ZipFile(file)
         entries = archive.infolist()
+    except TooCostlyError:
+        yield _broken(place, parts, "an archive whose list of files is too long to read")
+        return
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
         yield _broken(place, parts, f"not a zip archive that can be opened ({error})")
         return
     if len(entries) > limits.files:
         yield _broken(place, parts, f"an archive of {len(entries)} files")
+        return
+    if sum(len(entry.filename) for entry in entries) > limits.names_bytes:
+        yield _broken(place, parts, "an archive of names that are too long")
         return
     if not any(not entry.is_dir() for entry in entries):
         yield _broken(place, parts, "an archive without a file")
@@ -314,10 +347,11 @@ def _entry(
     if content is None:
         yield _broken(place, parts, "far larger than its archive lets on")
         return
-    budget.left -= len(content)
+    budget.spend(len(content))
     if _is_zip(names[-1]):
         inner = (*parts[:-1], names[-1][:-4])
-        yield from _archive(io.BytesIO(content), place, inner, limits, budget)
+        own = _Budget(limits.file_bytes + limits.times * entry.compress_size, budget)
+        yield from _archive(io.BytesIO(content), place, inner, limits, own)
     else:
         yield _leaf(place, parts, len(content), lambda: content, limits)
 

@@ -22,6 +22,7 @@ from mlkit.grading.classroom.gradebook import Gradebook
 from mlkit.grading.classroom.manual import MANUAL
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.notebook_cells import read_cells
+from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.grading.tables import (
     Row,
     did_you_mean,
@@ -35,6 +36,7 @@ from mlkit.inside.checks.check_notebook import cell_text
 __all__ = ["Question", "Rubric", "question_of", "take_marks", "write_sheets"]
 
 ASKED, ANSWER, RUBRIC = "written", "written-answer", "written-rubric"
+TOO_COSTLY: Final = "the notebook takes more memory or time to read than any honest one does"
 BEGINS: Final = "In your own words: "
 """With this begins the comment of a line of `manual.csv` that came from a sheet."""
 COLUMNS: Final = ("student", "exercise", "check", "points", "adjust", "comment")
@@ -287,12 +289,16 @@ def _answers(book: Gradebook, question: Question) -> Iterator[tuple[str, str]]:
 
 
 def _said(path: Path, question: Question) -> str:
+    def written() -> str:
+        texts = [str(cell["source"]) for cell in read_cells(path) if cell["id"] == ANSWER]
+        return "\n\n".join(texts).strip()
+
     try:
-        cells = read_cells(path)
+        said = bounded(written)
     except GradingError as error:
         return f"({error.message})"  # the teacher reads why, at this student's place
-    texts = [str(cell["source"]) for cell in cells if cell["id"] == ANSWER]
-    said = "\n\n".join(texts).strip()
+    except TooCostlyError:
+        return f"({TOO_COSTLY})"
     return "" if said == question.empty else said
 
 

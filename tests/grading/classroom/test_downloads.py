@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,6 +72,56 @@ def test_bounds_hold_for_an_archive_within_archives(tmp_path: Path) -> None:
     assert "far larger than its archive lets on" in troubles
     assert [item.parts for item in items if item.content][-1] == ("z.ipynb",)
     assert sum(len(item.content) for item in items) < 6100
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_archive_that_swells_costs_its_neighbours_nothing(
+    inside: bool,  # noqa: FBT001 - a parameter of pytest
+    tmp_path: Path,
+) -> None:
+    """Its own part of what may come out ends, and theirs is still there."""
+    bomb = _zip({f"{n}.ipynb": b"0" * 9000 for n in range(90)})
+    files = {"ann.zip": bomb, "bob.zip": _zip({"x.ipynb": os.urandom(9000)})}
+    if inside:
+        files = {"class.zip": _zip(files)}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    bounds = Bounds(file_bytes=10_000, total_bytes=600_000, archive_bytes=400_000, times=20)
+    items = [item for item in walk(tmp_path, bounds) if not item.noise]
+    assert items[-1].place.endswith("bob.zip/x.ipynb")
+    assert len(items[-1].content) == 9000
+    assert {item.trouble for item in items} == {"", "far larger than its archive lets on"}
+
+
+def _many_names(count: int, name: bytes) -> bytes:
+    """An archive that has nothing but a long list of files, as packed as it can be handed in."""
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, *[0] * 4, 0, 0, 0, len(name),
+                        *[0] * 4, 0, 0) + name  # fmt: skip
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count % 65536, count % 65536,
+                      count * len(entry), 0, 0)  # fmt: skip
+    return _zip({"in.zip": entry * count + end})
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "trouble"),
+    [
+        (2_500_000, b"", "an archive whose list of files is too long to read"),
+        (60_000, b"x.ipynb", "an archive of 60000 files"),
+        (1_000, b"\xfc" * 60_000, "an archive of names that are too long"),
+    ],
+)
+def test_a_list_of_files_that_is_far_too_long_is_not_read(
+    count: int, name: bytes, trouble: str, tmp_path: Path
+) -> None:
+    """Some kilobytes can stand for millions of names, and gigabytes of memory."""
+    path = tmp_path / "ann.zip"
+    path.write_bytes(_many_names(count, name))
+    assert path.stat().st_size < 600_000
+    before = psutil.Process().memory_info().rss
+    begun = time.monotonic()
+    assert [item.trouble for item in walk(path, Bounds(times=3_000))] == [trouble]
+    assert psutil.Process().memory_info().rss - before < 400_000_000
+    assert time.monotonic() - begun < 60
 
 
 def test_what_is_no_file_is_listed_and_never_opened(tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def test_a_cell_has_its_time_though_the_machine_is_busy(
             _run(kernel, source)
         took_s = time.monotonic() - begun
     assert kernel.reason == "timeout"
-    assert LIMITS.cell_s - 0.5 < took_s < most_s + 1.5
-    assert (took_s > 1.5 * LIMITS.cell_s) == ("pass" in source)
+    assert LIMITS.cell_s - 0.5 < took_s < most_s + 3
+    assert (took_s > 2.5 * LIMITS.cell_s) == ("pass" in source)
 
 
 @pytest.mark.kernel
