@@ -85,7 +85,8 @@ def check_yourself(
         told = [f"your answer raised {type(error).__name__}: {_shortly(error)}"]
     if not told:
         return Reply(status="passed", message="✓ right")
-    more = [f"and {len(told) - MANY} more differences"] if len(told) > MANY else []
+    left = len(told) - MANY
+    more = [f"and {left} more difference{'s' if left > 1 else ''}"] if left > 0 else []
     sentences = "\n  ".join([*told[:MANY], *more])
     return Reply(
         status="not_yet",
@@ -225,7 +226,8 @@ def _of_members(found: set[Any], right: set[Any]) -> Iterator[str]:
 
 def _of_items(found: list[Any], right: list[Any]) -> Iterator[str]:
     if len(found) != len(right):
-        yield f"it has {len(found)} items, and {len(right)} are asked for"
+        one, asked = ("item" if len(found) == 1 else "items"), ("is" if len(right) == 1 else "are")
+        yield f"it has {len(found)} {one}, and {len(right)} {asked} asked for"
         return
     wrong = [n for n, pair in enumerate(zip(found, right, strict=True), 1) if _differ(*pair)]
     if wrong and Counter(map(repr, found)) == Counter(map(repr, right)):

@@ -90,11 +90,14 @@ def test_an_order_is_told_from_other_items(answer: list[str]) -> None:
         (["a"], {"a"}, "['a'] is a list, and a set is asked for"),
         (None, 3, "nothing (None) came, and a number is asked for"),
         ([1, 2], [1, 2, 3], "it has 2 items, and 3 are asked for"),
+        ([1], [1, 2], "it has 1 item, and 2 are asked for"),
+        ([], [1], "it has 0 items, and 1 is asked for"),
         ([1, 5, 3], [1, 2, 3], "item 2: 5 is too large"),
         ({"rows": 5}, {"rows": 3, "seed": 1}, "rows: 5 is too large\n  seed is missing"),
         ({"rows": 3, "sed": 1}, {"rows": 3}, "sed does not belong here"),
         (float("nan"), 1.0, "nan is not right"),
         (dict.fromkeys("abcde", 1), {}, "c does not belong here\n  and 2 more differences"),
+        (dict.fromkeys("abcd", 1), {}, "c does not belong here\n  and 1 more difference\n"),
     ],
 )
 def test_wrong_answers_read_in_what_they_differ(answer: Any, right: Any, said: str) -> None:

@@ -356,7 +356,7 @@ def stub_of(source: str) -> str:
 
     Each solution region becomes `raise NotImplementedError`, at the region's indentation. A
     region `### BEGIN STUB` … `### END STUB`, whose lines are comments, becomes those lines without
-    their `# ` instead, for exercises that start from code to be mended.
+    their `# ` instead, for exercises that start from code to be repaired.
     """
     lines: list[str] = []
     region = ""
@@ -369,10 +369,12 @@ def stub_of(source: str) -> str:
             lines += [] if given else [f"{indent}raise NotImplementedError"]
         elif mark == BEGIN_STUB:
             region = END_STUB
-        elif mark == region:
+        elif region and mark == region:
             region = ""
         elif region == END_STUB:
-            lines.append(re.sub(r"^(\s*)# ?", r"\1", line))
+            # A blank line that is no comment comes from a formatter, which parts comments at the
+            # margin from the code above.
+            lines += [re.sub(r"^(\s*)# ?", r"\1", line)] if mark else []
         elif not region:
             lines.append(line)
     return "\n".join(lines)

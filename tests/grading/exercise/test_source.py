@@ -79,6 +79,17 @@ def test_a_stub_may_be_code_to_be_mended() -> None:
     assert stub_of(MENDED) == "a = 1\nif a:\n    a\nb = 1"
 
 
+def test_blank_lines_of_a_docstring_stay_and_those_of_a_formatter_go() -> None:
+    """A numpy docstring keeps its form; a stub begins where its author began it."""
+    docstring = 'def f(x):\n    """Say.\n\n    Parameters\n    """'
+    answer = (
+        f"import os\n\n\n{docstring}\n    ### BEGIN SOLUTION\n\n    return x\n    ### END SOLUTION"
+    )
+    assert stub_of(answer) == f"import os\n\n\n{docstring}\n    raise NotImplementedError"
+    stub = '### BEGIN STUB\n    # return """\n\n\n# a: 1\n#\n# b: 2\n# """\n### END STUB'
+    assert stub_of(f"def f():\n{stub}") == 'def f():\n    return """\na: 1\n\nb: 2\n"""'
+
+
 def test_the_model_answer_has_no_marks_and_no_stub(tmp_path: Path) -> None:
     """It is what one would write."""
     exercise = load_exercise(_write(tmp_path / "x.ipynb", **{"answer-f": {"source": MENDED}}))
