@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.durations import format_duration
@@ -75,6 +76,7 @@ class Work:
         self.retries: dict[str, int] = {}
         self.losses: dict[str, int] = {}
         self.claims: dict[str, Claim] = {}
+        self._kept: Path | None = None
 
     def begin(self, instance: Instance) -> None:
         """Start an instance: wait for its past and its file if it has to, then choose."""
@@ -337,11 +339,20 @@ class Work:
 
     def _end_kept(self, instance_id: str) -> None:
         """End the kernel that stands where the stage failed before: it has now succeeded."""
-        from mlkit.notebook.kernels.kept_kernels import stop_kernels  # only where one has run
+        # Only where one has run; the place is asked for once, for there may be thousands of ends.
+        from mlkit.notebook.kernels.kept_kernels import kept_place, stop_kernels
 
+        if self._kept is None:
+            self._kept = kept_place()
+        if not self._kept.is_dir():
+            return
         file = str(self.context.order.pipeline.file)
         try:
-            stop_kernels(lambda kept: (kept.file, kept.stage) == (file, instance_id), patience_s=0)
+            stop_kernels(
+                lambda kept: (kept.file, kept.stage) == (file, instance_id),
+                self._kept,
+                patience_s=0,
+            )
         except UsageError as error:
             self.book.warn(str(error))
 
