@@ -19,6 +19,7 @@ from mlkit.inside.checks.check_cells import all_names_bound, sort_cells
 from mlkit.inside.checks.check_history import bound_names
 
 __all__ = [
+    "COLLECTION",
     "Found",
     "exercise_of",
     "find_solutions",
@@ -29,6 +30,8 @@ __all__ = [
     "name_in",
 ]
 
+COLLECTION = "collection.json"
+"""What `mlkit class collect` writes beside the folders of a class."""
 NOTEBOOK = ".ipynb"
 GIVEN_ALONG = ("notebooks", "solutions")
 # A download of Canvas, Moodle or Brightspace: the student's name, perhaps LATE, numbers, the file.
@@ -189,7 +192,12 @@ def _empty(root: Path) -> Iterator[Found]:
 
 
 def _is_one_students(root: Path) -> bool:
-    """Whether a folder is one person's: it has `exercises/`, or notebooks that are no download."""
+    """Whether a folder is one person's: it has `exercises/`, or notebooks that are no download.
+
+    What was collected never is, even if somebody calls themselves exercises.
+    """
+    if (root / COLLECTION).is_file():
+        return False
     if (root / "exercises").is_dir() or root.name == "exercises":
         return True
     notebooks = [p for p in root.iterdir() if p.suffix.lower() == NOTEBOOK]

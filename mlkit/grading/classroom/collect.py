@@ -17,11 +17,12 @@ from typing import Any, Final, get_args
 from mlkit.errors import GradingError
 from mlkit.grading.classroom.handed_in import Collecting, Piece, Tally, Which, read_path
 from mlkit.grading.classroom.roster import Roster, Student, safe_name
+from mlkit.grading.submissions import COLLECTION
 from mlkit.grading.tables import write_whole
 
 __all__ = ["MANIFEST", "WAYS", "Collecting", "Which", "collect", "read_collection"]
 
-MANIFEST: Final = "collection.json"
+MANIFEST: Final = COLLECTION
 VERSION: Final = 1
 WAYS: Final = get_args(Which)
 

@@ -23,6 +23,7 @@ from mlkit.grading.classroom.roster import Roster, Student, read_roster
 from mlkit.grading.classroom.told import collection_text
 from mlkit.grading.classroom.zip_names import names_in_archive
 from mlkit.grading.exercise.source import Exercise
+from mlkit.grading.submissions import find_submissions
 
 Lay = Callable[..., Path]
 Notebook = Callable[..., bytes]
@@ -281,6 +282,18 @@ def test_nobody_says_by_themselves_when_they_handed_in(
     heeded = [s["time"] is not None for s in document["submissions"]]
     assert heeded == [place in HEEDED] * 2
     assert any("timestamp.txt" in note for note in document["notes"]) == (place not in HEEDED)
+
+
+@pytest.mark.parametrize("name", ["exercises", "notebooks", "solutions", "class", "collected"])
+def test_nobody_is_called_so_that_others_are_not_themselves(
+    name: str, lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path
+) -> None:
+    """Names of folders that mean something to the grader are names of people, too."""
+    folder = lay({f"{who}/{R}": notebook(s=who) for who in ("ann", "bob", name)})
+    document = run(folder, roster=Roster())
+    assert {s["student"] for s in document["submissions"]} == {"ann", "bob", name}
+    found = find_submissions([tmp_path / "collected"])
+    assert {f.student for f in found} == {"ann", "bob", name}
 
 
 def test_nobody_hands_in_for_a_neighbour(
