@@ -79,7 +79,7 @@ def begin(folder: Path) -> Begun:
 
 def _content(name: str, folder: Path) -> bytes:
     content = files("mlkit.beginning").joinpath("project", FILES[name]).read_bytes()
-    own = Path(os.path.abspath(folder)).name  # noqa: PTH100 - keeps links
+    own = re.sub(r"[\s.]+", "-", Path(os.path.abspath(folder)).name)  # noqa: PTH100 - keeps links
     if name == "pipeline.yaml" and _NAME.fullmatch(own):
         content = content.replace(b"\nname: first\n", f"\nname: {own}\n".encode())
     return content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count
 from typing import Any
@@ -184,17 +184,17 @@ def compare_many(
     """
     differences: list[Difference] = []
     equal: dict[str, int] = {}
-    for kind, gather in (
-        ("parameter", lambda n: _parameters(records[n])),
-        ("setting", lambda n: _settings(records[n], traced[n])),
-        ("file", lambda n: _files(traced[n])),
-        ("package", lambda n: _packages(traced[n])),
-        ("metric", lambda n: _metrics(rows[n].metrics)),
+    numbers = range(len(records))
+    for kind, found, known in (
+        ("parameter", [_parameters(records[n]) for n in numbers], None),
+        ("setting", [_profile(records[n]) for n in numbers], None),
+        *((kind, list(map(gather, traced)), _known(traced, gather)) for kind, gather in _TRACED),
+        ("metric", [_metrics(rows[n].metrics) for n in numbers], None),
     ):
-        found = [gather(n) for n in range(len(records))]
         for name in dict.fromkeys(name for each in found for name in each):
             values = tuple(each.get(name) for each in found)
-            if len({_identity(value) for value in values}) > 1:
+            asked = [values[n] for n in numbers if known is None or n in known[name]]
+            if len({_identity(value) for value in asked}) > 1:
                 differences.append(Difference(kind=kind, name=name, values=values))
             else:
                 equal[kind] = equal.get(kind, 0) + 1
@@ -223,10 +223,28 @@ def _parameters(record: RunRecord) -> dict[str, Any]:
     return {name: shown(value) for name, value in own.items()}
 
 
-def _settings(record: RunRecord, traced: Traced) -> dict[str, Any]:
+def _profile(record: RunRecord) -> dict[str, Any]:
+    return {"profile": record.options["profile"]} if record.options.get("profile") else {}
+
+
+def _known(
+    traced: Sequence[Traced], gather: Callable[[Traced], dict[str, Any]]
+) -> dict[str, set[int]]:
+    """Which runs can say something of a name: those that have a result of one of its stages.
+
+    A run that failed before a stage uses other packages no more than it uses the same ones.
+    """
+    stages: dict[str, set[str]] = {}
+    for each in traced:
+        for instance, result in each.items():
+            for name in gather({instance: result}):
+                stages.setdefault(name, set()).add(instance.partition("[")[0])
+    ran = [set(_by_stage(each)) for each in traced]
+    return {name: {n for n, own in enumerate(ran) if own & those} for name, those in stages.items()}
+
+
+def _settings(traced: Traced) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if record.options.get("profile"):
-        found["profile"] = record.options["profile"]
     by_stage = _by_stage(traced)
     versions = {result["parts"].get("python") for result in by_stage.values()} - {"", None}
     found["Python"] = ", ".join(sorted(versions)) or None
@@ -256,6 +274,10 @@ def _packages(traced: Traced) -> dict[str, Any]:
         for result in traced.values()
         for name, version in result["observed"].get("packages", {}).items()
     }
+
+
+_TRACED = (("setting", _settings), ("file", _files), ("package", _packages))
+"""What is known of the results that a run has, not of the run."""
 
 
 def _metrics(numbers: Mapping[str, float]) -> dict[str, Interval]:

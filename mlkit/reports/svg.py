@@ -10,6 +10,8 @@ __all__ = ["document", "element", "picture_style", "shorten", "text", "width_of"
 _CHARACTER = 0.58
 _WIDE_CHARACTER = 1.05
 _WIDE_FROM = 0x1100
+_BROAD, _CAPITAL, _NARROW, _OTHER = 1.0, 0.78, 0.42, 0.64
+"""Letters of a broad sans serif, such as DejaVu: a text of `w` alone is half as wide again."""
 
 
 def element(name: str, *children: str, **attributes: object) -> str:
@@ -45,7 +47,17 @@ def text(content: str) -> str:
 def width_of(content: str, size: float) -> float:
     """Estimate how wide a text is, in pixels, at a font size; rather too wide than too narrow."""
     units = sum(_WIDE_CHARACTER if ord(c) >= _WIDE_FROM else _CHARACTER for c in content)
-    return units * size
+    return max(units, sum(map(_letter, content))) * size
+
+
+def _letter(c: str) -> float:
+    if ord(c) >= _WIDE_FROM:
+        return _WIDE_CHARACTER
+    if c in "mwMW@%…—":
+        return _BROAD
+    if c in "fijlrtI.,:;'|!()[]{}/- ":
+        return _NARROW
+    return _CAPITAL if c.isupper() else _OTHER
 
 
 def shorten(content: str, most: int) -> str:

@@ -140,8 +140,9 @@ def jupyterlab(root: Path, home: Path) -> Iterator[str]:
     environment = {**kept, **folders, "IPYTHONDIR": str(home / "ipython")}
     environment["JUPYTER_PATH"] = str(_with_panel(home))
     shipped = [str(path) for path in root.rglob("*.ipynb")]
-    trust = [PYTHON, "-m", "jupyter", "trust", *shipped]
-    subprocess.run(trust, env=environment, check=True, capture_output=True, timeout=120)
+    if shipped:
+        trust = [PYTHON, "-m", "jupyter", "trust", *shipped]
+        subprocess.run(trust, env=environment, check=True, capture_output=True, timeout=120)
     command = [
         *(PYTHON, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
         *(f"--ServerApp.root_dir={root}", f"--port={port}", f"--IdentityProvider.token={token}"),

@@ -251,6 +251,8 @@ def test_a_stage_is_worked_on_with_real_inputs_and_gone_on_with_where_it_failed(
     assert time.monotonic() - began < 20, "on a quiet machine it is under one second"
     expect(page.locator(".jp-Cell.jp-mod-active")).to_contain_text("print(1 / 0")
     assert page.evaluate(_ASK, "print(marker + 1)").strip() == "42"
+    expect(page.locator(".mlkit-bar:visible")).to_contain_text("Where the stage failed")
+    assert lab.violations(".mlkit-bar") == []
     assert page.evaluate(RESOLVE) == 200
     page.screenshot(path=str(shot("panel-kept")))
     page.evaluate(_IN_ACTIVE_CELL, ["1 / 0", "1 / 1"])  # and not saved by hand

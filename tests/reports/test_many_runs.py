@@ -14,7 +14,7 @@ from mlkit.core.record import RunRecord
 from mlkit.observe.layout import cell_width
 from mlkit.reports.many_runs import Interval, ManyRuns, letters
 from mlkit.reports.many_runs_page import many_runs_page
-from mlkit.testing import FakeRunner, Returns, run_fake
+from mlkit.testing import FakeRunner, Raises, Returns, run_fake
 from mlkit.testing.sketches import Sketch, write_pipeline
 
 BODY = """\
@@ -94,6 +94,22 @@ def test_the_text_begins_with_what_differs(runs: tuple[Path, list[RunRecord]]) -
     assert "0.61 [0.51, 0.71]" in text
     assert "The same in all: 1 parameter" in text
     assert all(cell_width(line) <= 80 for line in text.splitlines())
+
+
+def test_a_run_that_failed_before_a_stage_differs_in_nothing_of_it(tmp_path: Path) -> None:
+    """It uses none of the stage's packages, files and kernels, and no other ones either."""
+    file = write_pipeline(
+        tmp_path / "p", Sketch(name="load"), Sketch(name="fit", upstream=("load",))
+    )
+    helper = file.parent / "helper.py"
+    helper.write_text("one")
+    uses = Returns(modules={"helper": str(helper)}, imported=("yaml",))
+    whole = run_fake(file, runner=FakeRunner({"fit": [uses]}))
+    broken = run_fake(file, runner=FakeRunner({"load": [Raises()]}), force=("load",))
+    assert not broken.ok
+    folder = file.parent / "runs"
+    records = api.find_several([whole.run_id, broken.run_id], folder)
+    assert api.compare_several(records, folder).differences == ()
 
 
 def test_equal_runs_have_no_difference(runs: tuple[Path, list[RunRecord]]) -> None:

@@ -171,7 +171,9 @@ def _parameters(item: StageRecord) -> str:
 def _artifacts(item: StageRecord, server: Server | None) -> str:
     rows = "".join(_artifact(name, made, server) for name, made in item.artifacts.items())
     head = "<tr><th>artifact</th><th>file</th><th>size</th><th>sha256</th></tr>"
-    table = f'<table class="mlkit-table"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+    table = (
+        f'<table class="mlkit-table artifacts"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+    )
     looks = "".join(_look(name, made) for name, made in item.artifacts.items())
     return f"{table}{looks}"
 

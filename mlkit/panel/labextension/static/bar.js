@@ -31,13 +31,24 @@ export async function addBar(server, lumino, panel, does) {
     button("▶ Run as the pipeline would", "▶ Saving, and starting …", async () => {
       if (panel.context.model.dirty) await panel.context.save();
       await does.run(asked);
-      return "▶ It runs; the panel at the left says how far it is.";
+      return "▶ It was started; the panel at the left says how far it is.";
     }),
     button("Real inputs", "▶ Bringing what it reads up to date …", async () => {
       const given = await does.edit(asked);
       return received(given.stage);
     }),
     said);
+  place(lumino, panel, node);
+}
+
+// Says what a notebook on a kept kernel is: the stage's source, of the same name, may be open beside it.
+export function addLiveBar(lumino, panel) {
+  place(lumino, panel, h("div", { class: "mlkit-bar", role: "region", "aria-label": "stage that failed" },
+    h("span", {}, h("b", {}, "Where the stage failed"), ", with all its variables. What you run here is in no record; “Take over into the source” in the panel keeps what you correct.")));
+}
+
+// JupyterLab has no words of its own between toolbar and cells: they stand in the header of the content.
+function place(lumino, panel, node) {
   const header = panel.contentHeader;
   const widget = new lumino.Widget();
   widget.node.append(node);

@@ -52,6 +52,15 @@ export class Drawing {
     form.querySelector("input, select")?.focus();
   }
 
+  // Say why there is nothing to ask.
+  _tell(title, words) {
+    const close = this._button("Close", () => this.close());
+    const onkeydown = (event) => { if (event.key === "Escape") this.close(); };
+    this.form.replaceChildren(h("form", { "aria-label": title, onkeydown },
+      h("h3", {}, title), h("p", { role: "status" }, words), h("div", { class: "line" }, close)));
+    close.focus();
+  }
+
   _outputs(but = "") {
     return Object.entries(this._stages()).filter(([name]) => name !== but)
       .flatMap(([name, stage]) => Object.keys(stage.outputs).map((output) => `${name}.${output}`));
@@ -81,6 +90,12 @@ export class Drawing {
     const first = outputs.filter((each) => each.startsWith(`${from}.`));
     const others = outputs.filter((each) => !first.includes(each));
     const free = declares.filter((name) => !(name in inputs));
+    if (!declares.length || !outputs.length) {
+      this._tell(`What ${stage} reads`, declares.length
+        ? "No other stage writes anything yet."
+        : `The parameters cell of ${stage} names nothing to read. Add a line to it, such as table = "", and save the notebook.`);
+      return;
+    }
     this._ask(`What ${stage} reads`, [
       { name: "source", label: "output", choices: [...first, ...others] },
       { name: "input", label: "input: a variable of its parameters cell", choices: [...free, ...declares.filter((name) => name in inputs)] },

@@ -1,5 +1,5 @@
 // The plugins: the panel at the left, its commands, and what they need of JupyterLab.
-import { addBar } from "./bar.js";
+import { addBar, addLiveBar } from "./bar.js";
 import { RealInputs } from "./inputs.js";
 import { Marks } from "./marks.js";
 import { PipelinePanel } from "./panel.js";
@@ -122,6 +122,7 @@ export async function plugins(shared) {
       // The panel that a command is meant for: the one in front, if one is, else that at the left.
       const current = () => (app.shell.currentWidget instanceof PanelWidget ? app.shell.currentWidget : widget);
       const key = "mlkit:pipeline";
+      needs.makeNew = () => app.commands.execute("mlkit:new");
       widget.panel.onChoice = (path) => void state?.save(key, path);
       // The state is known when the layout is restored, for which JupyterLab waits for this plugin.
       void app.restored.then(() => state?.fetch(key)).then((last) => {
@@ -150,7 +151,10 @@ export async function plugins(shared) {
       });
       tracker.widgetAdded.connect((_, notebook) => {
         marks.heed(notebook);
-        if (LIVE.test(notebook.context.path)) withoutDebugger(notebook.sessionContext);
+        if (LIVE.test(notebook.context.path)) {
+          withoutDebugger(notebook.sessionContext);
+          addLiveBar(lumino, notebook);
+        }
         void addBar(server, lumino, notebook, {
           edit: needs.edit,
           run: async ({ path, stage }) => {
@@ -263,6 +267,7 @@ function openPage(app, lumino, icon, title, html) {
   const page = html.replaceAll("@media (prefers-color-scheme: dark)", isLight ? "@media not all" : "@media all");
   frame.srcdoc = page.replace(/<body(?=[\s>])/, `<body data-jp-theme-light="${isLight}"`);
   const widget = new lumino.Widget({ node: document.createElement("div") });
+  widget.onActivateRequest = () => frame.focus(); // else commands are meant for what was in front before
   widget.node.append(frame);
   widget.id = `mlkit-page-${Date.now()}`;
   widget.title.label = title;

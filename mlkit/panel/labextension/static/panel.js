@@ -11,7 +11,7 @@ const SIGNS = { run: "▶ run", reuse: "≡ reuse", skip: "» skip", unknown: "?
 
 // Fills a widget's node. `services` is what the panel needs of JupyterLab:
 // { server, open(path), openAt(path, line), openPage(title, html), edit(ask), attach(ask),
-// takeOver(ask), problemChanged() }.
+// takeOver(ask), makeNew(), problemChanged() }.
 export class PipelinePanel {
   constructor(node, services) {
     this._services = services;
@@ -23,6 +23,7 @@ export class PipelinePanel {
     this._cancelled = null;
     this._isShown = false;
     this.path = null;
+    this._wanted = null;
     this.onChoice = () => {};
     this._following = new Following(this._server, (news, error) => this._take(news, error));
     node.append(this._build());
@@ -31,8 +32,8 @@ export class PipelinePanel {
   // The page's parts, top to bottom.
   _build() {
     this._choice = h("select", { class: "wide", "aria-label": "pipeline", onchange: () => this.choose(this._choice.value) });
-    this._about = h("p");
-    this._problem = h("div", { role: "alert" });
+    this._about = h("p", { class: "keep", dir: "auto" });
+    this._problem = h("div", { role: "alert", class: "keep" });
     this._profile = h("select", { onchange: () => this._changed() });
     this._profileField = h("label", { class: "field", hidden: true }, "profile", this._profile);
     this._fields = h("div", { class: "fields" });
@@ -46,7 +47,7 @@ export class PipelinePanel {
     this._status = h("p", { role: "status", "aria-live": "polite", class: "status" });
     this._bar = h("progress", { "aria-label": "stages that have finished", hidden: true });
     this._now = new Markup();
-    this._note = h("p", { role: "status", class: "note" });
+    this._note = h("p", { role: "status", class: "note keep" });
     this._newest = this._button("Back to the newest run", () => this.showRun(null));
     this._newest.hidden = true;
     this._picture = new Markup((name) => this.pick(name));
@@ -59,10 +60,11 @@ export class PipelinePanel {
     this._compare = this._button("Compare", () => this.compare());
     this._report = this._button("Report", () => this.report());
     this._runs.node.addEventListener("change", () => this._count());
-    return h("div", { class: "mlkit-panel mlkit-palette" },
-      h("h2", {}, "Pipelines"),
-      h("div", { class: "line" }, this._choice),
-      this._about, this._problem, this._profileField, this._form,
+    this._new = this._button("New pipeline …", () => this._services.makeNew(), "act primary");
+    this._page = h("div", { class: "mlkit-panel mlkit-palette" },
+      h("h2", { class: "keep" }, "Pipelines"),
+      h("div", { class: "line keep" }, this._choice),
+      this._about, this._problem, h("div", { class: "line keep first" }, this._new), this._profileField, this._form,
       h("div", { class: "line" }, this.runButton, this.resumeButton, this.cancelButton, this.planButton),
       h("div", { class: "line" },
         h("label", { class: "tick" }, this._force, "unchanged stages, too"),
@@ -74,10 +76,15 @@ export class PipelinePanel {
       h("section", { "aria-label": "plan" }, h("h3", {}, "What would run, and why"), this._planBox),
       h("section", { "aria-label": "runs" }, h("h3", {}, "Runs"), this._runs.node,
         h("div", { class: "line" }, this._compare, this._report)));
+    return this._page;
   }
 
   _button(words, does, looks = "act") {
-    return h("button", { type: "button", class: looks, onclick: () => void this._try(does) }, words);
+    const pressed = () => {
+      this._note.textContent = ""; // what was said of something before
+      void this._try(does);
+    };
+    return h("button", { type: "button", class: looks, onclick: pressed }, words);
   }
 
   // Do something that the server may refuse: what it says then stands in the panel.
@@ -89,22 +96,28 @@ export class PipelinePanel {
       this._refused = error instanceof Refusal ? error.error : { message: String(error.message ?? error) };
     }
     this._tellProblem();
+    if (this._refused) this._problem.scrollIntoView({ block: "nearest" }); // the button may be far below
   }
 
-  async refresh(wanted = this.path) {
+  // Looks again which pipelines there are. It may be asked for twice at once, with a wish or without.
+  async refresh(wanted = null) {
+    this._wanted = wanted ?? this.path ?? this._wanted;
     await this._try(async () => {
       const { pipelines } = await this._server.get("pipelines");
       const names = pipelines.map((path) => h("option", { value: path }, path.replace(/\/?pipeline\.yaml$/, "") || "pipeline.yaml"));
       this._choice.replaceChildren(...names);
       this._choice.disabled = pipelines.length === 0;
+      this._page.classList.toggle("empty", pipelines.length === 0); // then there is one thing to do
       if (pipelines.length === 0) {
         this.path = null;
+        this._known = {};
+        this._following.stop();
         this._choice.append(h("option", {}, "no pipeline yet"));
-        this._about.textContent = "There is no pipeline.yaml below this folder. The launcher's card “New pipeline” makes one.";
+        this._about.textContent = "There is no pipeline.yaml below this folder.";
         this._buttons();
         return;
       }
-      this.choose(pipelines.includes(wanted) ? wanted : pipelines[0]);
+      this.choose(pipelines.includes(this._wanted) ? this._wanted : pipelines[0]);
     });
   }
 
@@ -123,7 +136,7 @@ export class PipelinePanel {
       this._picture.show("");
       this._zoom.forget();
     }
-    this.path = path;
+    this.path = this._wanted = path;
     this.onChoice(path);
     this._follow();
   }
@@ -162,6 +175,7 @@ export class PipelinePanel {
   _take(news, error) {
     this._lost = error && !(error instanceof Refusal) ? error : null;
     if (error instanceof Refusal) this._known.problem = error.error;
+    if ("pipeline" in news || "problem" in news) this._refused = null; // it was about what the file was
     Object.assign(this._known, news);
     if (news.pipeline) {
       this._tellPipeline(news.pipeline);
@@ -205,7 +219,7 @@ export class PipelinePanel {
     };
     const control = choices.length
       ? h("select", { name, onchange: changed }, ...choices.map((each) => h("option", { value: each }, each)))
-      : h("input", { name, type: "text", oninput: changed, spellcheck: "false", autocomplete: "off" });
+      : h("input", { name, type: "text", oninput: changed, spellcheck: "false", autocomplete: "off", dir: "auto" });
     control.value = given ?? value;
     control.classList.toggle("changed", given !== undefined);
     return h("label", { class: "field" }, label, control);
@@ -357,6 +371,7 @@ export class PipelinePanel {
   async pick(name, isNew = true) {
     this._picked = name;
     this._picture.mark(name);
+    if (isNew) this._zoom.reveal(name);
     const { run } = this._known;
     const stage = name.split("[")[0];
     const about = this._known.pipeline?.stages[stage];
@@ -388,6 +403,7 @@ export class PipelinePanel {
   // Change pipeline.yaml; gives nothing where it was refused.
   async draw(change) {
     let made = null;
+    this._note.textContent = "";
     await this._try(async () => {
       made = await this._server.post("draw", { path: this.path, ...change });
     });

@@ -3,6 +3,7 @@ import { h } from "./dom.js";
 
 const SMALLEST = 0.7; // below it small words are no longer legible; only on demand is a picture smaller
 const STEP = 1.25;
+const MARGIN = 8;
 
 export class Zoom {
   // `box` holds the picture in a `.mlkit-scroll`, and may get another one at any time.
@@ -40,6 +41,17 @@ export class Zoom {
       this._showFirst(scroll, svg);
       this._seen = { width, left: scroll.scrollLeft };
     }
+  }
+
+  // Move the picture as little as shows the whole of a stage.
+  reveal(name) {
+    const scroll = this._box.querySelector(".mlkit-scroll");
+    const box = scroll?.querySelector(`svg [data-pick="${CSS.escape(name)}"]`)?.getBoundingClientRect();
+    if (!box) return;
+    const frame = scroll.getBoundingClientRect();
+    const [right, bottom] = [frame.left + scroll.clientWidth, frame.top + scroll.clientHeight];
+    scroll.scrollLeft += Math.min(0, box.left - frame.left - MARGIN) || Math.max(0, box.right + MARGIN - right);
+    scroll.scrollTop += Math.min(0, box.top - frame.top - MARGIN) || Math.max(0, box.bottom + MARGIN - bottom);
   }
 
   _scale(scroll) {
