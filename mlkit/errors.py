@@ -28,6 +28,7 @@ __all__ = [
     "UsageError",
     "install_extra",
     "needing_extra",
+    "why_unreadable",
 ]
 
 DISTRIBUTION = "mlkit-notebooks"
@@ -179,6 +180,24 @@ def install_extra(extra: str) -> str:
         A name under `project.optional-dependencies`.
     """
     return f"pip install '{DISTRIBUTION}[{extra}]'"
+
+
+def why_unreadable(error: OSError | UnicodeDecodeError) -> tuple[str, str]:
+    """Say why a text file cannot be read, and what to do.
+
+    Parameters
+    ----------
+    error : OSError or UnicodeDecodeError
+        What reading it raised.
+
+    Returns
+    -------
+    (str, str)
+        The fact without the file's name, and the remedy.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} of it is not UTF-8 text", "Save it as UTF-8"
+    return f"{error.strerror or error}", "See that it is a file that you may read"
 
 
 @contextlib.contextmanager

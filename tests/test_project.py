@@ -358,7 +358,8 @@ def test_a_reason_is_seen_where_it_stands() -> None:
 
 
 SUBJECTS = {
-    "cli": "documents hostile_names large_files profiles stores surroundings sweep_killed",
+    "cli": "documents hostile_names large_files newcomers profiles several_mistakes stores "
+    "surroundings sweep_killed",
     "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
     "other_kernels secrets shared_work text_notebooks traced_packages traces "
     "everyday_reads",

@@ -25,7 +25,7 @@ from mlkit.engines.refusals import (
 )
 from mlkit.engines.registry import compiler_of, engine_named
 from mlkit.engines.schedules import other_schedules, with_cron
-from mlkit.errors import EngineError, UnsupportedByEngineError
+from mlkit.errors import EngineError, UnsupportedByEngineError, UsageError
 from mlkit.load.lists import with_lists
 from mlkit.load.merging import is_secret
 from mlkit.load.parameters import (
@@ -141,12 +141,25 @@ def write_export(made: Export, folder: Path) -> list[Path]:
         What `compile_export` or `export` gave.
     folder : Path
         Where to.
+
+    Raises
+    ------
+    UsageError
+        If one cannot be written there.
     """
     paths = []
     for name, text in made.files.items():
         path = folder.absolute() / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"the file cannot be written: {error.strerror or error}",
+                path,
+                remedy="Name another folder with --to, or make room there",
+                code="E105",
+            ) from error
         paths.append(path)
     return paths
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlkit.errors import ConfigurationError
+from mlkit.errors import ConfigurationError, why_unreadable
 
 __all__ = ["OWN_VARIABLES", "read_env_file", "with_env_file"]
 
@@ -36,7 +36,9 @@ def read_env_file(file: Path) -> dict[str, str]:
             code="E406",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the file cannot be read ({error})", file, code="E406") from None
+        fact, remedy = why_unreadable(error)
+        fact = f"the file cannot be read: {fact}"
+        raise ConfigurationError(fact, file, remedy=remedy, code="E406") from None
     for binding in bindings:
         if binding.error or (binding.key is not None and binding.value is None):
             blank = binding.original.string[: -len(binding.original.string.lstrip()) or None]

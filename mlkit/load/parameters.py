@@ -10,7 +10,7 @@ from typing import Any
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.types import as_written, takes_texts
-from mlkit.errors import ConfigurationError
+from mlkit.errors import ConfigurationError, why_unreadable
 from mlkit.frozen import dataclass
 from mlkit.load.environment import Environment
 from mlkit.load.merging import Given, Merger, known_names, types_of
@@ -194,7 +194,9 @@ def _from_file(file: Path) -> list[Given]:
             code="E406",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the file cannot be read ({error})", file, code="E406") from None
+        fact, remedy = why_unreadable(error)
+        fact = f"the file cannot be read: {fact}"
+        raise ConfigurationError(fact, file, remedy=remedy, code="E406") from None
     tree = read_yaml(text, str(file), ConfigurationError)
     if tree.value is None:
         return []

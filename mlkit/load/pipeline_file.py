@@ -11,7 +11,7 @@ from typing import Any
 
 from mlkit.core.pipeline import Declaration, ExternalFile, Kernel, Pipeline, Stage
 from mlkit.core.pipeline_keys import keys_of
-from mlkit.errors import NotebookError, PipelineError
+from mlkit.errors import NotebookError, PipelineError, why_unreadable
 from mlkit.frozen import replace
 from mlkit.load.contract import (
     check_parameter_defaults,
@@ -118,7 +118,8 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError(f"the file cannot be read ({error})", file) from None
+        fact, remedy = why_unreadable(error)
+        raise PipelineError(f"the file cannot be read: {fact}", file, remedy=remedy) from None
 
 
 def _plain(section: Section) -> dict[str, Any]:

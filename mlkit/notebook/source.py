@@ -17,7 +17,7 @@ from typing import Any
 
 from mlkit.core.pipeline import Stage
 from mlkit.core.suggesting import did_you_mean
-from mlkit.errors import NotebookError
+from mlkit.errors import NotebookError, why_unreadable
 from mlkit.notebook.cells import NotebookSource, parse_document, parse_notebook
 from mlkit.notebook.importing import FORMAT_CHECKS, missing
 
@@ -116,7 +116,9 @@ def _text_of(path: Path) -> str:
             "this is a folder, not a notebook", path, None, remedy, "E301"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise NotebookError(f"the notebook cannot be read ({error})", path, code="E301") from None
+        fact, remedy = why_unreadable(error)
+        fact = f"the notebook cannot be read: {fact}"
+        raise NotebookError(fact, path, remedy=remedy, code="E301") from None
 
 
 def _beside(folder: Path) -> list[str]:

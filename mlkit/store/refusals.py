@@ -71,10 +71,12 @@ def refusal(error: OSError, folder: Path) -> RunsFolderError:
 
 def sentence_of(error: OSError) -> tuple[str, str | None, str]:
     """The fact, the place and the remedy of an error that nobody else has put into words."""
-    if error.errno in _TOO_MANY | _NO_ROOM:
-        made = refusal(error, Path.cwd())
-        return made.message, made.file, str(made.remedy)
     name = _place_of(error)
+    if error.errno in _TOO_MANY:
+        made = refusal(error, Path.cwd())
+        return made.message, name, str(made.remedy)
+    if error.errno in _NO_ROOM:
+        return f"a file cannot be written: {error.strerror}", name, "Free some space on that disk"
     remedy = "For the traceback call 'mlkit --verbose COMMAND …'"
     if error.errno in _OTHER or error.errno in _NO_RIGHT:
         remedy = f"Look at that path and its rights; f{remedy[1:]}"

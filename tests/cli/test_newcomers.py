@@ -26,6 +26,26 @@ MISTAKES = {
     "that folder": (("plan", "odd/pipeline.yaml"), "pipeline.yaml: this is not a file", "Move it"),
     "no number": (("run", "p", "--workers", "x"), "'x' is not a whole number", "mlkit run --help"),
     "a stage": (("show", "latest", "write"), "'write' is no pipeline", "latest write --trace"),
+    "a file for a folder": (
+        ("export", "airflow", "p", "--to", "p/pipeline.yaml"),
+        "pipeline.yaml/words.py: the file cannot be written",
+        "another folder with --to",
+    ),
+    "a pipeline in Latin-1": (
+        ("plan", "latin"),
+        "pipeline.yaml: the file cannot be read: byte 9 of it is not UTF-8 text",
+        "Save it as UTF-8",
+    ),
+    "a notebook in Latin-1": (
+        ("plan", "latin/of-notebook.yaml"),
+        "latin.ipynb: the notebook cannot be read: byte 3 of it is not UTF-8 text",
+        "Save it as UTF-8",
+    ),
+    "values in Latin-1": (
+        ("plan", "p", "-f", "latin/pipeline.yaml"),
+        "the file cannot be read: byte 9 of it is not UTF-8 text",
+        "Save it as UTF-8",
+    ),
     "nothing to grade": (("grade", "nowhere"), "there is no such file", "Name notebooks"),
     **{
         f"{words[0]} before a run": ((*words, "p"), "run", "Run 'mlkit run' first")
@@ -41,10 +61,16 @@ MISTAKES = {
 
 @pytest.fixture
 def here(tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Their folder: a pipeline that has not run, one folder that is empty, one that is odd."""
+    """Their folder: a pipeline that has not run, empty, odd and badly encoded folders."""
     shutil.copytree(words, tmp_path / "p", ignore=shutil.ignore_patterns("runs"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "odd" / "pipeline.yaml").mkdir(parents=True)
+    latin = tmp_path / "latin"
+    latin.mkdir()
+    (latin / "pipeline.yaml").write_bytes("name: fl\xfcge\n".encode("latin-1"))
+    (latin / "latin.ipynb").write_bytes('{"\xfc": 1}'.encode("latin-1"))
+    of_notebook = "name: p\nstages:\n  a: {notebook: latin.ipynb}\n"
+    (latin / "of-notebook.yaml").write_text(of_notebook)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.errors import RunsFolderError
-from mlkit.store.refusals import readable_os_errors
+from mlkit.store.refusals import readable_os_errors, sentence_of
 
 
 @pytest.mark.parametrize("number", sorted({errno.EACCES, errno.ENOSPC, errno.EMFILE, errno.EIO}))
@@ -34,3 +34,10 @@ def test_a_broken_connection_is_not_the_folders_fault(
     """To send somebody looking at rights for it would cost an afternoon."""
     with pytest.raises(kind), readable_os_errors(tmp_path):
         raise kind(errno.ECONNRESET, "no")
+
+
+def test_a_full_disk_elsewhere_is_not_the_runs_folders_fault() -> None:
+    """A file that is written beside it has its own name, and no command of runs as its remedy."""
+    fact, place, remedy = sentence_of(OSError(errno.ENOSPC, "No space left on device", "page.html"))
+    assert (fact, place) == ("a file cannot be written: No space left on device", "page.html")
+    assert "mlkit clean" not in remedy

@@ -262,7 +262,11 @@ def _replace(path: Path, content: bytes) -> None:
         write_whole(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise GradingError(f"the file cannot be written: {reason}", path) from error
+        raise GradingError(
+            f"the file cannot be written: {reason}",
+            path,
+            remedy="Name another folder, or make room there",
+        ) from error
 
 
 def _digest(content: bytes) -> str:
