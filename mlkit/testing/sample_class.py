@@ -21,26 +21,9 @@ __all__ = ["main", "write_sample", "write_words"]
 
 EXERCISE = "05-retries"
 ANSWER = "answer-retry-with-backoff"
-SLIP = """
-import functools, logging, time
-
-def retry_with_backoff(max_retries=3, initial_delay=1.0, backoff_factor=2.0,
-                       retryable_exceptions=(ConnectionError, TimeoutError), sleep=time.sleep):
-    def decorate(function):
-        @functools.wraps(function)
-        def wrapper(*args, **kwargs):
-            for attempt in range(max_retries):
-                try:
-                    return function(*args, **kwargs)
-                except retryable_exceptions as error:
-                    logging.getLogger(__name__).warning("again: %s", error)
-                    sleep(initial_delay * backoff_factor ** attempt)
-            return function(*args, **kwargs)
-        return wrapper
-    return decorate
-"""
-LINEAR = SLIP.replace("initial_delay * backoff_factor ** attempt", "initial_delay * (attempt + 1)")
-IN_OTHER_WORDS = LINEAR.replace("attempt", "n").replace("wrapper", "inner")
+SLIP = ("delay *= backoff_factor", "delay += initial_delay")
+"""What a usual slip puts in the place of what is right. A whole answer must not stand here: the
+package is where submissions are graded, and they could take it from there."""
 WORDS = "01-dags"
 IN_WORDS = {
     "Ann Lee_601_assignsubmission_file_/01-dags.ipynb": (
@@ -81,12 +64,14 @@ def write_sample(folder: Path) -> list[Path]:
         The files.
     """
     model = load_exercise(find_solutions() / f"{EXERCISE}.ipynb").solution
+    linear = model[ANSWER].replace(*SLIP)
+    in_other_words = linear.replace("wrapper", "inner").replace("function", "f")
     handed_in = {
         "Ann Lee_501_assignsubmission_file_/05-retries.ipynb": model,
-        "Bob van Dyk_502_assignsubmission_file_/05-retries.ipynb": {ANSWER: LINEAR},
-        "Çid Ünal_503_assignsubmission_file_/retries (1).ipynb": {ANSWER: IN_OTHER_WORDS},
+        "Bob van Dyk_502_assignsubmission_file_/05-retries.ipynb": {ANSWER: linear},
+        "Çid Ünal_503_assignsubmission_file_/retries (1).ipynb": {ANSWER: in_other_words},
         "Dorothea Roy_504_assignsubmission_file_/05-retries.ipynb": {},
-        "homework.ipynb": {ANSWER: SLIP},
+        "homework.ipynb": model,
     }
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / "download.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -22,6 +22,17 @@ def watch(frame, event, arg):
 sys.settrace(watch)
 sys.setprofile(watch)
 """,
+    "finds-an-answer-in-the-kit": STUB
+    + """
+import ast, glob, os
+import mlkit
+for path in glob.glob(os.path.dirname(mlkit.__file__) + "/**/*", recursive=True):
+    text = open(path, errors="replace").read() if os.path.isfile(path) else ""
+    if "def retry_with_backoff" in text:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Constant) and "def retry_with_backoff" in str(node.value):
+                exec(node.value, globals())
+""",
     "audits-the-check": STUB
     + f"""
 import sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import itertools
 from collections.abc import Mapping
@@ -11,10 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import mlkit
 from mlkit.core.states import Status
 from mlkit.core.triggers import TriggerRule
 from mlkit.core.triggers import judge as real_judge
 from mlkit.grading.exercise.source import Exercise
+from mlkit.inside.checks.check_history import bound_names
 from mlkit.inside.checks.check_notebook import cell_text
 
 STATES = ("succeeded", "failed", "upstream_failed", "skipped")
@@ -58,3 +61,33 @@ def test_the_trigger_rules_of_exercise_07_are_those_of_mlkit(
         for upstream in itertools.product(STATES, repeat=size):
             real = real_judge(TriggerRule(rule), [Status(state) for state in upstream])
             assert str(real) == judge(rule, list(upstream))
+
+
+PACKAGE = Path(mlkit.__file__).parent
+
+
+def _texts(path: Path) -> list[str]:
+    """What stands in a file as text: of a module its constants, of any other file all of it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return []
+    if path.suffix != ".py":
+        return [text]
+    nodes = ast.walk(ast.parse(text))
+    return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+
+
+def test_the_package_holds_no_answer(exercises: Mapping[str, Exercise]) -> None:
+    """It is there where submissions are graded: they could run what they find in it."""
+    stubs = [stub for exercise in exercises.values() for stub in exercise.answers.values()]
+    wanted = {f"def {name}(" for stub in stubs for name in bound_names(stub)}
+    files = [p for p in PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    found = {
+        (str(path.relative_to(PACKAGE)), word)
+        for path in files
+        for text in _texts(path)
+        for word in wanted
+        if word in text
+    }
+    assert found == set()
