@@ -151,9 +151,10 @@ test-slow: install-dev engines  ## run the suites that take long: many random ki
 	@.ci/need bubblewrap redis-server postgresql
 	$(RUN_TESTS) -m slow --timeout 3600 $(PYTEST)
 
+# As side by side above: lessons wait for servers, timers and killed processes, and leave their core to another.
 test-site: install-dev engines  ## execute every lesson and exercise, make the site, and follow its documents
-	$(BIN)/mlkit render --to site --fresh
-	$(RUN_TESTS) -n 2 -m "site and not slow" $(PYTEST)
+	$(BIN)/mlkit render --to site --fresh --workers 3
+	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "site and not slow" $(PYTEST)
 
 STEPS ?= 300
 test-model: install-dev  ## random edits and runs (STEPS=…), each held against a run from nothing

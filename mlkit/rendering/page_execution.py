@@ -10,8 +10,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,11 @@ def _execute_all(
         for name in _FOLDERS:
             ignore = shutil.ignore_patterns(*_LEFT_OUT)
             shutil.copytree(how.root / name, copy / name, ignore=ignore)
-        with ThreadPoolExecutor(how.workers) as pool:
-            running = {pool.submit(_execute, page, copy, how.timeout_s): page for page in pages}
+        env = _learners_environment(Path(folder) / "runtime")
+        with _kernels_left(env), ThreadPoolExecutor(how.workers) as pool:
+            running = {
+                pool.submit(_execute, page, copy, env, how.timeout_s): page for page in pages
+            }
             for number, future in enumerate(as_completed(running), start=1):
                 page = running[future]
                 notebook, seconds, error = future.result()
@@ -161,13 +165,38 @@ def _execute_all(
     return done
 
 
+def _learners_environment(runtime: Path) -> dict[str, str]:
+    """The environment of the pages: a learner's, who has no settings of ours and no CI.
+
+    What a run leaves behind for the next one is used by all pages, and is kept apart from that of
+    other runs.
+    """
+    runtime.mkdir(mode=0o700)
+    own = {k: v for k, v in os.environ.items() if not k.startswith("MLKIT_") and k != "CI"}
+    return {**own, "XDG_RUNTIME_DIR": str(runtime)}
+
+
+@contextmanager
+def _kernels_left(env: Mapping[str, str]) -> Iterator[None]:
+    """End, after the last page, what its runs have left behind."""
+    # With kernels come 0.1 s of imports, for which the command's help need not wait.
+    from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes
+
+    try:
+        yield
+    finally:
+        stop_warm_zygotes(env=env)
+
+
 def _keep(notebook: Mapping[str, Any], place: Path) -> None:
     aside = place.with_suffix(".part")
     aside.write_text(json.dumps(notebook), encoding="utf-8")
     aside.replace(place)
 
 
-def _execute(page: Page, copy: Path, timeout_s: float) -> tuple[dict[str, Any], float, str]:
+def _execute(
+    page: Page, copy: Path, env: Mapping[str, str], timeout_s: float
+) -> tuple[dict[str, Any], float, str]:
     """Execute one notebook; give it, the seconds, and what is wrong (or an empty text)."""
     # nbclient and what kernels need take 0.5 s, for which the command's help need not wait.
     import nbformat
@@ -179,10 +208,9 @@ def _execute(page: Page, copy: Path, timeout_s: float) -> tuple[dict[str, Any], 
     started = time.monotonic()
     source = copy / f"{page.name}.ipynb"
     notebook: Any = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call] # untyped
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLKIT_")}
     error = ""
     with open_kernels("spawn") as kernels:
-        request = KernelRequest(cwd=source.parent, env=environment, log=source.with_suffix(".log"))
+        request = KernelRequest(cwd=source.parent, env=env, log=source.with_suffix(".log"))
         manager = kernels.manager(request)
         client = NotebookClient(notebook, km=manager, timeout=timeout_s, allow_errors=True)
         try:

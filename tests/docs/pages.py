@@ -14,11 +14,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes
 
 __all__ = ["FOLLOWED", "Act", "Command", "File", "follow", "reasons_of", "steps_of"]
 
@@ -71,6 +75,7 @@ class _Reader:
     page: Path
     folder: Path
     home: Path
+    env: dict[str, str]
     acts: dict[str, list[Act]] = field(default_factory=dict)
 
     def do(self, step: Command | File) -> None:
@@ -93,7 +98,7 @@ class _Reader:
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self.folder,
-            env=_environment(self.home),
+            env=self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -163,12 +168,19 @@ def _missing(wanted: Sequence[str], printed: str) -> str | None:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """A reader's surroundings: this installation first, and a home folder without settings."""
+    """A reader's surroundings: this installation first, and a home folder without settings.
+
+    No CI: what a command leaves for the next one is used, and is kept apart from that of others.
+    """
     kept = {
-        name: text for name, text in os.environ.items() if not name.startswith(("GIT_", "MLKIT_"))
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("GIT_", "MLKIT_")) and name != "CI"
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-    return {**kept, "PATH": path, "HOME": str(home), "COLUMNS": "120", "LC_ALL": "C.UTF-8"}
+    runtime = tempfile.mkdtemp(prefix="mlkit-")  # a short path, as sockets need
+    own = {"PATH": path, "HOME": str(home), "XDG_RUNTIME_DIR": runtime}
+    return {**kept, **own, "COLUMNS": "120", "LC_ALL": "C.UTF-8"}
 
 
 def follow(page: Path, place: Path, acts: Mapping[str, Sequence[Act]]) -> None:
@@ -188,8 +200,12 @@ def follow(page: Path, place: Path, acts: Mapping[str, Sequence[Act]]) -> None:
     home.mkdir()
     folder.mkdir()
     left = {command: list(given) for command, given in acts.items()}
-    reader = _Reader(page=page, folder=folder, home=home, acts=left)
-    for step in steps_of(page):
-        reader.do(step)
+    reader = _Reader(page=page, folder=folder, home=home, env=_environment(home), acts=left)
+    try:
+        for step in steps_of(page):
+            reader.do(step)
+    finally:
+        stop_warm_zygotes(env=reader.env)
+        shutil.rmtree(reader.env["XDG_RUNTIME_DIR"])
     undone = [command for command, more in left.items() if more]
     assert undone == [], "the page no longer asks for what these people do"

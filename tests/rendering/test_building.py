@@ -72,6 +72,34 @@ def test_a_site_is_built_once_and_again(built: Built) -> None:
     assert "✓" not in again.stderr
 
 
+RUNS = """import os
+from pathlib import Path
+import mlkit
+from mlkit.notebook.kernels.warm_zygotes import warm_zygotes
+from mlkit.testing import Sketch, write_pipeline
+pipeline = write_pipeline(Path("scratch/small"), Sketch(name="one"))
+for _ in range(2):
+    print(mlkit.run(pipeline, options=mlkit.RunOptions(force=True)).status)
+print("CI" in os.environ, "pids", *(each.pid for each in warm_zygotes()))"""
+
+
+@pytest.mark.kernel
+def test_pages_run_as_a_learner_s_do_and_leave_nothing_behind(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in CI: one run forks from what the one before has imported, until the last page."""
+    lesson = notebook(cell("markdown", "title", "# Lesson 2"), cell("code", "runs", RUNS))
+    write(checkout / "notebooks/lessons/02-runs.ipynb", lesson)
+    monkeypatch.setenv("CI", "true")
+    done = render(checkout, "--only", "02")
+    assert done.returncode == 0, done.stderr
+    said = text_of(checkout / "site/notebooks/lessons/02-runs.html")
+    assert said.count("succeeded") == 2
+    told = re.search(r"False pids (\d+)$", said, re.MULTILINE)
+    assert told, said
+    assert not Path("/proc", told[1]).exists()
+
+
 @pytest.mark.kernel
 def test_slides_are_made_of_what_was_executed(built: Built) -> None:
     """A deck a lesson, and a page that links them; the site's executed pages are used again."""
