@@ -45,6 +45,8 @@ SHADOWS = {
     "sees to it": "makes sure",
     "mistaken for": "taken for",
     "of an own": "of its own",
+    "belongs into": "belongs in",
+    "belong into": "belong in",
     "how it looks like": "what it looks like",
     "informations": "information",
     "softwares": "programs",
