@@ -53,11 +53,15 @@ def test_the_page_has_what_the_command_prints(found: Mapping[str, Pair]) -> None
     "row", ["SQLite: statements", "SQLite: commits", "events", "folder of the run, files", "PUT"]
 )
 def test_what_is_counted_has_not_changed_much(row: str, found: Mapping[str, Pair]) -> None:
-    """By a half at most; otherwise the page is to be written again."""
+    """By a half at most; otherwise the page is to be written again.
+
+    What is reused shares its commits, as many as the time takes: hardly any for each.
+    """
     stands, counted = _rows(part_of(SCALE, "units"))[row], _rows(text(found))[row]
     for on_page, today in zip(stands[:2], counted[:2], strict=True):
         page, now = (float(cell.replace(",", "")) for cell in (on_page, today))
-        assert now / 1.5 <= page <= 1.5 * now, (on_page, today)
+        shared = 0.2 if row == "SQLite: commits" else 0.0
+        assert now / 1.5 - shared <= page <= 1.5 * now + shared, (on_page, today)
 
 
 def test_the_page_keeps_the_goal() -> None:
