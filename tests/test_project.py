@@ -367,9 +367,10 @@ SUBJECTS = {
     "airflow_celery dagster_compiler kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server "
     "stepfunctions_compiler stepfunctions_worker volumes",
-    "grading": "abuse answers check commands exercise_facts front_ends learner "
-    "other_peoples_folders",
+    "grading": "abuse abuse_of_python_and_machine answers check commands exercise_facts "
+    "front_ends learner other_peoples_folders",
     "grading/classroom": "collect_laws week",
+    "grading/quiz": "exchange",
     "grading/exercise": "imported_names",
     "load": "maps mistakes values",
     "notebook": "shown_errors warm_up",

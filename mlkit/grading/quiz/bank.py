@@ -27,7 +27,7 @@ from types import EllipsisType
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import GradingError, UsageError
-from mlkit.grading.quiz.markup import local_pictures
+from mlkit.grading.quiz.commonmark import local_pictures
 
 __all__ = ["Choice", "Question", "Quiz", "kit_questions", "question", "read_bank", "read_quiz"]
 

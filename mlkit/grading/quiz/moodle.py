@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
 from mlkit.grading.quiz.bank import Choice, Question, Quiz
-from mlkit.grading.quiz.markup import as_html
+from mlkit.grading.quiz.commonmark import as_html
 
 __all__ = ["FRACTIONS", "moodle_xml"]
 

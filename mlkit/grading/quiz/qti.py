@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from mlkit.errors import GradingError, needing_extra
 from mlkit.grading.quiz.bank import LETTERS, Question, Quiz
-from mlkit.grading.quiz.markup import as_html
+from mlkit.grading.quiz.commonmark import as_html
 
 __all__ = ["qti_package", "qti_text"]
 

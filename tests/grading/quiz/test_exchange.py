@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 
 from mlkit.grading.quiz.bank import Question, Quiz, kit_questions, read_bank, read_quiz
-from mlkit.grading.quiz.markup import as_html
+from mlkit.grading.quiz.commonmark import as_html
 from mlkit.grading.quiz.moodle import moodle_xml
 from mlkit.grading.quiz.notebooks import quiz_notebook
 from mlkit.grading.quiz.qti import qti_package
