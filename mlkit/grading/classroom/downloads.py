@@ -304,11 +304,11 @@ def _archive(
     if sum(len(entry.filename) for entry in entries) > limits.names_bytes:
         yield _broken(place, parts, "an archive of names that are too long")
         return
-    if not any(not entry.is_dir() for entry in entries):
+    if all(entry.filename.endswith("/") for entry in entries):
         yield _broken(place, parts, "an archive without a file")
     for entry, name in zip(entries, names_in_archive(entries), strict=True):
         entry.filename = name
-        if not entry.is_dir():
+        if not name.endswith("/"):  # the like of zipfile breaks where there is no name
             yield from _entry(archive, entry, (place, parts), limits, budget)
 
 

@@ -44,6 +44,17 @@ WHOLE = _zip({"ann/a.ipynb": b"{}" * 50, "b.zip": _zip({"c.ipynb": b"1"}), "ü.i
 @settings(deadline=None)
 def test_a_damaged_archive_is_told_and_never_raises(edits: list[tuple[int, int]], cut: int) -> None:
     """Any bytes changed, any end cut off: each item is whole, or says what is wrong with it."""
+    _walk_damaged(edits, cut)
+
+
+@pytest.mark.parametrize("byte", [0, 255])
+def test_no_byte_of_an_archive_is_relied_upon(byte: int) -> None:
+    """Each one in its turn; so that a name may end before it has begun."""
+    for place in range(len(WHOLE)):
+        _walk_damaged([(place, byte)], 0)
+
+
+def _walk_damaged(edits: list[tuple[int, int]], cut: int) -> None:
     content = bytearray(WHOLE)
     for place, byte in edits:
         content[place] = byte

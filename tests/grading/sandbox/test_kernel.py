@@ -50,6 +50,18 @@ def _run(kernel: InmateKernel, source: str) -> str:
             return text
 
 
+def _keep_busy(stack: contextlib.ExitStack, each: int) -> None:
+    """Have so many processes compute for each processor.
+
+    Each in a session of its own: Linux shares processors among sessions first, and the kernel has
+    one to itself.
+    """
+    for _ in range(each * (os.cpu_count() or 1)):
+        other = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        stack.callback(other.wait)
+        stack.callback(other.kill)
+
+
 @pytest.mark.kernel
 @pytest.mark.parametrize(
     ("source", "most_s"),
@@ -60,10 +72,7 @@ def test_a_cell_has_its_time_though_the_machine_is_busy(
 ) -> None:
     """What computes is waited for until it has had its share; what sleeps is not."""
     with contextlib.ExitStack() as stack:
-        for _ in range(3 * (os.cpu_count() or 1)):
-            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-            stack.callback(other.wait)
-            stack.callback(other.kill)
+        _keep_busy(stack, 3)
         begun = time.monotonic()
         with pytest.raises(Empty):
             _run(kernel, source)
@@ -87,10 +96,7 @@ def test_of_a_submissions_time_a_cell_takes_its_own_and_not_that_of_others(
     """On a machine on which it gets a quarter of a processor, or less."""
     before = "import time\nbegun = time.process_time()\n"
     with contextlib.ExitStack() as stack:
-        for _ in range(4 * (os.cpu_count() or 1)):
-            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-            stack.callback(other.wait)
-            stack.callback(other.kill)
+        _keep_busy(stack, 4)
         _run(kernel, before + source)
     assert least_s < kernel.spent_s < most_s
 
