@@ -5,20 +5,16 @@ from __future__ import annotations
 import codecs
 import json
 import sys
-import unicodedata
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import typer
 
+from mlkit.core.harmless_text import harmless
 from mlkit.core.values import plain
 from mlkit.errors import MlkitError
 
 __all__ = ["fail", "is_utf8", "print_json", "say", "show_page"]
-
-
-_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
-"""Turn the direction of what follows, or end a line."""
 
 
 def print_json(document: Any) -> None:
@@ -49,19 +45,7 @@ def is_whole(text: str) -> bool:
 
 def say(text: str) -> None:
     """Tell people something on stderr; what it quotes does nothing to their terminal."""
-    typer.echo("\n".join(map(_harmless, text.split("\n"))), err=True)
-
-
-def _harmless(line: str) -> str:
-    """A line with its control characters written out."""
-    if line.isprintable():
-        return line
-    return "".join(
-        char
-        if char == "\t" or (unicodedata.category(char) not in ("Cc", "Cs") and char not in _TURNING)
-        else ascii(char)[1:-1]
-        for char in line
-    )
+    typer.echo(harmless(text), err=True)
 
 
 def show_page(file: Path) -> None:

@@ -96,8 +96,8 @@ class Book:
             The record.
         soon : bool
             Whether it may wait a moment for others, to be written together with them: to reuse a
-            stage takes less time than a transaction. Whoever says so calls `save_waiting` before
-            anything takes long.
+            stage takes less time than a transaction. The loop calls `save_waiting` before anything
+            is executed.
         """
         self._unsaved[stage.id] = stage
         if not self._save_by:

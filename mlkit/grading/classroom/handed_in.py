@@ -202,8 +202,8 @@ def read_path(path: Path, job: Collecting, stage: Path, tally: Tally) -> None:
             continue
         if one.stamp and not owner.time and _may_be_theirs(one, owner):
             tally.notes.append(
-                f"{one.item.place}: the {TIMES} beside it is not heeded, since whoever handed it "
-                "in may have written it. Give --times TABLE."
+                f"{one.item.place}: the {TIMES} beside it is not heeded: who handed the "
+                "notebook in may have written it. Give --times TABLE."
             )
         elif one.stamp and not owner.time:
             layout = "nbgrader" if owner.layout == "folders" else owner.layout

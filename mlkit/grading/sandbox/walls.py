@@ -181,7 +181,7 @@ def _walls(around: Surroundings) -> list[str]:
     walls += ["--proc", "/proc", "--dev", "/dev"]
     for path in PRIVATE:
         walls += ["--perms", "1777", "--size", str(around.limits.disk_bytes), "--tmpfs", path]
-    # It is in memory, of no stated size, and belongs to whoever has started the sandbox.
+    # It is in memory, of no stated size, and belongs to the user who has started the sandbox.
     walls += ["--remount-ro", "/dev"]
     walls += ["--perms", "1777", "--size", "1048576", "--tmpfs", SOCKETS]
     for parent in _parents(folders):
