@@ -36,6 +36,7 @@ class Process:
         self.temporary = folder / "temporary"
         self.temporary.mkdir(exist_ok=True)
         environment["TMPDIR"] = str(self.temporary)
+        environment["MLKIT_NO_WARM"] = "1"  # what is left for the next run would be left here
         with self.told.open("w") as told, self.out.open("w") as out:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "mlkit", "run", str(folder), "--watch", *options],
