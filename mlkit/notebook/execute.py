@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib
 import logging
-import sys
 import tempfile
-from collections.abc import Iterator
+import threading
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any
 
 from mlkit.notebook.foreign import source_to_inject
-from mlkit.notebook.importing import FORMAT_CHECKS, missing
+from mlkit.notebook.importing import FORMAT_CHECKS, at_rest, missing, plugins_of, postponed
 from mlkit.notebook.injection import (
     INJECTED_TAG,
     injected_cell,
@@ -29,6 +26,7 @@ from mlkit.notebook.injection import (
 )
 from mlkit.notebook.kernels import Kernels
 from mlkit.notebook.kernelspecs import named_in_metadata
+from mlkit.notebook.loaded import load, needs_papermill
 from mlkit.notebook.log import AttemptLog
 from mlkit.notebook.notebook_runner import (
     Cancellation,
@@ -48,8 +46,13 @@ NOT_NEEDED = (*FORMAT_CHECKS, *("boto3", "azure", "gcsfs", "pyarrow.fs", "github
 formats, and Papermill's own access to notebooks on S3, Azure, Google Cloud, Hadoop and GitHub
 (mlkit hands it notebooks that are read already)."""
 
-LATER = "requests"
-"""What Papermill fetches notebooks from URLs with, imported if that should ever happen."""
+LATER = ("requests", "click")
+"""What Papermill fetches notebooks from URLs with, and shows a notebook's parameters with; both are
+imported if that should ever happen."""
+
+_warming = threading.Lock()
+_handed = threading.local()
+"""The notebook that is loaded already, in the thread that hands it to Papermill."""
 
 
 def warm_up() -> None:
@@ -57,12 +60,22 @@ def warm_up() -> None:
 
     Call it before anything else imports nbformat, which imports jsonschema.
     """
+    with _warming:
+        _warm_up()
+
+
+def _warm_up() -> None:
     # Only with what it can do without held back, which the imports at the top would bring.
-    with missing(*NOT_NEEDED), _postponed(LATER):
+    with at_rest(), missing(*NOT_NEEDED), postponed(*LATER), plugins_of("papermill"):
+        import papermill.execute
         from papermill.engines import Engine, papermill_engines
 
     if ENGINE in papermill_engines._engines:
         return
+    load_notebook_node = papermill.execute.load_notebook_node
+    papermill.execute.load_notebook_node = lambda notebook: (
+        notebook if notebook is getattr(_handed, "notebook", None) else load_notebook_node(notebook)
+    )
     logging.getLogger("papermill").setLevel(logging.WARNING)
 
     class SessionEngine(Engine):  # type: ignore[misc] # Papermill is untyped
@@ -70,6 +83,8 @@ def warm_up() -> None:
 
         @classmethod
         def execute_notebook(cls, nb: Any, kernel_name: str, **kwargs: Any) -> Any:
+            for place in ("input_path", "output_path"):  # the notebook once more, and None
+                del nb.metadata.papermill[place]
             kwargs["session"].run(nb)
             raise _Executed
 
@@ -83,28 +98,6 @@ class _Executed(Exception):  # noqa: N818 - that is no error
     for a file that there is not: a second time what the session has done, and of a notebook of 5 MB
     a second's work.
     """
-
-
-class _Postponed(ModuleType):
-    """Stands for a module until something of it is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Import the module, and give what it has."""
-        return getattr(importlib.import_module(self.__name__), name)
-
-
-@contextlib.contextmanager
-def _postponed(name: str) -> Iterator[None]:
-    """Have what is imported meanwhile import a module when it uses it; all others do so as ever."""
-    if name in sys.modules:
-        yield
-        return
-    stand_in = sys.modules[name] = _Postponed(name)
-    try:
-        yield
-    finally:
-        if sys.modules.get(name) is stand_in:
-            del sys.modules[name]
 
 
 class PapermillRunner:
@@ -130,7 +123,11 @@ class PapermillRunner:
 
         from mlkit.notebook.session import Session
 
-        notebook = nbformat.from_dict(_prepared(request))  # type: ignore[no-untyped-call] # untyped
+        document = _prepared(request)
+        if needs_papermill(document):
+            notebook = nbformat.from_dict(document)  # type: ignore[no-untyped-call] # untyped
+        else:
+            notebook = _handed.notebook = load(document)
         log = AttemptLog(request.log, request.scrubber)
         session = Session(request, self.kernels, on_cell, cancellation, log)
         with tempfile.TemporaryFile() as raw:
@@ -146,6 +143,7 @@ class PapermillRunner:
                         session=session,
                     )
             finally:
+                _handed.notebook = None
                 _take_over(raw, log)
                 log.close()
         session.save()
