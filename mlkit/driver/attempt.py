@@ -11,6 +11,7 @@ from typing import Any
 from mlkit.core.interrupting import WorkInterrupted, heeding
 from mlkit.core.kept_kernel import KeptKernel
 from mlkit.core.outputs import Output
+from mlkit.core.progress import News
 from mlkit.core.record import ArtifactRecord, ErrorRecord
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import Status
@@ -40,6 +41,7 @@ from mlkit.notebook.notebook_runner import (
 from mlkit.notebook.source import failing_place
 from mlkit.notebook.stock import StockList
 from mlkit.planner.checkout import Checkout
+from mlkit.planner.packages import read_ahead
 from mlkit.planner.trace import observe, untold
 from mlkit.planner.variables import Circumstances
 from mlkit.store.artifact_store import ArtifactStore, Marks
@@ -224,7 +226,12 @@ def _perform(
         (job.work_folder / name).mkdir()
     out = job.work_folder / OUT
     make_room(job.outputs, out)
-    result = runner.execute(_request(job), on_cell, cancellation)
+
+    def told(news: News) -> None:
+        read_ahead()  # what `observe` needs
+        on_cell(news)
+
+    result = runner.execute(_request(job), told, cancellation)
     damaged = _damaged_inputs(job, store)
     status, error = result.status, _placed(result.error, job.notebook)
     if damaged and status in (Status.SUCCEEDED, Status.SKIPPED):

@@ -754,7 +754,7 @@ class Recorder:
             return "own"
         if file.startswith("<"):
             return "text"
-        place = os.path.abspath(file)
+        place = file if file.startswith(self._inst) and ".." not in file else os.path.abspath(file)
         if place.startswith(self._inst):
             is_package = "site-packages" in place or "dist-packages" in place
             return "package" if is_package else "stdlib"

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from queue import Empty
 from typing import Any
 
+import nbclient.client
+import nbclient.output_widget
 from jupyter_client.client import KernelClient
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, CellExecutionError
@@ -15,6 +17,7 @@ from nbclient.util import ensure_async
 
 from mlkit.notebook import failures
 from mlkit.notebook.log import AttemptLog
+from mlkit.notebook.outputs_of_messages import output_of
 from mlkit.notebook.printed_text import merge_streams
 
 __all__ = ["CellClient", "ask"]
@@ -26,6 +29,10 @@ SKIPPED = "StageSkipped"
 
 TOLERATING_TAG = "raises-exception"
 """A cell with this tag may show errors, as nbclient and Papermill have it."""
+
+# nbclient has no seam for it; it makes the same, so that others who use nbclient lose nothing.
+for _module in (nbclient.client, nbclient.output_widget):
+    vars(_module)["output_from_msg"] = output_of
 
 
 class CellClient(NotebookClient):

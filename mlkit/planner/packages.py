@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sys
+import threading
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from mlkit.planner.interpreter import Interpreter, interpreter
 
-__all__ = ["Packages"]
+__all__ = ["Packages", "read_ahead"]
 
 _TOP_LEVEL = re.compile(r'^"?([A-Za-z_]\w*)(?:/|(?:\.[\w-]+)*\.(?:py|so|pyd),)', re.MULTILINE)
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -187,6 +190,24 @@ def _folder(folder: str, _changed_ns: int) -> _Folder:
     return _Folder(Path(folder))
 
 
+@cache
+def read_ahead() -> None:
+    """Begin, once, to read which modules the installed packages bring; returns at once.
+
+    It takes 20 ms and more, which a driver has while a notebook computes, and not after that.
+    """
+    folders = [entry for entry in sys.path if entry]
+    threading.Thread(target=_read_modules, args=(folders,), name="mlkit-ahead", daemon=True).start()
+
+
+def _read_modules(folders: Sequence[str]) -> None:
+    for folder in folders:
+        with contextlib.suppress(
+            OSError
+        ):  # it is not there, or has gone; who asks later reads anew
+            _ = _folder(folder, os.stat(folder).st_mtime_ns).modules
+
+
 def _version(info: Path) -> str | None:
     """The version in a package's metadata; the first lines are enough."""
     for name in ("METADATA", "PKG-INFO"):
@@ -204,12 +225,17 @@ def _version(info: Path) -> str | None:
 
 def _top_level(info: Path) -> set[str]:
     """The modules of one package: as it declares them, or as its list of files shows them."""
-    declared, record = info / "top_level.txt", info / "RECORD"
-    if declared.is_file() and (names := set(declared.read_text("utf-8", "replace").split())):
-        return names
-    if not record.is_file():
-        return set()
-    return set(_TOP_LEVEL.findall(record.read_text("utf-8", "replace"))) - {"__pycache__"}
+    return set(_text(info / "top_level.txt").split()) or (
+        set(_TOP_LEVEL.findall(_text(info / "RECORD"))) - {"__pycache__"}
+    )
+
+
+def _text(path: Path) -> str:
+    """What stands in a file; nothing where there is none."""
+    try:
+        return path.read_text("utf-8", "replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def _normal(name: str) -> str:

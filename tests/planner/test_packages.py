@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
-from mlkit.planner.packages import Packages
+import pytest
+
+from mlkit.planner.packages import Packages, read_ahead
 
 
 def test_what_a_package_requires_counts() -> None:
@@ -73,3 +76,21 @@ def test_a_package_further_in_front_hides_all_of_another_version(tmp_path: Path)
     packages = Packages.of([str(tmp_path / "a"), str(tmp_path / "b")])
     assert packages.behind(["house", "hut"], ["house", "hut"]) == {"house": "1.0"}
     assert packages.behind(["house"], ["house"]) == {}
+
+
+def test_what_is_read_ahead_is_read_once_and_what_comes_later_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread ends by itself, also where a folder of the path is not there."""
+    install(tmp_path, "house", "1.0")
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path / "not there"), str(tmp_path)])
+    read_ahead.cache_clear()
+    read_ahead()
+    read_ahead()
+    reading = [each for each in threading.enumerate() if each.name == "mlkit-ahead"]
+    assert len(reading) <= 1
+    for each in reading:
+        each.join(timeout=60)
+    assert Packages.of([str(tmp_path)]).behind(["house"], ["house"]) == {"house": "1.0"}
+    install(tmp_path, "tree", "2.0")
+    assert Packages.of([str(tmp_path)]).behind(["tree"], ["tree"]) == {"tree": "2.0"}

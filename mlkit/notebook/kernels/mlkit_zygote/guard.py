@@ -124,8 +124,10 @@ class Guard:
         text = os.fsdecode(path)
         if text.startswith(HARMLESS) or "__pycache__" in text or text in {":memory:", ""}:
             return False
+        if _is_no_deed_of_the_notebooks():  # at a glance, as each line of the record is one
+            return False
         place = os.path.join(os.path.realpath(os.path.dirname(text)), "")  # noqa: PTH118, PTH120 - see above
-        return not place.startswith(self._cwd) and not _is_no_deed_of_the_notebooks()
+        return not place.startswith(self._cwd)
 
 
 def _within_import(installed: tuple[str, ...]) -> bool:
