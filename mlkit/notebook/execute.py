@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlkit.notebook.foreign import source_to_inject
-from mlkit.notebook.importing import FORMAT_CHECKS, at_rest, missing, plugins_of, postponed
+from mlkit.notebook.importing import FORMAT_CHECKS, missing, plugins_of, postponed
 from mlkit.notebook.injection import (
     INJECTED_TAG,
     injected_cell,
@@ -66,7 +66,7 @@ def warm_up() -> None:
 
 def _warm_up() -> None:
     # Only with what it can do without held back, which the imports at the top would bring.
-    with at_rest(), missing(*NOT_NEEDED), postponed(*LATER), plugins_of("papermill"):
+    with missing(*NOT_NEEDED), postponed(*LATER), plugins_of("papermill"):
         import papermill.execute
         from papermill.engines import Engine, papermill_engines
 
@@ -74,7 +74,7 @@ def _warm_up() -> None:
         return
     load_notebook_node = papermill.execute.load_notebook_node
     papermill.execute.load_notebook_node = lambda notebook: (
-        notebook if notebook is getattr(_handed, "notebook", None) else load_notebook_node(notebook)
+        notebook if notebook is vars(_handed).get("notebook", ...) else load_notebook_node(notebook)
     )
     logging.getLogger("papermill").setLevel(logging.WARNING)
 
@@ -127,7 +127,8 @@ class PapermillRunner:
         if needs_papermill(document):
             notebook = nbformat.from_dict(document)  # type: ignore[no-untyped-call] # untyped
         else:
-            notebook = _handed.notebook = load(document)
+            notebook = load(document)
+            _handed.notebook = notebook
         log = AttemptLog(request.log, request.scrubber)
         session = Session(request, self.kernels, on_cell, cancellation, log)
         with tempfile.TemporaryFile() as raw:
@@ -143,7 +144,7 @@ class PapermillRunner:
                         session=session,
                     )
             finally:
-                _handed.notebook = None
+                vars(_handed).pop("notebook", None)
                 _take_over(raw, log)
                 log.close()
         session.save()

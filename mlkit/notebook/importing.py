@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import os
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["FORMAT_CHECKS", "at_rest", "missing", "plugins_of", "postponed"]
+__all__ = ["FORMAT_CHECKS", "missing", "plugins_of", "postponed"]
 
 FORMAT_CHECKS = ("rfc3987_syntax", "rfc3986_validator", "isoduration")
 """What jsonschema, and with it nbformat, imports to check formats that no notebook uses (`iri`,
@@ -66,18 +65,6 @@ def plugins_of(package: str) -> Iterator[None]:
 
     with _standing_in([Entrypoints("entrypoints")]):
         yield
-
-
-@contextlib.contextmanager
-def at_rest() -> Iterator[None]:
-    """Have the garbage collector rest: a hundred imports make it look at all that was imported."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextlib.contextmanager

@@ -406,3 +406,13 @@ def test_two_at_once_do_not_disturb_each_other(
     with ThreadPoolExecutor(4) as pool:
         logs = list(pool.map(execute, range(4)))
     assert logs == [f"{number} {number}\n" for number in range(4)]
+
+
+@pytest.mark.parametrize("minor", [4, 5])
+def test_the_executed_notebook_does_not_hold_itself_once_more(bench: Bench, minor: int) -> None:
+    """Papermill notes where a notebook came from; of one that is handed to it that is all of it."""
+    outcome = bench.run("x = 'a long text'\nx", minor=minor)
+    text = (outcome.folder / "notebook.ipynb").read_text()
+    assert text.count("a long text") == 2  # the cell and what it shows
+    assert '"papermill"' in text
+    assert "input_path" not in text

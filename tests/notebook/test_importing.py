@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import entrypoints  # type: ignore[import-untyped] # it has no types
 import pytest
 
-from mlkit.notebook.importing import at_rest, missing, plugins_of, postponed
+from mlkit.notebook.importing import missing, plugins_of, postponed
 
 
 @pytest.fixture
@@ -64,22 +62,3 @@ def test_what_is_missing_can_be_imported_later(unimported: None) -> None:
     with missing("colorsys"), pytest.raises(ImportError):
         importlib.import_module("colorsys")
     assert importlib.import_module("colorsys")
-
-
-@pytest.mark.parametrize("switch", [gc.enable, gc.disable])
-def test_the_collector_goes_on_as_before(switch: Callable[[], None]) -> None:
-    """It rests, and is what it was after that, also after an error."""
-
-    def fail() -> None:
-        with at_rest():
-            assert not gc.isenabled()
-            raise ZeroDivisionError
-
-    was = gc.isenabled()
-    try:
-        switch()
-        with pytest.raises(ZeroDivisionError):
-            fail()
-        assert gc.isenabled() is (switch is gc.enable)
-    finally:
-        (gc.enable if was else gc.disable)()
