@@ -13,6 +13,7 @@ import copy
 import logging
 import tempfile
 import threading
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,14 +65,13 @@ def warm_up() -> None:
         _warm_up()
 
 
+@cache  # once: what stands in for modules meanwhile is seen by every thread of this process
 def _warm_up() -> None:
     # Only with what it can do without held back, which the imports at the top would bring.
     with missing(*NOT_NEEDED), postponed(*LATER), plugins_of("papermill"):
         import papermill.execute
         from papermill.engines import Engine, papermill_engines
 
-    if ENGINE in papermill_engines._engines:
-        return
     load_notebook_node = papermill.execute.load_notebook_node
     papermill.execute.load_notebook_node = lambda notebook: (
         notebook if notebook is vars(_handed).get("notebook", ...) else load_notebook_node(notebook)

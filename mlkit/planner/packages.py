@@ -202,9 +202,7 @@ def read_ahead() -> None:
 
 def _read_modules(folders: Sequence[str]) -> None:
     for folder in folders:
-        with contextlib.suppress(
-            OSError
-        ):  # it is not there, or has gone; who asks later reads anew
+        with contextlib.suppress(OSError):  # it is not there; who asks later reads anew
             _ = _folder(folder, os.stat(folder).st_mtime_ns).modules
 
 
@@ -234,7 +232,7 @@ def _text(path: Path) -> str:
     """What stands in a file; nothing where there is none."""
     try:
         return path.read_text("utf-8", "replace")
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return ""
 
 

@@ -26,3 +26,19 @@ def test_what_papermill_can_do_without_is_not_imported_and_can_be_imported_later
     assert left_out == {"requests": False, "boto3": False, "rfc3987_syntax": False}
     assert is_same
     assert version
+
+
+ONCE = """
+import sys
+from mlkit.notebook import execute
+execute.warm_up()
+load = sys.modules["papermill.execute"].load_notebook_node
+execute.missing = execute.postponed = execute.plugins_of = None
+execute.warm_up()
+assert sys.modules["papermill.execute"].load_notebook_node is load
+"""
+
+
+def test_nothing_stands_in_for_a_module_once_papermill_is_there() -> None:
+    """Each stage calls it, while another thread may import what was held back, as boto3 for S3."""
+    subprocess.run([sys.executable, "-c", ONCE], check=True, timeout=120)
