@@ -110,6 +110,10 @@ def _client(folder: Path) -> Any:
     for name in ("mlflow.store.db.utils", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with needing_extra("flights", "the model registry"):
+        # MLflow imports the stores as soon as it opens a database. What a notebook's code names is
+        # imported ahead for forked kernels: three stages of flights need not wait for that.
+        import mlflow.store.model_registry.sqlalchemy_store
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
         from mlflow import MlflowClient
 
     uri = database_uri(folder)

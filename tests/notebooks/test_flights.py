@@ -48,6 +48,7 @@ def test_the_choice_is_made_on_validation_and_reported_on_later_flights(first: O
     assert parts["validation"]["last_day"] < parts["test"]["first_day"]
 
 
+@pytest.mark.long
 def test_a_run_elsewhere_with_stock_kernels_writes_the_same_bytes(
     first: Outcome, tmp_path: Path
 ) -> None:
@@ -75,6 +76,9 @@ def test_a_second_run_reuses_all_but_what_looks_at_the_registry(
     assert second.read("register", "registered") == first.read("register", "registered")
     detail = second.read("gate", "reasons")["verdicts"][-1]["detail"]
     assert detail == "it is the champion, version 1"
+    logs = {path: path.read_text() for path in flights.glob("runs/*/*/attempts/*/log.txt")}
+    assert len(logs) > 15
+    assert [path for path, text in logs.items() if "stock kernel" in text] == []
 
 
 def test_a_refused_candidate_alerts_and_is_not_registered(first: Outcome, flights: Path) -> None:

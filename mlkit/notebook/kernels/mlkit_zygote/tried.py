@@ -27,6 +27,8 @@ TRIED = frozenset(
     {
         *("joblib", "lightgbm", "matplotlib", "mlflow", "networkx", "numpy", "pandas", "pandera"),
         *("PIL", "pyarrow", "requests", "scipy", "sklearn", "sympy", "xgboost", "yaml"),
+        # MLflow imports both. The random keys that they draw then name values within a process.
+        *("fastapi", "opentelemetry"),
     }
 )
 
