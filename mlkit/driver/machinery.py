@@ -56,8 +56,10 @@ class Machinery:
             if self._runner is None:
                 self._kernels = self._open()
                 if not self._are_lent:
-                    first = needs_of_stages(self._order.pipeline, stage, FIRST)
-                    self._kernels.prepare(first=first)
+                    pipeline, chosen = self._order.pipeline, self._order.selection.stages
+                    first = needs_of_stages(pipeline, stage, FIRST, chosen)
+                    is_alone = len(chosen) == 1 and pipeline.stages[stage].foreach is None
+                    self._kernels.prepare(0 if is_alone else 1, first=first)
                 # Papermill takes half a second, in which the kernels start already.
                 from mlkit.notebook.execute import PapermillRunner
 
@@ -72,26 +74,28 @@ class Machinery:
 
     def _open(self) -> Kernels:
         """Take the kernels that are kept, or those that were opened early, or open some."""
-        names = modules_to_preload(self._order.pipeline)
         kind, ahead, warm = self._order.options.start, self._services.ahead, self._services.warm
         if warm is not None and kind == "fork":
             self._are_lent = True
             warm.may_outlive = self._order.options.is_warm
-            return warm.lend(names, self._environment)
+            return warm.lend(modules_to_preload(self._order.pipeline), self._environment)
         kernels = ahead.take(self._environment) if ahead is not None and kind == "fork" else None
         if ahead is not None and kernels is not None:
             ahead.said[:0], self._said = self._said, ahead.said
-            kernels.preload(names)
-            return kernels
-        from mlkit.notebook.kernels import open_kernels  # see above
+        else:
+            from mlkit.notebook.kernels import open_kernels  # see above
 
-        return open_kernels(
-            kind,
-            preload=names,
-            env=self._environment,
-            say=self._said.append,
-            warm=self._order.options.is_warm,
-        )
+            kernels = open_kernels(
+                kind,
+                preload=None,
+                env=self._environment,
+                say=self._said.append,
+                warm=self._order.options.is_warm,
+            )
+        # An orchestrator calls for one stage after the other: a zygote that stays serves them all.
+        chosen = None if kernels.may_outlive else self._order.selection.stages
+        kernels.preload(modules_to_preload(self._order.pipeline, chosen))
+        return kernels
 
     def executor(self) -> Executor:
         """Give the executor of attempts."""

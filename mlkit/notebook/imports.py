@@ -10,7 +10,7 @@ import ast
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -94,7 +94,9 @@ def needs_of_notebook(notebook: NotebookSource) -> frozenset[str]:
     return frozenset(top for top in map(_top, _outside(notebook)) if _is_worth_waiting_for(top))
 
 
-def needs_of_stages(pipeline: Pipeline, start: str, count: int) -> tuple[frozenset[str], ...]:
+def needs_of_stages(
+    pipeline: Pipeline, start: str, count: int, among: Collection[str]
+) -> tuple[frozenset[str], ...]:
     """Give what the notebooks of a stage and of those that come after it import.
 
     Parameters
@@ -105,8 +107,10 @@ def needs_of_stages(pipeline: Pipeline, start: str, count: int) -> tuple[frozens
         The stage to begin with.
     count : int
         How many stages to look at, at the most.
+    among : collection of str
+        The stages that count.
     """
-    order = topological_order(edges(pipeline))
+    order = [name for name in topological_order(edges(pipeline)) if name in among]
     stages = [pipeline.stages[name] for name in order[order.index(start) :][:count]]
     found = []
     for stage in stages:
@@ -116,11 +120,18 @@ def needs_of_stages(pipeline: Pipeline, start: str, count: int) -> tuple[frozens
     return tuple(found)
 
 
-def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
+def modules_to_preload(pipeline: Pipeline, among: Collection[str] | None = None) -> tuple[str, ...]:
     """Give the modules that the stage notebooks import, directly or through project modules.
 
     Only packages that were tried are safe to import ahead. The standard library is left out: a
     kernel has most of it by itself, and the rest takes it some milliseconds.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline.
+    among : collection of str, optional
+        The stages that count; default: all.
 
     Returns
     -------
@@ -128,7 +139,9 @@ def modules_to_preload(pipeline: Pipeline) -> tuple[str, ...]:
         Dotted names, sorted.
     """
     found: set[str] = set()
-    notebooks = {s.notebook for s in pipeline.stages.values() if s.kernel is None}
+    counting = pipeline.stages.keys() if among is None else pipeline.stages.keys() & set(among)
+    stages = [pipeline.stages[name] for name in counting]
+    notebooks = {stage.notebook for stage in stages if stage.kernel is None}
     for notebook in map(Path, notebooks):
         with contextlib.suppress(NotebookError):  # see above
             found |= _outside(read_notebook(notebook))

@@ -78,6 +78,16 @@ def test_the_notebooks_helpers_are_followed_and_the_rest_of_mlkit_is_not(tmp_pat
     assert "pandas" in needs_of_notebook(helped)
 
 
+def test_what_mlflow_imports_for_a_database_is_imported_ahead_for_flights() -> None:
+    """It takes each of the stages that ask the registry as long as MLflow itself."""
+    flights = Path(__file__).parents[2] / "notebooks" / "flights" / "pipeline.yaml"
+    assert {
+        "mlflow",
+        "mlflow.store.model_registry.sqlalchemy_store",
+        "mlflow.store.tracking.sqlalchemy_store",
+    } <= set(modules_to_preload(load_pipeline(flights)))
+
+
 def test_what_the_next_stages_need_is_told_in_the_order_in_which_they_run(tmp_path: Path) -> None:
     """From a stage on, and for so many; the standard library is not imported ahead."""
     file = write_pipeline(
@@ -87,12 +97,9 @@ def test_what_the_next_stages_need_is_told_in_the_order_in_which_they_run(tmp_pa
         Sketch(name="middle", body="import yaml", upstream=("first",)),
     )
     pipeline = load_pipeline(file)
-    assert needs_of_stages(pipeline, "first", 2) == (
-        frozenset({"numpy"}),
-        frozenset({"yaml"}),
-    )
-    assert needs_of_stages(pipeline, "middle", 9) == (
-        frozenset({"yaml"}),
-        frozenset({"joblib"}),
-    )
+    numpy, yaml, joblib = (frozenset({name}) for name in ("numpy", "yaml", "joblib"))
+    assert needs_of_stages(pipeline, "first", 2, pipeline.stages) == (numpy, yaml)
+    assert needs_of_stages(pipeline, "middle", 9, pipeline.stages) == (yaml, joblib)
+    assert needs_of_stages(pipeline, "first", 9, {"first", "last"}) == (numpy, joblib)
     assert modules_to_preload(pipeline) == ("joblib", "numpy", "yaml")
+    assert modules_to_preload(pipeline, {"first", "last"}) == ("joblib", "numpy")

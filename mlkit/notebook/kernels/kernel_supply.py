@@ -62,6 +62,11 @@ class Kernels:
         """Whether others, opened now in the same way, would be better: what forked is gone."""
         return False
 
+    @property
+    def may_outlive(self) -> bool:
+        """Whether what is imported ahead may serve later runs too."""
+        return False
+
     def manager(self, request: KernelRequest) -> LeashedKernelManager:
         """Make a manager whose stock kernel is not yet started."""
         from mlkit.notebook.kernels.manager import make_manager
@@ -214,6 +219,11 @@ class ForkKernels(Kernels):
         """Whether the zygote has served and ended; one that never served would not do so again."""
         self._hear()
         return self._current is not None and self._current.was_lost
+
+    @property
+    def may_outlive(self) -> bool:
+        """Whether the zygote is one that an earlier run has left, or may stay for later ones."""
+        return self._terms is not None
 
     def _start(self, preload: Sequence[str] | None, terms: Terms | None) -> Zygote:
         """Start a zygote: one that stays on these terms, or one of this driver's alone."""
