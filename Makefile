@@ -20,7 +20,7 @@ SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help install install-dev run test lab check format bench bench-folders bench-maps bench-runs bench-watch bench-units bench-dask bench-convert bench-peers exercises docs-tables site slides pictures pot hub clean sizes bare newcomer wheel \
   engines airflow airflow-ui airflow-celery dagster dagster-ui kubeflow prefect prefect-ui stepfunctions stepfunctions-server \
-  test-answers test-sandbox test-browser test-lab test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
+  test-answers test-long test-sandbox test-browser test-lab test-r test-engines test-engines-long test-slow test-site test-model test-peers model-before
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -58,7 +58,8 @@ ENGINES ?= $(filter-out dev,$(patsubst requirements-%.lock,%,$(wildcard requirem
 engines: $(ENGINES:%=.venv-%/.installed)  ## set up the engines (or ENGINES="…"), each in an environment of its own
 .venv-%/.installed: requirements-%.lock
 	@[ -x $(@D)/bin/python ] || $(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	# Most of an engine is never imported: Python compiles the rest at its first import.
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r $<
 	@touch $@
 
 airflow: install .venv-airflow/.installed  ## set up Airflow and run the flights pipeline on it
@@ -97,7 +98,7 @@ stepfunctions-server: install .venv-stepfunctions/.installed  ## Step Functions 
 
 test: check  ## check and test all that needs no Debian package and no engine
 	$(RUN_TESTS) $(SIDE_BY_SIDE) $(PYTEST)
-	@echo "Not run: make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-r (R), make test-site (the lessons), make test-engines (Airflow, Dagster, Kubeflow, Prefect, Step Functions); make test-slow takes an hour."
+	@echo "Not run: make test-long (more cases, from end to end), make test-answers (hundreds of answers), make test-sandbox (bubblewrap), make test-browser (Chromium), make test-r (R), make test-site (the lessons), make test-engines (Airflow, Dagster, Kubeflow, Prefect, Step Functions); make test-slow takes an hour."
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -107,22 +108,26 @@ check: install-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m mlkit.grading.exercise.generate --check
 
+test-long: install-dev engines  ## hold what make test and make test-engines hold with more cases, and from end to end
+	@.ci/need bubblewrap
+	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "long and not slow and not browser and not r" --timeout 900 $(PYTEST)
+
 test-answers: install-dev  ## grade hundreds of recorded answers, right and wrong
-	$(RUN_TESTS) -n 2 --dist worksteal -m "answers and not slow" $(PYTEST)
+	$(RUN_TESTS) -n 2 --dist worksteal -m "answers and not slow and not long" $(PYTEST)
 
 test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs bubblewrap where it may
 	@.ci/need bubblewrap
-	$(RUN_TESTS) -n 3 --dist loadfile --no-loadscope-reorder -m "sandbox and not slow" $(PYTEST)
+	$(RUN_TESTS) -n 3 --dist loadfile --no-loadscope-reorder -m "sandbox and not slow and not long" $(PYTEST)
 
 test-browser: install-dev  ## test pages and widgets in Chromium; installs Chromium where it may
 	@.ci/need chromium
-	$(RUN_TESTS) -m "browser and not slow" $(PYTEST)
+	$(RUN_TESTS) -m "browser and not slow and not long" $(PYTEST)
 
 # The oldest JupyterLab that mlkit takes, with the Jupytext of its time: a later one's page asks for more.
 LAB_VERSION ?= jupyterlab~=4.5.0 jupytext~=1.18.0
 test-lab: install-dev .venv-lab/.installed  ## test the panel in another JupyterLab (LAB_VERSION=…), in an environment of its own
 	@.ci/need chromium
-	MLKIT_LAB_PYTHON=$(CURDIR)/.venv-lab/bin/python $(RUN_TESTS) -m "browser and not slow" tests/browser/test_panel.py $(PYTEST)
+	MLKIT_LAB_PYTHON=$(CURDIR)/.venv-lab/bin/python $(RUN_TESTS) -m "browser and not slow and not long" tests/browser/test_panel.py $(PYTEST)
 
 .venv-lab/.installed: requirements.lock pyproject.toml
 	@[ -x $(@D)/bin/python ] || $(PYTHON) -m venv $(@D)
@@ -138,10 +143,10 @@ hub: install-dev .hub/node_modules/.installed  ## set up JupyterHub's proxy (npm
 
 test-r: install-dev  ## test stages on R's kernel; installs R where it may
 	@.ci/need r-base-core r-cran-irkernel
-	$(RUN_TESTS) -m "r and not slow" $(PYTEST)
+	$(RUN_TESTS) -m "r and not slow and not long" $(PYTEST)
 
 test-engines: install-dev engines  ## set up the engines and test on each of them
-	$(RUN_TESTS) -n 2 --dist worksteal -m "engine and not slow" --timeout 900 $(PYTEST)
+	$(RUN_TESTS) -n 2 --dist worksteal -m "engine and not slow and not long" --timeout 900 $(PYTEST)
 
 test-engines-long: install-dev engines  ## test everything on every engine, also what takes long
 	@.ci/need redis-server postgresql
@@ -154,7 +159,7 @@ test-slow: install-dev engines  ## run the suites that take long: many random ki
 # As side by side above: lessons wait for servers, timers and killed processes, and leave their core to another.
 test-site: install-dev engines  ## execute every lesson and exercise, make the site, and follow its documents
 	$(BIN)/mlkit render --to site --fresh --workers 3
-	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "site and not slow" $(PYTEST)
+	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "site and not slow and not long" $(PYTEST)
 
 STEPS ?= 300
 test-model: install-dev  ## random edits and runs (STEPS=…), each held against a run from nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlkit.engines.registry import ENGINES
+from mlkit.notebook.importing import FORMAT_CHECKS, missing
 from tests.mailbox import Mailbox
 from tests.remote import S3, s3_server
 
@@ -51,9 +53,13 @@ def pytest_collection() -> Generator[None, object, object]:
     """Look for no garbage among what is imported here: it stays, and is a million objects.
 
     A shell that is ended, or reset, collects garbage; walking all this each time took a second.
+    And have jsonschema do without checks of formats, as it does in a run: compiling their grammar
+    takes as long as importing a fifth of the tests.
     """
     gc.disable()
     try:
+        with missing(*FORMAT_CHECKS):
+            importlib.import_module("jsonschema")
         return (yield)
     finally:
         gc.enable()

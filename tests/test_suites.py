@@ -19,6 +19,7 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = {
+    "long": "test-long",
     "answers": "test-answers",
     "sandbox": "test-sandbox",
     "browser": "test-browser",
@@ -140,9 +141,10 @@ def ci(place: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     environ = {**os.environ, "PATH": str(place), "R_LIBS_SITE": str(place)}
     environ.pop("MLKIT_NEVER_STALE_STEPS", None)
 
-    def run(*parts: str) -> subprocess.CompletedProcess[str]:
+    def run(*parts: str, **more: str) -> subprocess.CompletedProcess[str]:
         script = [str(place / "checkout" / ".ci" / "run"), *parts]
-        return subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
+        env = {**environ, **more}
+        return subprocess.run(script, env=env, capture_output=True, text=True, check=False)
 
     return run
 
@@ -159,13 +161,29 @@ def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(
     verdicts = {part: (verdict, minutes) for part, verdict, minutes in said}
     assert verdicts == {
         **dict.fromkeys(
-            ("test", "answers", "sandbox", "r", "model", "site", "engines"), ("passed", "0.0")
+            ("test", "sandbox", "r", "site", "engines", "model", "answers", "long"),
+            ("passed", "0.0"),
         ),
         **dict.fromkeys(("browser", "all"), ("FAILED", "0.0")),
     }
     assert ci("site", "test").returncode == 0
     wrong = ci("lint")
     assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_ci_leaves_out_what_repeats_where_there_is_no_time_and_says_so(
+    place: Path, ci: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """Nothing else is left out, and nothing that was asked for by name."""
+    _program(place, "make", 'echo "made $1"; [ "$1" != test ] || sleep 2')
+    (place / "sleep").symlink_to(str(shutil.which("sleep")))
+    for given, left in (((), {"model", "answers", "long"}), (("test", "long"), set[str]())):
+        done = ci(*given, MLKIT_CI_MINUTES="0")
+        assert done.returncode == 0
+        lines = done.stdout.splitlines()
+        assert {line.split()[0] for line in lines if "not run: no time" in line} == left
+        assert ("made test-long" in lines) is not bool(left)
+        assert "made test" in lines
 
 
 @pytest.mark.parametrize(

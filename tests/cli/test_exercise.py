@@ -29,6 +29,7 @@ def test_new_says_what_it_wrote_and_what_to_do_next(call: Call) -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_check_ends_with_0_1_or_2(call: Call) -> None:
     """All is well; something is wrong; nothing could be tried."""
     call("exercise", "new", "mean")

@@ -107,6 +107,7 @@ def test_a_folder_of_this_name(tmp_path: Path, name: str) -> None:
     _goes_through(tmp_path / name, tmp_path)
 
 
+@pytest.mark.long
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -99,6 +99,7 @@ def _computed_once(file: Path, size: tuple[int, int], document: dict[str, Any]) 
     assert by_stage == {"first": 1, "middle": size[0], "last": size[0] * size[1]}
 
 
+@pytest.mark.long
 def test_a_sweep_that_is_killed_computes_nothing_twice(tmp_path: Path) -> None:
     """Twelve runs, two at once, killed once."""
     file = _pipeline(tmp_path)

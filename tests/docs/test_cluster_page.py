@@ -97,6 +97,7 @@ def _called(heading: str, name: str, what: Callable[..., Any]) -> Any:
     return what(**{str(word.arg): ast.literal_eval(word.value) for word in made.keywords})
 
 
+@pytest.mark.long
 def test_the_cluster_on_kubernetes_is_one_of_dask_kubernetes() -> None:
     """The operator's schema takes it, and its pods are what Kubernetes calls pods."""
     taken: list[dict[str, Any]] = []

@@ -148,6 +148,7 @@ def _check_ends_right(file: Path) -> None:
     _check_records(runs)
 
 
+@pytest.mark.long
 def test_12_kills_at_random_instants(tmp_path: Path) -> None:
     """The next run or resume ends right each time."""
     _kill_at_random(tmp_path, 12, seed=int.from_bytes(os.urandom(4), "big"))

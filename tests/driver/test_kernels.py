@@ -68,6 +68,7 @@ def test_modules_are_followed_and_secrets_hidden(tmp_path: Path) -> None:
         "sys.meta_path.insert(0, Listening())\nimport pandas, scipy.stats",
     ],
 )
+@pytest.mark.long
 def test_everyday_imports_are_done_in_forked_kernels(tmp_path: Path, body: str) -> None:
     """They are begun again for a reason only, which an everyday notebook does not give."""
     body = f"import os\n{body}\nopen(out, 'w').write(str('JPY_PARENT_PID' in os.environ))"

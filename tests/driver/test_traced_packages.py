@@ -143,6 +143,7 @@ def test_a_package_counts_by_whatever_way_it_is_imported(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.long
 def test_versions_are_read_afresh_within_one_process(
     environment: Environment, start: Callable[[], Driver], tmp_path: Path
 ) -> None:
@@ -224,6 +225,7 @@ def test_a_package_without_metadata_counts_by_its_source(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.long
 def test_a_package_that_gets_metadata_is_another_one(
     copied: Path, start: Callable[[], Driver], tmp_path: Path
 ) -> None:

@@ -244,6 +244,7 @@ def test_a_server_that_is_away_costs_a_warning(tmp_path: Path) -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_a_notebook_logs_as_ever_where_the_server_is_away(tmp_path: Path) -> None:
     """Into the runs folder, and the stage is reused by a run that is not tracked."""
     file = write_pipeline(tmp_path, Sketch(name="a", body=EACH, declares="kind = 'z'"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,27 @@ from mlkit.engines.environments import find_python
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.stepfunctions.localstack import localstack
 from mlkit.load.parameters import Layers
-from tests.engines.flights import FLIGHTS
+from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes, warm_zygotes
+from mlkit.testing.engines import digests, statuses
+from tests.engines.flights import FLIGHTS, SMALL, FlightsHere, reran
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _zygotes_stay(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where engines alone are tested, their tasks fork from what earlier ones left, as at a desk.
+
+    Each task is a process of its own: importing everything anew took most of the suite's minutes.
+    """
+    if not all(item.get_closest_marker("engine") for item in request.session.items):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/tmp") as runtime:
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        patch.delenv("MLKIT_NO_WARM")
+        patch.delenv("CI", raising=False)
+        yield
+        stop_warm_zygotes(env=os.environ)
+        assert warm_zygotes(os.environ) == ()
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +54,17 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record = run(FLIGHTS, layers=Layers(environ={}, values=given), runs_dir=folder)
     assert record.ok
     return folder
+
+
+@pytest.fixture(scope="session")
+def flights_here(champion: Path, tmp_path_factory: pytest.TempPathFactory) -> FlightsHere:
+    """What every engine is compared with, run twice beside a copy of that registry."""
+    folder = tmp_path_factory.mktemp("flights") / "here"
+    shutil.copytree(champion, folder, symlinks=True)
+    layers = Layers(environ={}, values=SMALL)
+    first, second = (run(FLIGHTS, layers=layers, runs_dir=folder) for _ in range(2))
+    assert first.ok
+    return FlightsHere(statuses=statuses(first), digests=digests(first), reran=reran(second))
 
 
 @pytest.fixture(scope="session")

@@ -189,7 +189,7 @@ def test_check_ids_are_unique_over_all_exercises(exercises: Mapping[str, Exercis
 @pytest.mark.parametrize(
     "names",
     [
-        NAMES[::9],
+        pytest.param(NAMES[::9], marks=pytest.mark.long),
         pytest.param(NAMES[::3], marks=pytest.mark.answers),
         pytest.param(NAMES, marks=pytest.mark.slow),
     ],

@@ -127,6 +127,7 @@ def test_the_graders_own_trouble_is_no_grade(
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_grading_twice_gives_the_same_and_a_second_batch_reuses_the_first(
     submit: Submit, grade: Grade, exercises: Mapping[str, Exercise], tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_threshold_above_everything_calls_nothing_late() -> None:
     assert (scores["precision"], scores["recall"], scores["f1"]) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0.0, 1.0)), min_size=2, max_size=12))
 def test_no_threshold_has_a_greater_f1(pairs: list[tuple[int, float]]) -> None:

@@ -139,6 +139,7 @@ def test_a_notebook_that_fails_is_named_and_the_old_site_stays(checkout: Path) -
     assert (checkout / "site/index.html").stat().st_mtime_ns == before
 
 
+@pytest.mark.long
 def test_a_link_that_leads_nowhere_is_a_fault(checkout: Path) -> None:
     """Links to files that are no pages become their names; links between pages must hold."""
     start = notebook(cell("markdown", "title", "# Start\n\n[x](#no-such-place)"))

@@ -108,6 +108,7 @@ def test_a_second_run_reuses_results_of_any_executor(dask: Cluster, tmp_path: Pa
     assert {s.status for s in _run(file, "threads").stages.values()} == {"cached"}
 
 
+@pytest.mark.long
 def test_chained_maps_on_workers(dask: Cluster, tmp_path: Path) -> None:
     """Each instance is handed its own, and what they make is what they make here."""
     file = chained_map(tmp_path / "p", ("a", "b,c"))
@@ -123,6 +124,7 @@ def _worker_of(dask: Cluster, kernel: int) -> int:
     return next(i for i, worker in enumerate(dask.workers) if worker.pid in ancestors)
 
 
+@pytest.mark.long
 def test_an_attempt_is_lost_with_its_worker_and_made_again(dask: Cluster, tmp_path: Path) -> None:
     """The kernel dies with its worker; another one makes the attempt, without any `retry`."""
     pid = tmp_path / "pid"
@@ -192,6 +194,7 @@ def test_an_attempt_handed_over_while_the_run_is_cancelled_is_taken_back(
     assert {stage.status for stage in record.stages.values()} == {"cancelled"}
 
 
+@pytest.mark.long
 def test_no_kernel_outlives_a_killed_driver(dask: Cluster, tmp_path: Path) -> None:
     """Its worker notices that nobody waits any longer, and is free for others."""
     pid = tmp_path / "pid"
@@ -232,6 +235,7 @@ def test_the_command_line_and_resume(dask: Cluster, tmp_path: Path) -> None:
         pytest.param("workers", "has no worker left", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.long
 def test_a_cluster_that_goes_away_ends_the_run_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, fact: str
 ) -> None:
@@ -291,6 +295,7 @@ def test_a_worker_that_joins_late_is_used(tmp_path: Path) -> None:
     assert len(set(at.read_text().split())) == 2
 
 
+@pytest.mark.long
 def test_a_worker_that_joins_late_and_cannot_work_is_not_used(tmp_path: Path) -> None:
     """It has no mlkit, which the run says; one that joins after it does its part.
 
@@ -347,6 +352,7 @@ def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 @pytest.mark.usefixtures("certificates")
+@pytest.mark.long
 def test_links_may_be_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With certificates of one authority; those of another are not let in, nor is plain TCP."""
     import dask

@@ -45,6 +45,7 @@ def test_a_new_exercise_has_nothing_of_the_kind(solutions: Path) -> None:
         ("def (", ""),
     ],
 )
+@pytest.mark.long
 def test_places_files_and_packages_of_this_machine_are_found(
     code: str, told: str, solutions: Path, notebook: Edit, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -112,6 +112,7 @@ wrong:
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_answers_of_the_folder_are_tried_like_those_of_the_words(solutions: Path) -> None:
     """As changes of the model, or with cells of the learner's own; each told with its file."""
     folder = solutions / "mean.answers"
@@ -126,6 +127,7 @@ def test_answers_of_the_folder_are_tried_like_those_of_the_words(solutions: Path
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_a_changed_check_is_told_and_then_stored(solutions: Path, notebook: Edit) -> None:
     """What it should print is what the solution prints, once its author has said so."""
 

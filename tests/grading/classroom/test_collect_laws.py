@@ -97,7 +97,7 @@ def _lay(folder: Path, drawn: Sequence[tuple[int, str, str, bool, int]]) -> dict
     which=st.sampled_from(("last", "first", "on-time", "best")),
     groups=st.sampled_from(("", "G")),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_file_is_one_persons_or_is_listed(
     drawn: list[tuple[int, str, str, bool, int]],
     on_roster: set[int],

@@ -121,6 +121,7 @@ def _many_names(count: int, name: bytes) -> bytes:
         (1_000, b"\xfc" * 60_000, "an archive of names that are too long"),
     ],
 )
+@pytest.mark.long
 def test_a_list_of_files_that_is_far_too_long_is_not_read(
     count: int, name: bytes, trouble: str, tmp_path: Path
 ) -> None:

@@ -114,6 +114,7 @@ POINTS = st.lists(st.sampled_from([0.0, 1.5, 2.0, 4.0]), min_size=3, max_size=3)
 MARKS = st.fixed_dictionaries({name: st.none() | POINTS for name in ("ann", "bob", "cid")})
 
 
+@pytest.mark.long
 @given(first=MARKS, then=MARKS, comment=st.sampled_from(["", "Good, clear.", 'A "word"\nmore']))
 @settings(max_examples=10, deadline=None)
 def test_marks_come_back_once_whatever_is_written_and_taken_in_between(

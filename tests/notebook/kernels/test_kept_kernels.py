@@ -157,6 +157,7 @@ def test_a_killed_run_leaves_the_kept_kernel_and_nothing_else(tmp_path: Path, pl
     assert is_gone(kept)
 
 
+@pytest.mark.long
 def test_after_a_timeout_only_an_obeyed_interrupt_leaves_a_kernel(tmp_path: Path) -> None:
     """A kernel that has died, or would not stop, is none; the run says so."""
     obeys = broken(tmp_path / "a", "import time\nleft = 3\ntime.sleep(300)", timeout=4)

@@ -39,6 +39,7 @@ def test_linear_algebra_with_threads_works_after_the_fork(forked: Lab) -> None:
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.long
 def test_joblib_works_with_processes_and_threads(lab: Lab, backend: str) -> None:
     """Its workers start from `__main__` as the kernel shows it."""
     cell = (
@@ -50,6 +51,7 @@ def test_joblib_works_with_processes_and_threads(lab: Lab, backend: str) -> None
     assert lab.run(cell) == "[0, 1, 4, 9]"
 
 
+@pytest.mark.long
 def test_a_search_in_parallel_processes_works(forked: Lab) -> None:
     """Threads inside of processes inside of a forked kernel."""
     cell = (

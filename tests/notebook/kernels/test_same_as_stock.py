@@ -382,7 +382,16 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize(
+    "name",
+    # One package after another: of these `make test` takes some.
+    [
+        pytest.param(name, marks=pytest.mark.long)
+        if name.startswith("modules_after_") and number % 4
+        else name
+        for number, name in enumerate(SAME)
+    ],
+)
 def test_a_program_prints_the_same(compare: Callable[..., str], name: str) -> None:
     """In a forked and in a stock kernel."""
     printed = compare(*[SAME[name]], files=FILES.get(name))
