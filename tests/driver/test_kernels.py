@@ -16,6 +16,7 @@ import pytest
 from mlkit import RunOptions, list_runs, plan, resume, run
 from mlkit.core.record import RunRecord
 from mlkit.load.parameters import Layers
+from mlkit.notebook.kernels.mlkit_zygote.tried import TRIED
 from mlkit.testing import Sketch, write_pipeline
 
 pytestmark = pytest.mark.kernel
@@ -96,6 +97,19 @@ class Finder:
         return spec
 sys.meta_path.insert(0, Finder)
 """
+
+
+def test_what_may_be_imported_ahead_is_had_without_a_second_kernel(tmp_path: Path) -> None:
+    """Each of these packages, with all that its own version imports."""
+    found = "\nimport os\nopen(out, 'w').write(str('JPY_PARENT_PID' in os.environ))"
+    sketches = [Sketch(name=f"s_{name}", body=f"import {name}{found}") for name in sorted(TRIED)]
+    record = _run(write_pipeline(tmp_path, *sketches))
+    assert record.ok
+    stages = record.stages.values()
+    assert {s.stage: Path(s.outputs["out"]).read_text() for s in stages} == {
+        sketch.name: "False" for sketch in sketches
+    }
+    assert not (tmp_path / "runs" / ".stock-kernels").exists()
 
 
 def test_a_hook_for_imports_reaches_what_a_package_imports(tmp_path: Path) -> None:
