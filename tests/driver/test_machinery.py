@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,8 +10,8 @@ import pytest
 from mlkit import RunOptions, run
 from mlkit.load.parameters import Layers
 from mlkit.notebook.kernels.kernel_supply import ForkKernels
-from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes
 from mlkit.testing import Sketch, write_pipeline
+from tests.lasting_zygotes import lasting_zygotes
 
 pytestmark = pytest.mark.kernel
 
@@ -33,14 +31,10 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 @pytest.fixture
-def zygotes_stay(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def zygotes_stay() -> Iterator[None]:
     """Zygotes of these runs may outlive them; none outlives the test."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as runtime:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-        monkeypatch.delenv("MLKIT_NO_WARM")
-        monkeypatch.delenv("CI", raising=False)
+    with lasting_zygotes():
         yield
-        stop_warm_zygotes(env=os.environ)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from mlkit.engines.environments import find_python
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.stepfunctions.localstack import localstack
 from mlkit.load.parameters import Layers
-from mlkit.notebook.kernels.warm_zygotes import stop_warm_zygotes, warm_zygotes
 from mlkit.testing.engines import digests, statuses
 from tests.engines.flights import FLIGHTS, SMALL, FlightsHere, reran
+from tests.lasting_zygotes import lasting_zygotes
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,13 +28,8 @@ def _zygotes_stay(request: pytest.FixtureRequest) -> Iterator[None]:
     if not all(item.get_closest_marker("engine") for item in request.session.items):
         yield
         return
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/tmp") as runtime:
-        patch.setenv("XDG_RUNTIME_DIR", runtime)
-        patch.delenv("MLKIT_NO_WARM")
-        patch.delenv("CI", raising=False)
+    with lasting_zygotes():
         yield
-        stop_warm_zygotes(env=os.environ)
-        assert warm_zygotes(os.environ) == ()
 
 
 @pytest.fixture(autouse=True)
