@@ -39,6 +39,7 @@ class FlightsHere:
 class FlightsContract(BucketContract):
     """What an engine does with the pipeline that everybody starts with."""
 
+    @pytest.mark.long
     def test_flights(self, tmp_path: Path, champion: Path, flights_here: FlightsHere) -> None:
         """Same states and digests as here, from copies of one registry; a rerun is cached."""
         shutil.copytree(champion, tmp_path / "there", symlinks=True)

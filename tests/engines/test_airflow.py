@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.core.record import RunRecord
-from tests.engines.flights import FlightsContract
+from tests.engines.flights import FlightsContract, FlightsHere
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(1800)]
 
@@ -28,3 +28,7 @@ class TestAirflow(FlightsContract):
             rows = database.execute("SELECT task_id, map_index, state FROM task_instance")
             tasks = {t if index < 0 else f"{t}[{index}]": state for t, index, state in rows}
         return {names.get(task) or task: state for task, state in tasks.items()}
+
+    def test_flights(self, tmp_path: Path, champion: Path, flights_here: FlightsHere) -> None:
+        """As on the other engines, and not only where there is time for it."""
+        super().test_flights(tmp_path, champion, flights_here)

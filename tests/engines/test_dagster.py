@@ -16,7 +16,7 @@ from mlkit.engines.dagster.launch import HOME, dagster_settings
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
 from mlkit.testing import Sketch, write_pipeline
-from tests.engines.flights import FlightsContract, FlightsHere
+from tests.engines.flights import FlightsContract
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
@@ -55,11 +55,6 @@ class TestDagster(FlightsContract):
         }
         names = {item.engine_task: key for key, item in record.stages.items()}
         return {names.get(step) or step: state for step, state in told["steps"].items()}
-
-    @pytest.mark.long
-    def test_flights(self, tmp_path: Path, champion: Path, flights_here: FlightsHere) -> None:
-        """As on the other engines."""
-        super().test_flights(tmp_path, champion, flights_here)
 
     @pytest.mark.slow
     def test_a_stage_that_others_wait_for_is_a_check(self, tmp_path: Path) -> None:

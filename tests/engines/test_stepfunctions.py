@@ -20,7 +20,7 @@ from mlkit.core.record import RunRecord
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
 from mlkit.testing import Sketch, write_pipeline
-from tests.engines.flights import FlightsContract, FlightsHere
+from tests.engines.flights import FlightsContract
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
 
@@ -33,11 +33,6 @@ class TestStepFunctions(FlightsContract):
     @pytest.fixture(autouse=True)
     def _server(self, stepfunctions: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", stepfunctions)
-
-    @pytest.mark.long
-    def test_flights(self, tmp_path: Path, champion: Path, flights_here: FlightsHere) -> None:
-        """As on the other engines."""
-        super().test_flights(tmp_path, champion, flights_here)
 
     def own_states(self, record: RunRecord) -> Mapping[str, str]:
         """Read the history of the execution, which is Step Functions' own."""
