@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from tests.remote import S3, s3_server
 SUMMARY = "summary"
 """The name of the property by which a test says a line, from whichever process it runs in."""
 _SKIPS = Path(__file__).parents[1] / ".ci" / "skips"
+UNTIL = "MLKIT_TESTS_UNTIL"
+"""The variable with the time, in seconds since the epoch, after which no test begins."""
+NO_TIME = "no time is left"
+_NO_TIME_FILE = Path(__file__).parents[1] / ".pytest_cache" / "no-time"
 _SUITES = ("sandbox", "browser")
 """Fixtures that stand for a Debian package; what uses one belongs to the suite of that name."""
 
@@ -126,6 +131,13 @@ def mailbox() -> Iterator[Mailbox]:
         server.shutdown()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no test, nor what it needs, when the time is over."""
+    if time.time() > float(os.environ.get(UNTIL, "inf")):
+        pytest.skip(NO_TIME)
+
+
 class UnknownSkips:
     """Fails the session if something was skipped that `.ci/skips` does not name.
 
@@ -133,9 +145,13 @@ class UnknownSkips:
     ----------
     known : str
         The text of that file.
+    no_time : Path
+        Receives the number of tests for which no time was left, if there are any.
     """
 
-    def __init__(self, known: str) -> None:
+    def __init__(self, known: str, no_time: Path) -> None:
+        self.no_time = no_time
+        self.late = 0
         lines = map(str.strip, known.splitlines())
         self.known = {line for line in lines if line and not line.startswith("#")}
         self.found: dict[str, None] = {}
@@ -152,6 +168,9 @@ class UnknownSkips:
         if not report.skipped or hasattr(report, "wasxfail"):
             return
         text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if text.endswith(NO_TIME) and UNTIL in os.environ:
+            self.late += 1
+            return
         line = f"{report.nodeid.partition('::')[0]}: {text.removeprefix('Skipped: ')}"
         if line not in self.known:
             self.found[line] = None
@@ -161,10 +180,15 @@ class UnknownSkips:
         """Turn success into failure."""
         if self.found and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self.late:
+            self.no_time.parent.mkdir(exist_ok=True)
+            self.no_time.write_text(str(self.late))
         yield
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say so."""
+        if self.late:
+            terminalreporter.write_line(f"no time was left for {self.late} tests ({UNTIL})")
         for line in self.found:
             terminalreporter.write_line(f"skipped, and not named in .ci/skips: {line}", red=True)
 
@@ -172,7 +196,8 @@ class UnknownSkips:
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over skips in CI; workers hand their reports to the session that started them."""
     if os.environ.get("CI") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(UnknownSkips(_SKIPS.read_text(encoding="utf-8")))
+        known = _SKIPS.read_text(encoding="utf-8")
+        config.pluginmanager.register(UnknownSkips(known, _NO_TIME_FILE))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

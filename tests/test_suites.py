@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -171,19 +172,27 @@ def test_ci_runs_what_is_left_after_a_failure_and_tells_the_minutes(
     assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
-def test_ci_leaves_out_what_repeats_where_there_is_no_time_and_says_so(
+def test_ci_says_how_many_tests_had_no_time_and_what_is_asked_for_has_all_it_needs(
     place: Path, ci: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    """Nothing else is left out, and nothing that was asked for by name."""
-    _program(place, "make", 'echo "made $1"; [ "$1" != test ] || sleep 2')
-    (place / "sleep").symlink_to(str(shutil.which("sleep")))
-    for given, left in (((), {"model", "answers", "long"}), (("test", "long"), set[str]())):
-        done = ci(*given, MLKIT_CI_MINUTES="0")
-        assert done.returncode == 0
-        lines = done.stdout.splitlines()
-        assert {line.split()[0] for line in lines if "not run: no time" in line} == left
-        assert ("made test-long" in lines) is not bool(left)
-        assert "made test" in lines
+    """The minutes count from the beginning, the set-up among them."""
+    (place / "mkdir").symlink_to(str(shutil.which("mkdir")))
+    _program(
+        place,
+        "make",
+        'echo "$1 until=${MLKIT_TESTS_UNTIL:-}"\n'
+        '[ "$1" = test-long ] || exit 0\n'
+        "mkdir -p .pytest_cache; printf 12 >.pytest_cache/no-time",
+    )
+    before = time.time()
+    done = ci(MLKIT_CI_MINUTES="5")
+    assert done.returncode == 0
+    until = {line.partition(" until=")[2] for line in done.stdout.splitlines() if "until=" in line}
+    (each,) = until
+    assert before + 295 < float(each) < time.time() + 305
+    told = [line.strip() for line in done.stdout.splitlines() if "no time" in line]
+    assert told == ["no time on this machine for 12 tests: make test-long"]
+    assert "test until=\n" in ci("test").stdout
 
 
 @pytest.mark.parametrize(
@@ -205,16 +214,17 @@ def test_in_ci_a_few_failures_have_a_second_try_and_are_named(
         place,
         "make",
         '[ "$1" = test ] || exit 0\n'
-        'echo "tried $*"\n'
+        'echo "tried $* until=${MLKIT_TESTS_UNTIL:-}"\n'
         f'case "$*" in *--last-failed*) exit {second_try};; esac\n'
         "mkdir -p .pytest_cache/v/cache\n"
         f"echo '{kept}' >.pytest_cache/v/cache/lastfailed\n"
         "exit 1",
     )
-    done = ci("test", "answers")
+    done = ci("test", "answers", MLKIT_TESTS_UNTIL="1")
     lines = done.stdout.splitlines()
     assert done.returncode == exit_code
-    assert len([line for line in lines if line.startswith("tried test")]) == tries
+    until = [line.partition(" until=")[2] for line in lines if line.startswith("tried test")]
+    assert until == ["1", ""][:tries]
     named = [line.split()[-1] for line in lines if "failed at first" in line]
     assert named == ([f"tests/test_a.py::test_{n}" for n in range(failed)] if tries == 2 else [])
 
@@ -230,7 +240,7 @@ def test_a_skip_that_is_not_named_fails_ci(
     pytester.makeconftest(
         f"from tests.conftest import UnknownSkips\n"
         f"def pytest_configure(config):\n"
-        f"    config.pluginmanager.register(UnknownSkips({known!r}))\n"
+        f"    config.pluginmanager.register(UnknownSkips({known!r}, config.rootpath / 'x'))\n"
     )
     pytester.makepyfile(
         test_a="import pytest\n"
@@ -246,12 +256,40 @@ def test_a_skip_that_is_not_named_fails_ci(
     assert (named in done.stdout.str()) is bool(exit_code)
 
 
+@pytest.mark.parametrize("seconds", [-1, 60])
+def test_no_test_begins_when_the_time_is_over(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    """Nor does anything that it needs; CI is told how many there were, and does not fail."""
+    monkeypatch.setenv("MLKIT_TESTS_UNTIL", str(time.time() + seconds))
+    pytester.makeconftest(
+        "from tests.conftest import UnknownSkips, pytest_runtest_setup\n"
+        "def pytest_configure(config):\n"
+        "    plugin = UnknownSkips('', config.rootpath / 'kept' / 'no-time')\n"
+        "    config.pluginmanager.register(plugin)\n"
+    )
+    pytester.makepyfile(
+        test_a="import pathlib, pytest\n"
+        "@pytest.fixture(scope='session')\n"
+        "def dear(): pathlib.Path('made').touch()\n"
+        "def test_one(dear): pass\n"
+        "def test_two(): pass\n"
+    )
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", f"--rootdir={pytester.path}")
+    late = seconds < 0
+    done.assert_outcomes(passed=0 if late else 2, skipped=2 if late else 0)
+    assert done.ret == 0
+    assert (pytester.path / "made").exists() is not late
+    kept = pytester.path / "kept" / "no-time"
+    assert (kept.read_text() if late else kept.exists()) == ("2" if late else False)
+
+
 def test_a_file_that_skips_itself_is_seen(pytester: pytest.Pytester) -> None:
     """Nothing of it is ever collected."""
     pytester.makeconftest(
         "from tests.conftest import UnknownSkips\n"
         "def pytest_configure(config):\n"
-        "    config.pluginmanager.register(UnknownSkips(''))\n"
+        "    config.pluginmanager.register(UnknownSkips('', config.rootpath / 'x'))\n"
     )
     pytester.makepyfile(
         test_a="import pytest\npytest.importorskip('no_such_module')\ndef test_x(): pass",
