@@ -110,10 +110,10 @@ check: install-dev
 
 test-long: install-dev engines  ## hold what make test and make test-engines hold with more cases, and from end to end
 	@.ci/need bubblewrap
-	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "long and not slow and not browser and not r" --timeout 900 $(PYTEST)
+	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "long and not slow and not answers and not browser and not r and not site" --timeout 900 $(PYTEST)
 
 test-answers: install-dev  ## grade hundreds of recorded answers, right and wrong
-	$(RUN_TESTS) -n 2 --dist worksteal -m "answers and not slow and not long" $(PYTEST)
+	$(RUN_TESTS) -n 2 --dist worksteal -m "answers and not slow" $(PYTEST)
 
 test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs bubblewrap where it may
 	@.ci/need bubblewrap
@@ -121,13 +121,13 @@ test-sandbox: install-dev  ## test what runs in bubblewrap's sandbox; installs b
 
 test-browser: install-dev  ## test pages and widgets in Chromium; installs Chromium where it may
 	@.ci/need chromium
-	$(RUN_TESTS) -m "browser and not slow and not long" $(PYTEST)
+	$(RUN_TESTS) -m "browser and not slow" $(PYTEST)
 
 # The oldest JupyterLab that mlkit takes, with the Jupytext of its time: a later one's page asks for more.
 LAB_VERSION ?= jupyterlab~=4.5.0 jupytext~=1.18.0
 test-lab: install-dev .venv-lab/.installed  ## test the panel in another JupyterLab (LAB_VERSION=…), in an environment of its own
 	@.ci/need chromium
-	MLKIT_LAB_PYTHON=$(CURDIR)/.venv-lab/bin/python $(RUN_TESTS) -m "browser and not slow and not long" tests/browser/test_panel.py $(PYTEST)
+	MLKIT_LAB_PYTHON=$(CURDIR)/.venv-lab/bin/python $(RUN_TESTS) -m "browser and not slow" tests/browser/test_panel.py $(PYTEST)
 
 .venv-lab/.installed: requirements.lock pyproject.toml
 	@[ -x $(@D)/bin/python ] || $(PYTHON) -m venv $(@D)
@@ -143,7 +143,7 @@ hub: install-dev .hub/node_modules/.installed  ## set up JupyterHub's proxy (npm
 
 test-r: install-dev  ## test stages on R's kernel; installs R where it may
 	@.ci/need r-base-core r-cran-irkernel
-	$(RUN_TESTS) -m "r and not slow and not long" $(PYTEST)
+	$(RUN_TESTS) -m "r and not slow" $(PYTEST)
 
 test-engines: install-dev engines  ## set up the engines and test on each of them
 	$(RUN_TESTS) -n 2 --dist worksteal -m "engine and not slow and not long" --timeout 900 $(PYTEST)
@@ -159,7 +159,7 @@ test-slow: install-dev engines  ## run the suites that take long: many random ki
 # As side by side above: lessons wait for servers, timers and killed processes, and leave their core to another.
 test-site: install-dev engines  ## execute every lesson and exercise, make the site, and follow its documents
 	$(BIN)/mlkit render --to site --fresh --workers 3
-	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "site and not slow and not long" $(PYTEST)
+	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "site and not slow" $(PYTEST)
 
 STEPS ?= 300
 test-model: install-dev  ## random edits and runs (STEPS=…), each held against a run from nothing

@@ -12,9 +12,11 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
@@ -52,6 +54,23 @@ def test_every_such_suite_has_a_target_that_make_test_names(marker: str, target:
     """The target selects by the marker; the last line of `make test` says how it is called."""
     assert re.search(rf'-m "?{marker}\b', _recipe(target))
     assert f"make {target}" in _recipe("test").splitlines()[-1]
+
+
+def test_every_test_is_in_a_suite_whatever_its_markers() -> None:
+    """All sets of markers are tried: a test that two suites leave to each other is run by none."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    words = [settings["addopts"][settings["addopts"].index("-m") + 1]]
+    for target in TARGETS.values():
+        found = re.search(r'-m (?:"([^"]*)"|(\w+))', _recipe(target))
+        assert found is not None
+        words.append(found[1] or found[2])
+    suites = [Expression.compile(text) for text in words]
+    for count in range(len(TARGETS) + 1):
+        for markers in combinations(TARGETS, count):
+            assert any(
+                suite.evaluate(lambda name, /, **_: name in markers)  # noqa: B023 - called at once
+                for suite in suites
+            ), markers
 
 
 def test_make_test_installs_no_engine() -> None:
@@ -140,7 +159,8 @@ def ci(place: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     (place / "checkout" / ".venv" / "bin").mkdir(parents=True)
     (place / "checkout" / ".venv" / "bin" / "python").symlink_to(sys.executable)
     environ = {**os.environ, "PATH": str(place), "R_LIBS_SITE": str(place)}
-    environ.pop("MLKIT_NEVER_STALE_STEPS", None)
+    for name in ("MLKIT_NEVER_STALE_STEPS", "MLKIT_TESTS_UNTIL", "MLKIT_CI_MINUTES"):
+        environ.pop(name, None)  # CI itself, in which this may run, sets them
 
     def run(*parts: str, **more: str) -> subprocess.CompletedProcess[str]:
         script = [str(place / "checkout" / ".ci" / "run"), *parts]
