@@ -12,7 +12,7 @@ from mlkit.errors import PipelineError
 from mlkit.load.several import Mistakes
 from mlkit.load.yaml_tree import Entry
 
-__all__ = ["Section", "did_you_mean"]
+__all__ = ["OWN", "Section", "did_you_mean"]
 
 T = TypeVar("T")
 _LARGEST = 1e12

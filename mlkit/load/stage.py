@@ -17,6 +17,7 @@ from mlkit.core.values import shown
 from mlkit.frozen import dataclass
 from mlkit.load.contract import holds_variable
 from mlkit.load.declared_outputs import read_outputs
+from mlkit.load.environment import VARIABLE
 from mlkit.load.lists import PARAMETERS, trouble_with_values
 from mlkit.load.metric_names import read_metrics
 from mlkit.load.policy_fields import (
@@ -27,13 +28,15 @@ from mlkit.load.policy_fields import (
     read_wait_for,
 )
 from mlkit.load.references import Lines, parse_node, parse_output, parse_source
-from mlkit.load.section import Section, did_you_mean
+from mlkit.load.section import OWN, Section, did_you_mean
 from mlkit.load.settings import read_settings
 from mlkit.load.yaml_tree import Entry
 
 __all__ = ["STAGE_NAME", "Defaults", "read_defaults", "read_stage"]
 
 STAGE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_FILLED_IN = frozenset({"parameters", "env", "inputs", "notify"})
+"""Where a variable of the environment may stand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ def read_defaults(section: Section | None, inherited: Defaults | None = None) ->
 
 
 def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
+    _refuse_variables(section)
     timeout = section.duration("timeout")
     if timeout == 0:
         section.fail("'timeout' must be longer than 0", section.line_of("timeout"), code="E202")
@@ -77,6 +81,28 @@ def _policies(section: Section, inherited: Defaults) -> dict[str, Any]:
         "image": section.text("image") or inherited.image,
         "volumes": {**inherited.volumes, **read_volumes(section.section("volumes"))},
     }
+
+
+def _refuse_variables(section: Section) -> None:
+    """Refuse `${NAME}` where nothing fills it in: it would be waited for, or written, as it stands.
+
+    A name under `x-` is the user's own.
+    """
+    for key, entry in section.entries.items():
+        if key in _FILLED_IN or key.startswith(OWN):
+            continue
+        for item in entry.scalars():
+            if isinstance(item.value, str) and VARIABLE.search(item.value):
+                section.fail(
+                    f"'{key}' holds {shown(item.value)}, and a variable of the environment is "
+                    "filled in under parameters, env and notify and in file: paths only",
+                    item.line,
+                    "Map over a list parameter of the pipeline, whose values may hold it: "
+                    f"NAME: {PARAMETERS}.NAME"
+                    if key == "foreach"
+                    else "Write the value itself",
+                    code="E202",
+                )
 
 
 def read_stage(

@@ -8,7 +8,7 @@ import pytest
 
 from mlkit.errors import ConfigurationError
 from mlkit.load import Layers, configure, load_pipeline
-from tests.load.conftest import SECRET, Configured, refusal, values
+from tests.load.conftest import HEAD, SECRET, TRAIN, Configured, Project, refusal, values
 
 
 def test_plain_variables_are_filled_in_and_shown(configured: Configured) -> None:
@@ -220,3 +220,36 @@ def test_an_empty_secret_is_none(configured: Configured) -> None:
     made = configured(SECRET, Layers(assignments=["token="]))
     assert made.stages["a"]["token"].value == ""
     assert made.secrets == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "wait_for: {path: '${DATA_X}/x.csv'}",
+        "outputs: {metrics: '${DATA_X}.json'}",
+        "image: 'registry.example/${DATA_X}:1'",
+        "resources: {node_selector: {disk: '${DATA_X}'}}",
+        "foreach: {model: ['${DATA_X}']}",
+    ],
+)
+def test_a_variable_is_refused_where_nothing_fills_it_in(project: Project, said: str) -> None:
+    """A sensor would wait an hour for a file whose name holds `${DATA_X}`."""
+    text = project.refused(HEAD + TRAIN + f"    {said}\n")
+    assert text.startswith(f"pipeline.yaml:5: stage 'train': '{said.partition(':')[0]}' holds ")
+    assert "filled in under parameters, env and notify and in file: paths only" in text
+
+
+def test_a_variable_is_refused_in_the_defaults_too(project: Project) -> None:
+    """What they hold goes into every stage."""
+    text = project.refused("name: p\ndefaults: {image: 'x/${DATA_X}:1'}\nstages:\n" + TRAIN)
+    assert text.startswith("pipeline.yaml:2: defaults: 'image' holds ")
+
+
+def test_a_list_parameter_that_is_mapped_over_may_hold_a_variable(project: Project) -> None:
+    """So the refusal's remedy says; and what begins with `x-` is nobody's business."""
+    pipeline = project.load(
+        "name: p\nparameters: {models: ['${DATA_X}']}\nstages:\n"
+        + TRAIN
+        + "    foreach: {model: parameters.models}\n    x-own: '${DATA_X}'\n"
+    )
+    assert list(pipeline.stages) == ["train"]
