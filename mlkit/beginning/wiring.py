@@ -81,7 +81,19 @@ def _place(text: str) -> _Place:
     last, column = written[-1].end_mark, written[0].start_mark.column
     deeper = [e.start_mark.column - column for e in written if isinstance(e, ScalarEvent)]
     step = min((width for width in deeper if width > 0), default=_STEP)
-    return _Place(line=last.line + (1 if last.column else 0), column=column, step=step)
+    end = last.line + (1 if last.column else 0)
+    return _Place(line=_behind_its_comments(text, end, column), column=column, step=step)
+
+
+def _behind_its_comments(text: str, line: int, column: int) -> int:
+    """Pass over comments that stand further in than a stage's name: they are the last stage's."""
+    for at, written in enumerate(text.splitlines()[line:], line):
+        bare = written.lstrip(" ")
+        if bare.startswith("#") and len(written) - len(bare) > column:
+            line = at + 1
+        elif bare:
+            break
+    return line
 
 
 def _events_under_stages(text: str) -> Iterator[Event]:

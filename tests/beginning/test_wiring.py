@@ -60,6 +60,14 @@ def test_lines_are_added_and_no_other_changes(text: str) -> None:
     check(text, "new", ENTRY)
 
 
+def test_a_comment_stays_with_its_stage() -> None:
+    """A line that was commented out belongs to the stage in which it stands."""
+    text = "stages:\n  a:\n    notebook: a.ipynb\n\n    # timeout: 1m\n  # behind\nx-y: 1\n"
+    lines = with_stage(text, "new", {"notebook": "new.ipynb"}).splitlines()
+    assert lines[4:] == ["    # timeout: 1m", "  new:", "    notebook: new.ipynb", *lines[7:]]
+    assert lines[7:] == ["  # behind", "x-y: 1"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["stages: {a: {notebook: a.ipynb}}\n", "stages:\nname: x\n", "name: x\n", "stages: [a]\n"],
