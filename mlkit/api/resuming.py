@@ -11,10 +11,10 @@ from typing import Any
 from mlkit.api.records import find_run
 from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
-from mlkit.core.configuration import HIDDEN
+from mlkit.core.configuration import HIDDEN, Configuration
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
-from mlkit.core.values import decode
+from mlkit.core.values import canonical, decode, shown
 from mlkit.driver.options import RunOptions
 from mlkit.driver.order import Order
 from mlkit.driver.services import Services
@@ -22,6 +22,7 @@ from mlkit.driver.start import resume_run
 from mlkit.errors import UsageError
 from mlkit.load.contract import holds_variable
 from mlkit.load.lists import with_lists
+from mlkit.load.merging import is_secret
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers, configure
 from mlkit.load.pipeline_file import load_pipeline
 
@@ -73,7 +74,7 @@ def resume(  # noqa: PLR0913 - keywords: each is asked for by its name
     UnknownRunError
         If there is no such run.
     UsageError
-        If the run is alive.
+        If the run is alive, or a parameter that is no secret is given another value.
     """
     record = find_run(run_id, runs_folder(pipeline or Path.cwd(), runs_dir), files=True)
     profile = (options or {}).get("profile")
@@ -83,8 +84,7 @@ def resume(  # noqa: PLR0913 - keywords: each is asked for by its name
             f"run {record.run_id} is one of '{record.pipeline}', not of '{current.name}'",
             remedy="Name its pipeline: mlkit resume RUN PIPELINE",
         )
-    layers = own_layers(record, current, parameters or {}, environ)
-    configuration = configure(current, layers)
+    configuration = _own_configuration(record, current, parameters or {}, environ)
     given = {"workers": workers, "start": start, **(options or {})}
     changes = {name: value for name, value in given.items() if value is not None}
     chosen = replace(RunOptions.of_record(record.options), **changes)
@@ -99,6 +99,40 @@ def resume(  # noqa: PLR0913 - keywords: each is asked for by its name
         services=services or Services(),
     )
     return resume_run(order, record.run_id)
+
+
+def _own_configuration(
+    record: RunRecord,
+    pipeline: Pipeline,
+    given: Mapping[str, Any],
+    environ: Mapping[str, str] | None,
+) -> Configuration:
+    """The run's own values, with the secrets that are given.
+
+    Any other value that differs would make artifacts that the run's record knows nothing of.
+    """
+    configuration = configure(pipeline, own_layers(record, pipeline, given, environ))
+    secrets = {name: value for name, value in given.items() if is_secret(pipeline, name)}
+    if len(secrets) == len(given):
+        return configuration
+    own = configure(pipeline, own_layers(record, pipeline, secrets, environ))
+    changed = [("", configuration.pipeline, own.pipeline)]
+    changed += [
+        (f"{stage}.", now, own.stages[stage]) for stage, now in configuration.stages.items()
+    ]
+    for place, now, then in changed:
+        for name, bound in now.items():
+            kept = then.get(name)
+            if kept is not None and canonical(kept.value) == canonical(bound.value):
+                continue
+            was = "its notebook's default" if kept is None else shown(kept.value)
+            raise UsageError(
+                f"run {record.run_id} keeps its own parameters: {place}{name} is {was} there, "
+                f"not {shown(bound.value)}",
+                remedy=f"Leave it out, or make another run: mlkit run -p {place}{name}=…",
+                code="E102",
+            )
+    return own
 
 
 def run_pipeline(

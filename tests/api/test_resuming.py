@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,27 @@ def test_its_own_parameters_count(tmp_path: Path) -> None:
     again = _resume(failed, file)
     assert Path(again.stages["a"].outputs["out"]).read_text() == "5"
     assert again.parameters == {"rows": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        ("rows", "rows is 5 there, not 7"),
+        ("a.rows", "a.rows is 5 there, not 7"),
+        ("own", "own is its notebook's default there, not 7"),
+    ],
+)
+def test_another_value_is_another_run(tmp_path: Path, name: str, fact: str) -> None:
+    """The record would tell of the first value, and the artifacts hold the second."""
+    declares = "rows: int = 1\nown: int = 2"
+    sketch = Sketch(name="a", body="open(out, 'w').write(str(rows))", declares=declares)
+    file = write_pipeline(tmp_path, sketch, parameters={"rows": 1})
+    failed = run_fake(file, runner=FakeRunner({"a": [Raises()]}), parameters={"rows": 5})
+    with pytest.raises(UsageError, match=re.escape(f"keeps its own parameters: {fact}")):
+        resume(failed.run_id, file, parameters={name: 7}, services=fake_services())
+    again = resume(failed.run_id, file, parameters={"rows": 5}, services=fake_services())
+    assert again.parameters == {"rows": 5}
+    assert Path(again.stages["a"].outputs["out"]).read_text() == "5"
 
 
 def test_kept_stages_do_not_notify_again(tmp_path: Path) -> None:
