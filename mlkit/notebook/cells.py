@@ -153,11 +153,17 @@ def _cell(index: int, cell: Any, path: Path) -> Cell:
         raise NotebookError(
             f"cell {index + 1} of the notebook has broken metadata", path, code="E301"
         )
-    tags = metadata.get("tags", [])
+    tags = metadata.get("tags") or []
+    if not isinstance(tags, list):
+        raise NotebookError(
+            f"cell {index + 1} of the notebook has {tags!r} for its tags, which must be a list",
+            path,
+            code="E301",
+        )
     return Cell(
         index=index,
         id=str(cell.get("id") or f"cell-{index}"),
         kind=kind,
         source=source,
-        tags=frozenset(map(str, tags)) if isinstance(tags, list) else frozenset(),
+        tags=frozenset(map(str, tags)),
     )

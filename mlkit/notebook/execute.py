@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import logging
 import tempfile
 import threading
@@ -26,7 +27,7 @@ from mlkit.notebook.injection import (
     place_to_inject,
 )
 from mlkit.notebook.kernels import Kernels
-from mlkit.notebook.kernelspecs import named_in_metadata
+from mlkit.notebook.kernelspecs import is_named_in_metadata, named_in_metadata
 from mlkit.notebook.loaded import load, needs_papermill
 from mlkit.notebook.log import AttemptLog
 from mlkit.notebook.notebook_runner import (
@@ -168,21 +169,47 @@ def _prepared(request: ExecutionRequest) -> dict[str, Any]:
     document = copy.deepcopy(dict(request.document))
     cells = [cell for cell in document["cells"] if not is_injected(cell)]
     for cell in cells:
-        cell.setdefault("metadata", {})
+        own = cell.setdefault("metadata", {})
+        for holder, key in ((own, "tags"), (cell, "attachments")):
+            if holder.get(key, ...) is None:  # as good as not there, but nbclient looks into it
+                del holder[key]
         cell["source"] = "".join(cell.get("source", ""))
         if cell.get("cell_type") == "code":
             cell["outputs"] = []
             cell["execution_count"] = None
             for stale in ("execution", "papermill"):
-                cell["metadata"].pop(stale, None)
+                own.pop(stale, None)
+    if not isinstance(document.get("nbformat_minor"), int):
+        document["nbformat_minor"] = 5 if any("id" in cell for cell in cells) else 4
+    _tell_apart(cells)
     if request.assignments:
         source = source_to_inject(request.assignments, request.title, request.kernel)
-        name = INJECTED_TAG if document.get("nbformat_minor", 0) >= 5 else None
+        name = INJECTED_TAG if document["nbformat_minor"] >= 5 else None
         cells.insert(place_to_inject(cells), injected_cell(source, name))
     document["cells"] = cells
     metadata = document.setdefault("metadata", {})
     metadata.pop("widgets", None)
-    if request.kernel is not None or not metadata.get("kernelspec"):
+    if request.kernel is not None or not is_named_in_metadata(metadata):
         metadata["kernelspec"] = named_in_metadata(request.kernel)
     metadata["mlkit"] = dict(request.metadata)
     return document
+
+
+def _tell_apart(cells: list[dict[str, Any]]) -> None:
+    """Give an id of its own to every cell that has an earlier one's, as a copied cell may.
+
+    nbformat would give a random one and warn of it; this one is the same in every execution.
+    """
+    taken = {cell.get("id") for cell in cells}
+    seen = set()
+    for number, cell in enumerate(cells, 1):
+        name = cell.get("id")
+        if isinstance(name, str) and name in seen:
+            name = next(
+                new
+                for again in itertools.count(number)
+                if (new := f"{name[:50]}-{again}") not in taken
+            )
+            taken.add(name)
+            cell["id"] = name
+        seen.add(name)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mlkit.core.pipeline import Kernel
 from mlkit.errors import NotebookError
 from mlkit.notebook.cells import NotebookSource
 
-__all__ = ["NoKernelError", "find_kernel", "kernel_of_notebook", "named_in_metadata"]
+__all__ = [
+    "NoKernelError",
+    "find_kernel",
+    "is_named_in_metadata",
+    "kernel_of_notebook",
+    "named_in_metadata",
+]
 
 USUAL = frozenset({"python3", "python", "python2"})
 """What a notebook names that asks for the Python at hand, wherever it is opened."""
@@ -106,8 +114,17 @@ def named_in_metadata(kernel: Kernel | None) -> dict[str, str]:
     return {"name": kernel.name, "display_name": kernel.name, "language": kernel.language}
 
 
+def is_named_in_metadata(metadata: Mapping[str, Any]) -> bool:
+    """Whether a notebook's metadata name a kernel, as Papermill needs it."""
+    return _name_in(metadata) is not None
+
+
 def _named(source: NotebookSource) -> str | None:
-    said = source.document.get("metadata", {}).get("kernelspec")
+    return _name_in(source.document.get("metadata", {}))
+
+
+def _name_in(metadata: Mapping[str, Any]) -> str | None:
+    said = metadata.get("kernelspec")
     name = said.get("name") if isinstance(said, dict) else None
     return name if isinstance(name, str) and name.strip() else None
 

@@ -190,6 +190,11 @@ NOTEBOOKS: dict[str, tuple[str, str]] = {
         '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "", "metadata": 3}]}',
         "end.ipynb: cell 1 of the notebook has broken metadata",
     ),
+    "tags that are no list": (
+        '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "", "metadata": '
+        '{"tags": "parameters"}}]}',
+        "end.ipynb: cell 1 of the notebook has 'parameters' for its tags, which must be a list",
+    ),
     "broken metadata": (
         '{"nbformat": 4, "cells": [], "metadata": []}',
         "end.ipynb: the notebook's metadata are broken",

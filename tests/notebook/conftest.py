@@ -114,7 +114,7 @@ def _cell(index: int, cell: str | dict[str, Any], minor: int) -> dict[str, Any]:
     made = {"cell_type": "code", "metadata": {}, **whole}
     if made["cell_type"] == "code":
         made |= {"outputs": [], "execution_count": None}
-    return {**made, "id": f"c{index}"} if minor >= 5 else made
+    return {"id": f"c{index}", **made} if minor >= 5 else made
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Callable
@@ -314,7 +315,14 @@ def test_a_notebook_of_format_4_4(forked: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "metadata", [{"kernelspec": {"name": "gone"}}, {"kernelspec": None}, {"language_info": {}}]
+    "metadata",
+    [
+        {"kernelspec": {"name": "gone"}},
+        {"kernelspec": None},
+        {"kernelspec": "python3"},
+        {"kernelspec": {"display_name": "Python 3"}},
+        {"language_info": {}},
+    ],
 )
 def test_the_kernel_that_a_notebook_names_does_not_matter(
     forked: Bench, metadata: dict[str, Any]
@@ -322,6 +330,41 @@ def test_the_kernel_that_a_notebook_names_does_not_matter(
     """It runs on this very Python."""
     outcome = forked.run("import sys\nprint(sys.version_info[:2])", notebook_metadata=metadata)
     assert outcome.result.status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("minor", [None, "5"])
+def test_nulls_and_a_lost_minor_version_are_no_failure_of_the_stage(
+    forked: Bench, minor: str | None
+) -> None:
+    """Programs that write notebooks write a null for what is not there."""
+    code: dict[str, Any] = {
+        "cell_type": "code",
+        "outputs": None,
+        "execution_count": None,
+        "metadata": {},
+    }
+    cells = [
+        {**code, "source": "print(1)", "metadata": {"tags": None}},
+        {"cell_type": "markdown", "source": "", "metadata": {}, "attachments": None},
+        {**code, "source": "print(2)"},
+    ]
+    outcome = forked.run(document={"nbformat": 4, "nbformat_minor": minor, "cells": cells})
+    assert outcome.result.error is None
+    assert outcome.log == "1\n2\n"
+    nbformat.validate(nbformat.from_dict(outcome.notebook))  # type: ignore[no-untyped-call] # untyped
+
+
+def test_cells_of_one_id_get_the_same_ones_in_every_execution(
+    forked: Bench, recwarn: pytest.WarningsRecorder
+) -> None:
+    """A copied cell may have its original's id; nobody is warned of it in words of nbformat."""
+    cells = [{"source": f"print({number})", "id": "same"} for number in range(3)]
+    ids = [
+        [cell["id"] for cell in forked.run(*copy.deepcopy(cells)).notebook["cells"]]
+        for _ in range(2)
+    ]
+    assert ids == [["same", "same-2", "same-3"]] * 2
+    assert not [each for each in recwarn if "cell id" in str(each.message)]
 
 
 def test_earlier_outputs_and_values_are_dropped(forked: Bench) -> None:
