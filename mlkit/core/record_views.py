@@ -24,6 +24,8 @@ __all__ = [
 
 def moved(record: RunRecord, runs_dir: str) -> RunRecord:
     """The record as it reads in another runs folder: the paths in it lead there."""
+    if record.runs_dir == runs_dir:
+        return record
     stages = {
         name: moved_stage(stage, record.runs_dir, runs_dir) for name, stage in record.stages.items()
     }

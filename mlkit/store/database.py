@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.core.intervals import Interval
 from mlkit.core.record import FORMAT, AttemptRecord, RunRecord, StageRecord
+from mlkit.core.record_views import moved
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import SUCCESSFUL, RunStatus, Status
 from mlkit.core.values import decode
@@ -609,7 +610,7 @@ class Database:
     def run_alone(self, run_id: str) -> RunRecord | None:
         """Read what is recorded of a run itself, without its stages; None if there is none."""
         rows = self._query("SELECT * FROM runs WHERE run_id = ?", (run_id,))
-        return _run(rows[0], {}) if rows else None
+        return self._run(rows[0], {}) if rows else None
 
     def load_runs(self) -> list[RunRecord]:
         """Read the records of all runs, oldest first."""
@@ -617,7 +618,7 @@ class Database:
 
     def runs_alone(self) -> list[RunRecord]:
         """Read what is recorded of all runs themselves, oldest first, without their stages."""
-        return [_run(row, {}) for row in self._query(f"SELECT * FROM runs {_BY_TURN}", ())]
+        return [self._run(row, {}) for row in self._query(f"SELECT * FROM runs {_BY_TURN}", ())]
 
     # The table of runs: what stands in narrow rows, read for thousands of runs at once.
 
@@ -702,7 +703,7 @@ class Database:
             f"json_extract(document, '$.options.interval') IS NOT NULL {_BY_TURN}",
             (pipeline,),
         )
-        return [_run(row, {}) for row in rows]
+        return [self._run(row, {}) for row in rows]
 
     def _record(self, row: sqlite3.Row) -> RunRecord:
         stages = self._query(
@@ -713,7 +714,11 @@ class Database:
             "SELECT * FROM attempts WHERE run_id = ? ORDER BY number", (row["run_id"],)
         ):
             attempts.setdefault(attempt["stage"], []).append(json.loads(attempt["document"]))
-        return _run(row, {s["id"]: _stage(s, attempts.get(s["id"], [])) for s in stages})
+        return self._run(row, {s["id"]: _stage(s, attempts.get(s["id"], [])) for s in stages})
+
+    def _run(self, row: sqlite3.Row, stages: Mapping[str, StageRecord]) -> RunRecord:
+        """The record of a run where it is now; its folder may have been moved or copied since."""
+        return moved(_run(row, stages), str(self.path.parent))
 
     def delete_run(self, run_id: str) -> None:
         """Drop a run; its results stay as long as their artifacts do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,20 @@ def test_a_sensor_that_was_answered_is_not_asked_again(tmp_path: Path) -> None:
     failed = run_fake(file, runner=FakeRunner({"b": [Raises()]}))
     (tmp_path / "x").unlink()
     assert _resume(failed, file).status == "succeeded"
+
+
+def test_in_a_copy_of_its_project_the_run_of_the_copy_is_resumed(tmp_path: Path) -> None:
+    """The run in the original stays as it was."""
+    file = chain(tmp_path / "p", 2)
+    record = run_fake(file, runner=FakeRunner({"s2": [Raises()]}))
+    copy = tmp_path / "q" / file.name
+    shutil.copytree(file.parent, copy.parent, symlinks=True)
+    runner = FakeRunner()
+    done = _resume(record, copy, runner=runner)
+    assert (done.status, runner.stages) == ("succeeded", ["s2"])
+    assert done.stages["s1"].outputs["out"].startswith(str(copy.parent))
+    assert Path(done.stages["s2"].outputs["out"]).is_relative_to(copy.parent)
+    assert find_run(record.run_id, file.parent / "runs").status == "failed"
 
 
 def test_a_run_that_succeeded_can_be_resumed(tmp_path: Path) -> None:

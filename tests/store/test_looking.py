@@ -200,6 +200,31 @@ def test_a_run_that_was_copied_here_is_seen(tmp_path: Path) -> None:
     assert len(list_runs(other.parent / "runs")) == 2
 
 
+@pytest.mark.parametrize("is_kept", [True, False], ids=["copied", "moved"])
+def test_a_project_that_was_moved_or_copied_shows_its_own_files(
+    tmp_path: Path, *, is_kept: bool
+) -> None:
+    """Its database holds the paths of the folder in which the runs were made."""
+    file, record = _made(tmp_path / "p")
+    new = tmp_path / "q"
+    shutil.copytree(file.parent, new, symlinks=True)
+    before = _tree(file.parent)
+    if not is_kept:
+        shutil.rmtree(file.parent)
+    runs = new / "runs"
+    for found in (find_run(record.run_id, runs), *list_runs(runs)):
+        assert found.runs_dir == str(runs)
+        made = found.stages["s1"]
+        assert made.outputs["out"] == str(runs / record.run_id / "s1" / "s1.txt")
+        assert Path(made.artifacts["out"].path).is_file()
+        assert all(str(new) in str(path) for path in found.stages["s2"].inputs.values())
+    told = _called(["report", record.run_id, str(new)])
+    assert told.stdout.strip().endswith(str(Path(record.run_id, "report.html")))
+    assert (runs / record.run_id / "report.html").is_file()
+    if is_kept:
+        assert _tree(file.parent) == before
+
+
 def test_a_damaged_record_of_a_run_is_one_sentence(tmp_path: Path) -> None:
     """Where the database does not know it either."""
     file, record = _made(tmp_path / "p")
