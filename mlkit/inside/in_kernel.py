@@ -11,6 +11,7 @@ from typing import Any
 # By their distance: in another environment's Python this package has another name.
 from . import recorder
 from .echo import echo_again, tell_once
+from .flushing import keep_flushable
 
 __all__ = ["begin", "end", "stay"]
 
@@ -30,6 +31,7 @@ def begin(notebook_folder: str, settings: str | None = None) -> None:
     sys.path.insert(0, notebook_folder)
     recorder.import_project_modules_from_source()
     tell_once()
+    keep_flushable()
     if settings is not None:
         recorder.start(settings, notebook_folder)
 

@@ -273,6 +273,35 @@ def test_what_is_printed_reaches_the_log(bench: Bench) -> None:
     assert outcome.result.status is Status.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    ("cell", "name", "why"),
+    [
+        (
+            "sys.stdout = open('l', 'w')\nsys.stdout.close()",
+            "stdout",
+            "I/O operation on closed file",
+        ),
+        ("class Tee: write = print\nsys.stdout = Tee()", "stdout", "'Tee' object has no attribute"),
+        ("sys.stderr = None", "stderr", "'NoneType' object has no attribute"),
+    ],
+)
+def test_a_stream_that_cannot_be_flushed_hangs_no_kernel(
+    bench: Bench, cell: str, name: str, why: str
+) -> None:
+    """Without it ipykernel never answers; the notebook's own is back, and it says so."""
+    outcome = bench.run(f"import sys\n{cell}", f"print('seen', file=sys.{name})")
+    assert outcome.result.error is None
+    told, seen = outcome.log.splitlines()
+    assert told.startswith(f"mlkit: sys.{name} cannot be flushed ({why}")
+    assert seen == "seen"
+
+
+def test_an_error_is_shown_although_nothing_can_be_printed(bench: Bench) -> None:
+    """Showing it flushes, too."""
+    outcome = bench.run("import sys\nsys.stdout = open('l', 'w')\nsys.stdout.close()\n1 / 0")
+    assert error_of(outcome)[0] == "ZeroDivisionError"
+
+
 def test_a_notebook_of_200_cells(forked: Bench) -> None:
     """In order, each told and executed once."""
     outcome = forked.run(*[f"print({n})" for n in range(200)])
