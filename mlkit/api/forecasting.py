@@ -25,6 +25,7 @@ from mlkit.planner.variables import Circumstances
 from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
+from mlkit.store.refusals import refuse_other_than_folder
 from mlkit.store.remote.places import Remotes, remotes_of
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def forecast(
     pipeline = with_run_outputs(with_lists(pipeline, configuration), options, runs_dir)
     selection = select(pipeline, options)
     folder = RunsFolder(runs_dir)
+    refuse_other_than_folder(folder.path)
     remotes = remotes_of(folder.path, options.store)
     # What others have put behind a URL is written down here; otherwise looking needs no writing.
     looks = remotes.store is None

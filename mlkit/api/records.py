@@ -21,6 +21,7 @@ from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.looking import known_run, known_runs, looked_at
+from mlkit.store.refusals import refuse_other_than_folder
 from mlkit.store.remote.places import as_typed, is_url, remotes_of
 
 if TYPE_CHECKING:
@@ -267,6 +268,7 @@ def runs_of(place: Pipeline | Path | str) -> Path | str:
 def up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
     """Open a runs folder; where it stands behind a URL, take in what others have made."""
     folder = RunsFolder(runs_folder(Path.cwd(), runs_dir))
+    refuse_other_than_folder(folder.path)
     remotes = remotes_of(folder.path)
     if remotes.runs is None:
         return folder, None

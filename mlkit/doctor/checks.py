@@ -20,9 +20,10 @@ from mlkit.core.states import Status
 from mlkit.engines.environments import engine_version, find_python
 from mlkit.engines.registry import ENGINES, Engine
 from mlkit.engines.remedies import engine_remedy, install_remedy
-from mlkit.errors import DISTRIBUTION, install_extra
+from mlkit.errors import DISTRIBUTION, RunsFolderError, install_extra
 from mlkit.frozen import dataclass
 from mlkit.observe.layout import near
+from mlkit.store.refusals import refuse_other_than_folder
 
 __all__ = ["Finding", "all_checks"]
 
@@ -148,6 +149,11 @@ def no_pipeline(folder: Path) -> Finding:
 def check_runs_folder(folder: Path) -> Finding:
     """The runs folder can be made and written, and its database is whole; nothing is written."""
     title, shown = "runs folder", near(folder, Path.cwd())
+    try:
+        refuse_other_than_folder(folder)
+    except RunsFolderError as error:
+        remedy = error.remedy or ""
+        return Finding(title=title, state="broken", detail=error.message, remedy=remedy)
     place = _existing(folder)
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return Finding(

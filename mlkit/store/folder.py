@@ -20,7 +20,7 @@ from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.computing import Computing
 from mlkit.store.labels import FOLDER as LABELS
 from mlkit.store.labels import SWEEPS, Labels, check_label
-from mlkit.store.refusals import readable_os_errors, refusal
+from mlkit.store.refusals import readable_os_errors, refusal, refuse_other_than_folder
 
 if TYPE_CHECKING:
     from mlkit.store.sweeps import Sweeps
@@ -189,6 +189,7 @@ class RunsFolder:
 
     def make(self) -> None:
         """Make the folder, and see that it can be written."""
+        refuse_other_than_folder(self.path)
         with readable_os_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with self.shared():

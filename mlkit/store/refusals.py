@@ -13,7 +13,14 @@ from pathlib import Path
 
 from mlkit.errors import RunsFolderError
 
-__all__ = ["readable_os_errors", "refusal", "room_remedy", "sentence_of", "write_remedy"]
+__all__ = [
+    "readable_os_errors",
+    "refusal",
+    "refuse_other_than_folder",
+    "room_remedy",
+    "sentence_of",
+    "write_remedy",
+]
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_RIGHT = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -42,6 +49,27 @@ def readable_os_errors(folder: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise refusal(error, folder) from error
+
+
+def refuse_other_than_folder(path: Path) -> None:
+    """Refuse what stands in the place of a runs folder and is none; where nothing is, it is made.
+
+    Looking would see a folder without runs, and a run would be told of a file that is none: a link
+    leads nowhere as long as the disk behind it is not there.
+
+    Raises
+    ------
+    RunsFolderError
+        If it is a file, or a link that leads to nothing.
+    """
+    # Of what may not be seen both say no, and the work that follows says why.
+    if os.path.isdir(path) or not os.path.lexists(path):  # noqa: PTH112 - see above
+        return
+    fact, remedy = "a file stands in the place of the runs folder", "Move it away"
+    if not path.exists():
+        fact = f"the runs folder is a link to '{path.readlink()}', where nothing is"
+        remedy = "Make or mount what it leads to, or take the link away"
+    raise RunsFolderError(fact, path, remedy=f"{remedy}, or choose another folder with --runs-dir")
 
 
 def refusal(error: OSError, folder: Path) -> RunsFolderError:

@@ -19,6 +19,7 @@ from mlkit.api.old_runs import clean
 from mlkit.api.records import find_run, list_runs
 from mlkit.cli.main import app
 from mlkit.core.record import RunRecord
+from mlkit.doctor.checks import check_runs_folder
 from mlkit.errors import RunsFolderError, UnknownRunError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
@@ -198,6 +199,29 @@ def test_a_run_that_was_copied_here_is_seen(tmp_path: Path) -> None:
     found = find_run(record.run_id, other.parent / "runs")
     assert found.stages["s1"].outputs["out"].startswith(str(other.parent))
     assert len(list_runs(other.parent / "runs")) == 2
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "runs"])
+@pytest.mark.parametrize(
+    ("leads_to", "fact"),
+    [
+        ("/no/such/disk", "the runs folder is a link to '/no/such/disk', where nothing is"),
+        ("runs", "the runs folder is a link to 'runs', where nothing is"),
+        (None, "a file stands in the place of the runs folder"),
+    ],
+)
+def test_what_is_no_runs_folder_is_told_by_every_command(
+    tmp_path: Path, command: str, leads_to: str | None, fact: str
+) -> None:
+    """A disk that is not mounted holds runs all the same: "No run yet" would be wrong."""
+    file = chain(tmp_path / "p", 1)
+    place = file.parent / "runs"
+    place.touch() if leads_to is None else place.symlink_to(leads_to)
+    with pytest.raises(RunsFolderError) as caught:
+        _called([command, str(file)])
+    assert str(caught.value).startswith(f"{place}: {fact}. ")
+    checked = check_runs_folder(place)
+    assert (checked.state, checked.detail) == ("broken", fact)
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["copied", "moved"])
