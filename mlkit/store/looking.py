@@ -123,12 +123,15 @@ def _take_in_what_is_there(folder: RunsFolder, database: Database) -> None:
 
 def _recorded(folder: RunsFolder, run_id: str) -> RunRecord | None:
     """Read a run's own record; None of one that is damaged, or of another version."""
+    # Only where the database does not know a run.
+    from mlkit.core.field_types import holds_what_it_declares
+
     try:
         document = json.loads(folder.run(run_id).record.read_text(encoding="utf-8"))
         record = moved(RunRecord.from_json(document), str(folder.path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return record if record.run_id == run_id else None
+    return record if record.run_id == run_id and holds_what_it_declares(record) else None
 
 
 def _keep(database: Database, record: RunRecord) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import operator
 import os
 import shutil
 import signal
@@ -258,6 +261,40 @@ def test_a_damaged_record_of_a_run_is_one_sentence(tmp_path: Path) -> None:
     assert list_runs(runs) == []
     with pytest.raises(UnknownRunError, match=r"the record of run '.*' cannot be read"):
         find_run(record.run_id, runs)
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [None], {"a": None}])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("parameters",),
+        ("options",),
+        ("started",),
+        ("engine",),
+        ("stages", "s1", "ended"),
+        ("stages", "s1", "metrics"),
+        ("stages", "s1", "history", 0, "cpu_s"),
+        ("stages", "s1", "artifacts", "out", "size_bytes"),
+    ],
+)
+def test_a_record_with_another_kind_of_value_is_damaged(
+    tmp_path: Path, place: tuple[str | int, ...], value: Any
+) -> None:
+    """One such record must not keep the other runs from being seen."""
+    file, record = _made(tmp_path / "p")
+    other = run_fake(file)
+    runs = file.parent / "runs"
+    (runs / "mlkit.db").unlink()
+    kept = runs / record.run_id / "run.json"
+    document = json.loads(kept.read_text())
+    holder = functools.reduce(operator.getitem, place[:-1], document)
+    holder[place[-1]] = value
+    kept.write_text(json.dumps(document))
+    seen = [each.run_id for each in list_runs(runs)]
+    assert seen in ([other.run_id], [record.run_id, other.run_id])
+    assert _called(["runs", str(file)]).exit_code == 0
+    if record.run_id in seen:
+        assert _called(["show", record.run_id, str(file)]).exit_code == 0
 
 
 DAMAGE = {
