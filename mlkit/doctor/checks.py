@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -14,7 +15,6 @@ from functools import partial
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 from mlkit.core.states import Status
 from mlkit.engines.environments import engine_version, find_python
@@ -23,7 +23,8 @@ from mlkit.engines.remedies import engine_remedy, install_remedy
 from mlkit.errors import DISTRIBUTION, RunsFolderError, install_extra
 from mlkit.frozen import dataclass
 from mlkit.observe.layout import near
-from mlkit.store.refusals import refuse_other_than_folder
+from mlkit.store.connection import open_to_read, readable_sqlite_errors
+from mlkit.store.refusals import readable_os_errors, refuse_other_than_folder
 
 __all__ = ["Finding", "all_checks"]
 
@@ -165,15 +166,12 @@ def check_runs_folder(folder: Path) -> Finding:
     database = folder / "mlkit.db"
     if not database.exists():
         return Finding(title=title, state="ok", detail=f"{shown} can be written")
-    answer = _quick_check(database)
-    if answer == "ok":
-        return Finding(title=title, state="ok", detail=f"{shown}, its database is whole")
-    return Finding(
-        title=title,
-        state="broken",
-        detail=f"the database {near(database, Path.cwd())} is damaged: {answer}",
-        remedy="Move the runs folder away; the next run makes a new one",
-    )
+    try:
+        _check_database(database)
+    except RunsFolderError as error:
+        remedy = error.remedy or ""
+        return Finding(title=title, state="broken", detail=error.message, remedy=remedy)
+    return Finding(title=title, state="ok", detail=f"{shown}, its database is whole")
 
 
 def _existing(folder: Path) -> Path:
@@ -181,14 +179,18 @@ def _existing(folder: Path) -> Path:
     return next((path for path in [folder, *folder.parents] if path.exists()), Path.cwd())
 
 
-def _quick_check(database: Path) -> str:
-    connection = sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)
-    try:
-        return str(connection.execute("PRAGMA quick_check").fetchone()[0])
-    except sqlite3.Error as error:
-        return str(error)
-    finally:
-        connection.close()
+def _check_database(file: Path) -> None:
+    """Refuse a database as those who look at runs do: on a full disk, say, it is not damaged."""
+    with (
+        readable_os_errors(file.parent),
+        readable_sqlite_errors(file),
+        contextlib.closing(open_to_read(file)) as connection,
+    ):
+        answer = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+        if answer != "ok":
+            damage = sqlite3.DatabaseError(answer.splitlines()[-1])
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damage
 
 
 def check_disk(folder: Path) -> Finding:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from mlkit.doctor import checks
 from mlkit.engines.registry import ENGINES
 from tests.cli.conftest import Call
 
@@ -28,7 +30,28 @@ def test_doctor_names_a_damaged_database(call: Call, words: Path, tmp_path: Path
     spoken = call("doctor", words, "--runs-dir", tmp_path)
     assert spoken.code == 1
     assert "is damaged" in " ".join(spoken.out.split())
-    assert "Move the runs folder away" in " ".join(spoken.out.split())
+    assert f"mv '{tmp_path / 'mlkit.db'}'" in " ".join(spoken.out.split())
+
+
+@pytest.mark.parametrize("refused", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY])
+def test_a_database_that_cannot_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    """To move the runs away would be the wrong remedy on a full disk."""
+    sqlite3.connect(tmp_path / "mlkit.db").execute("CREATE TABLE t (a)").connection.close()
+    assert checks.check_runs_folder(tmp_path).state == "ok"
+
+    def refuse(file: Path) -> sqlite3.Connection:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = refused
+        raise error
+
+    monkeypatch.setattr(checks, "open_to_read", refuse)
+    found = checks.check_runs_folder(tmp_path)
+    assert found.state == "broken"
+    assert "damaged" not in found.detail
+    assert found.remedy
+    assert not found.remedy.startswith("Move")
 
 
 def test_doctor_leaves_an_empty_folder_empty(
