@@ -10,6 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from mlkit.core.left_by_git import remedy_for_what_git_left
 from mlkit.errors import MlkitError
 from mlkit.frozen import dataclass
 from mlkit.load.flow_style import corrected_line
@@ -22,6 +23,7 @@ _MERGE = f"{_PREFIX}merge"
 _MAX_DEPTH = 60
 _MAX_ENTRIES = 500_000
 _QUOTES = 'Put quotes around a text that holds a colon: {data: "file:data.csv"}'
+_SPACES = "A tab stands in front of that line's text: YAML takes spaces only"
 _SUSPICIOUS_BRACKETS = 10_000
 """More opening brackets than this are counted before libyaml, which recurses in C, sees them."""
 
@@ -88,9 +90,11 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
         mark = broken.problem_mark or broken.context_mark
         line = None if mark is None else mark.line + 1
         fact = " ".join(str(part) for part in (broken.context, broken.problem) if part)
-        remedy = corrected_line(text, line)
+        remedy = remedy_for_what_git_left(text) or corrected_line(text, line)
         if remedy is None and "unexpected ':'" in fact:
             remedy = _QUOTES
+        if remedy is None and _is_at_tab(text, broken):
+            remedy = _SPACES
         raise error(
             f"this is not valid YAML: {fact}", file, line, remedy=remedy, code="E204"
         ) from None
@@ -114,6 +118,15 @@ def parse_value(text: str, error: type[MlkitError], name: str) -> Any:
             remedy="Put quotes around a text that holds special characters",
             code="E204",
         ) from None
+
+
+def _is_at_tab(text: str, broken: MarkedYAMLError) -> bool:
+    """Whether what is broken is a tab in front of a line's text; no message names it."""
+    mark = broken.problem_mark
+    if mark is None or not 0 <= mark.line < len(lines := text.splitlines()):
+        return False
+    line = lines[mark.line]
+    return "\t" in line[: len(line) - len(line.lstrip(" \t-"))]
 
 
 def _refuse_depth(text: str, file: str, error: type[MlkitError]) -> None:

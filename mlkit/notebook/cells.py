@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.left_by_git import remedy_for_what_git_left
 from mlkit.errors import NotebookError
 from mlkit.frozen import dataclass
 
@@ -101,9 +102,8 @@ def parse_notebook(text: str, path: Path) -> NotebookSource:
         document = json.loads(text)
     except ValueError as error:
         line = getattr(error, "lineno", None)
-        raise NotebookError(
-            f"the notebook is not valid JSON ({error})", path, line, code="E301"
-        ) from None
+        fact, remedy = f"the notebook is not valid JSON ({error})", remedy_for_what_git_left(text)
+        raise NotebookError(fact, path, line, remedy, "E301") from None
     except RecursionError:
         raise NotebookError("the notebook is nested too deeply", path, code="E301") from None
     return parse_document(document, path)

@@ -112,7 +112,8 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
     "a tab": (
         "name: p\nstages:\n\tcollect: {}\n",
         "pipeline.yaml:3: this is not valid YAML: while scanning for the next token found "
-        "character that cannot start any token",
+        "character that cannot start any token. A tab stands in front of that line's text: YAML "
+        "takes spaces only",
     ),
     "a colon in braces": (
         HEAD + "  a: {notebook: end.ipynb, inputs: {x: file:data.csv}}\n",
@@ -166,6 +167,17 @@ NOTEBOOKS: dict[str, tuple[str, str]] = {
     "not JSON": (
         '{\n"cells": [,]}',
         "end.ipynb:2: the notebook is not valid JSON (Expecting value: line 2 column 11 (char 12))",
+    ),
+    "a merge that stopped half-way": (
+        '{\n<<<<<<< HEAD\n"cells": []\n=======\n"cells": [3]\n>>>>>>> other\n}',
+        "end.ipynb:2: the notebook is not valid JSON (Expecting property name enclosed in double "
+        "quotes: line 2 column 1 (char 2)). Git has left both sides of a merge there, from line 2 "
+        "on: keep one of them",
+    ),
+    "a file that stayed behind": (
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
+        "end.ipynb:1: the notebook is not valid JSON (Expecting value: line 1 column 1 (char 0)). "
+        "Git LFS keeps the file elsewhere: fetch it with 'git lfs pull'",
     ),
     "format 3": (
         '{"nbformat": 3, "worksheets": []}',

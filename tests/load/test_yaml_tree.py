@@ -152,3 +152,21 @@ def test_what_is_nested_without_end_is_refused(project: Project, text: str) -> N
     project.file.write_text(f"a:\n {text}")
     with pytest.raises(PipelineError, match=r"nested too deeply|not valid YAML"):
         load_pipeline(project.file)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("stages:\n\ta: {}\n", "A tab stands in front of that line's text: YAML takes spaces only"),
+        ("a:\n  b: 1\n\tc: 2\n", "A tab stands in front of that line's text"),
+        (
+            "name: p\n<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n",
+            "Git has left both sides of a merge there, from line 2 on: keep one of them",
+        ),
+    ],
+)
+def test_what_no_message_of_yamls_names_is_named_by_the_remedy(
+    project: Project, text: str, remedy: str
+) -> None:
+    """An editor's tab cannot be seen, and of a merge only the line after its mark is at fault."""
+    assert remedy in project.refused(text)
