@@ -39,7 +39,7 @@ from types import FrameType
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
-from .shell_text import named_files, named_variables
+from .shell_text import ALL_VARIABLES, named_files, named_variables, script_text
 
 __all__ = ["SETTINGS", "Recorder", "is_hidden", "kind_of_mode", "start", "start_child", "stop"]
 
@@ -404,6 +404,8 @@ class Recorder:
         else:
             words += [w for w in arguments or () if isinstance(w, str | bytes | os.PathLike)]
         texts = [_text(word) for word in words]
+        if texts and os.path.basename(texts[0]) in ("env", "printenv"):
+            self._told_to_shell(" ".join(texts), folder)
         if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
             self._told_to_shell(texts[-1], folder)
             texts[-1:] = _words(texts[-1])
@@ -417,7 +419,10 @@ class Recorder:
     def _told_to_shell(self, text: str, folder: str) -> None:
         """Record what a shell's command line takes from the environment, and from files."""
         for name in named_variables(text):
-            self._variable(name)
+            if name != ALL_VARIABLES:
+                self._variable(name)
+            elif self._asker() in ("own", "package"):
+                self._once("env", name, "own", sorted(self._set))
         for path in named_files(text, folder):
             self._named(path, is_path=False)
             if any(sign in path for sign in "*?["):
@@ -439,8 +444,19 @@ class Recorder:
         if place is not None and self._is_project(place) and self._is_plain(place):
             if self._exists(place):
                 self._reads(place)
+                self._takes_script(place)
             elif is_path:
                 self._once("absent", place)
+
+    def _takes_script(self, place: str) -> None:
+        """Record what a shell's script names, in the working folder or its own."""
+        if ("script", place) in self._seen:
+            return
+        self._seen.add(("script", place))
+        text = script_text(place)
+        if text is not None:
+            for folder in dict.fromkeys((os.getcwd(), os.path.dirname(place))):
+                self._told_to_shell(text, folder)
 
     # What has no event
 

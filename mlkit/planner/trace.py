@@ -11,14 +11,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from glob import glob
+from glob import glob, has_magic
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mlkit.core.scrubbing import names_a_secret
 from mlkit.errors import DISTRIBUTION
-from mlkit.inside.shell_text import named_files
+from mlkit.inside.shell_text import named_files, named_variables, script_text
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.imports import top_level_names
 from mlkit.notebook.notebook_runner import ExecutionResult
@@ -297,13 +297,39 @@ class _Reading:
             if SHELL_CELL.match(cell.source) and "skip-execution" not in cell.tags:
                 self._take_shell_cell(cell.source.partition("\n")[2])
 
-    def _take_shell_cell(self, text: str) -> None:
+    def _take_shell_cell(self, text: str, folder: str = os.sep) -> None:
         """A cell that is a shell's script is handed over where no event tells of it."""
-        for path in named_files(text, os.sep):
-            for place in glob(path):
-                marks = file_marks(place) if self.checkout.is_project(place) else None
-                if marks is not None:
-                    self._take_read(os.path.abspath(place), None, marks)
+        for name in named_variables(text):
+            self._take_env(name, "own", [])
+        for path in named_files(text, folder):
+            place = os.path.abspath(path)
+            if any(sign in place for sign in "*?["):
+                self._take_pattern(place)
+            elif self.checkout.is_project(place):
+                self._take_named(place)
+
+    def _take_pattern(self, pattern: str) -> None:
+        """The names that a shell puts in a pattern's place, and their files."""
+        base = pattern
+        while has_magic(base):
+            base = os.path.dirname(base)
+        if self.checkout.is_project(pattern):
+            found = sorted(glob(pattern))
+            self._take_glob(base, pattern, recursive=False, found=found)
+            for place in found:
+                self._take_named(place)
+
+    def _take_named(self, place: str) -> None:
+        """A file that a shell is told to read, and what it names itself if it is a script."""
+        marks = file_marks(place)
+        if marks is None:
+            if not os.path.lexists(place):
+                self._take_absent(place)
+        elif place not in self.reads:
+            self._take_read(place, None, marks)
+            script = script_text(place)
+            if script is not None:
+                self._take_shell_cell(script, os.path.dirname(place))
 
     @cached_property
     def texts(self) -> list[str]:

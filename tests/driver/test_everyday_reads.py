@@ -287,6 +287,34 @@ CHANGED: Mapping[str, Case] = {
         {"b.txt": "1"},
         {"b.txt": "2"},
     ),
+    "shell_prints_a_variable": Case("v = !printenv OF_SHELL"),
+    "shell_prints_all": Case("v = !env | grep OF_SHELL"),
+    "program_prints_a_variable": Case(
+        "import subprocess as s\nv = s.run(['printenv', 'OF_SHELL'], capture_output=True).stdout"
+    ),
+    "shell_assigns": Case("v = !D=FOLDER; cat ${D}/b.txt", {"b.txt": "1"}, {"b.txt": "2"}),
+    "shell_cell_variable": Case("%%sh --out v\necho ${OF_SHELL:-none}\n---\nv = v.strip()"),
+    "shell_cell_pattern": Case(
+        "%%bash --out v\nD=FOLDER\nfor f in $D/*.csv; do echo $f; done\n---\nv = v.strip()",
+        {"a.csv": ""},
+        {"b.csv": ""},
+    ),
+    "shell_cell_flag": Case(
+        "%%bash --out v\ntest -f FOLDER/flag && echo yes || echo no\n---\nv = v.strip()",
+        {},
+        {"flag": ""},
+    ),
+    "script_reads": Case(
+        "v = !sh FOLDER/a.sh",
+        {"a.sh": 'cd "$(dirname "$0")"\n. ./b.sh', "b.sh": "cat *.csv", "x.csv": "1"},
+        {"x.csv": "2"},
+    ),
+    "script_takes_a_variable": Case("v = !sh FOLDER/a.sh", {"a.sh": "echo $OF_SHELL"}),
+    "script_of_a_cell": Case(
+        "%%bash --out v\nbash FOLDER/a.sh\n---\nv = v.strip()",
+        {"a.sh": "sh $(dirname $0)/b.sh", "b.sh": "echo 1"},
+        {"b.sh": "echo 2"},
+    ),
     # Surroundings that the C library reads.
     "zone": Case("import datetime; v = datetime.datetime.fromtimestamp(0).isoformat()"),
     "language": Case("import locale; locale.setlocale(locale.LC_ALL, ''); v = locale.getlocale()"),
@@ -344,6 +372,17 @@ KEPT: Mapping[str, Case] = {
         {"README.md": "New.\n"},
     ),
     "names_its_own_loop": Case("v = !for i in 1 2; do echo $i $HOME; done"),
+    "asks_the_shell_where_it_is": Case("v = !ls $PWD; echo $SHLVL"),
+    "script_with_its_own_variables": Case(
+        "v = !bash FOLDER/a.sh",
+        {"a.sh": "set -e\nOUT=$(mktemp -d)\nfor i in 1 2; do echo $i > $OUT/$i; done\nls $OUT"},
+        {"b": "1"},
+    ),
+    "shell_cell_writes": Case(
+        "%%bash\nD=FOLDER/o\nmkdir -p $D\necho 1 > $D/b\nls $D/*\ncp $D/b $D/c\nrm -f $D/c\n---\n"
+        "v = 1"
+    ),
+    "shell_is_given_variables": Case("v = !env A=1 printenv A"),
     "lists_by_shell": Case("v = !ls FOLDER/*.csv", {"a.csv": ""}, {"README.md": ""}),
     # Hidden names: tools keep their own affairs there. Of them `.env` alone is a person's.
     "looks_at_the_system": Case(
@@ -491,6 +530,8 @@ def test_everyday_work_is_reused(
     made.go()
     assert by_status(made.go(), "succeeded") == {}
     made.change()
+    monkeypatch.setenv("PWD", str(tmp_path))
+    monkeypatch.setenv("SHLVL", "9")
     monkeypatch.setenv("OF_SHELL", "other")
     assert by_status(made.go(), "succeeded") == {}
 
