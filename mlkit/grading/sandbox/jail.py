@@ -245,6 +245,19 @@ class Jail:
         except ProcessLookupError:
             return False
 
+    def _strays(self) -> Iterator[int]:
+        """Where there is no sandbox, what has left for a session of its own (Linux).
+
+        It is told by the home that this kernel alone was given, and all that it has started with it.
+        """
+        if self._sandboxed or not LINUX:
+            return
+        home = os.fsencode(f"HOME={self._home}")
+        for told in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+                if home in told.read_bytes().split(b"\0"):
+                    yield int(told.parent.name)
+
     def kill(self) -> None:
         """SIGKILL to the first process of the sandbox takes all others with it."""
         if self.is_alive():
@@ -255,6 +268,9 @@ class Jail:
                     os.killpg(self._first, signal.SIGKILL)
             except ProcessLookupError:
                 self.process.kill()
+        for pid in self._strays():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(timeout=30)  # SIGKILL is sent: only a process stuck in the kernel stays
 
     def close(self) -> None:

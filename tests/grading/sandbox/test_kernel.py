@@ -102,6 +102,35 @@ def test_of_a_submissions_time_a_cell_takes_its_own_and_not_that_of_others(
 
 
 @pytest.mark.kernel
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are told by /proc")
+def test_what_left_for_a_session_of_its_own_ends_with_the_kernel() -> None:
+    """Where there is no sandbox that would take it along: told by the home that it was given."""
+    leaves = "import os, time; os.fork(); os.setsid(); print(flush=True); time.sleep(300)"
+    start = "subprocess.Popen([sys.executable, '-c', leaves], stdout=-1, start_new_session=True)"
+    kernel = InmateKernel(Surroundings(limits=LIMITS), "limited")
+    try:
+        home = _run(kernel, "import os; print(os.environ['HOME'])").strip()
+        _run(kernel, f"import subprocess, sys\nleaves = {leaves!r}\n{start}.stdout.readline()")
+        assert len(_with_home(home)) > 1
+    finally:
+        kernel.stop()
+    until = time.monotonic() + 5
+    while _with_home(home) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert _with_home(home) == []
+
+
+def _with_home(home: str) -> list[int]:
+    """The processes that were given a home, and have not ended."""
+    found = []
+    for told in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"HOME={home}".encode() in told.read_bytes().split(b"\0"):
+                found.append(int(told.parent.name))
+    return found
+
+
+@pytest.mark.kernel
 def test_folders_nested_beyond_reason_are_removed_with_the_kernel(kernel: InmateKernel) -> None:
     """Deeper than Python's own removal goes, which calls itself for each."""
     place = _run(kernel, "import os\nprint(os.getcwd())").strip()
