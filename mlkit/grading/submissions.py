@@ -194,11 +194,12 @@ def _empty(root: Path) -> Iterator[Found]:
 def _is_one_students(root: Path) -> bool:
     """Whether a folder is one person's: it has `exercises/`, or notebooks that are no download.
 
-    What was collected never is, even if somebody calls themselves exercises.
+    What was collected never is, even if somebody calls themselves exercises. What a folder is
+    called itself says nothing: a class may well hand in to one named `exercises`.
     """
     if (root / COLLECTION).is_file():
         return False
-    if (root / "exercises").is_dir() or root.name == "exercises":
+    if (root / "exercises").is_dir():
         return True
     notebooks = [p for p in root.iterdir() if p.suffix.lower() == NOTEBOOK]
     return bool(notebooks) and not all(DOWNLOADED.fullmatch(p.name) for p in notebooks)

@@ -253,6 +253,12 @@ def test_a_submission_is_of_the_student_whose_folder_or_name_it_bears(tmp_path: 
     assert sorted(f.student for f in find_submissions([flat])) == ["Eve Li", "alice", "bobsmith"]
     named = find_submissions([flat], "*_{student}_*.ipynb")
     assert sorted(f.student for f in named) == ["123", "88", "LATE"]
+    named_so = tmp_path / "exercises"
+    _touch(named_so, "alice/x.ipynb", "carol/05-retries.ipynb")
+    assert [f.student for f in find_submissions([named_so])] == ["alice", "carol"]
+    _touch(tmp_path / "own" / "exercises", "05-retries.ipynb")
+    assert [f.student for f in find_submissions([tmp_path / "own"])] == ["own"]
+    assert [f.student for f in find_submissions([tmp_path / "own" / "exercises"])] == ["exercises"]
     assert [f.student for f in find_submissions([room / "dan"])] == ["dan"]
     assert [f.student for f in find_submissions([room / "dan" / "x.ipynb"])] == ["dan"]
     assert [f.student for f in find_submissions([room / "carol" / "mlkit"])] == ["mlkit"]
