@@ -248,7 +248,7 @@ class Jail:
     def _strays(self) -> Iterator[int]:
         """Where there is no sandbox, what has left for a session of its own (Linux).
 
-        It is told by the home that this kernel alone was given, and all that it has started with it.
+        It is told by the home that this kernel alone was given, and what it has started.
         """
         if self._sandboxed or not LINUX:
             return
