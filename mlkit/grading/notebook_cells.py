@@ -56,9 +56,9 @@ def read_cells(path: Path) -> list[Cell]:
     try:
         notebook = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise GradingError(
-            "the notebook cannot be read: it is not valid JSON", path, code="E802"
-        ) from error
+        merging = b"\n<<<<<<< " in content
+        why = "a merge was not finished (<<<<<<<)" if merging else "it is not valid JSON"
+        raise GradingError(f"the notebook cannot be read: {why}", path, code="E802") from error
     cells = _cells_of(notebook) if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise GradingError("the file is not a notebook of format 3 or 4", path, code="E802")

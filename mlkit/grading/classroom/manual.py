@@ -11,13 +11,15 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from mlkit.errors import GradingError
 from mlkit.frozen import dataclass
 from mlkit.grading.classroom.roster import Roster
-from mlkit.grading.tables import Row, did_you_mean, number_in, read_table
+from mlkit.grading.tables import Row, Table, did_you_mean, number_in, read_table
 
 __all__ = ["MANUAL", "Manual", "read_manual"]
 
 MANUAL: Final = "manual.csv"
+COLUMNS = ("student", "exercise", "check", "points", "adjust", "comment")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ def read_manual(
     if not path.exists():
         return ()
     table = read_table(path)
+    _refuse_slips(table)
     given = [_manual(row, roster, checks) for row in table.rows]
     seen: dict[tuple[str, str, str], int] = {}
     for row, line in zip(table.rows, given, strict=True):
@@ -81,6 +84,22 @@ def read_manual(
             )
         seen[key] = row.line
     return tuple(given)
+
+
+def _refuse_slips(table: Table) -> None:
+    """A column that is nearly one that counts: what stands there would be lost without a word."""
+    import difflib  # slow to import
+
+    for title in table.titles:
+        name = title.strip().casefold()
+        near = difflib.get_close_matches(name, COLUMNS, 1, 0.75)
+        if near and name not in COLUMNS and not table.has(near[0]):
+            raise GradingError(
+                f"there is a column {title!r}, and none called {near[0]!r}",
+                table.file,
+                1,
+                remedy=f"Call it {near[0]!r}; a column of your own has another name.",
+            )
 
 
 def _manual(row: Row, roster: Roster, checks: Mapping[str, Collection[str]]) -> Manual:

@@ -196,6 +196,25 @@ def test_a_slip_in_manual_csv_is_told_by_its_line(
     assert remedy in str(caught.value.remedy)
 
 
+@pytest.mark.parametrize(
+    ("titles", "says"),
+    [
+        ("student,exercise,check,point", "a column 'point', and none called 'points'"),
+        ("Student,Exercise,Checks,Points", "a column 'Checks', and none called 'check'"),
+        ("student,exercise,check,adjustment", "a column 'adjustment', and none called 'adjust'"),
+    ],
+)
+def test_a_misspelled_column_loses_no_points(titles: str, says: str, graded: Path) -> None:
+    """Columns of one's own are fine, if none of them is nearly one that counts."""
+    (graded / "manual.csv").write_text(f"{titles}\nann,05-retries,,1\n", encoding="utf-8")
+    with pytest.raises(GradingError, match=says) as caught:
+        read_gradebook(graded)
+    assert caught.value.line == 1
+    own = f"student,exercise,points,name,pointed at\nann,{R},1,Ann,\n"
+    (graded / "manual.csv").write_text(own, encoding="utf-8")
+    read_gradebook(graded)
+
+
 def test_pages_and_zips_are_each_students_own(graded: Path, tmp_path: Path) -> None:
     """Escaped, without scripts; nobody reads of anybody else; equal grades are equal bytes."""
     out = tmp_path / "ret urned ü"

@@ -154,6 +154,7 @@ def test_hidden_checks_run_last_and_probes_before_every_check(
     [
         (b"", "empty"),
         (b"not json", "not valid JSON"),
+        (b'{\n<<<<<<< HEAD\n "cells": []\n', "a merge was not finished"),
         (b"[]", "not a notebook"),
         (b'{"cells": 3}', "not a notebook"),
         (b'{"cells": ' + b"[" * 200_000, "not valid JSON"),
