@@ -88,7 +88,7 @@ def test_a_solved_check_passes_and_says_no_more(
 def test_an_exception_becomes_a_sentence(learn: Callable[..., str]) -> None:
     """Even one that would end the process."""
     answer = "def process_data(input_file, output_file):\n    raise SystemExit"
-    assert "Your answer raised SystemExit" in learn({"answer-process-data": answer})
+    assert "The check ended in SystemExit" in learn({"answer-process-data": answer})
 
 
 def test_a_check_that_is_nowhere_is_said_so(learn: Callable[..., str]) -> None:

@@ -66,6 +66,8 @@ KIND_WORDS: Mapping[str, str] = {
     **{"truth": KINDS[bool], "number": KINDS[int], "text": KINDS[str], "list": KINDS[list]},
     **{"mapping": KINDS[dict], "none": KINDS[type(None)], "set": "a set", "error": "an exception"},
 }
+NO_PLAIN_FORM = re.compile(r"<(class '[\w.]+'|[\w.]+)>")
+"""How a check shows what is neither number nor text, list or mapping: `<generator>`."""
 CONDITIONS = ("error", "timeout", "died", "wrong", "right", "kinds", "when")
 SINGLING_OUT = ("error", "timeout", "died", "when")
 PERHAPS = "It may be this:"
@@ -340,8 +342,9 @@ def _sentence(
         return _unknown(spec, seen.error_text)
     if seen.error is not None:
         name = _known(seen.error) if spec.hidden else _told(seen)
-        raised = f"Your answer raised {name}, which it should not do here."
-        return f"{raised} {spec.otherwise}".strip()
+        # Who raised it, nothing proves: the check may have, at what the answer gave.
+        who = "your answer raised it, or gave something else than was asked."
+        return f"The check ended in {name}: {who} {spec.otherwise}".strip()
     general = spec.otherwise or "The answer gives another result than it should."
     sentence = f"{general} {_compared(spec, facts, wrong)}".strip()
     guess = next((e for e in fitting if _proves(e, spec, facts) and is_guess(spec, e)), None)
@@ -403,6 +406,8 @@ def _kind(value: Any) -> str:
         return "an exception"
     if isinstance(value, dict) and value.keys() == {"set"}:
         return "a set"
+    if isinstance(value, str) and NO_PLAIN_FORM.fullmatch(value):
+        return "something else"
     return KINDS.get(type(value), "something else")
 
 
