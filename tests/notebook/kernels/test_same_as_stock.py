@@ -155,6 +155,15 @@ SAME = {
                              (scipy, 'stats'), (xml, 'dom')):
             print(name, name in vars(module))
         """,
+    "what_a_package_imports_when_it_is_asked_for": """
+        import sys, concurrent.futures as futures
+        def shown():
+            for part, kind in ('thread', 'ThreadPoolExecutor'), ('process', 'ProcessPoolExecutor'):
+                print(part, f'concurrent.futures.{part}' in sys.modules, kind in vars(futures))
+        shown()
+        print(futures.ThreadPoolExecutor, futures.ProcessPoolExecutor)
+        shown()
+        """,
     "what_find_spec_says": """
         import importlib.util
         for name in ('numpy', 'json', 'pandas.core', 'gc', 'secrets', 'no_such_module'):

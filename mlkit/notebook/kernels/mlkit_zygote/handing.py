@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from .ledger import Ledger
@@ -84,12 +84,26 @@ class Hidden:
                 self._bound[name] = None
         for name in names:
             del sys.modules[name]
+        self._forget_what_was_looked_up(names)
         self._closures = {name: self._ledger.closure(name, self._modules) for name in asked or ()}
         self._ledger.hide_finders()
         self._path = list(sys.path)
         self._finders = [id(finder) for finder in sys.meta_path]
         self._ledger.take_back_filters()
         sys.meta_path.insert(0, self)
+
+    def _forget_what_was_looked_up(self, names: Iterable[str]) -> None:
+        """Have packages that are seen look up again what they took from parts that are not.
+
+        `concurrent.futures` imports its parts when something of them is asked for, and keeps that.
+        """
+        for name in names:
+            space = _space(sys.modules.get(name.rpartition(".")[0]))
+            if space is None or "__getattr__" not in space:
+                continue
+            for key, value in list(space.items()):
+                if isinstance(value, type | FunctionType) and value.__module__ == name:
+                    del space[key]
 
     def show(self) -> None:
         """Put everything back."""
