@@ -48,8 +48,10 @@ FILES = ("limits", "cgroup", "oom_score_adj", "loginuid", "sessionid", "attr/cur
 NICE, POLICY = 16, 38
 """Places in `/proc/PID/stat`, after the command's name."""
 
-# Python itself ignores these, and gives them back to what it starts.
-OF_PYTHON = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)
+# Python itself ignores the first two, and gives them back to what it starts. The others are the C
+# library's: it ignores them in what `posix_spawn` starts, which `subprocess` calls in Python 3.13.
+OWN_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, *range(32, signal.SIGRTMIN))
+NOT_COMPARED = sum(1 << (number - 1) for number in OWN_SIGNALS)
 
 RECORDS = (".dist-info", ".egg-info")
 HOOKS = (".pth", ".egg-link")
@@ -71,7 +73,7 @@ def process_facts(pid: int | str = "self") -> dict[str, str]:
         line.partition(":")[::2] for line in _text(f"{place}/status").splitlines() if ":" in line
     )
     facts = {f"process.{name}": lines.get(name, "").strip() for name in STATUS}
-    ignored = int(lines.get("SigIgn", "0").strip() or "0", 16) & ~OF_PYTHON
+    ignored = int(lines.get("SigIgn", "0").strip() or "0", 16) & ~NOT_COMPARED
     facts["process.SigIgn"] = f"{ignored:x}"
     facts |= {f"process.{name}": _text(f"{place}/{name}").strip("\0 \n") for name in FILES}
     fields = _text(f"{place}/stat").rpartition(")")[2].split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,19 @@ def test_what_is_compared_is_there() -> None:
     different = differences(MINE, {**again, "variable.LANG": "C.UTF-8"})
     assert [each for each in different if not each.startswith("installed.")] == []
     assert digest(MINE) == digest(dict(reversed(MINE.items())))
+
+
+def test_who_started_a_process_is_no_difference(tmp_path: Path) -> None:
+    """`posix_spawn` has it ignore the C library's own signals; a shell, which forks, does not."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from mlkit_zygote import identity; "
+    code += "print(identity.process_facts()['process.SigIgn'])"
+    line = [sys.executable, "-c", code, str(Path(process_facts.__code__.co_filename).parents[1])]
+    place = tmp_path / "spawned"
+    to_file = (os.POSIX_SPAWN_OPEN, 1, str(place), os.O_WRONLY | os.O_CREAT, 0o600)
+    pid = os.posix_spawn(sys.executable, line, os.environ, file_actions=[to_file])
+    assert os.waitpid(pid, 0)[1] == 0
+    shell = ["sh", "-c", f"{shlex.join(line)}; true"]
+    assert place.read_text() == subprocess.check_output(shell, text=True) != ""
 
 
 @given(name=st.sampled_from(sorted(MINE)), text=st.text() | st.none())
