@@ -26,7 +26,8 @@ lab = conftest.Lab(kernels=kernels, folder=pathlib.Path(sys.argv[2]))
 if "spare" in sys.argv:
     kernels.prepare(1)
 cell = '''
-import os, subprocess, sys
+import os, subprocess, sys, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # a kernel has threads, and forks
 apart = subprocess.Popen(["sleep", "300"], start_new_session=True)
 near = subprocess.Popen(["sleep", "300"])
 forked = os.fork()

@@ -225,7 +225,8 @@ def test_a_kernel_that_does_not_go_is_killed_after_the_grace(lab: Lab) -> None:
 def test_the_end_takes_leftover_subprocesses_along(lab: Lab) -> None:
     """Also one that has left the session, and one whose parent has ended; no zombie of ours."""
     cell = (
-        "import subprocess, sys\n"
+        "import subprocess, sys, warnings\n"
+        "warnings.simplefilter('ignore', DeprecationWarning)  # a kernel has threads, and forks\n"
         "kept = subprocess.Popen(['sleep', '300'])\n"
         "apart = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
         "orphan = subprocess.run([sys.executable, '-c', "
