@@ -343,7 +343,7 @@ def _sentence(
     if seen.error is not None:
         name = _known(seen.error) if spec.hidden else _told(seen)
         # Who raised it, nothing proves: the check may have, at what the answer gave.
-        who = "your answer raised it, or gave something else than was asked."
+        who = "your answer raised it, or gave something other than what was asked for."
         return f"The check ended in {name}: {who} {spec.otherwise}".strip()
     general = spec.otherwise or "The answer gives another result than it should."
     sentence = f"{general} {_compared(spec, facts, wrong)}".strip()
