@@ -137,10 +137,10 @@ def test_of_hidden_checks_only_python_s_own_exceptions_are_named() -> None:
     """The name of another one could carry a hidden input out."""
     hidden = replace(SPEC, hidden=True)
     own = Observation(error="ZeroDivisionError", error_text="7 3 1")
-    assert "raised ZeroDivisionError, which" in judge(hidden, own).message
+    assert "ended in ZeroDivisionError: your" in judge(hidden, own).message
     for name in ("Told_7_3_1", "print", "__name__"):
-        assert "raised an exception, which" in judge(hidden, Observation(error=name)).message
-    assert "raised ZeroDivisionError (7 3 1), which" in judge(SPEC, own).message
+        assert "ended in an exception: your" in judge(hidden, Observation(error=name)).message
+    assert "ended in ZeroDivisionError (7 3 1): your" in judge(SPEC, own).message
 
 
 def test_a_rule_accepts_in_place_of_equality() -> None:
