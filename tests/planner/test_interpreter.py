@@ -20,7 +20,7 @@ def test_mlkits_own_is_known_without_asking() -> None:
     for place in (
         str(Path(os.__file__).parent),
         str(Path(numpy.__file__).parent),
-        "/x/python311.zip",
+        "/x/python{}{}.zip".format(*sys.version_info),
     ):
         assert own.is_installed(place)
     assert not own.is_installed(str(Path(__file__).parent))
