@@ -244,6 +244,14 @@ SAME = {
         random.seed(3); print(random.random())
         import numpy; numpy.random.seed(3); print(numpy.random.rand())
         """,
+    "a_stream_seeded_before_the_import": """
+        import random
+        random.seed(3)
+        import sklearn.ensemble
+        print(random.random())
+        import xgboost, lightgbm
+        print(random.random())
+        """,
     "environment_by_import": """
         import os
         print(os.environ.get('MLKIT_ODD'), os.environ.get('KMP_DUPLICATE_LIB_OK'))

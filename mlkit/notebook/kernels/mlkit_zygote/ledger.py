@@ -3,11 +3,13 @@
 A kernel that finds a package imported has to look as if it had imported it itself. So everything
 that an import leaves behind outside its own modules is written down here, under the module whose
 code was running: the modules that it imported in turn, the environment variables that it read and
-set, its exit hooks, its random generators, and whether it has drawn random numbers for good.
+set, its exit hooks, its random generators, how much it has drawn from the common random stream, and
+whether it has drawn random numbers for good.
 """
 
 from __future__ import annotations
 
+import _random
 import atexit
 import builtins
 import importlib
@@ -33,6 +35,9 @@ Hook = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 NUMPY_SEEDS = "numpy.random.bit_generator"
 COMPILED = (".so", ".pyd")
 UNSEEN = {NUMPY_SEEDS: ("secrets",)}  # imports of compiled modules that leave no module behind
+
+WORD = 32  # bits
+MOST_DRAWS = 10_000  # from the common stream, by one module; more of them are no mere draws
 
 # Who looks through the environment when it is imported, and for which names; others read them all.
 LOOK_THROUGH = {"networkx": ("NETWORKX_",), "tqdm": ("TQDM_", "QT_API", "SPYDER")}
@@ -66,6 +71,8 @@ class Ledger:
         Each `random.Random`, under its identity, with whether it was given a seed.
     drawn : set of int
         The seeds that NumPy has drawn by itself.
+    draws : dict of str to int
+        How many words each of them has drawn from the common stream of `random`.
     warned : dict of str to list
         The warnings that each of them gave.
     filters : dict of str to list
@@ -84,6 +91,7 @@ class Ledger:
         self.unfit: dict[str, str] = {}
         self.generators: dict[int, tuple[random.Random, bool]] = {}
         self.drawn: set[int] = set()
+        self.draws: dict[str, int] = {}
         self.warned: dict[str, list[warnings.WarningMessage]] = {}
         self.filters: dict[str, list[tuple[Any, bool]]] = {}
         self.finders: dict[str, list[tuple[Any, bool]]] = {}
@@ -95,13 +103,15 @@ class Ledger:
         self._stack: list[str] = []
         self._active = False
         self._seeding = 0
+        self._stream: tuple[int, ...] = ()
         self._replaced: list[tuple[Any, str, Any]] = []
         self._at_exit: tuple[Any, Any] = (atexit.register, atexit.unregister)
 
     @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Write down what is imported meanwhile."""
+    def recording(self, name: str) -> Iterator[None]:
+        """Write down what is imported meanwhile, which is `name` and what it imports."""
         self._active = True
+        self._stream = _stream()
         try:
             self._watch_imports()
             self._watch_environment()
@@ -111,6 +121,7 @@ class Ledger:
             self._replace(atexit, "unregister", self._unregister)
             yield
         finally:
+            self._note_draws(name)
             self._active = False
             self._take_back()
 
@@ -169,10 +180,12 @@ class Ledger:
             name = spec.name
             before = len(sys.modules)
             finders = list(sys.meta_path)
+            self._note_draws_of_user()
             self._stack.append(name)
             try:
                 return load(spec)
             finally:
+                self._note_draws_of_user()
                 self._stack.pop()
                 if name == NUMPY_SEEDS and name in sys.modules:
                     vars(sys.modules[name])["randbits"] = self._draw_seed
@@ -323,6 +336,17 @@ class Ledger:
         self._replace(os, "urandom", draw_and_note)
         self._replace(random, "_urandom", draw_and_note)
 
+    def _note_draws_of_user(self) -> None:
+        """Note the draws of the module under way if it has imported `random`: a look takes long."""
+        if self._stack and "random" in self.edges.get(self._stack[-1], ()):
+            self._note_draws(self._stack[-1])
+
+    def _note_draws(self, name: str) -> None:
+        """Write down, for a module, what was drawn since the last look at the common stream."""
+        before, self._stream = self._stream, _stream()
+        if count := _words_between(before, self._stream):
+            self.draws[name] = self.draws.get(name, 0) + count
+
     def _draw_seed(self, count: int) -> int:
         """In place of `secrets.randbits`, with which NumPy draws its seeds."""
         self._seeding += 1
@@ -344,10 +368,12 @@ class Ledger:
             self.unfit.setdefault(self._stack[-1], reason)
 
     def repeat(self, name: str) -> None:
-        """Do again, in a kernel, what importing a module did to the environment and to warnings.
+        """Do again, in a kernel, what an import did to the environment, warnings and `random`.
 
         A variable that was set meanwhile is left alone.
         """
+        for _ in range(self.draws.get(name, 0)):  # the notebook may have seeded it before
+            random._inst.getrandbits(WORD)
         for variable, value in self.settings.get(name, {}).items():
             if value is not None and variable not in os.environ:
                 os.environ[variable] = value
@@ -413,6 +439,24 @@ class Ledger:
 def _is_among(finder: Any, finders: list[Any]) -> bool:
     """Whether a list holds this very object; what finders think of equality does not matter."""
     return any(each is finder for each in finders)
+
+
+def _stream() -> tuple[int, ...]:
+    """The words of the common stream of `random`, without what its Python part keeps."""
+    return _random.Random.getstate(random._inst)
+
+
+def _words_between(before: tuple[int, ...], after: tuple[int, ...]) -> int:
+    """How many words were drawn between two states of a stream; 0 if that cannot be told."""
+    if before == after:
+        return 0
+    copy = _random.Random()
+    copy.setstate(before)
+    for count in range(1, MOST_DRAWS + 1):
+        copy.getrandbits(WORD)
+        if copy.getstate() == after:
+            return count
+    return 0
 
 
 def _add_filter(item: Any, append: bool) -> None:  # noqa: FBT001 - as warnings itself has it

@@ -274,7 +274,7 @@ class Imports:
             return ""
         before = _streams()
         self.hidden.hide()
-        with _as_in_a_kernel(), self._ledger.recording():
+        with _as_in_a_kernel(), self._ledger.recording(name):
             problem = _import(name)
         self.generators.look()
         self.hidden.show()
