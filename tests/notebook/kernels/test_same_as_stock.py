@@ -388,6 +388,11 @@ SAME = {
         print(threading.current_thread().name, threading.main_thread().name)
         await asyncio.sleep(0); print(type(asyncio.get_running_loop()).__name__)
         """,
+    "a_breakpoint_that_was_left_in": """
+        import os
+        breakpoint(); print('after')
+        os.environ['PYTHONBREAKPOINT'] = 'builtins.list'; print(breakpoint())
+        """,
     "magics": "%env MLKIT_MAGIC=5\nx = !echo hello\nprint(x)\n%cd -q /\n%pwd",
 }
 FILES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import gc
 import importlib
+import importlib.util
 import os
 import random
 import sys
@@ -69,6 +70,8 @@ AT_FIRST_USE = {
         *("narwhals.stable.v2._namespace", "sklearn.utils._pprint"),
     ),
 }
+
+DEBUGGER = "debugpy"  # changes what `breakpoint()` does, once a kernel has imported it
 
 KERNEL_NAMES = frozenset(KERNEL_MODULES)
 
@@ -252,8 +255,11 @@ class Imports:
 
     def _kernel_is_complete(self) -> None:
         """Note what a stock kernel has before its first cell; anything else is hidden from it."""
+        is_without_debugger = DEBUGGER in self._missing
         while self._missing:
             del sys.modules[self._missing.pop()]
+        if is_without_debugger and importlib.util.find_spec(DEBUGGER) is not None:
+            sys.breakpointhook = _pass_breakpoint
         # Each kernel would compile the pattern of Python's tokens before its first cell: 2 ms.
         for _ in tokenize.generate_tokens(iter(["0\n"]).__next__):
             pass
@@ -338,6 +344,10 @@ def _as_in_a_kernel() -> Iterator[None]:
         del builtins.get_ipython  # type: ignore[attr-defined] # see above
         if not backend:
             del os.environ["MPLBACKEND"]
+
+
+def _pass_breakpoint() -> None:
+    """Do nothing, as the debugger's own hook does while no client debugs."""
 
 
 def _fork_and_forget() -> None:
