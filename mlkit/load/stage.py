@@ -206,13 +206,6 @@ def _when(section: Section, lines: dict[str, int]) -> tuple[Condition, ...]:
         source = parse_output(section, reference, entry.line)
         lines[str(source)] = entry.line
         values = entry.plain() if isinstance(entry.value, tuple) else [entry.plain()]
-        if not values:
-            section.fail(
-                f"'when' names no value of {source}, so the stage would never start",
-                entry.line,
-                "Write the value, or a list of values, that lets it start",
-                code="E202",
-            )
         conditions.append(Condition(source=source, values=tuple(values)))
     return tuple(conditions)
 

@@ -456,12 +456,3 @@ def test_a_name_too_long_for_a_file_system_is_refused(project: Project) -> None:
     """Before the stage has computed what nobody could write."""
     text = project.refused(HEAD + TRAIN + f"    outputs: {{metrics: a/{'ü' * 150}}}\n")
     assert text.startswith("pipeline.yaml:5: stage 'train': output 'metrics' cannot be called 'a/ü")
-
-
-def test_a_condition_without_a_value_is_refused(project: Project) -> None:
-    """Nothing would fulfil it, and the reason of the skip would end in the middle."""
-    text = project.refused(HEAD + COLLECT + TRAIN + "    when: {collect.flights: []}\n")
-    assert text.startswith(
-        "pipeline.yaml:8: stage 'train': 'when' names no value of collect.flights, so the stage "
-        "would never start"
-    )
