@@ -46,7 +46,7 @@ def unmet_condition(stage: Stage, find: Callable[[Node, str], Path | None]) -> s
             choices = " or ".join(
                 json.dumps(choice, ensure_ascii=False) for choice in condition.values
             )
-            return f"{condition.source} is {shown}, not {choices}"
+            return f"{condition.source} is {shown}, not {choices or 'one of no values'}"
     return None
 
 

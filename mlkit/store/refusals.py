@@ -65,11 +65,15 @@ def refuse_other_than_folder(path: Path) -> None:
     # Of what may not be seen both say no, and the work that follows says why.
     if os.path.isdir(path) or not os.path.lexists(path):  # noqa: PTH112 - see above
         return
-    fact, remedy = "a file stands in the place of the runs folder", "Move it away"
+    fact, remedy = "a file stands in its place", "Move it away"
     if not path.exists():
-        fact = f"the runs folder is a link to '{path.readlink()}', where nothing is"
+        fact = f"it is a link to '{path.readlink()}', where nothing is"
         remedy = "Make or mount what it leads to, or take the link away"
-    raise RunsFolderError(fact, path, remedy=f"{remedy}, or choose another folder with --runs-dir")
+    raise RunsFolderError(
+        f"the runs folder cannot be used: {fact}",
+        path,
+        remedy=f"{remedy}, or choose another folder with --runs-dir",
+    )
 
 
 def refusal(error: OSError, folder: Path) -> RunsFolderError:

@@ -76,6 +76,16 @@ def test_a_branch_that_is_not_taken_would_be_skipped(tmp_path: Path) -> None:
     assert found["finish"].action == "reuse"
 
 
+def test_a_condition_without_values_never_holds(tmp_path: Path) -> None:
+    """And its reason says so."""
+    file = branching(tmp_path)
+    file.write_text(file.read_text().replace("decide.out: no\n", "decide.out: []\n"))
+    assert "decide.out: []" in file.read_text()
+    run_fake(file)
+    reason = 'would be skipped: decide.out is "yes", not one of no values'
+    assert plan(file)["no"].reasons == (reason,)
+
+
 def test_instances_of_a_map_are_planned_one_by_one(tmp_path: Path) -> None:
     """A literal list at once, one from an artifact when it is known."""
     assert list(plan(mapped(tmp_path / "m"))) == ["each[a]", "each[b]", "each[c]", "all"]

@@ -208,9 +208,9 @@ def test_a_run_that_was_copied_here_is_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("leads_to", "fact"),
     [
-        ("/no/such/disk", "the runs folder is a link to '/no/such/disk', where nothing is"),
-        ("runs", "the runs folder is a link to 'runs', where nothing is"),
-        (None, "a file stands in the place of the runs folder"),
+        ("/no/such/disk", "it is a link to '/no/such/disk', where nothing is"),
+        ("runs", "it is a link to 'runs', where nothing is"),
+        (None, "a file stands in its place"),
     ],
 )
 def test_what_is_no_runs_folder_is_told_by_every_command(
@@ -222,9 +222,10 @@ def test_what_is_no_runs_folder_is_told_by_every_command(
     place.touch() if leads_to is None else place.symlink_to(leads_to)
     with pytest.raises(RunsFolderError) as caught:
         _called([command, str(file)])
-    assert str(caught.value).startswith(f"{place}: {fact}. ")
+    said = f"the runs folder cannot be used: {fact}"
+    assert str(caught.value).startswith(f"{place}: {said}. ")
     checked = check_runs_folder(place)
-    assert (checked.state, checked.detail) == ("broken", fact)
+    assert (checked.state, checked.detail) == ("broken", said)
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["copied", "moved"])
