@@ -29,6 +29,9 @@ __all__ = [
     "opened",
 ]
 
+_LAST_S = 253_402_214_400.0
+"""The last day of the year 9999, behind which there are no dates in Python."""
+
 
 @contextlib.contextmanager
 def looked_at(folder: RunsFolder) -> Iterator[Database]:
@@ -131,7 +134,17 @@ def _recorded(folder: RunsFolder, run_id: str) -> RunRecord | None:
         record = moved(RunRecord.from_json(document), str(folder.path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return record if record.run_id == run_id and holds_what_it_declares(record) else None
+    is_whole = holds_what_it_declares(record) and _is_in_the_calendar(record)
+    return record if record.run_id == run_id and is_whole else None
+
+
+def _is_in_the_calendar(record: RunRecord) -> bool:
+    """Whether every time in a record can be shown as a date."""
+    times = [record.started, record.ended]
+    for stage in record.stages.values():
+        times += [stage.started, stage.ended, stage.begun]
+        times += [time for attempt in stage.history for time in (attempt.started, attempt.ended)]
+    return all(time is None or 0 <= time <= _LAST_S for time in times)
 
 
 def _keep(database: Database, record: RunRecord) -> None:

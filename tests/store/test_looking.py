@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from mlkit.api.old_runs import clean
@@ -23,7 +25,7 @@ from mlkit.api.records import find_run, list_runs
 from mlkit.cli.main import app
 from mlkit.core.record import RunRecord
 from mlkit.doctor.checks import check_runs_folder
-from mlkit.errors import RunsFolderError, UnknownRunError
+from mlkit.errors import MlkitError, RunsFolderError, UnknownRunError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.looking import opened
@@ -395,3 +397,34 @@ def test_a_full_disk_is_cleaned_as_the_remedy_says(read_only: Path) -> None:
     assert first.run_id not in left
     assert second.run_id in left
     assert not (runs / first.run_id).exists()
+
+
+def _places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where anything stands in a document: every key and every index, at every depth."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items if isinstance(value, dict | list) else ():
+        yield (*place, key)
+        yield from _places(item, (*place, key)) if isinstance(item, dict | list) else ()
+
+
+@given(data=st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_record_keeps_the_others_from_being_seen(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Whatever stands anywhere in its run.json: each command answers, and lists the other run."""
+    file, record = _made(tmp_path_factory.mktemp("p") / "p")
+    other = run_fake(file)
+    runs = file.parent / "runs"
+    (runs / "mlkit.db").unlink()
+    kept = runs / record.run_id / "run.json"
+    document = json.loads(kept.read_text())
+    place = data.draw(st.sampled_from(sorted(_places(document), key=str)))
+    holder = functools.reduce(operator.getitem, place[:-1], document)
+    odd = [None, True, -1, 1e300, "x", [], [None], {}, {"a": None}, {"$float": "x"}]
+    holder[place[-1]] = data.draw(st.sampled_from(odd))
+    kept.write_text(json.dumps(document))
+    for arguments in (["runs"], ["show", other.run_id], ["compare", record.run_id, other.run_id]):
+        done = CliRunner().invoke(app, [*arguments, "--runs-dir", str(runs)])
+        assert done.exception is None or isinstance(done.exception, SystemExit | MlkitError)
+        assert other.run_id in done.stdout or arguments[0] == "compare"
