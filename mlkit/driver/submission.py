@@ -52,8 +52,6 @@ class Submission:
         Its staging folder.
     delay_s : float
         How long it waited before the coming attempt.
-    newest : int
-        The newest result that there was when the choice was made.
     waits_for : str, optional
         The run that computes the same, of which people were told.
     retries : int
@@ -65,7 +63,6 @@ class Submission:
     inputs: ResolvedInputs
     staging: Path
     delay_s: float = 0.0
-    newest: int = 0
     waits_for: str | None = None
     retries: int = 0
 

@@ -158,13 +158,12 @@ class Work:
             self.state.put(kept)
             self.endings.end(instance.id, kept=True)
             return
-        newest = self.context.stores.database.newest_result()
         decision = self.context.planner.decide(instance, inputs.digests, force=force)
         self._act_on(decision, instance)
         if decision.action == "reuse":
             self._reuse(instance, decision, inputs)
         else:
-            self._plan_attempt(instance, decision, inputs, newest)
+            self._plan_attempt(instance, decision, inputs)
 
     def _act_on(self, decision: Decision, instance: Instance) -> None:
         """Take what is damaged out of the store, and write down what was found out by looking."""
@@ -207,12 +206,10 @@ class Work:
         self.state.put(self.committer.reuse(instance, decision, record))
         self.endings.end(instance.id)
 
-    def _plan_attempt(
-        self, instance: Instance, decision: Decision, inputs: ResolvedInputs, newest: int
-    ) -> None:
+    def _plan_attempt(self, instance: Instance, decision: Decision, inputs: ResolvedInputs) -> None:
         staging = self.committer.prepare_staging(instance.id)
         submission = Submission(
-            instance=instance, decision=decision, inputs=inputs, staging=staging, newest=newest
+            instance=instance, decision=decision, inputs=inputs, staging=staging
         )
         self.state.change(
             instance.id,
@@ -244,7 +241,7 @@ class Work:
             return forced
         self.claims[instance.id] = claim
         found = () if forced else stores.database.results_with_key(*result)
-        if all(item.id <= submission.newest for item in found):
+        if all(item.id in submission.decision.seen for item in found):
             return True
         self._let_go(instance.id)
         self.context.planner.forget_today()

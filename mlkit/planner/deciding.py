@@ -55,6 +55,8 @@ class Decision:
         The results that nobody can reuse for that.
     marks : mapping of str to Marks
         Of artifacts that are whole, but do not look as they are recorded: how they look now.
+    seen : frozenset of int
+        The results with these parts that there were to choose from.
     """
 
     action: Action
@@ -65,6 +67,7 @@ class Decision:
     damaged: frozenset[str] = frozenset()
     lost: tuple[int, ...] = ()
     marks: Mapping[str, Marks] = field(default_factory=dict)
+    seen: frozenset[int] = frozenset()
 
     @property
     def reason(self) -> str:
@@ -169,9 +172,11 @@ class Planner:
 
     def look_up(self, instance: Instance, parts: Parts) -> Decision:
         """Look for a result with these parts, whatever the stage's policy."""
-        decision = Decision(action="run", reasons=(), parts=parts)
+        found = self.database.results_with_key(self.pipeline.name, instance.id, parts.key)
+        seen = frozenset(result.id for result in found)
+        decision = Decision(action="run", reasons=(), parts=parts, seen=seen)
         changed: list[tuple[str, ...]] = []
-        for result in self.database.results_with_key(self.pipeline.name, instance.id, parts.key):
+        for result in found:
             changes = self.changes(instance, result)
             if changes:
                 changed.append(changes)

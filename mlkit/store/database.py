@@ -292,10 +292,6 @@ class Database:
         )
         return [_result(row) for row in rows]
 
-    def newest_result(self) -> int:
-        """The number of the newest result of all; 0 if there is none."""
-        return int(self._query("SELECT IFNULL(MAX(id), 0) FROM fingerprints", ())[0][0])
-
     def was_cleaned(self, pipeline: str, stage: str, key: str | None = None) -> bool:
         """Whether a result of an instance, with this key or with any, was cleaned away."""
         if not self._query("SELECT 1 FROM sqlite_master WHERE name = 'cleaned'", ()):
