@@ -19,6 +19,7 @@ from mlkit.notebook.kernels.warm_zygotes import warm_zygotes
 
 __all__ = [
     "API",
+    "BARE",
     "CLI",
     "FORK",
     "PLAIN",
@@ -28,6 +29,7 @@ __all__ = [
     "Workload",
     "against",
     "at_most",
+    "bare_fork",
     "baselines",
     "mlkit",
     "warm",
@@ -39,6 +41,7 @@ SPAWN = "mlkit (spawn)"
 API = "Papermill's API"
 CLI = "Papermill's command line"
 PLAIN = "one plain Python process"
+BARE = "ipykernel forked, nothing else"
 
 Results = Mapping[str, Summary]
 
@@ -190,3 +193,14 @@ def without_mlkit(folder: Path, steps: Path, workers: int) -> list[Contender]:
         )
         for title, line in lines.items()
     ]
+
+
+def bare_fork(folder: Path, workers: int) -> Contender:
+    """The cells in kernels that are forked as simply as can be; where the baselines stand."""
+    program = Path(__file__).parent / "baselines" / "bare_fork.py"
+    return Contender(
+        name=BARE,
+        command=(sys.executable, str(program), str(folder / "plan.json"), str(workers)),
+        cwd=folder,
+        reset=lambda: shutil.rmtree(folder / "out", ignore_errors=True),
+    )

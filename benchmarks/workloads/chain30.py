@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.stages import Stage
-from benchmarks.workload import API, FORK, Goal, Workload, against, at_most, baselines
+from benchmarks.workload import API, FORK, Goal, Workload, against, at_most, bare_fork, baselines
 
 __all__ = ["build"]
 
@@ -29,7 +29,10 @@ def build(folder: Path) -> Workload:
     return Workload(
         name="chain30",
         about="A chain of thirty notebooks of one line each",
-        contenders=baselines(folder, "chain30", stages, workers=1),
+        contenders=[
+            *baselines(folder, "chain30", stages, workers=1),
+            bare_fork(folder, workers=1),
+        ],
         goals=(
             Goal(
                 text="seconds a stage, start-up included ≤ 0.045",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.stages import Stage
-from benchmarks.workload import API, FORK, Goal, Workload, against, baselines
+from benchmarks.workload import API, FORK, Goal, Workload, against, bare_fork, baselines
 
 __all__ = ["build"]
 
@@ -27,7 +27,10 @@ def build(folder: Path) -> Workload:
     return Workload(
         name="fan100",
         about="A hundred independent notebooks of one line each, two workers",
-        contenders=baselines(folder, "fan100", stages, workers=2),
+        contenders=[
+            *baselines(folder, "fan100", stages, workers=2),
+            bare_fork(folder, workers=2),
+        ],
         goals=(
             Goal(
                 text="times faster than Papermill's API with two threads ≥ 14",
