@@ -189,14 +189,7 @@ def _writable(
         raise UnknownRunError(
             "there is no run yet", folder.path, remedy="Run 'mlkit run' first", code="E502"
         )
-    with folder.lock(shared=True) as free:
-        if not free:
-            raise UsageError(
-                "the runs folder is being cleaned",
-                folder.path,
-                remedy="Try again when 'mlkit clean' has ended",
-                code="E103",
-            )
+    with folder.in_use():
         if remotes.runs is None:
             yield folder, None
             return

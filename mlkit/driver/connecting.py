@@ -102,26 +102,18 @@ def opened_stores(order: Order) -> Iterator[Stores]:
     """
     runs = RunsFolder(order.runs_dir)
     runs.make()
-    with runs.lock(shared=True) as free:
-        if not free:
-            raise UsageError(
-                "the runs folder is being cleaned",
-                runs.path,
-                remedy="Try again when 'mlkit clean' has ended",
-                code="E103",
-            )
-        with opened(runs) as database:
-            database.scrubber = order.scrubber
-            remotes = remotes_of(runs.path, order.options.store, order.services.environ)
-            if remotes.store is None:
-                yield Stores(runs=runs, database=database, artifacts=ArtifactStore(runs.store))
-                return
-            from mlkit.store.remote.sharing import open_sharing  # what is behind URLs costs 0.1 s
+    with runs.in_use(), opened(runs) as database:
+        database.scrubber = order.scrubber
+        remotes = remotes_of(runs.path, order.options.store, order.services.environ)
+        if remotes.store is None:
+            yield Stores(runs=runs, database=database, artifacts=ArtifactStore(runs.store))
+            return
+        from mlkit.store.remote.sharing import open_sharing  # what is behind URLs costs 0.1 s
 
-            sharing = open_sharing(runs, database, remotes, writes=True)
-            assert sharing is not None
-            _take_in_others(sharing, order)
-            yield Stores(runs=runs, database=database, artifacts=sharing.store, sharing=sharing)
+        sharing = open_sharing(runs, database, remotes, writes=True)
+        assert sharing is not None
+        _take_in_others(sharing, order)
+        yield Stores(runs=runs, database=database, artifacts=sharing.store, sharing=sharing)
 
 
 def _take_in_others(sharing: Sharing, order: Order) -> None:

@@ -31,6 +31,7 @@ _DEBUG = "debug"
 _STAGING = ".staging"
 _LIVE = ".live"
 _LOCK = ".lock"
+_CLEANING_S = 60.0
 _TRACE_KEY = ".trace-key"
 _CLAIMS = ".claims"
 _DRIVER, _STOP_REQUEST = ".driver", ".stop-request"
@@ -403,13 +404,33 @@ class RunsFolder:
             yield mine
 
     @contextlib.contextmanager
-    def lock(self, *, shared: bool) -> Iterator[bool]:
+    def lock(self, *, shared: bool, patience_s: float = 0.0) -> Iterator[bool]:
         """Hold the folder's lock: shared among runs; for one alone while it removes things.
 
         What is made meanwhile is made as the folder is; see `shared`.
         """
-        with self.shared(), _locked(self.path / _LOCK, shared=shared) as held:
+        path = self.path / _LOCK
+        with self.shared(), _locked(path, shared=shared, patience_s=patience_s) as held:
             yield held
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the folder from being cleaned; wait for who cleans it at this moment.
+
+        Raises
+        ------
+        UsageError
+            If it is still being cleaned after a minute.
+        """
+        with self.lock(shared=True, patience_s=_CLEANING_S) as free:
+            if not free:
+                raise UsageError(
+                    "the runs folder is being cleaned",
+                    self.path,
+                    remedy="Try again when 'mlkit clean' has ended",
+                    code="E103",
+                )
+            yield
 
 
 def _try_shared(descriptor: int) -> bool:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from mlkit.api.labelling import label
 from mlkit.api.old_runs import clean
 from mlkit.api.records import find_run
 from mlkit.core.states import RunStatus
+from mlkit.errors import UsageError
+from mlkit.store.folder import RunsFolder
 from mlkit.testing import (
     FakeClock,
     diamond,
@@ -31,6 +37,24 @@ def test_cleaning_leaves_an_orchestrators_unfinished_run(tmp_path: Path) -> None
     run_fake(file, only="top", run_id="R4")
     assert clean(runs, keep=0, unfinished_for_s=0.0).runs == ("R4",)
     assert newest.run_id == (runs / "latest").resolve().name
+
+
+def test_a_run_waits_for_who_cleans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nightly run does not fail because somebody cleans; it gives up where that never ends."""
+    file, folder = diamond(tmp_path), RunsFolder(tmp_path / "runs")
+    run_fake(file)
+    with ThreadPoolExecutor(1) as pool:
+        with folder.lock(shared=False) as alone:
+            assert alone
+            waiting = pool.submit(run_fake, file)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+            monkeypatch.setattr("mlkit.store.folder._CLEANING_S", 0.05)
+            with pytest.raises(UsageError, match="the runs folder is being cleaned"):
+                run_fake(file)
+            with pytest.raises(UsageError, match="the runs folder is being cleaned"):
+                label("latest", "good", runs_dir=folder.path)
+        assert waiting.result(timeout=30).status is RunStatus.SUCCEEDED
 
 
 DAY_S = 86_400.0
