@@ -23,7 +23,7 @@ from mlkit.core.configuration import Configuration
 from mlkit.core.graph import edges, levels
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.values import plain
-from mlkit.notebook.source import differing_pairs
+from mlkit.load.likely_slips import likely_slips
 from mlkit.observe.layout import columns, paragraph, terminal_width
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _document(
             key: {"action": item.action, "reasons": list(item.reasons)}
             for key, item in found.items()
         },
-        "warnings": differing_pairs(pipeline.stages.values()),
+        "warnings": likely_slips(pipeline),
         "levels": [list(level) for level in levels(edges(pipeline))],
         "parameters": {
             name: {"value": plain(bound.public), "origin": bound.origin}
@@ -124,7 +124,7 @@ def _text(
         for causes, names in _undecided(found, open_ends, instances=instances).items()
     ]
     parts.append(paragraph(_totals(found, open_ends), width))
-    told = [*_unseen(found), *differing_pairs(pipeline.stages.values())]
+    told = [*_unseen(found), *likely_slips(pipeline)]
     parts += [paragraph(line, width, hanging="  ") for line in told]
     if parameters := _parameters(pipeline, configuration):
         parts.append(f"parameters\n{columns(parameters, width, indent='  ')}")

@@ -38,7 +38,7 @@ from mlkit.driver.state import RunState
 from mlkit.driver.stop_requests import heeding_requests
 from mlkit.driver.surroundings import kernel_environment
 from mlkit.frozen import dataclass
-from mlkit.notebook.source import differing_pairs
+from mlkit.load.likely_slips import likely_slips
 from mlkit.planner.deciding import Planner
 from mlkit.planner.variables import Circumstances
 from mlkit.store.folder import RunFolder, RunsFolder
@@ -270,8 +270,7 @@ def _begin(book: Book, *, is_new: bool) -> None:
     kind = EventKind.RUN_STARTED if is_new else EventKind.RUN_RESUMED
     book.journal.tell_start(kind, book.record, book.state.own_records(), book.order.options)
     if is_new and not book.joins:
-        _warn_of_idle_parameters(book)
-        for line in differing_pairs(book.order.pipeline.stages.values()):
+        for line in likely_slips(book.order.pipeline):
             book.warn(line)
 
 
@@ -290,18 +289,6 @@ def _tell_lost(book: Book, earlier: Mapping[str, StageRecord]) -> None:
                 cpu_s=None,
                 peak_memory_bytes=None,
             )
-
-
-def _warn_of_idle_parameters(book: Book) -> None:
-    """A parameter that no stage declares changes nothing: it is probably mistyped."""
-    pipeline = book.order.pipeline
-    declared = {name for stage in pipeline.stages.values() for name in stage.declared}
-    for stage in pipeline.stages.values():
-        axes = () if stage.foreach is None else stage.foreach.axes
-        declared |= {axis.listed for axis in axes if axis.listed is not None}
-    for name in pipeline.parameters:
-        if name not in declared:
-            book.warn(f"no stage declares the parameter '{name}', so it changes nothing")
 
 
 def _state(order: Order, begun: _Begun) -> RunState:
