@@ -87,7 +87,7 @@ def add_stage(pipeline_path: Path, new: NewStage) -> Added:
         If the pipeline is invalid as it stands, or would be so with the stage.
     """
     file = find_pipeline_file(pipeline_path)
-    pipeline = load_pipeline(file)
+    pipeline = load_pipeline(file, may_be_empty=True)
     _check_name(new.name)
     if new.name in pipeline.stages:
         raise UsageError(
@@ -201,7 +201,8 @@ def _known(pipeline: Pipeline, name: str, file: Path) -> Stage:
         raise UsageError(
             f"there is no stage '{name}' in {pipeline.name}",
             file,
-            remedy=did_you_mean(name, pipeline.stages) or f"There are {', '.join(pipeline.stages)}",
+            remedy=did_you_mean(name, pipeline.stages)
+            or f"There are {', '.join(pipeline.stages) or 'none yet'}",
             code="E101",
         )
     return pipeline.stages[name]

@@ -20,6 +20,7 @@ from ruamel.yaml.events import (
     NodeEvent,
     ScalarEvent,
 )
+from ruamel.yaml.nodes import MappingNode
 
 from mlkit.errors import PipelineError
 from mlkit.frozen import dataclass
@@ -30,6 +31,7 @@ __all__ = ["FlowStagesError", "stage_lines", "with_stage", "written_scalar"]
 _SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 """What needs no quotes in either of YAML's styles, unless it reads as a number or the like."""
 _STEP = 2
+_NULL = "tag:yaml.org,2002:null"
 
 
 class FlowStagesError(ValueError):
@@ -62,13 +64,36 @@ def with_stage(text: str, name: str, entry: Mapping[str, Any]) -> str:
     FlowStagesError
         If `stages` is written in braces.
     """
-    place = _place(text)
+    text, place = _with_room(text) or (text, _place(text))
     lines = text.splitlines(keepends=True)
     if place.line and not lines[place.line - 1].endswith("\n"):
         lines[place.line - 1] += "\n"
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     added = [line + end for line in stage_lines(name, entry, column=place.column, step=place.step)]
     return "".join([*lines[: place.line], *added, *lines[place.line :]])
+
+
+def _with_room(text: str) -> tuple[str, _Place] | None:
+    """Open `stages` where there is none, or nothing in it; None if there is something."""
+    root = YAML(pure=True).compose(text)
+    if not isinstance(root, MappingNode) or root.flow_style:
+        return None
+    pair = next((pair for pair in root.value if pair[0].value == "stages"), None)
+    column = root.start_mark.column
+    if pair is None:
+        last = root.end_mark.line + (1 if root.end_mark.column else 0)
+        lines = text.splitlines(keepends=True)[:last]
+        before, behind = "".join(lines), text[len("".join(lines)) :]
+        end = "\r\n" if "\r\n" in text else "\n"
+        before += "" if before.endswith("\n") else end
+        opened = f"{before}{' ' * column}stages:{end}{behind}"
+        return opened, _Place(line=last + 1, column=column + _STEP, step=_STEP)
+    key, value = pair
+    if value.value and value.tag != _NULL:
+        return None
+    start, stop = key.end_mark.index, value.end_mark.index
+    opened = f"{text[:start]}:{text[stop:]}" if value.start_mark.index < stop else text
+    return opened, _Place(line=key.end_mark.line + 1, column=column + _STEP, step=_STEP)
 
 
 def _place(text: str) -> _Place:

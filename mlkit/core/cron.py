@@ -88,7 +88,9 @@ def parse_cron(expression: str) -> Cron:
     """
     fields = cron_fields(expression)
     if len(fields) != len(_FIELDS):
-        raise ValueError(f"'{expression}' has {len(fields)} fields, a cron expression has 5")
+        alias = f"@{expression.strip().lower()}"
+        near = f" (did you mean '{alias}'?)" if alias in _ALIASES else ""
+        raise ValueError(f"'{expression}' has {len(fields)} fields, a cron expression has 5{near}")
     minutes, hours, days, months, weekdays = (
         _numbers(text, place, expression) for place, text in enumerate(fields)
     )

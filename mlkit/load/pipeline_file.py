@@ -37,9 +37,14 @@ __all__ = ["PIPELINE_FILE", "load_pipeline"]
 
 PIPELINE_FILE = "pipeline.yaml"
 _MOST_NAME = 60
+_FIRST = (
+    "It is empty: begin with 'name: …' and 'stages:', or let 'mlkit init DIR' write a first one"
+)
 
 
-def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
+def load_pipeline(
+    path: Path | str, *, profile: str | None = None, may_be_empty: bool = False
+) -> Pipeline:
     """Read a pipeline and check everything that can be checked without a kernel.
 
     Parameters
@@ -49,6 +54,8 @@ def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
     profile : str, optional
         One of its profiles; default: the one that `MLKIT_PROFILE` names, if any. An empty text:
         none in any case.
+    may_be_empty : bool
+        Whether a pipeline without stages is one, too: there a first stage is to be added.
 
     Returns
     -------
@@ -63,13 +70,17 @@ def load_pipeline(path: Path | str, *, profile: str | None = None) -> Pipeline:
         If a stage's notebook is missing or breaks the notebook's contract.
     """
     file = find_pipeline_file(Path(path))
-    top = Section(read_yaml(_read(file), str(file), PipelineError), file, "the pipeline")
-    top.allow(keys_of("pipeline"))
+    tree = read_yaml(_read(file), str(file), PipelineError)
+    top = Section(tree, file, "the pipeline", _FIRST if tree.value is None else None)
+    top.allow(keys_of("pipeline"), {"to a stage": keys_of("stage")})
     name = top.text("name")
     if not name:
         top.fail("'name' is missing", remedy="Give the pipeline a name: name: flights", code="E203")
     section = top.section("parameters", "the pipeline's parameters")
     parameters = {} if section is None else _plain(section)
+    stages = top.section("stages", "stages")
+    if may_be_empty and (stages is None or not stages.entries):
+        return Pipeline(name=name, file=file, stages={})
     wanted = chosen_profile(profile)
     profiles, chosen = read_profiles(top, wanted)
     when = read_schedule_keys(top, profiles.values(), chosen)
@@ -141,7 +152,7 @@ def _stages(
         top.fail(
             "there are no stages",
             top.line_of("stages"),
-            "Add a stage with its notebook",
+            "Add a stage with its notebook, as 'mlkit add NAME --out FILE' does",
             code="E203",
         )
     defaults_section = top.section("defaults", "defaults")
@@ -155,7 +166,8 @@ def _stages(
         defaults = read_defaults(chosen.section("defaults"), defaults)
         env = {**env, **read_settings(chosen.section("env"))}
     sections = {
-        name: Section(entry, file, f"stage '{name}'") for name, entry in entries.entries.items()
+        name: Section(entry, file, f"stage '{name}'", f"Write {name}: {{notebook: {name}.ipynb}}")
+        for name, entry in entries.entries.items()
     }
     stages: dict[str, Stage] = {}
     lines: dict[str, Lines] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import field
@@ -78,11 +79,17 @@ def parse_output(section: Section, text: str, line: int) -> StageOutput:
         section.fail(
             f"'{text}' is not a reference to an output{more}",
             line,
-            _SOURCES,
+            _as_file(section.file, text) or _SOURCES,
             code="E205",
         )
     node = parse_node(section, Entry(value=match["node"], line=line))
     return StageOutput(node=node, output=match["output"])
+
+
+def _as_file(file: Path, text: str) -> str | None:
+    """The remedy where no output is meant but a file; any text may have been written."""
+    found = os.path.isfile(file.parent / text)  # noqa: PTH113 - a name too long is False here
+    return f"A file from outside is written 'file:{text}'" if found else None
 
 
 def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
@@ -247,7 +254,7 @@ class _Checker:
             self.fail(
                 reference,
                 f"{what} names the stage '{node.stage}', which does not exist",
-                did_you_mean(node.stage, self.stages),
+                _as_file(self.file, reference) or did_you_mean(node.stage, self.stages),
             )
         try:
             with_picks(node, self.stage, self.stages)

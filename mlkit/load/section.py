@@ -31,15 +31,21 @@ class Section:
         The file, for errors.
     title : str
         What it is, for errors: `stage 'train'`.
+    remedy : str, optional
+        What to do where it is no mapping.
     """
 
-    def __init__(self, entry: Entry, file: Path, title: str) -> None:
+    def __init__(self, entry: Entry, file: Path, title: str, remedy: str | None = None) -> None:
         self.file = file
         self.title = title
         self.line = entry.line
         if not isinstance(entry.value, Mapping):
             raise PipelineError(
-                f"{title} must be a mapping of names to values", file, entry.line, code="E202"
+                f"{title} must be a mapping of names to values",
+                file,
+                entry.line,
+                remedy,
+                code="E202",
             )
         self.entries: Mapping[str, Entry] = entry.value
 
@@ -53,13 +59,20 @@ class Section:
         """Raise the error of a mistake in this section."""
         raise PipelineError(f"{self.title}: {fact}", self.file, line or self.line, remedy, code)
 
-    def allow(self, keys: Iterable[str]) -> None:
-        """Refuse every key that is not among `keys`; those that begin with `x-` are the user's."""
+    def allow(
+        self, keys: Iterable[str], elsewhere: Mapping[str, Iterable[str]] | None = None
+    ) -> None:
+        """Refuse every key that is not among `keys`; those that begin with `x-` are the user's.
+
+        `elsewhere` are the keys of other places: one of them is not misspelled, but misplaced.
+        """
         known, mistakes = list(keys), Mistakes()
+        places = {key: place for place, own in (elsewhere or {}).items() for key in own}
         for key, entry in self.entries.items():
             if key not in known and not key.startswith(OWN):
                 with mistakes.noted():
-                    meant = did_you_mean(key, known)
+                    meant = f"It belongs {places[key]}" if key in places else None
+                    meant = meant or did_you_mean(key, known)
                     self.fail(f"unknown key '{key}'", entry.line, meant, code="E201")
         mistakes.settle()
 

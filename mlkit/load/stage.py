@@ -134,7 +134,7 @@ def read_stage(
     Lines
         Where its references stand.
     """
-    section.allow(keys_of("stage"))
+    section.allow(keys_of("stage"), {"to the pipeline, beside 'stages'": keys_of("pipeline")})
     if not STAGE_NAME.fullmatch(name):
         section.fail(
             "a stage's name holds letters, digits, '_' and '-' only, no digit first", code="E202"

@@ -179,6 +179,18 @@ def test_a_pipeline_in_braces_is_told_so(project: Path) -> None:
         add_stage(project, NewStage(name="new"))
 
 
+@pytest.mark.parametrize("text", ["name: p\n", "name: p\nstages:\n", "name: p\nstages: {}\n"])
+def test_the_first_stage_of_a_pipeline_is_added(tmp_path: Path, text: str) -> None:
+    """A file with a name alone is how some begin."""
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(MlkitError, match=r"there is no stage 'b' in p\. There are none yet"):
+        add_stage(file, NewStage(name="a", after=("b",)))
+    assert file.read_text(encoding="utf-8") == text
+    add_stage(file, NewStage(name="a", outputs=("a.json",)))
+    assert list(mlkit.load_pipeline(file).stages) == ["a"]
+
+
 def test_the_notebook_is_as_jupyterlab_writes_it(project: Path) -> None:
     """Its form is nbformat's, so that saving it changes nothing."""
     import nbformat

@@ -54,6 +54,36 @@ def check(text: str, name: str, entry: dict[str, Any]) -> None:
     assert [*new[:start], *new[start + added :]] == old
 
 
+EMPTY = {
+    "no stages": "name: x\n",
+    "no line end": "name: x",
+    "behind them": "stages:\nname: x\n",
+    "null": "name: x\nstages: null  # to come\n# the end\n",
+    "braces": "name: x\nstages: {}\nx-p: 1\n",
+    "braces over lines": "name: x\nstages: {\n  }\nx-p: 1\n",
+    "a comment in them": "name: x\nstages:  # to come\n  # the first\nx-p: 1\n",
+    "only comments behind": "name: x\n# stages will come\n",
+    "other line ends": "name: x\r\n",
+    "a document's marks": "---\nname: x\n...\n",
+    "a block of text last": "name: |\n  x\n\n",
+    "a mapping last": "name: x\nparameters:\n  rows: 3\n",
+}
+
+
+@pytest.mark.parametrize("text", EMPTY.values(), ids=EMPTY.keys())
+def test_the_first_stage_opens_the_stages(text: str) -> None:
+    """What else the file says, it says afterwards; comments and line ends stay."""
+    changed = with_stage(text, "new", ENTRY)
+    assert plain(changed) == {**plain(text), "stages": {"new": ENTRY}}
+    assert [line for line in text.splitlines() if "#" in line] == [
+        line.replace("stages: ", "stages: null ") if "null" in text else line
+        for line in changed.splitlines()
+        if "#" in line
+    ]
+    assert ("\r\n" in text) == ("\r\n" in changed)
+    check(changed, "further", ENTRY)
+
+
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_lines_are_added_and_no_other_changes(text: str) -> None:
     """Whatever form the file has."""
@@ -70,7 +100,7 @@ def test_a_comment_stays_with_its_stage() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["stages: {a: {notebook: a.ipynb}}\n", "stages:\nname: x\n", "name: x\n", "stages: [a]\n"],
+    ["stages: {a: {notebook: a.ipynb}}\n", "{name: x}\n", "stages: [a]\n", "stages: a\n"],
 )
 def test_stages_in_braces_are_left_alone(text: str) -> None:
     """A line cannot be added there."""

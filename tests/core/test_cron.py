@@ -26,6 +26,7 @@ def test_an_expression_is_accepted(text: str) -> None:
     [
         ("", "'' has 0 fields, a cron expression has 5"),
         ("* * * *", "'* * * *' has 4 fields, a cron expression has 5"),
+        ("Daily", "'Daily' has 1 fields, a cron expression has 5 (did you mean '@daily'?)"),
         ("60 * * * *", "'60' is no minute (0 to 59) in '60 * * * *'"),
         ("* 24 * * *", "'24' is no hour (0 to 23) in '* 24 * * *'"),
         ("* * 0 * *", "'0' is no day of the month (1 to 31) in '* * 0 * *'"),

@@ -35,7 +35,11 @@ def test_paths_with_braces_blanks_and_foreign_letters(tmp_path: Path, project: P
 
 
 FILE_REFUSALS: dict[str, tuple[str, str]] = {
-    "empty": ("", "pipeline.yaml:1: the pipeline must be a mapping of names to values"),
+    "empty": (
+        "# to come\n",
+        "pipeline.yaml:1: the pipeline must be a mapping of names to values. It is empty: begin "
+        "with 'name: …' and 'stages:', or let 'mlkit init DIR' write a first one",
+    ),
     "a list": ("- a\n", "pipeline.yaml:1: the pipeline must be a mapping of names to values"),
     "no name": (
         "stages: {}\n",
@@ -47,7 +51,8 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "no stages": (
         "name: p\nstages: {}\n",
-        "pipeline.yaml:2: the pipeline: there are no stages. Add a stage with its notebook",
+        "pipeline.yaml:2: the pipeline: there are no stages. Add a stage with its notebook, as "
+        "'mlkit add NAME --out FILE' does",
     ),
     "stages is a list": (
         "name: p\nstages: [a]\n",
@@ -56,6 +61,10 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
     "unknown key": (
         "name: p\nstage: {}\n",
         "pipeline.yaml:2: the pipeline: unknown key 'stage'. Did you mean 'stages'?",
+    ),
+    "a stage's key": (
+        HEAD + COLLECT + "depends_on_past: true\n",
+        "pipeline.yaml:6: the pipeline: unknown key 'depends_on_past'. It belongs to a stage",
     ),
     "duplicate key": (
         "name: p\nstages: {}\nname: q\n",

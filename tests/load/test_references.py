@@ -32,6 +32,19 @@ def test_references_to_one_instance(project: Project) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["flights.csv", "data/flights", "./flights.v2.csv"])
+def test_a_file_that_is_there_is_taken_for_what_was_meant(project: Project, path: str) -> None:
+    """Without `file:` its name reads as STAGE.OUTPUT, or as nothing."""
+    project.notebook("one.ipynb", 'raw = ""\n')
+    text = HEAD + f"  one: {{notebook: one.ipynb, inputs: {{raw: {path}}}}}\n"
+    with pytest.raises(PipelineError, match=r"Known: one|Write STAGE\.OUTPUT"):
+        project.load(text)
+    (project.folder / path).parent.mkdir(exist_ok=True)
+    (project.folder / path).touch()
+    with pytest.raises(PipelineError, match=f"A file from outside is written 'file:{path}'"):
+        project.load(text)
+
+
 def test_values_of_foreach_stay_as_written(project: Project) -> None:
     """`foreach: {rate: [1, 2]}` over a float gives `train[1]`, as references say."""
     project.notebook("one.ipynb", 'best = ""\n')

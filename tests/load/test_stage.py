@@ -127,6 +127,11 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
         TRAIN + "    ouputs:\n\n      metrics: m.json\n",
         "pipeline.yaml:5: stage 'train': unknown key 'ouputs'. Did you mean 'outputs'?",
     ),
+    "a key of the pipeline": (
+        TRAIN + "    schedule: every 6h\n",
+        "pipeline.yaml:5: stage 'train': unknown key 'schedule'. "
+        "It belongs to the pipeline, beside 'stages'",
+    ),
     "no notebook": (
         "  train:\n    cache: true\n",
         "pipeline.yaml:3: stage 'train': 'notebook' is missing. "
@@ -134,7 +139,8 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "not a mapping": (
         "  train:\n",
-        "pipeline.yaml:3: stage 'train' must be a mapping of names to values",
+        "pipeline.yaml:3: stage 'train' must be a mapping of names to values. "
+        "Write train: {notebook: train.ipynb}",
     ),
     "name of a stage": (
         "  tr.ain: {notebook: train.ipynb}\n",
