@@ -362,7 +362,7 @@ SUBJECTS = {
     "surroundings sweep_killed",
     "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
     "other_kernels secrets shared_work text_notebooks traced_packages traces "
-    "everyday_reads",
+    "everyday_reads triggers_by_brute_force",
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
     "airflow_celery dagster_compiler kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server "

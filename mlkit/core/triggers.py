@@ -1,7 +1,8 @@
 """Trigger rules: which upstream states let a stage start.
 
 The rules and their meaning are Airflow's (`airflow.ti_deps.deps.trigger_rule_dep`): `cached` counts
-as success, and a rule may decide before every upstream stage has finished.
+as success, and a rule may decide before every upstream stage has finished, if nothing that is still
+to come would have it say something else.
 """
 
 from __future__ import annotations
@@ -106,9 +107,9 @@ _FAILED = frozenset({Status.FAILED, Status.UPSTREAM_FAILED, Status.CANCELLED})
 def _all_success(t: Tally) -> Verdict:
     if t.failed:
         return Verdict.UPSTREAM_FAILED
-    if t.skipped:
-        return Verdict.SKIP
-    return Verdict.START if t.success == t.total else Verdict.WAIT
+    if not t.done:  # Airflow skips here at once; then it is a race what comes of a later failure
+        return Verdict.WAIT
+    return Verdict.SKIP if t.skipped else Verdict.START
 
 
 def _all_done(t: Tally) -> Verdict:

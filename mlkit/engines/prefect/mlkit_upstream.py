@@ -91,8 +91,8 @@ def judge(rule: str, statuses: Sequence[str]) -> str:
         return "start"
     if bad and rule in ("all_success", "none_failed", "none_failed_min_one_success"):
         return "upstream_failed"
-    if passed_over and rule == "all_success":
-        return "skip"
+    if passed_over and rule == "all_success":  # one that is still to fail counts for more
+        return "skip" if done else "wait"
     if (good or passed_over) and rule == "all_failed":
         return "skip"
     if total and passed_over == total and rule == "none_failed_min_one_success":
