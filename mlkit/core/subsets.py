@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from mlkit.core.graph import topological_order
 from mlkit.core.pipeline import Node, Stage
 
-__all__ = ["EVERYTHING", "Subset", "is_in", "needed", "subset_of"]
+__all__ = ["EVERYTHING", "Subset", "is_in", "needed", "overlap", "subset_of"]
 
 Subset = frozenset[frozenset[tuple[str, str]]]
 """Which instances of a stage: those for which all the pairs of one of the sets hold, each pair a
@@ -27,6 +27,11 @@ def is_in(subset: Subset, labels: Mapping[str, str]) -> bool:
         return bool(subset)
     own = set(labels.items())
     return any(wanted <= own for wanted in subset)
+
+
+def overlap(left: Subset, right: Subset) -> bool:
+    """Whether an instance may be in both: what they ask for does not contradict each other."""
+    return any(len(dict(a | b)) == len(a | b) for a in left for b in right)
 
 
 def needed(stages: Mapping[str, Stage], wanted: Mapping[str, Subset]) -> dict[str, Subset]:

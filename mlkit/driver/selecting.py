@@ -9,7 +9,7 @@ from mlkit.core.graph import ancestors, edges
 from mlkit.core.instances import instance_id, labels_of, split_id, trouble_with_brackets
 from mlkit.core.pipeline import Node, Pipeline, Stage
 from mlkit.core.policies import Retry
-from mlkit.core.subsets import EVERYTHING, Subset, is_in, needed, subset_of
+from mlkit.core.subsets import EVERYTHING, Subset, is_in, needed, overlap, subset_of
 from mlkit.driver.options import RunOptions
 from mlkit.errors import UsageError
 from mlkit.frozen import dataclass
@@ -17,6 +17,10 @@ from mlkit.load.brackets import BracketError, with_picks
 from mlkit.load.section import did_you_mean
 
 __all__ = ["Selection", "meant", "select", "without_retries"]
+
+
+_WAYS = ("only", "until", "before")
+"""The options that choose a part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +66,35 @@ def select(pipeline: Pipeline, options: RunOptions) -> Selection:
     Raises
     ------
     UsageError
-        If they name a stage or value that does not exist, or `--force` does.
+        If they name a stage or value that does not exist, or `--force` one that is not run.
     """
-    graph = edges(pipeline)
+    selection = _selection(pipeline, options)
     if isinstance(options.force, frozenset):
-        for name in options.force:
-            meant(pipeline, name)
-    given = [n for n in ("only", "until", "before") if getattr(options, n) is not None]
+        for name in sorted(options.force):
+            _check_forced(meant(pipeline, name), name, selection, options)
+    return selection
+
+
+def _check_forced(node: Node, text: str, selection: Selection, options: RunOptions) -> None:
+    """Refuse to force what is not run: that it had run again would be believed.
+
+    A task of an engine is handed the options of the whole run.
+    """
+    part = selection.parts.get(node.stage, EVERYTHING)
+    if options.run_id is not None:
+        return
+    if node.stage not in selection.stages or not overlap(part, subset_of(node)):
+        given = next(n for n in _WAYS if getattr(options, n) is not None)
+        raise UsageError(
+            f"--force {text}: '{text}' is not among what --{given} {getattr(options, given)} runs",
+            remedy=f"Leave --{given} away, or name with it a stage that needs '{text}'",
+            code="E102",
+        )
+
+
+def _selection(pipeline: Pipeline, options: RunOptions) -> Selection:
+    graph = edges(pipeline)
+    given = [n for n in _WAYS if getattr(options, n) is not None]
     if len(given) > 1:
         raise UsageError(
             f"--{given[0]} and --{given[1]} exclude each other",

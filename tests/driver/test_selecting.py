@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from mlkit.core.instances import is_named
 from mlkit.core.pipeline import Pipeline
 from mlkit.driver.options import RunOptions
 from mlkit.driver.selecting import select
@@ -74,6 +76,29 @@ def test_a_part_of_any_text_is_taken_or_refused_in_a_sentence(crossed: Pipeline,
             assert refusal.remedy
 
 
+PARTS = ("grid", "grid[x,*]", "grid[*,1]", 'grid["d,",2]', "grid[x,1]", "i")
+
+
+@pytest.mark.parametrize("way", ["only", "until"])
+def test_what_is_forced_must_be_run(crossed: Pipeline, way: str) -> None:
+    """Of every two parts: a stage that nobody runs would be believed to have run again."""
+    grid = [f"grid[{x},{y}]" for x in ("x", '"d,"', '"*"') for y in (1, 2)]
+    for asked, forced in product(PARTS, PARTS):
+        options = RunOptions(**{way: asked}, force=frozenset({forced}))
+        meets = any(is_named(asked, one) and is_named(forced, one) for one in [*grid, "i"])
+        refusal = _refusal(crossed, options)
+        assert (refusal is None) == meets, (asked, forced)
+        if refusal is not None:
+            assert refusal.message == (
+                f"--force {forced}: '{forced}' is not among what --{way} {asked} runs"
+            )
+
+
+def test_a_task_of_an_engine_is_handed_what_the_whole_run_forces(crossed: Pipeline) -> None:
+    """`mlkit export --force grid` gives every task the same words."""
+    assert _refusal(crossed, RunOptions(only="i", run_id="r", force=frozenset({"grid"}))) is None
+
+
 def _refusal(pipeline: Pipeline, options: RunOptions) -> UsageError | None:
     try:
         select(pipeline, options)
@@ -119,6 +144,7 @@ def test_mere_order_is_no_missing_artifact(tmp_path: Path) -> None:
         ({"run_id": "x"}, "--run-id goes with --only"),
         ({"only": "top[x]"}, "stage 'top' is not mapped"),
         ({"force": frozenset({"rigth"})}, "Did you mean 'right'"),
+        ({"before": "bottom", "force": frozenset({"bottom"})}, "'bottom' is not among what --be"),
         ({"workers": 0}, "0 workers can do no work"),
         ({"only": "top", "run_id": "../x"}, "cannot be the id of a run"),
         ({"only": "top", "run_id": "latest"}, "cannot be the id of a run"),
