@@ -108,6 +108,8 @@ class ScheduleServer:
         self._quiet_services = quiet_services
         self._now = now
         self._stopped = threading.Event()
+        self._counting = threading.Lock()
+        self._going = 0  # with `overlap` several runs go on at once
         self._marks = self._look()
         self.filling, self.schedule = self._read()
 
@@ -214,10 +216,24 @@ class ScheduleServer:
             self._tell_left_out(left_out(schedule, newest, runs))
         done = []
         for planned in plan_intervals(wanted, runs):
-            if self._stopped.is_set():
+            if self._stopped.is_set() or not self._may_begin():
                 break
-            done.append(self._fill(filling, planned.interval))
+            try:
+                done.append(self._fill(filling, planned.interval))
+            finally:
+                with self._counting:
+                    self._going -= 1
         return done
+
+    def _may_begin(self) -> bool:
+        """Count a further run in, unless as many as were asked for are made or going on."""
+        wanted = self.settings.stop_after
+        with self._counting:
+            begun = self._going + sum(item.record is not None for item in self.filled)
+            if wanted is not None and begun >= wanted:
+                return False
+            self._going += 1
+        return True
 
     def _fill(self, filling: Filling, interval: Interval) -> Filled:
         self._tell(f"interval {interval}")

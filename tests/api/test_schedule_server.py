@@ -231,6 +231,26 @@ def test_runs_overlap_where_the_file_says_so(tmp_path: Path) -> None:
     assert [done.status for done in server.filled] == ["succeeded"] * 2
 
 
+def test_no_more_runs_are_begun_than_were_asked_for(tmp_path: Path) -> None:
+    """A run that still goes on is one of them, where runs overlap."""
+    file = _write(tmp_path)
+    file.write_text(f"overlap: true\n{file.read_text()}")
+    runner = _Waiting()
+    server = ScheduleServer(
+        Settings(path=file, layers=Layers(), options=RunOptions(), stop_after=1),
+        lambda _: None,
+        _services,
+        quiet_services=lambda: fake_services(runner=runner),
+    )
+    first = threading.Thread(target=server.fire, args=[_at(5)])
+    first.start()
+    assert runner.begun.wait(timeout=60)
+    assert server.fire(_at(6)) == []
+    runner.second.set()
+    first.join(timeout=60)
+    assert [done.status for done in server.filled] == ["succeeded"]
+
+
 class _Stuck(FakeRunner):
     """A runner whose first stage waits until it is cancelled."""
 
