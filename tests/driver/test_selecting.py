@@ -84,7 +84,8 @@ def test_what_is_forced_must_be_run(crossed: Pipeline, way: str) -> None:
     """Of every two parts: a stage that nobody runs would be believed to have run again."""
     grid = [f"grid[{x},{y}]" for x in ("x", '"d,"', '"*"') for y in (1, 2)]
     for asked, forced in product(PARTS, PARTS):
-        options = RunOptions(**{way: asked}, force=frozenset({forced}))
+        part: dict[str, Any] = {way: asked}
+        options = RunOptions(**part, force=frozenset({forced}))
         meets = any(is_named(asked, one) and is_named(forced, one) for one in [*grid, "i"])
         refusal = _refusal(crossed, options)
         assert (refusal is None) == meets, (asked, forced)
