@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,8 @@ from mlkit.cli.shared_options import (
     pipeline_path,
 )
 from mlkit.cli.sweep_display import show_sweep
+from mlkit.core.record import RunRecord
+from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
 from mlkit.reports.text_tables import show_text, tracked_text
@@ -124,6 +127,17 @@ def _show_value(run: str, reference: str, folder: Path, *, as_json: bool) -> Non
     else:
         raise UsageError(
             f"'{reference}' was not made in run {run}",
-            remedy=f"See 'mlkit show {run}'",
+            remedy=_what_was_made(api.find_run(run, folder), run, reference),
             code="E101",
         )
+
+
+def _what_was_made(record: RunRecord, run: str, reference: str) -> str:
+    """Name an artifact that there is: of one value of a map, or of nearly the same name."""
+    stage, _, output = reference.rpartition(".")
+    made = [f"{s.id}.{name}" for s in record.stages.values() for name in s.artifacts]
+    for each in record.stages.values():
+        if each.id != stage and each.stage == stage and output in each.artifacts:
+            one = shlex.quote(f"{each.id}.{output}")
+            return f"Each value has its own: mlkit show {run} {one} --value"
+    return did_you_mean(reference, made) or f"See 'mlkit show {run}'"

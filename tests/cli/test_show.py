@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mlkit.cli.main import app
-from mlkit.testing import FakeRunner, Returns, branching, chain, run_fake
+from mlkit.errors import UsageError
+from mlkit.testing import FakeRunner, Returns, branching, chain, mapped, run_fake
 from tests.documents import check_document
 
 
@@ -72,3 +73,17 @@ def test_a_value_is_read_out_of_an_artifact(tmp_path: Path) -> None:
         assert (code, json.loads(text)) == (0, told)
     assert shown("latest", "no.out", str(file), "--value")[0] != 0
     assert shown("latest", "yes.out", str(file), "--value")[0] != 0, "it is no JSON"
+
+
+def test_an_artifact_that_is_not_there_is_told_by_those_that_are(tmp_path: Path) -> None:
+    """Each value of a mapped stage has its own; a misspelled name is guessed."""
+    file = mapped(tmp_path, ["a", "b"])
+    run_fake(file)
+    for reference, remedy in (
+        ("each.out", "Each value has its own: mlkit show latest 'each[a].out' --value"),
+        ("each[a].uot", "Did you mean 'each[a].out'?"),
+        ("x.y", "Known: each[a].out, each[b].out, all.out"),
+    ):
+        result = CliRunner().invoke(app, ["show", "latest", reference, str(file), "--value"])
+        assert isinstance(result.exception, UsageError)
+        assert result.exception.remedy == remedy
