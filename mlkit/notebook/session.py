@@ -421,7 +421,9 @@ class Session:
             return
         await ask(client, kernel, f"{self._asks}.end({str(path)!r})")
         if path.is_file():
-            self.facts = json.loads(path.read_text(encoding="utf-8"))
+            # What a full disk or a limit tore says nothing, and is no error of the notebook's.
+            with contextlib.suppress(ValueError):
+                self.facts = json.loads(path.read_text(encoding="utf-8"))
             path.unlink()
 
     def _take_warnings(self) -> None:

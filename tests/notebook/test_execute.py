@@ -302,6 +302,19 @@ def test_an_error_is_shown_although_nothing_can_be_printed(bench: Bench) -> None
     assert error_of(outcome)[0] == "ZeroDivisionError"
 
 
+@pytest.mark.parametrize("last", ["1", "1 / 0"])
+def test_what_the_kernel_could_not_write_down_is_no_error_of_the_notebook(
+    forked: Bench, last: str
+) -> None:
+    """A full disk tears it, as a limit does here; the notebook's own verdict stands."""
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))"
+    outcome = forked.run(limit, last)
+    raised = outcome.result.error and outcome.result.error.type
+    assert raised == {"1": None, "1 / 0": "ZeroDivisionError"}[last]
+    assert outcome.states[0] == "completed"
+    assert not outcome.result.told
+
+
 def test_a_notebook_of_200_cells(forked: Bench) -> None:
     """In order, each told and executed once."""
     outcome = forked.run(*[f"print({n})" for n in range(200)])
