@@ -118,7 +118,7 @@ class Result:
     logged : mapping
         What it logged with `mlkit.log_metric`: `metrics` and `curves`; empty if it did not.
     run_id : str
-        The run that computed it.
+        The run that computed it; once that is cleaned away, one that used it.
     created : float
         When, in seconds since 1970.
     status : Status
@@ -733,7 +733,10 @@ class Database:
             )
 
     def delete_results_of(self, run_id: str) -> None:
-        """Drop the results that a run computed and no remaining run has used; they are noted."""
+        """Drop the results that a run computed and no remaining run has used; they are noted.
+
+        Those that one has used count as its own from here on: they go with the last that did.
+        """
         of_run = (
             "FROM fingerprints WHERE run_id = ? AND id NOT IN "
             "(SELECT result FROM stages WHERE result IS NOT NULL)"
@@ -746,6 +749,11 @@ class Database:
                 (run_id, Status.SUCCEEDED.value),
             )
             self._connection.execute(f"DELETE {of_run}", (run_id,))
+            self._connection.execute(
+                "UPDATE fingerprints SET run_id = (SELECT MAX(run_id) FROM stages "
+                "WHERE stages.result = fingerprints.id) WHERE run_id = ?",
+                (run_id,),
+            )
 
     def digests_without(self, runs: set[str]) -> set[str]:
         """Every artifact that is still named if some runs, and what only they used, are gone."""

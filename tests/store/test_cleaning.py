@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import random
 import sqlite3
 import sys
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 
 from mlkit.api.old_runs import clean
 from mlkit.core.record import StageRecord
+from mlkit.store.artifact_store import ArtifactStore
 from mlkit.store.cleaning import copies_with
-from mlkit.store.folder import RunsFolder
+from mlkit.store.folder import NOTEBOOK, RunsFolder
 from mlkit.store.looking import looked_at
 from mlkit.testing import FakeRunner, chain, run_fake
 
@@ -76,6 +78,26 @@ def test_results_that_a_later_run_uses_outlive_their_run(tmp_path: Path) -> None
     runner = FakeRunner()
     run_fake(file, runner=runner)
     assert runner.stages == []
+
+
+def test_results_go_with_the_last_run_that_uses_them(tmp_path: Path) -> None:
+    """Whatever runs and is cleaned in turn: the store holds what runs name, and no more."""
+    file, runs, chance = chain(tmp_path, 2), tmp_path / "runs", random.Random(3)
+    path = tmp_path / "s1.ipynb"
+    texts = {name: path.read_text().replace("s1(", f"{name}(") for name in "xyz"}
+    for _ in range(25):
+        path.write_text(texts[chance.choice("xyz")])
+        record = run_fake(file)
+        assert all((runs / record.run_id / name / NOTEBOOK).is_file() for name in ("s1", "s2"))
+        if chance.random() < 0.5:
+            clean(runs, keep=chance.choice((1, 2)), dry_run=False)
+        with looked_at(RunsFolder(runs)) as database:
+            stages = [s for r in database.load_runs() for s in r.stages.values()]
+        named = {item.digest for stage in stages for item in stage.artifacts.values()}
+        assert set(ArtifactStore(runs / "store").digests()) == named
+    with contextlib.closing(sqlite3.connect(runs / "mlkit.db")) as connection:
+        owners = {row[0] for row in connection.execute("SELECT run_id FROM fingerprints")}
+    assert owners <= {entry.name for entry in runs.iterdir()}
 
 
 def test_what_is_still_named_is_what_the_records_say(tmp_path: Path) -> None:
