@@ -27,6 +27,8 @@ SHORTEST_SECRET = 6
 _WRAP = r"(?:\\+[rn]|\s)*"
 """What encoders of base64 put between its lines, also if the whole was written as JSON."""
 
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m|</?(?:b|em|font|i|mark|span|strong)\b[^<>]*>")
+"""What highlighters put between the characters of a text, in a terminal and in HTML."""
 
 _SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTIALS"})
 
@@ -68,9 +70,18 @@ class Scrubber:
         return any("\n" in secret.strip() or "\r" in secret.strip() for secret in self.secrets)
 
     def text(self, text: str) -> str:
-        """Scrub one text."""
+        """Scrub one text; colours that cut a secret into pieces go, too."""
         if not self.secrets:
             return text
+        text = self._without(text)
+        if "\x1b[" in text or "<" in text:
+            bare = _COLOURS.sub("", text)
+            hidden = self._without(bare)
+            if hidden != bare:
+                return hidden
+        return text
+
+    def _without(self, text: str) -> str:
         for anchor, pattern in self._texts:
             if anchor in text:
                 text = _compiled(pattern).sub(HIDDEN, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import json
 import re
 import time
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
+from rich.console import Console
 
 from mlkit.core.scrubbing import Scrubber
 
@@ -48,6 +50,13 @@ WRITERS: dict[str, Callable[[str], str]] = {
     "URL in HTML": lambda s: html.escape(quote(s)),
     "repr of repr": lambda s: repr(repr(s)),
 }
+
+SECRET_TEXTS = st.text(
+    st.characters(codec="utf-8", categories=["L", "N", "P", "S"], include_characters=" \n\t"),
+    min_size=6,
+    max_size=40,
+).filter(lambda s: len(s.strip()) >= 6 and not set(s) <= set("* \n\t"))
+PAINT = ["\x1b[1;36m", "\x1b[0m", '<span style="color: #008080">', "</span>", "<b>", "</b>"]
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -108,6 +117,39 @@ def test_secrets_of_several_lines_are_known() -> None:
     assert not Scrubber(["one two"]).spans_lines
 
 
+@pytest.mark.parametrize("secret", ["wJalrXUtn/K7MDENG/bPxRfi+EX", "3f2b8c1e-90ab", "x=1&y='2'"])
+@pytest.mark.parametrize("suffix", ["text", "html"])
+def test_a_secret_cut_by_colours_is_found(secret: str, suffix: str) -> None:
+    """As rich paints numbers, paths and signs; what is painted beside it keeps its place."""
+    console = Console(
+        file=io.StringIO(), record=True, force_terminal=True, force_jupyter=False, width=200
+    )
+    console.print(f"the key {secret} of", ["a list"])
+    written = console.export_text(styles=True) if suffix == "text" else console.export_html()
+    left = re.sub(r"\x1b\[[0-9;]*m|<[^<>]*>", "", Scrubber([secret]).text(written))
+    assert "the key *** of" in html.unescape(left)
+    assert "'a list'" in html.unescape(left)
+
+
+@pytest.mark.parametrize("painted", ["\x1b[1mbold\x1b[0m hunter22", "<b>bold</b> hunter22"])
+def test_colours_that_cut_no_secret_stay(painted: str) -> None:
+    """Only what must go goes."""
+    assert Scrubber(["hunter22"]).text(painted) == painted.replace("hunter22", "***")
+
+
+@given(SECRET_TEXTS, st.lists(st.tuples(st.integers(0, 40), st.sampled_from(PAINT)), max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_no_paint_hides_a_secret(secret: str, strokes: list[tuple[int, str]]) -> None:
+    """Wherever a colour begins or ends."""
+    written = html.escape(secret.strip())
+    for place, paint in sorted(strokes, reverse=True):
+        written = written[:place] + paint + written[place:]
+    left = Scrubber([secret]).text(f"({written})")
+    for paint in PAINT:
+        left = left.replace(paint, "")
+    assert secret.strip() not in html.unescape(left)
+
+
 def test_scrubbing_a_large_text_is_fast() -> None:
     """20 MB without a secret, with three secrets to look for."""
     text = "a line of output, 0.123456 and so on\n" * 540_000
@@ -137,11 +179,6 @@ WRAPPERS: dict[str, Callable[[bytes], str]] = {
     "in a URL": lambda b: quote(base64.b64encode(b).decode(), safe=""),
     "as bytes": lambda b: repr(base64.b64encode(b)),
 }
-SECRET_TEXTS = st.text(
-    st.characters(codec="utf-8", categories=["L", "N", "P", "S"], include_characters=" \n\t"),
-    min_size=6,
-    max_size=40,
-).filter(lambda s: len(s.strip()) >= 6 and not set(s) <= set("* \n\t"))
 
 
 @given(SECRET_TEXTS, st.lists(st.sampled_from(sorted(ENCODERS)), max_size=2))
