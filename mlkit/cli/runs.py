@@ -115,6 +115,8 @@ def runs(
         write_text(_content(shown, to, chosen, folder), out)
         say(f"{counted(len(shown.rows), 'run')} in {out}.")
     if as_json or (to is TableFormat.JSON and out is None):
+        if shown.rows:
+            shown.chosen(chosen)  # the document is whole, but a column that is none is told
         print_json(_document(shown, folder))
     elif out is None:
         content = _content(shown, to, chosen, folder)
