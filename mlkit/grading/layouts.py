@@ -69,6 +69,10 @@ BRIGHTSPACE: Final = re.compile(
     r"(?: - (?P<file>.+))?",
     re.IGNORECASE,
 )
+# Blackboard: ASSIGNMENT_LOGIN_attempt_TIME[_FILE]; a login may hold underscores.
+BLACKBOARD: Final = re.compile(
+    r"[^_/]+_(?P<name>[^/]+)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:\.txt|_(?P<file>.+))?"
+)
 # Any other download that puts a number behind the name: NAME_[LATE_]NUMBER_FILE.
 NUMBERED: Final = re.compile(
     r"(?P<name>[^/]+?)[_-](?P<late>LATE_)?(?P<order>\d+)[_-](?P<file>.*\.ipynb.*)", re.IGNORECASE
@@ -76,6 +80,7 @@ NUMBERED: Final = re.compile(
 READINGS: Final = (
     ("brightspace", "", BRIGHTSPACE),
     ("moodle", "moodle", MOODLE),
+    ("blackboard", "", BLACKBOARD),
     ("canvas", "canvas", CANVAS),
     ("canvas", "", CANVAS_ANONYMOUS),
 )

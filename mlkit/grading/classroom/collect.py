@@ -182,7 +182,8 @@ def _document(job: Collecting, tally: Tally) -> tuple[dict[str, Any], dict[str, 
         if len(single) > len({piece.rank[:2] for piece in single}) and job.which != "best":
             tally.notes.append(
                 f"{unit} handed in {chosen[0].exercise or chosen[0].stem} {len(single)} times, and "
-                f"nothing says which came last: {chosen[0].source} counts. Give --times TABLE."
+                f"nothing says which came last: {chosen[0].source} counts. Give --times TABLE; "
+                "if they are of different people, say by --student PATTERN where the name stands."
             )
         for piece in single:
             if piece not in chosen:

@@ -20,10 +20,12 @@ from mlkit.frozen import dataclass
 from mlkit.grading.classroom.zip_names import names_in_archive
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 
-__all__ = ["NOTEBOOKS", "Bounds", "Item", "walk"]
+__all__ = ["NOTEBOOKS", "NO_NOTEBOOK", "Bounds", "Item", "walk"]
 
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
 """What browsers make of a notebook's name when they save it."""
+NO_NOTEBOOK = "no notebook"
+"""Why a file is passed over that may be all that somebody handed in."""
 MEBIBYTE = 1024 * 1024
 OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".gz", ".xz")
 NOISE = ("__MACOSX", "__pycache__", ".ipynb_checkpoints")
@@ -236,7 +238,7 @@ def _leaf(
             remedy="Unpack it into a folder of the same name, and collect again.",
         )
     if not name.endswith(NOTEBOOKS) and name != TIMES:
-        return Item(place=place, parts=parts, noise="no notebook")
+        return Item(place=place, parts=parts, noise=NO_NOTEBOOK)
     if size > limits.file_bytes:
         return Item(
             place=place,

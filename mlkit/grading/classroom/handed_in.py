@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from mlkit.grading.classroom.downloads import TIMES, Item, walk
+from mlkit.grading.classroom.downloads import NO_NOTEBOOK, TIMES, Item, walk
 from mlkit.grading.classroom.lateness import Deadlines, parse_time
 from mlkit.grading.classroom.roster import Roster, Student, folded
 from mlkit.grading.exercise.source import Exercise
@@ -26,6 +26,12 @@ __all__ = ["Collecting", "Piece", "Tally", "Which", "read_path"]
 
 WRAPPER: Final = re.compile(r"(submitted|submissions?|.*[-_ ]submissions?|.*downloads?.*)", re.I)
 NBGRADERS: Final = {"source", "release", "autograded", "feedback"}
+COLUMNS: Final = {
+    **{name: f"{name}_id" for name in ("canvas", "moodle", "brightspace")},
+    "github": "github",
+}
+"""Platform → the column of a roster that has its ids."""
+ASK_FOR_IT: Final = "Ask for the notebook itself (.ipynb); a mark of your own goes into manual.csv."
 GIVEN_ALONG: Final = ("notebooks", "solutions")
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -170,7 +176,7 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class _Met:
-    """A notebook that was met: its path, as far as it can tell of a person, and a copy of it."""
+    """A file that was met: its path, as far as it can tell of a person; a copy of a notebook."""
 
     item: Item
     parts: tuple[str, ...]
@@ -182,21 +188,26 @@ class _Met:
 def read_path(path: Path, job: Collecting, stage: Path, tally: Tally) -> None:
     """Walk one path; stage each notebook, and say whose it is."""
     root = str(path.absolute())
-    met = _walked(path, root, job, stage, tally)
+    every = _walked(path, root, stage, tally)
     whose = ""
-    if _is_somebodys(path, [one.item for one in met], job):
+    if _is_somebodys(path, [one.item for one in every if not one.item.noise], job):
         whose = path.stem if path.is_file() else path.name
-        met = [replace(one, parts=(whose, *one.parts)) for one in met]
-    met, prefix = _narrowed(met, "" if whose else path.stem, root, job, tally)
-    pattern = named_pattern(job.pattern) if job.pattern else None
-    for one in met:
+        every = [replace(one, parts=(whose, *one.parts)) for one in every]
+    every, prefix = _narrowed(every, "" if whose else path.stem, root, job, tally)
+    owner_at = _owners(job, prefix)
+    instead = dict(_without_notebook(every, owner_at, job.roster))
+    for one in every:
+        place = one.item.place
+        if place in instead:
+            tally.refuse(root, place, f"no notebook, but {instead[place]}", ASK_FOR_IT)
+            continue
+        if one.item.noise:
+            tally.pass_over(root, place, one.item.noise)
+            continue
         if one.item.trouble or one.staged is None:
             tally.refuse(root, one.item.place, one.item.trouble, one.item.remedy)
             continue
-        named = ""
-        owner = _owner(one.parts, prefix, job) if pattern is None else None
-        if pattern is not None and (told := owner_by_pattern(pattern, one.parts)) is not None:
-            owner, named = told
+        owner, named = owner_at(one.parts)
         if owner is None:
             tally.refuse(root, one.item.place, *_nobody(job))
             continue
@@ -218,6 +229,40 @@ def read_path(path: Path, job: Collecting, stage: Path, tally: Tally) -> None:
         tally.pieces.append(replace(piece, root=root, source=one.item.place, digest=one.digest))
 
 
+OwnerAt = Callable[[Sequence[str]], tuple[Owner | None, str]]
+
+
+def _owners(job: Collecting, prefix: str) -> OwnerAt:
+    """By what the owner of a place is found, and the exercise if a pattern names it."""
+    if job.pattern is None:
+        return lambda parts: (_owner(parts, prefix, job), "")
+    pattern = named_pattern(job.pattern)
+    return lambda parts: owner_by_pattern(pattern, parts) or (None, "")
+
+
+def _without_notebook(
+    every: Sequence[_Met], owner_at: OwnerAt, roster: Roster
+) -> Iterator[tuple[str, str]]:
+    """Of whom there are files and no notebook: the place of the first, and what they are called."""
+    having: set[str] = set()
+    others: dict[str, list[Item]] = {}
+    for one in every:
+        owner, _ = owner_at(one.parts)
+        student = _who(owner, roster, Tally()) if owner is not None else ""
+        if owner is None or isinstance(student, str):
+            continue
+        unit = student.group or student.id if len(roster) else f"{owner.name} {owner.key}"
+        if one.item.noise:
+            others.setdefault(unit, []).append(one.item)
+        else:
+            having.add(unit)
+    for unit, items in others.items():
+        if unit not in having:
+            names = [item.parts[-1] for item in items]
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            yield items[0].place, ", ".join(names[:3]) + more
+
+
 def _may_be_theirs(one: _Met, owner: Owner) -> bool:
     """Whether all that stands beside a notebook was handed in with it, and by the same person.
 
@@ -229,12 +274,17 @@ def _may_be_theirs(one: _Met, owner: Owner) -> bool:
     return uploaded or owner.layout not in ("folders", "pattern")
 
 
-def _walked(path: Path, root: str, job: Collecting, stage: Path, tally: Tally) -> list[_Met]:
-    """Every notebook below a path, with the time stamp beside it (nbgrader writes one)."""
+def _walked(path: Path, root: str, stage: Path, tally: Tally) -> list[_Met]:
+    """Every notebook below a path, with the time stamp beside it (nbgrader writes one).
+
+    And what else may be all that somebody handed in.
+    """
     met: list[_Met] = []
     stamps: dict[tuple[str, ...], str] = {}
     for item in walk(path):
-        if item.noise:
+        if item.noise == NO_NOTEBOOK:
+            met.append(_Met(item=item, parts=item.parts, staged=None, digest=""))
+        elif item.noise:
             tally.pass_over(root, item.place, item.noise)
         elif item.parts[-1].casefold() == TIMES and item.content:
             stamps[item.parts[:-1]] = item.content[:200].decode("utf-8", "replace")
@@ -247,25 +297,26 @@ def _walked(path: Path, root: str, job: Collecting, stage: Path, tally: Tally) -
 
 
 def _narrowed(
-    met: Sequence[_Met], outer: str, root: str, job: Collecting, tally: Tally
+    every: Sequence[_Met], outer: str, root: str, job: Collecting, tally: Tally
 ) -> tuple[list[_Met], str]:
     """Those that were handed in, without the folders around all of them, which are nobody's.
 
     And with what the names of their folders begin that is no name: a git-classroom's assignment.
     Where `outer`, the path's own name, is empty, the path is somebody's, and has nothing around it.
     """
-    given = _given_along([one.parts for one in met])
-    for one in met:
+    given = _given_along([one.parts for one in every])
+    for one in every:
         if one.parts in given:
             tally.pass_over(root, one.item.place, "given along with exercises")
-    met = [one for one in met if one.parts not in given]
+    every = [one for one in every if one.parts not in given]
+    met = [one for one in every if not one.item.noise]
     cut = _wrapped(met, job, outer) if outer else 0
     inner = [one.parts[cut:] for one in met if len(one.parts) > cut]
     in_nbgrader = any(NBGRADERS & {parts[0]} for parts in inner) and any(
         parts[0] == "submitted" for parts in inner
     )
     kept: list[_Met] = []
-    for one in met:
+    for one in every:
         parts = one.parts[cut:] or one.parts[-1:]
         if in_nbgrader and (parts[0] != "submitted" or len(parts) < 2):
             tally.pass_over(root, one.item.place, "not handed in")
@@ -316,7 +367,10 @@ def _wrapped(met: Sequence[_Met], job: Collecting, outermost: str) -> int:
             for parts in within
         )
         packed = not len(job.roster) and _is_pack(name, met, within)
-        if not (WRAPPER.fullmatch(name) or certain or known or packed or name == outermost):
+        alone = not len(job.roster) and len(job.paths) == 1 and _is_class(within)
+        if not (
+            WRAPPER.fullmatch(name) or certain or known or packed or alone or name == outermost
+        ):
             return cut
         cut += 1
 
@@ -326,6 +380,14 @@ def _is_pack(name: str, met: Sequence[_Met], within: Sequence[tuple[str, ...]]) 
     archive = f"{name}.zip/".casefold()
     several = len({parts[0] for parts in within}) > 1 and all(len(parts) > 1 for parts in within)
     return several and all(archive in one.item.place.casefold() for one in met)
+
+
+def _is_class(within: Sequence[tuple[str, ...]]) -> bool:
+    """Whether several folders hold a notebook of one name: nobody hands one in so often."""
+    homes: dict[str, set[str]] = {}
+    for parts in within:
+        homes.setdefault(folded(parts[-1]), set()).add(parts[0])
+    return all(len(parts) > 1 for parts in within) and any(len(h) > 1 for h in homes.values())
 
 
 def _is_somebodys(path: Path, items: Sequence[Item], job: Collecting) -> bool:
@@ -382,6 +444,9 @@ def _named_in(name: str, roster: Roster) -> Owner | None:
     if len(whole) == 1:
         return Owner(layout="named", name=whole[0].id)
     words = {folded(word) for word in re.split(r"[\s_,;()]+", stem)}
+    parts = [p for part in re.split(r"\s+-\s+", stem) for p in roster.find(part)]
+    if len({student.id for student in parts}) == 1:
+        return Owner(layout="named", name=parts[0].id)
     ids = [s for s in roster if words & {folded(key) for key in (s.id, *s.keys.values()) if key}]
     return Owner(layout="named", name=ids[0].id) if len(ids) == 1 else None
 
@@ -404,7 +469,7 @@ def _who(owner: Owner, roster: Roster, tally: Tally) -> Student | str:
     if not len(roster):
         return _newcomer(owner, tally)
     by_key = roster.find(owner.key, owner.platform) if owner.key else ()
-    by_name = roster.find(owner.name)
+    by_name = roster.find(owner.name) or _behind_another_name(owner, roster)
     if owner.platform == "moodle" and by_name:
         # A participant's number is another in every assignment: the name counts for more.
         by_key = tuple(student for student in by_key if student in by_name)
@@ -413,15 +478,34 @@ def _who(owner: Owner, roster: Roster, tally: Tally) -> Student | str:
         return people[0]
     if people:
         ids = ", ".join(student.id for student in people)
-        hint = f"{owner.platform}_id" if owner.key else "id"
+        hint = COLUMNS.get(owner.platform, "id") if owner.key else "id"
         told = f" {owner.key} in the right line's column {hint!r}" if owner.key else " the ids"
         return f"{owner.name!r} may be {ids}\nPut{told} of the roster, and collect again."
-    near = did_you_mean(owner.name, [student.shown for student in roster])
+    near = did_you_mean(owner.name, [student.shown for student in roster]).rstrip(".")
     return (
-        f"{owner.name!r} is nobody of the roster\n{near} Add a line to the roster"
-        + (f" with {owner.platform}_id {owner.key}" if owner.key else "")
+        f"{owner.name!r} is nobody of the roster\n{near}{'' if near.endswith('?') else '.'} "
+        "Add a line to the roster"
+        + (f" with {owner.key} as {COLUMNS[owner.platform]!r}" if owner.key else "")
         + ", or rename the folder."
     )
+
+
+def _behind_another_name(owner: Owner, roster: Roster) -> tuple[Student, ...]:
+    """Who stands behind a group's name and a hyphen (Moodle), or a part of an assignment's."""
+    if owner.layout == "moodle":
+        heads = [m.start() for m in re.finditer("-", owner.name)]
+        found = [(owner.name[:at], roster.find(owner.name[at + 1 :])) for at in heads]
+        return tuple(
+            student
+            for head, people in found
+            for student in people
+            if head and folded(head) in {folded(student.group), folded(student.section)}
+        )
+    if owner.layout == "blackboard":
+        words = owner.name.split("_")
+        tails = ("_".join(words[at:]) for at in range(1, len(words)))
+        return next((people for tail in tails if (people := roster.find(tail))), ())
+    return ()
 
 
 def _newcomer(owner: Owner, tally: Tally) -> Student:

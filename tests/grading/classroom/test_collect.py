@@ -31,10 +31,18 @@ Collect = Callable[..., dict[str, Any]]
 R = "05-retries.ipynb"
 
 ANN = Student(
-    id="ann", name="Ann Müller-Lee", email="a.lee@x.org", keys={"canvas": "11", "github": "ann-gh"}
+    id="ann",
+    name="Ann Müller-Lee",
+    email="a.lee@x.org",
+    section="Lab 1",
+    keys={"canvas": "11", "github": "ann-gh"},
 )
 BOB = Student(
-    id="bob", name="Bob van Dyk", email="bob@x.org", keys={"canvas": "12", "github": "bobby"}
+    id="bob",
+    name="Bob van Dyk",
+    email="bob@x.org",
+    section="Team B",
+    keys={"canvas": "12", "github": "bobby"},
 )
 CID = Student(id="cid", name="Çid Ü.", keys={"canvas": "13"})
 CLASS = Roster((ANN, BOB, CID))
@@ -97,6 +105,19 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
         "1234-77 - Ann Müller-Lee - Nov 3, 2026 1145 PM - 05-retries.ipynb",
         "1234-78 - Bob van Dyk - Nov 4, 2026 905 AM - 05-retries.ipynb",
     ),
+    "moodle groups": (
+        "Lab 1-Ann Müller-Lee_555_assignsubmission_file_/05-retries.ipynb",
+        "Team-B-Bob van Dyk_556_assignsubmission_file_/05-retries.ipynb",
+    ),
+    "blackboard": (
+        "Homework 5_a.lee_attempt_2026-11-03-10-15-30_05-retries.ipynb",
+        "Home_work_bob_attempt_2026-11-03-10-15-31_my_05-retries.ipynb",
+    ),
+    "google classroom": (
+        "Homework/Ann Müller-Lee - 05-retries.ipynb",
+        "Homework/bob van dyk - Copy of 05-retries.ipynb",
+    ),
+    "a folder around it": ("week 5/ann/05-retries.ipynb", "week 5/bob/05-retries.ipynb"),
     "git-classroom": (
         "retries-submissions/retries-ann-gh/05-retries.ipynb",
         "retries-submissions/retries-bobby/05-retries.ipynb",
@@ -147,7 +168,7 @@ def test_a_layout_tells_whose_a_file_is(
     assert [(m["student"]) for m in document["missing"]] == ["cid"]
 
 
-@pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - {"loose by address"}))
+@pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - {"loose by address", "google classroom"}))
 def test_without_a_roster_everybody_is_who_the_place_says(
     layout: str, lay: Lay, notebook: Notebook, run: Collect
 ) -> None:
@@ -406,6 +427,77 @@ def test_a_whole_folder_that_was_handed_out_gives_its_exercises_alone(
         "bob.zip/exercises/05-retries.ipynb",
     }
     assert [row["why"] for row in document["passed_over"]] == ["given along with exercises"] * 4
+
+
+@pytest.mark.parametrize("roster", [CLASS, Roster()], ids=["roster", "none"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "Bob van Dyk_556_assignsubmission_onlinetext_/onlinetext.html",
+        "vandykbob_12_902_05-retries.ipynb.html",
+        "bob/deep/05-retries.py",
+        "bob.zip",
+    ],
+)
+def test_somebody_who_handed_in_no_notebook_is_told(
+    place: str, roster: Roster, lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """With what it is; of others what lies beside their notebooks is passed over."""
+    content = _zip({"src/05-retries.py": b"x"}) if place.endswith(".zip") else b"x"
+    document = run(
+        lay({"ann/05-retries.ipynb": notebook(), "ann/x.csv": b"", place: content, "README": b""}),
+        roster=roster,
+    )
+    (row,) = document["not_understood"]
+    assert row["source"].startswith(place)
+    assert row["fact"].startswith("no notebook, but ")
+    assert row["source"].rpartition("/")[2] in row["fact"]
+    assert [row["source"] for row in document["passed_over"]] == ["README", "ann/x.csv"]
+
+
+def test_one_who_hands_in_twice_is_no_class_beside_others(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """Folders of one person hold the same exercise; where others are, they are that person's."""
+    files = {
+        "ann/1/05-retries.ipynb": notebook(v=1),
+        "ann/2/05-retries.ipynb": notebook(v=2),
+        "bob/05-retries.ipynb": notebook(v=3),
+    }
+    document = run(lay(files), roster=Roster())
+    assert {s["student"] for s in document["submissions"]} == {"ann", "bob"}
+    (note,) = document["notes"]
+    assert "--student PATTERN" in note
+
+
+def test_attempts_of_blackboard_are_ordered_by_their_times(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """Each name holds when it came; the text that stands beside it is nobody's."""
+    name = "Homework 5_bob_attempt_2026-11-{}-10-15-30{}"
+    files = {
+        name.format("12", "_a.ipynb"): notebook(v="new"),
+        name.format("03", "_b.ipynb"): notebook(v="old"),
+        name.format("12", ".txt"): b"Name: Bob",
+    }
+    document = run(lay(files))
+    (counts,) = document["submissions"]
+    assert counts["source"] == name.format("12", "_a.ipynb")
+    assert counts["time"] == "2026-11-12T10:15:30+00:00"
+    assert document["notes"] == []
+    assert [row["source"] for row in document["passed_over"]] == [name.format("12", ".txt")]
+
+
+def test_the_roster_is_told_in_its_own_columns(lay: Lay, notebook: Notebook, run: Collect) -> None:
+    """The column that a remedy names is one that a roster has."""
+    folder = lay(
+        {
+            f"hw-submissions/hw-bobby/{R}": notebook(),
+            f"hw-submissions/hw-zoe/{R}": notebook(v="z"),
+        }
+    )
+    (row,) = run(folder)["not_understood"]
+    assert "with zoe as 'github'" in row["remedy"]
 
 
 def test_nothing_understood_is_an_error_with_reasons(
