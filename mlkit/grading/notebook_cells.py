@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import stat
@@ -19,6 +20,17 @@ TITLES = re.compile(r"\A\s*(?:# ?@[^\n]*\n\s*)+(?=%%)")
 # Databricks names a cell's language in its first line. IPython has no magic of that name, and would
 # run nothing of the cell; `%%python` is one of its own, and means another process.
 LANGUAGE = re.compile(r"\A\s*%python\b[ \t]*")
+
+# What other files begin with, in small letters.
+BEGINNINGS = (
+    (b"pk\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a packed file (gzip)"),
+    (b"%pdf", "a PDF"),
+    (b"<!doctype", "a web page, saved in place of the notebook"),
+    (b"<html", "a web page, saved in place of the notebook"),
+    (b"version https://git-lfs", "a pointer of Git LFS: fetch the file with 'git lfs pull'"),
+)
+MARK = re.compile(rb"^<{7} ", re.MULTILINE)
 
 Cell = Mapping[str, Any]
 
@@ -56,13 +68,32 @@ def read_cells(path: Path) -> list[Cell]:
     try:
         notebook = json.loads(content)
     except (ValueError, RecursionError) as error:
-        merging = b"\n<<<<<<< " in content
-        why = "a merge was not finished (<<<<<<<)" if merging else "it is not valid JSON"
+        why = _what_else(content, error)
         raise GradingError(f"the notebook cannot be read: {why}", path, code="E802") from error
     cells = _cells_of(notebook) if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise GradingError("the file is not a notebook of format 3 or 4", path, code="E802")
     return [_cell(cell) for cell in cells if isinstance(cell, dict)]
+
+
+def _what_else(content: bytes, error: Exception) -> str:
+    """What a file is that should be a notebook and is no JSON; as much as its content proves."""
+    for start, name in BEGINNINGS:
+        if content.removeprefix(codecs.BOM_UTF8).lstrip()[: len(start)].lower() == start:
+            return f"it is not valid JSON, but {name}"
+    if MARK.search(content):
+        return "a merge was not finished (<<<<<<<)"
+    if not content.strip(b"\0"):
+        return "it is not valid JSON, but zeros: the upload has failed"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not valid JSON in UTF-8: a program has saved it in another encoding"
+    if not isinstance(error, json.JSONDecodeError):
+        return "it is not valid JSON"
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
+        return "it is not valid JSON, for it ends in the middle: the upload was cut off"
+    if not error.doc.lstrip().startswith(("{", "[")):
+        return "it is not valid JSON, but text: save it as a notebook (.ipynb)"
+    return f"it is not valid JSON (line {error.lineno}: {error.msg})"
 
 
 def _cells_of(notebook: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -201,8 +202,22 @@ def _is_one_students(root: Path) -> bool:
         return False
     if (root / "exercises").is_dir():
         return True
-    notebooks = [p for p in root.iterdir() if p.suffix.lower() == NOTEBOOK]
+    notebooks = [p for p in root.iterdir() if p.suffix.lower() == NOTEBOOK and not p.is_dir()]
+    if _is_class(root):
+        return False
     return bool(notebooks) and not all(DOWNLOADED.fullmatch(p.name) for p in notebooks)
+
+
+def _is_class(root: Path) -> bool:
+    """Whether two folders or more hold a notebook of one name, directly: beside them lies a copy.
+
+    Somebody's own folder has an old version somewhere, seldom two of the same.
+    """
+    homes: Counter[str] = Counter()
+    for folder in root.iterdir():
+        if folder.is_dir() and not folder.is_symlink() and not folder.name.startswith("."):
+            homes.update({p.name.lower() for p in folder.glob("*.[iI][pP][yY][nN][bB]")})
+    return any(count > 1 for count in homes.values())
 
 
 def _student(path: Path, root: Path, named: re.Pattern[str] | None, alone: bool) -> str:  # noqa: FBT001 - private

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -253,6 +254,13 @@ def test_a_submission_is_of_the_student_whose_folder_or_name_it_bears(tmp_path: 
     assert sorted(f.student for f in find_submissions([flat])) == ["Eve Li", "alice", "bobsmith"]
     named = find_submissions([flat], "*_{student}_*.ipynb")
     assert sorted(f.student for f in named) == ["123", "88", "LATE"]
+    _touch(room, "x.ipynb", "dan.ipynb/x.ipynb")  # the teacher's copy; a folder called so
+    own = {f.student for f in find_submissions([room])}
+    assert own == {"alice", "carol", "dan", "class", "dan.ipynb"}
+    (room / "x.ipynb").unlink()
+    shutil.rmtree(room / "dan.ipynb")
+    _touch(tmp_path / "zoe", "x.ipynb", "old/x.ipynb")
+    assert {f.student for f in find_submissions([tmp_path / "zoe"])} == {"zoe"}
     named_so = tmp_path / "exercises"
     _touch(named_so, "alice/x.ipynb", "carol/05-retries.ipynb")
     assert [f.student for f in find_submissions([named_so])] == ["alice", "carol"]

@@ -14,7 +14,7 @@ from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.submissions import match, name_in
-from mlkit.grading.verdict.restore import Submission, restored, take_answers
+from mlkit.grading.verdict.restore import Submission, restored, shown_as_text, take_answers
 from mlkit.grading.verdict.verdict import CheckVerdict, Verdict, decide, ungradable
 
 __all__ = ["Job", "grade_answers", "grade_submission"]
@@ -95,7 +95,9 @@ def _read(path: Path, exercises: Mapping[str, Exercise]) -> tuple[str, Submissio
     submission = take_answers(cells, exercise)
     if not submission.answers:
         wanted = ", ".join(exercise.answers)
-        raise GradingError(f"the notebook has none of the exercise's answer cells ({wanted})", path)
+        none = f"the notebook has none of the exercise's answer cells ({wanted})"
+        told = (shown_as_text(cells, name, stub) for name, stub in exercise.answers.items())
+        raise GradingError(none + next(filter(None, told), ""), path)
     return exercise.name, submission
 
 

@@ -7,6 +7,7 @@ are dropped, so that whatever was done to them has no effect. That is flagged al
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
@@ -28,7 +29,7 @@ from mlkit.inside.checks.check_facts import CheckSpec
 from mlkit.inside.checks.check_history import bound_names, stub_digest
 from mlkit.inside.checks.check_notebook import cell_text
 
-__all__ = ["Step", "Submission", "restored", "take_answers"]
+__all__ = ["Step", "Submission", "restored", "shown_as_text", "take_answers"]
 
 INSPECTION = frozenset(
     {
@@ -38,6 +39,8 @@ INSPECTION = frozenset(
 )
 """By what a program looks into itself."""
 LARGEST_ANSWER = 200_000
+TEXTS = {"markdown": "Markdown", "raw": "a raw cell"}
+FENCE = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +137,11 @@ def _flags(
             )
             yield f"the cell {name!r} stands there {times} times: {used}"
     for name in exercise.answers:
-        yield from _flags_of_answer(name, found, answers.get(name))
+        if name in answers:
+            yield from _flags_of_answer(name, found, answers[name])
+        else:
+            shown = shown_as_text(cells, name, exercise.answers[name])
+            yield f"the answer cell {name!r} is missing{shown}"
     yield from _flags_of_reach(exercise, answers)
     for name, cell in given.items():
         if name.startswith(("check-", "probe-")) and cell["cell_type"] == "code":
@@ -151,10 +158,20 @@ def _flags(
         yield f"{further} further code cell(s) were ignored: no answer needs them"
 
 
-def _flags_of_answer(name: str, found: Sorted, answer: Answer | None) -> Iterator[str]:
-    if answer is None:
-        yield f"the answer cell {name!r} is missing"
-        return
+def shown_as_text(cells: Sequence[Cell], name: str, stub: str) -> str:
+    """What to add where an answer is missing that stands in a cell of text, which nothing runs."""
+    names = bound_names(stub)
+    for cell in cells:
+        kind = TEXTS.get(str(cell["cell_type"]))
+        if kind is None:
+            continue
+        text = FENCE.sub("", cell["source"])
+        if name in (cell["id"], cell["mark"]) or (names and names <= all_names_bound(text)):
+            return f": it is there as {kind}; make it a code cell again"
+    return ""
+
+
+def _flags_of_answer(name: str, found: Sorted, answer: Answer) -> Iterator[str]:
     if answer.place == "own" and name in found.given:
         yield f"the answer cell {name!r} is still the stub: a cell that defines the same was used"
     elif answer.place == "own" or name in found.by_content:

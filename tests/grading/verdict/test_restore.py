@@ -97,6 +97,41 @@ def _paste_answer(notebook: Notebook) -> None:
     _cell(notebook, ANSWER)["id"] = "f00dfeed"
 
 
+@pytest.mark.parametrize(
+    ("kind", "source", "shown"),
+    [
+        ("markdown", None, "Markdown"),
+        ("raw", None, "a raw cell"),
+        ("markdown", "```python\ndef retry_with_backoff(f):\n    return f\n```", "Markdown"),
+        ("markdown", "See `retry_with_backoff` in the script.", ""),
+    ],
+)
+@pytest.mark.parametrize("ids", ["kept", "new"])
+def test_an_answer_that_is_no_code_cell_is_said_to_be_there(
+    kind: str,
+    source: str | None,
+    shown: str,
+    ids: str,
+    exercises: Mapping[str, Exercise],
+    tmp_path: Path,
+) -> None:
+    """As what, and what to do; text that only speaks of it, under another id, is none."""
+    exercise = exercises[NAME]
+
+    def edit(notebook: Notebook) -> None:
+        cell = _cell(notebook, ANSWER)
+        cell["source"] = exercise.solution[ANSWER] if source is None else source
+        cell |= {"cell_type": kind, "metadata": {}}
+        cell["id"] = ANSWER if ids == "kept" else "f00dfeed"
+
+    if ids == "kept":
+        shown = shown or "Markdown"
+    (flag,) = [f for f in _taken(exercise, edit, tmp_path).flags if ANSWER in f]
+    assert flag == f"the answer cell {ANSWER!r} is missing" + (
+        f": it is there as {shown}; make it a code cell again" if shown else ""
+    )
+
+
 def test_an_answer_that_was_cut_and_pasted_is_found_by_what_it_defines(
     exercises: Mapping[str, Exercise], tmp_path: Path
 ) -> None:
@@ -159,6 +194,19 @@ def test_hidden_checks_run_last_and_probes_before_every_check(
         (b'{"cells": 3}', "not a notebook"),
         (b'{"cells": ' + b"[" * 200_000, "not valid JSON"),
         (b"\xff\xfe\x00", "not valid JSON"),
+        (b'<<<<<<< HEAD\r\n{"cells": []}\r\n=======\r\n', "a merge was not finished"),
+        ('{"cells": ["Übung"]}'.encode("latin-1"), "not valid JSON in UTF-8"),
+        (b'{"cells": [{"source": "x = ', "ends in the middle"),
+        (b'{"cells": [{"source": "x"},\n', "ends in the middle"),
+        (b'{"cells": [],}', "not valid JSON .line 1: "),
+        (b'{"cells": []}\n}\n', "not valid JSON .line 2: "),
+        (b"PK\x03\x04\x14\0", "a zip archive"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"%PDF-1.7\n\xe2\xe3", "a PDF"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html>\n<title>Sign in</title>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "git lfs pull"),
+        (bytes(5000), "zeros: the upload has failed"),
+        (b"import time\n\ndef f(x):\n    return x\n", "text: save it as a notebook"),
         (b" " * (LARGEST_BYTES + 1), "larger than 16 MiB"),
     ],
 )
