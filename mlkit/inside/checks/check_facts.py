@@ -192,14 +192,16 @@ class Judgement:
 def read_facts(text: str) -> dict[str, Any] | None:
     """The JSON object in the last line that a check printed, or None if there is none.
 
-    What an answer itself prints stands before it, and does no harm.
+    What an answer itself prints stands before it, and does no harm; nor does what its threads print
+    meanwhile, into that line or below it.
     """
-    lines = text.strip().splitlines()
-    try:
-        facts = json.loads(lines[-1]) if lines else None
-    except (ValueError, RecursionError):
-        return None
-    return facts if isinstance(facts, dict) and _is_shallow(facts) else None
+    for line in reversed(text.splitlines()):
+        try:
+            facts, _ = json.JSONDecoder().raw_decode(line, line.index("{"))
+        except (ValueError, RecursionError):
+            continue
+        return facts if _is_shallow(facts) else None
+    return None
 
 
 def _is_shallow(facts: Any) -> bool:

@@ -80,7 +80,10 @@ def _nested(kind: Any) -> Any:
     [
         ('{"a": 1}\n', {"a": 1}),
         ('debugging\n{"a": 1}\n', {"a": 1}),
-        ('{"a": 1}\ndebugging\n', None),
+        ('{"a": 1}\ndebugging\n', {"a": 1}),  # a thread of the answer's
+        ('{"b": 2}\ntick{"a": {"c": 1}}tick\n\ntick\n', {"a": {"c": 1}}),
+        ('no end of line{"a": 1}\n{tick}\n', {"a": 1}),
+        ("debugging\n", None),
         ("", None),
         ("[1]", None),
         ("[" * 100_000, None),
