@@ -37,6 +37,11 @@ Accept = Callable[[Any, Mapping[str, Any]], bool]
 SHORT = 120
 DEEPEST = 210  # `mlkit.inside.facts.plain` goes down 100, and each set takes two of these
 STUB_ERROR = "NotImplementedError"
+AN_EXCEPTION = "an exception"
+SLIPS = ("NameError", "AttributeError", "UnboundLocalError", "ImportError", "ModuleNotFoundError")
+"""Exceptions that nobody raises on purpose: where one came, the answer did not come to its end."""
+# Who raised it, nothing proves: the check may have, at what the answer gave.
+WHO = "your answer raised it, or gave something other than what was asked for."
 NOT_ATTEMPTED = "Not attempted yet: the answer is still the stub that you were given."
 ENDED: Mapping[str, str] = {
     "timeout": "Your answer did not come to an end in the time allowed: look for an endless loop.",
@@ -325,13 +330,17 @@ def _sentence(
     """The first misconception that fits; else the check's own general sentence."""
     if seen.idleness:
         return seen.idleness
-    unknown = _unknown_name_among(spec, facts, wrong)
-    if unknown is not None:
+    slip = _slip_among(spec, facts, wrong)
+    if slip is not None:
         for entry in spec.misconceptions:
-            told = "NameError" in json.dumps(entry.get("when", {}))
+            told = slip[0] in json.dumps(entry.get("when", {}))
+            told |= "error" in entry.get("kinds", {}).values()
             if told and _fits(entry, seen, facts, wrong, spec.tolerance):
                 return sentence_of(entry)
-        return _unknown(spec, unknown)
+        if slip[0] == "NameError":
+            return _unknown(spec, slip[1])
+        name = slip[0] if spec.hidden else _told(*slip)
+        return f"{name} came, which is not asked for: {WHO} {spec.otherwise}".strip()
     fitting = [e for e in spec.misconceptions if _fits(e, seen, facts, wrong, spec.tolerance)]
     for entry in fitting:
         if "asks" in entry:
@@ -343,34 +352,34 @@ def _sentence(
     if seen.error == "NameError":
         return _unknown(spec, seen.error_text)
     if seen.error is not None:
-        name = _known(seen.error) if spec.hidden else _told(seen)
-        # Who raised it, nothing proves: the check may have, at what the answer gave.
-        who = "your answer raised it, or gave something other than what was asked for."
-        return f"The check ended in {name}: {who} {spec.otherwise}".strip()
+        name = _known(seen.error) if spec.hidden else _told(seen.error, seen.error_text)
+        return f"The check ended in {name}: {WHO} {spec.otherwise}".strip()
     general = spec.otherwise or "The answer gives another result than it should."
     sentence = f"{general} {_compared(spec, facts, wrong)}".strip()
     guess = next((e for e in fitting if _proves(e, spec, facts) and is_guess(spec, e)), None)
     return sentence if guess is None else f"{sentence} {PERHAPS} {guess['say']}"
 
 
-def _unknown_name_among(
+def _slip_among(
     spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]
-) -> str | None:
-    """What a NameError among the wrong facts says; None if there is none, or one is asked for."""
-    if any(_name_error(value) is not None for value in spec.expected.values()):
-        return None
-    told = (_name_error(facts.get(name)) for name in wrong)
-    return next((text for text in told if text is not None), None)
+) -> tuple[str, str] | None:
+    """A slip among the wrong facts, and what it says; None if there is none, or it is asked for.
+
+    What else is wrong then follows from it: nothing that a misconception speaks of is proven.
+    """
+    asked = {slip[0] for value in spec.expected.values() if (slip := _slip(value))}
+    told = (_slip(facts.get(name)) for name in wrong)
+    return next((slip for slip in told if slip is not None and slip[0] not in asked), None)
 
 
-def _name_error(fact: Any) -> str | None:
-    """What a NameError says that a fact is, or that is first among its parts."""
+def _slip(fact: Any) -> tuple[str, str] | None:
+    """The slip that a fact is, or that is first among its parts, and what it says."""
     if isinstance(fact, dict):
-        if fact.get("error") == "NameError":
-            return str(fact.get("says", ""))
+        if isinstance(fact.get("error"), str) and fact["error"] in SLIPS:
+            return fact["error"], str(fact.get("says", ""))
         fact = list(fact.values())
     if isinstance(fact, list):
-        return next((text for part in fact if (text := _name_error(part)) is not None), None)
+        return next((slip for part in fact if (slip := _slip(part)) is not None), None)
     return None
 
 
@@ -391,6 +400,10 @@ def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -
     wanted = _kind(spec.expected[name])
     came = _kind(facts[name]) if name in facts else "nothing at all"
     if wanted != came:
+        if came == AN_EXCEPTION and not spec.hidden:
+            fact = facts[name]
+            came_so = _told(fact["error"], str(fact.get("says", "")))
+            return f"{wanted[0].upper()}{wanted[1:]} was expected, and {came} came: {came_so}."
         return f"{wanted[0].upper()}{wanted[1:]} was expected, and {came} came."
     if spec.hidden or spec.accept:
         return ""
@@ -405,7 +418,7 @@ def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -
 def _kind(value: Any) -> str:
     """What sort of thing a fact is; an exception's own name may be what a check keeps to itself."""
     if isinstance(value, dict) and isinstance(value.get("error"), str):
-        return "an exception"
+        return AN_EXCEPTION
     if isinstance(value, dict) and value.keys() == {"set"}:
         return "a set"
     if isinstance(value, str) and NO_PLAIN_FORM.fullmatch(value):
@@ -413,10 +426,10 @@ def _kind(value: Any) -> str:
     return KINDS.get(type(value), "something else")
 
 
-def _told(seen: Observation) -> str:
+def _told(error: str, says: str) -> str:
     """The exception's name, and what it says if that is short."""
-    text = seen.error_text.strip()
-    return f"{seen.error} ({text})" if text and len(text) <= SHORT else str(seen.error)
+    text = says.strip()
+    return f"{error} ({text})" if text and len(text) <= SHORT else error
 
 
 def _known(error: str) -> str:
@@ -435,7 +448,7 @@ def _proves(entry: Mapping[str, Any], spec: CheckSpec, facts: Mapping[str, Any])
         return True
     for name in entry.get("wrong", ()):
         wanted = _kind(spec.expected.get(name))
-        if name not in facts or wanted in ("an exception", KINDS[type(None)]):
+        if name not in facts or wanted in (AN_EXCEPTION, KINDS[type(None)]):
             continue
         if name in spec.expected and _kind(facts[name]) != wanted:
             return False

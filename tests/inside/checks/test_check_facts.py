@@ -263,6 +263,38 @@ def test_a_name_that_is_not_defined_has_its_own_sentence() -> None:
     assert _told({"size": {"error": "NameError"}, "names": ["a"]}) == UNKNOWN_NAME
 
 
+@pytest.mark.parametrize("fact", [{}, {"says": "'int' object has no attribute 'x'"}])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_of_an_answer_that_broke_off_nothing_else_is_claimed(
+    fact: dict[str, str], *, hidden: bool
+) -> None:
+    """What else is wrong follows from that, unless the check asks for such an exception."""
+    claims = ({"when": {"names": []}, "say": "It never asks."}, {"wrong": ["size"], "asks": "Ask."})
+    broken = {"size": {"error": "AttributeError", **fact}, "names": []}
+    told = _told(broken, misconceptions=claims, hidden=hidden)
+    named = f" ({fact['says']})" if fact and not hidden else ""
+    assert told == (
+        f"AttributeError{named} came, which is not asked for: your answer raised it, or gave "
+        "something other than what was asked for. Not as asked."
+    )
+    another = {"size": {"error": "KeyError"}, "names": []}
+    assert _told(another, misconceptions=claims, hidden=hidden) == "It never asks."
+    foreseen = ({"when": {"size": broken["size"]}, "say": "None has no x."}, *claims)
+    assert _told(broken, misconceptions=foreseen, hidden=hidden) == "None has no x."
+    kinds = ({"kinds": {"size": "error"}, "say": "It raised something."}, *claims)
+    assert _told(broken, misconceptions=kinds, hidden=hidden) == "It raised something."
+    asked = {"size": 3, "names": {"error": "AttributeError"}}
+    told = _told(broken, misconceptions=claims, hidden=hidden, expected=asked)
+    assert told == "It never asks."
+
+
+def test_a_visible_check_names_the_exception_that_came() -> None:
+    """And a hidden one does not: its name may be what the check keeps to itself."""
+    facts = {"size": 3, "names": {"error": "KeyError", "says": "'a'"}}
+    assert _told(facts).endswith("and an exception came: KeyError ('a').")
+    assert _told(facts, hidden=True).endswith("and an exception came.")
+
+
 def test_an_answer_that_was_asleep_at_its_end_is_told_so() -> None:
     """And not that it loops."""
     spec = CheckSpec(id="check-x", misconceptions=({"timeout": True, "say": "it never ends"},))
