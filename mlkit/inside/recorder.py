@@ -39,7 +39,14 @@ from types import FrameType
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
-from .shell_text import ALL_VARIABLES, named_files, named_variables, script_text
+from .shell_text import (
+    ALL_VARIABLES,
+    READERS_OF_FOLDERS,
+    named_files,
+    named_folders,
+    named_variables,
+    script_text,
+)
 
 __all__ = ["SETTINGS", "Recorder", "is_hidden", "kind_of_mode", "start", "start_child", "stop"]
 
@@ -152,8 +159,8 @@ class Recorder:
             "pathlib.Path.glob": self._globbed_by_path,
             "pathlib.Path.rglob": self._globbed_deeply,
             "os.rename": lambda args: self._made(args[1]),
-            "os.link": lambda args: self._made(args[1]),
-            "os.symlink": lambda args: self._made(args[1]),
+            "os.link": self._linked_hard,
+            "os.symlink": self._linked,
             "os.mkdir": lambda args: self._made(args[0]),
             "os.truncate": lambda args: self._touched(args[0]),
             "os.putenv": lambda args: self._set.add(_text(args[0])),
@@ -165,12 +172,15 @@ class Recorder:
             "os.spawn": lambda args: self._started(args[1], args[2], None),
             "os.exec": lambda args: self._started(args[0], args[1], None),
             "os.system": lambda args: self._started(None, args[0], None),
+            "os.fork": lambda _: self._may_have_linked(),
+            "os.forkpty": lambda _: self._may_have_linked(),
         }
         self.set_up(settings, in_kernel=in_kernel)
 
     def set_up(self, settings: dict[str, Any], *, in_kernel: bool) -> None:
         """Begin anew, with other settings."""
         self.in_kernel = in_kernel
+        self._has_links = not in_kernel  # in folders that never count; a child's parent made them
         self.record: str = settings["record"]
         roots = [root for root in settings["roots"] if root]
         self._roots = _with_real(roots)
@@ -285,6 +295,24 @@ class Recorder:
         if place is not None:
             self._once("made", place)
 
+    def _linked_hard(self, args: tuple[Any, ...]) -> None:
+        """Take in a second name for a file: who reads it there reads the file."""
+        place = self.place(_text(args[0]))
+        if place is not None:
+            self._reads(place)
+        self._made(args[1])
+
+    def _linked(self, args: tuple[Any, ...]) -> None:
+        """Take in a link, behind which there may be what counts."""
+        self._made(args[1])
+        self._may_have_linked()
+
+    def _may_have_linked(self) -> None:
+        """Ask from now on where links of the stage's own folder lead: programs make them, too."""
+        if not self._has_links:
+            self._has_links = True
+            self._places.clear()
+
     def _loaded(self, args: tuple[Any, ...]) -> None:
         """Take in a compiled library; one that is named without a folder is the system's."""
         name = _text(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else ""
@@ -376,9 +404,11 @@ class Recorder:
         from glob import escape, glob
 
         whole = pattern if os.path.isabs(pattern) else os.path.join(escape(base), pattern)
-        fixed = self.place(_fixed_part(whole))
+        start = _fixed_part(whole)
+        fixed = self.place(start)
         if fixed is None or not self._may_ask(fixed):
             return
+        whole = os.path.join(escape(fixed), os.path.relpath(whole, start))
         found = sorted(glob(whole, recursive=recursive))
         self._once("glob", fixed, whole, recursive, found)
 
@@ -404,8 +434,8 @@ class Recorder:
         else:
             words += [w for w in arguments or () if isinstance(w, str | bytes | os.PathLike)]
         texts = [_text(word) for word in words]
-        if texts and os.path.basename(texts[0]) in ("env", "printenv"):
-            self._told_to_shell(" ".join(texts), folder)
+        if isinstance(arguments, list | tuple):
+            self._told_to_program([_text(word) for word in arguments if word in words], folder)
         if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
             self._told_to_shell(texts[-1], folder)
             texts[-1:] = _words(texts[-1])
@@ -415,6 +445,14 @@ class Recorder:
                     self._named(os.path.join(folder, part), is_path=os.sep in part)
         if texts:
             self._once("program", os.path.basename(texts[0]))
+            self._may_have_linked()
+
+    def _told_to_program(self, words: list[str], folder: str) -> None:
+        """Record what a program reads that a shell's command line would say of it, too."""
+        if words and os.path.basename(words[0]) in (*READERS_OF_FOLDERS, "env", "printenv"):
+            import shlex
+
+            self._told_to_shell(shlex.join(words), folder)
 
     def _told_to_shell(self, text: str, folder: str) -> None:
         """Record what a shell's command line takes from the environment, and from files."""
@@ -427,6 +465,20 @@ class Recorder:
             self._named(path, is_path=False)
             if any(sign in path for sign in "*?["):
                 self._matched(path)
+        for path, what in named_folders(text, folder):
+            self._folder_told(path, what)
+
+    def _folder_told(self, path: str, what: str) -> None:
+        """Record of a folder the names in it, the names of all below it, or its files, too."""
+        place = self.place(path)
+        if place is None or not self._is_project(place):
+            return
+        for inner, folders, names in os.walk(place):
+            self._listed((inner,))
+            folders[:] = [n for n in folders if what != "names" and not is_hidden(n)]
+            if what == "files":
+                for name in names:
+                    self._named(os.path.join(inner, name), is_path=False)
 
     def _matched(self, pattern: str) -> None:
         """Record a pattern that a shell expands, and the files that it stands for today."""
@@ -467,7 +519,7 @@ class Recorder:
             return
         self._busy.add(me)
         try:
-            place = self.place(_text(path))
+            place = self.place(_text(path), itself=not follows)
             if place is None or not (follows or self._is_project(place)):
                 return
             kind = kind_of_mode(found.st_mode) if found is not None else None
@@ -498,7 +550,7 @@ class Recorder:
             return
         self._busy.add(me)
         try:
-            place = self.place(_text(path))
+            place = self.place(_text(path), itself=True)
             leads_here = place is not None and any(f"{place}/" in root for root in self._roots)
             if place is not None and not leads_here and self._may_ask(place):
                 self._once("link", place, _text(target))
@@ -593,9 +645,15 @@ class Recorder:
 
     # Where something stands, and who asks
 
-    def place(self, path: str) -> str | None:
-        """The absolute path of something that may count; None for what never does."""
-        if path not in self._places or not path.startswith(os.sep):
+    def place(self, path: str, *, itself: bool = False) -> str | None:
+        """The absolute path of something that may count; None for what never does.
+
+        A link in the stage's own folder stands for what it leads to, unless it is meant itself.
+        """
+        if itself and self._is_under(os.path.abspath(path), self._never):
+            return None
+        known = path.startswith(os.sep) and path in self._places
+        if not known or (self._has_links and self._places[path] is None):
             self._places[path] = self._find(path)
         return self._places[path]
 
@@ -603,6 +661,8 @@ class Recorder:
         if "\0" in path:
             return None
         place = os.path.abspath(path)
+        if self._has_links and self._is_under(place, self._never):
+            place = os.path.realpath(place)
         if self._is_under(place, self._inst) or self._is_under(place, self._never):
             return None
         if place.startswith(self._own):

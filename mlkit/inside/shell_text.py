@@ -14,7 +14,14 @@ import os
 import re
 from collections.abc import Iterator
 
-__all__ = ["ALL_VARIABLES", "named_files", "named_variables", "script_text"]
+__all__ = [
+    "ALL_VARIABLES",
+    "READERS_OF_FOLDERS",
+    "named_files",
+    "named_folders",
+    "named_variables",
+    "script_text",
+]
 
 SEPARATORS = frozenset(";&|()<>")
 VARIABLE = re.compile(r"(?<![\\$])\$(?:(\w+)|\{[#!]?(\w+))")
@@ -22,6 +29,33 @@ ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 OWN_FOLDER = re.compile(
     r'\$\(\s*dirname\s+"?\$(0|\{0\}|BASH_SOURCE|\{BASH_SOURCE(\[0\])?\})"?\s*\)'
 )
+PLACE_OF_FOLDER = re.compile(
+    r"""\$\(\s*(?:builtin\s+)?cd\s+(?:--\s+)?["']?([^"'$()&;]+?)["']?\s*"""
+    r"""(?:&?>\s*/dev/null\s*(?:2>&1\s*)?)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)"""
+)
+"""`$(cd FOLDER && pwd)`: by which scripts make a path absolute, most often that of their folder."""
+
+READERS_OF_FOLDERS = {
+    "ls": ("names", ""),
+    **dict.fromkeys(("find", "tree"), ("tree", "")),
+    **dict.fromkeys(("du", "rsync"), ("files", "")),
+    **dict.fromkeys(("grep", "egrep"), ("files", "rR")),
+    **{
+        "cp": ("files", "rRa"),
+        "diff": ("files", "r"),
+        "tar": ("files", "c"),
+        "zip": ("files", "r"),
+    },
+}
+"""Programs that read the folders which they are told: the names in one, those below it, too, or all
+files; and the options of which they need one to do so."""
+HERE_IF_UNTOLD = frozenset({"ls", "find", "tree", "du", "grep", "egrep"})
+TO_THE_LAST = frozenset({"cp", "rsync"})
+"""Of them those whose last path is where they write."""
+BEFORE_PROGRAMS = frozenset(
+    {"!", "if", "then", "else", "elif", "while", "until", "do", "time", "exec", "command", "$"}
+)
+
 SHEBANG = re.compile(rb"#!.*\b(ba|z|da|k)?sh\b")
 ALL_VARIABLES = "*"
 """What `named_variables` gives for a program that prints them all."""
@@ -76,30 +110,96 @@ def named_files(text: str, folder: str) -> Iterator[str]:
     folder : str
         Where the shell works at first; `cd` leads elsewhere.
     """
+    for words, place in _commands(text, folder):
+        for word in words:
+            if not word.startswith("-"):
+                yield from (os.path.join(place, os.path.expanduser(w)) for w in _braces(word))
+
+
+def named_folders(text: str, folder: str) -> Iterator[tuple[str, str]]:
+    """The folders that a command line has a program read, and what of them it reads.
+
+    Parameters
+    ----------
+    text : str
+        The command line, or a script of several lines.
+    folder : str
+        Where the shell works at first; `cd` leads elsewhere.
+
+    Yields
+    ------
+    tuple of (str, str)
+        A folder, and `names`, `tree` (the names of all that is below it), or `files`.
+    """
+    for words, place in _commands(text, folder):
+        while words and words[0] in BEFORE_PROGRAMS:
+            words = words[1:]
+        program = os.path.basename(words[0]) if words else ""
+        what = _read_of_folders(program, words[1:], text)
+        if what is None:
+            continue
+        told = [word for word in words[1:] if not word.startswith("-")]
+        if program in TO_THE_LAST:
+            told = told[:-1]
+        if program in HERE_IF_UNTOLD:
+            told = [*told, "."] if len(told) <= program.endswith("grep") else told
+        for word in told:
+            path = os.path.normpath(os.path.join(place, os.path.expanduser(word)))
+            if os.path.isdir(path):
+                yield path, what
+
+
+def _read_of_folders(program: str, words: list[str], text: str) -> str | None:
+    """What a program reads of a folder that it is told; None if it does not read folders."""
+    what, needed = READERS_OF_FOLDERS.get(program, (None, ""))
+    options = {letter for word in words if re.fullmatch(r"-[A-Za-z]+", word) for letter in word}
+    if program == "tar" and words:
+        options |= set(words[0])
+    if needed and not options & set(needed) and not {"--recursive", "--archive"} & set(words):
+        return None
+    if program == "ls" and "R" in options:
+        return "tree"
+    if program == "find" and ("-exec" in words or "xargs" in text):
+        return "files"
+    return what
+
+
+def _commands(text: str, folder: str) -> Iterator[tuple[list[str], str]]:
+    """Each command of a text: its words, and the folder in which it works."""
     known: dict[str, str] = {}
     for line in _lines(text):
-        before = ""
-        for word in _words(line):
+        words: list[str] = []
+        for word in [*_words(line), ";"]:
             if SEPARATORS.issuperset(word):
-                before = ""
+                if words:
+                    yield words, folder
+                words = []
                 continue
             word = _expanded(word, known)
-            path = os.path.join(folder, os.path.expanduser(word))
             assigned = ASSIGNMENT.fullmatch(word)
-            if assigned is not None and before in ("", "export"):
+            if assigned is not None and words in ([], ["export"]):
                 known[assigned[1]] = assigned[2]
                 continue
-            if before == "cd" and os.path.isdir(path):
+            path = os.path.join(folder, os.path.expanduser(word))
+            if words[-1:] == ["cd"] and os.path.isdir(path):
                 folder = path
-            elif not word.startswith("-"):
-                yield path
-            before = word
+            words.append(word)
+
+
+def _braces(word: str) -> list[str]:
+    """The words that a shell makes of one with `{a,b}` in it."""
+    match = re.search(r"(?<!\$)\{([^{}]*,[^{}]*)\}", word)
+    if match is None:
+        return [word]
+    before, after = word[: match.start()], word[match.end() :]
+    return [end for each in match[1].split(",") for end in _braces(f"{before}{each}{after}")]
 
 
 def script_text(path: str) -> str | None:
     """The text of a file if it is a shell's script, by its name or its first line.
 
-    How scripts ask for their own folder is replaced by it: `$(dirname "$0")`.
+    How scripts ask for their own folder is replaced by it: `$(dirname "$0")`, and
+    `$(cd "$(dirname "$0")/.." && pwd)`.
     """
     try:
         with open(path, "rb") as file:
@@ -109,7 +209,8 @@ def script_text(path: str) -> str | None:
             text = (head + file.read(1 << 20)).decode("utf-8", "replace")
     except OSError:
         return None
-    return OWN_FOLDER.sub(lambda _: os.path.dirname(path), text)
+    text = OWN_FOLDER.sub(lambda _: os.path.dirname(path), text)
+    return PLACE_OF_FOLDER.sub(lambda m: os.path.normpath(m[1]) if m[1][0] == "/" else m[0], text)
 
 
 def _expanded(word: str, known: dict[str, str]) -> str:

@@ -18,7 +18,8 @@ from typing import Any
 
 from mlkit.core.scrubbing import names_a_secret
 from mlkit.errors import DISTRIBUTION
-from mlkit.inside.shell_text import named_files, named_variables, script_text
+from mlkit.inside.recorder import is_hidden
+from mlkit.inside.shell_text import named_files, named_folders, named_variables, script_text
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.imports import top_level_names
 from mlkit.notebook.notebook_runner import ExecutionResult
@@ -307,6 +308,20 @@ class _Reading:
                 self._take_pattern(place)
             elif self.checkout.is_project(place):
                 self._take_named(place)
+        for path, what in named_folders(text, folder):
+            self._take_folder(os.path.abspath(path), what)
+
+    def _take_folder(self, folder: str, what: str) -> None:
+        """A folder that a shell has a program read: names, all below it, or its files, too."""
+        if not self.checkout.is_project(os.path.join(folder, "any")):
+            return
+        for inner, folders, names in os.walk(folder):
+            self._take_list(inner, [*folders, *names])
+            folders[:] = [name for name in folders if what != "names" and not is_hidden(name)]
+            for name in names if what == "files" else ():
+                place = os.path.join(inner, name)
+                if self.checkout.is_project(place):
+                    self._take_named(place)
 
     def _take_pattern(self, pattern: str) -> None:
         """The names that a shell puts in a pattern's place, and their files."""

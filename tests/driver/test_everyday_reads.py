@@ -315,6 +315,53 @@ CHANGED: Mapping[str, Case] = {
         {"a.sh": "sh $(dirname $0)/b.sh", "b.sh": "echo 1"},
         {"b.sh": "echo 2"},
     ),
+    # Folders that a program is told to read.
+    "shell_lists": Case("v = !ls FOLDER", {"a": ""}, {"b": ""}),
+    "shell_lists_where_it_is": Case("v = !cd FOLDER; ls", {"a": ""}, {"b": ""}),
+    "shell_cell_lists": Case("%%bash --out v\nls FOLDER | wc -l\n---\nv = v.strip()", {"a": ""},
+                             {"b": ""}),
+    "program_lists": Case(
+        "import subprocess as s\nv = s.run(['ls', 'FOLDER'], capture_output=True).stdout",
+        {"a": ""},
+        {"b": ""},
+    ),
+    "shell_finds": Case("v = !find FOLDER -name '*.csv' | wc -l", {"a/a.csv": ""}, {"a/b.csv": ""}),
+    "shell_greps": Case("v = !grep -rh x FOLDER/in", {"in/a/b": "x1"}, {"in/a/b": "x2"}),
+    "shell_copies_a_folder": Case(
+        "!cp -r FOLDER/in o\nv = open('o/a/b').read()", {"in/a/b": "1"}, {"in/a/b": "2"}
+    ),
+    "shell_braces": Case("%%bash --out v\ncat FOLDER/{a,b}.csv\n---\nv = v.strip()",
+                         {"a.csv": "", "b.csv": "1"}, {"b.csv": "2"}),
+    "program_prints_all": Case("import subprocess as s\nv = s.run(['env'], capture_output=True)\n"
+                               "v = [x for x in v.stdout.split() if b'OF_SHELL' in x]"),
+    "script_finds_itself": Case(
+        "v = !bash FOLDER/a.sh",
+        {"a.sh": 'D="$(cd "$(dirname "${BASH_SOURCE[0]}")/x" && pwd)"\nbash "$D/b.sh"',
+         "x/b.sh": "echo 1"},
+        {"x/b.sh": "echo 2"},
+    ),
+    # Links that the stage makes in its own folder.
+    "links_a_folder": Case(
+        "import os; os.symlink('FOLDER/in', 'o'); v = open('o/a').read()",
+        {"in/a": "1"},
+        {"in/a": "2"},
+    ),
+    "links_a_folder_and_searches": Case(
+        "import glob, os; os.symlink('FOLDER/in', 'o'); v = glob.glob('o/*.csv')",
+        {"in/a.csv": ""},
+        {"in/b.csv": ""},
+    ),
+    "shell_links_a_folder": Case(
+        "!ln -s FOLDER/in o\nv = open('o/a').read()", {"in/a": "1"}, {"in/a": "2"}
+    ),
+    "links_a_module": Case(
+        "import os, sys; os.symlink('FOLDER/in', 'o'); sys.path.insert(0, os.path.abspath('o'))\n"
+        "import linked_module; v = linked_module.V",
+        {"in/linked_module.py": "V = 1"},
+        {"in/linked_module.py": "V = 2"},
+    ),
+    "links_hard": Case("import os; os.link('FOLDER/a', 'o'); v = open('o').read()", {"a": "1"},
+                       {"a": "2"}),
     # Surroundings that the C library reads.
     "zone": Case("import datetime; v = datetime.datetime.fromtimestamp(0).isoformat()"),
     "language": Case("import locale; locale.setlocale(locale.LC_ALL, ''); v = locale.getlocale()"),
@@ -383,6 +430,14 @@ KEPT: Mapping[str, Case] = {
         "v = 1"
     ),
     "shell_is_given_variables": Case("v = !env A=1 printenv A"),
+    "shell_lists_and_no_more": Case("v = !ls FOLDER; find FOLDER/in", {"in/a": "1"}, {"in/a": "2"}),
+    "shell_copies_a_file": Case("!cp FOLDER/a . && grep -c x a\nv = 1", {"a": "x", "in/a": "1"},
+                                {"in/a": "2"}),
+    "links_a_folder_of_many": Case(
+        "import os; os.symlink('FOLDER/in', 'o'); open('o/a').read(); os.path.realpath('o'); v = 1",
+        {"in/a": "1", "in/b": "1"},
+        {"in/b": "2"},
+    ),
     "lists_by_shell": Case("v = !ls FOLDER/*.csv", {"a.csv": ""}, {"README.md": ""}),
     # Hidden names: tools keep their own affairs there. Of them `.env` alone is a person's.
     "looks_at_the_system": Case(
