@@ -11,6 +11,7 @@ from typing import Any
 from mlkit.core.left_by_git import remedy_for_what_git_left
 from mlkit.errors import NotebookError
 from mlkit.frozen import dataclass
+from mlkit.notebook.injection import INJECTED_TAG
 
 __all__ = ["Cell", "NotebookSource", "parse_document", "parse_notebook"]
 
@@ -48,9 +49,14 @@ class Cell:
 
         They do nothing, and no text of Jupytext's keeps them; but to a cell magic they are data.
         """
-        is_magic = self.source.startswith("%%")
+        is_magic = self.source.lstrip().startswith("%%")
         text = self.source if is_magic else self.source.rstrip("\n")
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def is_injected(self) -> bool:
+        """Whether an earlier execution put it there: the next one leaves it out."""
+        return INJECTED_TAG in self.tags
 
     @property
     def title(self) -> str:
@@ -69,8 +75,9 @@ class NotebookSource:
 
     @property
     def code_cells(self) -> tuple[Cell, ...]:
-        """The code cells that hold anything, in order."""
-        return tuple(cell for cell in self.cells if cell.kind == "code" and cell.source.strip())
+        """The code cells that hold anything and are executed, in order."""
+        code = (cell for cell in self.cells if cell.kind == "code" and cell.source.strip())
+        return tuple(cell for cell in code if not cell.is_injected)
 
     @property
     def language(self) -> str | None:
