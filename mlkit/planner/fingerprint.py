@@ -8,7 +8,7 @@ version of Python. Its *trace* shows only when it has run: what the notebook rea
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import field
 from functools import lru_cache
 from hashlib import sha256
@@ -29,7 +29,7 @@ PARTS_VERSION = 2
 """Counted up whenever a part comes, goes or is written otherwise: results of another version are
 told from those of today, and their stages run again, once."""
 
-SELDOM = ("env", "kernel")
+SELDOM = ("env", "kernel", "prose")
 """Parts that most stages do not have: they count where they are, so that the results of all others
 still hold that were recorded before these parts came."""
 
@@ -63,6 +63,9 @@ class Parts:
         The Jupyter kernel; empty for mlkit's own Python.
     env : mapping of str to str
         The variables that the pipeline sets; secrets in them by their names.
+    prose : tuple of (str, str)
+        Where the executed notebook is an output of the stage: digest and title of each cell that it
+        shows beside the code, in order, and of the code cells' other tags.
     """
 
     cells: tuple[tuple[str, str], ...]
@@ -72,11 +75,16 @@ class Parts:
     python: str
     kernel: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    prose: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:
-        """The digest of all parts; prose, titles and cell ids are none of them."""
-        document = {**self.to_json(), "cells": [digest for digest, _ in self.cells]}
+        """The digest of all parts; titles and cell ids are none of them."""
+        document = {
+            **self.to_json(),
+            "cells": [digest for digest, _ in self.cells],
+            "prose": [digest for digest, _ in self.prose],
+        }
         for name in SELDOM:
             if not document[name]:
                 del document[name]
@@ -84,8 +92,8 @@ class Parts:
 
     def to_json(self) -> dict[str, Any]:
         """The parts as JSON."""
-        cells = [list(cell) for cell in self.cells]
-        return {"version": PARTS_VERSION, **vars(self), "cells": cells}
+        cells, prose = ([list(cell) for cell in each] for each in (self.cells, self.prose))
+        return {"version": PARTS_VERSION, **vars(self), "cells": cells, "prose": prose}
 
 
 def parts_of(
@@ -127,6 +135,7 @@ def parts_of(
         python=interpreter(program_of(stage)).version if is_python else "",
         kernel="" if kernel is None else kernel.name,
         env={name: str(item.public) for name, item in sorted((env or {}).items())},
+        prose=_prose(notebook, {o.path for o in stage.outputs.values() if o.is_notebook}),
     )
 
 
@@ -148,3 +157,29 @@ def _cell(cell: Cell) -> tuple[str, str]:
     digest = sha256(" ".join([cell.digest, *tags]).encode()).hexdigest()
     shown = [tag for tag in tags if tag != "parameters"]
     return digest, " ".join([cell.title, *(f"[{tag}]" for tag in shown)])
+
+
+CODE = ("code", "")
+"""Stands among the prose for a code cell, which counts by itself."""
+
+
+def _prose(notebook: NotebookSource, written: Set[str]) -> tuple[tuple[str, str], ...]:
+    """What an executed notebook that is an output shows beside its code.
+
+    The page has words and the pictures in them; the notebook itself also raw cells and tags.
+    """
+    if not written:
+        return ()
+    is_whole = any(path.endswith(".ipynb") for path in written)
+    found = []
+    for cell, document in zip(notebook.cells, notebook.document["cells"], strict=True):
+        tags = sorted(cell.tags - EXECUTION_TAGS) if is_whole else []
+        if cell.is_injected or not cell.source.strip() or (cell.kind == "raw" and not is_whole):
+            continue
+        if cell.kind == "code" and not tags:
+            found.append(CODE)
+            continue
+        text = "" if cell.kind == "code" else cell.source
+        shown = [cell.kind, text, tags, document.get("attachments") or {}]
+        found.append((sha256(canonical(shown).encode()).hexdigest(), cell.title))
+    return tuple(found)

@@ -432,6 +432,13 @@ def test_an_executed_notebook_is_an_output(tmp_path: Path, kind: str) -> None:
     assert {item.status.value for item in again.stages.values()} == {"cached"}
     assert Path(again.stages["report"].outputs["page"]).read_text() == page.read_text()
     assert run_fake(file, parameters={"a.rows": 2}).stages["report"].status == "cached"
+    document = json.loads((tmp_path / "report.ipynb").read_text())
+    document["cells"].insert(1, {"cell_type": "markdown", "metadata": {}, "source": "# New words"})
+    (tmp_path / "report.ipynb").write_text(json.dumps(document))
+    edited = run_fake(file).stages["report"]
+    assert edited.status == "succeeded", "a page shows its words"
+    assert edited.reason == "prose added: cell 2 (# New words)"
+    assert "New words" in Path(edited.outputs["page"]).read_text()
 
 
 def test_a_notebook_may_declare_the_output_that_mlkit_writes(tmp_path: Path) -> None:

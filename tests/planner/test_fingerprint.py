@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from mlkit.core.configuration import Bound
 from mlkit.core.outputs import Output
 from mlkit.core.pipeline import Declaration, Kernel, Stage
 from mlkit.core.types import ANY
-from mlkit.notebook.cells import Cell, NotebookSource
+from mlkit.notebook.cells import Cell, NotebookSource, parse_document
 from mlkit.planner.fingerprint import Parts, parts_of
 from mlkit.planner.reasons import differences
 
@@ -124,3 +125,90 @@ def test_another_kernel_is_another_key_and_is_named() -> None:
         "kernel: mlkit's own → bash",
         f"Python: {own.python} → none",
     )
+
+
+NO_TAGS: frozenset[str] = frozenset()
+PROSE = st.lists(st.sampled_from(["# A", "# B", "words"]), max_size=3)
+
+
+def _shown(
+    prose: list[str], code: list[str], tags: frozenset[str] = NO_TAGS, kind: str = "html"
+) -> Parts:
+    """The parts of a stage whose executed notebook is an output: words first, then code."""
+    cells = [("markdown", text) for text in prose] + [("code", text) for text in code]
+    notebook = parse_document(
+        {
+            "nbformat": 4,
+            "cells": [
+                {"cell_type": what, "source": text, "metadata": {"tags": sorted(tags)}}
+                for what, text in cells
+            ],
+        },
+        Path("n.ipynb"),
+    )
+    stage = Stage(
+        name="s",
+        notebook=Path("n.ipynb"),
+        declared={},
+        outputs={"o": Output.of(f"@notebook.{kind}")},
+    )
+    return parts_of(stage, notebook, {}, {})
+
+
+@given(PROSE, PROSE)
+def test_prose_counts_where_the_notebook_is_an_output(one: list[str], other: list[str]) -> None:
+    """A report shows its words: it is another one exactly if they are, and each change is named."""
+    a, b = _shown(one, ["x = 1"]), _shown(other, ["x = 1"])
+    assert (a.key == b.key) == (one == other)
+    told = differences(a.to_json(), b)
+    assert bool(told) == (one != other)
+    assert all(reason.startswith("prose ") for reason in told)
+
+
+def test_a_report_is_told_from_itself_before_an_edit() -> None:
+    """By the cell; words that only moved, because code came, are no reason of their own."""
+    before = _shown(["# A", "words"], ["x = 1"])
+    assert differences(before.to_json(), _shown(["# B", "words"], ["x = 1"])) == (
+        "prose changed: cell 1 (# B)",
+    )
+    assert differences(before.to_json(), _shown(["# A", "words"], ["y = 2", "x = 1"])) == (
+        "code added: cell 3 (y = 2)",
+    )
+    older = {key: value for key, value in before.to_json().items() if key != "prose"}
+    assert differences(older, before) == (
+        "prose added: cell 1 (# A)",
+        "prose added: cell 2 (words)",
+    )
+    hidden = frozenset({"hide-input"})
+    assert before.key == _shown(["# A", "words"], ["x = 1"], hidden).key  # a page heeds no tags
+    assert len({_shown(["# A"], ["x = 1"], tags, "ipynb").key for tags in (hidden, NO_TAGS)}) == 2
+
+
+def test_a_cell_that_an_execution_left_counts_for_nothing() -> None:
+    """The next execution leaves it out: with it and without it the result is the same."""
+    injected = Cell(
+        index=1, id="i", kind="code", source="x = 5", tags=frozenset({"injected-parameters"})
+    )
+    plain, left = _notebook(["x = 1"], []), _notebook(["x = 1"], [])
+    left = replace(left, cells=(*left.cells, injected))
+    stage = Stage(name="s", notebook=Path("n.ipynb"), declared={}, outputs={})
+    assert parts_of(stage, left, {}, {}).key == parts_of(stage, plain, {}, {}).key
+    tagged = replace(injected, tags=frozenset({"parameters-injected"}))
+    other = replace(left, cells=(*left.cells[:-1], tagged))
+    assert parts_of(stage, other, {}, {}).key != parts_of(stage, plain, {}, {}).key
+
+
+def test_a_change_is_shown_as_people_write_it() -> None:
+    """Dates and numbers that JSON lacks in their plain form; two looks alike are told apart."""
+
+    def told(one: Any, other: Any) -> str:
+        return differences(_parts([], [], one).to_json(), _parts([], [], other))[0]
+
+    assert told(math.nan, 1.5) == "parameter x: nan → 1.5"
+    assert told(dt.date(2024, 1, 1), [dt.date(2024, 1, 2)]) == (
+        'parameter x: 2024-01-01 → ["2024-01-02"]'
+    )
+    assert told("\u00e9", "e\u0301") == 'parameter x: "\\u00e9" → "e\\u0301"'
+    assert told([math.nan], ["nan"]) == 'parameter x: [{"$float":"nan"}] → ["nan"]'
+    a, b = _parts([], []), replace(_parts([], []), outputs={"p": "o.txt"})
+    assert differences(a.to_json(), b) == ("output o: o.txt → none", "output p: none → o.txt")
