@@ -187,9 +187,8 @@ class Today:
         return [name for name, place in places if checkout.counts(place) and place not in made]
 
     def _of_environment(self, recorded: Mapping[str, Any]) -> Iterable[str]:
-        if not recorded["read"] and not recorded["all"]:
-            return
-        if recorded["key"] != self.circumstances.key_id:
+        is_set = any(was is not None for was in recorded["read"].values())
+        if (is_set or recorded["all"]) and recorded["key"] != self.circumstances.key_id:
             yield "environment variables cannot be compared: they were recorded with another key"
             return
         for name, was in recorded["read"].items():

@@ -62,6 +62,12 @@ AT_START = ("sitecustomize", "usercustomize")
 OF_ZONE = frozenset({"datetime", "time", "calendar", "dateutil", "arrow", "pendulum", "tzlocal"})
 """Modules of which many answers depend on the zone of the machine."""
 
+ASKS_LOCALE = re.compile(
+    r"\b(setlocale|getlocale|getdefaultlocale|getpreferredencoding|nl_langinfo)\b"
+)
+ASSERTS = re.compile(r"\b(assert|__debug__)\b")
+"""Code that PYTHONOPTIMIZE leaves out."""
+
 OF_LOCALE = ("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LANG")
 
 SHELL_CELL = re.compile(r"\s*%%(bash|sh|zsh|script\s+(\S*/)?(ba|z|da)?sh)\b")
@@ -283,7 +289,8 @@ class _Reading:
         """What the kernel reads without telling, as its texts show.
 
         The interpreter looks for two modules as it starts, before anything can be recorded; and the
-        C library asks for the zone and the language when code calls for them.
+        C library asks for the zone and the language when code calls for them, as the compiler does
+        whether to leave out what code asserts.
         """
         began = tuple(entry for entry in self.begin if entry != self.checkout.notebook)
         self.imports.setdefault(began, {}).update(dict.fromkeys(AT_START))
@@ -291,8 +298,10 @@ class _Reading:
         for text in self.texts:
             if OF_ZONE & top_level_names(text):
                 names.add("TZ")
-            if "setlocale" in text:
+            if ASKS_LOCALE.search(text):
                 names.update(OF_LOCALE)
+            if ASSERTS.search(text):
+                names.add("PYTHONOPTIMIZE")
         self.variables |= names - self.circumstances.set_by_pipeline
         for cell in self.notebook.code_cells:
             if SHELL_CELL.match(cell.source) and "skip-execution" not in cell.tags:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,33 @@ def test_another_key_compares_nothing(tmp_path: Path) -> None:
     assert found == (
         "environment variables cannot be compared: they were recorded with another key",
     )
+
+
+def test_another_key_compares_what_was_not_set(tmp_path: Path) -> None:
+    """That a variable is not set has no digest: it is so, or it is not."""
+    trace = traced(tmp_path, "1", ["env", "NOWHERE", "own", []])
+    checkout = Checkout(str(tmp_path), str(tmp_path))
+    other = Circumstances(environ=ENVIRON, key=b"other")
+    assert Today(other).changes(trace, checkout) == ()
+    now = replace(other, environ={**ENVIRON, "NOWHERE": "1"})
+    assert Today(now).changes(trace, checkout) == ("environment variable NOWHERE was set",)
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("assert 1 > 0", "PYTHONOPTIMIZE"),
+        ("v = __debug__", "PYTHONOPTIMIZE"),
+        ("import locale; v = locale.getlocale()", "LC_ALL"),
+        ("v = 1", ""),
+    ],
+)
+def test_a_variable_that_only_the_interpreter_reads(tmp_path: Path, code: str, name: str) -> None:
+    """It counts for code that it can change."""
+    trace = traced(tmp_path, code)
+    now = Today(replace(HERE, environ={**ENVIRON, "PYTHONOPTIMIZE": "1", "LC_ALL": "C"}))
+    found = now.changes(trace, Checkout(str(tmp_path), str(tmp_path)))
+    assert found == ((f"environment variable {name} was set",) if name else ())
 
 
 @pytest.mark.parametrize(
