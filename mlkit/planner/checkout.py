@@ -68,6 +68,18 @@ class Checkout:
             found.append(("repository", self.repository))
         return tuple(sorted(found, key=lambda item: -len(item[1])))
 
+    def ways_up(self, names: Iterable[str]) -> dict[str, str]:
+        """How the notebook's folder leads to the outer roots under which something is named.
+
+        What code reaches by `..` is another thing where a notebook lies deeper or less deep.
+        """
+        words = {name.partition(":")[0] for name in names}
+        return {
+            word: os.path.relpath(root, self.notebook)
+            for word, root in self.roots
+            if word in words and word != "notebook"
+        }
+
     def name(self, path: str) -> str:
         """Name a file or folder; one that ends with a slash keeps it."""
         slash = os.sep if path.endswith(os.sep) and path != os.sep else ""

@@ -76,6 +76,7 @@ class Today:
         moved = dict(self._of_imports(trace, checkout))
         return (
             *moved.values(),
+            *self._of_place(trace.get("ways_up", {}), checkout),
             *self._of_files(trace["files"], checkout, moved),
             *self._of_existence(trace, checkout),
             *self._of_listings(trace, checkout),
@@ -107,6 +108,11 @@ class Today:
             base = checkout.base_path(self.circumstances.environ)
             self._searches[key] = SearchPath.today(begin, path, base, checkout)
         return self._searches[key]
+
+    def _of_place(self, was: Mapping[str, str], checkout: Checkout) -> Iterable[str]:
+        now = checkout.ways_up(f"{word}:" for word in was)
+        if any(now.get(word, way) != way for word, way in was.items()):  # a copy has no repository
+            yield "the notebook lies elsewhere, and read files outside of its own folder"
 
     def _of_files(
         self, files: Mapping[str, Any], checkout: Checkout, moved: Iterable[str]

@@ -241,10 +241,14 @@ class _Reading:
         named = {n for group in imports for n in group["installed"]}
         packages = Packages.of(self._entries(), self.checkout.interpreter)
         secret = sorted(name for name in self.variables if names_a_secret(name))
+        absent = self._names(p for p in self.absent if p not in self.reads)
+        opened = [name for name, item in files.items() if not item["module"]]
+        listed = self._names([*self.lists, *(item["base"] for item in self.globs)])
         return {
             "version": TRACE_VERSION,
+            "ways_up": self.checkout.ways_up([*opened, *absent, *listed]),
             "files": files,
-            "absent": self._names(p for p in self.absent if p not in self.reads),
+            "absent": absent,
             "present": self._names(p for p in self.present if p not in self.reads),
             "kinds": {
                 self.checkout.name(place): kind

@@ -268,3 +268,24 @@ def test_which_names_of_a_project_count(tmp_path: Path, name: str, *, counts: bo
     """Hidden ones, scratch, compiled copies and the runs folder never do."""
     checkout = Checkout(str(tmp_path), str(tmp_path), (str(tmp_path / "runs"),))
     assert checkout.counts(str(tmp_path / name)) is counts
+
+
+def test_a_notebook_that_moves_to_another_depth_finds_other_files(tmp_path: Path) -> None:
+    """By `..` it reaches another folder; beside an equal checkout's it stays what it was."""
+    places = {"old": "nb", "deeper": "nb/deep", "beside": "nc"}
+    for folder in places.values():
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "set.yaml").write_text("1")
+
+    def checkout(place: str) -> Checkout:
+        return Checkout(str(tmp_path / places[place]), str(tmp_path))
+
+    notebook = read_notebook(write_notebook(tmp_path / "nb/n.ipynb", "1"))
+    begin = ["begin", 1, str(tmp_path / "nb"), [str(tmp_path / "nb"), *sys.path]]
+    result = ExecutionResult(status=Status.SUCCEEDED, records=(begin, read(tmp_path / "set.yaml")))
+    trace = observe(result, notebook, checkout("old"), HERE, time.time() + 1)
+    found = {place: Today(HERE).changes(trace, checkout(place)) for place in places}
+    moved = "the notebook lies elsewhere, and read files outside of its own folder"
+    assert found == {"old": (), "deeper": (moved,), "beside": ()}
+    del trace["ways_up"]  # of an older mlkit
+    assert Today(HERE).changes(trace, checkout("deeper")) == ()
