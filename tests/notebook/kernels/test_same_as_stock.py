@@ -287,6 +287,48 @@ SAME = {
         import mlkit_odd
         print(count())
         """,
+    "loggers": """
+        import logging
+        def shown():
+            for name, each in sorted(logging.root.manager.loggerDict.items()):
+                above = getattr(getattr(each, 'parent', None), 'name', '')
+                print(name, type(each).__name__, above, getattr(each, 'level', ''))
+            print('')
+        shown()
+        import matplotlib.pyplot, requests
+        shown()
+        import mlflow, xgboost
+        shown()
+        """,
+    "loggers_that_are_asked_for_before_the_import": """
+        import logging, logging.config, sys
+        mine = logging.getLogger('matplotlib.font_manager')
+        print(mine.parent.name, mine.getEffectiveLevel())
+        import matplotlib.font_manager
+        print(matplotlib.font_manager._log is mine, mine.parent.name)
+        """,
+    "loggers_that_are_configured_before_the_import": """
+        import logging, logging.config, sys
+        logging.config.dictConfig({
+            'version': 1,
+            'handlers': {'out': {'class': 'logging.StreamHandler', 'stream': sys.stdout}},
+            'root': {'level': 'INFO', 'handlers': ['out']},
+        })
+        import matplotlib, requests, mlflow
+        for name in ('matplotlib', 'urllib3', 'mlflow', 'matplotlib.font_manager'):
+            print(name, logging.getLogger(name).disabled)
+        matplotlib._log.info('heard of')
+        """,
+    "clock_of_logging": """
+        import logging, os, threading, time
+        time.sleep(0.01)
+        record = logging.getLogger('any').makeRecord('any', 20, 'file', 1, 'text', (), None)
+        begun = time.clock_gettime(time.CLOCK_BOOTTIME) - float(
+            open('/proc/self/stat').read().rpartition(')')[2].split()[19]
+        ) / os.sysconf('SC_CLK_TCK')
+        print(0 < record.relativeCreated <= begun * 1000 + 20)
+        print(threading.main_thread().native_id == os.getpid())
+        """,
     "folders_at_import": """
         import os, mlkit_odd
         print(os.path.isdir(mlkit_odd.folder), os.path.isdir(mlkit_odd.temporary.name))

@@ -26,7 +26,7 @@ PACKAGE = __name__.partition(".")[0]
 OWN = (
     "asked_files",
     *("application", "chance", "child", "door", "forking_loop", "guard", "handing", "identity"),
-    *("ledger", "messages", "preload", "system", "tried"),
+    *("ledger", "loggers", "messages", "preload", "system", "tried"),
 )
 _links: dict[int, socket.socket] = {}
 """The link to the driver, under the process id of the kernel that it belongs to."""

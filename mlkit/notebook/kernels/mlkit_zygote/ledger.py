@@ -13,6 +13,7 @@ import _random
 import atexit
 import builtins
 import importlib
+import logging
 import os
 import random
 import secrets
@@ -79,6 +80,8 @@ class Ledger:
         The filters for warnings that each of them added.
     finders : dict of str to list
         The finders that each of them added to `sys.meta_path`, and whether in front of Python's.
+    loggers : dict of str to dict of str to None
+        The loggers that each of them asked for.
     """
 
     def __init__(self, is_tried: Callable[[str], bool]) -> None:
@@ -95,6 +98,7 @@ class Ledger:
         self.warned: dict[str, list[warnings.WarningMessage]] = {}
         self.filters: dict[str, list[tuple[Any, bool]]] = {}
         self.finders: dict[str, list[tuple[Any, bool]]] = {}
+        self.loggers: dict[str, dict[str, None]] = {}
         self._distributions = vars(PathFinder).get("find_distributions")
         self._without_distributions: set[str] = set()
         self._is_tried = is_tried
@@ -117,6 +121,7 @@ class Ledger:
             self._watch_environment()
             self._watch_chance()
             self._watch_warnings()
+            self._watch_loggers()
             self._replace(atexit, "register", self._register)
             self._replace(atexit, "unregister", self._unregister)
             yield
@@ -368,7 +373,7 @@ class Ledger:
             self.unfit.setdefault(self._stack[-1], reason)
 
     def repeat(self, name: str) -> None:
-        """Do again, in a kernel, what an import did to the environment, warnings and `random`.
+        """Do again, in a kernel, what an import did to the environment, warnings and the like.
 
         A variable that was set meanwhile is left alone.
         """
@@ -377,6 +382,8 @@ class Ledger:
         for variable, value in self.settings.get(name, {}).items():
             if value is not None and variable not in os.environ:
                 os.environ[variable] = value
+        for logger in self.loggers.get(name, ()):
+            logging.getLogger(logger)
         for item, append in self.filters.get(name, ()):
             _add_filter(item, append)
         for warning in self.warned.get(name, ()):
@@ -414,6 +421,16 @@ class Ledger:
 
         self._replace(warnings, "_add_filter", add_and_note)
         self._replace(warnings, "_showwarnmsg", show_and_note)
+
+    def _watch_loggers(self) -> None:
+        get = logging.Manager.getLogger
+
+        def get_and_note(manager: logging.Manager, name: str) -> logging.Logger:
+            if self._stack and self._active:
+                self.loggers.setdefault(self._stack[-1], {})[name] = None
+            return get(manager, name)
+
+        self._replace(logging.Manager, "getLogger", get_and_note)
 
     def _register(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """`atexit.register`: hooks of somebody's own folder or file are the zygote's to call."""

@@ -10,6 +10,7 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import tokenize
 import traceback
 import weakref
@@ -21,6 +22,7 @@ from .asked_files import AskedFiles
 from .chance import Generators
 from .handing import Hidden
 from .ledger import Ledger
+from .loggers import Loggers, begin_clock, names_of_loggers
 from .system import alien_threads, environment_at_start
 from .tried import is_installed, is_tried
 
@@ -128,6 +130,8 @@ class Imports:
         self.hidden = Hidden(self._ledger)
         self.generators = Generators(self._ledger)
         self.by_kernel: dict[str, str] = {}
+        self._loggers = Loggers()
+        self._loggers_of_kernel: frozenset[str] = frozenset()
         self._is_hiding = False
         self._asked: frozenset[str] = frozenset()
         self._first = [*KERNEL_MODULES, *AT_THE_END, *trusted]
@@ -226,7 +230,10 @@ class Imports:
         return self._asked_files.changed()
 
     def become_a_kernels(self) -> None:
-        """Leave to the zygote, in a kernel, what is the zygote's: exit hooks, temporary folders."""
+        """Leave to the zygote, in a kernel, what is the zygote's: exit hooks, temporary folders.
+
+        What Python keeps of this process's beginning is the kernel's own.
+        """
         self.hidden.is_in_kernel = True
         self._ledger.hooks.clear()
         for each in self._own_finalizers():
@@ -234,6 +241,10 @@ class Imports:
             if (found := each.peek()) and isinstance(found[0], tempfile.TemporaryDirectory):
                 each.detach()
         self.generators.reseed(self.hidden.get)
+        asked = {name for names in self._ledger.loggers.values() for name in names}
+        self._loggers.hide(asked - self._loggers_of_kernel)
+        begin_clock()
+        threading.main_thread()._set_native_id()  # type: ignore[attr-defined] # Python 3.11 keeps the zygote's
 
     def end(self) -> None:
         """Call the exit hooks of what was imported, and remove its temporary folders."""
@@ -269,6 +280,7 @@ class Imports:
         self.by_kernel = {
             name: text for name, text in os.environ.items() if self.started.get(name) != text
         }
+        self._loggers_of_kernel = frozenset(names_of_loggers())
         self.generators.look(thoroughly=True)
 
     def _import_ahead(self, name: str) -> str:
