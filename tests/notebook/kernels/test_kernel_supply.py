@@ -177,6 +177,20 @@ def test_a_spare_kernel_gets_directory_environment_and_log_like_any_other(own: L
     assert (own.folder / "log.txt").read_text() == "a word\n"
 
 
+def test_a_spare_kernel_has_the_variables_that_kernels_set_at_their_start(own: Lab) -> None:
+    """The same ones as a stock kernel: programs that a notebook calls get no pager, and colours."""
+    prepare_one(own)
+    env = {"PAGER": "less", "TERM": "dumb"}
+    names = ("TERM", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "PAGER", "GIT_PAGER")
+    cell = f"import os; print(*(os.environ.get(name) for name in {names}));{STOCK}"
+    with open_kernels("spawn") as stock:
+        expected = Lab(kernels=stock, folder=own.folder).run(cell, env=env)
+    manager = own.manager(env)
+    assert isinstance(getattr(manager.provisioner, "spare", None), ForkedProcess)
+    assert expected.endswith("spawn")
+    assert asyncio.run(own.run_in(manager, cell)) == expected.replace("spawn", "fork")
+
+
 def test_another_home_rules_a_spare_kernel_out_but_not_forking(own: Lab) -> None:
     """IPython's profile is read while a kernel boots."""
     prepare_one(own)

@@ -44,6 +44,7 @@ class Orders:
         self.taken = False
         self.may_begin_again = False
         self.path = os.environ.get("PYTHONPATH", "")
+        self.given: dict[str, str] = {}
 
     def take_up(self, app: ForkedKernelApp | None = None) -> None:
         """Wait for the orders and obey them."""
@@ -52,7 +53,9 @@ class Orders:
             os._exit(1)  # the driver has no use for this kernel any more
         self.taken = True
         message, files = orders
+        set_by_boot = {} if app is None else self.set_since()
         self.set_environment(message["env"])
+        os.environ.update(set_by_boot)
         os.chdir(message["cwd"])
         streams: tuple[Any, ...] = (sys.stdout, sys.stderr) if app else ()
         numbers = [stream.fileno() for stream in streams] or [1, 2]
@@ -78,6 +81,10 @@ class Orders:
         if again:
             os.kill(os.getpid(), signal.SIGKILL)  # not a step further, in whatever thread
 
+    def set_since(self) -> dict[str, str]:
+        """What the kernel has set in its environment itself: no pager, colours for programs."""
+        return {name: text for name, text in os.environ.items() if self.given.get(name) != text}
+
     def set_environment(self, env: dict[str, str]) -> None:
         """Make `env` the environment, and repeat what was derived from the zygote's."""
         os.environ.clear()
@@ -87,6 +94,7 @@ class Orders:
             if name in env and env[name] == self.imports.started.get(name):
                 os.environ[name] = text
         rewrite_environ("MLKIT_LEASH", env.get("MLKIT_LEASH", ""))
+        self.given = dict(os.environ)
         time.tzset()
         tempfile.tempdir = None
         before, self.path = self.path, env.get("PYTHONPATH", "")
