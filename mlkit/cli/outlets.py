@@ -83,6 +83,9 @@ class Outlet(io.TextIOBase):
                 except (OSError, ValueError) as error:
                     self._give_up(error)
 
+    def __del__(self) -> None:
+        """Leave the stream alone: by default Python closes this here, and flushes what is gone."""
+
     def _give_up(self, error: OSError | ValueError) -> None:
         """Let the rest go nowhere, what is buffered too: the interpreter flushes at its end."""
         self._broken = True

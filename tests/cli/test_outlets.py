@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from pathlib import Path
@@ -83,3 +84,19 @@ def test_what_was_buffered_goes_nowhere_after_a_failure() -> None:
     outlet.flush()
     assert isinstance(outlet.trouble, OSError)
     stream.close()
+
+
+def test_an_outlet_that_is_forgotten_leaves_its_stream_alone() -> None:
+    """The interpreter's end finds streams closed and modules emptied, and Python 3.13 says so."""
+    flushed: list[str] = []
+
+    class Noting(io.StringIO):
+        def flush(self) -> None:
+            flushed.append("now")
+
+    stream = Noting()
+    outlet = Outlet(stream)
+    outlet.write("text")
+    del outlet
+    gc.collect()
+    assert (flushed, stream.getvalue()) == ([], "text")
