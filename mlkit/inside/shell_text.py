@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice, product
 
 __all__ = [
     "ALL_VARIABLES",
@@ -55,6 +56,11 @@ TO_THE_LAST = frozenset({"cp", "rsync"})
 BEFORE_PROGRAMS = frozenset(
     {"!", "if", "then", "else", "elif", "while", "until", "do", "time", "exec", "command", "$"}
 )
+
+BRACES = re.compile(r"(?<!\$)\{([^{}]*,[^{}]*)\}")
+MOST_WORDS = 100
+"""Into as many words does a shell's `{a,b}` go that is looked at."""
+LONGEST = 4096
 
 SHEBANG = re.compile(rb"#!.*\b(ba|z|da|k)?sh\b")
 ALL_VARIABLES = "*"
@@ -178,7 +184,7 @@ def _commands(text: str, folder: str) -> Iterator[tuple[list[str], str]]:
             word = _expanded(word, known)
             assigned = ASSIGNMENT.fullmatch(word)
             if assigned is not None and words in ([], ["export"]):
-                known[assigned[1]] = assigned[2]
+                known[assigned[1]] = assigned[2][:LONGEST]  # no path is longer
                 continue
             path = os.path.join(folder, os.path.expanduser(word))
             if words[-1:] == ["cd"] and os.path.isdir(path):
@@ -187,12 +193,24 @@ def _commands(text: str, folder: str) -> Iterator[tuple[list[str], str]]:
 
 
 def _braces(word: str) -> list[str]:
-    """The words that a shell makes of one with `{a,b}` in it."""
-    match = re.search(r"(?<!\$)\{([^{}]*,[^{}]*)\}", word)
-    if match is None:
-        return [word]
-    before, after = word[: match.start()], word[match.end() :]
-    return [end for each in match[1].split(",") for end in _braces(f"{before}{each}{after}")]
+    """The words that a shell makes of one with `{a,b}` in it; itself where they would be many.
+
+    What looks so may be quoted: a JSON text has braces and commas, too, and stands for no file.
+    """
+    words = [word]
+    while len(words) <= MOST_WORDS:
+        made = [each for one in words for each in _innermost(one)]
+        if made == words:
+            return words
+        words = made
+    return [word]
+
+
+def _innermost(word: str) -> list[str]:
+    """A word with each choice of its innermost braces, at most one more than there may be."""
+    parts = BRACES.split(word)
+    choices = [part.split(",") if place % 2 else [part] for place, part in enumerate(parts)]
+    return ["".join(each) for each in islice(product(*choices), MOST_WORDS + 1)]
 
 
 def script_text(path: str) -> str | None:

@@ -1,0 +1,71 @@
+"""What a shell's text names: held against the shell, and found soon however odd the text is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mlkit.inside.shell_text import named_files, named_folders, named_variables
+
+LETTERS = st.sampled_from(["", "a", "b", "c.csv", "data/"])
+WORDS = st.recursive(
+    LETTERS,
+    lambda inner: st.builds(
+        lambda before, choices, after: f"{before}{{{','.join(choices)}}}{after}",
+        inner,
+        st.lists(inner, min_size=2, max_size=3),
+        inner,
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(word=WORDS)
+@example(word="{a,{b,c.csv}}")
+@example(word="{a,b}{a,b}")
+def test_every_file_that_braces_name_is_among_those_found(word: str) -> None:
+    """More may be found, and does no harm: a file that is not there is not read."""
+    line = f"printf '%s\\n' x{word}"
+    meant = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    found = set(named_files(f"cat x{word}", "/f"))
+    assert {f"/f/{each}" for each in meant.stdout.splitlines()} <= found
+
+
+SIGNS = [
+    "{a,b}",
+    "$A",
+    "A=$A$A\n",
+    "'",
+    '"',
+    "$(cd ",
+    "(",
+    ")",
+    ";",
+    "\n",
+    "<<E\n",
+    "{",
+    "}",
+    ",",
+    " x ",
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(signs=st.lists(st.sampled_from(SIGNS), max_size=6), times=st.integers(1, 400))
+@example(signs=["{a,b}"], times=400)
+@example(signs=["A=$A$A\n"], times=400)
+def test_what_is_found_grows_with_the_text_only(signs: list[str], times: int) -> None:
+    """What doubles with each sign would be looked at until the memory is full."""
+    text = "A=xx\n" + "".join(signs) * times + "\ncat $A\n"
+    found = [*named_files(text, "/f"), *named_variables(text), *named_folders(text, "/f")]
+    assert sum(len(str(each)) for each in found) <= 5000 * len(text)
+
+
+def test_a_document_is_no_list_of_files() -> None:
+    """It is full of braces and commas; each choice of them all would be a file's name."""
+    body = json.dumps([{"a": 1, "b": 2}] * 60, separators=(",", ":"))
+    assert len(list(named_files(f"curl -d '{body}' http://127.0.0.1", "/f"))) < 10
