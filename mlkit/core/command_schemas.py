@@ -134,6 +134,7 @@ _TRACKED = object_of(
 _TRACE = object_of(
     {"version": COUNT, "unstable": TEXTS},
     {
+        "ways_up": by_name(TEXT),
         "files": ANY,
         "absent": TEXTS,
         "present": TEXTS,

@@ -590,5 +590,6 @@ def test_to_reuse_costs_the_same_however_often_it_was_reused(tmp_path: Path) -> 
         with counted() as count:
             run_fake(file)
             costs.append(count())
-    (calls, statements), (most_calls, most_statements) = costs[1], costs[-1]
+    # The least of some, for a busy machine adds calls that wait.
+    (calls, statements), (most_calls, most_statements) = min(costs[1:4]), min(costs[-3:])
     assert (most_calls <= 1.05 * calls, most_statements) == (True, statements)

@@ -24,6 +24,7 @@ from mlkit.core.record import RunRecord
 from mlkit.driver.surroundings import THREADS
 from mlkit.load.parameters import Layers
 from mlkit.notebook.kernels import KernelKind
+from mlkit.planner.trace import OF_LOCALE
 from mlkit.testing import Sketch, write_pipeline
 
 pytestmark = pytest.mark.kernel
@@ -699,7 +700,7 @@ def test_ordinary_cells_depend_on_nothing_outside_the_project(
     assert [name for name in trace["absent"] + trace["present"] if name != "notebook:"] == []
     assert trace["lists"] == {}
     set_ones = [n for n, d in trace["environment"]["read"].items() if d is not None]
-    assert set(set_ones) <= set(THREADS)
+    assert set(set_ones) <= {*THREADS, *OF_LOCALE}, "the locale was asked for"
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert reasons(file) == UNCHANGED

@@ -144,8 +144,13 @@ def test_a_killed_run_leaves_the_kept_kernel_and_nothing_else(tmp_path: Path, pl
     command = [sys.executable, "-m", "mlkit", "run", str(file), "--keep-failed", "5m"]
     with (tmp_path / "said").open("wb") as said:
         driver = subprocess.Popen([*command, "--workers", "2"], stdout=said, stderr=said)
-    assert until(lambda: bool(kept_kernels()), 60), (tmp_path / "said").read_text()
-    (kept,) = kept_kernels()
+
+    def has_failed() -> bool:
+        events = tmp_path.glob("runs/*/events.jsonl")
+        return any('"attempt_finished"' in each.read_text() for each in events)
+
+    assert until(has_failed, 60), (tmp_path / "said").read_text()
+    (kept,) = kept_kernels()  # and handed over by now
     driver.kill()
     driver.wait()
     token = kept.token.partition(".")[0]

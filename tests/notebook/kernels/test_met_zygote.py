@@ -499,8 +499,9 @@ def test_the_death_of_a_shared_zygote_at_any_moment_costs_no_kernel(own: Lab) ->
 def test_another_zygote_takes_over_when_a_shared_one_has_died(own: Lab) -> None:
     """At once, and it forks."""
     shared = zygote_of(own)
-    os.kill(shared, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(shared)] if psutil.pid_exists(shared) else [], timeout=10)
+    process = psutil.Process(shared)
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
     assert int(own.run(PARENT)) == zygote_of(own) != shared
     assert own.kernels.kind == "fork"
 
