@@ -111,7 +111,7 @@ class Kernels:
         client.load_connection_file()
         client.start_channels(hb=False, stdin=False)
         until = time.monotonic() + LIMIT_S
-        while not heard(client, client.kernel_info(), 0.5):  # lost before the sockets have met
+        while not heard(client, client.kernel_info(), 0.02):  # lost before the sockets have met
             if time.monotonic() > until:
                 raise TimeoutError("the kernel is not there")
         given = "\n".join(f"{name} = {value!r}" for name, value in step["parameters"].items())
