@@ -27,7 +27,7 @@ hands over no parameters, so the values stand in its notebooks. *Functions* are 
 as functions of one process: no notebook is executed, and none is kept. Prefect starts a server of
 its own for each run, and Dagster runs in process, without one.
 
-*ipykernel forked, nothing else* is the least that forked kernels can cost: a process that has
+*ipykernel forked, nothing else* is what forked kernels cost by themselves: a process that has
 imported ipykernel forks a kernel for each notebook, one ahead, and the cells go to it by
 jupyter_client. Nothing is checked, captured, reused or kept. What mlkit takes beyond it is its own.
 """

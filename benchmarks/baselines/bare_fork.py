@@ -1,4 +1,4 @@
-"""The least that forked kernels can cost: ipykernel forked, its client, and nothing else.
+"""What forked kernels cost by themselves: ipykernel forked, its client, and nothing else.
 
 One process imports ipykernel, and forks one kernel ahead for each worker. The notebooks' cells go
 to the kernels one by one by jupyter_client. Nothing is checked, captured, reused or kept: no

@@ -1,4 +1,4 @@
-"""The least that forked kernels can cost does the same work as those it stands beside."""
+"""Kernels that are forked as simply as can be do the same work as those they stand beside."""
 
 from __future__ import annotations
 
