@@ -77,33 +77,31 @@ def named_variables(text: str) -> list[str]:
     alone print all of them.
     """
     found: dict[str, None] = {}
+    seen = set(SHELLS_OWN)
     for match in VARIABLE.finditer(text):
         name = match[1] or match[2]
+        if name in seen:  # what is set by its first use is set by the next, too
+            continue
+        seen.add(name)
         is_set = re.search(
             rf"(?:^|[;&|(\s]){name}=|\b(?:for|read)\s+{name}\b", text[: match.start()]
         )
-        if not name[0].isdigit() and is_set is None and name not in SHELLS_OWN:
+        if not name[0].isdigit() and is_set is None:
             found[name] = None
     if "env" in text:
-        for line in _lines(text):
-            found.update(dict.fromkeys(_printed_variables(_words(line))))
+        found.update(dict.fromkeys(_printed_variables(text)))
     return list(found)
 
 
-def _printed_variables(words: list[str]) -> Iterator[str]:
+def _printed_variables(text: str) -> Iterator[str]:
     """What `env` and `printenv` print, where they stand at the beginning of a command."""
-    command: list[str] = []
-    for word in [*words, ";"]:
-        if not SEPARATORS.issuperset(word):
-            command.append(word)
-            continue
-        program = os.path.basename(command[0]) if command else ""
-        names = [each for each in command[1:] if not each.startswith("-")]
+    for words, _ in _commands(text, ""):
+        names = [word for word in words[1:] if not word.startswith("-")]
+        program = os.path.basename(words[0])
         if program in ("env", "printenv") and not names:
             yield ALL_VARIABLES
         elif program == "printenv":
             yield from names
-        command = []
 
 
 def named_files(text: str, folder: str) -> Iterator[str]:
@@ -138,9 +136,7 @@ def named_folders(text: str, folder: str) -> Iterator[tuple[str, str]]:
         A folder, and `names`, `tree` (the names of all that is below it), or `files`.
     """
     for words, place in _commands(text, folder):
-        while words and words[0] in BEFORE_PROGRAMS:
-            words = words[1:]
-        program = os.path.basename(words[0]) if words else ""
+        program = os.path.basename(words[0])
         what = _read_of_folders(program, words[1:], text)
         if what is None:
             continue
@@ -180,6 +176,8 @@ def _commands(text: str, folder: str) -> Iterator[tuple[list[str], str]]:
                 if words:
                     yield words, folder
                 words = []
+                continue
+            if not words and word in BEFORE_PROGRAMS:
                 continue
             word = _expanded(word, known)
             assigned = ASSIGNMENT.fullmatch(word)

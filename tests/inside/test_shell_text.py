@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mlkit.inside.shell_text import named_files, named_folders, named_variables
+from mlkit.inside.shell_text import ALL_VARIABLES, named_files, named_folders, named_variables
 
 LETTERS = st.sampled_from(["", "a", "b", "c.csv", "data/"])
 WORDS = st.recursive(
@@ -69,3 +70,18 @@ def test_a_document_is_no_list_of_files() -> None:
     """It is full of braces and commas; each choice of them all would be a file's name."""
     body = json.dumps([{"a": 1, "b": 2}] * 60, separators=(",", ":"))
     assert len(list(named_files(f"curl -d '{body}' http://127.0.0.1", "/f"))) < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("FOO=1 printenv BAR", ["BAR"]),
+        ("LC_ALL=C env", [ALL_VARIABLES]),
+        ("if printenv X; then env | sort; fi", ["X", ALL_VARIABLES]),
+        ("env X=1 program; echo env", []),
+        ("echo $A; B=1; echo $B $A", ["A"]),
+    ],
+)
+def test_a_command_is_told_from_what_stands_before_it(text: str, read: list[str]) -> None:
+    """Settings for it alone, and a shell's own words."""
+    assert named_variables(text) == read
