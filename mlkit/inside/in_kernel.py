@@ -12,6 +12,7 @@ from typing import Any
 from . import recorder
 from .echo import echo_again, tell_once
 from .flushing import keep_flushable
+from .interpreter_hooks import import_project_modules_from_source
 
 __all__ = ["begin", "end", "stay"]
 
@@ -29,7 +30,7 @@ def begin(notebook_folder: str, settings: str | None = None) -> None:
     if notebook_folder in sys.path:
         sys.path.remove(notebook_folder)
     sys.path.insert(0, notebook_folder)
-    recorder.import_project_modules_from_source()
+    import_project_modules_from_source()
     tell_once()
     keep_flushable()
     if settings is not None:

@@ -6,18 +6,12 @@ each append what they read to one file, a JSON list a line, at the moment of rea
 of these files count, whether they are still the same) is the planner's business; the recorder
 leaves out only what can never count, since it stands in the way of everything that a notebook does.
 
-Four sources tell of everything that Python code reads:
-
-* audit events (PEP 578) tell of files opened, folders listed, variables set and processes started;
-* the first finder on `sys.meta_path` is asked for every module that is not loaded yet, by whatever
-  way it is imported or looked for; it knows none;
-* `os.stat`, `os.lstat`, `os.access` and `os.readlink` have no events and are wrapped: they answer
-  whether something exists, what kind it is, and where a link leads;
-* reads of `os.environ` have none either, and go through methods of its class.
+It hears of what happens by `interpreter_hooks`; `counting_places` tells which paths may count,
+`callers` who is behind a call, and `shell_text` what a shell's command line reads.
 
 It is imported before the first cell of every kernel: what few notebooks need of the standard
-library is imported where it is needed. And it is one file of the standard library alone, since
-other environments' Pythons are handed it.
+library is imported where it is needed. And it needs the standard library alone, since other
+environments' Pythons are handed it.
 
 Readers in compiled code (pyarrow, DuckDB) and programs that are no Python are not seen; of a
 program that is started, the files named in its arguments count, and the variables that a shell is
@@ -29,16 +23,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
-import sysconfig
 from _thread import get_ident
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
-from types import FrameType
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
+from .callers import ASKS_FOR_OTHERS, Callers
+from .counting_places import ELSEWHERE, Places, installation, is_hidden, kind_of_mode
+from .interpreter_hooks import import_project_modules_from_source, watch
 from .shell_text import (
     ALL_VARIABLES,
     READERS_OF_FOLDERS,
@@ -48,7 +42,7 @@ from .shell_text import (
     script_text,
 )
 
-__all__ = ["SETTINGS", "Recorder", "is_hidden", "kind_of_mode", "start", "start_child", "stop"]
+__all__ = ["SETTINGS", "Recorder", "start", "start_child", "stop"]
 
 SETTINGS = "MLKIT_TRACE"
 """The variable by which processes that an attempt starts find the settings of its recorder."""
@@ -57,31 +51,6 @@ DIGESTED_AT_ONCE_BYTES = 1 << 20
 """A file up to this size is digested when it is opened; a larger one is known by its marks, and
 digested when the attempt has ended, if they are still the same."""
 
-ELSEWHERE = ("/proc/", "/sys/", "/dev/", "/tmp/", "/var/tmp/", "/run/", "/usr/share/zoneinfo/")
-"""Where nothing counts that is no project's: temporary files, what the system says of itself."""
-
-IMPORT_SYSTEM = ("<frozen importlib._bootstrap", "<frozen zipimport", "<frozen runpy")
-NATIVE_READERS = re.compile(
-    r"/(pandas|polars|pyarrow|dask|xgboost|lightgbm|catboost|geopandas|pyogrio|rasterio|xarray|netCDF4"
-    r"|h5py|tables|torch|tensorflow|cv2)/"
-)
-"""Packages that ask whether a file is there, and open it in compiled code."""
-WRITERS = re.compile(r"_?(to|write|save|dump|store|export|sink|log)(_|$)")
-"""What functions are called that write the file that they ask for."""
-ALL_AS_SETTINGS = re.compile(r"/(pydantic_settings|dynaconf|environs|everett|confuse|hydra)/")
-"""Packages that copy the whole environment in order to look up settings in the copy."""
-OF_REPOSITORIES = (".git", ".hg", ".svn", ".ipynb_checkpoints")
-OF_KERNELS = ("/ipykernel/", "/IPython/", "/zmq/", "/tornado/", "/jupyter_client/", "/traitlets/")
-CELL = re.compile(r"/ipykernel_\d+/")
-SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
-"""Files of the standard library that list folders for the few names that they look for."""
-ASKS_FOR_OTHERS = re.compile(r"/(os|posixpath|genericpath|glob|pathlib(/\w+)?)\.py$|^<")
-"""Files of the standard library whose questions are their caller's; others ask on their own."""
-READS_ENVIRON = re.compile(r"/(os|_collections_abc)\.py$|^<")
-OF_SYSTEM = re.compile(
-    r"/(zoneinfo|platform|locale|gettext|mimetypes|ssl|netrc|uuid|multiprocessing|subprocess|ctypes"
-    r"|linecache|traceback|inspect|webbrowser|getpass|sysconfig|site|_sitebuiltins)\b[^/]*(/\w+\.py|\.py)?$"
-)
 READ_ONLY = os.O_RDONLY
 ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 
@@ -124,7 +93,7 @@ def _start(settings: str, *, in_kernel: bool) -> None:
         document = json.load(file)
     if _recorder is None:
         _recorder = Recorder(document, in_kernel=in_kernel)
-        _watch(_recorder)
+        watch(_recorder)
     else:
         _recorder.set_up(document, in_kernel=in_kernel)
 
@@ -150,7 +119,7 @@ class Recorder:
         self._busy: set[int] = set()
         self._walked: dict[int, set[str]] = {}
         self._look: Callable[..., os.stat_result] = os.stat
-        self._inst = _installation()
+        self._installation = installation()
         self._handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": self._opened,
             "os.listdir": self._listed,
@@ -172,27 +141,27 @@ class Recorder:
             "os.spawn": lambda args: self._started(args[1], args[2], None),
             "os.exec": lambda args: self._started(args[0], args[1], None),
             "os.system": lambda args: self._started(None, args[0], None),
-            "os.fork": lambda _: self._may_have_linked(),
-            "os.forkpty": lambda _: self._may_have_linked(),
+            "os.fork": lambda _: self._places.may_have_links(),
+            "os.forkpty": lambda _: self._places.may_have_links(),
         }
         self.set_up(settings, in_kernel=in_kernel)
 
     def set_up(self, settings: dict[str, Any], *, in_kernel: bool) -> None:
         """Begin anew, with other settings."""
         self.in_kernel = in_kernel
-        self._has_links = not in_kernel  # in folders that never count; a child's parent made them
         self.record: str = settings["record"]
         roots = [root for root in settings["roots"] if root]
-        self._roots = _with_real(roots)
-        self._never = _with_real(settings["never"])
-        self._own = _folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        self._places = Places(
+            roots,
+            settings["never"],
+            self._installation,
+            has_links=not in_kernel,  # a child's parent may have made them
+        )
+        self._callers = Callers(self._installation, in_kernel=in_kernel)
         self._seen: set[Any] = set()
         self._marks: dict[str, Any] = {}
         self._set: set[str] = set()
-        self._places: dict[str, str | None] = {}
-        self._frames: dict[str, str] = {}
         self._path: list[str] = []
-        self._path_folders: tuple[str, ...] = ()
 
     def forked(self) -> None:
         """Begin the search path anew in a child, which is told from its parent by its number."""
@@ -244,9 +213,7 @@ class Recorder:
 
     def _opened(self, args: tuple[Any, ...]) -> None:
         path, _, flags = args
-        if not isinstance(path, str | bytes | os.PathLike):
-            return
-        place = self.place(_text(path))
+        place = self._places.at(path)
         if place is None:
             return
         if isinstance(flags, int) and flags & ACCESS != READ_ONLY:
@@ -260,10 +227,10 @@ class Recorder:
         """Record a file as it is now; by whom it is read matters only outside the project."""
         if place.endswith(".pyc"):
             place = _source_of(place)
-        if self._is_project(place):
-            counts = self._is_plain(place) or self._may_be_hidden(place)
+        if self._places.is_project(place):
+            counts = self._places.is_plain(place) or self._may_be_hidden(place)
         else:
-            counts = self._asks_itself(place)
+            counts = self._callers.asks_itself(place)
         if not counts:
             return
         try:
@@ -291,13 +258,13 @@ class Recorder:
         return True
 
     def _made(self, path: Any) -> None:
-        place = self.place(_text(path)) if isinstance(path, str | bytes | os.PathLike) else None
+        place = self._places.at(path)
         if place is not None:
             self._once("made", place)
 
     def _linked_hard(self, args: tuple[Any, ...]) -> None:
         """Take in a second name for a file: who reads it there reads the file."""
-        place = self.place(_text(args[0]))
+        place = self._places.at(args[0])
         if place is not None:
             self._reads(place)
         self._made(args[1])
@@ -305,23 +272,17 @@ class Recorder:
     def _linked(self, args: tuple[Any, ...]) -> None:
         """Take in a link, behind which there may be what counts."""
         self._made(args[1])
-        self._may_have_linked()
-
-    def _may_have_linked(self) -> None:
-        """Ask from now on where links of the stage's own folder lead: programs make them, too."""
-        if not self._has_links:
-            self._has_links = True
-            self._places.clear()
+        self._places.may_have_links()
 
     def _loaded(self, args: tuple[Any, ...]) -> None:
         """Take in a compiled library; one that is named without a folder is the system's."""
         name = _text(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else ""
-        place = self.place(name) if os.sep in name else None
+        place = self._places.at(name) if os.sep in name else None
         if place is not None:
             self._reads(place)
 
     def _touched(self, path: Any) -> None:
-        place = self.place(_text(path)) if isinstance(path, str | bytes | os.PathLike) else None
+        place = self._places.at(path)
         if place is not None:
             self._once("touched", place)
 
@@ -339,7 +300,7 @@ class Recorder:
             self._busy.discard(me)
 
     def _look_for(self, name: str) -> None:
-        if self.in_kernel and not self._is_in_cell():
+        if self.in_kernel and not self._callers.is_in_cell():
             return
         top, dot, _ = name.partition(".")
         if dot and not self._may_be_project(top):
@@ -358,16 +319,7 @@ class Recorder:
             places = list(package.__path__)  # type: ignore[union-attr] # whatever it is
         except Exception:  # noqa: BLE001 - what stands in sys.modules may be anything
             return False
-        return not all(str(place).startswith(self._inst) for place in places)
-
-    def _is_in_cell(self) -> bool:
-        """Whether the notebook is behind what happens, and not the kernel on its own account."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if self._kind(frame) == "own":
-                return True
-            frame = frame.f_back
-        return not self._is_main_thread()
+        return not all(str(place).startswith(self._installation) for place in places)
 
     def _listed(self, args: tuple[Any, ...]) -> None:
         path = args[0]
@@ -375,9 +327,7 @@ class Recorder:
             path = "."
         if isinstance(path, int):
             path = os.readlink(f"/proc/self/fd/{path}")
-        if not isinstance(path, str | bytes | os.PathLike):
-            return
-        place = self.place(_text(path))
+        place = self._places.at(path)
         if place is None or not self._may_ask(place, lists=True):
             return
         try:
@@ -405,7 +355,7 @@ class Recorder:
 
         whole = pattern if os.path.isabs(pattern) else os.path.join(escape(base), pattern)
         start = _fixed_part(whole)
-        fixed = self.place(start)
+        fixed = self._places.at(start)
         if fixed is None or not self._may_ask(fixed):
             return
         whole = os.path.join(escape(fixed), os.path.relpath(whole, start))
@@ -418,7 +368,7 @@ class Recorder:
             from urllib.parse import unquote, urlsplit
 
             name = unquote(urlsplit(name).path)
-        place = self.place(name) if name and name != ":memory:" else None
+        place = self._places.at(name) if name and name != ":memory:" else None
         if place is not None and self._exists(place):
             self._reads(place)
         elif place is not None:
@@ -445,7 +395,7 @@ class Recorder:
                     self._named(os.path.join(folder, part), is_path=os.sep in part)
         if texts:
             self._once("program", os.path.basename(texts[0]))
-            self._may_have_linked()
+            self._places.may_have_links()
 
     def _told_to_program(self, words: list[str], folder: str) -> None:
         """Record what a program reads that a shell's command line would say of it, too."""
@@ -459,7 +409,7 @@ class Recorder:
         for name in named_variables(text):
             if name != ALL_VARIABLES:
                 self._variable(name)
-            elif self._asker() in ("own", "package"):
+            elif self._callers.asker() in ("own", "package"):
                 self._once("env", name, "own", sorted(self._set))
         for path in named_files(text, folder):
             self._named(path, is_path=False)
@@ -470,8 +420,8 @@ class Recorder:
 
     def _folder_told(self, path: str, what: str) -> None:
         """Record of a folder the names in it, the names of all below it, or its files, too."""
-        place = self.place(path)
-        if place is None or not self._is_project(place):
+        place = self._places.at(path)
+        if place is None or not self._places.is_project(place):
             return
         for inner, folders, names in os.walk(place):
             self._listed((inner,))
@@ -492,8 +442,8 @@ class Recorder:
         """Record a file that an argument names, if it names one of the project's."""
         if "\n" in path or "\0" in path or len(path) > 4096:
             return
-        place = self.place(path)
-        if place is not None and self._is_project(place) and self._is_plain(place):
+        place = self._places.at(path)
+        if place is not None and self._places.is_project(place) and self._places.is_plain(place):
             if self._exists(place):
                 self._reads(place)
                 self._takes_script(place)
@@ -515,19 +465,23 @@ class Recorder:
     def asked(self, path: Any, found: os.stat_result | None, *, follows: bool = True) -> None:
         """Take in that somebody asked whether something exists, and of what kind it is."""
         me = get_ident()
-        if me in self._busy or not isinstance(path, str | bytes | os.PathLike):
+        if me in self._busy:
             return
         self._busy.add(me)
         try:
-            place = self.place(_text(path), itself=not follows)
-            if place is None or not (follows or self._is_project(place)):
+            place = self._places.at(path, itself=not follows)
+            if place is None or not (follows or self._places.is_project(place)):
                 return
             kind = kind_of_mode(found.st_mode) if found is not None else None
             key = ("asked", place, follows, kind)
             if key not in self._seen and self._may_ask(place):
                 self._seen.add(key)
                 self._answered(place, kind, follows=follows)
-            if kind == "file" and ("content", place) not in self._seen and self._wants_content():
+            if (
+                kind == "file"
+                and ("content", place) not in self._seen
+                and self._callers.wants_content()
+            ):
                 self._seen.add(("content", place))
                 self._reads(place)
         except Exception as error:  # noqa: BLE001 - see `hear`
@@ -539,63 +493,27 @@ class Recorder:
         if not follows:
             self.write("itself", place, kind)
         elif kind is None:
-            self.write("made" if self._is_written_natively() else "absent", place)
+            self.write("made" if self._callers.is_written_natively() else "absent", place)
         else:
             self.write("present", place, kind)
 
     def link_read(self, path: Any, target: Any) -> None:
         """Take in that somebody asked where a link leads."""
         me = get_ident()
-        if me in self._busy or not isinstance(path, str | bytes | os.PathLike):
+        if me in self._busy:
             return
         self._busy.add(me)
         try:
-            place = self.place(_text(path), itself=True)
-            leads_here = place is not None and any(f"{place}/" in root for root in self._roots)
+            place = self._places.at(path, itself=True)
+            leads_here = place is not None and any(
+                f"{place}/" in root for root in self._places.roots
+            )
             if place is not None and not leads_here and self._may_ask(place):
                 self._once("link", place, _text(target))
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("readlink", error)
         finally:
             self._busy.discard(me)
-
-    def _wants_content(self) -> bool:
-        """Whether who asks for a file will see what it holds, in a way that nobody tells of.
-
-        Its size, which the notebook's code asks for; or all of it, read by compiled code.
-        """
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and self._kind(frame) == "recorder":
-            frame = frame.f_back
-        if frame is not None and frame.f_code.co_name in ("stat", "getsize", "getmtime"):
-            if self._kind(frame) == "stdlib":
-                frame = frame.f_back
-        elif frame is not None and self._kind(frame) == "stdlib":
-            return self._nearest_native_reader() == "reader"
-        if frame is not None and self._kind(frame) == "own":
-            return True
-        return self._nearest_native_reader() == "reader"
-
-    def _is_written_natively(self) -> bool:
-        """Whether a package asks in order to write the file, which it does in compiled code."""
-        return self._nearest_native_reader() == "writer"
-
-    def _nearest_native_reader(self) -> str:
-        """Whether a package that opens files in compiled code asks, to read or to write them."""
-        frame: FrameType | None = sys._getframe(1)
-        found = ""
-        while frame is not None:
-            kind = self._kind(frame)
-            if kind == "own":
-                return found
-            if kind == "import":
-                return ""
-            if kind == "package" and NATIVE_READERS.search(frame.f_code.co_filename):
-                found = found or "reader"
-            if found and WRITERS.match(frame.f_code.co_name):
-                found = "writer"
-            frame = frame.f_back
-        return ""
 
     def read_variable(self, name: Any) -> None:
         """Take in that a variable of the environment was read; None stands for all of them."""
@@ -617,23 +535,13 @@ class Recorder:
     def _variable(self, key: str) -> None:
         if key in self._set or ("env", "*", "own") in self._seen:
             return  # made by the stage itself; or all of them count already
-        asker = self._asker(by_name=True)
-        counts = asker == "own" or (asker == "package" and (key != "*" or self._is_for_settings()))
+        asker = self._callers.asker(by_name=True)
+        counts = asker == "own" or (
+            asker == "package" and (key != "*" or self._callers.is_for_settings())
+        )
         if counts and ("env", key, asker) not in self._seen:
             self._seen.add(("env", key, asker))
             self.write("env", key, asker, sorted(self._set) if key == "*" else [])
-
-    def _is_for_settings(self) -> bool:
-        """Whether all variables are copied by a package that looks settings up in its copy."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            kind = self._kind(frame)
-            if kind == "package":
-                return ALL_AS_SETTINGS.search(frame.f_code.co_filename) is not None
-            if kind == "own":
-                return False
-            frame = frame.f_back
-        return False
 
     def walk(self, names: Iterator[Any]) -> Iterator[Any]:
         """Pass on the names of all variables; their values are read next, one after the other."""
@@ -643,400 +551,22 @@ class Recorder:
             walked.add(_text(name))
             yield name
 
-    # Where something stands, and who asks
-
-    def place(self, path: str, *, itself: bool = False) -> str | None:
-        """The absolute path of something that may count; None for what never does.
-
-        A link in the stage's own folder stands for what it leads to, unless it is meant itself.
-        """
-        if itself and self._is_under(os.path.abspath(path), self._never):
-            return None
-        known = path.startswith(os.sep) and path in self._places
-        if not known or (self._has_links and self._places[path] is None):
-            self._places[path] = self._find(path)
-        return self._places[path]
-
-    def _find(self, path: str) -> str | None:
-        if "\0" in path:
-            return None
-        place = os.path.abspath(path)
-        if self._has_links and self._is_under(place, self._never):
-            place = os.path.realpath(place)
-        if self._is_under(place, self._inst) or self._is_under(place, self._never):
-            return None
-        if place.startswith(self._own):
-            return place if place.startswith((self._own + "ml/",)) else None
-        for root in self._roots:
-            if place.startswith(root):
-                return None if is_never(place[len(root) :]) else place
-            if place + os.sep == root:
-                return place
-        real = os.path.realpath(place)
-        if real != place and (real.startswith(self._inst) or self._is_under(real, self._never)):
-            return None
-        return place
-
-    def _is_under(self, place: str, folders: Iterable[str]) -> bool:
-        return any(place.startswith(each) or place + os.sep == each for each in folders)
-
-    def _is_project(self, place: str) -> bool:
-        """Whether something counts by whatever way it is read."""
-        if place.startswith((*self._roots, self._own)) or self._is_under(place, self._roots):
-            return True
-        if sys.path != self._path_of_folders:
-            self._path_of_folders = list(sys.path)
-            entries = [e for e in sys.path if isinstance(e, str) and e and os.path.isabs(e)]
-            self._path_folders = tuple(
-                _folder(entry)
-                for entry in entries
-                if not _folder(entry).startswith(self._inst)
-                and not self._is_under(entry, self._never)
-            )
-        return any(
-            place.startswith(folder) and not is_never(place[len(folder) :])
-            for folder in self._path_folders
-        )
-
-    def _is_plain(self, place: str) -> bool:
-        """Whether nothing below a root is hidden."""
-        for root in (*self._roots, *self._path_folders):
-            if place.startswith(root):
-                return not is_hidden(place[len(root) :])
-        return True
-
     def _may_be_hidden(self, place: str) -> bool:
         """Whether a hidden file counts: `.env` does, by which people set variables; no other."""
         folder, name = os.path.split(place)
         is_settings = name == ".env" or name.startswith(".env.")
-        return is_settings and self._is_plain(folder) and self._is_asked_for()
+        return is_settings and self._places.is_plain(folder) and self._callers.is_asked_for()
 
     def _may_ask(self, place: str, *, lists: bool = False) -> bool:
         """Whether an answer counts: of the project what anybody asks for it, else what it asks."""
-        if self._is_project(place):
-            if not self._is_plain(place):
+        if self._places.is_project(place):
+            if not self._places.is_plain(place):
                 return self._may_be_hidden(place)
-            return self._is_asked_for(lists=lists)
+            return self._callers.is_asked_for(lists=lists)
         if f"{place}/".startswith(ELSEWHERE):  # the folder itself is listed, too
             return False
-        asks = self._is_own_question(ASKS_FOR_OTHERS)
-        return asks and (not lists or self._is_asked_for(lists=True))
-
-    def _is_own_question(self, between: re.Pattern[str]) -> bool:
-        """Whether the notebook's code asks, with nothing but these files of Python's between."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            kind = self._kind(frame)
-            if kind == "own":
-                return True
-            if kind in ("package", "import"):
-                return False
-            if kind == "stdlib" and OF_SYSTEM.search(frame.f_code.co_filename):
-                return False
-            if kind == "stdlib" and not between.search(frame.f_code.co_filename):
-                return False
-            frame = frame.f_back
-        return False
-
-    _path_of_folders: list[Any] = []  # noqa: RUF012 - replaced, never changed
-
-    def _asks_itself(self, place: str) -> bool:
-        """Whether the notebook's own code, or the import system, opens a file outside the project.
-
-        So it does if it hands the path to a package, as to `pandas.read_csv`. What packages keep
-        elsewhere for themselves (caches of fonts, zones, settings) is nothing that it reads.
-        """
-        if place.startswith(ELSEWHERE):
-            return False
-        frame: FrameType | None = sys._getframe(1)
-        called: FrameType | None = None
-        while frame is not None:
-            kind = self._kind(frame)
-            if kind == "import":
-                return place.endswith((".py", ".zip", ".egg", ".pyz", ".whl"))
-            if kind == "own":
-                return called is None or _is_handed(place, called)
-            if kind == "stdlib" and called is None:
-                if OF_SYSTEM.search(frame.f_code.co_filename):
-                    return False  # it looks up what the system says, on nobody's behalf
-            elif kind == "package":
-                called = frame
-            frame = frame.f_back
-        return False
-
-    def _is_asked_for(self, *, lists: bool = False) -> bool:
-        """Whether the notebook's code asks, by itself or through a package that it calls.
-
-        A search by a pattern, of which the matching names are recorded, is no question for all
-        names.
-        """
-        frame: FrameType | None = sys._getframe(1)
-        if lists:
-            while frame is not None and self._kind(frame) in ("stdlib", "recorder"):
-                code = frame.f_code
-                if code.co_name != "iterdir" and SEARCHES.search(code.co_filename):
-                    return False
-                frame = frame.f_back
-        return self._asker() in ("own", "package")
-
-    def _asker(self, *, by_name: bool = False) -> str:
-        """Who is behind a call: the project's own code, a package that it calls, or neither.
-
-        Walks outwards: what a module does while it is imported is not done by who imports it,
-        unless the module is the project's own. With `by_name` the library's modules count as
-        packages, too, but for those by which a program reads its environment: that `subprocess`
-        looks at PATH is not the caller's question.
-        """
-        frame: FrameType | None = sys._getframe(1)
-        nearest = ""
-        of_kernel = False
-        while frame is not None:
-            kind = self._kind(frame)
-            if kind == "own":
-                return nearest or "own"
-            if kind == "import":
-                return "import"
-            if by_name and kind == "stdlib" and not READS_ENVIRON.search(frame.f_code.co_filename):
-                nearest = "package"
-            if kind == "package":
-                nearest = "package"
-                of_kernel = of_kernel or any(k in frame.f_code.co_filename for k in OF_KERNELS)
-            frame = frame.f_back
-        return "kernel" if of_kernel or self._is_main_thread() else nearest or "kernel"
-
-    def _is_main_thread(self) -> bool:
-        threading = sys.modules.get("threading")
-        return threading is None or threading.main_thread().ident == get_ident()
-
-    def _kind(self, frame: FrameType) -> str:
-        """What kind of code a frame runs: own, package, import, stdlib or recorder."""
-        file = frame.f_code.co_filename
-        if frame.f_code.co_name == "_modified_open":  # the `open` of IPython's cells
-            return "recorder"
-        kind = self._frames.get(file)
-        if kind is None:
-            kind = self._frames[file] = self._kind_of_file(file)
-        if kind == "text":
-            is_main = not self.in_kernel and frame.f_globals.get("__name__") == "__main__"
-            return "own" if is_main else "stdlib"
-        return kind
-
-    def _kind_of_file(self, file: str) -> str:
-        if file == __file__:
-            return "recorder"
-        if file.startswith(IMPORT_SYSTEM):
-            return "stdlib" if file.startswith("<frozen runpy") else "import"
-        if file.startswith("<ipython-input") or CELL.search(file):
-            return "own"
-        if file.startswith("<"):
-            return "text"
-        place = file if file.startswith(self._inst) and ".." not in file else os.path.abspath(file)
-        if place.startswith(self._inst):
-            is_package = "site-packages" in place or "dist-packages" in place
-            return "package" if is_package else "stdlib"
-        if place.startswith(self._own) and not place.startswith(self._own + "ml/"):
-            return "package"
-        return "own"
-
-
-class ImportWatch:
-    """A finder of modules that finds none and tells which ones are looked for."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Take the name in, and leave the search to the other finders."""
-        self._recorder.looked_for(name)
-
-
-def _watch(recorder: Recorder) -> None:
-    """Have the interpreter tell, and wrap what it does not tell of."""
-    stat, lstat, access, readlink = os.stat, os.lstat, os.access, os.readlink
-    recorder._look = stat
-
-    def asked_stat(path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True) -> Any:
-        try:
-            found = stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
-        except OSError:
-            if dir_fd is None:
-                recorder.asked(path, None, follows=follow_symlinks)
-            raise
-        if dir_fd is None:
-            recorder.asked(path, found, follows=follow_symlinks)
-        return found
-
-    def asked_lstat(path: Any, *, dir_fd: Any = None) -> Any:
-        try:
-            found = lstat(path, dir_fd=dir_fd)
-        except OSError:
-            if dir_fd is None:
-                recorder.asked(path, None, follows=False)
-            raise
-        if dir_fd is None:
-            recorder.asked(path, found, follows=False)
-        return found
-
-    def asked_access(path: Any, mode: int, **how: Any) -> bool:
-        answer: bool = access(path, mode, **how)
-        if how.get("dir_fd") is None:
-            try:
-                recorder.asked(path, stat(path))
-            except (OSError, ValueError):
-                recorder.asked(path, None)
-        return answer
-
-    def asked_readlink(path: Any, *, dir_fd: Any = None) -> Any:
-        target = readlink(path, dir_fd=dir_fd)
-        if dir_fd is None:
-            recorder.link_read(path, target)
-        return target
-
-    os.register_at_fork(after_in_child=recorder.forked)
-    for wrapped in (asked_stat, asked_lstat, asked_access, asked_readlink):
-        _replace_in_os(wrapped.__name__.removeprefix("asked_"), wrapped)
-    _watch_environment(recorder)
-    sys.meta_path.insert(0, ImportWatch(recorder))
-    sys.addaudithook(recorder.hear)
-
-
-def _replace_in_os(name: str, function: Any) -> None:
-    """Put a function in the place of one of `os`, also where `os` says what that can do."""
-    original = getattr(os, name)
-    for attribute in ("__name__", "__qualname__", "__doc__"):
-        setattr(function, attribute, getattr(original, attribute))
-    function.__module__ = "os"  # where it is to be found, by pickle for one
-    for what in (
-        "supports_dir_fd",
-        "supports_fd",
-        "supports_follow_symlinks",
-        "supports_effective_ids",
-    ):
-        able: set[Any] = getattr(os, what, set())
-        if original in able:
-            able.add(function)
-    setattr(os, name, function)
-
-
-def _watch_environment(recorder: Recorder) -> None:
-    environ: Any = type(os.environ)
-    get, walk, count = environ.__getitem__, environ.__iter__, environ.__len__
-
-    def getitem(self: Any, key: Any) -> Any:
-        recorder.read_variable(key)
-        return get(self, key)
-
-    def iterate(self: Any) -> Iterator[Any]:
-        recorder.read_variable(None)
-        return recorder.walk(walk(self))
-
-    def length(self: Any) -> int:
-        recorder.read_variable(None)
-        found: int = count(self)
-        return found
-
-    environ.__getitem__, environ.__iter__, environ.__len__ = getitem, iterate, length
-
-
-def import_project_modules_from_source() -> None:
-    """Neither take nor leave compiled copies of project modules.
-
-    Python takes a compiled copy for valid if the second of the last change and the size agree, so
-    that a module edited twice within a second would run as it was before; and a run writes nothing
-    beside the sources.
-    """
-    from importlib.machinery import SourceFileLoader
-
-    loader: Any = SourceFileLoader
-    own = _folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    spared = (*_installation(), own)
-    read, write = loader.get_data, loader.set_data
-
-    def is_project(path: str) -> bool:
-        return not path.startswith(spared) and "/site-packages/" not in path.replace(os.sep, "/")
-
-    def get_data(self: Any, path: str) -> bytes:
-        if path.endswith(".pyc") and is_project(path):
-            raise FileNotFoundError(path)
-        data: bytes = read(self, path)
-        return data
-
-    def set_data(self: Any, path: str, data: bytes, **options: Any) -> None:
-        if not is_project(path):
-            write(self, path, data, **options)
-
-    loader.get_data, loader.set_data = get_data, set_data
-
-
-def _installation() -> tuple[str, ...]:
-    """The folders of the standard library and of installed packages."""
-    paths = sysconfig.get_paths()
-    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {os.path.dirname(os.__file__)}
-    folders |= {sys.prefix} if sys.prefix != sys.base_prefix else set()
-    site = sys.modules.get("site")
-    for name in ("getsitepackages", "getusersitepackages"):
-        found: Any = getattr(site, name, list)()
-        folders |= {found} if isinstance(found, str) else set(found)
-    library = "python{}{}.zip".format(*sys.version_info)
-    folders |= {entry for entry in sys.path if entry.endswith((os.sep + library, "dist-packages"))}
-    return tuple(_with_real(sorted(folders)))
-
-
-def _with_real(folders: Iterable[str]) -> tuple[str, ...]:
-    """Folders as they are named and with their links resolved, longest first, each with a slash."""
-    found = {_folder(os.path.abspath(each)) for each in folders}
-    found |= {_folder(os.path.realpath(each)) for each in folders}
-    return tuple(sorted(found, key=len, reverse=True))
-
-
-def _folder(path: str) -> str:
-    return path if path.endswith(os.sep) else path + os.sep
-
-
-def is_hidden(relative: str) -> bool:
-    """Whether something below a root never counts; a compiled copy stands for its source."""
-    parts = relative.split(os.sep)
-    if any(part.startswith(".") for part in parts) or "scratch" in parts:
-        return True
-    return "__pycache__" in parts and not relative.endswith(".pyc")
-
-
-def is_never(relative: str) -> bool:
-    """Whether something below a root counts in no way at all, even if it is asked for by name."""
-    parts = relative.split(os.sep)
-    if "scratch" in parts or any(part in OF_REPOSITORIES for part in parts):
-        return True
-    return "__pycache__" in parts and not relative.endswith(".pyc")
-
-
-def kind_of_mode(mode: int) -> str:
-    """Whether something is a file, a folder, a link or something else."""
-    return {0o100000: "file", 0o040000: "folder", 0o120000: "link"}.get(mode & 0o170000, "other")
-
-
-def _is_handed(place: str, called: FrameType) -> bool:
-    """Whether a function was called with a path, or with a folder that holds it."""
-    code, found = called.f_code, called.f_locals
-    count = code.co_argcount + code.co_kwonlyargcount
-    count += bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)  # *args and **kwargs
-    values = [found[name] for name in code.co_varnames[:count] if name in found]
-    for value in list(values):
-        if isinstance(value, list | tuple):
-            values += value[:20]
-        elif type(value) is dict:
-            values += list(value.values())[:20]
-    for value in values:
-        if isinstance(value, str | os.PathLike):
-            try:
-                path = os.path.abspath(os.path.expanduser(_text(value)))
-            except (TypeError, ValueError, OSError):
-                continue
-            if place == path:
-                return True
-            if path != os.sep and place.startswith(path + os.sep) and not is_hidden(place):
-                return True
-    return False
+        asks = self._callers.is_own_question(ASKS_FOR_OTHERS)
+        return asks and (not lists or self._callers.is_asked_for(lists=True))
 
 
 def _source_of(path: str) -> str:

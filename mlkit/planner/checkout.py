@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mlkit.inside.recorder import is_hidden
+from mlkit.inside.counting_places import is_hidden
 from mlkit.planner.interpreter import Interpreter, interpreter
 
 __all__ = ["INSTALLED", "Checkout"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.core.scrubbing import names_a_secret
-from mlkit.inside.recorder import kind_of_mode
+from mlkit.inside.counting_places import kind_of_mode
 from mlkit.planner.checkout import Checkout
 from mlkit.planner.packages import Packages
 from mlkit.planner.reasons import OLDER

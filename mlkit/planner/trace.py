@@ -18,7 +18,7 @@ from typing import Any
 
 from mlkit.core.scrubbing import names_a_secret
 from mlkit.errors import DISTRIBUTION
-from mlkit.inside.recorder import is_hidden
+from mlkit.inside.counting_places import is_hidden
 from mlkit.inside.shell_text import named_files, named_folders, named_variables, script_text
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.imports import top_level_names
