@@ -27,9 +27,10 @@ hands over no parameters, so the values stand in its notebooks. *Functions* are 
 as functions of one process: no notebook is executed, and none is kept. Prefect starts a server of
 its own for each run, and Dagster runs in process, without one.
 
-*ipykernel forked, nothing else* is what forked kernels cost by themselves: a process that has
-imported ipykernel forks a kernel for each notebook, one ahead, and the cells go to it by
-jupyter_client. Nothing is checked, captured, reused or kept. What mlkit takes beyond it is its own.
+*ipykernel forked, nothing else* is what forked kernels cost by themselves: a process imports
+ipykernel, and the packages that the notebooks need by a list made by hand; it forks a kernel for
+each notebook, one ahead, and the cells go to it by jupyter_client. Nothing is checked, captured,
+reused or kept. What mlkit takes beyond it is its own.
 """
 
 

@@ -195,12 +195,15 @@ def without_mlkit(folder: Path, steps: Path, workers: int) -> list[Contender]:
     ]
 
 
-def bare_fork(folder: Path, workers: int) -> Contender:
-    """The cells in kernels that are forked as simply as can be; where the baselines stand."""
+def bare_fork(folder: Path, workers: int, modules: Sequence[str] = ()) -> Contender:
+    """The cells in kernels that are forked as simply as can be; where the baselines stand.
+
+    What forks them has imported the modules.
+    """
     program = Path(__file__).parent / "baselines" / "bare_fork.py"
     return Contender(
         name=BARE,
-        command=(sys.executable, str(program), str(folder / "plan.json"), str(workers)),
+        command=(sys.executable, str(program), str(folder / "plan.json"), str(workers), *modules),
         cwd=folder,
         reset=lambda: shutil.rmtree(folder / "out", ignore_errors=True),
     )

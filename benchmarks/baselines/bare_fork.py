@@ -1,11 +1,12 @@
 """What forked kernels cost by themselves: ipykernel forked, its client, and nothing else.
 
-One process imports ipykernel, and forks one kernel ahead for each worker. The notebooks' cells go
-to the kernels one by one by jupyter_client. Nothing is checked, captured, reused or kept: no
-notebook, no log, no record. What mlkit takes beyond this is mlkit's own.
+One process imports ipykernel, and what the notebooks need, and forks one kernel ahead for each
+worker. The notebooks' cells go to the kernels one by one by jupyter_client. Nothing is checked,
+captured, reused or kept: no notebook, no log, no record. What mlkit takes beyond this is mlkit's
+own.
 
-Called with a plan (see `benchmarks.stages.plan`) as a JSON file and the number of workers; with
-more than one worker the notebooks must not depend on each other.
+Called with a plan (see `benchmarks.stages.plan`) as a JSON file, the number of workers, and names
+of modules to import ahead; with more than one worker the notebooks must not depend on each other.
 """
 
 from __future__ import annotations
@@ -63,9 +64,9 @@ def at(place: Path) -> dict[str, Any]:
     return {"ip": str(place), "transport": "ipc"}
 
 
-def serve(line: socket.socket, folder: Path) -> None:
+def serve(line: socket.socket, folder: Path, modules: tuple[str, ...]) -> None:
     """Fork a kernel for each connection file that the driver names, until it hangs up."""
-    for name in rehearsed(folder):
+    for name in (*rehearsed(folder), *modules):
         if importlib.util.find_spec(name.partition(".")[0]) is not None:  # debugpy hides its own
             importlib.import_module(name)
     gc.collect()
@@ -137,7 +138,7 @@ def heard(client: BlockingKernelClient, asked: str, timeout_s: float) -> bool:
             return True
 
 
-def main(plan: str, workers: str) -> None:
+def main(plan: str, workers: str, *modules: str) -> None:
     """Execute all notebooks."""
     steps = json.loads(Path(plan).read_text())
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -145,7 +146,7 @@ def main(plan: str, workers: str) -> None:
         zygote = os.fork()
         if zygote == 0:
             here.close()
-            serve(there, Path(name))
+            serve(there, Path(name), modules)
             os._exit(0)  # who made the folder tidies it up
         there.close()
         kernels = Kernels(here, Path(name), len(steps), int(workers))

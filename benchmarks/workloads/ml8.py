@@ -6,7 +6,18 @@ from pathlib import Path
 
 from benchmarks.rivals import rivals
 from benchmarks.stages import Stage, plan
-from benchmarks.workload import CLI, FORK, PLAIN, WARM, Goal, Workload, against, baselines, warm
+from benchmarks.workload import (
+    CLI,
+    FORK,
+    PLAIN,
+    WARM,
+    Goal,
+    Workload,
+    against,
+    bare_fork,
+    baselines,
+    warm,
+)
 
 __all__ = ["STAGES", "build"]
 
@@ -148,6 +159,12 @@ STAGES = (
     ),
 )
 
+IMPORTED = (
+    *("pandas", "pyarrow.parquet", "pyarrow.dataset", "joblib"),
+    *("sklearn.ensemble", "sklearn.metrics", "sklearn.model_selection", "sklearn.preprocessing"),
+)
+"""What these notebooks import, and what pandas imports to read and write Parquet."""
+
 
 def build(folder: Path) -> Workload:
     """Collect, validate, preprocess, features, split, train, evaluate, summary."""
@@ -157,6 +174,7 @@ def build(folder: Path) -> Workload:
         contenders=[
             *baselines(folder, "ml8", STAGES, workers=1),
             warm(folder, workers=1),
+            bare_fork(folder, workers=1, modules=IMPORTED),
             *rivals(folder, plan(folder, STAGES)),
         ],
         goals=(

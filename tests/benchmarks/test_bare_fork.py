@@ -53,3 +53,14 @@ def test_a_cell_that_fails_is_told(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert "ZeroDivisionError" in ended.stderr
+
+
+def test_what_is_named_is_imported_before_the_first_kernel(tmp_path: Path) -> None:
+    """Its kernels have it without importing it."""
+    cell = "import sys; open(here, 'w').write(str('colorsys' in sys.modules))"
+    last = _chain(tmp_path, 1, cell)
+
+    for modules in ((), ("colorsys",)):
+        contender = bare_fork(tmp_path, workers=1, modules=modules)
+        subprocess.run(contender.command, check=True, capture_output=True, timeout=120)
+        assert last.read_text() == str(bool(modules))
