@@ -19,8 +19,8 @@ from mlkit.planner.deciding import Decision
 from mlkit.planner.fingerprint import Parts
 from mlkit.reports.metrics import missing_metrics, stage_metrics
 from mlkit.store.artifact_store import copy_file
-from mlkit.store.database import Result
 from mlkit.store.folder import NOTEBOOK, RunFolder, readable_os_errors
+from mlkit.store.result import Result
 
 if TYPE_CHECKING:  # a run that reuses all makes no attempt
     from mlkit.driver.attempt import Outcome

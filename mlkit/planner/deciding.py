@@ -21,7 +21,8 @@ from mlkit.planner.today import Today
 from mlkit.planner.trace import file_marks
 from mlkit.planner.variables import Circumstances
 from mlkit.store.artifact_store import ArtifactStore, Marks, digest_file
-from mlkit.store.database import Database, Result
+from mlkit.store.database import Database
+from mlkit.store.result import Result
 from mlkit.store.trees import digest_tree, survey
 
 __all__ = ["Action", "Decision", "Planner"]

@@ -20,6 +20,7 @@ __all__ = [
     "open_to_write",
     "readable",
     "readable_sqlite_errors",
+    "transaction",
     "user_version",
 ]
 
@@ -124,6 +125,19 @@ def _in_memory(source: sqlite3.Connection) -> sqlite3.Connection:
 def user_version(connection: sqlite3.Connection) -> int:
     """The number that a program keeps in its SQLite files for itself; 0 in a new one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Change all or nothing; others wait who want to change something meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 @contextlib.contextmanager

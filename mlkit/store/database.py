@@ -5,85 +5,40 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.intervals import Interval
-from mlkit.core.record import FORMAT, AttemptRecord, RunRecord, StageRecord
+from mlkit.core.record import FORMAT, RunRecord, StageRecord
 from mlkit.core.record_views import moved
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import SUCCESSFUL, RunStatus, Status
 from mlkit.core.values import decode
-from mlkit.errors import RunsFolderError
-from mlkit.frozen import dataclass
 from mlkit.store.artifact_store import Marks
 from mlkit.store.connection import (
-    BUSY_TIMEOUT_S,
     open_to_look,
     open_to_write,
     readable,
     readable_sqlite_errors,
-    user_version,
+    transaction,
+)
+from mlkit.store.database_tables import CLEANED_SCHEMA, SCHEMA_VERSION, SHARED_SCHEMA, prepare
+from mlkit.store.record_rows import (
+    row_of_attempt,
+    row_of_run,
+    row_of_stage,
+    run_of_row,
+    stage_of_row,
 )
 from mlkit.store.refusals import readable_os_errors
+from mlkit.store.result import Result, result_of_row, row_of_result
 
 if TYPE_CHECKING:
     from mlkit.core.run_row import RunRow
 
-__all__ = ["SCHEMA_VERSION", "Database", "Result"]
-
-SCHEMA_VERSION = 5
-
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS runs(run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, "
-    "status TEXT NOT NULL, started REAL NOT NULL, ended REAL, document TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS stages(run_id TEXT NOT NULL, id TEXT NOT NULL, "
-    "place INTEGER NOT NULL, stage TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, "
-    "started REAL, ended REAL, result INTEGER, document TEXT NOT NULL, "
-    "PRIMARY KEY(run_id, id)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS attempts(run_id TEXT NOT NULL, stage TEXT NOT NULL, "
-    "number INTEGER NOT NULL, status TEXT NOT NULL, started REAL NOT NULL, ended REAL NOT NULL, "
-    "error_type TEXT, document TEXT NOT NULL, PRIMARY KEY(run_id, stage, number)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS artifacts(digest TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, "
-    "mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, created REAL NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS fingerprints(id INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "pipeline TEXT NOT NULL, stage TEXT NOT NULL, status TEXT NOT NULL, key TEXT NOT NULL, "
-    "parts TEXT NOT NULL, observed TEXT NOT NULL, outputs TEXT NOT NULL, "
-    "run_id TEXT NOT NULL, created REAL NOT NULL, logged TEXT)",
-    "CREATE INDEX IF NOT EXISTS fingerprints_by_stage ON fingerprints(pipeline, stage, id)",
-    "CREATE INDEX IF NOT EXISTS fingerprints_by_key ON fingerprints(pipeline, stage, key, id)",
-    "CREATE INDEX IF NOT EXISTS stages_by_result ON stages(result)",
-    "CREATE TABLE IF NOT EXISTS repairs(digest TEXT NOT NULL, time REAL NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS repairs_by_digest ON repairs(digest, time)",
-    "CREATE TABLE IF NOT EXISTS digests(path TEXT PRIMARY KEY, marks TEXT NOT NULL, "
-    "digest TEXT NOT NULL) WITHOUT ROWID",
-    "DROP TABLE IF EXISTS files",
-    "CREATE TABLE IF NOT EXISTS metrics(run_id TEXT NOT NULL, place INTEGER NOT NULL, "
-    "number INTEGER NOT NULL, stage TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, "
-    "PRIMARY KEY(run_id, place, number)) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS runs_by_turn ON "
-    "runs(COALESCE(json_extract(document, '$.turn'), 0), run_id)",
-    "CREATE INDEX IF NOT EXISTS stages_by_status ON stages(run_id, status)",
-    "CREATE TABLE IF NOT EXISTS unmeasured(run_id TEXT PRIMARY KEY) WITHOUT ROWID",
-)
-_MEASURED_SINCE = 4
-"""The version since which what a stage measured stands in the database; earlier runs' files do."""
-
-SHARED_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS shared(store TEXT NOT NULL, name TEXT NOT NULL, "
-    "result INTEGER NOT NULL, PRIMARY KEY(store, name)) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS shared_by_result ON shared(store, result)",
-)
-"""Stands in databases only that have met a store behind a URL."""
-
-CLEANED_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS cleaned(pipeline TEXT NOT NULL, stage TEXT NOT NULL, "
-    "key TEXT NOT NULL, PRIMARY KEY(pipeline, stage, key)) WITHOUT ROWID"
-)
-"""Stands in databases only from which something was cleaned: the results that there were."""
+__all__ = ["Database"]
 
 _TURN = "json_extract(document, '$.turn')"
 _INDEXED = f"COALESCE({_TURN}, 0)"
@@ -93,79 +48,6 @@ _BY_TURN = f"ORDER BY {_INDEXED}, run_id"
 
 _MOST_VALUES = 500
 """So many ids in one query: SQLite's own limit was 999 for long."""
-
-_RUN_COLUMNS = ("run_id", "pipeline", "status", "started", "ended")
-_STAGE_COLUMNS = ("stage", "status", "reason", "started", "ended")
-"""What a record's document and its row both have; it stands in the row only."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What one attempt made, and everything it depended on.
-
-    Parameters
-    ----------
-    pipeline, stage : str
-        Whose result it is; the stage is an instance's id.
-    key : str
-        The digest of the parts that are known before the stage runs.
-    parts : mapping
-        These parts, to say later what changed.
-    observed : mapping
-        What showed only when it ran: what it read, and packages by version.
-    outputs : mapping of str to str
-        Output name to artifact digest.
-    logged : mapping
-        What it logged with `mlkit.log_metric`: `metrics` and `curves`; empty if it did not.
-    run_id : str
-        The run that computed it; once that is cleaned away, one that used it.
-    created : float
-        When, in seconds since 1970.
-    status : Status
-        How the attempt ended; a result that can be reused has succeeded.
-    id : int
-        Its row in `fingerprints`; 0 of one that has none yet, or stands in a store.
-    """
-
-    pipeline: str
-    stage: str
-    key: str
-    parts: Mapping[str, Any]
-    observed: Mapping[str, Any]
-    outputs: Mapping[str, str]
-    run_id: str
-    created: float
-    status: Status = Status.SUCCEEDED
-    logged: Mapping[str, Any] = field(default_factory=dict)
-    id: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """The result without its number, which belongs to one database."""
-        return {
-            "pipeline": self.pipeline,
-            "stage": self.stage,
-            "status": self.status.value,
-            "key": self.key,
-            "parts": dict(self.parts),
-            "observed": dict(self.observed),
-            "outputs": dict(self.outputs),
-            "run_id": self.run_id,
-            "created": self.created,
-            "logged": dict(self.logged),
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any], *, number: int = 0) -> Result:
-        """Undo `to_json`; what else the document holds is passed over."""
-        names = (*_PLAIN, *_JSON)
-        return cls(
-            **{**{n: data[n] for n in names}, "status": Status(data["status"]), "id": number},
-            logged=data.get("logged") or {},
-        )
-
-
-_PLAIN = ("pipeline", "stage", "key", "run_id", "created")
-_JSON = ("parts", "observed", "outputs")
 
 
 class Database:
@@ -190,53 +72,16 @@ class Database:
 
     def __init__(self, path: Path, *, only_looks: bool = False) -> None:
         self.path = path
-        self.is_new = False
         with readable_os_errors(path.parent), readable_sqlite_errors(path):
             self._connection = (
                 open_to_look(path, SCHEMA_VERSION) if only_looks else open_to_write(path)
             )
             self._connection.row_factory = sqlite3.Row
             try:
-                self._prepare()
+                self.is_new = prepare(self._connection, path)
             except BaseException:
                 self._connection.close()
                 raise
-
-    def _prepare(self) -> None:
-        version = user_version(self._connection)
-        if version == SCHEMA_VERSION:
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            return
-        if version > SCHEMA_VERSION:
-            raise RunsFolderError(
-                "this runs folder was written by a newer mlkit",
-                self.path,
-                remedy="Update mlkit, or choose another folder with --runs-dir",
-            )
-        self.is_new = version == 0
-        self._journal_ahead()
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        with self._transaction():
-            for statement in SCHEMA:
-                self._connection.execute(statement)
-            columns = self._query("SELECT name FROM pragma_table_info('fingerprints')", ())
-            if "logged" not in {row["name"] for row in columns}:
-                self._connection.execute("ALTER TABLE fingerprints ADD COLUMN logged TEXT")
-            if version < _MEASURED_SINCE:
-                self._connection.execute("INSERT OR IGNORE INTO unmeasured SELECT run_id FROM runs")
-            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-    def _journal_ahead(self) -> None:
-        """Switch to write-ahead logging; SQLite does not wait where another process does so too."""
-        deadline = time.monotonic() + BUSY_TIMEOUT_S
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
 
     def close(self) -> None:
         """Close the file."""
@@ -244,17 +89,8 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise readable(error, self.path) from error
+        with readable_sqlite_errors(self.path), transaction(self._connection):
+            yield
 
     def _put(self, table: str, row: Mapping[str, Any]) -> int:
         """Write one row; one with the same key is replaced."""
@@ -281,7 +117,7 @@ class Database:
             "LIMIT ?",
             (pipeline, stage, Status.SUCCEEDED.value, -1 if limit is None else limit),
         )
-        return [_result(row) for row in rows]
+        return [result_of_row(row) for row in rows]
 
     def results_with_key(self, pipeline: str, stage: str, key: str) -> list[Result]:
         """The reusable results of one stage or instance with these parts, newest first."""
@@ -290,7 +126,7 @@ class Database:
             "AND status = ? ORDER BY id DESC",
             (pipeline, stage, key, Status.SUCCEEDED.value),
         )
-        return [_result(row) for row in rows]
+        return [result_of_row(row) for row in rows]
 
     def was_cleaned(self, pipeline: str, stage: str, key: str | None = None) -> bool:
         """Whether a result of an instance, with this key or with any, was cleaned away."""
@@ -313,7 +149,7 @@ class Database:
     def result(self, result_id: int) -> Result | None:
         """One result; None if it is gone."""
         rows = self._query("SELECT * FROM fingerprints WHERE id = ?", (result_id,))
-        return _result(rows[0]) if rows else None
+        return result_of_row(rows[0]) if rows else None
 
     def runs_with_result(self, result_id: int) -> list[str]:
         """The runs that made or reused a result, newest first by their ids."""
@@ -433,7 +269,7 @@ class Database:
         """
         with self._transaction():
             for name, result in sorted(results.items(), key=lambda item: item[1].created):
-                result_id = self._same(result) or self._put("fingerprints", _result_row(result))
+                result_id = self._same(result) or self._put("fingerprints", row_of_result(result))
                 self._put("shared", {"store": store, "name": name, "result": result_id})
 
     def _same(self, result: Result) -> int | None:
@@ -469,7 +305,7 @@ class Database:
         """
         kept = self.scrubber.record(replace(record, stages={}))
         with self._transaction():
-            self._put("runs", _run_row(kept, self._turn(record, arrived=arrived)))
+            self._put("runs", row_of_run(kept, self._turn(record, arrived=arrived)))
 
     def _turn(self, record: RunRecord, *, arrived: bool) -> int | None:
         """The number that says which run began before which, whatever their clocks said."""
@@ -511,9 +347,9 @@ class Database:
 
     def _save_stage(self, run_id: str, stage: StageRecord, place: int) -> None:
         kept = self.scrubber.stage(stage)
-        self._put("stages", _stage_row(run_id, kept, place))
+        self._put("stages", row_of_stage(run_id, kept, place))
         for attempt in kept.history:
-            self._put("attempts", _attempt_row(run_id, kept.id, attempt))
+            self._put("attempts", row_of_attempt(run_id, kept.id, attempt))
         self._save_metrics(run_id, kept, place)
 
     def _save_metrics(self, run_id: str, stage: StageRecord, place: int) -> None:
@@ -589,7 +425,7 @@ class Database:
         with self._transaction():
             for digest, mark in marks.items():
                 self._put("artifacts", _artifact_row(digest, mark, result.created))
-            stage = replace(stage, result=self._put("fingerprints", _result_row(kept)))
+            stage = replace(stage, result=self._put("fingerprints", row_of_result(kept)))
             if self.was_cleaned(result.pipeline, result.stage, result.key):
                 self._connection.execute(
                     "DELETE FROM cleaned WHERE pipeline = ? AND stage = ? AND key = ?",
@@ -710,11 +546,11 @@ class Database:
             "SELECT * FROM attempts WHERE run_id = ? ORDER BY number", (row["run_id"],)
         ):
             attempts.setdefault(attempt["stage"], []).append(json.loads(attempt["document"]))
-        return self._run(row, {s["id"]: _stage(s, attempts.get(s["id"], [])) for s in stages})
+        return self._run(row, {s["id"]: stage_of_row(s, attempts.get(s["id"], [])) for s in stages})
 
     def _run(self, row: sqlite3.Row, stages: Mapping[str, StageRecord]) -> RunRecord:
         """The record of a run where it is now; its folder may have been moved or copied since."""
-        return moved(_run(row, stages), str(self.path.parent))
+        return moved(run_of_row(row, stages), str(self.path.parent))
 
     def delete_run(self, run_id: str) -> None:
         """Drop a run; its results stay as long as their artifacts do."""
@@ -773,17 +609,6 @@ class Database:
         return found
 
 
-def _result_row(result: Result) -> dict[str, Any]:
-    columns = (*_JSON, "logged")
-    return {**result.to_json(), **{name: json.dumps(getattr(result, name)) for name in columns}}
-
-
-def _result(row: sqlite3.Row) -> Result:
-    document = {**dict(row), **{name: json.loads(row[name]) for name in _JSON}}
-    document["logged"] = json.loads(row["logged"] or "{}")
-    return Result.from_json(document, number=row["id"])
-
-
 def _artifact_row(digest: str, marks: Marks, now: float) -> dict[str, Any]:
     return {
         "digest": digest,
@@ -792,19 +617,6 @@ def _artifact_row(digest: str, marks: Marks, now: float) -> dict[str, Any]:
         "inode": marks.inode,
         "created": now,
     }
-
-
-def _run_row(record: RunRecord, turn: int | None) -> dict[str, Any]:
-    """The row of a run; its turn says where it stands in the order in which runs began."""
-    document = {**record.to_full_json(), "turn": turn}
-    row = {name: document.pop(name) for name in _RUN_COLUMNS}
-    del document["stages"]
-    return {**row, "document": json.dumps(document)}
-
-
-def _run(row: sqlite3.Row, stages: Mapping[str, StageRecord]) -> RunRecord:
-    document = {**json.loads(row["document"]), **{n: row[n] for n in _RUN_COLUMNS}, "stages": {}}
-    return replace(RunRecord.from_json(document), stages=stages)
 
 
 def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[str, int]) -> RunRow:
@@ -825,36 +637,3 @@ def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[s
         metrics=metrics,
         counts=counts,
     )
-
-
-def _stage_row(run_id: str, stage: StageRecord, place: int) -> dict[str, Any]:
-    document = stage.to_json()
-    row = {name: document.pop(name) for name in _STAGE_COLUMNS}
-    del document["history"]
-    return {
-        **row,
-        "run_id": run_id,
-        "id": stage.id,
-        "place": place,
-        "result": stage.result,
-        "document": json.dumps(document),
-    }
-
-
-def _stage(row: sqlite3.Row, attempts: list[dict[str, Any]]) -> StageRecord:
-    columns = {name: row[name] for name in _STAGE_COLUMNS}
-    document = {**json.loads(row["document"]), **columns, "history": attempts}
-    return StageRecord.from_json(row["id"], document, result=row["result"])
-
-
-def _attempt_row(run_id: str, instance_id: str, attempt: AttemptRecord) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "stage": instance_id,
-        "number": attempt.number,
-        "status": attempt.status.value,
-        "started": attempt.started,
-        "ended": attempt.ended,
-        "error_type": None if attempt.error is None else attempt.error.type,
-        "document": json.dumps(attempt.to_json()),
-    }

@@ -16,7 +16,8 @@ from mlkit.core.record import Places, RunRecord
 from mlkit.core.record_views import moved
 from mlkit.errors import RunsFolderError
 from mlkit.store.connection import open_to_read, user_version
-from mlkit.store.database import SCHEMA_VERSION, Database
+from mlkit.store.database import Database
+from mlkit.store.database_tables import SCHEMA_VERSION
 from mlkit.store.folder import RunsFolder
 
 __all__ = [

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mlkit import find_run, list_runs
 from mlkit.api.old_runs import clean
 from mlkit.errors import RunsFolderError
-from mlkit.store.database import SCHEMA_VERSION, Database
+from mlkit.store.database import Database
+from mlkit.store.database_tables import SCHEMA_VERSION
 from mlkit.testing import (
     FakeClock,
     FakeRunner,

@@ -335,7 +335,7 @@ def test_a_locked_database_names_the_lock(tmp_path: Path, monkeypatch: pytest.Mo
     """Another program holds it; nothing is said of the disk's room."""
     monkeypatch.setattr("mlkit.store.connection._LOOKING_TIMEOUT_S", 0.1)
     monkeypatch.setattr("mlkit.store.connection.BUSY_TIMEOUT_S", 0.1)
-    monkeypatch.setattr("mlkit.store.database.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("mlkit.store.database_tables.BUSY_TIMEOUT_S", 0.1)
     file, _ = _made(tmp_path / "p")
     database = file.parent / "runs" / "mlkit.db"
     other = sqlite3.connect(database, isolation_level=None)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from mlkit.core.values import safe_name
-from mlkit.store.database import Database, Result
+from mlkit.store.database import Database
 from mlkit.store.remote.shared import SharedStore
+from mlkit.store.result import Result
 
 __all__ = ["ResultIndex", "result_name"]
 
