@@ -172,15 +172,10 @@ def remove_files(folder: RunsFolder, cleaning: Cleaning) -> None:
     with readable_os_errors(folder.path):
         store.sweep()
         for run_id in cleaning.runs:
-            place = folder.run(run_id)
-            if place.path.is_dir():
-                # Its record first: where the rest cannot be removed, the run is gone all the same
-                place.record.unlink(missing_ok=True)
-                shutil.rmtree(place.path)
+            folder.run(run_id).remove()
         for name in cleaning.copies:
             shutil.rmtree(folder.debug / name)
-        if folder.latest.is_symlink() and not folder.latest.exists():
-            folder.latest.unlink()
+        folder.drop_dead_latest()
         for label, run_id in folder.labels.all().items():
             if not folder.run(run_id).path.is_dir():  # somebody has removed it by hand
                 folder.labels.take(label)

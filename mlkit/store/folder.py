@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
@@ -101,6 +102,15 @@ class RunFolder:
     def stop_request(self) -> Path:
         """The file that asks the driver to stop."""
         return self.path / _STAGING / _STOP_REQUEST
+
+    def remove(self) -> None:
+        """Remove it.
+
+        Its record goes first: where the rest cannot be removed, the run is gone all the same.
+        """
+        if self.path.is_dir():
+            self.record.unlink(missing_ok=True)
+            shutil.rmtree(self.path)
 
     def stage(self, instance_id: str) -> Path:
         """The folder of a stage or instance."""
@@ -380,6 +390,13 @@ class RunsFolder:
     def latest_id(self) -> str | None:
         """The run that `latest` points at; None if there is none."""
         return self.latest.resolve().name if self.latest.exists() else None
+
+    def drop_dead_latest(self) -> bool:
+        """Remove the link `latest` if it leads nowhere; whether it did."""
+        is_dead = self.latest.is_symlink() and not self.latest.exists()
+        if is_dead:
+            self.latest.unlink(missing_ok=True)
+        return is_dead
 
     def set_latest(self, run_id: str) -> None:
         """Point `latest` at a run, in one step."""

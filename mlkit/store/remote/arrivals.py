@@ -18,7 +18,7 @@ from mlkit.core.record_views import (
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
 from mlkit.store.latest import point_latest
-from mlkit.store.remote.files import Remote
+from mlkit.store.remote.files import Entry, Remote
 from mlkit.store.remote.mirror import INDEX, STAGES
 from mlkit.store.remote.seen import Seen
 from mlkit.store.remote.shared import SharedStore
@@ -30,7 +30,7 @@ __all__ = ["fetch_artifacts", "fetch_files", "take_in_runs", "take_in_stages"]
 def take_in_runs(
     folder: RunsFolder, database: Database, remote: Remote, only: str | None = None
 ) -> None:
-    """Bring the records of runs up to date that were made, or went on, elsewhere.
+    """Bring the records of runs up to date that were made, went on, or were removed elsewhere.
 
     Parameters
     ----------
@@ -44,7 +44,10 @@ def take_in_runs(
         The one run that matters.
     """
     seen = Seen(folder.path)
-    entries = [e for e in remote.entries(INDEX) if only in (None, e.name.partition("/")[2])]
+    everything = remote.entries(INDEX)
+    if everything:  # an empty place may be a disk that is not mounted
+        _drop_removed(folder, database, seen, everything, only)
+    entries = [e for e in everything if only in (None, e.name.partition("/")[2])]
     changed = [entry.name.partition("/")[2] for entry in seen.news(entries)]
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
     for name, data in sorted(found.items()):
@@ -54,6 +57,36 @@ def take_in_runs(
             _take_in(folder, database, record)
             take_in_stages(folder, database, remote, run_id, anew=True)
     seen.keep(entries)
+
+
+def _drop_removed(
+    folder: RunsFolder,
+    database: Database,
+    seen: Seen,
+    entries: Iterable[Entry],
+    only: str | None,
+) -> None:
+    """Remove the runs that stood there once and that another machine has cleaned away since.
+
+    A run that was never sent stands nowhere else, and stays.
+    """
+    left = {entry.name for entry in entries}
+    known = [name for name in seen.marks if name.startswith(f"{INDEX}/") and name not in left]
+    gone = {name: name.partition("/")[2] for name in known}
+    dropped = [
+        name
+        for name, run_id in gone.items()
+        if only in (None, run_id) and not folder.run(run_id).is_alive()
+    ]
+    for name in dropped:
+        database.delete_run(gone[name])
+        database.delete_results_of(gone[name])
+        folder.run(gone[name]).remove()
+    seen.forget(dropped)
+    if dropped and folder.drop_dead_latest():
+        for record in database.runs_alone():
+            if record.ok:
+                point_latest(folder, database, record)
 
 
 def _take_in(folder: RunsFolder, database: Database, record: RunRecord) -> None:

@@ -38,7 +38,14 @@ class Seen:
 
     def keep(self, entries: Iterable[Entry]) -> None:
         """Remember these versions."""
-        marks = {**self.marks, **{entry.name: entry.mark for entry in entries}}
+        self._write({**self.marks, **{entry.name: entry.mark for entry in entries}})
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Remember nothing of these files."""
+        gone = set(names)
+        self._write({name: mark for name, mark in self.marks.items() if name not in gone})
+
+    def _write(self, marks: dict[str, str]) -> None:
         if marks != self.marks:
             self.marks = marks
             write_json(marks, self.path)

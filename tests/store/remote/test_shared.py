@@ -15,12 +15,13 @@ import pytest
 
 from mlkit import api, find_run, list_runs, plan, resume
 from mlkit.api.old_runs import clean
-from mlkit.errors import StoreError, UsageError
+from mlkit.errors import StoreError, UnknownRunError, UsageError
 from mlkit.load.pipeline_file import load_pipeline
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote import leases
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.places import working_copy
+from mlkit.store.remote.seen import Seen
 from mlkit.testing import (
     FakeClock,
     FakeRunner,
@@ -252,6 +253,45 @@ def test_cleaning_removes_behind_the_url_too(url: str, on: Machine, tmp_path: Pa
     on("three")
     assert [r.run_id for r in list_runs(url)] == [new.run_id]
     assert _ran(file, url) == []
+
+
+def test_a_run_that_another_machine_has_cleaned_is_gone_here_too(
+    url: str, on: Machine, tmp_path: Path
+) -> None:
+    """With its files and its results; `latest` is the newest that is left."""
+    file = chain(tmp_path / "p", 1)
+    first = run_fake(file, runs_dir=url)
+    last = run_fake(file, runs_dir=url, force=True)
+    on("two")
+    copy = working_copy(url)
+    find_run(first.run_id, url, files=True)
+    promoted = RunsFolder(copy)
+    promoted.set_latest(first.run_id)
+    on("one")
+    clean(working_copy(url), keep=1, dry_run=False)
+    on("two")
+    assert [record.run_id for record in list_runs(url)] == [last.run_id]
+    assert not (copy / first.run_id).exists()
+    assert promoted.latest_id() == last.run_id
+    with pytest.raises(UnknownRunError):
+        find_run(first.run_id, url)
+
+
+def test_a_disk_that_is_not_mounted_drops_no_run(place: str, on: Machine, tmp_path: Path) -> None:
+    """Nor does a run go that is behind no URL yet."""
+    file = chain(tmp_path / "p", 1)
+    first = run_fake(file, runs_dir=place)
+    folder = Path(place.removeprefix("file://"))
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    folder.mkdir()
+    assert [record.run_id for record in list_runs(place)] == [first.run_id]
+    folder.rmdir()
+    aside.rename(folder)
+    Remote(place).remove([f".runs/{first.run_id}"])
+    Remote(place).write(".runs/another", b"")
+    Seen(working_copy(place)).forget([f".runs/{first.run_id}"])
+    assert [record.run_id for record in list_runs(place)] == [first.run_id]
 
 
 def test_what_another_machine_has_cleaned_is_told_as_cleaned(
