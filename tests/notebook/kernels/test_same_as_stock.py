@@ -155,6 +155,18 @@ SAME = {
                              (scipy, 'stats'), (xml, 'dom')):
             print(name, name in vars(module))
         """,
+    "packages_without_a_file_of_their_own": """
+        import sys
+        import google.protobuf.message, opentelemetry.trace
+        kept = google.protobuf.message, opentelemetry.trace
+        import mlflow, fastapi
+        print(kept[0] is sys.modules['google.protobuf.message'])
+        print(kept[1] is mlflow.tracing.provider.trace)
+        for name, module in sorted(sys.modules.items()):
+            package, _, part = name.rpartition('.')
+            if name.startswith(('google.', 'opentelemetry.')):
+                print(name, getattr(sys.modules[package], part, None) is module)
+        """,
     "what_a_package_imports_when_it_is_asked_for": """
         import sys, concurrent.futures as futures
         def shown():

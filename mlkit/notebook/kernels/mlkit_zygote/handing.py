@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, NamespaceLoader, PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -233,11 +233,17 @@ def _is_same(found: ModuleSpec, module: Any) -> bool:
     spec = getattr(module, "__spec__", None)
     if spec is None:  # it has put something else in its place while it was imported
         return True
-    if type(found.loader) is not type(spec.loader):  # one that rewrites what it loads
+    if _kind_of_loader(found) is not _kind_of_loader(spec):  # one that rewrites what it loads
         return False
     if found.origin is None and found.submodule_search_locations is not None:
         return list(found.submodule_search_locations) == list(spec.submodule_search_locations or ())
     return bool(found.origin == spec.origin)
+
+
+def _kind_of_loader(spec: ModuleSpec) -> type:
+    """The type of a module's loader; a package without a file gets its own only when it is made."""
+    is_namespace = spec.loader is None and spec.submodule_search_locations is not None
+    return NamespaceLoader if is_namespace else type(spec.loader)
 
 
 @cache
