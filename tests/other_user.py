@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["ANN", "BEN", "GROUP", "mlkit_as", "needs_other_users", "place_for_everybody"]
+__all__ = ["ANN", "BEN", "GROUP", "call_as", "mlkit_as", "needs_other_users", "place_for_everybody"]
 
 ANN, BEN, GROUP = 61001, 61002, 61003
 """Two users of one group, of whom the machine has never heard."""
@@ -59,20 +59,21 @@ def mlkit_as(
     user: int, *arguments: str, cwd: Path, umask: int = 0o002
 ) -> subprocess.CompletedProcess[str]:
     """Call the command as another user of `GROUP`, with a home of its own."""
+    command, env = call_as(user, "mlkit", *arguments, umask=umask)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+
+
+def call_as(
+    user: int, module: str, *arguments: str, umask: int = 0o002
+) -> tuple[list[str], dict[str, str]]:
+    """How a module is run as another user of `GROUP`: the command, and its environment."""
     home = Path(f"/tmp/mlkit-home-{user}")
     home.mkdir(exist_ok=True)
     os.chown(home, user, GROUP)
     identity = (f"--reuid={user}", f"--regid={GROUP}", "--clear-groups")
-    call = ("setpriv", *identity, sys.executable, "-m", "mlkit", *arguments)
+    call = ("setpriv", *identity, sys.executable, "-m", module, *arguments)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLKIT_", "XDG_", "TMP"))}
-    return subprocess.run(
-        [*_entrance(umask), *call],
-        cwd=cwd,
-        env={**kept, "HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return [*_entrance(umask), *call], {**kept, "HOME": str(home)}
 
 
 def _entrance(umask: int) -> Sequence[str]:

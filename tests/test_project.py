@@ -360,8 +360,8 @@ def test_a_reason_is_seen_where_it_stands() -> None:
 SUBJECTS = {
     "cli": "documents hostile_names large_files newcomers profiles several_mistakes stores "
     "surroundings sweep_killed",
-    "driver": "crash env folder_crash folders kernels maps maps_at_random maps_kernels monolith "
-    "other_kernels secrets shared_work text_notebooks traced_packages traces "
+    "driver": "crash crowd env folder_crash folders kernels maps maps_at_random maps_kernels "
+    "monolith other_kernels secrets shared_work text_notebooks traced_packages traces "
     "everyday_reads triggers_by_brute_force",
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
     "airflow_celery dagster_compiler kubeflow_compiler "
@@ -374,7 +374,7 @@ SUBJECTS = {
     "grading/exercise": "imported_names",
     "load": "maps mistakes values",
     "notebook": "shown_errors warm_up",
-    "notebook/kernels": "libraries same_as_stock",
+    "notebook/kernels": "drawn_programs libraries same_as_stock",
     "observe": "events_page",
     "planner": "top_level_modules",
     "reports": "browser commands named_metrics",

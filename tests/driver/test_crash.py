@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mlkit import find_run, list_runs, resume
-from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.core.states import SUCCESSFUL, RunStatus, Status
 from mlkit.testing import FakeRunner, Sketch, mapped, run_fake, write_pipeline
 from mlkit.testing.running import fake_services
 
@@ -130,7 +130,7 @@ def _check_ends_right(file: Path) -> None:
     """The newest open run is resumed, a further one finds everything done."""
     runs = file.parent / "runs"
     for record in list_runs(runs):
-        if record.status == "running":
+        if record.status is RunStatus.KILLED:
             again = resume(record.run_id, file, services=fake_services())
             assert again.status == "succeeded"
             assert find_run(record.run_id, runs) == again
@@ -187,7 +187,7 @@ def test_a_kill_at_every_step_of_a_commit(tmp_path: Path, step: int) -> None:
     assert ended.returncode in (0, -9), ended.stderr
     runs = file.parent / "runs"
     for record in list_runs(runs):
-        if record.status == "running":
+        if record.status is RunStatus.KILLED:
             again = resume(record.run_id, file, services=fake_services())
             assert Path(again.stages["all"].outputs["out"]).read_text() == "x,y"
     record = run_fake(file)
