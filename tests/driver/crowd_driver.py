@@ -38,7 +38,7 @@ class Member:
         self.file = file
         self.runs = file.parent / "runs"
         self.chance = random.Random(seed)
-        self.told: list[str] = []
+        self.outlet = sys.stdout
 
     def step(self) -> None:
         """Do one thing; what only a fault in mlkit explains is told."""
@@ -55,8 +55,8 @@ class Member:
 
     def tell(self, text: str) -> None:
         """Say it at once: the next moment this process may be killed."""
-        sys.__stdout__.write(json.dumps(text) + "\n")
-        sys.__stdout__.flush()
+        self.outlet.write(json.dumps(text) + "\n")
+        self.outlet.flush()
 
     def run(self, **options: object) -> None:
         """Run the pipeline, or a part of it, with one of a few values."""
