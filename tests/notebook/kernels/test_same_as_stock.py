@@ -178,7 +178,7 @@ SAME = {
         """,
     "what_find_spec_says": """
         import importlib.util
-        for name in ('numpy', 'json', 'pandas.core', 'gc', 'secrets', 'no_such_module'):
+        for name in ('numpy', 'json', 'pandas.core', 'gc', 'secrets', 'google', 'no_such_module'):
             spec = importlib.util.find_spec(name)
             print(name, spec and (spec.origin, type(spec.loader).__name__, spec.name))
         import sys

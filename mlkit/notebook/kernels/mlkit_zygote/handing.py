@@ -130,6 +130,8 @@ class Hidden:
         found = _find(name, path, finders[finders.index(self) + 1 :] if self in finders else ())
         if found is None or not _is_same(found, self._modules[name]):
             return found
+        if found.loader is None and sys._getframe(2).f_code.co_name != "_find_and_load_unlocked":
+            return found  # somebody only asks, and learns from its absence what this is
         kind = (
             object if found.loader is None or isinstance(found.loader, type) else type(found.loader)
         )
