@@ -73,7 +73,7 @@ def call_as(
     identity = (f"--reuid={user}", f"--regid={GROUP}", "--clear-groups")
     call = ("setpriv", *identity, sys.executable, "-m", module, *arguments)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLKIT_", "XDG_", "TMP"))}
-    return [*_entrance(umask), *call], {**kept, "HOME": str(home)}
+    return [*_entrance(umask), *call], {**kept, "HOME": str(home), "MLKIT_NO_WARM": "1"}
 
 
 def _entrance(umask: int) -> Sequence[str]:
