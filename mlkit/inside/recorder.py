@@ -42,9 +42,12 @@ from typing import Any
 from .shell_text import (
     ALL_VARIABLES,
     READERS_OF_FOLDERS,
+    SHELLS,
+    WRITERS_OF_FILES,
     named_files,
     named_folders,
     named_variables,
+    paths_in,
     script_text,
 )
 
@@ -187,7 +190,7 @@ class Recorder:
         self._never = _with_real(settings["never"])
         self._own = _folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         self._seen: set[Any] = set()
-        self._marks: dict[str, Any] = {}
+        self._marks: dict[tuple[str, str], Any] = {}
         self._set: set[str] = set()
         self._places: dict[str, str | None] = {}
         self._frames: dict[str, str] = {}
@@ -256,8 +259,11 @@ class Recorder:
         else:
             self._reads(place)
 
-    def _reads(self, place: str) -> None:
-        """Record a file as it is now; by whom it is read matters only outside the project."""
+    def _reads(self, place: str, *, how: str = "read") -> None:
+        """Record a file as it is now; by whom it is read matters only outside the project.
+
+        A file that is only `named` to a program may be one that the program writes.
+        """
         if place.endswith(".pyc"):
             place = _source_of(place)
         if self._is_project(place):
@@ -274,10 +280,10 @@ class Recorder:
         if stat.st_mode & 0o170000 != 0o100000:  # folders, pipes and devices are no files to digest
             return
         marks = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-        if self._marks.get(place) != marks:
-            self._marks[place] = marks
+        if self._marks.get((how, place)) != marks:
+            self._marks[how, place] = marks
             small = stat.st_size <= DIGESTED_AT_ONCE_BYTES
-            self.write("read", place, _digest(place) if small else None, marks)
+            self.write(how, place, _digest(place) if small else None, marks)
 
     def _writes(self, place: str, *, is_new: bool) -> None:
         exists = self._exists(place)
@@ -430,43 +436,74 @@ class Recorder:
         folder = os.path.abspath(_text(cwd)) if cwd is not None else os.getcwd()
         if isinstance(arguments, str | bytes | os.PathLike):
             words += _words(_text(arguments))
-            self._told_to_shell(_text(arguments), folder)
+            written = self._told_to_shell(_text(arguments), folder)
         else:
             words += [w for w in arguments or () if isinstance(w, str | bytes | os.PathLike)]
+            written = set()
         texts = [_text(word) for word in words]
         if isinstance(arguments, list | tuple):
-            self._told_to_program([_text(word) for word in arguments if word in words], folder)
+            written |= self._told_to_program([_text(w) for w in arguments if w in words], folder)
         if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
-            self._told_to_shell(texts[-1], folder)
+            written |= self._told_to_shell(texts[-1], folder)
             texts[-1:] = _words(texts[-1])
         for text in texts:
-            for part in (text, text.partition("=")[2]):
-                if part and not part.startswith("-"):
-                    self._named(os.path.join(folder, part), is_path=os.sep in part)
+            for part in paths_in(text):
+                path = os.path.join(folder, part)
+                if path not in written:
+                    self._named(path, is_path=os.sep in part)
         if texts:
+            self._takes_cell(folder)
             self._once("program", os.path.basename(texts[0]))
             self._may_have_linked()
 
-    def _told_to_program(self, words: list[str], folder: str) -> None:
+    def _takes_cell(self, folder: str) -> None:
+        """Hand over the text of a cell that is a script, which a program reads from a pipe."""
+        if self._is_main_thread():
+            return
+        frame = sys._current_frames().get(sys.modules["threading"].main_thread().ident)
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name == "shebang" and code.co_filename.endswith("/magics/script.py"):
+                self.write("script", str(frame.f_locals.get("cell")), folder)
+                return
+            frame = frame.f_back
+
+    def _told_to_program(self, words: list[str], folder: str) -> set[str]:
         """Record what a program reads that a shell's command line would say of it, too."""
-        if words and os.path.basename(words[0]) in (*READERS_OF_FOLDERS, "env", "printenv"):
+        name = os.path.basename(words[0]) if words else ""
+        if name in (*READERS_OF_FOLDERS, *WRITERS_OF_FILES, *SHELLS, "env", "printenv"):
             import shlex
 
-            self._told_to_shell(shlex.join(words), folder)
+            return self._told_to_shell(shlex.join(words), folder)
+        return set()
 
-    def _told_to_shell(self, text: str, folder: str) -> None:
-        """Record what a shell's command line takes from the environment, and from files."""
+    def _told_to_shell(self, text: str, folder: str) -> set[str]:
+        """Record what a shell's command line takes from the environment, and from files.
+
+        Returns
+        -------
+        set of str
+            The files that it writes.
+        """
+        written = set()
         for name in named_variables(text):
             if name != ALL_VARIABLES:
                 self._variable(name)
             elif self._asker() in ("own", "package"):
                 self._once("env", name, "own", sorted(self._set))
-        for path in named_files(text, folder):
-            self._named(path, is_path=False)
+        for path, use in named_files(text, folder):
+            if use != "read":
+                written.add(path)
+                place = self.place(path)
+                if place is not None:
+                    self.write("written", place, use)
+                continue
+            self._named(path, is_path=os.path.dirname(path) != folder)
             if any(sign in path for sign in "*?["):
                 self._matched(path)
         for path, what in named_folders(text, folder):
             self._folder_told(path, what)
+        return written
 
     def _folder_told(self, path: str, what: str) -> None:
         """Record of a folder the names in it, the names of all below it, or its files, too."""
@@ -495,10 +532,10 @@ class Recorder:
         place = self.place(path)
         if place is not None and self._is_project(place) and self._is_plain(place):
             if self._exists(place):
-                self._reads(place)
+                self._reads(place, how="named")
                 self._takes_script(place)
             elif is_path:
-                self._once("absent", place)
+                self._once("missing", place)
 
     def _takes_script(self, place: str) -> None:
         """Record what a shell's script names, in the working folder or its own."""

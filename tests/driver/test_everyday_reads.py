@@ -315,6 +315,29 @@ CHANGED: Mapping[str, Case] = {
         {"a.sh": "sh $(dirname $0)/b.sh", "b.sh": "echo 1"},
         {"b.sh": "echo 2"},
     ),
+    "shell_cell_where_it_is": Case(
+        "%cd FOLDER\n---\n%%bash --out v\ncat b.txt\n---\nv = v.strip()", {"b.txt": "1"},
+        {"b.txt": "2"},
+    ),
+    "shell_cell_writes_on_a_condition": Case(
+        "%%bash\n[ -e FOLDER/a ] || echo 1 > FOLDER/a\n---\nv = open('FOLDER/a').read()",
+        {"a": "1"},
+        {"a": "2"},
+    ),
+    "login_shell": Case("v = !bash -lc 'cat FOLDER/b.txt'", {"b.txt": "1"}, {"b.txt": "2"}),
+    "shell_in_a_shell_asks": Case("v = !bash -c '[[ -e FOLDER/b ]] && echo 1'", {}, {"b": ""}),
+    "option_with_a_file": Case("v = !grep -fFOLDER/p FOLDER/b",
+                               {"p": "x\n", "b": "x\ny\n"}, {"p": "y\n"}),
+    "cell_of_another_program": Case(
+        "%%script env -u MLKIT_TRACE python3 -\nprint(open('FOLDER/b').read(),\n"
+        "  file=open('said', 'w'))\n---\nv = open('said').read()",
+        {"b": "1"},
+        {"b": "2"},
+    ),
+    "makefile": Case("v = !make -s -C FOLDER", {"Makefile": "all:\n\t@echo 1"},
+                     {"Makefile": "all:\n\t@echo 2"}),
+    "makefile_reads": Case("v = !cd FOLDER && make -s", {"Makefile": "o: b\n\t@cat b", "b": "1"},
+                           {"b": "2"}),
     # Folders that a program is told to read.
     "shell_lists": Case("v = !ls FOLDER", {"a": ""}, {"b": ""}),
     "shell_lists_where_it_is": Case("v = !cd FOLDER; ls", {"a": ""}, {"b": ""}),
@@ -429,6 +452,35 @@ KEPT: Mapping[str, Case] = {
         "%%bash\nD=FOLDER/o\nmkdir -p $D\necho 1 > $D/b\nls $D/*\ncp $D/b $D/c\nrm -f $D/c\n---\n"
         "v = 1"
     ),
+    "shell_writes": Case("!date +%N > FOLDER/o\nv = len(open('FOLDER/o').read()) > 0"),
+    "shell_rewrites": Case("!date +%N > FOLDER/o\nv = len(open('FOLDER/o').read()) > 0",
+                           {"o": "1"}),
+    "shell_appends": Case("!date +%N >> FOLDER/o\nv = 1", {"o": "1"}, {"o": "2"}),
+    "shell_copies_over": Case("!date +%N > n; cp n FOLDER/o; mv n FOLDER/m\nv = 1",
+                              {"o": "1", "m": "1"}),
+    "shell_copies_into": Case("!date +%N > n; cp n FOLDER/in\nv = 1", {"in/n": "1"},
+                              {"in/n": "2"}),
+    "shell_prints_on": Case("!date +%N | tee FOLDER/o\nv = 1", {"o": "1"}, {"o": "2"}),
+    "shell_cell_rewrites": Case("%%bash\ndate +%N > FOLDER/o\ncat FOLDER/o\n---\nv = 1",
+                                {"o": "1"}, {"o": "2"}),
+    "program_copies_over": Case(
+        "import subprocess, time\nopen('n', 'w').write(str(time.time_ns()))\n"
+        "subprocess.run(['cp', 'n', 'FOLDER/o'], check=True)\nv = 1",
+        {"o": "1"},
+        {"o": "2"},
+    ),
+    "program_makes": Case("!sort FOLDER/a -o FOLDER/o\nv = open('FOLDER/o').read()", {"a": "1"}),
+    "python_is_told_where_to_write": Case(
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'FOLDER/a.py', 'FOLDER/o'])\n"
+        "v = 1",
+        {"a.py": "import sys, time; open(sys.argv[1], 'w').write(str(time.time_ns()))", "o": "1"},
+        {"o": "2"},
+    ),
+    "script_writes_where_it_is": Case(
+        "!bash FOLDER/a.sh\nv = 1",
+        {"a.sh": 'cd "$(dirname "$0")"\ndate +%N > o', "o": "1"},
+        {"o": "2"},
+    ),
     "shell_is_given_variables": Case("v = !env A=1 printenv A"),
     "shell_lists_and_no_more": Case("v = !ls FOLDER; find FOLDER/in", {"in/a": "1"}, {"in/a": "2"}),
     "shell_copies_a_file": Case("!cp FOLDER/a . && grep -c x a\nv = 1", {"a": "x", "in/a": "1"},
@@ -529,13 +581,14 @@ def project(folder: Path, elsewhere: Path, cases: Mapping[str, Case]) -> Project
 
 
 def part_cells(notebook: Path) -> None:
-    """Make two cells of one that has a line of dashes."""
+    """Make several cells of one that has lines of dashes."""
     document = json.loads(notebook.read_text())
     last = document["cells"][-1]
-    first, dashes, second = "".join(last["source"]).partition("\n---\n")
-    if dashes:
-        document["cells"][-1:] = [{**last, "source": first}, {**last, "id": "l", "source": second}]
-        notebook.write_text(json.dumps(document))
+    parts = "".join(last["source"]).split("\n---\n")
+    document["cells"][-1:] = [
+        {**last, "id": f"part-{number}", "source": part} for number, part in enumerate(parts)
+    ]
+    notebook.write_text(json.dumps(document))
 
 
 def values(record: RunRecord) -> dict[str, str]:
