@@ -35,7 +35,7 @@ import sysconfig
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
@@ -64,11 +64,13 @@ ELSEWHERE = ("/proc/", "/sys/", "/dev/", "/tmp/", "/var/tmp/", "/run/", "/usr/sh
 """Where nothing counts that is no project's: temporary files, what the system says of itself."""
 
 IMPORT_SYSTEM = ("<frozen importlib._bootstrap", "<frozen zipimport", "<frozen runpy")
-NATIVE_READERS = re.compile(
-    r"/(pandas|polars|pyarrow|dask|xgboost|lightgbm|catboost|geopandas|pyogrio|rasterio|xarray|netCDF4"
-    r"|h5py|tables|torch|tensorflow|cv2)/"
+_NATIVE = (
+    "pandas|polars|pyarrow|dask|xgboost|lightgbm|catboost|geopandas|pyogrio|rasterio|xarray|netCDF4"
+    "|h5py|tables|torch|tensorflow|cv2"
 )
+NATIVE_PACKAGES = frozenset(_NATIVE.split("|"))
 """Packages that ask whether a file is there, and open it in compiled code."""
+NATIVE_READERS = re.compile(f"/({_NATIVE})/")
 WRITERS = re.compile(r"_?(to|write|save|dump|store|export|sink|log)(_|$)")
 """What functions are called that write the file that they ask for."""
 ALL_AS_SETTINGS = re.compile(r"/(pydantic_settings|dynaconf|environs|everett|confuse|hydra)/")
@@ -76,6 +78,8 @@ ALL_AS_SETTINGS = re.compile(r"/(pydantic_settings|dynaconf|environs|everett|con
 OF_REPOSITORIES = (".git", ".hg", ".svn", ".ipynb_checkpoints")
 OF_KERNELS = ("/ipykernel/", "/IPython/", "/zmq/", "/tornado/", "/jupyter_client/", "/traitlets/")
 CELL = re.compile(r"/ipykernel_\d+/")
+OF_METADATA = re.compile(r"/importlib/metadata/|/functools\.py$|^<")
+"""Files of the standard library by which code asks for packages."""
 SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
 """Files of the standard library that list folders for the few names that they look for."""
 ASKS_FOR_OTHERS = re.compile(r"/(os|posixpath|genericpath|glob|pathlib(/\w+)?)\.py$|^<")
@@ -157,7 +161,7 @@ class Recorder:
         self._handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": self._opened,
             "os.listdir": self._listed,
-            "os.scandir": self._listed,
+            "os.scandir": self._scanned,
             "glob.glob/2": self._globbed,
             "pathlib.Path.glob": self._globbed_by_path,
             "pathlib.Path.rglob": self._globbed_deeply,
@@ -375,28 +379,48 @@ class Recorder:
             frame = frame.f_back
         return not self._is_main_thread()
 
-    def _listed(self, args: tuple[Any, ...]) -> None:
+    def _scanned(self, args: tuple[Any, ...]) -> None:
+        """Take in a listing that tells of each name, without a further question, what it is."""
+        place = self._listed(args)
+        if place is None:
+            return
+        with os.scandir(place) as entries:
+            kinds = {
+                entry.name: os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+                for entry in entries
+            }
+        self._once("folders", place, sorted(name for name in kinds if kinds[name]))
+        asker = sys._getframe(2)
+        if self._kind(asker) == "own" and _speaks_of_sizes(asker.f_code):
+            for name in sorted(name for name in kinds if not kinds[name]):
+                self._named(os.path.join(place, name), is_path=False)
+
+    def _listed(self, args: tuple[Any, ...]) -> str | None:
+        """Take in a listing, and give its folder if it counts and is there."""
         path = args[0]
         if path is None:
             path = "."
         if isinstance(path, int):
             path = os.readlink(f"/proc/self/fd/{path}")
         if not isinstance(path, str | bytes | os.PathLike):
-            return
+            return None
         place = self.place(_text(path))
         if place is None or not self._may_ask(place, lists=True):
-            return
+            return None
         try:
             names = sorted(os.listdir(place))
         except OSError:
             self._once("absent", place)
-            return
+            return None
         self._once("list", place, names)
+        return place
 
     def _globbed(self, args: tuple[Any, ...]) -> None:
         pattern, recursive, root = _text(args[0]), bool(args[1]), args[2]
-        base = os.path.abspath(_text(root) if root is not None else ".")
-        self._glob(base, pattern, recursive=recursive)
+        base = _text(root) if root is not None else "."
+        if args[3] is not None:
+            base = os.path.join(os.readlink(f"/proc/self/fd/{args[3]}"), base)
+        self._glob(os.path.abspath(base), pattern, recursive=recursive)
 
     def _globbed_by_path(self, args: tuple[Any, ...]) -> None:
         self._glob(os.path.abspath(str(args[0])), str(args[1]), recursive=True)
@@ -564,9 +588,14 @@ class Recorder:
             if key not in self._seen and self._may_ask(place):
                 self._seen.add(key)
                 self._answered(place, kind, follows=follows)
-            if kind == "file" and ("content", place) not in self._seen and self._wants_content():
+            if kind is None or ("content", place) in self._seen:
+                return
+            if kind == "file" and self._wants_content():
                 self._seen.add(("content", place))
                 self._reads(place)
+            elif kind == "folder" and self._nearest_native_reader(place) == "reader":
+                self._seen.add(("content", place))
+                self._folder_told(place, "files")
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("stat", error)
         finally:
@@ -617,8 +646,13 @@ class Recorder:
         """Whether a package asks in order to write the file, which it does in compiled code."""
         return self._nearest_native_reader() == "writer"
 
-    def _nearest_native_reader(self) -> str:
-        """Whether a package that opens files in compiled code asks, to read or to write them."""
+    def _nearest_native_reader(self, handed: str = "") -> str:
+        """Whether a package that opens files in compiled code asks, to read or to write them.
+
+        Of a folder that is `handed` to it: what packages look for beside a file is no such folder.
+        """
+        if NATIVE_PACKAGES.isdisjoint(sys.modules):
+            return ""
         frame: FrameType | None = sys._getframe(1)
         found = ""
         while frame is not None:
@@ -628,6 +662,8 @@ class Recorder:
             if kind == "import":
                 return ""
             if kind == "package" and NATIVE_READERS.search(frame.f_code.co_filename):
+                if handed and not found and not _is_handed(handed, frame):
+                    return ""
                 found = found or "reader"
             if found and WRITERS.match(frame.f_code.co_name):
                 found = "writer"
@@ -679,6 +715,34 @@ class Recorder:
         for name in names:
             walked.add(_text(name))
             yield name
+
+    def distributions_asked(self, name: str | None) -> None:
+        """Take in that code asks for a package's metadata, or for that of all packages."""
+        me = get_ident()
+        if me in self._busy:
+            return
+        self._busy.add(me)
+        try:
+            if self._is_own_question(OF_METADATA):
+                self._once("distribution", name)
+        except Exception as error:  # noqa: BLE001 - see `hear`
+            self._fault("metadata", error)
+        finally:
+            self._busy.discard(me)
+
+    def path_at(self, path: Any, folder: Any) -> Any:
+        """A path that the notebook's code tells by the number of an open folder; else None.
+
+        Functions of the library that walk or remove folders in this way tell of them already.
+        """
+        if folder is None:
+            return path
+        if self._kind(sys._getframe(2)) != "own":
+            return None
+        try:
+            return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), _text(path))
+        except (OSError, TypeError, ValueError):  # the call itself says what is wrong
+            return None
 
     # Where something stands, and who asks
 
@@ -886,51 +950,56 @@ class ImportWatch:
         """Take the name in, and leave the search to the other finders."""
         self._recorder.looked_for(name)
 
+    def find_distributions(self, context: Any = None) -> tuple[()]:
+        """Take in that metadata of packages are asked for, and leave the search to others, too."""
+        self._recorder.distributions_asked(getattr(context, "name", None))
+        return ()
+
 
 def _watch(recorder: Recorder) -> None:
     """Have the interpreter tell, and wrap what it does not tell of."""
-    stat, lstat, access, readlink = os.stat, os.lstat, os.access, os.readlink
+    stat, lstat, access, readlink, open_file = os.stat, os.lstat, os.access, os.readlink, os.open
     recorder._look = stat
 
     def asked_stat(path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True) -> Any:
         try:
             found = stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
         except OSError:
-            if dir_fd is None:
-                recorder.asked(path, None, follows=follow_symlinks)
+            recorder.asked(recorder.path_at(path, dir_fd), None, follows=follow_symlinks)
             raise
-        if dir_fd is None:
-            recorder.asked(path, found, follows=follow_symlinks)
+        recorder.asked(recorder.path_at(path, dir_fd), found, follows=follow_symlinks)
         return found
 
     def asked_lstat(path: Any, *, dir_fd: Any = None) -> Any:
         try:
             found = lstat(path, dir_fd=dir_fd)
         except OSError:
-            if dir_fd is None:
-                recorder.asked(path, None, follows=False)
+            recorder.asked(recorder.path_at(path, dir_fd), None, follows=False)
             raise
-        if dir_fd is None:
-            recorder.asked(path, found, follows=False)
+        recorder.asked(recorder.path_at(path, dir_fd), found, follows=False)
         return found
 
     def asked_access(path: Any, mode: int, **how: Any) -> bool:
         answer: bool = access(path, mode, **how)
-        if how.get("dir_fd") is None:
-            try:
-                recorder.asked(path, stat(path))
-            except (OSError, ValueError):
-                recorder.asked(path, None)
+        try:
+            found = stat(path, dir_fd=how.get("dir_fd"))
+        except (OSError, ValueError):
+            found = None
+        recorder.asked(recorder.path_at(path, how.get("dir_fd")), found)
         return answer
 
     def asked_readlink(path: Any, *, dir_fd: Any = None) -> Any:
         target = readlink(path, dir_fd=dir_fd)
-        if dir_fd is None:
-            recorder.link_read(path, target)
+        recorder.link_read(recorder.path_at(path, dir_fd), target)
         return target
 
+    def asked_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: Any = None) -> int:
+        if dir_fd is not None:  # the event that tells of all others has no place for it
+            recorder.hear("open", (recorder.path_at(path, dir_fd), None, flags))
+        return open_file(path, flags, mode, dir_fd=dir_fd)
+
     os.register_at_fork(after_in_child=recorder.forked)
-    for wrapped in (asked_stat, asked_lstat, asked_access, asked_readlink):
+    for wrapped in (asked_stat, asked_lstat, asked_access, asked_readlink, asked_open):
         _replace_in_os(wrapped.__name__.removeprefix("asked_"), wrapped)
     _watch_environment(recorder)
     sys.meta_path.insert(0, ImportWatch(recorder))
@@ -1074,6 +1143,12 @@ def _is_handed(place: str, called: FrameType) -> bool:
             if path != os.sep and place.startswith(path + os.sep) and not is_hidden(place):
                 return True
     return False
+
+
+def _speaks_of_sizes(code: CodeType) -> bool:
+    """Whether code asks for sizes, in itself or in a function or comprehension within it."""
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return "st_size" in code.co_names or any(_speaks_of_sizes(each) for each in inner)
 
 
 def _source_of(path: str) -> str:

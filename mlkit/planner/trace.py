@@ -140,6 +140,8 @@ class _Reading:
         self.itself: dict[str, str | None] = {}
         self.links: dict[str, str] = {}
         self.lists: dict[str, list[str]] = {}
+        self.folders: dict[str, list[str]] = {}
+        self.distributions: set[str | None] = set()
         self.globs: list[dict[str, Any]] = []
         self.variables: set[str] = set()
         self.reads_all = False
@@ -230,6 +232,13 @@ class _Reading:
     def _take_list(self, place: str, names: list[str]) -> None:
         self.lists[place] = names
 
+    def _take_folders(self, place: str, names: list[str]) -> None:
+        """Which of the names in a folder are folders."""
+        self.folders[place] = names
+
+    def _take_distribution(self, name: str | None) -> None:
+        self.distributions.add(name)
+
     def _take_glob(self, base: str, pattern: str, recursive: bool, found: list[str]) -> None:  # noqa: FBT001 - a record's field
         self.globs.append(
             {"base": base, "pattern": pattern, "recursive": recursive, "found": found}
@@ -297,6 +306,10 @@ class _Reading:
                 self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.lists.items())
             },
+            "folders": {
+                self.checkout.name(place): kept_names(self._visible(place, names))
+                for place, names in sorted(self.folders.items())
+            },
             "globs": [self._glob(item) for item in self.globs],
             "begin": self.checkout.path_names(self.begin),
             "imports": imports,
@@ -311,6 +324,7 @@ class _Reading:
                 "secret": secret,
             },
             "packages": self._packages(packages, named),
+            "installed": packages.all_versions() if None in self.distributions else None,
             "unowned": self._unowned(packages, named),
             "startup": start_up_files(self.circumstances.environ),
             "programs": sorted(self.programs),
@@ -491,7 +505,7 @@ class _Reading:
             self._doubt(place, f"changed {MEANWHILE}")
         return {"digest": digest, "marks": now}
 
-    def _packages(self, packages: Packages, named: Iterable[str]) -> dict[str, str]:
+    def _packages(self, packages: Packages, named: Iterable[str]) -> dict[str, str | None]:
         """The packages behind imports that were seen, or that stand in a cell or project module.
 
         A package that came along with the process that a kernel was forked from may have been
@@ -500,7 +514,8 @@ class _Reading:
         tops = {name.partition(".")[0] for name in named}
         loaded = {*self.result.imported, *tops}
         static = {name for text in self.texts for name in top_level_names(text)}
-        found = packages.behind(sorted(tops | (static & loaded)), loaded)
+        found = packages.versions(name for name in self.distributions if name is not None)
+        found |= packages.behind(sorted(tops | (static & loaded)), loaded)
         own = packages.version(DISTRIBUTION)
         if "mlkit" in tops | static and own is not None:
             found[DISTRIBUTION] = own  # also from a checkout, where no list of files names it

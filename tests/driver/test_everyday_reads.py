@@ -247,6 +247,53 @@ CHANGED: Mapping[str, Case] = {
     "listed_by_number": Case(
         "import os; v = os.listdir(os.open('FOLDER', os.O_RDONLY))", {"a": ""}, {"b": ""}
     ),
+    "opened_by_number": Case(
+        "import os; d = os.open('FOLDER', 0); v = os.read(os.open('a', 0, dir_fd=d), 9)",
+        {"a": "1"},
+        {"a": "2"},
+    ),
+    "opener_by_number": Case(
+        "import os; d = os.open('FOLDER', 0)\n"
+        "v = open('a', opener=lambda p, f: os.open(p, f, dir_fd=d)).read()",
+        {"a": "1"},
+        {"a": "2"},
+    ),
+    "asked_by_number": Case(
+        "import os; d = os.open('FOLDER', 0)\ntry: v = os.stat('a', dir_fd=d).st_size\n"
+        "except FileNotFoundError: v = None",
+        {},
+        {"a": "2"},
+    ),
+    "searched_by_number": Case(
+        "import glob, os; v = sorted(glob.glob('*.csv', dir_fd=os.open('FOLDER', 0)))",
+        {"a.csv": ""},
+        {"b.csv": ""},
+    ),
+    "file_becomes_folder": Case(
+        "import os; v = [sorted(folders) for _, folders, _ in os.walk('FOLDER')]",
+        {"x": ""},
+        {"x": None, "x/.hidden": ""},
+    ),
+    "listed_with_kinds": Case(
+        "import os; v = [e.is_dir() for e in os.scandir('FOLDER')]",
+        {"x/y": ""},
+        {"x/y": None, "x": ""},
+    ),
+    "listed_with_sizes": Case(
+        "import os; v = sum(e.stat().st_size for e in os.scandir('FOLDER'))", {"a": "1"},
+        {"a": "22"},
+    ),
+    "parquet_folder": Case(
+        "import pandas as pd; v = pd.read_parquet('FOLDER/p').x.tolist()",
+        {"p/a.parquet": table(1), "p/b.parquet": table(1)},
+        {"p/b.parquet": table(2)},
+    ),
+    "parquet_folder_grows": Case(
+        "import os, pandas as pd\nif os.path.isdir('FOLDER/p'):\n"
+        "    v = pd.read_parquet('FOLDER/p').x.tolist()",
+        {"p/a.parquet": table(1)},
+        {"p/b.parquet": table(2)},
+    ),
     # Modules.
     "portion_appears": Case(
         "import sys; sys.path[:0] = ['FOLDER/a', 'FOLDER/b']\n"
@@ -397,6 +444,21 @@ VARIABLES = {
 }
 
 KEPT: Mapping[str, Case] = {
+    "removes_a_folder_first": Case(
+        "import os, shutil\nshutil.rmtree('FOLDER/o', ignore_errors=True)\n"
+        "os.makedirs('FOLDER/o')\nopen('FOLDER/o/a', 'w').write('1'); v = 1"
+    ),
+    "writes_a_folder_natively": Case(
+        "import pandas as pd\npd.DataFrame({'x': [1, 2], 'y': [1, 2]}).to_parquet("
+        "'FOLDER/o', partition_cols=['y'])\nv = 1"
+    ),
+    "reads_natively_beside_others": Case(
+        "import pandas as pd; v = pd.read_parquet('FOLDER/a.parquet').x.tolist()",
+        {"a.parquet": table(1), "b.parquet": table(1)},
+        {"b.parquet": table(2)},
+    ),
+    "lists_kinds_alone": Case("import os; v = [e.is_dir() for e in os.scandir('FOLDER')]",
+                              {"a": "1", "b/c": "1"}, {"a": "22", "b/c": "22"}),
     "writes_natively": Case(
         "import pandas as pd; pd.DataFrame({'x': [1]}).to_parquet('FOLDER/o.parquet'); v = 1"
     ),
