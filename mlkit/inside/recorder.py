@@ -33,7 +33,7 @@ import re
 import sys
 import sysconfig
 from _thread import get_ident
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from types import CodeType, FrameType
 from typing import Any
@@ -470,11 +470,12 @@ class Recorder:
         if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
             written |= self._told_to_shell(texts[-1], folder)
             texts[-1:] = _words(texts[-1])
-        for text in texts:
+        for number, text in enumerate(texts):
             for part in paths_in(text):
                 path = os.path.join(folder, part)
                 if path not in written:
                     self._named(path, is_path=os.sep in part)
+                    self._takes_script(path, folder, texts[number + 1 :])
         if texts:
             self._takes_cell(folder)
             self._once("program", os.path.basename(texts[0]))
@@ -523,6 +524,7 @@ class Recorder:
                     self.write("written", place, use)
                 continue
             self._named(path, is_path=os.path.dirname(path) != folder)
+            self._takes_script(path, folder)
             if any(sign in path for sign in "*?["):
                 self._matched(path)
         for path, what in named_folders(text, folder):
@@ -557,19 +559,22 @@ class Recorder:
         if place is not None and self._is_project(place) and self._is_plain(place):
             if self._exists(place):
                 self._reads(place, how="named")
-                self._takes_script(place)
             elif is_path:
                 self._once("missing", place)
 
-    def _takes_script(self, place: str) -> None:
-        """Record what a shell's script names, in the working folder or its own."""
-        if ("script", place) in self._seen:
+    def _takes_script(self, path: str, folder: str, arguments: Sequence[str] = ()) -> None:
+        """Record what a shell's script names, in the folder where it works or in its own."""
+        place = self.place(path) if "\n" not in path and len(path) <= 4096 else None
+        if place is None or not self._is_project(place) or not self._is_plain(place):
             return
-        self._seen.add(("script", place))
-        text = script_text(place)
+        key = ("script", place, folder, *arguments)
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        text = script_text(place, arguments)
         if text is not None:
-            for folder in dict.fromkeys((os.getcwd(), os.path.dirname(place))):
-                self._told_to_shell(text, folder)
+            for each in dict.fromkeys((folder, os.path.dirname(place))):
+                self._told_to_shell(text, each)
 
     # What has no event
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise, product
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
 SEPARATORS = frozenset(";&|()<>")
 VARIABLE = re.compile(r"(?<![\\$])\$(?:(\w+)|\{[#!]?(\w+))")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+GIVEN = re.compile(r"\$(?:(\d)|\{(\d)\})")
 OWN_FOLDER = re.compile(
     r'\$\(\s*dirname\s+"?\$(0|\{0\}|BASH_SOURCE|\{BASH_SOURCE(\[0\])?\})"?\s*\)'
 )
@@ -83,6 +84,7 @@ BEFORE_PROGRAMS = frozenset(
     {"!", "if", "then", "else", "elif", "while", "until", "do", "time", "exec", "command", "$"}
 )
 
+SEQUENCE = re.compile(r"(?<!\$)\{(\d{1,9})\.\.(\d{1,9})\}")
 BRACES = re.compile(r"(?<!\$)\{([^{}]*,[^{}]*)\}")
 MOST_WORDS = 100
 """Into as many words does a shell's `{a,b}` go that is looked at."""
@@ -334,13 +336,25 @@ def _braces(word: str) -> list[str]:
 
     What looks so may be quoted: a JSON text has braces and commas, too, and stands for no file.
     """
-    words = [word]
+    words = [SEQUENCE.sub(_numbers, word)]
     while len(words) <= MOST_WORDS:
         made = [each for one in words for each in _innermost(one)]
         if made == words:
             return words
         words = made
     return [word]
+
+
+def _numbers(match: re.Match[str]) -> str:
+    """The choice that a shell makes of `{1..3}`, as it is written out; itself if that is long."""
+    first, last = int(match[1]), int(match[2])
+    step = 1 if first <= last else -1
+    if abs(last - first) >= MOST_WORDS:
+        return match[0]
+    padded = any(len(each) > 1 and each[0] == "0" for each in match.groups())
+    width = max(map(len, match.groups())) if padded else 0
+    found = [str(number).zfill(width) for number in range(first, last + step, step)]
+    return found[0] if len(found) == 1 else f"{{{','.join(found)}}}"
 
 
 def _innermost(word: str) -> list[str]:
@@ -350,11 +364,11 @@ def _innermost(word: str) -> list[str]:
     return ["".join(each) for each in islice(product(*choices), MOST_WORDS + 1)]
 
 
-def script_text(path: str) -> str | None:
+def script_text(path: str, arguments: Sequence[str] = ()) -> str | None:
     """The text of a file if it is a shell's script, by its name or its first line, or `make`'s.
 
     How scripts ask for their own folder is replaced by it: `$(dirname "$0")`, and
-    `$(cd "$(dirname "$0")/.." && pwd)`.
+    `$(cd "$(dirname "$0")/.." && pwd)`. So are `$1` and its like by what the script is given.
     """
     try:
         with open(path, "rb") as file:
@@ -366,6 +380,8 @@ def script_text(path: str) -> str | None:
     except OSError:
         return None
     text = OWN_FOLDER.sub(lambda _: os.path.dirname(path), text)
+    given = dict(enumerate(arguments, 1))
+    text = GIVEN.sub(lambda m: given.get(int(m[1] or m[2]), m[0]), text)
     return PLACE_OF_FOLDER.sub(lambda m: os.path.normpath(m[1]) if m[1][0] == "/" else m[0], text)
 
 

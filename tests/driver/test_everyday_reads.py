@@ -404,6 +404,15 @@ CHANGED: Mapping[str, Case] = {
                          {"a.csv": "", "b.csv": "1"}, {"b.csv": "2"}),
     "program_prints_all": Case("import subprocess as s\nv = s.run(['env'], capture_output=True)\n"
                                "v = [x for x in v.stdout.split() if b'OF_SHELL' in x]"),
+    "script_is_given_a_folder": Case("v = !bash FOLDER/a.sh FOLDER", {"a.sh": "cat $1/b", "b": "1"},
+                                     {"b": "2"}),
+    "script_reads_where_it_works": Case(
+        "import subprocess as s\nv = s.check_output(['bash', 'in/a.sh'], cwd='FOLDER')",
+        {"in/a.sh": "cat b", "b": "1"},
+        {"b": "2"},
+    ),
+    "shell_counts": Case("%%bash --out v\ncat FOLDER/{1..3}.csv\n---\nv = v.strip()",
+                         {"1.csv": "", "2.csv": "1", "3.csv": ""}, {"2.csv": "2"}),
     "script_finds_itself": Case(
         "v = !bash FOLDER/a.sh",
         {"a.sh": 'D="$(cd "$(dirname "${BASH_SOURCE[0]}")/x" && pwd)"\nbash "$D/b.sh"',

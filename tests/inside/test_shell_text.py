@@ -28,6 +28,8 @@ WORDS = st.recursive(
 @given(word=WORDS)
 @example(word="{a,{b,c.csv}}")
 @example(word="{a,b}{a,b}")
+@example(word="{1..3}{08..11}{4..1}")
+@example(word="{a,{7..7}}")
 def test_every_file_that_braces_name_is_among_those_found(word: str) -> None:
     """More may be found, and does no harm: a file that is not there is not read."""
     line = f"printf '%s\\n' x{word}"
