@@ -60,7 +60,8 @@ DIGESTED_AT_ONCE_BYTES = 1 << 20
 """A file up to this size is digested when it is opened; a larger one is known by its marks, and
 digested when the attempt has ended, if they are still the same."""
 
-ELSEWHERE = ("/proc/", "/sys/", "/dev/", "/tmp/", "/var/tmp/", "/run/", "/usr/share/zoneinfo/")
+TEMPORARY = ("/tmp/", "/var/tmp/")
+ELSEWHERE = ("/proc/", "/sys/", "/dev/", *TEMPORARY, "/run/", "/usr/share/zoneinfo/")
 """Where nothing counts that is no project's: temporary files, what the system says of itself."""
 
 IMPORT_SYSTEM = ("<frozen importlib._bootstrap", "<frozen zipimport", "<frozen runpy")
@@ -158,7 +159,7 @@ class Recorder:
         self._walked: dict[int, set[str]] = {}
         self._look: Callable[..., os.stat_result] = os.stat
         self._inst = _installation()
-        self._handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
+        self._handlers: dict[str, Callable[[tuple[Any, ...]], object]] = {
             "open": self._opened,
             "os.listdir": self._listed,
             "os.scandir": self._scanned,
@@ -478,8 +479,19 @@ class Recorder:
                     self._takes_script(path, folder, texts[number + 1 :])
         if texts:
             self._takes_cell(folder)
+            if os.path.basename(texts[0]) in SHELLS:
+                self._takes_input(folder)
             self._once("program", os.path.basename(texts[0]))
             self._may_have_linked()
+
+    def _takes_input(self, folder: str) -> None:
+        """Record what a text names that `subprocess.run` gives to a shell as its input."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and self._kind(frame) in ("recorder", "stdlib"):
+            text = frame.f_locals.get("input") if frame.f_code.co_name == "run" else None
+            if isinstance(text, str | bytes):
+                self._told_to_shell(_text(text), folder)
+            frame = frame.f_back
 
     def _takes_cell(self, folder: str) -> None:
         """Hand over the text of a cell that is a script, which a program reads from a pipe."""
@@ -563,16 +575,19 @@ class Recorder:
                 self._once("missing", place)
 
     def _takes_script(self, path: str, folder: str, arguments: Sequence[str] = ()) -> None:
-        """Record what a shell's script names, in the folder where it works or in its own."""
-        place = self.place(path) if "\n" not in path and len(path) <= 4096 else None
-        if place is None or not self._is_project(place) or not self._is_plain(place):
+        """Record what a shell's script names, in the folder where it works or in its own.
+
+        One that the stage has written for itself does not count, but what it names does.
+        """
+        if "\0" in path or len(path) > 4096 or not os.path.isfile(path):
             return
-        key = ("script", place, folder, *arguments)
-        if key in self._seen:
+        place = os.path.abspath(path)
+        is_own = self._is_under(place, self._never) or place.startswith(TEMPORARY)
+        if not is_own and not (self._is_project(place) and self._is_plain(place)):
             return
-        self._seen.add(key)
         text = script_text(place, arguments)
-        if text is not None:
+        if text is not None and ("script", text, folder) not in self._seen:
+            self._seen.add(("script", text, folder))
             for each in dict.fromkeys((folder, os.path.dirname(place))):
                 self._told_to_shell(text, each)
 

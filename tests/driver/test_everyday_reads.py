@@ -404,6 +404,19 @@ CHANGED: Mapping[str, Case] = {
                          {"a.csv": "", "b.csv": "1"}, {"b.csv": "2"}),
     "program_prints_all": Case("import subprocess as s\nv = s.run(['env'], capture_output=True)\n"
                                "v = [x for x in v.stdout.split() if b'OF_SHELL' in x]"),
+    "shell_is_given_a_text": Case(
+        "import subprocess as s\nv = s.check_output(['bash', '-s'], input=b'cat FOLDER/b')",
+        {"b": "1"},
+        {"b": "2"},
+    ),
+    "own_script": Case("%%writefile a.sh\ncat FOLDER/b\n---\nv = !bash a.sh", {"b": "1"},
+                       {"b": "2"}),
+    "temporary_script": Case(
+        "import tempfile\nwith tempfile.NamedTemporaryFile('w', suffix='.sh') as file:\n"
+        "    file.write('cat FOLDER/b'); file.flush()\n    v = !bash {file.name}",
+        {"b": "1"},
+        {"b": "2"},
+    ),
     "script_is_given_a_folder": Case("v = !bash FOLDER/a.sh FOLDER", {"a.sh": "cat $1/b", "b": "1"},
                                      {"b": "2"}),
     "script_reads_where_it_works": Case(
