@@ -142,6 +142,7 @@ _TRACE = object_of(
         "itself": by_name(or_null(TEXT)),
         "links": by_name(TEXT),
         "lists": ANYTHING,
+        "folders": ANYTHING,
         "globs": list_of(ANYTHING),
         "begin": TEXTS,
         "imports": list_of(ANYTHING),
@@ -149,6 +150,7 @@ _TRACE = object_of(
             {"key": TEXT, "all": BOOLEAN, "read": by_name(or_null(TEXT)), "secret": TEXTS}
         ),
         "packages": ANYTHING,
+        "installed": or_null(TEXT),
         "unowned": ANY,
         "startup": ANY,
         "programs": TEXTS,

@@ -11,12 +11,12 @@ import os
 import re
 import sys
 from _thread import get_ident
-from types import FrameType
+from types import CodeType, FrameType
 
 # By their distance: in another environment's Python this package has another name.
 from .counting_places import ELSEWHERE, OWN, is_hidden
 
-__all__ = ["ASKS_FOR_OTHERS", "Callers"]
+__all__ = ["ASKS_FOR_OTHERS", "OF_METADATA", "Callers"]
 
 RECORDING = frozenset(
     os.path.join(os.path.dirname(__file__), name)
@@ -25,17 +25,21 @@ RECORDING = frozenset(
 """Files whose frames are nobody's who asks."""
 
 IMPORT_SYSTEM = ("<frozen importlib._bootstrap", "<frozen zipimport", "<frozen runpy")
-NATIVE_READERS = re.compile(
-    r"/(pandas|polars|pyarrow|dask|xgboost|lightgbm|catboost|geopandas|pyogrio|rasterio|xarray|netCDF4"
-    r"|h5py|tables|torch|tensorflow|cv2)/"
+_NATIVE = (
+    "pandas|polars|pyarrow|dask|xgboost|lightgbm|catboost|geopandas|pyogrio|rasterio|xarray|netCDF4"
+    "|h5py|tables|torch|tensorflow|cv2"
 )
+NATIVE_PACKAGES = frozenset(_NATIVE.split("|"))
 """Packages that ask whether a file is there, and open it in compiled code."""
+NATIVE_READERS = re.compile(f"/({_NATIVE})/")
 WRITERS = re.compile(r"_?(to|write|save|dump|store|export|sink|log)(_|$)")
 """What functions are called that write the file that they ask for."""
 ALL_AS_SETTINGS = re.compile(r"/(pydantic_settings|dynaconf|environs|everett|confuse|hydra)/")
 """Packages that copy the whole environment in order to look up settings in the copy."""
 OF_KERNELS = ("/ipykernel/", "/IPython/", "/zmq/", "/tornado/", "/jupyter_client/", "/traitlets/")
 CELL = re.compile(r"/ipykernel_\d+/")
+OF_METADATA = re.compile(r"/importlib/metadata/|/functools\.py$|^<")
+"""Files of the standard library by which code asks for packages."""
 SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
 """Files of the standard library that list folders for the few names that they look for."""
 ASKS_FOR_OTHERS = re.compile(r"/(os|posixpath|genericpath|glob|pathlib(/\w+)?)\.py$|^<")
@@ -67,10 +71,10 @@ class Callers:
         """Whether the notebook is behind what happens, and not the kernel on its own account."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            if self._kind(frame) == "own":
+            if self.kind(frame) == "own":
                 return True
             frame = frame.f_back
-        return not self._is_main_thread()
+        return not self.is_main_thread()
 
     def wants_content(self) -> bool:
         """Whether who asks for a file will see what it holds, in a way that nobody tells of.
@@ -78,14 +82,14 @@ class Callers:
         Its size, which the notebook's code asks for; or all of it, read by compiled code.
         """
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and self._kind(frame) == "recorder":
+        while frame is not None and self.kind(frame) == "recorder":
             frame = frame.f_back
         if frame is not None and frame.f_code.co_name in ("stat", "getsize", "getmtime"):
-            if self._kind(frame) == "stdlib":
+            if self.kind(frame) == "stdlib":
                 frame = frame.f_back
-        elif frame is not None and self._kind(frame) == "stdlib":
+        elif frame is not None and self.kind(frame) == "stdlib":
             return self._nearest_native_reader() == "reader"
-        if frame is not None and self._kind(frame) == "own":
+        if frame is not None and self.kind(frame) == "own":
             return True
         return self._nearest_native_reader() == "reader"
 
@@ -93,17 +97,32 @@ class Callers:
         """Whether a package asks in order to write the file, which it does in compiled code."""
         return self._nearest_native_reader() == "writer"
 
-    def _nearest_native_reader(self) -> str:
-        """Whether a package that opens files in compiled code asks, to read or to write them."""
+    def reads_folder_natively(self, folder: str) -> bool:
+        """Whether a package asks that reads in compiled code what a folder holds."""
+        return self._nearest_native_reader(folder) == "reader"
+
+    def asks_for_sizes(self, frame: FrameType) -> bool:
+        """Whether what runs in a frame is the project's own code, and asks for sizes of files."""
+        return self.kind(frame) == "own" and _speaks_of_sizes(frame.f_code)
+
+    def _nearest_native_reader(self, handed: str = "") -> str:
+        """Whether a package that opens files in compiled code asks, to read or to write them.
+
+        Of a folder that is `handed` to it: what packages look for beside a file is no such folder.
+        """
+        if NATIVE_PACKAGES.isdisjoint(sys.modules):
+            return ""
         frame: FrameType | None = sys._getframe(1)
         found = ""
         while frame is not None:
-            kind = self._kind(frame)
+            kind = self.kind(frame)
             if kind == "own":
                 return found
             if kind == "import":
                 return ""
             if kind == "package" and NATIVE_READERS.search(frame.f_code.co_filename):
+                if handed and not found and not _is_handed(handed, frame):
+                    return ""
                 found = found or "reader"
             if found and WRITERS.match(frame.f_code.co_name):
                 found = "writer"
@@ -114,7 +133,7 @@ class Callers:
         """Whether all variables are copied by a package that looks settings up in its copy."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            kind = self._kind(frame)
+            kind = self.kind(frame)
             if kind == "package":
                 return ALL_AS_SETTINGS.search(frame.f_code.co_filename) is not None
             if kind == "own":
@@ -126,7 +145,7 @@ class Callers:
         """Whether the notebook's code asks, with nothing but these files of Python's between."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            kind = self._kind(frame)
+            kind = self.kind(frame)
             if kind == "own":
                 return True
             if kind in ("package", "import"):
@@ -149,7 +168,7 @@ class Callers:
         frame: FrameType | None = sys._getframe(1)
         called: FrameType | None = None
         while frame is not None:
-            kind = self._kind(frame)
+            kind = self.kind(frame)
             if kind == "import":
                 return place.endswith((".py", ".zip", ".egg", ".pyz", ".whl"))
             if kind == "own":
@@ -170,7 +189,7 @@ class Callers:
         """
         frame: FrameType | None = sys._getframe(1)
         if lists:
-            while frame is not None and self._kind(frame) in ("stdlib", "recorder"):
+            while frame is not None and self.kind(frame) in ("stdlib", "recorder"):
                 code = frame.f_code
                 if code.co_name != "iterdir" and SEARCHES.search(code.co_filename):
                     return False
@@ -189,7 +208,7 @@ class Callers:
         nearest = ""
         of_kernel = False
         while frame is not None:
-            kind = self._kind(frame)
+            kind = self.kind(frame)
             if kind == "own":
                 return nearest or "own"
             if kind == "import":
@@ -200,13 +219,14 @@ class Callers:
                 nearest = "package"
                 of_kernel = of_kernel or any(k in frame.f_code.co_filename for k in OF_KERNELS)
             frame = frame.f_back
-        return "kernel" if of_kernel or self._is_main_thread() else nearest or "kernel"
+        return "kernel" if of_kernel or self.is_main_thread() else nearest or "kernel"
 
-    def _is_main_thread(self) -> bool:
+    def is_main_thread(self) -> bool:
+        """Whether this is the thread in which a kernel runs its cells."""
         threading = sys.modules.get("threading")
         return threading is None or threading.main_thread().ident == get_ident()
 
-    def _kind(self, frame: FrameType) -> str:
+    def kind(self, frame: FrameType) -> str:
         """What kind of code a frame runs: own, package, import, stdlib or recorder."""
         file = frame.f_code.co_filename
         if frame.f_code.co_name == "_modified_open":  # the `open` of IPython's cells
@@ -259,3 +279,9 @@ def _is_handed(place: str, called: FrameType) -> bool:
             if path != os.sep and place.startswith(path + os.sep) and not is_hidden(place):
                 return True
     return False
+
+
+def _speaks_of_sizes(code: CodeType) -> bool:
+    """Whether code asks for sizes, in itself or in a function or comprehension within it."""
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return "st_size" in code.co_names or any(_speaks_of_sizes(each) for each in inner)

@@ -15,7 +15,8 @@ from typing import Any
 
 __all__ = ["ELSEWHERE", "OWN", "Places", "installation", "is_hidden", "kind_of_mode"]
 
-ELSEWHERE = ("/proc/", "/sys/", "/dev/", "/tmp/", "/var/tmp/", "/run/", "/usr/share/zoneinfo/")
+TEMPORARY = ("/tmp/", "/var/tmp/")
+ELSEWHERE = ("/proc/", "/sys/", "/dev/", *TEMPORARY, "/run/", "/usr/share/zoneinfo/")
 """Where nothing counts that is no project's: temporary files, what the system says of itself."""
 OWN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 """The folder of mlkit's own code."""
@@ -97,6 +98,10 @@ class Places:
 
     def _is_under(self, place: str, folders: Iterable[str]) -> bool:
         return any(place.startswith(each) or place + os.sep == each for each in folders)
+
+    def is_stages_own(self, place: str) -> bool:
+        """Whether something stands where the stage puts what it makes, for itself or for long."""
+        return self._is_under(place, self._never) or place.startswith(TEMPORARY)
 
     def is_project(self, place: str) -> bool:
         """Whether something counts by whatever way it is read."""

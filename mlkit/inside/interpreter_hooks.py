@@ -4,9 +4,10 @@ Four sources tell of everything that Python code reads; none of them can be take
 
 * audit events (PEP 578) tell of files opened, folders listed, variables set and processes started;
 * the first finder on `sys.meta_path` is asked for every module that is not loaded yet, by whatever
-  way it is imported or looked for; it knows none;
+  way it is imported or looked for, and for packages' metadata; it knows none;
 * `os.stat`, `os.lstat`, `os.access` and `os.readlink` have no events and are wrapped: they answer
-  whether something exists, what kind it is, and where a link leads;
+  whether something exists, what kind it is, and where a link leads; so is `os.open`, whose event
+  does not tell in which open folder a path begins;
 * reads of `os.environ` have none either, and go through methods of its class.
 """
 
@@ -45,6 +46,12 @@ class Listener(Protocol):
     def walk(self, names: Iterator[Any]) -> Iterator[Any]:
         """Pass on the names of all variables."""
 
+    def distributions_asked(self, name: str | None) -> None:
+        """Take in that code asks for a package's metadata, or for that of all packages."""
+
+    def path_at(self, path: Any, folder: Any) -> Any:
+        """A path that the notebook's code tells by the number of an open folder; else None."""
+
     def forked(self) -> None:
         """Take in that this process is a child's from here on."""
 
@@ -59,50 +66,55 @@ class ImportWatch:
         """Take the name in, and leave the search to the other finders."""
         self._listener.looked_for(name)
 
+    def find_distributions(self, context: Any = None) -> tuple[()]:
+        """Take in that metadata of packages are asked for, and leave the search to others, too."""
+        self._listener.distributions_asked(getattr(context, "name", None))
+        return ()
+
 
 def watch(listener: Listener) -> None:
     """Have the interpreter tell, and wrap what it does not tell of."""
-    stat, lstat, access, readlink = os.stat, os.lstat, os.access, os.readlink
+    stat, lstat, access, readlink, open_file = os.stat, os.lstat, os.access, os.readlink, os.open
 
     def asked_stat(path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True) -> Any:
         try:
             found = stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
         except OSError:
-            if dir_fd is None:
-                listener.asked(path, None, follows=follow_symlinks)
+            listener.asked(listener.path_at(path, dir_fd), None, follows=follow_symlinks)
             raise
-        if dir_fd is None:
-            listener.asked(path, found, follows=follow_symlinks)
+        listener.asked(listener.path_at(path, dir_fd), found, follows=follow_symlinks)
         return found
 
     def asked_lstat(path: Any, *, dir_fd: Any = None) -> Any:
         try:
             found = lstat(path, dir_fd=dir_fd)
         except OSError:
-            if dir_fd is None:
-                listener.asked(path, None, follows=False)
+            listener.asked(listener.path_at(path, dir_fd), None, follows=False)
             raise
-        if dir_fd is None:
-            listener.asked(path, found, follows=False)
+        listener.asked(listener.path_at(path, dir_fd), found, follows=False)
         return found
 
     def asked_access(path: Any, mode: int, **how: Any) -> bool:
         answer: bool = access(path, mode, **how)
-        if how.get("dir_fd") is None:
-            try:
-                listener.asked(path, stat(path))
-            except (OSError, ValueError):
-                listener.asked(path, None)
+        try:
+            found = stat(path, dir_fd=how.get("dir_fd"))
+        except (OSError, ValueError):
+            found = None
+        listener.asked(listener.path_at(path, how.get("dir_fd")), found)
         return answer
 
     def asked_readlink(path: Any, *, dir_fd: Any = None) -> Any:
         target = readlink(path, dir_fd=dir_fd)
-        if dir_fd is None:
-            listener.link_read(path, target)
+        listener.link_read(listener.path_at(path, dir_fd), target)
         return target
 
+    def asked_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: Any = None) -> int:
+        if dir_fd is not None:  # the event that tells of all others has no place for it
+            listener.hear("open", (listener.path_at(path, dir_fd), None, flags))
+        return open_file(path, flags, mode, dir_fd=dir_fd)
+
     os.register_at_fork(after_in_child=listener.forked)
-    for wrapped in (asked_stat, asked_lstat, asked_access, asked_readlink):
+    for wrapped in (asked_stat, asked_lstat, asked_access, asked_readlink, asked_open):
         _replace_in_os(wrapped.__name__.removeprefix("asked_"), wrapped)
     _watch_environment(listener)
     sys.meta_path.insert(0, ImportWatch(listener))

@@ -25,20 +25,24 @@ import json
 import os
 import sys
 from _thread import get_ident
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
+from types import FrameType
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
-from .callers import ASKS_FOR_OTHERS, Callers
+from .callers import ASKS_FOR_OTHERS, OF_METADATA, Callers
 from .counting_places import ELSEWHERE, Places, installation, is_hidden, kind_of_mode
 from .interpreter_hooks import import_project_modules_from_source, watch
 from .shell_text import (
     ALL_VARIABLES,
     READERS_OF_FOLDERS,
+    SHELLS,
+    WRITERS_OF_FILES,
     named_files,
     named_folders,
     named_variables,
+    paths_in,
     script_text,
 )
 
@@ -51,6 +55,7 @@ DIGESTED_AT_ONCE_BYTES = 1 << 20
 """A file up to this size is digested when it is opened; a larger one is known by its marks, and
 digested when the attempt has ended, if they are still the same."""
 
+TEMPORARY = ("/tmp/", "/var/tmp/")
 READ_ONLY = os.O_RDONLY
 ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 
@@ -120,10 +125,10 @@ class Recorder:
         self._walked: dict[int, set[str]] = {}
         self._look: Callable[..., os.stat_result] = os.stat
         self._installation = installation()
-        self._handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
+        self._handlers: dict[str, Callable[[tuple[Any, ...]], object]] = {
             "open": self._opened,
             "os.listdir": self._listed,
-            "os.scandir": self._listed,
+            "os.scandir": self._scanned,
             "glob.glob/2": self._globbed,
             "pathlib.Path.glob": self._globbed_by_path,
             "pathlib.Path.rglob": self._globbed_deeply,
@@ -159,7 +164,7 @@ class Recorder:
         )
         self._callers = Callers(self._installation, in_kernel=in_kernel)
         self._seen: set[Any] = set()
-        self._marks: dict[str, Any] = {}
+        self._marks: dict[tuple[str, str], Any] = {}
         self._set: set[str] = set()
         self._path: list[str] = []
 
@@ -223,8 +228,11 @@ class Recorder:
         else:
             self._reads(place)
 
-    def _reads(self, place: str) -> None:
-        """Record a file as it is now; by whom it is read matters only outside the project."""
+    def _reads(self, place: str, *, how: str = "read") -> None:
+        """Record a file as it is now; by whom it is read matters only outside the project.
+
+        A file that is only `named` to a program may be one that the program writes.
+        """
         if place.endswith(".pyc"):
             place = _source_of(place)
         if self._places.is_project(place):
@@ -241,10 +249,10 @@ class Recorder:
         if stat.st_mode & 0o170000 != 0o100000:  # folders, pipes and devices are no files to digest
             return
         marks = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-        if self._marks.get(place) != marks:
-            self._marks[place] = marks
+        if self._marks.get((how, place)) != marks:
+            self._marks[how, place] = marks
             small = stat.st_size <= DIGESTED_AT_ONCE_BYTES
-            self.write("read", place, _digest(place) if small else None, marks)
+            self.write(how, place, _digest(place) if small else None, marks)
 
     def _writes(self, place: str, *, is_new: bool) -> None:
         exists = self._exists(place)
@@ -321,7 +329,23 @@ class Recorder:
             return False
         return not all(str(place).startswith(self._installation) for place in places)
 
-    def _listed(self, args: tuple[Any, ...]) -> None:
+    def _scanned(self, args: tuple[Any, ...]) -> None:
+        """Take in a listing that tells of each name, without a further question, what it is."""
+        place = self._listed(args)
+        if place is None:
+            return
+        with os.scandir(place) as entries:
+            kinds = {
+                entry.name: os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+                for entry in entries
+            }
+        self._once("folders", place, sorted(name for name in kinds if kinds[name]))
+        if self._callers.asks_for_sizes(sys._getframe(2)):
+            for name in sorted(name for name in kinds if not kinds[name]):
+                self._named(os.path.join(place, name), is_path=False)
+
+    def _listed(self, args: tuple[Any, ...]) -> str | None:
+        """Take in a listing, and give its folder if it counts and is there."""
         path = args[0]
         if path is None:
             path = "."
@@ -329,18 +353,21 @@ class Recorder:
             path = os.readlink(f"/proc/self/fd/{path}")
         place = self._places.at(path)
         if place is None or not self._may_ask(place, lists=True):
-            return
+            return None
         try:
             names = sorted(os.listdir(place))
         except OSError:
             self._once("absent", place)
-            return
+            return None
         self._once("list", place, names)
+        return place
 
     def _globbed(self, args: tuple[Any, ...]) -> None:
         pattern, recursive, root = _text(args[0]), bool(args[1]), args[2]
-        base = os.path.abspath(_text(root) if root is not None else ".")
-        self._glob(base, pattern, recursive=recursive)
+        base = _text(root) if root is not None else "."
+        if args[3] is not None:
+            base = os.path.join(os.readlink(f"/proc/self/fd/{args[3]}"), base)
+        self._glob(os.path.abspath(base), pattern, recursive=recursive)
 
     def _globbed_by_path(self, args: tuple[Any, ...]) -> None:
         self._glob(os.path.abspath(str(args[0])), str(args[1]), recursive=True)
@@ -380,43 +407,87 @@ class Recorder:
         folder = os.path.abspath(_text(cwd)) if cwd is not None else os.getcwd()
         if isinstance(arguments, str | bytes | os.PathLike):
             words += _words(_text(arguments))
-            self._told_to_shell(_text(arguments), folder)
+            written = self._told_to_shell(_text(arguments), folder)
         else:
             words += [w for w in arguments or () if isinstance(w, str | bytes | os.PathLike)]
+            written = set()
         texts = [_text(word) for word in words]
         if isinstance(arguments, list | tuple):
-            self._told_to_program([_text(word) for word in arguments if word in words], folder)
+            written |= self._told_to_program([_text(w) for w in arguments if w in words], folder)
         if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
-            self._told_to_shell(texts[-1], folder)
+            written |= self._told_to_shell(texts[-1], folder)
             texts[-1:] = _words(texts[-1])
-        for text in texts:
-            for part in (text, text.partition("=")[2]):
-                if part and not part.startswith("-"):
-                    self._named(os.path.join(folder, part), is_path=os.sep in part)
+        for number, text in enumerate(texts):
+            for part in paths_in(text):
+                path = os.path.join(folder, part)
+                if path not in written:
+                    self._named(path, is_path=os.sep in part)
+                    self._takes_script(path, folder, texts[number + 1 :])
         if texts:
+            self._takes_cell(folder)
+            if os.path.basename(texts[0]) in SHELLS:
+                self._takes_input(folder)
             self._once("program", os.path.basename(texts[0]))
             self._places.may_have_links()
 
-    def _told_to_program(self, words: list[str], folder: str) -> None:
+    def _takes_input(self, folder: str) -> None:
+        """Record what a text names that `subprocess.run` gives to a shell as its input."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and self._callers.kind(frame) in ("recorder", "stdlib"):
+            text = frame.f_locals.get("input") if frame.f_code.co_name == "run" else None
+            if isinstance(text, str | bytes):
+                self._told_to_shell(_text(text), folder)
+            frame = frame.f_back
+
+    def _takes_cell(self, folder: str) -> None:
+        """Hand over the text of a cell that is a script, which a program reads from a pipe."""
+        if self._callers.is_main_thread():
+            return
+        frame = sys._current_frames().get(sys.modules["threading"].main_thread().ident)
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name == "shebang" and code.co_filename.endswith("/magics/script.py"):
+                self.write("script", str(frame.f_locals.get("cell")), folder)
+                return
+            frame = frame.f_back
+
+    def _told_to_program(self, words: list[str], folder: str) -> set[str]:
         """Record what a program reads that a shell's command line would say of it, too."""
-        if words and os.path.basename(words[0]) in (*READERS_OF_FOLDERS, "env", "printenv"):
+        name = os.path.basename(words[0]) if words else ""
+        if name in (*READERS_OF_FOLDERS, *WRITERS_OF_FILES, *SHELLS, "env", "printenv"):
             import shlex
 
-            self._told_to_shell(shlex.join(words), folder)
+            return self._told_to_shell(shlex.join(words), folder)
+        return set()
 
-    def _told_to_shell(self, text: str, folder: str) -> None:
-        """Record what a shell's command line takes from the environment, and from files."""
+    def _told_to_shell(self, text: str, folder: str) -> set[str]:
+        """Record what a shell's command line takes from the environment, and from files.
+
+        Returns
+        -------
+        set of str
+            The files that it writes.
+        """
+        written = set()
         for name in named_variables(text):
             if name != ALL_VARIABLES:
                 self._variable(name)
             elif self._callers.asker() in ("own", "package"):
                 self._once("env", name, "own", sorted(self._set))
-        for path in named_files(text, folder):
-            self._named(path, is_path=False)
+        for path, use in named_files(text, folder):
+            if use != "read":
+                written.add(path)
+                place = self._places.at(path)
+                if place is not None:
+                    self.write("written", place, use)
+                continue
+            self._named(path, is_path=os.path.dirname(path) != folder)
+            self._takes_script(path, folder)
             if any(sign in path for sign in "*?["):
                 self._matched(path)
         for path, what in named_folders(text, folder):
             self._folder_told(path, what)
+        return written
 
     def _folder_told(self, path: str, what: str) -> None:
         """Record of a folder the names in it, the names of all below it, or its files, too."""
@@ -445,20 +516,26 @@ class Recorder:
         place = self._places.at(path)
         if place is not None and self._places.is_project(place) and self._places.is_plain(place):
             if self._exists(place):
-                self._reads(place)
-                self._takes_script(place)
+                self._reads(place, how="named")
             elif is_path:
-                self._once("absent", place)
+                self._once("missing", place)
 
-    def _takes_script(self, place: str) -> None:
-        """Record what a shell's script names, in the working folder or its own."""
-        if ("script", place) in self._seen:
+    def _takes_script(self, path: str, folder: str, arguments: Sequence[str] = ()) -> None:
+        """Record what a shell's script names, in the folder where it works or in its own.
+
+        One that the stage has written for itself does not count, but what it names does.
+        """
+        if "\0" in path or len(path) > 4096 or not os.path.isfile(path):
             return
-        self._seen.add(("script", place))
-        text = script_text(place)
-        if text is not None:
-            for folder in dict.fromkeys((os.getcwd(), os.path.dirname(place))):
-                self._told_to_shell(text, folder)
+        place = os.path.abspath(path)
+        is_own = self._places.is_stages_own(place)
+        if not is_own and not (self._places.is_project(place) and self._places.is_plain(place)):
+            return
+        text = script_text(place, arguments)
+        if text is not None and ("script", text, folder) not in self._seen:
+            self._seen.add(("script", text, folder))
+            for each in dict.fromkeys((folder, os.path.dirname(place))):
+                self._told_to_shell(text, each)
 
     # What has no event
 
@@ -477,13 +554,14 @@ class Recorder:
             if key not in self._seen and self._may_ask(place):
                 self._seen.add(key)
                 self._answered(place, kind, follows=follows)
-            if (
-                kind == "file"
-                and ("content", place) not in self._seen
-                and self._callers.wants_content()
-            ):
+            if kind is None or ("content", place) in self._seen:
+                return
+            if kind == "file" and self._callers.wants_content():
                 self._seen.add(("content", place))
                 self._reads(place)
+            elif kind == "folder" and self._callers.reads_folder_natively(place):
+                self._seen.add(("content", place))
+                self._folder_told(place, "files")
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("stat", error)
         finally:
@@ -550,6 +628,34 @@ class Recorder:
         for name in names:
             walked.add(_text(name))
             yield name
+
+    def distributions_asked(self, name: str | None) -> None:
+        """Take in that code asks for a package's metadata, or for that of all packages."""
+        me = get_ident()
+        if me in self._busy:
+            return
+        self._busy.add(me)
+        try:
+            if self._callers.is_own_question(OF_METADATA):
+                self._once("distribution", name)
+        except Exception as error:  # noqa: BLE001 - see `hear`
+            self._fault("metadata", error)
+        finally:
+            self._busy.discard(me)
+
+    def path_at(self, path: Any, folder: Any) -> Any:
+        """A path that the notebook's code tells by the number of an open folder; else None.
+
+        Functions of the library that walk or remove folders in this way tell of them already.
+        """
+        if folder is None:
+            return path
+        if self._callers.kind(sys._getframe(2)) != "own":
+            return None
+        try:
+            return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), _text(path))
+        except (OSError, TypeError, ValueError):  # the call itself says what is wrong
+            return None
 
     def _may_be_hidden(self, place: str) -> bool:
         """Whether a hidden file counts: `.env` does, by which people set variables; no other."""

@@ -1,4 +1,4 @@
-"""What a shell's command line names: environment variables, and files in the folder it works in.
+"""What a shell's command line names: environment variables, and files that it reads or writes.
 
 A shell is no Python and tells nothing of what it reads, but much of it stands in the text that it
 is given, or of the script that it is to run. Only what is plain to see is taken: assignments of
@@ -12,21 +12,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from itertools import islice, product
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise, product
 
 __all__ = [
     "ALL_VARIABLES",
     "READERS_OF_FOLDERS",
+    "SHELLS",
+    "WRITERS_OF_FILES",
     "named_files",
     "named_folders",
     "named_variables",
+    "paths_in",
     "script_text",
 ]
 
 SEPARATORS = frozenset(";&|()<>")
 VARIABLE = re.compile(r"(?<![\\$])\$(?:(\w+)|\{[#!]?(\w+))")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+GIVEN = re.compile(r"\$(?:(\d)|\{(\d)\})")
 OWN_FOLDER = re.compile(
     r'\$\(\s*dirname\s+"?\$(0|\{0\}|BASH_SOURCE|\{BASH_SOURCE(\[0\])?\})"?\s*\)'
 )
@@ -53,10 +57,34 @@ files; and the options of which they need one to do so."""
 HERE_IF_UNTOLD = frozenset({"ls", "find", "tree", "du", "grep", "egrep"})
 TO_THE_LAST = frozenset({"cp", "rsync"})
 """Of them those whose last path is where they write."""
+WRITERS_OF_THE_LAST = frozenset({"cp", "mv", "install", "ln", "rsync"})
+WRITERS_OF_ALL = {
+    **dict.fromkeys(("mkdir", "truncate", "tee"), "made"),
+    "touch": "touched",
+    **dict.fromkeys(("rm", "rmdir", "unlink", "shred"), "gone"),
+}
+"""Programs that write, or remove, whatever they are told, without a look at what it held."""
+OUTPUT_OPTIONS = {
+    **dict.fromkeys(
+        ("cc", "c++", "gcc", "g++", "clang", "clang++", "gfortran", "nvcc", "ld", "rustc"), "-o"
+    ),
+    **dict.fromkeys(("sort", "curl", "dot", "pandoc", "cython", "shuf"), "-o"),
+    "wget": "-O",
+}
+"""By which option a program is told where to write; others mean other things by these letters."""
+WRITERS_OF_FILES = frozenset(
+    {*WRITERS_OF_THE_LAST, *WRITERS_OF_ALL, *OUTPUT_OPTIONS, "tar", "zip", "make"}
+)
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
+RUNS_TEXT = re.compile(r"-[A-Za-z]*c")
+GLUED = re.compile(r"-[A-Za-z](?=[^=]*/)")
+DOCUMENT = re.compile(r"(?<!<)<<-?\s*[\"']?(\w+)")
+MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 BEFORE_PROGRAMS = frozenset(
     {"!", "if", "then", "else", "elif", "while", "until", "do", "time", "exec", "command", "$"}
 )
 
+SEQUENCE = re.compile(r"(?<!\$)\{(\d{1,9})\.\.(\d{1,9})\}")
 BRACES = re.compile(r"(?<!\$)\{([^{}]*,[^{}]*)\}")
 MOST_WORDS = 100
 """Into as many words does a shell's `{a,b}` go that is looked at."""
@@ -95,7 +123,8 @@ def named_variables(text: str) -> list[str]:
 
 def _printed_variables(text: str) -> Iterator[str]:
     """What `env` and `printenv` print, where they stand at the beginning of a command."""
-    for words, _ in _commands(text, ""):
+    for command in _commands(text, ""):
+        words = command.words
         names = [word for word in words[1:] if not word.startswith("-")]
         program = os.path.basename(words[0])
         if program in ("env", "printenv") and not names:
@@ -104,8 +133,8 @@ def _printed_variables(text: str) -> Iterator[str]:
             yield from names
 
 
-def named_files(text: str, folder: str) -> Iterator[str]:
-    """The words of a command line that may be files, each as a path; some hold a pattern.
+def named_files(text: str, folder: str) -> Iterator[tuple[str, str]]:
+    """The words of a command line that may be files, in their order, and what becomes of them.
 
     Parameters
     ----------
@@ -113,11 +142,76 @@ def named_files(text: str, folder: str) -> Iterator[str]:
         The command line, or a script of several lines.
     folder : str
         Where the shell works at first; `cd` leads elsewhere.
+
+    Yields
+    ------
+    tuple of (str, str)
+        A path, which may hold a pattern, and `read`, `made` (whatever it held before), or
+        `touched` (added to).
     """
-    for words, place in _commands(text, folder):
-        for word in words:
-            if not word.startswith("-"):
-                yield from (os.path.join(place, os.path.expanduser(w)) for w in _braces(word))
+    for command in _commands(text, folder):
+        for word, use in (*_uses(command.words, command.folder), *command.redirected):
+            for path in _braces(word) if use != "gone" else ():
+                yield os.path.join(command.folder, os.path.expanduser(path)), use
+
+
+def paths_in(word: str) -> Iterator[str]:
+    """What of an argument may be a path: it, or what stands behind `=` or an option's letter."""
+    if not word.startswith("-"):
+        yield word
+    behind = word.partition("=")[2]
+    if behind and not behind.startswith("-"):
+        yield behind
+    elif GLUED.match(word):
+        yield word[2:]
+
+
+def _uses(words: list[str], folder: str) -> Iterator[tuple[str, str]]:
+    """What a program does with each of its arguments: those that it reads come first."""
+    program = os.path.basename(words[0])
+    written = dict(_written(program, words, folder))
+    for word in words:
+        is_only_written = words.count(word) == 1  # `sort -o a a` reads it, too
+        for path in paths_in(word):
+            if path not in written or not is_only_written:
+                yield path, "read"
+    if program == "make":
+        yield from ((path, "read") for path in _makefiles(words))
+    yield from written.items()
+
+
+def _written(program: str, words: list[str], folder: str) -> Iterator[tuple[str, str]]:
+    """The arguments that a program writes, or the files that it makes in a folder of that name."""
+    told = [word for word in words[1:] if not word.startswith("-")]
+    options = [word for word in words[1:] if word.startswith("-")]
+    if program in WRITERS_OF_ALL:
+        use = "touched" if program == "tee" and "-a" in options else WRITERS_OF_ALL[program]
+        yield from ((word, use) for word in told)
+    elif program in WRITERS_OF_THE_LAST and len(told) > 1:
+        if any(option.startswith(("-t", "--target")) for option in options):
+            return
+        if os.path.isdir(os.path.join(folder, os.path.expanduser(told[-1]))):
+            yield from ((os.path.join(told[-1], os.path.basename(w)), "made") for w in told[:-1])
+        else:
+            yield told[-1], "made"
+    elif program in OUTPUT_OPTIONS:
+        option = OUTPUT_OPTIONS[program]
+        alone = re.compile(f"-[A-Za-z]*{option[1]}")  # `curl -sSLo FILE`, too
+        yield from ((w, "made") for before, w in pairwise(words) if alone.fullmatch(before))
+        yield from (
+            (w[len(option) :], "made") for w in options if w.startswith(option) and w != option
+        )
+    elif program == "zip" and told:
+        yield told[0], "touched"
+    elif program == "tar" and len(words) > 2 and re.fullmatch(r"-?[a-zA-Z]*c[a-zA-Z]*f", words[1]):
+        yield words[2], "made"
+
+
+def _makefiles(words: list[str]) -> Iterator[str]:
+    """What `make` reads without being told: in its folder, or the one of `-C`."""
+    inner = next((word for before, word in pairwise(words) if before == "-C"), "")
+    if "-f" not in words:
+        yield from (os.path.join(inner, name) for name in MAKEFILES)
 
 
 def named_folders(text: str, folder: str) -> Iterator[tuple[str, str]]:
@@ -135,7 +229,8 @@ def named_folders(text: str, folder: str) -> Iterator[tuple[str, str]]:
     tuple of (str, str)
         A folder, and `names`, `tree` (the names of all that is below it), or `files`.
     """
-    for words, place in _commands(text, folder):
+    for command in _commands(text, folder):
+        words, place = command.words, command.folder
         program = os.path.basename(words[0])
         what = _read_of_folders(program, words[1:], text)
         if what is None:
@@ -166,20 +261,46 @@ def _read_of_folders(program: str, words: list[str], text: str) -> str | None:
     return what
 
 
-def _commands(text: str, folder: str) -> Iterator[tuple[list[str], str]]:
-    """Each command of a text: its words, and the folder in which it works."""
+class _Command:
+    """One command of a text.
+
+    Parameters
+    ----------
+    words : list of str
+        The program and its arguments.
+    folder : str
+        The folder in which it works.
+    redirected : list of (str, str)
+        The files that the shell itself opens for it, and what becomes of them.
+    """
+
+    def __init__(self, words: list[str], folder: str, redirected: list[tuple[str, str]]) -> None:
+        self.words = words
+        self.folder = folder
+        self.redirected = redirected
+
+
+def _commands(text: str, folder: str) -> Iterator[_Command]:
+    """Each command of a text."""
     known: dict[str, str] = {}
-    for line in _lines(text):
+    for line, is_document in _lines(text):
         words: list[str] = []
+        redirected: list[tuple[str, str]] = []
+        use = ""
         for word in [*_words(line), ";"]:
             if SEPARATORS.issuperset(word):
-                if words:
-                    yield words, folder
-                words = []
+                use = "" if is_document else _use_behind(word)
+                if words and not use:
+                    yield from _with_inner(_Command(words, folder, redirected))
+                    words, redirected = [], []
+                continue
+            word = _expanded(word, known)
+            if use:
+                redirected.append((word, use))
+                use = ""
                 continue
             if not words and word in BEFORE_PROGRAMS:
                 continue
-            word = _expanded(word, known)
             assigned = ASSIGNMENT.fullmatch(word)
             if assigned is not None and words in ([], ["export"]):
                 known[assigned[1]] = assigned[2][:LONGEST]  # no path is longer
@@ -188,6 +309,26 @@ def _commands(text: str, folder: str) -> Iterator[tuple[list[str], str]]:
             if words[-1:] == ["cd"] and os.path.isdir(path):
                 folder = path
             words.append(word)
+        if redirected:  # a file is emptied by `> FILE` alone
+            yield _Command([":"], folder, redirected)
+
+
+def _use_behind(sign: str) -> str:
+    """What becomes of the file whose name stands behind a sign; nothing if it is none of these."""
+    if sign in (">>", "&>>", "<>"):
+        return "touched"
+    return {">": "made", ">|": "made", "&>": "made", "<": "read"}.get(sign, "")
+
+
+def _with_inner(command: _Command) -> Iterator[_Command]:
+    """A command, and those of the text that it gives to another shell."""
+    yield command
+    words = command.words
+    if os.path.basename(words[0]) in SHELLS:
+        for option, text in pairwise(words):
+            if RUNS_TEXT.fullmatch(option):
+                yield from _commands(text, command.folder)
+                return
 
 
 def _braces(word: str) -> list[str]:
@@ -195,13 +336,25 @@ def _braces(word: str) -> list[str]:
 
     What looks so may be quoted: a JSON text has braces and commas, too, and stands for no file.
     """
-    words = [word]
+    words = [SEQUENCE.sub(_numbers, word)]
     while len(words) <= MOST_WORDS:
         made = [each for one in words for each in _innermost(one)]
         if made == words:
             return words
         words = made
     return [word]
+
+
+def _numbers(match: re.Match[str]) -> str:
+    """The choice that a shell makes of `{1..3}`, as it is written out; itself if that is long."""
+    first, last = int(match[1]), int(match[2])
+    step = 1 if first <= last else -1
+    if abs(last - first) >= MOST_WORDS:
+        return match[0]
+    padded = any(len(each) > 1 and each[0] == "0" for each in match.groups())
+    width = max(map(len, match.groups())) if padded else 0
+    found = [str(number).zfill(width) for number in range(first, last + step, step)]
+    return found[0] if len(found) == 1 else f"{{{','.join(found)}}}"
 
 
 def _innermost(word: str) -> list[str]:
@@ -211,21 +364,24 @@ def _innermost(word: str) -> list[str]:
     return ["".join(each) for each in islice(product(*choices), MOST_WORDS + 1)]
 
 
-def script_text(path: str) -> str | None:
-    """The text of a file if it is a shell's script, by its name or its first line.
+def script_text(path: str, arguments: Sequence[str] = ()) -> str | None:
+    """The text of a file if it is a shell's script, by its name or its first line, or `make`'s.
 
     How scripts ask for their own folder is replaced by it: `$(dirname "$0")`, and
-    `$(cd "$(dirname "$0")/.." && pwd)`.
+    `$(cd "$(dirname "$0")/.." && pwd)`. So are `$1` and its like by what the script is given.
     """
     try:
         with open(path, "rb") as file:
             head = file.read(128)
-            if not path.endswith((".sh", ".bash")) and SHEBANG.match(head) is None:
+            is_named_so = path.endswith((".sh", ".bash", *MAKEFILES))
+            if not is_named_so and SHEBANG.match(head) is None:
                 return None
             text = (head + file.read(1 << 20)).decode("utf-8", "replace")
     except OSError:
         return None
     text = OWN_FOLDER.sub(lambda _: os.path.dirname(path), text)
+    given = dict(enumerate(arguments, 1))
+    text = GIVEN.sub(lambda m: given.get(int(m[1] or m[2]), m[0]), text)
     return PLACE_OF_FOLDER.sub(lambda m: os.path.normpath(m[1]) if m[1][0] == "/" else m[0], text)
 
 
@@ -240,8 +396,16 @@ def _expanded(word: str, known: dict[str, str]) -> str:
     return os.path.expandvars(re.sub(r"\$(?:(\w+)|\{(\w+)\})", value, word))
 
 
-def _lines(text: str) -> list[str]:
-    return text.replace("\\\n", " ").splitlines()
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """The lines of a text, and whether each is a part of a document that stands in it."""
+    end = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        yield line, bool(end)
+        begins = DOCUMENT.search(line)
+        if end:
+            end = "" if line.strip() == end else end
+        elif begins is not None:
+            end = begins[1]
 
 
 def _words(line: str) -> list[str]:

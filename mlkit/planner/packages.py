@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from functools import cache, cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 from mlkit.planner.interpreter import Interpreter, interpreter
@@ -53,6 +54,15 @@ class Packages:
             info = self._contents.infos.get(name)
             self._versions[name] = None if info is None else _version(info)
         return self._versions[name]
+
+    def versions(self, packages: Iterable[str]) -> dict[str, str | None]:
+        """The versions of some packages, by their names as packages are compared."""
+        return {_normal(package): self.version(package) for package in packages}
+
+    def all_versions(self) -> str:
+        """What tells one set of installed packages from another."""
+        told = sorted(f"{name}={self.version(name)}" for name in self._contents.infos)
+        return sha256("\n".join(told).encode("utf-8", "replace")).hexdigest()
 
     def changed_ns(self, package: str) -> int:
         """When a package was installed, in nanoseconds since 1970; 0 if that is not known."""

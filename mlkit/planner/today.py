@@ -170,6 +170,11 @@ class Today:
             folder = checkout.place(name, environ)
             now = self._visible(folder, checkout, made)
             yield from _different_names(f"the names in {_folder_shown(name)}", was, now)
+        for name, was in trace.get("folders", {}).items():
+            folder = checkout.place(name, environ)
+            found = self._visible(folder, checkout, made)
+            now = [each for each in found if os.path.isdir(os.path.join(folder, each))]
+            yield from _different_names(f"the folders in {_folder_shown(name)}", was, now)
         for item in trace["globs"]:
             base = checkout.place(item["base"], environ)
             pattern = os.path.join(escape(base), item["pattern"])
@@ -214,7 +219,10 @@ class Today:
         for name, was in trace["packages"].items():
             now = packages.version(name)
             if now != was:
-                yield f"package {name}: {was} → {now or 'not installed'}"
+                yield f"package {name}: {was or 'not installed'} → {now or 'not installed'}"
+        whole = trace.get("installed")
+        if whole is not None and packages.all_versions() != whole:
+            yield "the installed packages changed"
         for top, item in trace["unowned"].items():
             place = packages.unowned(top)
             if place is None:

@@ -62,16 +62,14 @@ AT_START = ("sitecustomize", "usercustomize")
 OF_ZONE = frozenset({"datetime", "time", "calendar", "dateutil", "arrow", "pendulum", "tzlocal"})
 """Modules of which many answers depend on the zone of the machine."""
 
-ASKS_LOCALE = re.compile(
-    r"\b(setlocale|getlocale|getdefaultlocale|getpreferredencoding|nl_langinfo)\b"
-)
-ASSERTS = re.compile(r"\b(assert|__debug__)\b")
-"""Code that PYTHONOPTIMIZE leaves out."""
-
 OF_LOCALE = ("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LANG")
 
-SHELL_CELL = re.compile(r"\s*%%(bash|sh|zsh|script\s+(\S*/)?(ba|z|da)?sh)\b")
-"""A cell that is a script, given to a shell on its standard input."""
+IMPLIED = (
+    (r"setlocale|getlocale|getdefaultlocale|getpreferredencoding|nl_langinfo", OF_LOCALE),
+    (r"assert|__debug__", ("PYTHONOPTIMIZE",)),
+    (r"warnings|warnoptions", ("PYTHONWARNINGS",)),
+)
+"""Words of code, and the variables on which it then depends: the interpreter alone reads them."""
 
 
 def observe(
@@ -132,6 +130,8 @@ class _Reading:
         self.circumstances = circumstances
         self.since_ns = int(since * 1e9)
         self.reads: dict[str, list[tuple[str | None, list[int]]]] = {}
+        self.named: dict[str, list[tuple[str | None, list[int]]]] = {}
+        self.missing: dict[str, None] = {}
         self.made: dict[str, None] = {}
         self.touched: set[str] = set()
         self.doubted: set[str] = set()
@@ -140,6 +140,8 @@ class _Reading:
         self.itself: dict[str, str | None] = {}
         self.links: dict[str, str] = {}
         self.lists: dict[str, list[str]] = {}
+        self.folders: dict[str, list[str]] = {}
+        self.distributions: set[str | None] = set()
         self.globs: list[dict[str, Any]] = []
         self.variables: set[str] = set()
         self.reads_all = False
@@ -169,7 +171,34 @@ class _Reading:
             self._doubt(place, "was changed by the stage itself, and read")
         self.reads.setdefault(place, []).append((digest, marks))
 
+    def _take_named(self, place: str, digest: str | None, marks: list[int]) -> None:
+        """A file that a program is told: it is read, unless somebody tells that it is written."""
+        if place in self.touched:
+            self._take_read(place, digest, marks)
+        elif place not in self.made:
+            self.named.setdefault(place, []).append((digest, marks))
+
+    def _take_missing(self, place: str) -> None:
+        """A file that a program is told and that is not there: perhaps it makes it."""
+        self.missing[place] = None
+
+    def _take_written(self, place: str, use: str) -> None:
+        """A file that a shell's text writes, if it came to that: much is done on a condition."""
+        try:
+            changed_ns = os.lstat(place).st_ctime_ns
+        except (OSError, ValueError):
+            changed_ns = self.since_ns
+        if changed_ns < self.since_ns - RACY_NS:
+            return
+        if place in self.reads or place in self.named:
+            self._doubt(place, f"changed {MEANWHILE}")
+        if use == "made":
+            self._take_made(place)
+        else:
+            self._take_touched(place)
+
     def _take_made(self, place: str) -> None:
+        self.named.pop(place, None)
         if place in self.reads:
             self._doubt(place, "was read by the stage and then written by it")
         self.made[place] = None
@@ -178,6 +207,7 @@ class _Reading:
             del self.itself[place]
 
     def _take_touched(self, place: str) -> None:
+        self.named.pop(place, None)
         if place in self.reads:
             self._doubt(place, "was read by the stage and then written by it")
         elif place not in self.made:
@@ -201,6 +231,13 @@ class _Reading:
 
     def _take_list(self, place: str, names: list[str]) -> None:
         self.lists[place] = names
+
+    def _take_folders(self, place: str, names: list[str]) -> None:
+        """Which of the names in a folder are folders."""
+        self.folders[place] = names
+
+    def _take_distribution(self, name: str | None) -> None:
+        self.distributions.add(name)
 
     def _take_glob(self, base: str, pattern: str, recursive: bool, found: list[str]) -> None:  # noqa: FBT001 - a record's field
         self.globs.append(
@@ -232,6 +269,7 @@ class _Reading:
 
     def trace(self) -> dict[str, Any]:
         """Put the trace together."""
+        self._take_told()
         self._take_implied()
         if not self.result.told:
             self.unstable["its kernel did not tell what it had read"] = None
@@ -268,6 +306,10 @@ class _Reading:
                 self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.lists.items())
             },
+            "folders": {
+                self.checkout.name(place): kept_names(self._visible(place, names))
+                for place, names in sorted(self.folders.items())
+            },
             "globs": [self._glob(item) for item in self.globs],
             "begin": self.checkout.path_names(self.begin),
             "imports": imports,
@@ -282,6 +324,7 @@ class _Reading:
                 "secret": secret,
             },
             "packages": self._packages(packages, named),
+            "installed": packages.all_versions() if None in self.distributions else None,
             "unowned": self._unowned(packages, named),
             "startup": start_up_files(self.circumstances.environ),
             "programs": sorted(self.programs),
@@ -289,12 +332,22 @@ class _Reading:
             "unstable": list(self.unstable),
         }
 
+    def _take_told(self) -> None:
+        """What programs were told: nobody said that they wrote it, but they may have made it."""
+        for place, readings in self.named.items():
+            self.reads.setdefault(place, []).extend(readings)
+        for place in self.missing:
+            if os.path.lexists(place):
+                self._take_made(place)
+            else:
+                self._take_absent(place)
+
     def _take_implied(self) -> None:
         """What the kernel reads without telling, as its texts show.
 
-        The interpreter looks for two modules as it starts, before anything can be recorded; and the
-        C library asks for the zone and the language when code calls for them, as the compiler does
-        whether to leave out what code asserts.
+        The interpreter looks for two modules as it starts, before anything can be recorded, and for
+        what to do about warnings; and the C library asks for the zone and the language when code
+        calls for them, as the compiler does whether to leave out what code asserts.
         """
         began = tuple(entry for entry in self.begin if entry != self.checkout.notebook)
         self.imports.setdefault(began, {}).update(dict.fromkeys(AT_START))
@@ -302,25 +355,25 @@ class _Reading:
         for text in self.texts:
             if OF_ZONE & top_level_names(text):
                 names.add("TZ")
-            if ASKS_LOCALE.search(text):
-                names.update(OF_LOCALE)
-            if ASSERTS.search(text):
-                names.add("PYTHONOPTIMIZE")
+            for words, variables in IMPLIED:
+                if re.search(rf"\b({words})\b", text):
+                    names.update(variables)
         self.variables |= names - self.circumstances.set_by_pipeline
-        for cell in self.notebook.code_cells:
-            if SHELL_CELL.match(cell.source) and "skip-execution" not in cell.tags:
-                self._take_shell_cell(cell.source.partition("\n")[2])
 
-    def _take_shell_cell(self, text: str, folder: str = os.sep) -> None:
-        """A cell that is a shell's script is handed over where no event tells of it."""
+    def _take_script(self, text: str, folder: str) -> None:
+        """A cell that is a script for a program is handed over where no event tells of it."""
         for name in named_variables(text):
             self._take_env(name, "own", [])
-        for path in named_files(text, folder):
+        for path, use in named_files(text, folder):
             place = os.path.abspath(path)
-            if any(sign in place for sign in "*?["):
+            if not self.checkout.is_project(place):
+                continue
+            if use != "read":
+                self._take_written(place, use)
+            elif any(sign in place for sign in "*?["):
                 self._take_pattern(place)
-            elif self.checkout.is_project(place):
-                self._take_named(place)
+            else:
+                self._take_as_told(place)
         for path, what in named_folders(text, folder):
             self._take_folder(os.path.abspath(path), what)
 
@@ -334,7 +387,7 @@ class _Reading:
             for name in names if what == "files" else ():
                 place = os.path.join(inner, name)
                 if self.checkout.is_project(place):
-                    self._take_named(place)
+                    self._take_as_told(place)
 
     def _take_pattern(self, pattern: str) -> None:
         """The names that a shell puts in a pattern's place, and their files."""
@@ -345,19 +398,19 @@ class _Reading:
             found = sorted(glob(pattern))
             self._take_glob(base, pattern, recursive=False, found=found)
             for place in found:
-                self._take_named(place)
+                self._take_as_told(place)
 
-    def _take_named(self, place: str) -> None:
+    def _take_as_told(self, place: str) -> None:
         """A file that a shell is told to read, and what it names itself if it is a script."""
         marks = file_marks(place)
         if marks is None:
             if not os.path.lexists(place):
                 self._take_absent(place)
-        elif place not in self.reads:
-            self._take_read(place, None, marks)
+        elif place not in self.reads and place not in self.named:
+            self._take_named(place, None, marks)
             script = script_text(place)
             if script is not None:
-                self._take_shell_cell(script, os.path.dirname(place))
+                self._take_script(script, os.path.dirname(place))
 
     @cached_property
     def texts(self) -> list[str]:
@@ -452,7 +505,7 @@ class _Reading:
             self._doubt(place, f"changed {MEANWHILE}")
         return {"digest": digest, "marks": now}
 
-    def _packages(self, packages: Packages, named: Iterable[str]) -> dict[str, str]:
+    def _packages(self, packages: Packages, named: Iterable[str]) -> dict[str, str | None]:
         """The packages behind imports that were seen, or that stand in a cell or project module.
 
         A package that came along with the process that a kernel was forked from may have been
@@ -461,7 +514,8 @@ class _Reading:
         tops = {name.partition(".")[0] for name in named}
         loaded = {*self.result.imported, *tops}
         static = {name for text in self.texts for name in top_level_names(text)}
-        found = packages.behind(sorted(tops | (static & loaded)), loaded)
+        found = packages.versions(name for name in self.distributions if name is not None)
+        found |= packages.behind(sorted(tops | (static & loaded)), loaded)
         own = packages.version(DISTRIBUTION)
         if "mlkit" in tops | static and own is not None:
             found[DISTRIBUTION] = own  # also from a checkout, where no list of files names it

@@ -72,7 +72,16 @@ def _groups(trace: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
             *(f"{name}  (a secret: it never counts)" for name in environment["secret"]),
         ],
     )
-    yield "Packages", [f"{name} {version}" for name, version in trace["packages"].items()]
+    yield (
+        "Packages",
+        [
+            *(["all that are installed"] if trace.get("installed") else []),
+            *(
+                f"{name} {version or '(not installed)'}"
+                for name, version in trace["packages"].items()
+            ),
+        ],
+    )
     yield "Modules of no package, by source", list(trace["unowned"])
     yield "IPython's start-up files", list(trace["startup"])
 

@@ -247,6 +247,53 @@ CHANGED: Mapping[str, Case] = {
     "listed_by_number": Case(
         "import os; v = os.listdir(os.open('FOLDER', os.O_RDONLY))", {"a": ""}, {"b": ""}
     ),
+    "opened_by_number": Case(
+        "import os; d = os.open('FOLDER', 0); v = os.read(os.open('a', 0, dir_fd=d), 9)",
+        {"a": "1"},
+        {"a": "2"},
+    ),
+    "opener_by_number": Case(
+        "import os; d = os.open('FOLDER', 0)\n"
+        "v = open('a', opener=lambda p, f: os.open(p, f, dir_fd=d)).read()",
+        {"a": "1"},
+        {"a": "2"},
+    ),
+    "asked_by_number": Case(
+        "import os; d = os.open('FOLDER', 0)\ntry: v = os.stat('a', dir_fd=d).st_size\n"
+        "except FileNotFoundError: v = None",
+        {},
+        {"a": "2"},
+    ),
+    "searched_by_number": Case(
+        "import glob, os; v = sorted(glob.glob('*.csv', dir_fd=os.open('FOLDER', 0)))",
+        {"a.csv": ""},
+        {"b.csv": ""},
+    ),
+    "file_becomes_folder": Case(
+        "import os; v = [sorted(folders) for _, folders, _ in os.walk('FOLDER')]",
+        {"x": ""},
+        {"x": None, "x/.hidden": ""},
+    ),
+    "listed_with_kinds": Case(
+        "import os; v = [e.is_dir() for e in os.scandir('FOLDER')]",
+        {"x/y": ""},
+        {"x/y": None, "x": ""},
+    ),
+    "listed_with_sizes": Case(
+        "import os; v = sum(e.stat().st_size for e in os.scandir('FOLDER'))", {"a": "1"},
+        {"a": "22"},
+    ),
+    "parquet_folder": Case(
+        "import pandas as pd; v = pd.read_parquet('FOLDER/p').x.tolist()",
+        {"p/a.parquet": table(1), "p/b.parquet": table(1)},
+        {"p/b.parquet": table(2)},
+    ),
+    "parquet_folder_grows": Case(
+        "import os, pandas as pd\nif os.path.isdir('FOLDER/p'):\n"
+        "    v = pd.read_parquet('FOLDER/p').x.tolist()",
+        {"p/a.parquet": table(1)},
+        {"p/b.parquet": table(2)},
+    ),
     # Modules.
     "portion_appears": Case(
         "import sys; sys.path[:0] = ['FOLDER/a', 'FOLDER/b']\n"
@@ -315,6 +362,29 @@ CHANGED: Mapping[str, Case] = {
         {"a.sh": "sh $(dirname $0)/b.sh", "b.sh": "echo 1"},
         {"b.sh": "echo 2"},
     ),
+    "shell_cell_where_it_is": Case(
+        "%cd FOLDER\n---\n%%bash --out v\ncat b.txt\n---\nv = v.strip()", {"b.txt": "1"},
+        {"b.txt": "2"},
+    ),
+    "shell_cell_writes_on_a_condition": Case(
+        "%%bash\n[ -e FOLDER/a ] || echo 1 > FOLDER/a\n---\nv = open('FOLDER/a').read()",
+        {"a": "1"},
+        {"a": "2"},
+    ),
+    "login_shell": Case("v = !bash -lc 'cat FOLDER/b.txt'", {"b.txt": "1"}, {"b.txt": "2"}),
+    "shell_in_a_shell_asks": Case("v = !bash -c '[[ -e FOLDER/b ]] && echo 1'", {}, {"b": ""}),
+    "option_with_a_file": Case("v = !grep -fFOLDER/p FOLDER/b",
+                               {"p": "x\n", "b": "x\ny\n"}, {"p": "y\n"}),
+    "cell_of_another_program": Case(
+        "%%script env -u MLKIT_TRACE python3 -\nprint(open('FOLDER/b').read(),\n"
+        "  file=open('said', 'w'))\n---\nv = open('said').read()",
+        {"b": "1"},
+        {"b": "2"},
+    ),
+    "makefile": Case("v = !make -s -C FOLDER", {"Makefile": "all:\n\t@echo 1"},
+                     {"Makefile": "all:\n\t@echo 2"}),
+    "makefile_reads": Case("v = !cd FOLDER && make -s", {"Makefile": "o: b\n\t@cat b", "b": "1"},
+                           {"b": "2"}),
     # Folders that a program is told to read.
     "shell_lists": Case("v = !ls FOLDER", {"a": ""}, {"b": ""}),
     "shell_lists_where_it_is": Case("v = !cd FOLDER; ls", {"a": ""}, {"b": ""}),
@@ -334,6 +404,28 @@ CHANGED: Mapping[str, Case] = {
                          {"a.csv": "", "b.csv": "1"}, {"b.csv": "2"}),
     "program_prints_all": Case("import subprocess as s\nv = s.run(['env'], capture_output=True)\n"
                                "v = [x for x in v.stdout.split() if b'OF_SHELL' in x]"),
+    "shell_is_given_a_text": Case(
+        "import subprocess as s\nv = s.check_output(['bash', '-s'], input=b'cat FOLDER/b')",
+        {"b": "1"},
+        {"b": "2"},
+    ),
+    "own_script": Case("%%writefile a.sh\ncat FOLDER/b\n---\nv = !bash a.sh", {"b": "1"},
+                       {"b": "2"}),
+    "temporary_script": Case(
+        "import tempfile\nwith tempfile.NamedTemporaryFile('w', suffix='.sh') as file:\n"
+        "    file.write('cat FOLDER/b'); file.flush()\n    v = !bash {file.name}",
+        {"b": "1"},
+        {"b": "2"},
+    ),
+    "script_is_given_a_folder": Case("v = !bash FOLDER/a.sh FOLDER", {"a.sh": "cat $1/b", "b": "1"},
+                                     {"b": "2"}),
+    "script_reads_where_it_works": Case(
+        "import subprocess as s\nv = s.check_output(['bash', 'in/a.sh'], cwd='FOLDER')",
+        {"in/a.sh": "cat b", "b": "1"},
+        {"b": "2"},
+    ),
+    "shell_counts": Case("%%bash --out v\ncat FOLDER/{1..3}.csv\n---\nv = v.strip()",
+                         {"1.csv": "", "2.csv": "1", "3.csv": ""}, {"2.csv": "2"}),
     "script_finds_itself": Case(
         "v = !bash FOLDER/a.sh",
         {"a.sh": 'D="$(cd "$(dirname "${BASH_SOURCE[0]}")/x" && pwd)"\nbash "$D/b.sh"',
@@ -374,6 +466,21 @@ VARIABLES = {
 }
 
 KEPT: Mapping[str, Case] = {
+    "removes_a_folder_first": Case(
+        "import os, shutil\nshutil.rmtree('FOLDER/o', ignore_errors=True)\n"
+        "os.makedirs('FOLDER/o')\nopen('FOLDER/o/a', 'w').write('1'); v = 1"
+    ),
+    "writes_a_folder_natively": Case(
+        "import pandas as pd\npd.DataFrame({'x': [1, 2], 'y': [1, 2]}).to_parquet("
+        "'FOLDER/o', partition_cols=['y'])\nv = 1"
+    ),
+    "reads_natively_beside_others": Case(
+        "import pandas as pd; v = pd.read_parquet('FOLDER/a.parquet').x.tolist()",
+        {"a.parquet": table(1), "b.parquet": table(1)},
+        {"b.parquet": table(2)},
+    ),
+    "lists_kinds_alone": Case("import os; v = [e.is_dir() for e in os.scandir('FOLDER')]",
+                              {"a": "1", "b/c": "1"}, {"a": "22", "b/c": "22"}),
     "writes_natively": Case(
         "import pandas as pd; pd.DataFrame({'x': [1]}).to_parquet('FOLDER/o.parquet'); v = 1"
     ),
@@ -428,6 +535,35 @@ KEPT: Mapping[str, Case] = {
     "shell_cell_writes": Case(
         "%%bash\nD=FOLDER/o\nmkdir -p $D\necho 1 > $D/b\nls $D/*\ncp $D/b $D/c\nrm -f $D/c\n---\n"
         "v = 1"
+    ),
+    "shell_writes": Case("!date +%N > FOLDER/o\nv = len(open('FOLDER/o').read()) > 0"),
+    "shell_rewrites": Case("!date +%N > FOLDER/o\nv = len(open('FOLDER/o').read()) > 0",
+                           {"o": "1"}),
+    "shell_appends": Case("!date +%N >> FOLDER/o\nv = 1", {"o": "1"}, {"o": "2"}),
+    "shell_copies_over": Case("!date +%N > n; cp n FOLDER/o; mv n FOLDER/m\nv = 1",
+                              {"o": "1", "m": "1"}),
+    "shell_copies_into": Case("!date +%N > n; cp n FOLDER/in\nv = 1", {"in/n": "1"},
+                              {"in/n": "2"}),
+    "shell_prints_on": Case("!date +%N | tee FOLDER/o\nv = 1", {"o": "1"}, {"o": "2"}),
+    "shell_cell_rewrites": Case("%%bash\ndate +%N > FOLDER/o\ncat FOLDER/o\n---\nv = 1",
+                                {"o": "1"}, {"o": "2"}),
+    "program_copies_over": Case(
+        "import subprocess, time\nopen('n', 'w').write(str(time.time_ns()))\n"
+        "subprocess.run(['cp', 'n', 'FOLDER/o'], check=True)\nv = 1",
+        {"o": "1"},
+        {"o": "2"},
+    ),
+    "program_makes": Case("!sort FOLDER/a -o FOLDER/o\nv = open('FOLDER/o').read()", {"a": "1"}),
+    "python_is_told_where_to_write": Case(
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'FOLDER/a.py', 'FOLDER/o'])\n"
+        "v = 1",
+        {"a.py": "import sys, time; open(sys.argv[1], 'w').write(str(time.time_ns()))", "o": "1"},
+        {"o": "2"},
+    ),
+    "script_writes_where_it_is": Case(
+        "!bash FOLDER/a.sh\nv = 1",
+        {"a.sh": 'cd "$(dirname "$0")"\ndate +%N > o', "o": "1"},
+        {"o": "2"},
     ),
     "shell_is_given_variables": Case("v = !env A=1 printenv A"),
     "shell_lists_and_no_more": Case("v = !ls FOLDER; find FOLDER/in", {"in/a": "1"}, {"in/a": "2"}),
@@ -529,13 +665,14 @@ def project(folder: Path, elsewhere: Path, cases: Mapping[str, Case]) -> Project
 
 
 def part_cells(notebook: Path) -> None:
-    """Make two cells of one that has a line of dashes."""
+    """Make several cells of one that has lines of dashes."""
     document = json.loads(notebook.read_text())
     last = document["cells"][-1]
-    first, dashes, second = "".join(last["source"]).partition("\n---\n")
-    if dashes:
-        document["cells"][-1:] = [{**last, "source": first}, {**last, "id": "l", "source": second}]
-        notebook.write_text(json.dumps(document))
+    parts = "".join(last["source"]).split("\n---\n")
+    document["cells"][-1:] = [
+        {**last, "id": f"part-{number}", "source": part} for number, part in enumerate(parts)
+    ]
+    notebook.write_text(json.dumps(document))
 
 
 def values(record: RunRecord) -> dict[str, str]:

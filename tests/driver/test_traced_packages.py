@@ -41,6 +41,7 @@ WAYS = {
         "    v = pool.apply(pkgutil.resolve_name, ('yaml:__version__',))"
     ),
     "metadata": "import importlib.metadata as m, yaml; v = m.version('PyYAML')",
+    "metadata_alone": "import importlib.metadata as m; v = m.version('PyYAML')",
 }
 
 
@@ -169,6 +170,43 @@ def test_versions_are_read_afresh_within_one_process(
     metadata = environment.site / "pyyaml-91.1.dist-info" / "METADATA"
     replace(metadata, metadata.read_text(encoding="utf-8").replace("91.1", "91.3", 1))
     assert values(ask(driver, file))["metadata"] == "91.3"
+
+
+METADATA = {
+    "in_vain": (
+        "import importlib.metadata as m\ntry: v = m.version('lodge')\n"
+        "except m.PackageNotFoundError: v = 'none'"
+    ),
+    "plugins": "import importlib.metadata as m; v = len(m.entry_points(group='lodge'))",
+    "all": (
+        "import importlib.metadata as m\n"
+        "v = sum(d.metadata['Name'] == 'lodge' for d in m.distributions())"
+    ),
+}
+
+
+@pytest.mark.timeout(300)
+def test_packages_whose_metadata_alone_are_asked_for(
+    environment: Environment, start: Callable[[], Driver], tmp_path: Path
+) -> None:
+    """One that was missing is installed; another is none of the business of who asks by name."""
+    file = stages(tmp_path, METADATA)
+    driver = start()
+    assert values(ask(driver, file)) == {"in_vain": "none", "plugins": "0", "all": "0"}
+    assert statuses(ask(driver, file)) == {"cached"}
+    infos = [environment.site / f"{name}-1.0.dist-info" for name in ("hostel", "lodge")]
+    try:
+        for info in infos:
+            name = info.name.partition("-")[0]
+            replace(info / "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+            replace(info / "entry_points.txt", f"[{name}]\na = b:c\n")
+            outcome = ask(driver, file)
+            assert (outcome.stages["in_vain"].status == "cached") == (name == "hostel")
+        assert values(outcome) == {"in_vain": "1.0", "plugins": "1", "all": "1"}
+        assert statuses(ask(driver, file)) == {"cached"}
+    finally:
+        for info in infos:
+            shutil.rmtree(info)
 
 
 COPIED = {

@@ -28,11 +28,13 @@ WORDS = st.recursive(
 @given(word=WORDS)
 @example(word="{a,{b,c.csv}}")
 @example(word="{a,b}{a,b}")
+@example(word="{1..3}{08..11}{4..1}")
+@example(word="{a,{7..7}}")
 def test_every_file_that_braces_name_is_among_those_found(word: str) -> None:
     """More may be found, and does no harm: a file that is not there is not read."""
     line = f"printf '%s\\n' x{word}"
     meant = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
-    found = set(named_files(f"cat x{word}", "/f"))
+    found = {path for path, _ in named_files(f"cat x{word}", "/f")}
     assert {f"/f/{each}" for each in meant.stdout.splitlines()} <= found
 
 
@@ -70,6 +72,38 @@ def test_a_document_is_no_list_of_files() -> None:
     """It is full of braces and commas; each choice of them all would be a file's name."""
     body = json.dumps([{"a": 1, "b": 2}] * 60, separators=(",", ":"))
     assert len(list(named_files(f"curl -d '{body}' http://127.0.0.1", "/f"))) < 10
+
+
+USES = {
+    "cat a > b; cat b": ["read a", "made b", "read b"],
+    "cat < a | sort -o b -u c >> d 2> e": ["read a", "read c", "made b", "touched d", "made e"],
+    "> a": ["made a"],
+    "cmd a &> b": ["read a", "made b"],
+    "cmd a >&2 2>&1": ["read a"],
+    "cp a b/c && mv b/c d": ["read a", "made b/c", "read b/c", "made d"],
+    "sort -o a a": ["read a", "read a", "made a"],
+    "sort b | tee a": ["read b", "made a"],
+    "rm -f a; touch b": ["touched b"],
+    "tar czf a b": ["read b", "made a"],
+    "tar xzf a": ["read a"],
+    "unzip -o a": ["read a"],
+    "gcc -o a b/c": ["read b/c", "made a"],
+    "wget -qO a http://x": ["made a"],
+    "curl -sSLo a -O b": ["read b", "made a"],
+    "bash -lc 'cat a > b'": ["read a", "made b"],
+    "bash -c 'sh -c \"cat a\"'": ["read a"],
+    "grep -f./a --file=b c": ["read ./a", "read b", "read c"],
+    "cat <<EOF > a\n1 > b\nEOF\necho > c": ["made a", "read b", "made c"],
+    "make -C b all": ["read b", "read b/Makefile"],
+}
+FILES = frozenset({"a", "b", "c", "d", "e", "b/c", "./a", "b/Makefile"})
+
+
+@pytest.mark.parametrize("text", USES)
+def test_what_a_text_writes_is_told_from_what_it_reads(text: str) -> None:
+    """In the order in which it does so; the words that are no files are left out here."""
+    told = [f"{use} {path[3:]}" for path, use in named_files(text, "/f") if path[3:] in FILES]
+    assert told == USES[text]
 
 
 @pytest.mark.parametrize(

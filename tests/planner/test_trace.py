@@ -194,19 +194,23 @@ def test_another_key_compares_what_was_not_set(tmp_path: Path) -> None:
     assert Today(now).changes(trace, checkout) == ("environment variable NOWHERE was set",)
 
 
+OF_INTERPRETER = ("PYTHONOPTIMIZE", "PYTHONWARNINGS", "LC_ALL")
+
+
 @pytest.mark.parametrize(
     ("code", "name"),
     [
         ("assert 1 > 0", "PYTHONOPTIMIZE"),
         ("v = __debug__", "PYTHONOPTIMIZE"),
         ("import locale; v = locale.getlocale()", "LC_ALL"),
+        ("import warnings; warnings.warn('x')", "PYTHONWARNINGS"),
         ("v = 1", ""),
     ],
 )
 def test_a_variable_that_only_the_interpreter_reads(tmp_path: Path, code: str, name: str) -> None:
     """It counts for code that it can change."""
     trace = traced(tmp_path, code)
-    now = Today(replace(HERE, environ={**ENVIRON, "PYTHONOPTIMIZE": "1", "LC_ALL": "C"}))
+    now = Today(replace(HERE, environ={**ENVIRON, **dict.fromkeys(OF_INTERPRETER, "1")}))
     found = now.changes(trace, Checkout(str(tmp_path), str(tmp_path)))
     assert found == ((f"environment variable {name} was set",) if name else ())
 

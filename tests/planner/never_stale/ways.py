@@ -144,6 +144,17 @@ _DATA = (
     _child("cat", "hands it to a program", "data", '["cat", root / "TARGET"]'),
     _lines("shell cat", "hands it to a program with !", "data",
            'said = !cat {root}/TARGET\nvalues["KEY"] = list(said)'),
+    _value("by number", "opens it by its folder's number", "data", "os.read(number, 99).decode()",
+           'folder = os.open(root, os.O_RDONLY)\n'
+           'number = os.open("TARGET", os.O_RDONLY, dir_fd=folder)'),
+    _lines("shell cell", "hands it to a program in a cell for bash", "data",
+           'get_ipython().run_cell_magic("bash", "--out said", f"cat {root}/TARGET")\n'
+           'values["KEY"] = said'),
+    _lines("redirected", "has a shell copy it, and reads the copy", "data",
+           '!cat < {root}/TARGET > copied && mv copied moved\n'
+           'values["KEY"] = Path("moved").read_text()'),
+    _child("login shell", "hands it to a program in a shell of its own", "data",
+           '["bash", "-lc", f"cat {root}/TARGET"]'),
     _pool("worker reads", "reads it in a worker", "data", 'Path.read_text, (root / "TARGET",)'),
     _lines("numpy", "reads it with NumPy", "data",
            'import numpy\nvalues["KEY"] = numpy.loadtxt(root / "TARGET", skiprows=1).tolist()',
@@ -163,6 +174,11 @@ _EXISTENCE = (
     _lines("stat", "asks for its size", "existence",
            'try:\n    values["KEY"] = os.stat(root / "TARGET").st_size\n'
            'except FileNotFoundError:\n    values["KEY"] = "none"'),
+    _lines("by number asked", "asks for its size by its folder's number", "existence",
+           'try:\n    values["KEY"] = os.stat("TARGET", dir_fd=os.open(root, 0)).st_size\n'
+           'except FileNotFoundError:\n    values["KEY"] = "none"'),
+    _lines("shell asks", "asks in a shell", "existence",
+           'said = !test -e {root}/TARGET && echo there || echo none\nvalues["KEY"] = list(said)'),
     _value("if there", "reads it if it exists", "existence",
            'there.read_text() if there.exists() else "none"', 'there = root / "TARGET"'),
 )  # fmt: skip
@@ -176,6 +192,16 @@ _LISTING = (
            'sorted(p.name for p in (root / "TARGET").iterdir())'),
     _value("walk", "walks through the folder", "listing",
            'sorted(name for _, _, names in os.walk(root / "TARGET") for name in names)'),
+    _value("rglob", "globs with rglob", "listing",
+           'sorted(p.name for p in (root / "TARGET").rglob("*.csv"))'),
+    _value("scandir", "scans the folder", "listing",
+           'sorted((e.name, e.is_dir(), e.stat().st_size) for e in os.scandir(root / "TARGET"))'),
+    _value("fwalk", "walks through the folder by numbers", "listing",
+           'sorted(name for _, _, names, _ in os.fwalk(root / "TARGET") for name in names)'),
+    _value("glob by number", "globs by the folder's number", "listing",
+           'sorted(glob.glob("*.csv", dir_fd=os.open(root / "TARGET", 0)))', "import glob"),
+    _lines("shell lists", "lists the folder in a shell", "listing",
+           'said = !ls {root}/TARGET\nvalues["KEY"] = list(said)'),
     _value("all read", "reads all that it globs", "listing",
            'sorted(p.read_text() for p in (root / "TARGET").glob("*.csv"))'),
 )  # fmt: skip
@@ -196,6 +222,9 @@ _VARIABLE = (
     _value("expandvars", "expands a text with it", "variable", 'os.path.expandvars("$TARGET")'),
     _value("copied", "reads it from a copy of all", "variable",
            'dict(os.environ).get("TARGET", "none")'),
+    _value("environb", "reads its bytes", "variable", 'str(os.environb.get(b"TARGET", b"none"))'),
+    _lines("shell variable", "has a shell print it", "variable",
+           'said = !echo ${TARGET:-none}\nvalues["KEY"] = list(said)'),
     _pool("worker asks", "reads it in a worker", "variable", 'os.getenv, ("TARGET",)'),
 )  # fmt: skip
 
@@ -214,6 +243,10 @@ _PACKAGE = (
            "import TARGET\nfrom importlib.metadata import PackageNotFoundError, version\n"
            'try:\n    values["KEY"] = version("TARGET")\n'
            'except PackageNotFoundError:\n    values["KEY"] = TARGET.V'),
+    _lines("version alone", "asks for its version and no more", "package",
+           "from importlib.metadata import PackageNotFoundError, version\n"
+           'try:\n    values["KEY"] = version("TARGET")\n'
+           'except PackageNotFoundError:\n    values["KEY"] = "none"'),
     _value("through", "calls a package that imports it", "package", "fakeone.another('TARGET')",
            "import fakeone"),
     _pool("package worker", "imports it in a worker", "package",
