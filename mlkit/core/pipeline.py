@@ -453,6 +453,8 @@ class Pipeline:
         Whether a run may begin while another one of the schedule goes on.
     profile : Profile, optional
         The profile that was chosen.
+    lines : mapping of str to int
+        Where the values of `NAME` and `STAGE.NAME` stand in pipeline.yaml.
     """
 
     name: str
@@ -464,6 +466,7 @@ class Pipeline:
     timezone: str = "UTC"
     overlap: bool = False
     profile: Profile | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def folder(self) -> PurePath:

@@ -99,13 +99,13 @@ class Environment:
 
         return _filled(value, find)
 
-    def setting(self, name: str, setting: Setting, stage: str) -> Bound:
-        """Fill in a variable of a stage's `env`.
+    def setting(self, name: str, setting: Setting, origin: str, stage: str) -> Bound:
+        """Fill in a variable of a stage's `env`, which stands at `origin`.
 
         A secret may stand in it: what records and fingerprints see then names the variable, and
         holds all of the rest.
         """
-        origin, what = f"pipeline.yaml:{setting.line}", f"env {name} of stage '{stage}'"
+        what = f"env {name} of stage '{stage}'"
         hides = False
 
         def secret(variable: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mlkit.core.configuration import Configuration
@@ -98,7 +99,7 @@ def with_lists(pipeline: Pipeline, configuration: Configuration) -> Pipeline:
     if not any(_listed(stage) for stage in pipeline.stages.values()):
         return pipeline
     stages = {
-        name: _with_lists(stage, configuration) if _listed(stage) else stage
+        name: _with_lists(pipeline, stage, configuration) if _listed(stage) else stage
         for name, stage in pipeline.stages.items()
     }
     for stage in stages.values():
@@ -107,9 +108,11 @@ def with_lists(pipeline: Pipeline, configuration: Configuration) -> Pipeline:
                 with_picks(node, stage, stages)
             except BracketError as error:
                 raise ConfigurationError(
-                    f"pipeline.yaml:{stage.line}, stage '{stage.name}': with the parameters of "
-                    f"this run '{node}' means nothing: {error.fact}",
-                    remedy=error.remedy,
+                    f"stage '{stage.name}': with the parameters of this run '{node}' means "
+                    f"nothing: {error.fact}",
+                    str(pipeline.file),
+                    stage.line,
+                    error.remedy,
                     code="E205",
                 ) from None
     return replace(pipeline, stages=stages)
@@ -119,9 +122,10 @@ def _listed(stage: Stage) -> bool:
     return stage.foreach is not None and any(axis.listed for axis in stage.foreach.axes)
 
 
-def _with_lists(stage: Stage, configuration: Configuration) -> Stage:
+def _with_lists(pipeline: Pipeline, stage: Stage, configuration: Configuration) -> Stage:
     assert stage.foreach is not None
-    foreach = Foreach(axes=tuple(_given(stage, axis, configuration) for axis in stage.foreach.axes))
+    given = partial(_given, pipeline, stage, configuration)
+    foreach = Foreach(axes=tuple(map(given, stage.foreach.axes)))
     size = foreach.size
     if len(foreach.axes) > 1 and size is not None and size > MOST_INSTANCES:
         raise ConfigurationError(
@@ -133,13 +137,16 @@ def _with_lists(stage: Stage, configuration: Configuration) -> Stage:
     return replace(stage, foreach=foreach)
 
 
-def _given(stage: Stage, axis: Axis, configuration: Configuration) -> Axis:
+def _given(pipeline: Pipeline, stage: Stage, configuration: Configuration, axis: Axis) -> Axis:
     if axis.listed is None:
         return axis
     bound = configuration.pipeline[axis.listed]
     fact = "is a secret" if bound.secret else _trouble(stage, axis, bound.value)
     if fact is not None:
-        raise _refusal(stage, axis, bound.origin, fact)
+        refusal = _refusal(stage, axis, bound.origin, fact)
+        if bound.origin == pipeline.file.name and axis.listed in pipeline.lines:
+            refusal.file, refusal.line = str(pipeline.file), pipeline.lines[axis.listed]
+        raise refusal
     return replace(axis, values=tuple(bound.value))
 
 

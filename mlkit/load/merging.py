@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
@@ -9,7 +10,7 @@ from typing import Any
 
 from mlkit.core.configuration import Bound, Configuration
 from mlkit.core.logical_date import LOGICAL_DATE, as_declared
-from mlkit.core.pipeline import ExternalFile, Pipeline, Stage
+from mlkit.core.pipeline import ExternalFile, Pipeline, Setting, Stage
 from mlkit.core.types import TypeSpec, ValueMismatchError, accepts, as_written, fit
 from mlkit.core.values import encode
 from mlkit.errors import ConfigurationError
@@ -18,6 +19,7 @@ from mlkit.load.contract import holds_variable, written_path
 from mlkit.load.environment import VARIABLE, Environment
 from mlkit.load.outside import trouble_with_file, waits
 from mlkit.load.section import did_you_mean
+from mlkit.load.yaml_tree import parse_value
 
 __all__ = ["Given", "Merger", "check_given", "is_secret", "known_names", "types_of"]
 
@@ -36,12 +38,15 @@ class Given:
         The text as it was written, for stages that declare a text.
     origin : str
         The layer, for people.
+    line : int, optional
+        Where it stands in pipeline.yaml, if it does.
     """
 
     name: str
     value: Any
     origin: str
     raw: str | None = None
+    line: int | None = None
 
 
 def known_names(pipeline: Pipeline) -> list[str]:
@@ -115,16 +120,35 @@ class Merger:
         self.own: dict[str, Given] = {}
         self.stages: dict[str, dict[str, list[Given]]] = {name: {} for name in pipeline.stages}
         self._kept = defaults
+        self._file = pipeline.file.name
         for name, value in pipeline.parameters.items():
-            kept = name in defaults
-            origin = "the run's own record" if kept else "pipeline.yaml"
-            self._spread(Given(name=name, value=defaults[name] if kept else value, origin=origin))
+            if name in defaults:
+                given = Given(name=name, value=defaults[name], origin="the run's own record")
+            else:
+                line = pipeline.lines.get(name)
+                given = Given(name=name, value=value, origin=self._file, line=line)
+            self._spread(given)
         for stage in pipeline.stages.values():
             for name, value in stage.parameters.items():
-                origin = f"pipeline.yaml:{stage.line}, stage '{stage.name}'"
-                self._add(
-                    stage, name, Given(name=f"{stage.name}.{name}", value=value, origin=origin)
-                )
+                key, origin = f"{stage.name}.{name}", self._place(stage)
+                line = pipeline.lines.get(key)
+                self._add(stage, name, Given(name=key, value=value, origin=origin, line=line))
+
+    def _place(self, stage: Stage) -> str:
+        return f"{self._file}:{stage.line}, stage '{stage.name}'"
+
+    @contextlib.contextmanager
+    def _standing(self, origin: str, line: int | None) -> Iterator[None]:
+        """Say of a mistake in pipeline.yaml in which file and line it stands."""
+        try:
+            yield
+        except ConfigurationError as error:
+            if line is None:
+                raise
+            fact = error.message.removeprefix(f"{origin}: ")
+            raise ConfigurationError(
+                fact, str(self.pipeline.file), line, error.remedy, error.code
+            ) from None
 
     def give_profile(self) -> None:
         """Take the profile that was chosen: over pipeline.yaml, below everything else.
@@ -139,7 +163,8 @@ class Merger:
             Given(
                 name=name,
                 value=value,
-                origin=f"pipeline.yaml:{profile.lines[name]}, profile '{profile.name}'",
+                origin=f"{self._file}:{profile.lines[name]}, profile '{profile.name}'",
+                line=profile.lines[name],
             )
             for name, value in profile.parameters.items()
             if name not in self._kept
@@ -164,19 +189,18 @@ class Merger:
         own = {name: self._bind_own(given) for name, given in self.own.items()}
         files, notify = {}, {}
         for stage in self.pipeline.stages.values():
-            place = f"pipeline.yaml:{stage.line}, stage '{stage.name}'"
-            files.update(self.environment.files(stage, self.pipeline.folder, place))
-            notify[stage.name] = self.environment.notify(stage.notify, place)
+            place = self._place(stage)
+            with self._standing(place, stage.line):
+                files.update(self.environment.files(stage, self.pipeline.folder, place))
+                notify[stage.name] = self.environment.notify(stage.notify, place)
         env = {
-            stage.name: {
-                name: self.environment.setting(name, setting, stage.name)
-                for name, setting in stage.env.items()
-            }
+            stage.name: {name: self._set(stage, name, item) for name, item in stage.env.items()}
             for stage in self.pipeline.stages.values()
         }
         self.environment.check()
         for stage in self.pipeline.stages.values():
-            self._look_at_files(stage, files, f"pipeline.yaml:{stage.line}, stage '{stage.name}'")
+            with self._standing(self._place(stage), stage.line):
+                self._look_at_files(stage, files, self._place(stage))
         settled = self.environment.settled
         secrets = sorted(self.environment.secrets, key=lambda text: (-len(text), text))
         return Configuration(
@@ -187,10 +211,19 @@ class Merger:
             env=env,
             secrets=tuple(secrets),
             overrides={
-                name: encode(value if is_secret(self.pipeline, name) else settled(value))
+                name: encode(
+                    value
+                    if is_secret(self.pipeline, name)
+                    else self._meant(name, value, settled(value))
+                )
                 for name, value in self.overrides.items()
             },
         )
+
+    def _set(self, stage: Stage, name: str, setting: Setting) -> Bound:
+        origin = f"{self._file}:{setting.line}"
+        with self._standing(origin, setting.line):
+            return self.environment.setting(name, setting, origin, stage.name)
 
     def _look_at_files(self, stage: Stage, files: Mapping[str, PurePath], place: str) -> None:
         """Look at the files whose paths are known only now that their variables are filled in."""
@@ -284,11 +317,14 @@ class Merger:
             meant = weaker.origin != given.origin or weaker.name == given.name
             hidden = holds_variable(weaker.value) or is_secret(self.pipeline, weaker.name)
             if meant and not hidden:
-                self.fit(stage, name, weaker, _written(weaker, spec))
-        if spec.is_secret or is_secret(self.pipeline, given.name):
-            return self._bind_secret(stage, name, given, spec)
-        value = self._plain(_written(given, spec), given.origin, name)
-        return Bound(value=self.fit(stage, name, given, value), origin=given.origin)
+                with self._standing(weaker.origin, weaker.line):
+                    self.fit(stage, name, weaker, _written(weaker, spec))
+        with self._standing(given.origin, given.line):
+            if spec.is_secret or is_secret(self.pipeline, given.name):
+                return self._bind_secret(stage, name, given, spec)
+            value = self._plain(_written(given, spec), given.origin, name)
+            value = self._meant(f"{stage.name}.{name}", given.value, value)
+            return Bound(value=self.fit(stage, name, given, value), origin=given.origin)
 
     def _bind_secret(self, stage: Stage, name: str, given: Given, spec: TypeSpec) -> Bound:
         value = self._secret(given, name)
@@ -313,10 +349,13 @@ class Merger:
 
     def _bind_own(self, given: Given) -> Bound:
         """What the record says of a pipeline parameter."""
-        if is_secret(self.pipeline, given.name):
-            value = self._secret(given, given.name)
-            return Bound(value=value, origin=given.origin, secret=True)
-        return Bound(value=self._plain(given.value, given.origin, given.name), origin=given.origin)
+        with self._standing(given.origin, given.line):
+            if is_secret(self.pipeline, given.name):
+                value = self._secret(given, given.name)
+                return Bound(value=value, origin=given.origin, secret=True)
+            value = self._plain(given.value, given.origin, given.name)
+            value = self._meant(given.name, given.value, value)
+            return Bound(value=value, origin=given.origin)
 
     def fit(self, stage: Stage, name: str, given: Given, value: Any) -> Any:
         """Give a value the type that a stage declares; refuse what does not fit."""
@@ -338,6 +377,26 @@ class Merger:
         remedy = f"Declare it '{name}: mlkit.Secret', or take a variable with another name"
         what = f"parameter '{name}'"
         return self.environment.plain(value, origin, what, remedy)
+
+    def _meant(self, name: str, written: Any, filled: Any) -> Any:
+        """What a variable that is a whole value says: YAML, as `-p` does, where no text is taken.
+
+        For a stage that takes its text it stays that.
+        """
+        if not isinstance(written, str) or not VARIABLE.fullmatch(written):
+            return filled
+        specs = types_of(self.pipeline, name)
+        if any(accepts(spec, filled) for spec in specs) or not (specs or self._is_list(name)):
+            return filled
+        try:
+            return parse_value(filled, ConfigurationError, name)
+        except ConfigurationError:
+            return filled
+
+    def _is_list(self, name: str) -> bool:
+        """Whether a stage maps over a parameter of the pipeline."""
+        axes = [s.foreach.axes for s in self.pipeline.stages.values() if s.foreach is not None]
+        return any(axis.listed == name for own in axes for axis in own)
 
     def _secret(self, given: Given, name: str) -> Any:
         """A value that appears nowhere, its environment variables filled in."""

@@ -94,6 +94,7 @@ def load_pipeline(
         parameters=parameters,
         stages=_stages(top, file, parameters, profiles, chosen),
         profile=profile_of(wanted, chosen),
+        lines=_lines_of_values(top, section),
     )
     check_parameter_defaults(pipeline, section)
     for key, said in profiles.items():
@@ -138,6 +139,18 @@ def _plain(section: Section) -> dict[str, Any]:
         if not name.isidentifier() or iskeyword(name):
             section.fail(f"'{name}' cannot be the name of a variable", entry.line, code="E202")
     return {name: entry.plain() for name, entry in section.entries.items()}
+
+
+def _lines_of_values(top: Section, own: Section | None) -> dict[str, int]:
+    """Where each parameter's value stands: the pipeline's by `NAME`, a stage's by `STAGE.NAME`."""
+    lines = {} if own is None else {name: entry.line for name, entry in own.entries.items()}
+    stages = top.section("stages")
+    for stage in () if stages is None else stages.entries:
+        section = stages and stages.section(stage)
+        inner = section and section.section("parameters")
+        if inner:
+            lines |= {f"{stage}.{name}": entry.line for name, entry in inner.entries.items()}
+    return lines
 
 
 def _stages(

@@ -124,7 +124,7 @@ class Section:
         if entry is None:
             return None
         try:
-            return parse_duration(entry.value)
+            return parse_duration(entry.plain())
         except ValueError as error:
             self.fail(
                 f"'{key}': {error}",

@@ -100,7 +100,9 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
         ) from None
     except (YAMLError, ValueError) as broken:
         fact = str(broken).partition("\n")[0]
-        raise error(f"this is not valid YAML: {fact}", file, code="E204") from None
+        at = getattr(broken, "position", None)  # of a character that YAML does not allow
+        line = None if at is None else text.count("\n", 0, at) + 1
+        raise error(f"this is not valid YAML: {fact}", file, line, code="E204") from None
     except RecursionError:
         raise error("this is nested too deeply", file, code="E204") from None
     if node is None:

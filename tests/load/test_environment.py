@@ -8,7 +8,18 @@ import pytest
 
 from mlkit.errors import ConfigurationError
 from mlkit.load import Layers, configure, load_pipeline
-from tests.load.conftest import HEAD, SECRET, TRAIN, Configured, Project, refusal, values
+from mlkit.load.lists import with_lists
+from tests.load.conftest import (
+    COLLECT,
+    HEAD,
+    MAPPED,
+    SECRET,
+    TRAIN,
+    Configured,
+    Project,
+    refusal,
+    values,
+)
 
 
 def test_plain_variables_are_filled_in_and_shown(configured: Configured) -> None:
@@ -52,9 +63,9 @@ def test_a_variable_that_is_secret_by_its_name_is_refused_in_a_plain_place(
     layers = Layers(environ={name: "hunter22-secret"})
     text = refusal(configured, {"a": "url = ''"}, layers, top=f"url: 'x ${{{name}}}'")
     assert text == (
-        f"pipeline.yaml: the environment variable {name} is a secret by its name, and parameter "
-        "'url' appears in records. Declare it 'url: mlkit.Secret', or take a variable with another "
-        "name"
+        f"{tmp_path}/pipeline.yaml:3: the environment variable {name} is a secret by its name, and "
+        "parameter 'url' appears in records. Declare it 'url: mlkit.Secret', or take a variable "
+        "with another name"
     )
     given = Layers(environ=layers.environ, assignments=[f"url=${{{name}}}"])
     assert "is a secret by its name" in refusal(configured, {"a": "url = ''"}, given)
@@ -115,8 +126,8 @@ def test_variables_in_files_and_notifications(tmp_path: Path, configured: Config
     with pytest.raises(ConfigurationError) as missing:
         configure(pipeline, Layers(environ=environ))
     assert str(missing.value) == (
-        "pipeline.yaml:3: stage 's': input 'made': there is no file '${DATA_DIR}/a'. "
-        "Look at the values of the variables in it"
+        f"{tmp_path}/pipeline.yaml:3: stage 's': input 'made': there is no file "
+        "'${DATA_DIR}/a'. Look at the values of the variables in it"
     )
     (here / "a").touch()
     made = configure(pipeline, Layers(environ=environ))
@@ -127,7 +138,7 @@ def test_variables_in_files_and_notifications(tmp_path: Path, configured: Config
     with pytest.raises(ConfigurationError) as caught:
         configure(pipeline, Layers(environ={"DATA_DIR": str(here)}))
     assert str(caught.value) == (
-        "pipeline.yaml:3: stage 's': the environment variable HOOK_TOKEN is not set. "
+        f"{tmp_path}/pipeline.yaml:3: stage 's': the environment variable HOOK_TOKEN is not set. "
         "Set it: export HOOK_TOKEN=…, or name a file that does: --env-file FILE"
     )
 
@@ -142,15 +153,15 @@ def test_a_missing_variable_does_not_matter_where_it_is_overruled(configured: Co
     )
 
 
-def test_a_short_secret_is_refused(configured: Configured) -> None:
+def test_a_short_secret_is_refused(tmp_path: Path, configured: Configured) -> None:
     """Five characters would hide half of every text."""
     assert refusal(configured, SECRET, Layers(assignments=["token=12345"])) == (
         "parameter 'token' (command line): a secret of 5 characters is too short to be hidden. "
         "Use one of at least 6 characters"
     )
     assert refusal(configured, SECRET, Layers(environ={"T": "12345\n\n"}), top="token: '${T}'") == (
-        "pipeline.yaml: environment variable T: a secret of 5 characters is too short to be "
-        "hidden. Use one of at least 6 characters"
+        f"{tmp_path}/pipeline.yaml:3: environment variable T: a secret of 5 characters is too "
+        "short to be hidden. Use one of at least 6 characters"
     )
 
 
@@ -213,6 +224,83 @@ def test_a_variable_of_the_wrong_type_is_named(configured: Configured) -> None:
         more="parameters: {rows: '${T}'}",
     )
     assert "'many' is not an int" in text
+
+
+@pytest.mark.parametrize(
+    ("top", "more", "place", "said"),
+    [
+        ("rows: '${T}'", "", 3, "parameter 'rows' of stage 'a': 'many' is not an int"),
+        ("rows: '${U}'", "", 3, "the environment variable U is not set"),
+        ("rows: '${A_TOKEN}'", "", 3, "the environment variable A_TOKEN is a secret by its name"),
+        ("o: 1", "parameters:\n      rows: '${T}'", 8, "'many' is not an int"),
+        ("o: 1", "parameters:\n      rows: '${U}'", 8, "stage 'a': the environment variable U is"),
+        ("o: 1", "env:\n      MODE: '${U}'", 8, "the environment variable U is not set"),
+    ],
+)
+@pytest.mark.parametrize("name", ["pipeline.yaml", "other.yml"])
+def test_a_mistake_that_a_variable_brings_has_its_file_and_line(
+    tmp_path: Path, configured: Configured, name: str, top: str, more: str, place: int, said: str
+) -> None:
+    """The very line of the value, in the file that was read, whatever it is called."""
+    configured({"a": "rows = 1"}, top="o: 1")
+    (tmp_path / name).write_text(
+        f"name: p\nparameters:\n  {top}\nstages:\n  a:\n    notebook: a.ipynb\n    {more}\n"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        configure(
+            load_pipeline(tmp_path / name), Layers(environ={"T": "many", "A_TOKEN": "abcdef"})
+        )
+    assert (str(tmp_path / name), place) == (caught.value.file, caught.value.line)
+    assert said in caught.value.message
+    assert not caught.value.message.startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "value"),
+    [
+        ("x = 1", "5000", 5000),
+        ("x = 1.0", "1e-3", 0.001),
+        ("x: bool = False", "true", True),
+        ("x: list = []", "[1, a]", [1, "a"]),
+        ("x: int | None = None", "null", None),
+        ("x = ''", "5000", "5000"),
+        ("x: int | str = 1", "5000", "5000"),
+        ("x = None", "5000", "5000"),
+    ],
+)
+@pytest.mark.parametrize("place", ["top", "own", "command line"])
+def test_a_variable_alone_is_read_as_yaml_where_no_text_is_taken(
+    configured: Configured, declared: str, text: str, value: object, place: str
+) -> None:
+    """As `-p` is: the environment has only texts; where one is taken it stays as it stands."""
+    made = configured(
+        {"a": declared},
+        Layers(environ={"T": text}, assignments=["x=${T}"] if place == "command line" else []),
+        top="x: '${T}'" if place == "top" else "o: 1",
+        more="parameters: {x: '${T}'}" if place == "own" else "",
+    )
+    assert made.stages["a"]["x"].value == value
+    if place != "own":
+        assert made.pipeline["x"].value == value
+    assert list(made.overrides.values()) == ([value] if place == "command line" else [])
+
+
+def test_a_list_that_is_mapped_over_may_be_a_variable(project: Project) -> None:
+    """Its values come with the run; what is no list is refused with its line."""
+    text = (
+        "name: p\nparameters:\n  models: '${MODELS}'\nstages:\n"
+        + COLLECT
+        + MAPPED.replace("[forest, boost]", "parameters.models")
+    )
+    project.file.write_text(text)
+    pipeline = load_pipeline(project.file)
+    made = configure(pipeline, Layers(environ={"MODELS": "[forest, boost]"}))
+    foreach = with_lists(pipeline, made).stages["train"].foreach
+    assert foreach is not None
+    assert foreach.values == ("forest", "boost")
+    with pytest.raises(ConfigurationError, match="a list is needed") as caught:
+        with_lists(pipeline, configure(pipeline, Layers(environ={"MODELS": "forest"})))
+    assert (str(project.file), 3) == (caught.value.file, caught.value.line)
 
 
 def test_an_empty_secret_is_none(configured: Configured) -> None:

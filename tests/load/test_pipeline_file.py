@@ -146,9 +146,9 @@ FILE_REFUSALS: dict[str, tuple[str, str]] = {
     "a tag": ("name: !secret p\n", "pipeline.yaml:1: the tag !secret is not understood"),
     "a list as a key": ("[a]: b\n", "pipeline.yaml:1: a key must be a plain name"),
     "a control character": (
-        "name: p\x01\n",
-        "pipeline.yaml: this is not valid YAML: unacceptable character #x0001: control characters "
-        "are not allowed",
+        "name: p\nstages: \x01\n",
+        "pipeline.yaml:2: this is not valid YAML: unacceptable character #x0001: control "
+        "characters are not allowed",
     ),
 }
 

@@ -378,6 +378,11 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
         "pipeline.yaml:5: stage 'train': 'timeout': '10 minutes' is not a duration. "
         "Write 500ms, 30s, 10m, 1h, or a number of seconds",
     ),
+    "a duration that is a list": (
+        TRAIN + "    timeout: [10m, {a: 1}]\n",
+        "pipeline.yaml:5: stage 'train': 'timeout': ['10m', {'a': 1}] is not a duration. "
+        "Write 500ms, 30s, 10m, 1h, or a number of seconds",
+    ),
     "a duration without end": (
         TRAIN + "    timeout: .inf\n",
         "pipeline.yaml:5: stage 'train': 'timeout': inf is not a duration. "
