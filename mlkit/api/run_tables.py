@@ -173,6 +173,7 @@ def row_of(record: RunRecord, measured: Mapping[str, Mapping[str, float]]) -> Ru
         status=record.status,
         started=record.started,
         ended=record.ended,
+        idle_s=record.idle_s,
         said=STOPPED if stopped_early(record) else "",
         parameters=record.parameters,
         profile=str(record.options.get("profile") or ""),

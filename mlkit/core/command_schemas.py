@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlkit.core.document_schemas import RECORD, RUN, RUN_STATUS, SHORT_ERROR, SUMMARY
+from mlkit.core.document_schemas import RECORD, RESUMED, RUN, RUN_STATUS, SHORT_ERROR, SUMMARY
 from mlkit.core.schema_shapes import (
     ANYTHING,
     BOOLEAN,
@@ -324,7 +324,8 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         "of a sweep; with --trace what a result depends on; with --value the value of an output.",
         (
             object_of(
-                {"labels": TEXTS, **RECORD, "mlflow": list_of(_TRACKED)}, {"kept_kernels": _KEPT}
+                {"labels": TEXTS, **RECORD, "mlflow": list_of(_TRACKED)},
+                {**RESUMED, "kept_kernels": _KEPT},
             ),
             _SWEEP,
             _TRACE,

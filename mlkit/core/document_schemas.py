@@ -25,6 +25,7 @@ from mlkit.core.states import RunStatus, Status
 
 __all__ = [
     "RECORD",
+    "RESUMED",
     "RUN",
     "RUN_STATUS",
     "SHORT_ERROR",
@@ -109,6 +110,8 @@ RECORD: dict[str, Schema] = {
     "stages": by_name(STAGE),
 }
 """What of a run stands in run.json and in the document of `show`."""
+RESUMED: dict[str, Schema] = {"idle_s": NUMBER}
+"""What stands there, too, if the run was resumed."""
 
 
 def record_schema() -> Schema:
@@ -117,7 +120,7 @@ def record_schema() -> Schema:
         "run.json",
         "The whole record of a run. A value that JSON lacks is an object with one key, such as "
         '`{"$date": "2013-01-01"}`.',
-        object_of({"format": {"type": "integer", "minimum": 1}, **RECORD}),
+        object_of({"format": {"type": "integer", "minimum": 1}, **RECORD}, RESUMED),
     )
 
 

@@ -369,6 +369,8 @@ class RunRecord:
         The engine that ran it, as `name`, and its own id of the run, as `run_id`.
     labels : tuple of str
         The names that people have given it; they stand in the runs folder, not in run.json.
+    idle_s : float
+        How long it lay still, all in all, before it was resumed.
     """
 
     run_id: str
@@ -386,6 +388,7 @@ class RunRecord:
     complete: bool = True
     engine: Mapping[str, str] | None = None
     labels: tuple[str, ...] = ()
+    idle_s: float = 0.0
 
     @property
     def note(self) -> str:
@@ -399,8 +402,8 @@ class RunRecord:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
-        return 0.0 if self.ended is None else max(0.0, self.ended - self.started)
+        """How long it took; what it lay still before it was resumed is no part of that."""
+        return 0.0 if self.ended is None else max(0.0, self.ended - self.started - self.idle_s)
 
     @property
     def ok(self) -> bool:
@@ -444,6 +447,7 @@ class RunRecord:
             "options": form(self.options),
             "edges": {name: list(upstream) for name, upstream in self.edges.items()},
             "warnings": list(self.warnings),
+            **({"idle_s": self.idle_s} if self.idle_s else {}),
         }
 
     @classmethod
@@ -470,6 +474,7 @@ class RunRecord:
             warnings=tuple(data["warnings"]),
             complete=data["complete"],
             engine=data.get("engine"),
+            idle_s=data.get("idle_s", 0.0),
             stages={
                 name: StageRecord.from_json(name, item) for name, item in data["stages"].items()
             },

@@ -24,6 +24,8 @@ class RunRow:
         Its state; None of one that has not begun.
     started, ended : float
         Seconds since 1970 (UTC); no end as long as it runs.
+    idle_s : float
+        How long it lay still before it was resumed.
     said : str
         The words for its state where its status says too little: `stopped early`, `kept`.
     parameters : mapping
@@ -44,6 +46,7 @@ class RunRow:
     status: RunStatus | None
     started: float = 0.0
     ended: float | None = None
+    idle_s: float = 0.0
     said: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     profile: str = ""
@@ -62,4 +65,6 @@ class RunRow:
     @property
     def seconds(self) -> float | None:
         """How long it took; None as long as it runs."""
-        return None if self.ended is None else max(0.0, self.ended - self.started)
+        if self.ended is None:
+            return None
+        return max(0.0, self.ended - self.started - self.idle_s)

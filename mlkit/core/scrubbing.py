@@ -168,7 +168,7 @@ class Scrubber:
         return replace(
             stage,
             reason=self.text(stage.reason),
-            parameters=self._members(stage.parameters),
+            parameters=self.members(stage.parameters),
             error=self.error(stage.error),
             history=tuple(map(self._attempt, stage.history)),
         )
@@ -181,18 +181,18 @@ class Scrubber:
         if not self.secrets:
             return record
         given = {
-            key: self._members(record.options[key]) if key == "overrides" else value
+            key: self.members(record.options[key]) if key == "overrides" else value
             for key, value in record.options.items()
         }
         return replace(
             record,
-            parameters=self._members(record.parameters),
+            parameters=self.members(record.parameters),
             options=given,
             warnings=tuple(map(self.text, record.warnings)),
             stages={key: self.stage(stage) for key, stage in record.stages.items()},
         )
 
-    def _members(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def members(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Scrub parameters: their names stay, all that is in their values may be a secret."""
         return {name: self.value(value, keys=True) for name, value in parameters.items()}
 

@@ -13,7 +13,9 @@ from mlkit.core.pipeline import Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 from mlkit.core.triggers import Verdict, judge
+from mlkit.core.values import shown
 from mlkit.driver.joined import expected_ids, with_uncalled
+from mlkit.driver.order import Order
 from mlkit.driver.selecting import Selection
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
@@ -24,7 +26,14 @@ from mlkit.store.folder import RunFolder, readable_os_errors
 if TYPE_CHECKING:
     from mlkit.planner.forecast import Forecast
 
-__all__ = ["artifacts_read", "check_wanted", "forecast_given", "joined_given", "place_given"]
+__all__ = [
+    "artifacts_read",
+    "check_wanted",
+    "forecast_given",
+    "joined_given",
+    "place_given",
+    "refuse_other_parameters",
+]
 
 
 def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast]:
@@ -102,6 +111,33 @@ def _placed(
                 path=str(target), digest=digest, size_bytes=store.size_bytes(digest)
             )
     return artifacts
+
+
+def refuse_other_parameters(record: RunRecord | None, order: Order) -> None:
+    """Refuse to go on with a run by parameters that it did not begin with.
+
+    What was given beside pipeline.yaml counts, in that call or in this one; the record would show
+    the values of the first call for all.
+
+    Raises
+    ------
+    UsageError
+        If a parameter has another value.
+    """
+    if record is None:
+        return
+    mine, began = order.scrubber.members(order.configuration.shown()), record.parameters
+    for name in {**record.options.get("overrides", {}), **order.configuration.overrides}:
+        before, now = (
+            f"{name}={shown(values[name])}" if name in values else f"no '{name}'"
+            for values in (began, mine)
+        )
+        if before != now:
+            raise UsageError(
+                f"run {record.run_id} began with {before}, and this call has {now}",
+                remedy="Give every call of a run the same parameters, or another --run-id",
+                code="E102",
+            )
 
 
 def joined_given(

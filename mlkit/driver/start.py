@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from mlkit.core.events import EventKind
 from mlkit.core.graph import edges
 from mlkit.core.policies import Notify
 from mlkit.core.record import RunRecord, StageRecord
-from mlkit.core.record_views import with_lost_attempt
+from mlkit.core.record_views import last_moment, with_lost_attempt
 from mlkit.core.states import FINISHED, RunStatus
 from mlkit.driver.answering import answered
 from mlkit.driver.book import Book, new_record
@@ -25,7 +26,13 @@ from mlkit.driver.descriptors import fit_workers
 from mlkit.driver.endings import short
 from mlkit.driver.event_log import last_signs
 from mlkit.driver.executors import AttemptExecutor, Workshop
-from mlkit.driver.given import check_wanted, forecast_given, joined_given, place_given
+from mlkit.driver.given import (
+    check_wanted,
+    forecast_given,
+    joined_given,
+    place_given,
+    refuse_other_parameters,
+)
 from mlkit.driver.interrupts import interruptible
 from mlkit.driver.journal import Journal
 from mlkit.driver.loop import Loop
@@ -143,6 +150,7 @@ def _run_joined(order: Order) -> RunRecord:
     assert called is not None
     with opened_stores(order) as stores, opened_executor(order, stores) as attempts:
         known = stores.database.load_run(run_id)
+        refuse_other_parameters(known, order)
         answer = answered(order.pipeline, known, selection, order.engine)
         if answer is not None:
             return answer
@@ -308,6 +316,19 @@ def _is_torn(stage: StageRecord) -> bool:
     return stage.begun is not None and stage.status not in FINISHED
 
 
+def _idle_s(order: Order, earlier: RunRecord, events: Path) -> float:
+    """How long a run lay still, all in all, now that it goes on.
+
+    One that a kill cut short stopped when something was heard of it last; one that others work on
+    too lies still only after its end.
+    """
+    stopped = earlier.ended
+    if stopped is None and not order.joins:
+        stopped = max([last_moment(earlier), *last_signs(events).values()])
+    still = 0.0 if stopped is None else order.services.clock.now() - stopped
+    return round(earlier.idle_s + max(0.0, still), 3)
+
+
 def _record(order: Order, begun: _Begun) -> RunRecord:
     engine = None if order.engine is None else order.engine.run
     labels = RunsFolder(order.runs_dir).labels.of(begun.folder.path.name)
@@ -315,6 +336,7 @@ def _record(order: Order, begun: _Begun) -> RunRecord:
         return replace(
             begun.earlier,
             labels=labels,
+            idle_s=_idle_s(order, begun.earlier, begun.folder.events),
             status=RunStatus.RUNNING,
             ended=None,
             file=str(order.pipeline.file),

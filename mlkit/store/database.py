@@ -481,6 +481,7 @@ class Database:
             counts.setdefault(run_id, {})[status] = number
         rows = self._of_runs(
             "SELECT run_id, pipeline, status, started, ended, "
+            "json_extract(document, '$.idle_s') AS idle_s, "
             "json_extract(document, '$.parameters') AS parameters, "
             "json_extract(document, '$.options.profile') AS profile, "
             "json_extract(document, '$.options.group') AS grouped, "
@@ -629,6 +630,7 @@ def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[s
         status=RunStatus(row["status"]),
         started=row["started"],
         ended=row["ended"],
+        idle_s=row["idle_s"] or 0.0,
         parameters=parameters if (row["format"] or 1) >= FORMAT else decode(parameters),
         profile=row["profile"] or "",
         group=row["grouped"] or "",

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlkit import find_run, resume
+from mlkit import find_run, resume, runs_table
 from mlkit.core.record import RunRecord
+from mlkit.core.states import RunStatus
 from mlkit.errors import UnknownRunError, UsageError
+from mlkit.notebook.notebook_runner import ExecutionRequest, ExecutionResult
+from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.testing import (
+    FakeClock,
     FakeRunner,
     Raises,
     RecordingNotifier,
@@ -26,11 +33,22 @@ from mlkit.testing import (
     run_fake,
     write_pipeline,
 )
+from mlkit.testing.runner import Behaviour
 from mlkit.testing.running import fake_services
 
 
 def _resume(record: RunRecord, file: Path, **rest: Any) -> RunRecord:
     return resume(record.run_id, file, services=fake_services(**rest))
+
+
+def _taking(clock: FakeClock, seconds: float, does: Behaviour) -> Behaviour:
+    """A behaviour that takes its time."""
+
+    def act(request: ExecutionRequest) -> ExecutionResult | None:
+        clock.advance(seconds)
+        return does(request)
+
+    return act
 
 
 def test_nothing_finished_is_repeated(tmp_path: Path) -> None:
@@ -58,6 +76,36 @@ def test_history_goes_on(tmp_path: Path) -> None:
         assert (attempts / number / "notebook.ipynb").is_file()
         assert (attempts / number / "log.txt").is_file()
     assert find_run(again.run_id, tmp_path / "runs").stages["s1"] == again.stages["s1"]
+
+
+def test_a_resumed_run_counts_its_own_seconds(tmp_path: Path) -> None:
+    """What it lay still in between is no part of them, in no document, also the second time."""
+    file, clock = chain(tmp_path, 1), FakeClock()
+    turns = ((5, Raises()), (7, Raises()), (9, Returns()))
+    broken = FakeRunner({"s1": [_taking(clock, *turn) for turn in turns]})
+    record = run_fake(file, runner=broken, clock=clock)
+    for seconds in (12, 21):
+        clock.advance(3_600)
+        record = _resume(record, file, runner=broken, clock=clock)
+        assert record.seconds == pytest.approx(seconds)
+    assert (record.ended or 0) - record.started == pytest.approx(2 * 3_600 + 21)
+    kept = find_run(record.run_id, tmp_path / "runs")
+    (row,) = runs_table(tmp_path / "runs").to_dict("records")
+    document = json.loads((tmp_path / "runs" / record.run_id / "run.json").read_text())
+    assert {kept.seconds, row["seconds"], document["seconds"]} == {record.seconds}
+
+
+def test_a_run_that_was_killed_lay_still_since_it_was_last_heard_of(tmp_path: Path) -> None:
+    """It could not write down when it ended; its log tells the last event."""
+    file, clock = chain(tmp_path, 2), FakeClock()
+    runner = FakeRunner({"s2": [_taking(clock, 5, Returns())]})
+    record = run_fake(file, runner=runner, clock=clock)
+    with contextlib.closing(Database(tmp_path / "runs" / "mlkit.db")) as database:
+        database.save_run(replace(record, status=RunStatus.RUNNING, ended=None))
+        database.drop_stages(record.run_id, {"s2"})
+    clock.advance(3_600)
+    again = _resume(record, file, runner=runner, clock=clock)
+    assert again.seconds == pytest.approx(5)
 
 
 def test_a_reused_result_does_not_wipe_the_attempts_of_this_run(tmp_path: Path) -> None:

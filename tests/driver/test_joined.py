@@ -74,6 +74,41 @@ def test_a_stage_that_has_ended_in_the_run_is_not_repeated(tmp_path: Path) -> No
     assert runner.stages == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "fact"),
+    [
+        ({"x": 1}, {"x": 2}, "began with x=1, and this call has x=2"),
+        ({"x": 1}, {}, "began with x=1, and this call has x=0"),
+        ({}, {"x": 2}, "began with x=0, and this call has x=2"),
+        ({"y": "a"}, {}, "began with y=\"a\", and this call has no 'y'"),
+        ({}, {"y": "a"}, "began with no 'y', and this call has y=\"a\""),
+    ],
+)
+def test_a_run_is_not_joined_with_other_parameters(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], fact: str
+) -> None:
+    """Its record shows one value for all of its stages; the same ones again are welcome."""
+    stages = [Sketch(name=n, declares="x: int = 5\ny: str = 'b'") for n in ("a", "b")]
+    file = write_pipeline(tmp_path, *stages, parameters={"x": 0})
+    _join(file, "a", parameters=first)
+    runner = FakeRunner()
+    for stage in ("a", "b"):
+        with pytest.raises(UsageError, match=fact) as caught:
+            _join(file, stage, parameters=second, runner=runner)
+        assert "another --run-id" in str(caught.value)
+    assert runner.stages == []
+    assert _join(file, "b", parameters=first).status == "succeeded"
+
+
+def test_a_default_that_changes_meanwhile_is_todays_code(tmp_path: Path) -> None:
+    """An orchestrator's run goes on after an edit, as a resumed one does."""
+    stages = [Sketch(name=n, declares="x: int = 5") for n in ("a", "b")]
+    file = write_pipeline(tmp_path, *stages, parameters={"x": 0})
+    _join(file, "a")
+    file.write_text(file.read_text().replace("x: 0", "x: 1"))
+    assert _join(file, "b").status == "succeeded"
+
+
 def test_a_missing_upstream_is_refused(tmp_path: Path) -> None:
     """With what has to be run first; it has to be in this very run."""
     file = chain(tmp_path, 2)
