@@ -26,6 +26,7 @@ __all__ = [
     "UnknownRunError",
     "UnsupportedByEngineError",
     "UsageError",
+    "WrongPlaceError",
     "install_extra",
     "needing_extra",
     "why_unreadable",
@@ -150,6 +151,12 @@ class RunsFolderError(MlkitError):
 
     usual_code = "E500"
     exit_code = 1
+
+
+class WrongPlaceError(RunsFolderError):
+    """A file was named where a folder is wanted, or a folder where a file is to be written."""
+
+    exit_code = 2
 
 
 class StoreError(RunsFolderError):

@@ -12,6 +12,7 @@ from mlkit import api
 from mlkit.cli.output import print_json, say
 from mlkit.cli.run_options import environment_of
 from mlkit.cli.shared_options import (
+    OPENS_LAB,
     EnvFileOption,
     JsonOption,
     ParametersOption,
@@ -36,7 +37,7 @@ def debug(
     assignments: ParametersOption = None,
     env_file: EnvFileOption = None,
     launch: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open JupyterLab, or only write the notebook.")
+        bool, typer.Option(*OPENS_LAB, help="Open JupyterLab, or only write the notebook.")
     ] = True,
     live: Annotated[
         bool, typer.Option("--live", help="On the kernel that 'run --keep-failed' has kept.")

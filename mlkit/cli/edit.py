@@ -14,7 +14,7 @@ from mlkit.cli.output import print_json, say
 from mlkit.cli.run_display import observed
 from mlkit.cli.run_options import layers_of, run_option
 from mlkit.cli.shared_options import (
-    BrowserOption,
+    OPENS_LAB,
     EnvFileOption,
     FilesOption,
     JsonOption,
@@ -40,7 +40,9 @@ def edit(
     profile: Annotated[str | None, run_option("profile")] = None,
     workers: Annotated[int | None, run_option("workers")] = None,
     runs_dir: RunsDirOption = None,
-    browser: BrowserOption = True,
+    browser: Annotated[
+        bool, typer.Option(*OPENS_LAB, help="Open the browser, or only say the address.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     r"""Work on a stage's source in JupyterLab, with its real inputs.
@@ -58,7 +60,7 @@ def edit(
       mlkit edit train                its notebook, with what it reads made
       mlkit edit 'train[xgboost]'     one instance (of a map, else: the first)
       mlkit edit train -p rows=500    with another parameter
-      mlkit edit train --no-browser   only print the address
+      mlkit edit train --no-open      only print the address
     """
     given = {"profile": profile, "workers": workers}
     options = api.run_options({key: value for key, value in given.items() if value is not None})

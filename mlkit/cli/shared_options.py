@@ -13,7 +13,7 @@ from mlkit import api
 from mlkit.errors import PipelineError
 
 __all__ = [
-    "BrowserOption",
+    "OPENS_LAB",
     "EnvFileOption",
     "FilesOption",
     "InstancesOption",
@@ -58,9 +58,8 @@ PipelineArgument = Annotated[
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, the start of one, its name, or latest.")
 ]
-BrowserOption = Annotated[
-    bool, typer.Option("--browser/--no-browser", help="Open the browser, or only say the address.")
-]
+OPENS_LAB = ("--open/--no-open", "--browser/--no-browser")
+"""Whether a command opens JupyterLab; the second spelling is that of other programs."""
 OpenOption = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 OutOption = Annotated[
     Path | None,

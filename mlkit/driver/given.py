@@ -13,10 +13,11 @@ from mlkit.core.pipeline import Node, Pipeline, Stage, StageOutput
 from mlkit.core.record import ArtifactRecord, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, SUCCESSFUL, Status
 from mlkit.core.triggers import Verdict, judge
-from mlkit.core.values import shown
+from mlkit.core.values import decode, shown
 from mlkit.driver.joined import expected_ids, with_uncalled
 from mlkit.driver.order import Order
 from mlkit.driver.selecting import Selection
+from mlkit.engines.commands import parameter_words
 from mlkit.errors import UsageError
 from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
@@ -53,15 +54,27 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
     needed = _read_by(planner.pipeline, selection.stages)
     for item in found.values():
         if not item.is_known and stage_of(item.id) in needed:
-            wanted = shlex.quote(selection.wanted or next(iter(selection.stages)))
+            words = ["--until", selection.wanted or next(iter(selection.stages))]
+            words += _same_values(planner)
+            wanted = shlex.join(["mlkit", "run", *words])
             mark = '"' if "'" in wanted else "'"
             raise UsageError(
                 f"stage '{item.id}' has no result that can be reused ({'; '.join(item.reasons)})",
                 planner.pipeline.file.as_posix(),
-                remedy=f"Run {mark}mlkit run --until {wanted}{mark} first",
+                remedy=f"Run {mark}{wanted}{mark} first",
                 code="E104",
             )
     return found
+
+
+def _same_values(planner: Planner) -> list[str]:
+    """The words that give another command the values of this one: without them it makes others."""
+    profile = planner.pipeline.profile
+    values = {name: decode(value) for name, value in planner.configuration.overrides.items()}
+    return [
+        *([] if profile is None else ["--profile", profile.name]),
+        *parameter_words(values),
+    ]
 
 
 def _read_by(pipeline: Pipeline, names: Iterable[str]) -> set[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
-from mlkit.errors import RunsFolderError
+from mlkit.errors import RunsFolderError, WrongPlaceError
 
 __all__ = ["write_text"]
+
+_NO_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
+"""What stands there is of the other kind."""
 
 
 def write_text(content: str, to: Path) -> Path:
@@ -44,7 +48,8 @@ def write_text(content: str, to: Path) -> Path:
 
 
 def _refused(to: Path, error: OSError) -> RunsFolderError:
-    return RunsFolderError(
+    kind = WrongPlaceError if error.errno in _NO_FILE else RunsFolderError
+    return kind(
         f"the file cannot be written: {error.strerror or error}",
         file=to,
         remedy="Name another file with --out.",

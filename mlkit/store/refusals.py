@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlkit.errors import RunsFolderError
+from mlkit.errors import RunsFolderError, WrongPlaceError
 
 __all__ = [
     "readable_os_errors",
@@ -65,11 +65,12 @@ def refuse_other_than_folder(path: Path) -> None:
     # Of what may not be seen both say no, and the work that follows says why.
     if os.path.isdir(path) or not os.path.lexists(path):  # noqa: PTH112 - see above
         return
+    kind: type[RunsFolderError] = WrongPlaceError
     fact, remedy = "a file stands in its place", "Move it away"
     if not path.exists():
-        fact = f"it is a link to '{path.readlink()}', where nothing is"
+        kind, fact = RunsFolderError, f"it is a link to '{path.readlink()}', where nothing is"
         remedy = "Make or mount what it leads to, or take the link away"
-    raise RunsFolderError(
+    raise kind(
         f"the runs folder cannot be used: {fact}",
         path,
         remedy=f"{remedy}, or choose another folder with --runs-dir",

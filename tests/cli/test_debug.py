@@ -54,6 +54,16 @@ def test_debug_names_a_stage_that_is_not_there(
     assert "Did you mean 'count'?" in spoken.err
 
 
+@pytest.mark.parametrize("command", [("debug", "latest"), ("edit",)], ids=["debug", "edit"])
+@pytest.mark.parametrize("word", ["--no-open", "--no-browser", "--open", "--browser"])
+def test_both_commands_that_open_jupyterlab_take_both_spellings(
+    call: Call, words: Path, runs: Path, swept: Spoken, command: tuple[str, ...], word: str
+) -> None:
+    """One idea; `--no-browser` is what Jupyter's own commands say."""
+    spoken = call(*command, "coumt", words, "--runs-dir", runs, word, "--json")
+    assert spoken.json()["error"]["code"] == "E101"
+
+
 def test_in_a_terminal_it_serves_and_says_where(
     words: Path, runs: Path, swept: Spoken, tmp_path: Path
 ) -> None:

@@ -55,6 +55,15 @@ def test_only_without_upstream_artifacts_is_refused(tmp_path: Path) -> None:
     assert str(caught.value).endswith("Run 'mlkit run --until bottom' first")
 
 
+def test_what_is_to_be_run_first_has_the_values_of_the_call(tmp_path: Path) -> None:
+    """Without them it would make other artifacts, and the call be refused again."""
+    first = Sketch(name="a", declares="n: list = []")
+    file = write_pipeline(tmp_path, first, Sketch(name="b", upstream=("a",)))
+    with pytest.raises(UsageError) as caught:
+        run_fake(file, only="b", parameters={"n": [1, "x"]})
+    assert caught.value.remedy == """Run "mlkit run --until b -p 'n:=[1, \"x\"]'" first"""
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=st.text(alphabet='grid[]",* x1.\\\n', max_size=12) | st.text(max_size=8))
 @example(text="grid[1,")

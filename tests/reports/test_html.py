@@ -198,8 +198,10 @@ def test_the_file_is_written_whole_or_not_at_all(green: RunRecord, tmp_path: Pat
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
-    with pytest.raises(RunsFolderError, match="the file cannot be written"):
-        write_report(green, blocked / "report.html")
+    for impossible in (blocked / "report.html", tmp_path / "new"):
+        with pytest.raises(RunsFolderError, match="the file cannot be written") as caught:
+            write_report(green, impossible)
+        assert caught.value.exit_code == 2  # a mistake in what was asked for
 
 
 def test_sizes_are_written_for_people() -> None:

@@ -226,6 +226,7 @@ def test_what_is_no_runs_folder_is_told_by_every_command(
         _called([command, str(file)])
     said = f"the runs folder cannot be used: {fact}"
     assert str(caught.value).startswith(f"{place}: {said}. ")
+    assert caught.value.exit_code == (2 if leads_to is None else 1)
     checked = check_runs_folder(place)
     assert (checked.state, checked.detail) == ("broken", said)
 
