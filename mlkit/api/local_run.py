@@ -113,5 +113,7 @@ def _with_progress(services: Services) -> Services:
 
 
 def _check_workers(workers: int) -> None:
+    if type(workers) is not int:
+        raise UsageError(f"{workers!r} is no number of workers", remedy="Give a whole number")
     if workers < 1:
         raise UsageError(f"{workers} workers can do no work", remedy="Give at least one")

@@ -136,15 +136,15 @@ def find_sweep(word: str, runs_dir: Path | str) -> Sweep | None:
     return None if name is None else folder.sweeps.read(name)
 
 
-def find_run(run_id: str, runs_dir: Path | str, *, files: bool = False) -> RunRecord:
+def find_run(run_id: str, runs_dir: Pipeline | Path | str, *, files: bool = False) -> RunRecord:
     """Read the record of a run.
 
     Parameters
     ----------
     run_id : str
         The run's id, its only beginning that fits, a name of it, or `latest`.
-    runs_dir : Path or str
-        The runs folder.
+    runs_dir : Pipeline, Path or str
+        The runs folder, or the pipeline, its pipeline.yaml or its folder.
     files : bool
         Whether its notebooks, logs and artifacts are to be read as well: those of a run that
         another machine has made are fetched then.
@@ -265,9 +265,18 @@ def runs_of(place: Pipeline | Path | str) -> Path | str:
     return runs_folder(place)
 
 
-def up_to_date(runs_dir: Path | str) -> tuple[RunsFolder, Sharing | None]:
+def _runs_in(place: Pipeline | Path | str) -> Path | str:
+    """The runs folder that is meant: a pipeline has its own, and everything else is one."""
+    if isinstance(place, Pipeline):
+        return runs_of(place)
+    path = Path(place).expanduser()
+    is_file = path.suffix in {".yaml", ".yml"} and path.is_file()
+    return runs_of(place) if is_file or (path / "pipeline.yaml").is_file() else place
+
+
+def up_to_date(runs_dir: Pipeline | Path | str) -> tuple[RunsFolder, Sharing | None]:
     """Open a runs folder; where it stands behind a URL, take in what others have made."""
-    folder = RunsFolder(runs_folder(Path.cwd(), runs_dir))
+    folder = RunsFolder(runs_folder(Path.cwd(), _runs_in(runs_dir)))
     refuse_other_than_folder(folder.path)
     remotes = remotes_of(folder.path)
     if remotes.runs is None:

@@ -8,6 +8,7 @@ from typing import overload
 
 from mlkit.api.records import find_run, list_runs, up_to_date
 from mlkit.api.run_tables import measured_by, row_of
+from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.errors import UnknownRunError, UsageError
 from mlkit.reports.comparison import Comparison, compare_runs
@@ -19,15 +20,15 @@ __all__ = ["compare", "compare_several", "find_several", "names_of_runs"]
 
 
 @overload
-def compare(one: str, other: str, runs_dir: Path | str = "runs") -> Comparison: ...
+def compare(one: str, other: str, runs_dir: Pipeline | Path | str = "runs") -> Comparison: ...
 
 
 @overload
-def compare(one: Sequence[str], *, runs_dir: Path | str = "runs") -> ManyRuns: ...
+def compare(one: Sequence[str], *, runs_dir: Pipeline | Path | str = "runs") -> ManyRuns: ...
 
 
 def compare(
-    one: str | Sequence[str], other: str | None = None, runs_dir: Path | str = "runs"
+    one: str | Sequence[str], other: str | None = None, runs_dir: Pipeline | Path | str = "runs"
 ) -> Comparison | ManyRuns:
     """Hold runs side by side: two in every detail, or a list of any length by what differs.
 
@@ -37,8 +38,8 @@ def compare(
         A run, as for `find_run`; or all that are to be compared, with a sweep for its runs.
     other : str, optional
         The run beside it; a list has none.
-    runs_dir : Path or str
-        The runs folder.
+    runs_dir : Pipeline, Path or str
+        The runs folder, or the pipeline, its pipeline.yaml or its folder.
 
     Returns
     -------

@@ -15,6 +15,7 @@ __all__ = [
     "ValueMismatchError",
     "accepts",
     "all_scalars",
+    "as_parameter",
     "as_written",
     "fit",
     "infer",
@@ -244,6 +245,34 @@ def is_parameter_value(value: Any) -> bool:
     if isinstance(value, Mapping):
         return all(map(is_parameter_value, [*value.keys(), *value.values()]))
     return is_scalar(value) or isinstance(value, PurePath)
+
+
+def as_parameter(value: Any) -> Any:
+    """Give a value that a program computed as a parameter has it.
+
+    What numpy and pandas make becomes the plain value in it, a tuple or a range a list.
+
+    Raises
+    ------
+    ValueMismatchError
+        If a parameter cannot have it.
+    """
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and hasattr(value, "tolist") and getattr(dtype, "kind", "") not in "mM":
+        value = value.tolist()
+    if isinstance(value, list | tuple | range):
+        return [as_parameter(item) for item in value]
+    if isinstance(value, Mapping):
+        return {as_parameter(key): as_parameter(item) for key, item in value.items()}
+    if is_parameter_value(value):
+        return value
+    kind = type(value)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    raise ValueMismatchError(f"a value of the type {name} cannot be a parameter's")
 
 
 def is_scalar(value: Any) -> bool:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import field
 from inspect import formatannotation
-from typing import Annotated, Any, Self, get_type_hints
+from typing import Annotated, Any, Self, get_args, get_type_hints
 
 from mlkit.core.durations import parse_duration
 from mlkit.core.intervals import Interval
@@ -207,7 +207,17 @@ class RunOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        """Refuse what no run could heed, before anything begins."""
+        """Refuse what no run could heed, before anything begins; one stage is a set of one."""
+        force: Any = self.force  # a caller in Python may give a text or a list as well
+        if not isinstance(force, bool | frozenset):
+            named = frozenset([force] if isinstance(force, str) else force)
+            object.__setattr__(self, "force", named)
+        if self.start not in get_args(KernelKind):
+            raise UsageError(
+                f"a kernel cannot be started by {self.start!r}",
+                remedy=f"Give one of {', '.join(get_args(KernelKind))}",
+                code="E102",
+            )
         if self.track is not None:
             # A run that is told to nobody starts the sooner, as does a command's help.
             from mlkit.observe.tracker import check_track

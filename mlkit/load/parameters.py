@@ -9,7 +9,7 @@ from typing import Any
 
 from mlkit.core.configuration import Configuration
 from mlkit.core.pipeline import Pipeline
-from mlkit.core.types import as_written, takes_texts
+from mlkit.core.types import ValueMismatchError, as_parameter, as_written, takes_texts
 from mlkit.errors import ConfigurationError, why_unreadable
 from mlkit.frozen import dataclass
 from mlkit.load.environment import Environment
@@ -134,11 +134,29 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
     merger.give_layer(_from_environ(pipeline, layers.environ))
     assigned = [read_assignment(pipeline, text) for text in layers.assignments]
     values = [
-        Given(name=name, value=value, origin=layers.origins.get(name, "run(parameters=…)"))
+        _from_call(pipeline, name, value, layers.origins.get(name, "run(parameters=…)"))
         for name, value in layers.values.items()
     ]
     merger.give_layer([*assigned, *values])
     return merger.finish()
+
+
+def _from_call(pipeline: Pipeline, name: str, value: Any, origin: str) -> Given:
+    """A value from Python, where a name or a value may be of any type."""
+    if not isinstance(name, str):
+        raise ConfigurationError(
+            f"{origin}: no parameter is called {name!r}",
+            remedy=did_you_mean(str(name), known_names(pipeline)),
+            code="E401",
+        )
+    try:
+        return Given(name=name, value=as_parameter(value), origin=origin)
+    except ValueMismatchError as error:
+        raise ConfigurationError(
+            f"parameter '{name}': {error} ({origin})",
+            remedy="Give a bool, int, float, str, list, dict, None, date or path",
+            code="E402",
+        ) from None
 
 
 def read_assignment(pipeline: Pipeline, text: str) -> Given:

@@ -104,7 +104,19 @@ def load_pipeline(
 
 def find_pipeline_file(path: Path) -> Path:
     """Give the absolute path of a pipeline.yaml, itself or its folder named."""
-    place = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - keeps links
+    try:
+        return _found(Path(os.path.abspath(path.expanduser())))  # noqa: PTH100 - keeps links
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        name = str(path)
+        shown = name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]}…"
+        raise PipelineError(
+            f"'{shown}' cannot be looked at: {error.strerror}",
+            remedy="Name a pipeline.yaml that you may read, or its folder",
+            code="E212",
+        ) from None
+
+
+def _found(place: Path) -> Path:
     file = place / PIPELINE_FILE if place.is_dir() and place.name != PIPELINE_FILE else place
     if file.suffix in SUFFIXES and file.is_file():
         raise PipelineError(

@@ -15,10 +15,12 @@ import pytest
 
 import mlkit
 from mlkit.api.records import find_run, list_runs
+from mlkit.api.two_runs import compare
 from mlkit.core.events import EventKind
 from mlkit.core.record import RunRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.event_log import read_events
+from mlkit.errors import UnknownRunError
 from mlkit.notebook.notebook_runner import ExecutionRequest
 from mlkit.reports.text_tables import show_text
 from mlkit.store.folder import RunsFolder
@@ -147,6 +149,17 @@ def test_list_runs_takes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     other = run_fake(file, runs_dir=tmp_path / "elsewhere")
     assert [r.run_id for r in list_runs(file, runs_dir=tmp_path / "elsewhere")] == [other.run_id]
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_a_run_is_found_by_its_pipeline(tmp_path: Path) -> None:
+    """`find_run` and `compare` take it in place of a runs folder, as `list_runs` does."""
+    file = chain(tmp_path, 1)
+    record = run_fake(file)
+    for place in (tmp_path / "runs", file, str(tmp_path), mlkit.load_pipeline(file)):
+        assert find_run("latest", place).run_id == record.run_id
+        assert compare("latest", record.run_id, place).right == record.run_id
+    with pytest.raises(UnknownRunError, match="there is no run 'x'"):
+        find_run("x", tmp_path)
 
 
 def test_nan_and_dates_come_back_and_are_printed_plainly(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -16,6 +19,8 @@ from mlkit import RunOptions
 from mlkit.cli.main import _with_force_values
 from mlkit.cli.run_options import Given, takes_run_options
 from mlkit.driver.options import NOT_OFFERED, OPTIONS, flag, offered
+from mlkit.errors import UsageError
+from mlkit.testing import chain
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 CHOSEN = st.builds(
@@ -31,6 +36,28 @@ CHOSEN = st.builds(
     executor=st.sampled_from(["threads", "dask://host:8786"]),
     run_id=st.none() | NAMES,
 )
+
+
+@pytest.mark.parametrize("force", ["a", ["a"], {"a"}, ("a",)])
+def test_a_stage_is_forced_however_it_is_named(force: Any) -> None:
+    """From Python it may be a text or any collection."""
+    options = RunOptions(force=force)
+    assert options.force == frozenset({"a"})
+    assert json.dumps(options.to_json()["force"]) == '["a"]'
+
+
+def test_another_way_to_start_kernels_is_refused() -> None:
+    """From Python, where nobody else looks at it."""
+    with pytest.raises(UsageError, match="a kernel cannot be started by 'forked'"):
+        RunOptions(start="forked")  # type: ignore[arg-type] # it is the mistake
+
+
+@pytest.mark.parametrize("workers", [0, "2", 2.5, True])
+def test_a_number_of_workers_that_is_none_is_refused(tmp_path: Path, workers: Any) -> None:
+    """Before anything is made."""
+    with pytest.raises(UsageError, match="Give "):
+        mlkit.run(chain(tmp_path, 1), workers=workers)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_every_field_says_what_it_is() -> None:

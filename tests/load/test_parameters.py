@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,6 +52,48 @@ def test_each_layer_is_stronger_than_the_one_before(configured: Configured, tmp_
         made = configured({"a": "rows = 1"}, layers, top=top, more=more)
         bound = made.stages["a"]["rows"]
         assert (bound.value, bound.origin) == (value, origin)
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "plain"),
+    [
+        ("x = 1", np.int64(4), 4),
+        ("x = 1.0", np.float32(0.5), 0.5),
+        ("x = False", np.bool_(True), True),
+        ("x = ''", np.str_("a"), "a"),
+        ("x: list = []", (1, 2), [1, 2]),
+        ("x: list = []", range(2), [0, 1]),
+        ("x: list = []", np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        ("x: list = []", pd.Series([1.5, 2.5]), [1.5, 2.5]),
+        ("x: dict = {}", {"a": np.int8(1), "b": (np.int8(2),)}, {"a": 1, "b": [2]}),
+    ],
+)
+def test_what_a_program_computed_is_a_value(
+    configured: Configured, declared: str, value: Any, plain: Any
+) -> None:
+    """Numbers of numpy are no JSON, and a tuple is a list to every notebook."""
+    made = configured({"a": declared}, Layers(values={"x": value}), top="o: 1")
+    found = made.stages["a"]["x"].value
+    assert (found, type(found)) == (plain, type(plain))
+    assert json.loads(json.dumps(made.overrides)) == {"x": plain}
+
+
+@pytest.mark.parametrize(
+    ("values", "fact"),
+    [
+        ({"x": {1, 2}}, "parameter 'x': a value of the type set cannot be a parameter's"),
+        ({"x": [object()]}, "a value of the type object cannot be a parameter's"),
+        ({"x": np.datetime64("2024-01-01", "ns")}, "the type numpy.datetime64 cannot be"),
+        ({3: 1}, "no parameter is called 3"),
+    ],
+)
+def test_what_no_parameter_can_have_is_refused(
+    configured: Configured, values: dict[Any, Any], fact: str
+) -> None:
+    """With the type, before it reaches a record."""
+    text = refusal(configured, {"a": "x = 1"}, Layers(values=values), top="o: 1")
+    assert fact in text
+    assert "run(parameters=…)" in text
 
 
 def test_a_plain_name_beats_a_files_value_for_one_stage(

@@ -240,6 +240,13 @@ def test_a_broken_notebook_is_refused(project: Project, case: str) -> None:
     assert str(error).replace(f"{project.folder}/", "") == expected
 
 
+def test_a_path_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
+    """With what the system says; the message is no longer than one can read."""
+    with pytest.raises(PipelineError, match="cannot be looked at: File name too long") as caught:
+        load_pipeline(tmp_path / ("x" * 5_000))
+    assert len(str(caught.value)) < 200
+
+
 def test_a_folder_is_no_notebook(project: Project) -> None:
     """A folder called like a notebook is told apart from a missing one."""
     (project.folder / "dir.ipynb").mkdir()
