@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from mlkit.errors import UnknownRunError, UsageError
 from mlkit.store.database import Database
 from mlkit.store.folder import RunsFolder
 from mlkit.store.looking import known_run, known_runs, looked_at
-from mlkit.store.refusals import refuse_other_than_folder
+from mlkit.store.refusals import readable_os_errors, refuse_other_than_folder
 from mlkit.store.remote.places import as_typed, is_url, remotes_of
 
 if TYPE_CHECKING:
@@ -257,11 +258,12 @@ def runs_of(place: Pipeline | Path | str) -> Path | str:
     if not isinstance(place, Pipeline):
         path = Path(place).expanduser()
         # One whose database was deleted still has its store.
-        is_runs = (path / "mlkit.db").is_file() or (
-            (path / "store").is_dir() and not (path / "pipeline.yaml").is_file()
-        )
-        if is_url(as_typed(place)) or is_runs or not path.exists():
-            return place
+        with readable_os_errors(path):
+            is_runs = (path / "mlkit.db").is_file() or (
+                (path / "store").is_dir() and not (path / "pipeline.yaml").is_file()
+            )
+            if is_url(as_typed(place)) or is_runs or not path.exists():
+                return place
     return runs_folder(place)
 
 
@@ -270,8 +272,9 @@ def _runs_in(place: Pipeline | Path | str) -> Path | str:
     if isinstance(place, Pipeline):
         return runs_of(place)
     path = Path(place).expanduser()
-    is_file = path.suffix in {".yaml", ".yml"} and path.is_file()
-    return runs_of(place) if is_file or (path / "pipeline.yaml").is_file() else place
+    file = path if path.suffix in {".yaml", ".yml"} else path / "pipeline.yaml"
+    # A name that is too long is told by the work that follows.
+    return runs_of(place) if os.path.isfile(file) else place  # noqa: PTH113 - see above
 
 
 def up_to_date(runs_dir: Pipeline | Path | str) -> tuple[RunsFolder, Sharing | None]:

@@ -197,6 +197,13 @@ def _is_pipeline(word: str) -> bool:
     return word.endswith((".yaml", ".yml")) or os.sep in word or os.path.isdir(word)  # noqa: PTH112
 
 
+def _is_named(place: str | None, arguments: list[str]) -> bool:
+    """Whether a path that the system refuses stands on the command line: the mistake is there."""
+    words = [word.partition("=")[2] if word.startswith("--") else word for word in arguments]
+    full = map(os.path.abspath, map(os.path.expanduser, filter(None, words)))
+    return place is not None and os.path.abspath(place) in full  # noqa: PTH100 - keeps links
+
+
 def _command_of(arguments: list[str]) -> str:
     """The command that was called, for a mistake that does not know where it was made."""
     return " ".join(["mlkit", *[word for word in arguments if word in COMMANDS][:1]])
@@ -220,6 +227,8 @@ def _run(arguments: list[str]) -> int:
         if "--verbose" in arguments:
             raise
         fact, place, remedy = sentence_of(error)
+        if _is_named(place, arguments):
+            fail(UsageError(fact, place, remedy="Name another one"))
         fail(MlkitError(fact, place, remedy=remedy, code="E900"), exit_code=1)
     except Exception as error:
         show = getattr(error, "format_message", None)

@@ -157,7 +157,16 @@ def parallel_option(default: str) -> Any:
 def pipeline_path(given: Path | None) -> Path:
     """Give the pipeline that a command is about."""
     if given is not None:
-        if not given.expanduser().exists():
+        try:
+            is_there = given.expanduser().exists()
+        except OSError as error:  # a name that is too long, a folder that may not be entered
+            raise PipelineError(
+                f"it cannot be looked at: {error.strerror}",
+                given,
+                remedy="Name a pipeline.yaml that you may read, or its folder",
+                code="E212",
+            ) from None
+        if not is_there:
             raise PipelineError(
                 "there is no such pipeline",
                 given,
@@ -182,7 +191,7 @@ def without_pipeline(words: Sequence[str], *, least: int) -> tuple[list[str], Pa
     names, last = list(words[:-1]), Path(words[-1]).expanduser()
     # no name of a run holds a slash or begins with a dot
     is_path = "/" in words[-1] or words[-1].startswith(".") or last.suffix in (".yaml", ".yml")
-    if names and (is_path or (len(names) >= least and (last / "pipeline.yaml").is_file())):
+    if names and (is_path or (len(names) >= least and os.path.isfile(last / "pipeline.yaml"))):  # noqa: PTH113 - a name may be too long for a path
         return names, last
     return list(words), None
 

@@ -11,8 +11,8 @@ from mlkit.errors import RunsFolderError, WrongPlaceError
 
 __all__ = ["write_text"]
 
-_NO_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
-"""What stands there is of the other kind."""
+_NO_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG})
+"""What stands there is of the other kind, or nothing can have that name."""
 
 
 def write_text(content: str, to: Path) -> Path:

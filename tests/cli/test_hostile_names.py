@@ -182,3 +182,23 @@ def test_a_plan_says_what_cannot_be_read(tmp_path: Path) -> None:
     found = plan(pipeline)
     assert found["b"].reasons == ("would not start: a would fail",)
     assert found["a"].reasons == (f"would fail: an input cannot be read: {os.strerror(errno.EIO)}",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("run X", "plan X", "graph X", "show latest X", "compare latest latest ./X", "serve X"),
+        *("plan {p} --runs-dir X", "runs {p} --runs-dir X", "run {p} -f X", "graph {p} -o X"),
+        *("convert {n} --to X", "convert X --to {f}", "init X", "export airflow {p} --to X"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path: Path, words: str) -> None:
+    """It was named on the command line: what the system refuses is a mistake, and nothing broke."""
+    file = _project(tmp_path / "p")
+    known = {"p": file, "n": file.parent / "a.ipynb", "f": tmp_path / "new"}
+    called = [word.format(**known).replace("X", "x" * 300) for word in words.split()]
+    code, out, _ = _call(*called, "--json")
+    error = json.loads(out)["error"]
+    assert "File name too long" in error["message"]
+    assert not error["code"].startswith("E9")
+    assert code == (1 if "--runs-dir" in called else 2)

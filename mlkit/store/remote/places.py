@@ -132,11 +132,12 @@ def remotes_of(
 
 
 def _memo(folder: Path) -> Remotes:
-    try:
-        known = json.loads((folder / MEMO).read_text(encoding="utf-8"))
-        return Remotes(runs=known["runs"], store=known["store"])
-    except (FileNotFoundError, NotADirectoryError):
-        return Remotes()
+    with readable_os_errors(folder):
+        try:
+            known = json.loads((folder / MEMO).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return Remotes()
+    return Remotes(runs=known["runs"], store=known["store"])
 
 
 def _remember(folder: Path, remotes: Remotes) -> None:
