@@ -62,6 +62,21 @@ def test_a_damaged_master_is_replaced_when_it_is_made_again(tmp_path: Path) -> N
     assert store.master(digest).read_bytes() == b"true"
 
 
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_a_folder_in_the_place_of_a_master_is_damage(tmp_path: Path, *, is_dropped: bool) -> None:
+    """However it came there: it is dropped, or replaced when the artifact is made again."""
+    store = ArtifactStore(tmp_path / "store")
+    digest, marks = store.take(_file(tmp_path, b"true"))
+    store.master(digest).unlink()
+    (store.master(digest) / "inner").mkdir(parents=True)
+    assert not store.is_whole(digest, marks, deep=False)
+    if is_dropped:
+        store.drop(digest)
+        assert not store.master(digest).exists()
+    store.take(_file(tmp_path, b"true"))
+    assert store.master(digest).read_bytes() == b"true"
+
+
 def test_at_a_glance_means_size_time_and_inode(tmp_path: Path) -> None:
     """Any other means reading."""
     store = ArtifactStore(tmp_path / "store")
