@@ -19,6 +19,7 @@ from mlkit.driver.order import Order
 from mlkit.driver.selecting import Selection
 from mlkit.engines.commands import parameter_words
 from mlkit.errors import UsageError
+from mlkit.load.merging import is_secret
 from mlkit.load.section import did_you_mean
 from mlkit.planner.deciding import Planner
 from mlkit.store.artifact_store import ArtifactStore
@@ -130,7 +131,7 @@ def refuse_other_parameters(record: RunRecord | None, order: Order) -> None:
     """Refuse to go on with a run by parameters that it did not begin with.
 
     What was given beside pipeline.yaml counts, in that call or in this one; the record would show
-    the values of the first call for all.
+    the values of the first call for all. It shows no secret, and none counts for a result.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def refuse_other_parameters(record: RunRecord | None, order: Order) -> None:
             f"{name}={shown(values[name])}" if name in values else f"no '{name}'"
             for values in (began, mine)
         )
-        if before != now:
+        if before != now and not is_secret(order.pipeline, name):
             raise UsageError(
                 f"run {record.run_id} began with {before}, and this call has {now}",
                 remedy="Give every call of a run the same parameters, or another --run-id",

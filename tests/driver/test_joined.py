@@ -100,6 +100,15 @@ def test_a_run_is_not_joined_with_other_parameters(
     assert _join(file, "b", parameters=first).status == "succeeded"
 
 
+def test_a_secret_is_given_to_the_calls_that_need_it(tmp_path: Path) -> None:
+    """No record shows it, and it counts for no result."""
+    stages = [Sketch(name=n, declares="t: mlkit.Secret = ''") for n in ("a", "b", "c")]
+    file = write_pipeline(tmp_path, *stages)
+    _join(file, "a", parameters={"t": "hunter22"})
+    _join(file, "b", parameters={"t": "another-one"})
+    assert _join(file, "c").status == "succeeded"
+
+
 def test_a_default_that_changes_meanwhile_is_todays_code(tmp_path: Path) -> None:
     """An orchestrator's run goes on after an edit, as a resumed one does."""
     stages = [Sketch(name=n, declares="x: int = 5") for n in ("a", "b")]
