@@ -24,6 +24,7 @@ from mlkit.store.folder import RunsFolder
 from mlkit.store.looking import known_run, known_runs, looked_at
 from mlkit.store.refusals import readable_os_errors, refuse_other_than_folder
 from mlkit.store.remote.places import as_typed, is_url, remotes_of
+from mlkit.store.typed_path import typed_path
 
 if TYPE_CHECKING:
     from mlkit.store.remote.sharing import Sharing
@@ -36,6 +37,7 @@ __all__ = [
     "find_trace",
     "find_value",
     "list_runs",
+    "place_of_runs",
     "record_in",
     "runs_of",
     "send_report",
@@ -256,7 +258,7 @@ def _alive_elsewhere(sharing: Sharing | None) -> set[str]:
 def runs_of(place: Pipeline | Path | str) -> Path | str:
     """The runs folder of a pipeline, or the one that is named itself."""
     if not isinstance(place, Pipeline):
-        path = Path(place).expanduser()
+        path = typed_path(place)
         # One whose database was deleted still has its store.
         with readable_os_errors(path):
             is_runs = (path / "mlkit.db").is_file() or (
@@ -267,11 +269,11 @@ def runs_of(place: Pipeline | Path | str) -> Path | str:
     return runs_folder(place)
 
 
-def _runs_in(place: Pipeline | Path | str) -> Path | str:
+def place_of_runs(place: Pipeline | Path | str) -> Path | str:
     """The runs folder that is meant: a pipeline has its own, and everything else is one."""
     if isinstance(place, Pipeline):
         return runs_of(place)
-    path = Path(place).expanduser()
+    path = typed_path(place)
     file = path if path.suffix in {".yaml", ".yml"} else path / "pipeline.yaml"
     # A name that is too long is told by the work that follows.
     return runs_of(place) if os.path.isfile(file) else place  # noqa: PTH113 - see above
@@ -279,7 +281,7 @@ def _runs_in(place: Pipeline | Path | str) -> Path | str:
 
 def up_to_date(runs_dir: Pipeline | Path | str) -> tuple[RunsFolder, Sharing | None]:
     """Open a runs folder; where it stands behind a URL, take in what others have made."""
-    folder = RunsFolder(runs_folder(Path.cwd(), _runs_in(runs_dir)))
+    folder = RunsFolder(runs_folder(Path.cwd(), place_of_runs(runs_dir)))
     refuse_other_than_folder(folder.path)
     remotes = remotes_of(folder.path)
     if remotes.runs is None:

@@ -17,6 +17,7 @@ from mlkit.errors import PipelineError, UnknownRunError
 from mlkit.frozen import dataclass
 from mlkit.store.folder import RunsFolder
 from mlkit.store.remote.places import as_typed, is_url
+from mlkit.store.typed_path import typed_path
 
 if TYPE_CHECKING:
     from mlkit.store.remote.sharing import Sharing
@@ -83,7 +84,7 @@ def _runs_folder(pipeline: Pipeline, place: str) -> Path | str:
         return place
     from mlkit.api.records import runs_of  # as above
 
-    path = Path(pipeline.folder) / Path(place).expanduser()
+    path = Path(pipeline.folder) / typed_path(place)
     own = path / "pipeline.yaml"
     return runs_of(path) if not own.is_file() else path / "runs"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlkit.core.pipeline import Pipeline
 from mlkit.store.remote.places import as_typed, is_url, working_copy
+from mlkit.store.typed_path import typed_path
 
 __all__ = ["RUNS_DIR_VARIABLE", "runs_folder", "url_of_runs"]
 
@@ -33,10 +34,10 @@ def runs_folder(pipeline: Pipeline | Path | str, runs_dir: Path | str | None = N
         return working_copy(url)
     chosen = runs_dir or os.environ.get(RUNS_DIR_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return typed_path(chosen).absolute()
     if isinstance(pipeline, Pipeline):
         return Path(pipeline.folder) / "runs"
-    place = Path(pipeline).expanduser().absolute()
+    place = typed_path(pipeline).absolute()
     return (place if place.is_dir() else place.parent) / "runs"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
-from mlkit.api.records import find_run, list_runs, up_to_date
+from mlkit.api.records import find_run, list_runs, place_of_runs, up_to_date
 from mlkit.api.run_tables import measured_by, row_of
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
@@ -63,7 +63,8 @@ def compare(
             remedy='mlkit.compare("a", "b", "runs") or mlkit.compare(["a", "b"], runs_dir="runs")',
             code="E102",
         )
-    return compare_several(find_several(names_of_runs(one, runs_dir), runs_dir), runs_dir)
+    place = place_of_runs(runs_dir)
+    return compare_several(find_several(names_of_runs(one, place), place), place)
 
 
 def names_of_runs(words: Sequence[str], runs_dir: Path | str) -> list[str]:

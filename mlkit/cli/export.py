@@ -20,6 +20,7 @@ from mlkit.cli.shared_options import (
     pipeline_path,
 )
 from mlkit.engines.registry import names
+from mlkit.store.typed_path import typed_path
 
 __all__ = ["export"]
 
@@ -74,12 +75,12 @@ def export(
         runs_dir=runs_dir,
         options=api.run_options(given),
         workers=given.get("workers"),
-        mlkit=None if mlkit is None else mlkit.expanduser().absolute(),
-        pipeline_path=None if pipeline_file is None else pipeline_file.expanduser().absolute(),
+        mlkit=None if mlkit is None else typed_path(mlkit).absolute(),
+        pipeline_path=None if pipeline_file is None else typed_path(pipeline_file).absolute(),
     )
-    paths = api.write_export(made, to.expanduser())
-    paths += api.compile_export(made, to.expanduser(), os.environ)
-    entry = to.expanduser().absolute() / made.entry
+    paths = api.write_export(made, typed_path(to))
+    paths += api.compile_export(made, typed_path(to), os.environ)
+    entry = typed_path(to).absolute() / made.entry
     if as_json:
         print_json({"engine": engine, "entry": str(entry), "files": [str(path) for path in paths]})
     else:

@@ -11,6 +11,7 @@ import typer
 
 from mlkit import api
 from mlkit.errors import PipelineError
+from mlkit.store.typed_path import typed_path
 
 __all__ = [
     "OPENS_LAB",
@@ -158,7 +159,7 @@ def pipeline_path(given: Path | None) -> Path:
     """Give the pipeline that a command is about."""
     if given is not None:
         try:
-            is_there = given.expanduser().exists()
+            is_there = typed_path(given).exists()
         except OSError as error:  # a name that is too long, a folder that may not be entered
             raise PipelineError(
                 f"it cannot be looked at: {error.strerror}",
@@ -188,7 +189,7 @@ def without_pipeline(words: Sequence[str], *, least: int) -> tuple[list[str], Pa
     least : int
         How many names there are at least: a word that could be either is a name if it is needed.
     """
-    names, last = list(words[:-1]), Path(words[-1]).expanduser()
+    names, last = list(words[:-1]), typed_path(words[-1])
     # no name of a run holds a slash or begins with a dot
     is_path = "/" in words[-1] or words[-1].startswith(".") or last.suffix in (".yaml", ".yml")
     if names and (is_path or (len(names) >= least and os.path.isfile(last / "pipeline.yaml"))):  # noqa: PTH113 - a name may be too long for a path

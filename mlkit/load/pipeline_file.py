@@ -32,6 +32,7 @@ from mlkit.load.yaml_tree import read_yaml
 from mlkit.notebook.declarations import declarations
 from mlkit.notebook.kernelspecs import NoKernelError, find_kernel, kernel_of_notebook
 from mlkit.notebook.source import SUFFIXES, read_notebook
+from mlkit.store.typed_path import typed_path
 
 __all__ = ["PIPELINE_FILE", "load_pipeline"]
 
@@ -105,7 +106,7 @@ def load_pipeline(
 def find_pipeline_file(path: Path) -> Path:
     """Give the absolute path of a pipeline.yaml, itself or its folder named."""
     try:
-        return _found(Path(os.path.abspath(path.expanduser())))  # noqa: PTH100 - keeps links
+        return _found(Path(os.path.abspath(typed_path(path))))  # noqa: PTH100 - keeps links
     except OSError as error:  # a name that is too long, a folder that may not be entered
         name = str(path)
         shown = name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]}…"

@@ -21,6 +21,7 @@ from mlkit.rendering.shaping import shape
 from mlkit.rendering.site_documents import Documents, with_links
 from mlkit.rendering.site_pages import CHAPTERS, Page
 from mlkit.rendering.translating import Translated, settings_of
+from mlkit.store.typed_path import typed_path
 
 __all__ = ["build_site", "check_builder", "check_target", "put_pages", "write_templates"]
 
@@ -52,7 +53,7 @@ def check_target(to: Path) -> Path:
     UsageError
         If it holds something else.
     """
-    to = to.expanduser().absolute()
+    to = typed_path(to).absolute()
     if to.exists() and not to.is_dir():
         raise UsageError(f"{to} is a file", remedy="Name a folder with --to", code="E105")
     if to.is_dir() and any(to.iterdir()) and not (to / _MARK).exists():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlkit.errors import UsageError
 from mlkit.frozen import dataclass
+from mlkit.store.typed_path import typed_path
 
 __all__ = ["CHAPTERS", "Chapter", "Page", "find_pages", "find_root", "select"]
 
@@ -74,7 +75,7 @@ def find_root(given: Path | None = None) -> Path:
     """
     here = Path.cwd()
     package = Path(__file__).resolve().parents[2]
-    places = [given.expanduser().absolute()] if given else [here, *here.parents, package]
+    places = [typed_path(given).absolute()] if given else [here, *here.parents, package]
     for place in places:
         if any((place / "notebooks").glob("[0-9]*.ipynb")):
             return place

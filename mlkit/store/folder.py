@@ -22,6 +22,7 @@ from mlkit.store.computing import Computing
 from mlkit.store.labels import FOLDER as LABELS
 from mlkit.store.labels import SWEEPS, Labels, check_label
 from mlkit.store.refusals import readable_os_errors, refusal, refuse_other_than_folder
+from mlkit.store.typed_path import typed_path
 
 if TYPE_CHECKING:
     from mlkit.store.sweeps import Sweeps
@@ -183,7 +184,7 @@ class RunsFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().absolute()
+        self.path = typed_path(path).absolute()
         self.database = self.path / "mlkit.db"
         self.store = self.path / "store"
         self.latest = self.path / "latest"

@@ -154,10 +154,11 @@ def test_list_runs_takes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_run_is_found_by_its_pipeline(tmp_path: Path) -> None:
     """`find_run` and `compare` take it in place of a runs folder, as `list_runs` does."""
     file = chain(tmp_path, 1)
-    record = run_fake(file)
+    other, record = run_fake(file), run_fake(file)
     for place in (tmp_path / "runs", file, str(tmp_path), mlkit.load_pipeline(file)):
         assert find_run("latest", place).run_id == record.run_id
         assert compare("latest", record.run_id, place).right == record.run_id
+        assert len(compare([record.run_id, other.run_id], runs_dir=place).rows) == 2
     with pytest.raises(UnknownRunError, match="there is no run 'x'"):
         find_run("x", tmp_path)
 

@@ -202,3 +202,14 @@ def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path: Path, words: str) 
     assert "File name too long" in error["message"]
     assert not error["code"].startswith("E9")
     assert code == (1 if "--runs-dir" in called else 2)
+
+
+@pytest.mark.parametrize(
+    "words", ["plan X", "run X", "compare latest latest X/p", "show latest X/p"]
+)
+def test_the_home_of_a_user_who_is_not_there_is_no_pipeline(words: str) -> None:
+    """`~NAME` of a shell that has not filled it in."""
+    called = words.replace("X", "~no-such-user").split()
+    code, out, _ = _call(*called, "--json")
+    error = json.loads(out)["error"]
+    assert (code, error["code"]) == (2, "E212")

@@ -16,6 +16,7 @@ from pathlib import Path
 from mlkit.errors import UsageError
 from mlkit.frozen import dataclass
 from mlkit.store.refusals import readable_os_errors
+from mlkit.store.typed_path import typed_path
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -100,9 +101,9 @@ def working_copy(url: str, environ: Mapping[str, str] | None = None) -> Path:
 def _cache(environ: Mapping[str, str]) -> Path:
     chosen = environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return typed_path(chosen).absolute()
     home = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser().absolute() / "mlkit"
+    return typed_path(home).absolute() / "mlkit"
 
 
 def remotes_of(
