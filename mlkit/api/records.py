@@ -104,32 +104,34 @@ def find_value(run_id: str, reference: str, runs_dir: Path | str) -> list[Any]:
         If there is no such run, or the artifact is no JSON.
     """
     folder = RunsFolder(runs_folder(Path.cwd(), runs_dir))
-    remotes = remotes_of(folder.path)
-    if remotes.runs is not None:
-        folder.make()
-    with contextlib.closing(Database(folder.database)) as database:
-        sharing = None
-        if remotes.runs is not None:
-            from mlkit.store.remote.sharing import open_sharing  # what is behind URLs costs 0.1 s
+    if remotes_of(folder.path).runs is None:
+        return _value_in(record_in(folder, run_id), reference, None)
+    from mlkit.store.remote.sharing import open_sharing  # what is behind URLs costs 0.1 s
 
-            sharing = open_sharing(folder, database, remotes)
+    folder.make()
+    with contextlib.closing(Database(folder.database)) as database:
+        sharing = open_sharing(folder, database, remotes_of(folder.path))
         if sharing is not None:
             sharing.take_in_runs(run_id)
             sharing.take_in_stages(run_id)
-        record = known_run(folder, database, folder.find(run_id).path.name)
-        instance, _, output = reference.rpartition(".")
-        stage = None if record is None else record.stages.get(instance)
-        made = None if stage is None else stage.artifacts.get(output)
-        if made is None:
-            return []
-        file = Path(made.path) if sharing is None else sharing.store.readable(made.digest)
-        try:
-            return [json.loads(file.read_text(encoding="utf-8"))]
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"'{reference}' of run {run_id} cannot be read as JSON: {error}",
-                remedy="A condition or a list is a JSON value, in a file of its own",
-            ) from None
+        return _value_in(record_in(folder, run_id), reference, sharing)
+
+
+def _value_in(record: RunRecord, reference: str, sharing: Sharing | None) -> list[Any]:
+    instance, _, output = reference.rpartition(".")
+    stage = record.stages.get(instance)
+    made = None if stage is None else stage.artifacts.get(output)
+    if made is None:
+        return []
+    file = Path(made.path) if sharing is None else sharing.store.readable(made.digest)
+    try:
+        return [json.loads(file.read_text(encoding="utf-8"))]
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"'{reference}' of run {record.run_id} cannot be read as JSON: {why}",
+            remedy="A condition or a list is a JSON value, in a file of its own",
+        ) from None
 
 
 def find_sweep(word: str, runs_dir: Path | str) -> Sweep | None:

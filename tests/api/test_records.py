@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import mlkit
-from mlkit.api.records import find_run, list_runs
+from mlkit.api.records import find_run, find_value, list_runs
 from mlkit.api.two_runs import compare
 from mlkit.core.events import EventKind
 from mlkit.core.record import RunRecord
@@ -161,6 +161,21 @@ def test_a_run_is_found_by_its_pipeline(tmp_path: Path) -> None:
         assert len(compare([record.run_id, other.run_id], runs_dir=place).rows) == 2
     with pytest.raises(UnknownRunError, match="there is no run 'x'"):
         find_run("x", tmp_path)
+
+
+def test_looking_for_a_value_writes_nothing(tmp_path: Path) -> None:
+    """Neither where there is no run yet, nor a database in the place of one that was deleted."""
+    lists = Sketch(name="a", body="open(out, 'w').write('[1, 2]')")
+    file = write_pipeline(tmp_path, lists)
+    runs = tmp_path / "runs"
+    with pytest.raises(UnknownRunError):
+        find_value("latest", "a.out", runs)
+    assert not runs.exists()
+    run_id = run_fake(file).run_id
+    (runs / "mlkit.db").unlink()
+    assert find_value(run_id, "a.out", runs) == find_value("latest", "a.out", runs) == [[1, 2]]
+    assert find_value(run_id, "a.none", runs) == []
+    assert not (runs / "mlkit.db").exists()
 
 
 def test_nan_and_dates_come_back_and_are_printed_plainly(tmp_path: Path) -> None:
