@@ -28,7 +28,7 @@ def test_a_schema_is_printed_or_written(call: Call, tmp_path: Path) -> None:
     assert json.loads(file.read_text("utf-8")) == printed
     wrong = call("schema", "pipline")
     assert (wrong.code, "Did you mean 'pipeline'?" in wrong.err) == (2, True)
-    assert call("schema", "pipeline", "--to", tmp_path).code == 1
+    assert call("schema", "pipeline", "--to", tmp_path).code == 2
 
 
 def test_every_schema_is_named_in_the_help(call: Call) -> None:
