@@ -27,8 +27,16 @@ SHORTEST_SECRET = 6
 _WRAP = r"(?:\\+[rn]|\s)*"
 """What encoders of base64 put between its lines, also if the whole was written as JSON."""
 
-_COLOURS = re.compile(r"\x1b\[[0-9;:]*m|</?(?:b|em|font|i|mark|span|strong)\b[^<>]*>")
+_COLOURS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # a terminal's colours, and what else is said to it (grep: ESC [ K)
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # links
+    r"|\x1b[()][0-9A-Z]"  # alphabets (tput sgr0)
+    r"|</?(?:a|b|code|del|em|font|i|ins|mark|s|span|strong|sub|sup|tspan|u|wbr)\b[^<>]*>"
+)
 """What highlighters put between the characters of a text, in a terminal and in HTML."""
+
+_BLANKS = " \u00a0\u2007\u202f"
+"""What stands for a blank where lines must not break: a bar of tqdm in a notebook writes U+2007."""
 
 _SECRET_WORDS = frozenset({"TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "CREDENTIALS"})
 
@@ -74,7 +82,7 @@ class Scrubber:
         if not self.secrets:
             return text
         text = self._without(text)
-        if "\x1b[" in text or "<" in text:
+        if "\x1b" in text or "<" in text:
             bare = _COLOURS.sub("", text)
             hidden = self._without(bare)
             if hidden != bare:
@@ -180,10 +188,11 @@ class Scrubber:
         """Scrub the record of a run: one rule for run.json, the database and every report."""
         if not self.secrets:
             return record
-        given = {
-            key: self.members(record.options[key]) if key == "overrides" else value
-            for key, value in record.options.items()
-        }
+        given = dict(record.options)
+        if "overrides" in given:
+            given["overrides"] = self.members(given["overrides"])
+        if "note" in given:
+            given["note"] = self.value(given["note"])
         return replace(
             record,
             parameters=self.members(record.parameters),
@@ -251,6 +260,12 @@ def _slashes(least: int, numbers: Iterator[int]) -> str:
 def _character(char: str, numbers: Iterator[int]) -> str:
     if char.isascii() and char.isalnum():
         return char
+    if char == " ":
+        return f"(?:{'|'.join(_written(blank, numbers) for blank in _BLANKS)}|&(?:amp;)*nbsp;)"
+    return _written(char, numbers)
+
+
+def _written(char: str, numbers: Iterator[int]) -> str:
     import html  # holds all entities of the web: only for who has a secret
 
     safe = char.encode("utf-8", "surrogatepass")

@@ -23,7 +23,7 @@ from mlkit.store.folder import readable_os_errors
 
 __all__ = ["Journal"]
 
-_SAID = frozenset({"error", "label", "line", "message", "reason"})
+_SAID = frozenset({"error", "label", "line", "message", "note", "reason"})
 """The fields of events in which anything may stand."""
 _written = json.JSONEncoder(ensure_ascii=False, default=str).encode
 

@@ -56,7 +56,10 @@ SECRET_TEXTS = st.text(
     min_size=6,
     max_size=40,
 ).filter(lambda s: len(s.strip()) >= 6 and not set(s) <= set("* \n\t"))
-PAINT = ["\x1b[1;36m", "\x1b[0m", '<span style="color: #008080">', "</span>", "<b>", "</b>"]
+PAINT = [
+    *("\x1b[1;36m", "\x1b[0m", '<span style="color: #008080">', "</span>", "<b>", "</b>"),
+    *("\x1b[K", "\x1b(B", "\x1b]8;;https://example.org\x1b\\", "<tspan x='1'>", "<wbr>"),
+]
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -148,6 +151,13 @@ def test_no_paint_hides_a_secret(secret: str, strokes: list[tuple[int, str]]) ->
     for paint in PAINT:
         left = left.replace(paint, "")
     assert secret.strip() not in html.unescape(left)
+
+
+@pytest.mark.parametrize("blank", ["\u2007", "\u00a0", "&nbsp;", "&#8199;", "\\u2007", "%C2%A0"])
+def test_a_secret_is_found_though_its_blanks_are_wide_ones(blank: str) -> None:
+    """A bar of tqdm in a notebook, and tables in HTML, write them so that no line breaks there."""
+    written = "correct horse battery".replace(" ", blank)
+    assert Scrubber(["correct horse battery"]).text(f"<{written}>") == "<***>"
 
 
 def test_scrubbing_a_large_text_is_fast() -> None:

@@ -93,7 +93,7 @@ def test_a_secret_parameter_appears_nowhere(tmp_path: Path, secret: str, body: s
             keys=keys,
         ),
     )
-    record = run_fake(file, parameters={"token": secret})
+    record = run_fake(file, parameters={"token": secret}, note=f"with {secret.strip()}")
     runs = tmp_path / "runs"
     write_report(record, runs / record.run_id / "report.html")
     assert record.stages["a"].attempts >= 1
