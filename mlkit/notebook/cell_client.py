@@ -99,6 +99,9 @@ class CellClient(NotebookClient):
         shown = [dict(item) for item in cell.outputs if item["output_type"] == "error"]
         shown += self._shown_in_widgets
         self._shown_in_widgets = []
+        if shown and self.failure.get("ename") == "NoneType":
+            # the reply names what the code raised: nothing, where a value could not be shown
+            self.failure = shown[-1]
         skipped = next((item for item in shown if item.get("ename") == SKIPPED), None)
         if skipped is None:
             await super()._check_raise_for_error(cell, cell_index, exec_reply)

@@ -41,6 +41,14 @@ SHOWN = {
         "try:\n    1 / 0\nexcept ZeroDivisionError:\n    get_ipython().showtraceback()",
         "ZeroDivisionError",
     ),
+    "a value that cannot be shown": (
+        "class Value:\n    def __repr__(self):\n        return 1 / 0\nValue()",
+        "ZeroDivisionError",
+    ),
+    "a value that can be shown as text alone": (
+        "class Value:\n    def _repr_html_(self):\n        raise KeyError('k')\nValue()",
+        "KeyError",
+    ),
     "an error within an output widget": (
         "import ipywidgets\nout = ipywidgets.Output()\nwith out:\n    1 / 0\nout",
         "ZeroDivisionError",
