@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,19 @@ from mlkit.observe.layout import columns
 __all__ = ["printable", "remarks", "table"]
 
 
+_WITHIN_NAMES = "\u200c\u200d\u200e\u200f"
+"""Joiners (Persian, Sinhala) and marks of direction: a name is read as well without them."""
+
+
 def printable(text: str, keep: str = "") -> str:
     """A text that does nothing to a terminal but stand there; of other letters some are kept."""
-    return "".join(c if c.isprintable() or c in keep else "\ufffd" for c in text)
+    return "".join(c if c.isprintable() or c in keep else _in_place_of(c) for c in text)
+
+
+def _in_place_of(char: str) -> str:
+    if char in _WITHIN_NAMES:
+        return ""
+    return " " if unicodedata.category(char) == "Zs" else "\ufffd"
 
 
 def table(document: Mapping[str, Any], width: int = 80) -> str:

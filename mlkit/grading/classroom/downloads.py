@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from mlkit.core.harmless_text import harmless
 from mlkit.frozen import dataclass
 from mlkit.grading.classroom.zip_names import names_in_archive
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
@@ -365,8 +366,11 @@ def _refused(entry: zipfile.ZipInfo, names: tuple[str, ...]) -> tuple[str, str]:
     odd = entry.filename.startswith(("/", "\\")) or ".." in names or drive
     if not names or odd:
         return "a name that leads out of its archive", "Nobody does that by accident: ask."
-    if any(not char.isprintable() for char in "".join(names)) or max(map(len, names)) > 255:
+    if max(map(len, names)) > 255:
         return "a name that no file can have", "Ask for it again, under another name."
+    written = "".join(names)  # wide blanks and joiners stand in many people's names
+    if harmless(written) != written or "\n" in written or "\t" in written:
+        return "a name with control characters", "Ask for it again, under another name."
     if kind and kind != stat.S_IFREG:
         return "a link or a device in an archive", "Ask for the file itself."
     if entry.flag_bits & 0x1:

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlkit.errors import GradingError
+from mlkit.grading.batch_text import printable
 from mlkit.grading.classroom.collect import MANIFEST, Collecting, collect
 from mlkit.grading.classroom.lateness import Deadlines, parse_due, parse_late_rule, read_extensions
-from mlkit.grading.classroom.roster import Roster, Student, read_roster
+from mlkit.grading.classroom.roster import Roster, Student, folded, read_roster
 from mlkit.grading.classroom.told import collection_text
 from mlkit.grading.classroom.zip_names import names_in_archive
 from mlkit.grading.exercise.source import Exercise
@@ -508,6 +509,29 @@ def test_nothing_understood_is_an_error_with_reasons(
         run(lay({"zoe/05-retries.ipynb": notebook()}))
     assert "'zoe' is nobody of the roster" in str(caught.value.remedy)
     assert not (tmp_path / "collected" / MANIFEST).exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u7530\u4e2d\u3000\u592a\u90ce",  # the wide blank between two names in Japanese
+        "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",  # Persian, with a joiner
+        "\u05de\u05e9\u05d4\u200f \u05db\u05d4\u05df",  # Hebrew, with a mark of direction
+        "Li\u00a0Wei",
+    ],
+)
+def test_wide_blanks_and_joiners_stand_in_names_of_people(
+    lay: Lay, notebook: Notebook, run: Collect, name: str
+) -> None:
+    """In an archive as in a folder; on a terminal they do nothing."""
+    place = f"{name}_7_assignsubmission_file_/05-retries.ipynb"
+    folder = lay({"packed/hw.zip": _zip({place: notebook()}), f"folder/{place}": notebook()})
+    for path in (folder / "packed" / "hw.zip", folder / "folder"):
+        document = run(path, roster=Roster((Student(id="s7", name=name),)))
+        assert _owners(document) == [("s7", "05-retries")]
+        assert document["not_understood"] == []
+    assert printable(name).isprintable()
+    assert folded(printable(name)) == folded(name)
 
 
 def _hostile() -> bytes:
