@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from mlkit.driver.options import RunOptions
 from mlkit.driver.services import Services
 from mlkit.errors import UsageError
 from mlkit.frozen import dataclass
+from mlkit.load.merging import is_secret
 from mlkit.load.parameters import ENVIRONMENT_PREFIX, Layers
 from mlkit.notebook.notebook_runner import Cancellation
 from mlkit.reports.metrics import number_of
@@ -154,6 +155,7 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     asked = [
         (values, configure_with(pipeline, layers, values).overrides) for values in combinations
     ]
+    _refuse_secrets(pipeline, asked)
     folder, remote = _opened(pipeline, runs_dir)
     folder.make()
     name = options.name or f"sweep-{new_run_id(Services().clock.now())}"
@@ -527,8 +529,26 @@ def _with_given(search: Search, pipeline: Pipeline, layers: Layers) -> Search:
         for value in domain.samples[1:]:
             configure_with(pipeline, layers, {**first, name: value})
     overrides = configure_with(pipeline, layers, first).overrides
+    _refuse_secrets(pipeline, [(first, overrides)])
     given = {name: value for name, value in overrides.items() if name not in search.space}
     return replace(search, given=given)
+
+
+def _refuse_secrets(
+    pipeline: Pipeline, asked: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]
+) -> None:
+    """See that no value is a secret: a sweep's file and tables tell its runs apart by them.
+
+    What only names a variable of the environment is among the overrides, and is told.
+    """
+    for values, overrides in asked:
+        for name in values.keys() - overrides.keys():
+            if is_secret(pipeline, name):
+                raise UsageError(
+                    f"parameter '{name}' is a secret, and a sweep tells the values of its runs",
+                    remedy=f"Name a variable of the environment: -p '{name}=${{NAME}}'",
+                    code="E404",
+                )
 
 
 def _check_search(known: Sweep, search: Search | None) -> None:

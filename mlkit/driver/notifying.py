@@ -51,7 +51,9 @@ class _Message:
 
     @property
     def scheme(self) -> str:
-        return self.url.partition("://")[0]
+        """The kind of address; of a text that is no address nothing is told."""
+        scheme, is_address, _ = self.url.partition("://")
+        return scheme if is_address else "unknown"
 
     def send(self, notifier: Notifier) -> None:
         try:

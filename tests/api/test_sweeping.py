@@ -52,11 +52,12 @@ def _swept(
     name: str | None = "g",
     runner: FakeRunner | None = None,
     say: Callable[[str], None] = lambda _: None,
+    layers: Layers | None = None,
 ) -> list[Member]:
     _, made = sweep(
         load_pipeline(file),
         values,
-        layers=Layers(),
+        layers=layers or Layers(),
         options=RunOptions(name=name, workers=1),
         runs_dir=None,
         observed=_observed(runner or FakeRunner()),
@@ -99,6 +100,24 @@ def test_a_further_sweep_of_the_name_runs_only_what_is_new(file: Path) -> None:
     assert [m.values for m in made] == [{"n": 1}, {"n": 2}, {"n": 3}, {"n": 1, "m": "b"}]
     assert made[:2] == first
     assert runner.stages == ["last", "last"]
+
+
+def test_a_sweep_goes_through_no_secrets(tmp_path: Path) -> None:
+    """Its file and tables would tell them; the name of a variable that holds one may be given."""
+    declares = 'import mlkit\ntoken: mlkit.Secret = ""\nn: int = 1'
+    file = write_pipeline(tmp_path, Sketch(name="a", declares=declares))
+    for name in ("token", "a.token"):
+        with pytest.raises(UsageError, match=f"'{name}' is a secret") as refused:
+            _swept(file, [{name: "hunter2-one", "n": 1}, {name: "hunter2-two", "n": 1}])
+        assert "hunter2" not in f"{refused.value} {refused.value.remedy}"
+    assert not list(tmp_path.rglob("sweeps/*"))
+    environ = {"ONE_TOKEN": "hunter2-one", "TWO_TOKEN": "hunter2-two"}
+    values = [{"token": f"${{{name}}}"} for name in environ]
+    made = _swept(file, values, layers=Layers(environ=environ))
+    assert [member.values for member in made] == values
+    assert all(member.ok for member in made)
+    kept = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"hunter2" in path.read_bytes()]
 
 
 def test_what_is_missing_of_a_sweep_is_resumed(file: Path) -> None:

@@ -70,6 +70,19 @@ def test_a_notifier_that_fails_never_fails_a_run(tmp_path: Path, answer: Any, wh
     assert event == {"url_scheme": "json", "ok": False, "message": why}
 
 
+def test_nothing_is_told_of_a_text_that_is_no_address(tmp_path: Path) -> None:
+    """A token where the address should be: neither in the event nor in the warning."""
+    sketch = Sketch(name="a", keys={"notify": {"on_success": ["${SERVICE_TOKEN}"]}})
+    seen = RecordingObserver()
+    environ = {"SERVICE_TOKEN": "hunter2-token"}
+    file, notifier = write_pipeline(tmp_path, sketch), RecordingNotifier(False)
+    record = run_fake(file, notifier=notifier, observers=[seen], environ=environ)
+    assert len(notifier.sent) == 1
+    assert seen.of("notified")[0].data["url_scheme"] == "unknown"
+    log = Path(record.runs_dir, record.run_id, "events.jsonl").read_text()
+    assert "hunter2" not in f"{record.warnings} {log}"
+
+
 def test_an_address_that_never_answers_delays_the_end_by_a_deadline() -> None:
     """And the threads that wait for it do not keep the process."""
     release = threading.Event()
