@@ -548,12 +548,19 @@ def _piece(
 
 def _told_time(job: Collecting, members: Sequence[Student], exercise: str) -> datetime | None:
     """What a table of times says; the latest where it has several."""
-    ids = {member.id for member in members}
-    keys = {folded(key) for m in members for key in (m.id, m.name, m.email, *m.keys.values())}
     told = [
         moment
         for who, named, moment in job.times
-        if named in ("", exercise)
-        and (folded(who) in keys or {s.id for s in job.roster.find(who)} & ids)
+        if named in ("", exercise) and _is_one_of(who, members, job.roster)
     ]
     return max(told, default=None)
+
+
+def _is_one_of(who: str, members: Sequence[Student], roster: Roster) -> bool:
+    """Whether a table means one of a group by a name or an id; without a roster, by its letters."""
+    found = roster.find(who)
+    if found:
+        return not {s.id for s in found}.isdisjoint(member.id for member in members)
+    return folded(who) in {
+        folded(key) for m in members for key in (m.id, m.name, m.email, *m.keys.values())
+    }

@@ -96,11 +96,11 @@ class Roster:
             Of which platform it is an id; then nothing else counts.
         """
         if platform:
-            return tuple(self._by_platform.get((platform, folded(key)), ()))
-        for table in (self._by_id, self._by_key, self._by_name):
+            return _nearest(key, self._by_platform.get((platform, folded(key)), ()))
+        for table in (self._by_id, self._by_key):
             if folded(key) in table:
-                return tuple(table[folded(key)])
-        return ()
+                return _nearest(key, table[folded(key)])
+        return tuple(self._by_name.get(folded(key), ()))
 
     def members(self, student: Student) -> tuple[Student, ...]:
         """The student's group, the student first; alone without one."""
@@ -113,9 +113,7 @@ class Roster:
 
     @cached_property
     def _by_key(self) -> dict[str, list[Student]]:
-        keys = ((key, s) for s in self.students for key in (*s.keys.values(), s.email))
-        heads = ((s.email.partition("@")[0], s) for s in self.students)
-        return _table([*keys, *heads])
+        return _table((key, s) for s in self.students for key in _ids_of(s)[1:])
 
     @cached_property
     def _by_name(self) -> dict[str, list[Student]]:
@@ -138,6 +136,29 @@ def _table(pairs: Iterable[tuple[str, Student]]) -> dict[str, list[Student]]:
             people.append(student)
     table.pop("", None)
     return table
+
+
+def _nearest(key: str, people: Iterable[Student]) -> tuple[Student, ...]:
+    """Those who are called exactly so, of `a.lee` and `alee`; if nobody is, all who may be meant.
+
+    Of ids only: of names platforms leave out what they like.
+    """
+    found, spelled = tuple(people), _spelled(key)
+    exact = tuple(student for student in found if spelled in map(_spelled, _ids_of(student)))
+    return exact or found
+
+
+def _ids_of(student: Student) -> tuple[str, ...]:
+    return (student.id, *student.keys.values(), student.email, _head(student.email))
+
+
+def _head(address: str) -> str:
+    return address.partition("@")[0]
+
+
+def _spelled(text: str) -> str:
+    """An id as it is told from others: its signs and accents count, upper case does not."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
 def folded(text: str) -> str:
@@ -180,7 +201,7 @@ def read_roster(path: Path) -> Roster:
         student = _student(table, row)
         if student is None:
             continue
-        key = folded(student.id)
+        key = _spelled(student.id)
         if key in lines:
             raise row.wrong(
                 f"the id {student.id!r} stands in line {lines[key]}, too",
@@ -188,14 +209,15 @@ def read_roster(path: Path) -> Roster:
             )
         lines[key] = row.line
         students.append(student)
+    of_folded = {folded(student.id): lines[_spelled(student.id)] for student in students}
     for student in students:
         # A group has a folder of its own name; nobody else's may be called so.
-        if folded(student.group) in lines:
+        if folded(student.group) in of_folded:
             raise GradingError(
                 f"the group {student.group!r} has the id of a student (line "
-                f"{lines[folded(student.group)]})",
+                f"{of_folded[folded(student.group)]})",
                 path,
-                lines[folded(student.id)],
+                lines[_spelled(student.id)],
                 remedy="Give the group another name.",
                 code="E804",
             )

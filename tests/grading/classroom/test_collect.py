@@ -534,6 +534,24 @@ def test_wide_blanks_and_joiners_stand_in_names_of_people(
     assert folded(printable(name)) == folded(name)
 
 
+@pytest.mark.parametrize("ids", [("a.lee@x.org", "alee@x.org"), ("ab_1", "ab1"), ("s1-2", "s12")])
+def test_ids_that_differ_in_a_sign_are_two_peoples(
+    lay: Lay, notebook: Notebook, run: Collect, tmp_path: Path, ids: tuple[str, str]
+) -> None:
+    """Each has what came under the own id, and the time that a table gives it."""
+    table = tmp_path / "roster.csv"
+    table.write_text("student,name\n" + "".join(f"{own},Somebody {own}\n" for own in ids))
+    roster = read_roster(table)
+    assert [[s.id for s in roster.find(own)] for own in ids] == [[own] for own in ids]
+    times = [(own, "", datetime(2026, 1, day, tzinfo=UTC)) for day, own in enumerate(ids, 1)]
+    folder = lay({f"{own}/05-retries.ipynb": notebook() for own in ids})
+    document = run(folder, roster=roster, times=times)
+    told = {row["student"]: row["time"][:10] for row in document["submissions"]}
+    assert told == {ids[0]: "2026-01-01", ids[1]: "2026-01-02"}
+    apart = "s.1.2" if ids[1] == "s12" else ids[0].replace("a", "a-")
+    assert len(roster.find(apart)) == 2
+
+
 def _hostile() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
