@@ -236,10 +236,12 @@ def _any_writing(piece: str) -> str:
     """
     parts = re.findall(r"\\+|[^\\]", piece, re.DOTALL)
     numbers = itertools.count()
-    return "".join(
+    pattern = "".join(
         _slashes(len(part), numbers) if part[0] == "\\" else _character(part, numbers)
         for part in parts
     )
+    # None begins within a run of backslashes, which would be looked through from each of them.
+    return pattern if piece[0].isascii() and piece[0].isalnum() else rf"(?!(?<=\\)\\){pattern}"
 
 
 _SLASH = r"(?:\\|%(?:25)*5[cC]|&(?:amp;)*#(?:92|x5[cC]);)"
@@ -334,7 +336,8 @@ def _unwrapped(text: str) -> str:
         for code, char in (("%2B", "+"), ("%2b", "+"), ("%2F", "/"), ("%2f", "/")):
             text = text.replace(code, char)
     if "\\" in text:
-        text = re.sub(r"\\+[rn]|\\+(?=/)", "", text)
+        # from the first backslash of a run alone: the time stays linear
+        text = re.sub(r"(?<!\\)\\+(?:[rn]|(?=/))", "", text)
     for blank in "\n\r\t ":
         text = text.replace(blank, "")
     return text
