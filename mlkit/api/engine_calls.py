@@ -4,18 +4,53 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from mlkit.api.records import find_run
 from mlkit.core.every import parse_when
 from mlkit.core.intervals import Schedule, last_interval
 from mlkit.core.logical_date import LOGICAL_DATE, takes_logical_date
 from mlkit.core.pipeline import Pipeline
+from mlkit.core.values import decode
+from mlkit.errors import UnknownRunError
+from mlkit.load.merging import is_secret, types_of
 from mlkit.load.schedule import find_zone
 
-__all__ = ["SCHEDULED", "scheduled_values"]
+__all__ = ["SCHEDULED", "begun_with", "scheduled_values"]
 
 SCHEDULED = "MLKIT_ENGINE_SCHEDULED"
 """The time at which the engine's own schedule has started the run, in ISO 8601."""
+
+
+def begun_with(pipeline: Pipeline, run_id: str, runs_dir: Path | str) -> dict[str, Any]:
+    """Give what a run was given by the call that began it: a later call need not say it again.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The pipeline; what it no longer knows is left out, and so are secrets, which no record has.
+    run_id : str
+        The run.
+    runs_dir : Path or str
+        The runs folder.
+
+    Returns
+    -------
+    dict of str to object
+        Empty if there is no such run yet.
+    """
+    try:
+        record = find_run(run_id, runs_dir)
+    except UnknownRunError:
+        return {}
+    given = decode(record.options.get("overrides", {})) if record.run_id == run_id else {}
+    return {
+        name: value
+        for name, value in given.items()
+        if (name in pipeline.parameters or types_of(pipeline, name))
+        and not is_secret(pipeline, name)
+    }
 
 
 def scheduled_values(pipeline: Pipeline, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.api.choices import with_profile, with_values
-from mlkit.api.engine_calls import scheduled_values
+from mlkit.api.engine_calls import begun_with, scheduled_values
 from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
 from mlkit.core.pipeline import Pipeline
@@ -82,9 +82,10 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
     """
     pipeline, chosen = with_profile(pipeline, options or RunOptions())
     whole = with_values(parameters, layers)
+    where = runs_folder(pipeline, runs_dir)
     if chosen.run_id is not None:
         given = {**scheduled_values(pipeline, whole.environ), **whole.values}
-        whole = replace(whole, values=given)
+        whole = replace(whole, values=given, begun=begun_with(pipeline, chosen.run_id, where))
     configuration = configure(pipeline, whole)
     if workers is not None:
         chosen = replace(chosen, workers=workers)
@@ -95,7 +96,7 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
     if chosen.name is not None:
         check_label(chosen.name, RESERVED)
     _check_workers(chosen.workers)
-    surroundings, where = services or Services(), runs_folder(pipeline, runs_dir)
+    surroundings = services or Services()
     return start_run(
         Order(
             pipeline=with_run_outputs(with_lists(pipeline, configuration), chosen, where),

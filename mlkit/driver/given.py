@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlkit.core.graph import ancestors
 from mlkit.core.instances import Table, instance_id, labels_of, stage_of
@@ -71,7 +71,7 @@ def forecast_given(planner: Planner, selection: Selection) -> dict[str, Forecast
 def _same_values(planner: Planner) -> list[str]:
     """The words that give another command the values of this one: without them it makes others."""
     profile = planner.pipeline.profile
-    values = {name: decode(value) for name, value in planner.configuration.overrides.items()}
+    values = _decoded(planner.configuration.overrides)
     return [
         *([] if profile is None else ["--profile", profile.name]),
         *parameter_words(values),
@@ -130,8 +130,8 @@ def _placed(
 def refuse_other_parameters(record: RunRecord | None, order: Order) -> None:
     """Refuse to go on with a run by parameters that it did not begin with.
 
-    What was given beside pipeline.yaml counts, in that call or in this one; the record would show
-    the values of the first call for all. It shows no secret, and none counts for a result.
+    The record would show the values of the first call for all. What only this call has a name for
+    contradicts nothing; and the record shows no secret, and none counts for a result.
 
     Raises
     ------
@@ -140,18 +140,22 @@ def refuse_other_parameters(record: RunRecord | None, order: Order) -> None:
     """
     if record is None:
         return
-    mine, began = order.scrubber.members(order.configuration.shown()), record.parameters
-    for name in {**record.options.get("overrides", {}), **order.configuration.overrides}:
-        before, now = (
-            f"{name}={shown(values[name])}" if name in values else f"no '{name}'"
-            for values in (began, mine)
-        )
-        if before != now and not is_secret(order.pipeline, name):
-            raise UsageError(
-                f"run {record.run_id} began with {before}, and this call has {now}",
-                remedy="Give every call of a run the same parameters, or another --run-id",
-                code="E102",
-            )
+    given = order.configuration.overrides
+    mine = order.scrubber.members({**order.configuration.shown(), **_decoded(given)})
+    began = {**record.parameters, **_decoded(record.options.get("overrides", {}))}
+    for name in given:
+        if name in began and name in mine and not is_secret(order.pipeline, name):
+            before, now = f"{name}={shown(began[name])}", f"{name}={shown(mine[name])}"
+            if before != now:
+                raise UsageError(
+                    f"run {record.run_id} began with {before}, and this call has {now}",
+                    remedy="Give every call of a run the same parameters, or another --run-id",
+                    code="E102",
+                )
+
+
+def _decoded(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: decode(value) for name, value in values.items()}
 
 
 def joined_given(

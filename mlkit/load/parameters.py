@@ -50,6 +50,8 @@ class Layers:
     defaults : mapping of str to object
         What the pipeline's own parameters were when a run began, in place of what pipeline.yaml
         says today; the weakest layer.
+    begun : mapping of str to object
+        What a run that goes on was given when it began; weaker than what is given now.
     needs_values : bool
         Whether every `${NAME}` must have its value; an export leaves that to where stages run.
     """
@@ -60,6 +62,7 @@ class Layers:
     values: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    begun: Mapping[str, Any] = field(default_factory=dict)
     needs_values: bool = True
 
 
@@ -129,6 +132,8 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
     environment = Environment(layers.environ, needs_values=layers.needs_values)
     merger = Merger(pipeline, environment, layers.defaults)
     merger.give_profile()
+    origin = "given when the run began"
+    merger.give_layer([_from_call(pipeline, n, v, origin) for n, v in layers.begun.items()])
     for file in layers.files:
         merger.give_layer(_from_file(file))
     merger.give_layer(_from_environ(pipeline, layers.environ))

@@ -78,10 +78,9 @@ def test_a_stage_that_has_ended_in_the_run_is_not_repeated(tmp_path: Path) -> No
     ("first", "second", "fact"),
     [
         ({"x": 1}, {"x": 2}, "began with x=1, and this call has x=2"),
-        ({"x": 1}, {}, "began with x=1, and this call has x=0"),
         ({}, {"x": 2}, "began with x=0, and this call has x=2"),
-        ({"y": "a"}, {}, "began with y=\"a\", and this call has no 'y'"),
-        ({}, {"y": "a"}, "began with no 'y', and this call has y=\"a\""),
+        ({"y": "a"}, {"y": "b"}, 'began with y="a", and this call has y="b"'),
+        ({"b.x": 1}, {"b.x": 2}, "began with b.x=1, and this call has b.x=2"),
     ],
 )
 def test_a_run_is_not_joined_with_other_parameters(
@@ -98,6 +97,19 @@ def test_a_run_is_not_joined_with_other_parameters(
         assert "another --run-id" in str(caught.value)
     assert runner.stages == []
     assert _join(file, "b", parameters=first).status == "succeeded"
+
+
+def test_a_call_has_the_parameters_with_which_its_run_began(tmp_path: Path) -> None:
+    """It need not say them again; what is new in it is a matter of its own stage."""
+    writes = "open(out, 'w').write(f'{x} {y}')"
+    stages = [Sketch(name=n, declares="x: int = 5\ny: str = 'b'", body=writes) for n in "abc"]
+    file = write_pipeline(tmp_path, *stages, parameters={"x": 0})
+    _join(file, "a", parameters={"x": 1, "c.y": "own"})
+    _join(file, "b", parameters={"b.y": "new"})
+    record = _join(file, "c")
+    found = [Path(stage.outputs["out"]).read_text() for stage in record.stages.values()]
+    assert found == ["1 b", "1 new", "1 own"]
+    assert record.parameters["x"] == 1
 
 
 def test_a_secret_is_given_to_the_calls_that_need_it(tmp_path: Path) -> None:
