@@ -137,6 +137,14 @@ def _why_not(error: Exception, path: str) -> str | None:
     return f"'{path}' has none: {reasons[asked]}" if asked in reasons else None
 
 
+def _without_command(error: Exception, context: Any) -> str | None:
+    """Say that a group's command is missing, where an option of its commands stands alone."""
+    asked, group = getattr(error, "option_name", None), getattr(context, "command", None)
+    if asked != "--json" or not hasattr(group, "list_commands"):
+        return None
+    return f"'{context.command_path} COMMAND {asked}': which COMMAND is missing"
+
+
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
     if value:
         typer.echo(f"mlkit {__version__}")
@@ -240,6 +248,7 @@ def _run(arguments: list[str]) -> int:
             path = context.command_path if context is not None else _command_of(arguments)
             helps = _why_not(error, path) or f"'{path} --help' lists what there is"
             fact = show().replace("a valid int range", "a whole number")  # typer's name for it
+            fact = _without_command(error, context) or fact
             fail(UsageError(fact, remedy=helps))
         if type(error).__name__ in ("Abort", "Exit"):
             return int(getattr(error, "exit_code", 130))

@@ -67,6 +67,16 @@ def test_an_error_with_json_is_one_document(call: Call, tmp_path: Path) -> None:
     assert "there is no such pipeline" in spoken.err
 
 
+@pytest.mark.parametrize("words", [["exercise"], ["class"], []])
+def test_json_without_a_command_says_that_the_command_is_missing(
+    call: Call, words: list[str]
+) -> None:
+    """And not that there is no such option, which each of the commands has."""
+    called = call(*words, "--json")
+    message = called.json()["error"]["message"]
+    assert message == f"'{' '.join(['mlkit', *words])} COMMAND --json': which COMMAND is missing"
+
+
 def test_the_version_is_the_packages(call: Call) -> None:
     """`--version` prints the version."""
     from mlkit import __version__
