@@ -216,12 +216,12 @@ def _with_words(notebook: Notebook, words: Words) -> Notebook:
     if about:
         notebook["metadata"] = {**notebook.get("metadata", {}), "mlkit": about}
     answer = ""
-    for cell in _code(notebook) if words.checks else ():
+    for cell in _code(notebook):
         answer = cell["id"] if cell["id"].startswith("answer-") else answer
-        if cell["id"] in words.checks:
+        told, own = words.checks.get(cell["id"]), cell["metadata"].get("mlkit", {})
+        if told is not None or (cell["id"].startswith("check-") and not own):
             usual = {"points": 1, "answers": [answer] if answer else []}
-            own = cell["metadata"].get("mlkit", {})
-            cell["metadata"]["mlkit"] = {**usual, **own, **words.checks[cell["id"]]}
+            cell["metadata"]["mlkit"] = {**usual, **own, **(told or {})}
     return notebook
 
 
@@ -237,6 +237,7 @@ def exercise_identity(solution: Path) -> str:
     return digest.hexdigest()
 
 
+ASKS = re.compile(r"\bmlkit\.check\(\s*([\"'])(.+?)\1")
 Fault = tuple[str, str, str | None]
 """The id of the cell, what is wrong with it, and what to do."""
 
@@ -253,6 +254,12 @@ def _faults(exercise: Exercise) -> Iterator[Fault]:
         if text == exercise.answers[name]:
             remedy = "Put these two lines around what learners are to write themselves."
             yield name, f"the cell {name!r} has no region from '{BEGIN}' to '{END}'", remedy
+    visible = [check.id for check in exercise.checks if not check.hidden]
+    for cell in _code(exercise.notebook):
+        for _, name in ASKS.findall(cell_text(cell)):
+            if name not in visible:
+                fault = f"mlkit.check({name!r}) asks for a check that learners do not have"
+                yield cell["id"], fault, _near(name, visible)
     for check in exercise.checks:
         for fault, what_to_do in _faults_of_check(check, exercise):
             yield check.id, f"the check {check.id!r} {fault}", what_to_do
@@ -263,7 +270,7 @@ def _faults_of_check(check: CheckSpec, exercise: Exercise) -> Iterator[tuple[str
         if name not in exercise.answers:
             yield f"names the answer {name!r}, which no cell has", _near(name, exercise.answers)
     if not check.answers:
-        yield "names no answer", None
+        yield "names no answer", "Put it below the cell that learners write, tagged answer-NAME."
     if not check.otherwise:
         remedy = f"Write it in {exercise.name}.yaml: what a learner reads on any other wrong result"
         yield "has no sentence 'otherwise'", remedy

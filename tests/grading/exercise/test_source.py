@@ -16,6 +16,7 @@ from mlkit.grading.exercise.source import (
     exercise_notebook,
     load_exercise,
     notebook_text,
+    read_exercise,
     stub_of,
 )
 from mlkit.grading.submissions import load_exercises
@@ -142,6 +143,10 @@ def test_an_exercise_keeps_what_a_check_should_print_beside_its_output(
             "no sentence 'otherwise'",
         ),
         ({"more": {"id": "answer-f", "source": ANSWER}}, "two cells have the id 'answer-f'"),
+        (
+            {"more": {"id": "feedback-g", "source": "mlkit.check('check-g')"}},
+            r"mlkit.check\('check-g'\) asks for a check that learners do not have",
+        ),
     ],
 )
 def test_a_broken_solution_is_refused_with_the_cell_that_breaks_it(
@@ -152,6 +157,14 @@ def test_a_broken_solution_is_refused_with_the_cell_that_breaks_it(
     with pytest.raises(GradingError, match=fault) as caught:
         load_exercise(path)
     assert caught.value.file == str(path)
+
+
+def test_a_check_without_any_words_is_about_the_answer_above_it(tmp_path: Path) -> None:
+    """So an author who has written none yet reads what is missing: a sentence, and no answer."""
+    path = _write(tmp_path / "x.ipynb", **{"check-f": {"metadata": {}}})
+    exercise, faults = read_exercise(path)
+    assert exercise.checks[0].answers == ("answer-f",)
+    assert [f.message for f in faults] == ["the check 'check-f' has no sentence 'otherwise'"]
 
 
 def test_drift_ends_with_1_and_a_broken_folder_with_2(
