@@ -8,6 +8,7 @@ the check.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 import numbers
 import os
@@ -15,9 +16,17 @@ from collections.abc import Mapping
 from datetime import date, time
 from typing import Any
 
-__all__ = ["as_facts", "error_name", "plain"]
+__all__ = ["as_facts", "error_name", "forget_said", "plain", "said"]
 
 OUTERMOST = ("Exception", "BaseException")
+_SAID: dict[str, dict[str, str]] = {}
+DEEPEST = 100
+
+
+class _Named(str):
+    """The name of an exception, and what it says: a check prints the name alone."""
+
+    says = ""
 
 
 def as_facts(facts: Mapping[str, Any], **options: Any) -> str:
@@ -30,7 +39,34 @@ def as_facts(facts: Mapping[str, Any], **options: Any) -> str:
     **options
         For `json.dumps`.
     """
+    _SAID.clear()
+    if isinstance(facts, Mapping):  # an author may write any value so
+        _SAID.update({str(name): _sayings(value, depth=0) for name, value in facts.items()})
     return json.dumps(plain(facts), **options)
+
+
+def said() -> dict[str, dict[str, str]]:
+    """What the exceptions in the last facts say: the fact's name → the exception's name → text.
+
+    The first of each name in a fact. It is for who is told of a check at once, beside it: the text
+    is no part of the facts, since equal answers may word it differently.
+    """
+    return {name: dict(texts) for name, texts in _SAID.items()}
+
+
+def forget_said() -> None:
+    """Before facts are made anew."""
+    _SAID.clear()
+
+
+def _sayings(value: Any, depth: int) -> dict[str, str]:
+    if isinstance(value, _Named):
+        return {str(value): value.says}
+    found: dict[str, str] = {}
+    if depth <= DEEPEST and isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            found = {**_sayings(part, depth + 1), **found}
+    return found
 
 
 def plain(value: Any) -> Any:
@@ -53,7 +89,7 @@ def _plain(value: Any, depth: int) -> Any:
         return str.__str__(value)
     if isinstance(value, numbers.Number) or hasattr(value, "dtype"):
         return _number(value, depth)
-    if depth > 100:
+    if depth > DEEPEST:
         return "<nested too deep>"
     if isinstance(value, Mapping):
         return {_key(key): _plain(item, depth + 1) for key, item in value.items()}
@@ -100,10 +136,17 @@ def error_name(error: BaseException) -> str:
     error : BaseException
         What was raised.
     """
-    for kind in type(error).__mro__:
+    named = _Named(_name(type(error)))
+    with contextlib.suppress(Exception):  # an exception's own __str__ may fail
+        named.says = str(error)
+    return named
+
+
+def _name(raised: type[BaseException]) -> str:
+    for kind in raised.__mro__:
         if kind.__name__ in OUTERMOST and kind.__module__ == "builtins":
             break
         if getattr(builtins, kind.__name__, None) is kind:
-            return str(kind.__name__)
-    name = type(error).__name__
+            return kind.__name__
+    name = raised.__name__
     return f"another {name}" if hasattr(builtins, name) and name not in OUTERMOST else name

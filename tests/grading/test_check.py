@@ -85,6 +85,26 @@ def test_a_solved_check_passes_and_says_no_more(
     assert learn(exercises[NAME].solution, hint=3) == "✓ passed: process_data may be run twice"
 
 
+def test_a_right_answer_passes_whatever_it_calls_its_own(
+    learn: Callable[..., str], exercises: Mapping[str, Exercise]
+) -> None:
+    """Checks mean Python's own names, and the exercise's imports."""
+    answers = {
+        name: f"list, sorted, json = [1], 2, 3\nfrom os import path as Path\n{source}"
+        for name, source in exercises[NAME].solution.items()
+    }
+    assert learn(answers).startswith("✓ passed")
+    wrong = learn({"answer-process-data": f"list = [1]\n{APPENDS}"})
+    assert "The second run has appended" in wrong
+    assert "another meaning to list: choose another name" in wrong
+
+
+def test_an_exception_says_its_words(learn: Callable[..., str]) -> None:
+    """A name alone, such as TypeError, does not lead to the mistake."""
+    text = learn({"answer-process-data": "def process_data(source):\n    return source"})
+    assert "takes 1 positional argument but 2 were given" in text
+
+
 def test_an_exception_becomes_a_sentence(learn: Callable[..., str]) -> None:
     """Even one that would end the process."""
     answer = "def process_data(input_file, output_file):\n    raise SystemExit"

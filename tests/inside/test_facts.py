@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.inside.facts import as_facts, error_name, plain
+from mlkit.inside.facts import as_facts, error_name, forget_said, plain, said
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -95,3 +95,25 @@ class _OtherError(Exception):
 def test_an_exception_bears_the_name_by_which_it_is_caught(error: Exception, name: str) -> None:
     """The nearest class of Python's own."""
     assert error_name(error) == name
+
+
+def test_what_exceptions_say_is_kept_beside_the_facts() -> None:
+    """A check prints their names alone: right answers may word it differently."""
+    raised = {"error": error_name(TypeError("no len()"))}
+    twice = [{"error": error_name(KeyError("a"))}, {"error": error_name(KeyError("b"))}]
+    text = as_facts({"size": raised, "names": twice, "plain": 3})
+    assert json.loads(text)["size"] == {"error": "TypeError"}
+    assert said() == {"size": {"TypeError": "no len()"}, "names": {"KeyError": "'a'"}, "plain": {}}
+    forget_said()
+    assert said() == {}
+    assert as_facts([1, raised]) == '[1, {"error": "TypeError"}]'  # type: ignore[arg-type] # a list
+
+
+def test_an_exception_that_cannot_say_anything_has_its_name() -> None:
+    """Its own `__str__` may fail."""
+
+    class SpeechlessError(ValueError):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert error_name(SpeechlessError()) == "ValueError"

@@ -14,7 +14,13 @@ from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.grading.sandbox.limits import Limits
 from mlkit.grading.sandbox.walls import Isolation, Surroundings
 from mlkit.grading.submissions import match, name_in
-from mlkit.grading.verdict.restore import Submission, restored, shown_as_text, take_answers
+from mlkit.grading.verdict.restore import (
+    Submission,
+    restored,
+    shadows,
+    shown_as_text,
+    take_answers,
+)
 from mlkit.grading.verdict.verdict import CheckVerdict, Verdict, decide, ungradable
 
 __all__ = ["Job", "grade_answers", "grade_submission"]
@@ -129,6 +135,7 @@ def grade_answers(
     from mlkit.grading.verdict.run_pytest import run_pytest
 
     steps = restored(exercise, submission)
-    execution = Execution(steps=steps, around=around, isolation=isolation)
+    aside = shadows(exercise, submission).sentence
+    execution = Execution(steps=steps, around=around, isolation=isolation, aside=aside)
     run_pytest(execution)
     return decide(exercise, submission, execution.seen, execution.judged)

@@ -39,6 +39,8 @@ class Execution:
         Limits, and what must not be seen.
     isolation : str
         `sandboxed` or `limited`.
+    aside : str
+        What to say besides of every check that is not passed.
     seen : dict
         Cell id → what came out of it.
     judged : dict
@@ -50,6 +52,7 @@ class Execution:
     steps: Sequence[Step]
     around: Surroundings
     isolation: Isolation
+    aside: str = ""
     seen: dict[str, Observation] = field(default_factory=dict)
     judged: dict[str, Judgement] = field(default_factory=dict)
     trouble: str = ""
@@ -203,6 +206,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]  # nbval is not typed
             asleep=self.parent.kernel.asleep,
             waiting=self.parent.kernel.waiting,
             ended=self.parent.kernel.reason,
+            aside=self.parent.execution.aside,
         )
 
 

@@ -17,6 +17,7 @@ from mlkit.errors import GradingError
 from mlkit.frozen import dataclass
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
 from mlkit.grading.notebook_cells import Cell
+from mlkit.inside.checks.apart import OF_CHECKS, Shadows, shadows_in
 from mlkit.inside.checks.check_cells import (
     Answer,
     Sorted,
@@ -29,7 +30,7 @@ from mlkit.inside.checks.check_facts import CheckSpec
 from mlkit.inside.checks.check_history import bound_names, stub_digest
 from mlkit.inside.checks.check_notebook import cell_text
 
-__all__ = ["Step", "Submission", "restored", "shown_as_text", "take_answers"]
+__all__ = ["Step", "Submission", "restored", "shadows", "shown_as_text", "take_answers"]
 
 INSPECTION = frozenset(
     {
@@ -219,12 +220,13 @@ def restored(exercise: Exercise, submission: Submission) -> list[Step]:
     code = [cell for cell in exercise.notebook["cells"] if cell["cell_type"] == "code"]
     specs = {spec.id: spec for spec in exercise.checks}
     probes = [cell_text(cell) for cell in code if cell["id"].startswith("probe-")]
+    hiding = shadows(exercise, submission)
     visible: list[Step] = []
     hidden: list[Step] = []
     for cell in code:
         name = cell["id"]
         if name in specs:
-            source = "\n\n".join([*probes, specs[name].source])
+            source = _check_source(specs[name].source, probes, hiding)
             step = Step(id=name, kind="check", source=source, spec=specs[name])
             (hidden if specs[name].hidden else visible).append(step)
         elif name in exercise.answers:
@@ -235,6 +237,24 @@ def restored(exercise: Exercise, submission: Submission) -> list[Step]:
         elif not name.startswith(("probe-", "feedback-")):
             visible.append(Step(id=name, kind="setup", source=cell_text(cell)))
     return [*visible, *hidden]
+
+
+def shadows(exercise: Exercise, submission: Submission) -> Shadows:
+    """What of the answers' names hides something that checks may use. Pure."""
+    own = (submission.before.values(), submission.after.values())
+    answers = [text for part in own for texts in part for text in texts]
+    answers += [t for name, t in submission.answers.items() if name not in submission.untouched]
+    given = exercise.given_code.items()
+    return shadows_in(answers, [text for name, text in given if not name.startswith(OF_CHECKS)])
+
+
+def _check_source(check: str, probes: Sequence[str], hiding: Shadows) -> str:
+    """A check after its probes; among names of its own where an answer hides what it may use."""
+    if not hiding.hidden:
+        return "\n\n".join([*probes, check])
+    given = (check, "\n\n".join(probes), hiding.hidden, hiding.imports)
+    texts = ", ".join(map(repr, given))
+    return f"from mlkit.inside.checks import apart as _apart\n_apart.run_apart(globals(), {texts})"
 
 
 def _own_steps(name: str, sources: Sequence[str]) -> list[Step]:

@@ -180,7 +180,9 @@ def _judgement(
             return Judgement(status=status, message=f"{text} {cell.idleness or ENDED[cell.ended]}")
         if cell.error is not None and cell.error != STUB_ERROR:
             text = f"{cell.error}: {cell.error_text}"[:LONGEST]
-            return Judgement(status="failed", message=f"The cell {name!r} does not run: {text}")
+            told = f"The cell {name!r} does not run: {text}"
+            message = f"{told}. {cell.aside}" if cell.aside else told
+            return Judgement(status="failed", message=message)
     return judged or Judgement(status="error", message="The check could not be run.")
 
 

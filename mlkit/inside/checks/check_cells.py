@@ -23,6 +23,7 @@ __all__ = [
     "all_names_bound",
     "answer_in",
     "free_names",
+    "plain_tree",
     "sort_cells",
     "words_in",
 ]
@@ -236,11 +237,18 @@ def free_names(source: str) -> set[str]:
     return used - bound - set(dir(builtins))
 
 
+def plain_tree(source: str) -> ast.Module | None:
+    """A cell as Python reads it, without IPython's own lines; None if it is no Python."""
+    try:
+        return ast.parse(_plain(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
 def words_in(source: str) -> set[str]:
     """The names that a cell takes from others or from `__main__`; `module.name` of what it uses."""
-    try:
-        tree = ast.parse(_plain(source))
-    except (SyntaxError, ValueError, RecursionError):
+    tree = plain_tree(source)
+    if tree is None:
         return set()
     found = free_names(source)
     for node in ast.walk(tree):

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 __all__ = [
@@ -40,6 +40,8 @@ STUB_ERROR = "NotImplementedError"
 AN_EXCEPTION = "an exception"
 SLIPS = ("NameError", "AttributeError", "UnboundLocalError", "ImportError", "ModuleNotFoundError")
 """Exceptions that nobody raises on purpose: where one came, the answer did not come to its end."""
+BREAKS = ("TypeError", "KeyError", "IndexError", "ZeroDivisionError")
+"""Exceptions that people raise on purpose where a task asks for them, and hardly elsewhere."""
 # Who raised it, nothing proves: the check may have, at what the answer gave.
 WHO = "your answer raised it, or gave something other than what was asked for."
 NOT_ATTEMPTED = "Not attempted yet: the answer is still the stub that you were given."
@@ -158,6 +160,10 @@ class Observation:
     ended : str
         What ended the Python process: `timeout`, `died`, `memory`, `output` or `files`;
         else empty.
+    said : Mapping
+        Fact → the exceptions in it by name, and what each says; as far as it is known.
+    aside : str
+        What to say besides, if the check is not passed.
     """
 
     text: str = ""
@@ -166,6 +172,8 @@ class Observation:
     asleep: bool = False
     waiting: bool = False
     ended: Ended = ""
+    said: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    aside: str = ""
 
     @property
     def idleness(self) -> str:
@@ -269,6 +277,13 @@ def judge(
     Judgement
         The status, and for everything but a pass one sentence.
     """
+    found = _judged(spec, seen, rules or {})
+    if seen.aside and found.status in ("failed", "error", "timeout"):
+        return replace(found, message=f"{found.message} {seen.aside}")
+    return found
+
+
+def _judged(spec: CheckSpec, seen: Observation, rules: Mapping[str, Accept]) -> Judgement:
     if seen.timed_out:
         return Judgement(status="timeout", message=_sentence(spec, seen, {}, ()))
     if seen.died:
@@ -282,7 +297,7 @@ def judge(
         return Judgement(status="failed", message=SILENT)
     if _tells_of_a_stub(facts):
         return Judgement(status="not_attempted", message=NOT_ATTEMPTED)
-    wrong = _wrong_facts(spec, facts, rules or {})
+    wrong = _wrong_facts(spec, facts, rules)
     if not wrong:
         return Judgement(status="passed")
     return Judgement(status="failed", message=_sentence(spec, seen, facts, wrong), wrong=wrong)
@@ -330,7 +345,7 @@ def _sentence(
     """The first misconception that fits; else the check's own general sentence."""
     if seen.idleness:
         return seen.idleness
-    slip = _slip_among(spec, facts, wrong)
+    slip = _slip_among(spec, seen, facts, wrong)
     if slip is not None:
         for entry in spec.misconceptions:
             told = slip[0] in json.dumps(entry.get("when", {}))
@@ -340,12 +355,13 @@ def _sentence(
         if slip[0] == "NameError":
             return _unknown(spec, slip[1])
         name = slip[0] if spec.hidden else _told(*slip)
-        return f"{name} came, which is not asked for: {WHO} {spec.otherwise}".strip()
+        if slip[0] in SLIPS:
+            return f"{name} came, which is not asked for: {WHO} {spec.otherwise}".strip()
     fitting = [e for e in spec.misconceptions if _fits(e, seen, facts, wrong, spec.tolerance)]
     for entry in fitting:
         if "asks" in entry:
-            return f"{entry['asks']} {_compared(spec, facts, entry['wrong'])}".strip()
-        if _proves(entry, spec, facts) and not is_guess(spec, entry):
+            return f"{entry['asks']} {_compared(spec, seen, facts, entry['wrong'])}".strip()
+        if slip is None and _proves(entry, spec, facts) and not is_guess(spec, entry):
             return str(entry["say"])
     if seen.ended:
         return ENDED[seen.ended]
@@ -355,27 +371,38 @@ def _sentence(
         name = _known(seen.error) if spec.hidden else _told(seen.error, seen.error_text)
         return f"The check ended in {name}: {WHO} {spec.otherwise}".strip()
     general = spec.otherwise or "The answer gives another result than it should."
-    sentence = f"{general} {_compared(spec, facts, wrong)}".strip()
+    if slip is not None:
+        wrong = [fact for fact in wrong if _slip(facts.get(fact)) is not None]
+    sentence = f"{general} {_compared(spec, seen, facts, wrong)}".strip()
+    if slip is not None:
+        return sentence if f"{AN_EXCEPTION} came" in sentence else f"{sentence} {name} came."
     guess = next((e for e in fitting if _proves(e, spec, facts) and is_guess(spec, e)), None)
     return sentence if guess is None else f"{sentence} {PERHAPS} {guess['say']}"
 
 
 def _slip_among(
-    spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]
+    spec: CheckSpec, seen: Observation, facts: Mapping[str, Any], wrong: Sequence[str]
 ) -> tuple[str, str] | None:
     """A slip among the wrong facts, and what it says; None if there is none, or it is asked for.
 
     What else is wrong then follows from it: nothing that a misconception speaks of is proven.
     """
-    asked = {slip[0] for value in spec.expected.values() if (slip := _slip(value))}
-    told = (_slip(facts.get(name)) for name in wrong)
-    return next((slip for slip in told if slip is not None and slip[0] not in asked), None)
+    asked = json.dumps(dict(spec.expected))
+    told = ((_slip(facts.get(name)), seen.said.get(name, {})) for name in wrong)
+    return next(
+        (
+            (slip[0], slip[1] or said.get(slip[0], ""))
+            for slip, said in told
+            if slip is not None and slip[0] not in asked
+        ),
+        None,
+    )
 
 
 def _slip(fact: Any) -> tuple[str, str] | None:
     """The slip that a fact is, or that is first among its parts, and what it says."""
     if isinstance(fact, dict):
-        if isinstance(fact.get("error"), str) and fact["error"] in SLIPS:
+        if isinstance(fact.get("error"), str) and fact["error"] in (*SLIPS, *BREAKS):
             return fact["error"], str(fact.get("says", ""))
         fact = list(fact.values())
     if isinstance(fact, list):
@@ -391,7 +418,9 @@ def _unknown(spec: CheckSpec, text: str) -> str:
     return UNKNOWN_NAME
 
 
-def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -> str:
+def _compared(
+    spec: CheckSpec, seen: Observation, facts: Mapping[str, Any], wrong: Sequence[str]
+) -> str:
     """What came and what should have come: of a hidden check no more than the kind of thing."""
     named = [name for name in wrong if name in spec.expected]
     if not named:
@@ -402,7 +431,8 @@ def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -
     if wanted != came:
         if came == AN_EXCEPTION and not spec.hidden:
             fact = facts[name]
-            came_so = _told(fact["error"], str(fact.get("says", "")))
+            says = fact.get("says") or seen.said.get(name, {}).get(fact["error"], "")
+            came_so = _told(fact["error"], str(says))
             return f"{wanted[0].upper()}{wanted[1:]} was expected, and {came} came: {came_so}."
         return f"{wanted[0].upper()}{wanted[1:]} was expected, and {came} came."
     if spec.hidden or spec.accept:
@@ -418,7 +448,8 @@ def _compared(spec: CheckSpec, facts: Mapping[str, Any], wrong: Sequence[str]) -
 def _kind(value: Any) -> str:
     """What sort of thing a fact is; an exception's own name may be what a check keeps to itself."""
     if isinstance(value, dict) and isinstance(value.get("error"), str):
-        return AN_EXCEPTION
+        # What more keys has is a mapping in which somebody wrote something down.
+        return AN_EXCEPTION if value.keys() <= {"error", "says"} else KINDS[dict]
     if isinstance(value, dict) and value.keys() == {"set"}:
         return "a set"
     if isinstance(value, str) and NO_PLAIN_FORM.fullmatch(value):
@@ -442,12 +473,14 @@ def _proves(entry: Mapping[str, Any], spec: CheckSpec, facts: Mapping[str, Any])
     """Whether wrong facts are of the kind that they should be, so that a guess can be right.
 
     An entry that says what it wants to see knows what it speaks of. One that fits whatever is wrong
-    speaks of wrong numbers, lists or texts, and not of an exception, or of a text for a list.
+    speaks of wrong numbers, lists or texts, and not of an exception, or of a text for a list. One
+    that does both does not speak of an exception in what is wrong.
     """
-    if entry.get("when") or entry.get("kinds"):
-        return True
-    for name in entry.get("wrong", ()):
+    spoken_of = entry.get("when", {}).keys() | entry.get("kinds", {}).keys()
+    for name in set(entry.get("wrong", ())) - spoken_of:
         wanted = _kind(spec.expected.get(name))
+        if spoken_of and (name not in facts or _kind(facts[name]) != AN_EXCEPTION):
+            continue
         if name not in facts or wanted in (AN_EXCEPTION, KINDS[type(None)]):
             continue
         if name in spec.expected and _kind(facts[name]) != wanted:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 from mlkit.errors import GradingError
+from mlkit.inside.checks.apart import OF_CHECKS, Shadows, run_apart, shadows_of
 from mlkit.inside.checks.check_cells import all_names_bound
 from mlkit.inside.checks.check_facts import (
     NOT_ATTEMPTED,
@@ -26,6 +27,7 @@ from mlkit.inside.checks.check_history import is_untouched
 from mlkit.inside.checks.check_notebook import cell_text, check_from_cell, find_notebook, known_id
 from mlkit.inside.checks.check_roles import role_of
 from mlkit.inside.checks.check_saved import differences
+from mlkit.inside.facts import forget_said, said
 
 __all__ = ["Feedback", "check", "in_colour"]
 
@@ -106,7 +108,8 @@ def check(check_id: str, *, hint: int = 0, solution: bool = False) -> Feedback:
     if _untouched(spec, cells, names.get("In", ())):
         found = Judgement(status="not_attempted", message=NOT_ATTEMPTED)
     else:
-        found = judge(spec, _run(spec.source, _probes(notebook), names))
+        hiding = _hiding(notebook, spec, names)
+        found = judge(spec, _run(spec.source, _probes(notebook), names, hiding))
     more = [] if found.status == "passed" else _hints(spec, hint)
     if found.status != "not_attempted":
         more += dict.fromkeys(differences(notebook, spec, _history(), names))
@@ -153,28 +156,46 @@ def _probes(notebook: Mapping[str, Any]) -> str:
     )
 
 
-def _run(source: str, probes: str, names: dict[str, Any]) -> Observation:
+def _run(source: str, probes: str, names: dict[str, Any], hiding: Shadows) -> Observation:
     """Run a check as the grader does: the probes first, whatever has become of them since.
 
     Answers call what probes define, so these run among the learner's own names; afterwards all
     names are as they were.
     """
     printed = io.StringIO()
-    theirs = all_names_bound(probes)
+    theirs = all_names_bound(probes) | all_names_bound(source)
     before = {name: names[name] for name in theirs if name in names}
+    forget_said()
     try:
         with contextlib.redirect_stdout(printed):
-            exec(compile(probes, "<probes>", "exec"), names)
-            exec(compile(source, "<check>", "exec"), dict(names))
+            if hiding.hidden:
+                run_apart(names, source, probes, hiding.hidden, hiding.imports)
+            else:
+                exec(compile(probes, "<probes>", "exec"), names)
+                exec(compile(source, "<check>", "exec"), dict(names))
     except KeyboardInterrupt:
         return Observation(ended="timeout")
     except BaseException as error:  # noqa: BLE001 - whatever an answer raises becomes a sentence
-        return Observation(error=type(error).__name__, error_text=str(error))
+        seen = Observation(error=type(error).__name__, error_text=str(error))
+        return replace(seen, aside=hiding.sentence)
     finally:
         for name in theirs - before.keys():
             names.pop(name, None)
         names.update(before)
-    return Observation(text=printed.getvalue())
+    return Observation(text=printed.getvalue(), said=said(), aside=hiding.sentence)
+
+
+def _hiding(notebook: Mapping[str, Any], spec: CheckSpec, names: Mapping[str, Any]) -> Shadows:
+    """Which of the notebook's names hide something that the check may use."""
+    code = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
+    set_up = [
+        cell_text(cell)
+        for cell in code
+        if (cell.get("metadata") or {}).get("mlkit", {}).get("given")
+        and not known_id(cell).startswith(OF_CHECKS)
+    ]
+    asked = [name.removeprefix("answer-").replace("-", "_") for name in spec.answers]
+    return shadows_of(names, set_up, asked)
 
 
 def _hints(spec: CheckSpec, wanted: int) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from mlkit.errors import GradingError
 from mlkit.grading.exercise.source import Exercise, exercise_notebook
 from mlkit.grading.notebook_cells import LARGEST_BYTES, read_cells
-from mlkit.grading.verdict.restore import restored, take_answers
+from mlkit.grading.verdict.restore import restored, shadows, take_answers
 
 NAME = "05-retries"
 ANSWER = "answer-retry-with-backoff"
@@ -169,6 +169,22 @@ def test_an_untouched_answer_is_known_by_its_text_or_emptiness(
             _cell(notebook, ANSWER)["source"] = source
 
         assert _taken(exercise, edit, tmp_path).untouched == {ANSWER}
+
+
+def test_a_check_runs_apart_where_an_answer_hides_what_it_may_use(
+    exercises: Mapping[str, Exercise], tmp_path: Path
+) -> None:
+    """And in the notebook itself otherwise, or where only the stub is there."""
+    exercise = exercises[NAME]
+    for source, apart in ((exercise.solution[ANSWER], False), ("time = 3\nsum = 4", True)):
+
+        def edit(notebook: Notebook, source: str = source) -> None:
+            _cell(notebook, ANSWER)["source"] = source
+
+        submission = _taken(exercise, edit, tmp_path)
+        checks = [step for step in restored(exercise, submission) if step.kind == "check"]
+        assert {"run_apart" in step.source for step in checks} == {apart}
+        assert shadows(exercise, submission).names == (("sum", "time") if apart else ())
 
 
 def test_hidden_checks_run_last_and_probes_before_every_check(

@@ -76,6 +76,14 @@ def test_an_answer_cell_that_does_not_run_is_the_reason() -> None:
     assert [check.message for check in found] == [text, text]
 
 
+def test_what_an_answer_hides_is_told_beside_the_reason() -> None:
+    """`list = []` in one cell keeps another from running."""
+    aside = "Your notebook gives another meaning to list: choose another name."
+    seen = {"answer-f": Observation(error="TypeError", error_text="no", aside=aside)}
+    found = decide(EXERCISE, TRIED, seen, {"check-f": FAILED, "check-f-other": FAILED})
+    assert found[0].message == f"The cell 'answer-f' does not run: TypeError: no. {aside}"
+
+
 def test_only_visible_checks_tell_differences() -> None:
     """Hidden ones would tell of their inputs."""
     seen = {name: Observation(text='{"f": 2}') for name in ("check-f", "check-f-other")}

@@ -277,7 +277,7 @@ def test_of_an_answer_that_broke_off_nothing_else_is_claimed(
         f"AttributeError{named} came, which is not asked for: your answer raised it, or gave "
         "something other than what was asked for. Not as asked."
     )
-    another = {"size": {"error": "KeyError"}, "names": []}
+    another = {"size": {"error": "ValueError"}, "names": []}
     assert _told(another, misconceptions=claims, hidden=hidden) == "It never asks."
     foreseen = ({"when": {"size": broken["size"]}, "say": "None has no x."}, *claims)
     assert _told(broken, misconceptions=foreseen, hidden=hidden) == "None has no x."
@@ -286,6 +286,66 @@ def test_of_an_answer_that_broke_off_nothing_else_is_claimed(
     asked = {"size": 3, "names": {"error": "AttributeError"}}
     told = _told(broken, misconceptions=claims, hidden=hidden, expected=asked)
     assert told == "It never asks."
+
+
+@pytest.mark.parametrize("error", ["TypeError", "KeyError", "IndexError", "ZeroDivisionError"])
+def test_beside_an_exception_that_broke_an_answer_off_only_what_is_asked_is_said(
+    error: str,
+) -> None:
+    """A sentence that claims nothing may stand beside it, and one that speaks of the exception."""
+    claim = {"when": {"names": []}, "say": "It never asks."}
+    broken = {"size": {"error": error}, "names": []}
+    came = f"A number was expected, and an exception came: {error}."
+    assert _told(broken, misconceptions=(claim,)) == f"Not as asked. {came}"
+    asks = {"wrong": ["size"], "asks": "Ask."}
+    assert _told(broken, misconceptions=(claim, asks)) == f"Ask. {came}"
+    foreseen = {"when": {"size": {"error": error}}, "say": "Look for None."}
+    assert _told(broken, misconceptions=(claim, foreseen)) == "Look for None."
+    inside = {"size": 3, "names": [{"error": error}]}
+    assert _told(inside, misconceptions=(claim,)).endswith(f" {error} came.")
+    asked = {"size": 3, "names": [f"{error} where there is nothing"]}
+    assert _told(broken, misconceptions=(claim,), expected=asked) == "It never asks."
+
+
+def test_what_an_exception_says_is_told_where_it_is_known() -> None:
+    """By `mlkit.check`, beside the check; the facts hold the name alone."""
+    spec = CheckSpec(id="check-x", expected={"size": 3}, otherwise="Not as asked.")
+    facts = json.dumps({"size": {"error": "TypeError"}})
+    told = judge(spec, Observation(text=facts, said={"size": {"TypeError": "no len()"}}))
+    assert told.message.endswith("and an exception came: TypeError (no len()).")
+    slip = json.dumps({"size": {"error": "NameError"}})
+    undefined = CheckSpec(id="check-x", expected={"size": 3}, answers=("answer-make-it",))
+    says = {"size": {"NameError": "name 'make_it' is not defined"}}
+    assert (
+        "No cell defines 'make_it'" in judge(undefined, Observation(text=slip, said=says)).message
+    )
+
+
+def test_a_mapping_in_which_an_answer_wrote_an_error_is_no_exception() -> None:
+    """`{"status": "failed", "error": "no rows"}` is what came back, and nothing was raised."""
+    expected = {"size": {"status": "failed", "error": ["ValueError", "no rows"]}, "names": []}
+    came = {"size": {"status": "failed", "error": "no rows"}, "names": []}
+    assert "an exception came" not in _told(came, expected=expected)
+
+
+def test_a_sentence_about_a_wrong_value_is_not_said_of_an_exception() -> None:
+    """Unless it speaks of that fact itself."""
+    claim = {"when": {"size": 3}, "wrong": ["names"], "say": "The second run adds to the first."}
+    raised = {"size": 3, "names": {"error": "ValueError"}}
+    assert "adds" not in _told(raised, misconceptions=(claim,))
+    assert "adds" in _told({"size": 3, "names": ["c"]}, misconceptions=(claim,))
+    kinds = {**claim, "kinds": {"names": "error"}}
+    assert "adds" in _told(raised, misconceptions=(kinds,))
+
+
+def test_what_is_said_aside_stands_behind_the_sentence_of_what_is_not_passed() -> None:
+    """And of nothing else."""
+    spec = CheckSpec(id="check-x", expected={"size": 3}, otherwise="Not as asked.")
+    wrong = Observation(text='{"size": 4}', aside="Max is yours.")
+    assert judge(spec, wrong).message.endswith("came. Max is yours.")
+    assert judge(spec, Observation(text='{"size": 3}', aside="Max is yours.")).message == ""
+    stub = Observation(error="NotImplementedError", aside="Max is yours.")
+    assert "Max" not in judge(spec, stub).message
 
 
 def test_a_visible_check_names_the_exception_that_came() -> None:
