@@ -25,7 +25,7 @@ from mlkit.grading.notebook_cells import read_cells
 from mlkit.grading.sandbox.bounded import TooCostlyError, bounded
 from mlkit.grading.verdict.restore import take_answers
 
-__all__ = ["Answer", "Shape", "alike", "answers_in", "shape_of"]
+__all__ = ["Answer", "Shape", "alike", "answers_in", "excerpt_of", "shape_of"]
 
 LEAST_PARTS = 25
 """An answer of fewer parts (nodes of its syntax tree) is what anybody would write."""
@@ -148,6 +148,29 @@ def shape_of(source: str) -> Shape:
     return Shape(digest=_digest(ast.dump(tree)), letters=letters, parts=parts)
 
 
+def excerpt_of(source: str) -> str:
+    """The first lines of an answer, without its docstrings: these were given, and fill a page.
+
+    Parameters
+    ----------
+    source : str
+        The answer. What is no Python is shown as it is.
+    """
+    lines = source.splitlines()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        tree = ast.Module(body=[], type_ignores=[])
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and len(body) > 1 and _without_docstring(body) is not body:
+            before, last = getattr(node, "lineno", 0), body[0].end_lineno or 0
+            if before < body[0].lineno and last < body[1].lineno:  # on lines of its own
+                lines[body[0].lineno - 1 : last] = [""] * (last - body[0].lineno + 1)
+    shown = "\n".join(line.rstrip() for line in lines if line.strip())
+    return "\n".join(shown.splitlines()[:EXCERPT_LINES])
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
@@ -172,7 +195,7 @@ def answers_in(path: Path, owner: str, exercise: Exercise) -> list[Answer]:
             if name not in submission.untouched:
                 own = (*submission.before.get(name, ()), source, *submission.after.get(name, ()))
                 text = "\n\n".join(own)
-                excerpt = "\n".join(text.strip().splitlines()[:EXCERPT_LINES])
+                excerpt = excerpt_of(text)
                 shape = shape_of(text)
                 found.append(
                     Answer(

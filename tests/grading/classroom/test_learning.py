@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkit.grading.classroom.alike import alike, answers_in, shape_of
+from mlkit.grading.classroom.alike import alike, answers_in, excerpt_of, shape_of
 from mlkit.grading.classroom.gradebook import read_gradebook
 from mlkit.grading.classroom.item_analysis import correlation, upper_end
 from mlkit.grading.classroom.learning import learn_from, learning_text
@@ -160,6 +160,17 @@ def test_disguises_are_undone_and_other_code_stays_other() -> None:
     assert shape_of("g(a=1)").digest != shape_of("g(b=1)").digest
     assert shape_of("import numpy as np\nnp.a").digest == shape_of("import numpy\nnumpy.a").digest
     assert shape_of("def f(:").digest == shape_of("def f(:  \n").digest
+
+
+def test_what_is_shown_of_equal_answers_is_code_and_no_docstring() -> None:
+    """A numpy docstring was given, and would fill all that is shown."""
+    source = 'def f(x):\n    """Say.\n\n    x : int\n    """\n\n    return x + 1\n\n\nz = f(1)'
+    assert excerpt_of(source) == "def f(x):\n    return x + 1\nz = f(1)"
+    assert excerpt_of('def f(x): "say"; return x') == 'def f(x): "say"; return x'
+    assert excerpt_of('def f(x):\n    "say"; return x') == 'def f(x):\n    "say"; return x'
+    assert excerpt_of('def f(x):\n    "say"') == 'def f(x):\n    "say"'
+    assert excerpt_of("def f(:\n") == "def f(:"
+    assert excerpt_of("a = 1\n" * 40).count("\n") == 11
 
 
 @given(st.permutations(["alpha", "beta", "gamma", "delta"]))
