@@ -147,6 +147,6 @@ def _name(raised: type[BaseException]) -> str:
         if kind.__name__ in OUTERMOST and kind.__module__ == "builtins":
             break
         if getattr(builtins, kind.__name__, None) is kind:
-            return kind.__name__
+            return str(kind.__name__)
     name = raised.__name__
     return f"another {name}" if hasattr(builtins, name) and name not in OUTERMOST else name

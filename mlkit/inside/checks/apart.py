@@ -68,12 +68,9 @@ def imports_in(sources: Iterable[str]) -> dict[str, str]:
     for tree in map(plain_tree, sources):
         for node in tree.body if tree is not None else ():
             if isinstance(node, ast.Import | ast.ImportFrom):
-                for alias in node.names:
-                    bound = alias.asname or alias.name.partition(".")[0]
-                    one = ast.Import(names=[alias])
-                    if isinstance(node, ast.ImportFrom):
-                        one = ast.ImportFrom(module=node.module, names=[alias], level=node.level)
-                    found[bound] = ast.unparse(one)
+                for alias in list(node.names):
+                    node.names = [alias]
+                    found[alias.asname or alias.name.partition(".")[0]] = ast.unparse(node)
     for name in frozenset().union(*map(bound_names, sources)):
         found.pop(name, None)
     return found
