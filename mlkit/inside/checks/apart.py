@@ -59,7 +59,10 @@ class Shadows:
         if not self.names:
             return ""
         shown = ", ".join(self.names[:MANY]) + (" and others" if self.names[MANY:] else "")
-        return f"Your notebook gives another meaning to {shown}: choose another name."
+        return (
+            f"Your notebook defines {shown} anew, which Python or the exercise has already: "
+            "choose another name."
+        )
 
 
 def imports_in(sources: Iterable[str]) -> dict[str, str]:
@@ -69,8 +72,10 @@ def imports_in(sources: Iterable[str]) -> dict[str, str]:
         for node in tree.body if tree is not None else ():
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for alias in list(node.names):
+                    name = alias.asname or alias.name.partition(".")[0]
                     node.names = [alias]
-                    found[alias.asname or alias.name.partition(".")[0]] = ast.unparse(node)
+                    binds_top = isinstance(node, ast.Import) and not alias.asname
+                    found[name] = f"import {name}" if binds_top else ast.unparse(node)
     for name in frozenset().union(*map(bound_names, sources)):
         found.pop(name, None)
     return found

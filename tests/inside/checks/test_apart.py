@@ -31,7 +31,7 @@ def test_imports_are_known_by_the_names_that_they_bind() -> None:
         ("def max(a): ...", ("max",)),
         ("from math import pow", ("pow",)),
         ("from random import random", ("random",)),
-        ("import random\nimport json", ()),
+        ("import random\nimport json.decoder", ()),
         ("def f():\n    list = [1]\n    return list", ()),
         ("listed = [1]", ()),
     ],
