@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise, product
 
@@ -29,6 +30,7 @@ __all__ = [
 
 SEPARATORS = frozenset(";&|()<>")
 VARIABLE = re.compile(r"(?<![\\$])\$(?:(\w+)|\{[#!]?(\w+))")
+SETTING = re.compile(r"(?<![^;&|(\s])(\w+)=|\b(?:for|read)\s+(\w+)\b")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 GIVEN = re.compile(r"\$(?:(\d)|\{(\d)\})")
 OWN_FOLDER = re.compile(
@@ -89,6 +91,9 @@ BRACES = re.compile(r"(?<!\$)\{([^{}]*,[^{}]*)\}")
 MOST_WORDS = 100
 """Into as many words does a shell's `{a,b}` go that is looked at."""
 LONGEST = 4096
+LONGEST_LINE = 1 << 16
+"""Up to so many characters of a line are read with their quotation marks, which takes the longer
+the longer a word is; Linux takes no argument of more than twice as many."""
 
 SHEBANG = re.compile(rb"#!.*\b(ba|z|da|k)?sh\b")
 ALL_VARIABLES = "*"
@@ -105,16 +110,12 @@ def named_variables(text: str) -> list[str]:
     alone print all of them.
     """
     found: dict[str, None] = {}
-    seen = set(SHELLS_OWN)
+    set_at = dict.fromkeys(SHELLS_OWN, 0)
+    for match in SETTING.finditer(text):
+        set_at.setdefault(match[1] or match[2], match.end())
     for match in VARIABLE.finditer(text):
         name = match[1] or match[2]
-        if name in seen:  # what is set by its first use is set by the next, too
-            continue
-        seen.add(name)
-        is_set = re.search(
-            rf"(?:^|[;&|(\s]){name}=|\b(?:for|read)\s+{name}\b", text[: match.start()]
-        )
-        if not name[0].isdigit() and is_set is None:
+        if not name[0].isdigit() and set_at.get(name, len(text)) > match.start():
             found[name] = None
     if "env" in text:
         found.update(dict.fromkeys(_printed_variables(text)))
@@ -170,10 +171,10 @@ def _uses(words: list[str], folder: str) -> Iterator[tuple[str, str]]:
     """What a program does with each of its arguments: those that it reads come first."""
     program = os.path.basename(words[0])
     written = dict(_written(program, words, folder))
+    times = Counter(words)
     for word in words:
-        is_only_written = words.count(word) == 1  # `sort -o a a` reads it, too
         for path in paths_in(word):
-            if path not in written or not is_only_written:
+            if path not in written or times[word] > 1:  # `sort -o a a` reads it, too
                 yield path, "read"
     if program == "make":
         yield from ((path, "read") for path in _makefiles(words))
@@ -411,6 +412,8 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
 def _words(line: str) -> list[str]:
     import shlex
 
+    if len(line) > LONGEST_LINE:
+        return line.split()
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:

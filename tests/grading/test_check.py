@@ -96,7 +96,7 @@ def test_a_right_answer_passes_whatever_it_calls_its_own(
     assert learn(answers).startswith("✓ passed")
     wrong = learn({"answer-process-data": f"list = [1]\n{APPENDS}"})
     assert "The second run has appended" in wrong
-    assert "defines list anew" in wrong
+    assert "defines list again" in wrong
 
 
 def test_an_exception_says_its_words(learn: Callable[..., str]) -> None:

@@ -60,7 +60,7 @@ class Shadows:
             return ""
         shown = ", ".join(self.names[:MANY]) + (" and others" if self.names[MANY:] else "")
         return (
-            f"Your notebook defines {shown} anew, which Python or the exercise has already: "
+            f"Your notebook defines {shown} again, which Python or the exercise has already: "
             "choose another name."
         )
 

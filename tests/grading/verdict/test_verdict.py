@@ -78,7 +78,7 @@ def test_an_answer_cell_that_does_not_run_is_the_reason() -> None:
 
 def test_what_an_answer_hides_is_told_beside_the_reason() -> None:
     """`list = []` in one cell keeps another from running."""
-    aside = "Your notebook defines list anew."
+    aside = "Your notebook defines list again."
     seen = {"answer-f": Observation(error="TypeError", error_text="no", aside=aside)}
     found = decide(EXERCISE, TRIED, seen, {"check-f": FAILED, "check-f-other": FAILED})
     assert found[0].message == f"The cell 'answer-f' does not run: TypeError: no. {aside}"
