@@ -156,6 +156,7 @@ class RunsFolderError(MlkitError):
 class WrongPlaceError(RunsFolderError):
     """A file was named where a folder is wanted, or a folder where a file is to be written."""
 
+    usual_code = "E500"
     exit_code = 2
 
 
