@@ -7,7 +7,6 @@ Printed: what each kind of kernel has printed, as lines in order of the alphabet
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import time
@@ -49,8 +48,6 @@ def main() -> None:
         printed(kernels, folder, ["import os; os.environ['LEFT'] = '1'; import random"])
         time.sleep(0.5)
         found["spare"] = printed(kernels, folder, cells)
-    os.environ.pop("MLKIT_NO_WARM", None)
-    env.pop("MLKIT_NO_WARM", None)
     try:
         with open_kernels("fork", preload=ahead, env=env, warm=True) as kernels:
             wait_for_imports(kernels)

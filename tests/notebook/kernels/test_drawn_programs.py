@@ -246,7 +246,8 @@ def _in_all_kernels(folder: Path, seed: int) -> dict[str, Any]:
     variables, prepare = _drawn_surroundings(chance)
     (folder / "runtime").mkdir(mode=0o700)
     (folder / "work").mkdir()
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
+    left_out = ("PYTEST", "MLKIT_NO_WARM")  # a warm zygote is one of the kinds
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(left_out)}
     ended = subprocess.run(
         [sys.executable, "-m", "tests.notebook.kernels.drawn_kernels"],
         cwd=ROOT,
