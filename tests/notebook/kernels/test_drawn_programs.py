@@ -25,7 +25,7 @@ pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[3]
 SEED = "MLKIT_DRAWN_SEED"
-LONG = 12
+LONG = 8
 
 IMPORTS = (
     *(f"import {name}" for name in sorted(TRIED)),
@@ -284,6 +284,6 @@ def test_a_drawn_program_prints_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_many_drawn_programs_print_the_same(tmp_path: Path) -> None:
-    """The same, a dozen times."""
+    """The same, several times."""
     for number in range(LONG):
         _check(tmp_path / str(number), _drawn() + number)

@@ -188,4 +188,4 @@ def walks(count: int, steps: int) -> settings:
 TestMachines = Machines.TestCase
 TestMachines.settings = walks(6, 12)
 TestFurther = pytest.mark.long(Further.TestCase)
-TestFurther.settings = walks(20, 30)
+TestFurther.settings = walks(12, 25)
