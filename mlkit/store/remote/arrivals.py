@@ -44,10 +44,7 @@ def take_in_runs(
         The one run that matters.
     """
     seen = Seen(folder.path)
-    everything = remote.entries(INDEX)
-    if everything:  # an empty place may be a disk that is not mounted
-        _drop_removed(folder, database, seen, everything, only)
-    entries = [e for e in everything if only in (None, e.name.partition("/")[2])]
+    entries = [e for e in remote.entries(INDEX) if only in (None, e.name.partition("/")[2])]
     changed = [entry.name.partition("/")[2] for entry in seen.news(entries)]
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
     for name, data in sorted(found.items()):
@@ -57,27 +54,20 @@ def take_in_runs(
             _take_in(folder, database, record)
             take_in_stages(folder, database, remote, run_id, anew=True)
     seen.keep(entries)
+    if entries and only is None:  # an empty place may be a disk that is not mounted
+        # Last: a newer run that has just arrived may use the results of one that is gone.
+        _drop_removed(folder, database, entries)
 
 
-def _drop_removed(
-    folder: RunsFolder,
-    database: Database,
-    seen: Seen,
-    entries: Iterable[Entry],
-    only: str | None,
-) -> None:
+def _drop_removed(folder: RunsFolder, database: Database, entries: Iterable[Entry]) -> None:
     """Remove the runs that stood there once and that another machine has cleaned away since.
 
     A run that was never sent stands nowhere else, and stays.
     """
-    left = {entry.name for entry in entries}
+    seen, left = Seen(folder.path), {entry.name for entry in entries}
     known = [name for name in seen.marks if name.startswith(f"{INDEX}/") and name not in left]
     gone = {name: name.partition("/")[2] for name in known}
-    dropped = [
-        name
-        for name, run_id in gone.items()
-        if only in (None, run_id) and not folder.run(run_id).is_alive()
-    ]
+    dropped = [name for name, run_id in gone.items() if not folder.run(run_id).is_alive()]
     for name in dropped:
         database.delete_run(gone[name])
         database.delete_results_of(gone[name])

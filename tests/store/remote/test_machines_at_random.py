@@ -64,6 +64,8 @@ class Machines(RuleBasedStateMachine):
         self.values: dict[str, dict[str, int]] = {}
         """What each run was given that is still there."""
         self.failed: list[str] = []
+        self.is_harmed = False
+        """Whether anything behind the URL was ever lost or damaged."""
         self.go_to("one")
 
     def teardown(self) -> None:
@@ -92,6 +94,7 @@ class Machines(RuleBasedStateMachine):
     def runs(self, rows: int, seed: int, *, force: bool) -> None:
         """A run gives what its values say; what was computed before is computed again if forced."""
         values, runner = {"rows": rows, "seed": seed}, FakeRunner()
+        done = [self.values[run_id] for run_id in self.values.keys() - set(self.failed)]
         told = plan(self.file, parameters=values, runs_dir=self.url)
         record = run_fake(
             self.file, runner=runner, parameters=values, runs_dir=self.url, force=force
@@ -100,6 +103,8 @@ class Machines(RuleBasedStateMachine):
         self.values[record.run_id] = values
         if force:
             assert sorted(runner.stages) == sorted(STAGES)
+        elif values in done and not self.is_harmed:  # whoever made it, and whatever went since
+            assert runner.stages == []
         elif not record.warnings:  # what is damaged shows when it is fetched
             assert sorted(runner.stages) == sorted(n for n in STAGES if told[n].action != "reuse")
 
@@ -156,6 +161,7 @@ class Machines(RuleBasedStateMachine):
         )
         if not names:
             return
+        self.is_harmed = True
         name = data.draw(st.sampled_from(names))
         whole = remote.read(name)
         assert whole is not None

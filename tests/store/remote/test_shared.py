@@ -277,6 +277,25 @@ def test_a_run_that_another_machine_has_cleaned_is_gone_here_too(
         find_run(first.run_id, url)
 
 
+def test_a_result_that_a_newer_run_uses_outlives_the_run_that_made_it(
+    url: str, on: Machine, tmp_path: Path
+) -> None:
+    """Also where a machine learns at once of the newer run and that the older one is gone."""
+    file = chain(tmp_path / "p", 1)
+    run_fake(file, runs_dir=url)
+    on("two")
+    assert len(list_runs(url)) == 1
+    on("one")
+    newer = run_fake(file, runs_dir=url)
+    assert newer.stages["s1"].status == "cached"
+    clean(working_copy(url), keep=1, dry_run=False)
+    on("two")
+    assert [record.run_id for record in list_runs(url)] == [newer.run_id]
+    clean(working_copy(url), keep=1, dry_run=False)
+    on("three")
+    assert _ran(file, url) == []
+
+
 def test_a_disk_that_is_not_mounted_drops_no_run(place: str, on: Machine, tmp_path: Path) -> None:
     """Nor does a run go that is behind no URL yet."""
     file = chain(tmp_path / "p", 1)
