@@ -18,7 +18,7 @@ from mlkit.core.record_views import (
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
 from mlkit.store.latest import point_latest
-from mlkit.store.remote.files import Entry, Remote
+from mlkit.store.remote.files import Remote
 from mlkit.store.remote.mirror import INDEX, STAGES
 from mlkit.store.remote.seen import Seen
 from mlkit.store.remote.shared import SharedStore
@@ -44,6 +44,7 @@ def take_in_runs(
         The one run that matters.
     """
     seen = Seen(folder.path)
+    before = frozenset(seen.marks)  # read before the place is: others list it meanwhile
     entries = [e for e in remote.entries(INDEX) if only in (None, e.name.partition("/")[2])]
     changed = [entry.name.partition("/")[2] for entry in seen.news(entries)]
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
@@ -56,23 +57,21 @@ def take_in_runs(
     seen.keep(entries)
     if entries and only is None:  # an empty place may be a disk that is not mounted
         # Last: a newer run that has just arrived may use the results of one that is gone.
-        _drop_removed(folder, database, entries)
+        _drop_removed(folder, database, before - {entry.name for entry in entries})
 
 
-def _drop_removed(folder: RunsFolder, database: Database, entries: Iterable[Entry]) -> None:
+def _drop_removed(folder: RunsFolder, database: Database, names: Iterable[str]) -> None:
     """Remove the runs that stood there once and that another machine has cleaned away since.
 
     A run that was never sent stands nowhere else, and stays.
     """
-    seen, left = Seen(folder.path), {entry.name for entry in entries}
-    known = [name for name in seen.marks if name.startswith(f"{INDEX}/") and name not in left]
-    gone = {name: name.partition("/")[2] for name in known}
+    gone = {name: name.partition("/")[2] for name in names if name.startswith(f"{INDEX}/")}
     dropped = [name for name, run_id in gone.items() if not folder.run(run_id).is_alive()]
     for name in dropped:
         database.delete_run(gone[name])
         database.delete_results_of(gone[name])
         folder.run(gone[name]).remove()
-    seen.forget(dropped)
+    Seen(folder.path).forget(dropped)
     if dropped and folder.drop_dead_latest():
         for record in database.runs_alone():
             if record.ok:
