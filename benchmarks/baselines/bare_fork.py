@@ -33,6 +33,9 @@ from jupyter_client.connect import write_connection_file
 
 QUIET = ["--HistoryManager.enabled=False"]
 LIMIT_S = 60.0
+REPLY_S = 1.0
+"""Seconds in which a kernel says that it is going to end; a request is lost if the channel is
+closed before."""
 
 
 def become_kernel(file: str) -> None:
@@ -71,11 +74,14 @@ def serve(line: socket.socket, folder: Path, modules: tuple[str, ...]) -> None:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    forked = []
     while file := line.recv(1024).decode():
-        if os.fork() == 0:
+        forked.append(os.fork())
+        if forked[-1] == 0:
             line.close()
             become_kernel(file)
-    signal.alarm(10)  # kernels that nobody told to end do when this process does
+    for pid in forked:  # each has said that it ends, or has had its time
+        os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         while True:  # so that their time is counted
             os.wait()
@@ -121,6 +127,8 @@ class Kernels:
             if not heard(client, client.execute(code), LIMIT_S):
                 raise TimeoutError(f"{step['notebook']}, cell {number}")
         client.shutdown()
+        with contextlib.suppress(queue.Empty):  # ipykernel may stall: it is killed at the end
+            client.control_channel.get_msg(timeout=REPLY_S)
         client.stop_channels()
 
 
