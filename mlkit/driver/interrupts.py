@@ -13,12 +13,16 @@ from mlkit.notebook.notebook_runner import Cancellation
 
 __all__ = ["interruptible"]
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextlib.contextmanager
 def interruptible(cancellation: Cancellation) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and SIGHUP ask for the end; only the main thread can be told of them.
 
-    A SIGHUP that is ignored (`nohup`) stays ignored.
+    What whoever started this process has it ignore stays ignored: SIGHUP by `nohup`, SIGINT by a
+    script's `&`. A process that heard it for a while would be unlike the one that an earlier run
+    was, and would meet none of the zygotes which that run has left.
 
     Hashing and copying in this thread is then given up between two pieces.
 
@@ -42,10 +46,8 @@ def _signals(cancellation: Cancellation) -> Iterator[None]:
     def stop(signum: int, frame: object) -> None:
         _thread.start_new_thread(cancellation.request, ())
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in numbers}
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield
     finally:

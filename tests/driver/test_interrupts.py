@@ -73,6 +73,31 @@ def test_a_cancelled_run_can_be_resumed(tmp_path: Path, kind: type[Cancellation]
     assert (again.status, fake.stages) == ("succeeded", ["s2", "s3"])
 
 
+DEAF = """
+import os, signal, sys
+from mlkit.driver.interrupts import interruptible
+from mlkit.notebook.kernels.mlkit_zygote.identity import process_facts
+from mlkit.notebook.notebook_runner import Cancellation
+ignored = [int(number) for number in sys.argv[1:]]
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+before, cancellation = process_facts(), Cancellation()
+with interruptible(cancellation):
+    assert process_facts() == before
+    for number in ignored:
+        os.kill(os.getpid(), number)
+    assert not cancellation.requested
+assert process_facts() == before
+"""
+
+
+@pytest.mark.parametrize("ignored", [set(), {"INT"}, {"HUP"}, {"TERM"}, {"INT", "HUP", "TERM"}])
+def test_what_a_process_was_told_to_ignore_it_ignores(ignored: set[str]) -> None:
+    """So it goes on, and is like the run before it: the same zygote forks for both."""
+    numbers = [str(int(signal.Signals[f"SIG{name}"])) for name in ignored]
+    subprocess.run([sys.executable, "-c", DEAF, *numbers], check=True, timeout=60)
+
+
 SLOW = "import time\nprint('here', flush=True)\ntime.sleep(60)"
 
 
