@@ -20,7 +20,7 @@ __all__ = ["ASKS_FOR_OTHERS", "OF_METADATA", "Callers"]
 
 RECORDING = frozenset(
     os.path.join(os.path.dirname(__file__), name)
-    for name in ("recorder.py", "callers.py", "interpreter_hooks.py")
+    for name in ("recorder.py", "started_programs.py", "callers.py", "interpreter_hooks.py")
 )
 """Files whose frames are nobody's who asks."""
 

@@ -7,7 +7,7 @@ of these files count, whether they are still the same) is the planner's business
 leaves out only what can never count, since it stands in the way of everything that a notebook does.
 
 It hears of what happens by `interpreter_hooks`; `counting_places` tells which paths may count,
-`callers` who is behind a call, and `shell_text` what a shell's command line reads.
+`callers` who is behind a call, and `started_programs` what a program is told to read.
 
 It is imported before the first cell of every kernel: what few notebooks need of the standard
 library is imported where it is needed. And it needs the standard library alone, since other
@@ -25,26 +25,15 @@ import json
 import os
 import sys
 from _thread import get_ident
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from hashlib import sha256
-from types import FrameType
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
 from .callers import ASKS_FOR_OTHERS, OF_METADATA, Callers
 from .counting_places import ELSEWHERE, Places, installation, is_hidden, kind_of_mode
 from .interpreter_hooks import import_project_modules_from_source, watch
-from .shell_text import (
-    ALL_VARIABLES,
-    READERS_OF_FOLDERS,
-    SHELLS,
-    WRITERS_OF_FILES,
-    named_files,
-    named_folders,
-    named_variables,
-    paths_in,
-    script_text,
-)
+from .started_programs import StartedPrograms
 
 __all__ = ["SETTINGS", "Recorder", "start", "start_child", "stop"]
 
@@ -141,13 +130,13 @@ class Recorder:
             "os.unsetenv": lambda args: self._set.add(_text(args[0])),
             "sqlite3.connect": self._connected,
             "ctypes.dlopen": self._loaded,
-            "subprocess.Popen": lambda args: self._started(args[0], args[1], args[2]),
-            "os.posix_spawn": lambda args: self._started(args[0], args[1], None),
-            "os.spawn": lambda args: self._started(args[1], args[2], None),
-            "os.exec": lambda args: self._started(args[0], args[1], None),
-            "os.system": lambda args: self._started(None, args[0], None),
-            "os.fork": lambda _: self._places.may_have_links(),
-            "os.forkpty": lambda _: self._places.may_have_links(),
+            "subprocess.Popen": lambda args: self._programs.started(args[0], args[1], args[2]),
+            "os.posix_spawn": lambda args: self._programs.started(args[0], args[1], None),
+            "os.spawn": lambda args: self._programs.started(args[1], args[2], None),
+            "os.exec": lambda args: self._programs.started(args[0], args[1], None),
+            "os.system": lambda args: self._programs.started(None, args[0], None),
+            "os.fork": lambda _: self.places.may_have_links(),
+            "os.forkpty": lambda _: self.places.may_have_links(),
         }
         self.set_up(settings, in_kernel=in_kernel)
 
@@ -156,17 +145,18 @@ class Recorder:
         self.in_kernel = in_kernel
         self.record: str = settings["record"]
         roots = [root for root in settings["roots"] if root]
-        self._places = Places(
+        self.places = Places(
             roots,
             settings["never"],
             self._installation,
             has_links=not in_kernel,  # a child's parent may have made them
         )
-        self._callers = Callers(self._installation, in_kernel=in_kernel)
+        self.callers = Callers(self._installation, in_kernel=in_kernel)
         self._seen: set[Any] = set()
         self._marks: dict[tuple[str, str], Any] = {}
         self._set: set[str] = set()
         self._path: list[str] = []
+        self._programs = StartedPrograms(self)
 
     def forked(self) -> None:
         """Begin the search path anew in a child, which is told from its parent by its number."""
@@ -210,7 +200,8 @@ class Recorder:
         finally:
             os.close(number)
 
-    def _once(self, *record: Any) -> None:
+    def once(self, *record: Any) -> None:
+        """Append one record, if it does not stand there yet."""
         key = json.dumps(record)
         if key not in self._seen:
             self._seen.add(key)
@@ -218,7 +209,7 @@ class Recorder:
 
     def _opened(self, args: tuple[Any, ...]) -> None:
         path, _, flags = args
-        place = self._places.at(path)
+        place = self.places.at(path)
         if place is None:
             return
         if isinstance(flags, int) and flags & ACCESS != READ_ONLY:
@@ -235,16 +226,16 @@ class Recorder:
         """
         if place.endswith(".pyc"):
             place = _source_of(place)
-        if self._places.is_project(place):
-            counts = self._places.is_plain(place) or self._may_be_hidden(place)
+        if self.places.is_project(place):
+            counts = self.places.is_plain(place) or self._may_be_hidden(place)
         else:
-            counts = self._callers.asks_itself(place)
+            counts = self.callers.asks_itself(place)
         if not counts:
             return
         try:
             stat = self._look(place)
         except (OSError, ValueError):
-            self._once("absent", place)
+            self.once("absent", place)
             return
         if stat.st_mode & 0o170000 != 0o100000:  # folders, pipes and devices are no files to digest
             return
@@ -256,7 +247,7 @@ class Recorder:
 
     def _writes(self, place: str, *, is_new: bool) -> None:
         exists = self._exists(place)
-        self._once("made" if is_new or not exists else "touched", place)
+        self.once("made" if is_new or not exists else "touched", place)
 
     def _exists(self, place: str) -> bool:
         try:
@@ -266,13 +257,13 @@ class Recorder:
         return True
 
     def _made(self, path: Any) -> None:
-        place = self._places.at(path)
+        place = self.places.at(path)
         if place is not None:
-            self._once("made", place)
+            self.once("made", place)
 
     def _linked_hard(self, args: tuple[Any, ...]) -> None:
         """Take in a second name for a file: who reads it there reads the file."""
-        place = self._places.at(args[0])
+        place = self.places.at(args[0])
         if place is not None:
             self._reads(place)
         self._made(args[1])
@@ -280,19 +271,19 @@ class Recorder:
     def _linked(self, args: tuple[Any, ...]) -> None:
         """Take in a link, behind which there may be what counts."""
         self._made(args[1])
-        self._places.may_have_links()
+        self.places.may_have_links()
 
     def _loaded(self, args: tuple[Any, ...]) -> None:
         """Take in a compiled library; one that is named without a folder is the system's."""
         name = _text(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else ""
-        place = self._places.at(name) if os.sep in name else None
+        place = self.places.at(name) if os.sep in name else None
         if place is not None:
             self._reads(place)
 
     def _touched(self, path: Any) -> None:
-        place = self._places.at(path)
+        place = self.places.at(path)
         if place is not None:
-            self._once("touched", place)
+            self.once("touched", place)
 
     def looked_for(self, name: str) -> None:
         """Take in that a module is looked for that is not loaded yet."""
@@ -308,7 +299,7 @@ class Recorder:
             self._busy.discard(me)
 
     def _look_for(self, name: str) -> None:
-        if self.in_kernel and not self._callers.is_in_cell():
+        if self.in_kernel and not self.callers.is_in_cell():
             return
         top, dot, _ = name.partition(".")
         if dot and not self._may_be_project(top):
@@ -318,7 +309,7 @@ class Recorder:
         if entries != self._path:
             self._path = entries
             self.write("path", os.getpid(), entries)
-        self._once("import", os.getpid(), name)
+        self.once("import", os.getpid(), name)
 
     def _may_be_project(self, top: str) -> bool:
         """Whether a package's modules may stand outside the installation."""
@@ -339,10 +330,10 @@ class Recorder:
                 entry.name: os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
                 for entry in entries
             }
-        self._once("folders", place, sorted(name for name in kinds if kinds[name]))
-        if self._callers.asks_for_sizes(sys._getframe(2)):
+        self.once("folders", place, sorted(name for name in kinds if kinds[name]))
+        if self.callers.asks_for_sizes(sys._getframe(2)):
             for name in sorted(name for name in kinds if not kinds[name]):
-                self._named(os.path.join(place, name), is_path=False)
+                self.named(os.path.join(place, name), is_path=False)
 
     def _listed(self, args: tuple[Any, ...]) -> str | None:
         """Take in a listing, and give its folder if it counts and is there."""
@@ -351,16 +342,32 @@ class Recorder:
             path = "."
         if isinstance(path, int):
             path = os.readlink(f"/proc/self/fd/{path}")
-        place = self._places.at(path)
+        place = self.places.at(path)
         if place is None or not self._may_ask(place, lists=True):
             return None
         try:
             names = sorted(os.listdir(place))
         except OSError:
-            self._once("absent", place)
+            self.once("absent", place)
             return None
-        self._once("list", place, names)
+        self.once("list", place, names)
         return place
+
+    def folder_told(self, path: str, what: str) -> None:
+        """Record of a folder the names in it, the names of all below it, or its files, too."""
+        place = self.places.at(path)
+        if place is None or not self.places.is_project(place):
+            return
+        for inner, folders, names in os.walk(place):
+            self._listed((inner,))
+            folders[:] = [n for n in folders if what != "names" and not is_hidden(n)]
+            if what == "files":
+                for name in names:
+                    self.named(os.path.join(inner, name), is_path=False)
+
+    def globbed(self, pattern: str) -> None:
+        """Record which names a pattern matches, seen from the working folder."""
+        self._glob(os.getcwd(), pattern, recursive=False)
 
     def _globbed(self, args: tuple[Any, ...]) -> None:
         pattern, recursive, root = _text(args[0]), bool(args[1]), args[2]
@@ -382,12 +389,12 @@ class Recorder:
 
         whole = pattern if os.path.isabs(pattern) else os.path.join(escape(base), pattern)
         start = _fixed_part(whole)
-        fixed = self._places.at(start)
+        fixed = self.places.at(start)
         if fixed is None or not self._may_ask(fixed):
             return
         whole = os.path.join(escape(fixed), os.path.relpath(whole, start))
         found = sorted(glob(whole, recursive=recursive))
-        self._once("glob", fixed, whole, recursive, found)
+        self.once("glob", fixed, whole, recursive, found)
 
     def _connected(self, args: tuple[Any, ...]) -> None:
         name = _text(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else ""
@@ -395,147 +402,22 @@ class Recorder:
             from urllib.parse import unquote, urlsplit
 
             name = unquote(urlsplit(name).path)
-        place = self._places.at(name) if name and name != ":memory:" else None
+        place = self.places.at(name) if name and name != ":memory:" else None
         if place is not None and self._exists(place):
             self._reads(place)
         elif place is not None:
-            self._once("made", place)
+            self.once("made", place)
 
-    def _started(self, program: Any, arguments: Any, cwd: Any) -> None:
-        """Record what a process that is started is told to read: files named in its arguments."""
-        words = [program] if isinstance(program, str | bytes | os.PathLike) else []
-        folder = os.path.abspath(_text(cwd)) if cwd is not None else os.getcwd()
-        if isinstance(arguments, str | bytes | os.PathLike):
-            words += _words(_text(arguments))
-            written = self._told_to_shell(_text(arguments), folder)
-        else:
-            words += [w for w in arguments or () if isinstance(w, str | bytes | os.PathLike)]
-            written = set()
-        texts = [_text(word) for word in words]
-        if isinstance(arguments, list | tuple):
-            written |= self._told_to_program([_text(w) for w in arguments if w in words], folder)
-        if len(texts) > 2 and texts[-2] == "-c":  # a shell's command line
-            written |= self._told_to_shell(texts[-1], folder)
-            texts[-1:] = _words(texts[-1])
-        for number, text in enumerate(texts):
-            for part in paths_in(text):
-                path = os.path.join(folder, part)
-                if path not in written:
-                    self._named(path, is_path=os.sep in part)
-                    self._takes_script(path, folder, texts[number + 1 :])
-        if texts:
-            self._takes_cell(folder)
-            if os.path.basename(texts[0]) in SHELLS:
-                self._takes_input(folder)
-            self._once("program", os.path.basename(texts[0]))
-            self._places.may_have_links()
-
-    def _takes_input(self, folder: str) -> None:
-        """Record what a text names that `subprocess.run` gives to a shell as its input."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and self._callers.kind(frame) in ("recorder", "stdlib"):
-            text = frame.f_locals.get("input") if frame.f_code.co_name == "run" else None
-            if isinstance(text, str | bytes):
-                self._told_to_shell(_text(text), folder)
-            frame = frame.f_back
-
-    def _takes_cell(self, folder: str) -> None:
-        """Hand over the text of a cell that is a script, which a program reads from a pipe."""
-        if self._callers.is_main_thread():
-            return
-        frame = sys._current_frames().get(sys.modules["threading"].main_thread().ident)
-        while frame is not None:
-            code = frame.f_code
-            if code.co_name == "shebang" and code.co_filename.endswith("/magics/script.py"):
-                self.write("script", str(frame.f_locals.get("cell")), folder)
-                return
-            frame = frame.f_back
-
-    def _told_to_program(self, words: list[str], folder: str) -> set[str]:
-        """Record what a program reads that a shell's command line would say of it, too."""
-        name = os.path.basename(words[0]) if words else ""
-        if name in (*READERS_OF_FOLDERS, *WRITERS_OF_FILES, *SHELLS, "env", "printenv"):
-            import shlex
-
-            return self._told_to_shell(shlex.join(words), folder)
-        return set()
-
-    def _told_to_shell(self, text: str, folder: str) -> set[str]:
-        """Record what a shell's command line takes from the environment, and from files.
-
-        Returns
-        -------
-        set of str
-            The files that it writes.
-        """
-        written = set()
-        for name in named_variables(text):
-            if name != ALL_VARIABLES:
-                self._variable(name)
-            elif self._callers.asker() in ("own", "package"):
-                self._once("env", name, "own", sorted(self._set))
-        for path, use in named_files(text, folder):
-            if use != "read":
-                written.add(path)
-                place = self._places.at(path)
-                if place is not None:
-                    self.write("written", place, use)
-                continue
-            self._named(path, is_path=os.path.dirname(path) != folder)
-            self._takes_script(path, folder)
-            if any(sign in path for sign in "*?["):
-                self._matched(path)
-        for path, what in named_folders(text, folder):
-            self._folder_told(path, what)
-        return written
-
-    def _folder_told(self, path: str, what: str) -> None:
-        """Record of a folder the names in it, the names of all below it, or its files, too."""
-        place = self._places.at(path)
-        if place is None or not self._places.is_project(place):
-            return
-        for inner, folders, names in os.walk(place):
-            self._listed((inner,))
-            folders[:] = [n for n in folders if what != "names" and not is_hidden(n)]
-            if what == "files":
-                for name in names:
-                    self._named(os.path.join(inner, name), is_path=False)
-
-    def _matched(self, pattern: str) -> None:
-        """Record a pattern that a shell expands, and the files that it stands for today."""
-        from glob import glob
-
-        self._glob(os.getcwd(), pattern, recursive=False)
-        for path in glob(pattern):
-            self._named(path, is_path=False)
-
-    def _named(self, path: str, *, is_path: bool) -> None:
+    def named(self, path: str, *, is_path: bool) -> None:
         """Record a file that an argument names, if it names one of the project's."""
         if "\n" in path or "\0" in path or len(path) > 4096:
             return
-        place = self._places.at(path)
-        if place is not None and self._places.is_project(place) and self._places.is_plain(place):
+        place = self.places.at(path)
+        if place is not None and self.places.is_project(place) and self.places.is_plain(place):
             if self._exists(place):
                 self._reads(place, how="named")
             elif is_path:
-                self._once("missing", place)
-
-    def _takes_script(self, path: str, folder: str, arguments: Sequence[str] = ()) -> None:
-        """Record what a shell's script names, in the folder where it works or in its own.
-
-        One that the stage has written for itself does not count, but what it names does.
-        """
-        if "\0" in path or len(path) > 4096 or not os.path.isfile(path):
-            return
-        place = os.path.abspath(path)
-        is_own = self._places.is_stages_own(place)
-        if not is_own and not (self._places.is_project(place) and self._places.is_plain(place)):
-            return
-        text = script_text(place, arguments)
-        if text is not None and ("script", text, folder) not in self._seen:
-            self._seen.add(("script", text, folder))
-            for each in dict.fromkeys((folder, os.path.dirname(place))):
-                self._told_to_shell(text, each)
+                self.once("missing", place)
 
     # What has no event
 
@@ -546,8 +428,8 @@ class Recorder:
             return
         self._busy.add(me)
         try:
-            place = self._places.at(path, itself=not follows)
-            if place is None or not (follows or self._places.is_project(place)):
+            place = self.places.at(path, itself=not follows)
+            if place is None or not (follows or self.places.is_project(place)):
                 return
             kind = kind_of_mode(found.st_mode) if found is not None else None
             key = ("asked", place, follows, kind)
@@ -556,12 +438,12 @@ class Recorder:
                 self._answered(place, kind, follows=follows)
             if kind is None or ("content", place) in self._seen:
                 return
-            if kind == "file" and self._callers.wants_content():
+            if kind == "file" and self.callers.wants_content():
                 self._seen.add(("content", place))
                 self._reads(place)
-            elif kind == "folder" and self._callers.reads_folder_natively(place):
+            elif kind == "folder" and self.callers.reads_folder_natively(place):
                 self._seen.add(("content", place))
-                self._folder_told(place, "files")
+                self.folder_told(place, "files")
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("stat", error)
         finally:
@@ -571,7 +453,7 @@ class Recorder:
         if not follows:
             self.write("itself", place, kind)
         elif kind is None:
-            self.write("made" if self._callers.is_written_natively() else "absent", place)
+            self.write("made" if self.callers.is_written_natively() else "absent", place)
         else:
             self.write("present", place, kind)
 
@@ -582,12 +464,12 @@ class Recorder:
             return
         self._busy.add(me)
         try:
-            place = self._places.at(path, itself=True)
+            place = self.places.at(path, itself=True)
             leads_here = place is not None and any(
-                f"{place}/" in root for root in self._places.roots
+                f"{place}/" in root for root in self.places.roots
             )
             if place is not None and not leads_here and self._may_ask(place):
-                self._once("link", place, _text(target))
+                self.once("link", place, _text(target))
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("readlink", error)
         finally:
@@ -604,22 +486,28 @@ class Recorder:
             return
         self._busy.add(me)
         try:
-            self._variable("*" if name is None else _text(name))
+            self.variable("*" if name is None else _text(name))
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("environ", error)
         finally:
             self._busy.discard(me)
 
-    def _variable(self, key: str) -> None:
+    def variable(self, key: str) -> None:
+        """Record that a variable was read, `*` for all of them, if it counts who asked."""
         if key in self._set or ("env", "*", "own") in self._seen:
             return  # made by the stage itself; or all of them count already
-        asker = self._callers.asker(by_name=True)
+        asker = self.callers.asker(by_name=True)
         counts = asker == "own" or (
-            asker == "package" and (key != "*" or self._callers.is_for_settings())
+            asker == "package" and (key != "*" or self.callers.is_for_settings())
         )
         if counts and ("env", key, asker) not in self._seen:
             self._seen.add(("env", key, asker))
             self.write("env", key, asker, sorted(self._set) if key == "*" else [])
+
+    def whole_environment(self) -> None:
+        """Record that a program was told all variables but those that the stage has set."""
+        if self.callers.asker() in ("own", "package"):
+            self.once("env", "*", "own", sorted(self._set))
 
     def walk(self, names: Iterator[Any]) -> Iterator[Any]:
         """Pass on the names of all variables; their values are read next, one after the other."""
@@ -636,8 +524,8 @@ class Recorder:
             return
         self._busy.add(me)
         try:
-            if self._callers.is_own_question(OF_METADATA):
-                self._once("distribution", name)
+            if self.callers.is_own_question(OF_METADATA):
+                self.once("distribution", name)
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("metadata", error)
         finally:
@@ -650,7 +538,7 @@ class Recorder:
         """
         if folder is None:
             return path
-        if self._callers.kind(sys._getframe(2)) != "own":
+        if self.callers.kind(sys._getframe(2)) != "own":
             return None
         try:
             return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), _text(path))
@@ -661,18 +549,18 @@ class Recorder:
         """Whether a hidden file counts: `.env` does, by which people set variables; no other."""
         folder, name = os.path.split(place)
         is_settings = name == ".env" or name.startswith(".env.")
-        return is_settings and self._places.is_plain(folder) and self._callers.is_asked_for()
+        return is_settings and self.places.is_plain(folder) and self.callers.is_asked_for()
 
     def _may_ask(self, place: str, *, lists: bool = False) -> bool:
         """Whether an answer counts: of the project what anybody asks for it, else what it asks."""
-        if self._places.is_project(place):
-            if not self._places.is_plain(place):
+        if self.places.is_project(place):
+            if not self.places.is_plain(place):
                 return self._may_be_hidden(place)
-            return self._callers.is_asked_for(lists=lists)
+            return self.callers.is_asked_for(lists=lists)
         if f"{place}/".startswith(ELSEWHERE):  # the folder itself is listed, too
             return False
-        asks = self._callers.is_own_question(ASKS_FOR_OTHERS)
-        return asks and (not lists or self._callers.is_asked_for(lists=True))
+        asks = self.callers.is_own_question(ASKS_FOR_OTHERS)
+        return asks and (not lists or self.callers.is_asked_for(lists=True))
 
 
 def _source_of(path: str) -> str:
@@ -697,15 +585,6 @@ def _fixed_part(pattern: str) -> str:
 def _digest(path: str) -> str:
     with open(path, "rb") as file:
         return sha256(file.read()).hexdigest()
-
-
-def _words(command: str) -> list[str]:
-    import shlex
-
-    try:
-        return [word for word in shlex.split(command) if word]
-    except ValueError:
-        return command.split()
 
 
 def _text(value: Any) -> str:
