@@ -84,6 +84,7 @@ class KernelLease:
                     raise DeadKernelError(self.again) from error
                 failure = str(error) or f"no answer in {limit_s:.0f} s"
                 await self.end(grace_s=0)
+                self._log.write(f"mlkit: another kernel is started, a stock one: {failure}\n")
                 request = replace(request, preload_ok=False)
                 continue
             return self.client, channels
