@@ -22,6 +22,11 @@ from mlkit.testing import Sketch, write_pipeline
 pytestmark = pytest.mark.kernel
 
 MAIN = "from mlkit.cli.main import main; main()"
+IS_STOCK = """
+import os
+is_stock = os.environ["JPY_PARENT_PID"] == str(os.getppid())  # forked, it is the zygote's child
+_ = open(out, "w").write(str(is_stock))
+"""
 
 
 def _run(file: Path, **parameters: object) -> RunRecord:
@@ -72,7 +77,7 @@ def test_modules_are_followed_and_secrets_hidden(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_everyday_imports_are_done_in_forked_kernels(tmp_path: Path, body: str) -> None:
     """They are begun again for a reason only, which an everyday notebook does not give."""
-    body = f"import os\n{body}\nopen(out, 'w').write(str('JPY_PARENT_PID' in os.environ))"
+    body = f"import os\n{body}{IS_STOCK}"
     record = _run(write_pipeline(tmp_path, Sketch(name="a", body=body)))
     log = tmp_path / "runs" / record.run_id / "a" / "attempts" / "1" / "log.txt"
     told = (record.warnings, log.read_text())
@@ -101,8 +106,7 @@ sys.meta_path.insert(0, Finder)
 
 def test_what_may_be_imported_ahead_is_had_without_a_second_kernel(tmp_path: Path) -> None:
     """Each of these packages, with all that its own version imports."""
-    found = "\nimport os\nopen(out, 'w').write(str('JPY_PARENT_PID' in os.environ))"
-    sketches = [Sketch(name=f"s_{name}", body=f"import {name}{found}") for name in sorted(TRIED)]
+    sketches = [Sketch(name=f"s_{name}", body=f"import {name}{IS_STOCK}") for name in sorted(TRIED)]
     record = _run(write_pipeline(tmp_path, *sketches))
     assert record.ok
     stages = record.stages.values()

@@ -17,7 +17,9 @@ from tests.notebook.conftest import Bench
 
 pytestmark = pytest.mark.kernel
 
-KIND = "import os; print('stock' if 'JPY_PARENT_PID' in os.environ else 'forked')"
+KIND = (
+    "import os; print('stock' if os.environ['JPY_PARENT_PID'] == str(os.getppid()) else 'forked')"
+)
 THREADS = (
     "from threadpoolctl import threadpool_info\n"
     "import numpy\n"
@@ -114,7 +116,7 @@ def test_the_deadline_is_one_for_both_kernels(forked: Bench) -> None:
 def test_a_run_remembers_in_its_folder_and_reuses_what_is_sound(tmp_path: Path) -> None:
     """One attempt; a result that came too late is computed again, any other reused."""
     setting = "import os\nos.environ['OPENBLAS_NUM_THREADS'] = '1'\nimport numpy\n"
-    write = "_ = open(out, 'w').write(str('JPY_PARENT_PID' in os.environ))"
+    write = "_ = open(out, 'w').write(str(os.environ['JPY_PARENT_PID'] == str(os.getppid())))"
     file = write_pipeline(
         tmp_path,
         Sketch(name="sound", body=setting + write),

@@ -174,7 +174,7 @@ class ForkProvisioner(LeashedProvisioner):
             )
         with self.streams() as streams:
             process.order(
-                env,
+                {**env, "JPY_PARENT_PID": self._parent},
                 self.request.cwd.absolute(),
                 streams,
                 settings=self.request.settings,

@@ -104,7 +104,7 @@ class ForkingProvisioner(LocalProvisioner):
         if zygote.refusal:
             return await super().launch_kernel(cmd, **kwargs)
         self._leash, self._serial = leash, leash.serial()
-        env[LEASH] = leash.mark(self._serial)
+        env |= {LEASH: leash.mark(self._serial), "JPY_PARENT_PID": str(os.getpid())}
         cwd = Path(kwargs.get("cwd") or Path.cwd())
         self.process = ForkedPopen(
             cmd,

@@ -73,9 +73,8 @@ DEEDS = (
     "import subprocess; print(subprocess.run(['sh', '-c', 'umask; ulimit -n; echo $MY_OWN'],"
     " capture_output=True, text=True).stdout)",
 )
-PLACES = (
-    "('JPY_PARENT_PID', 'MLKIT_LEASH', 'PYDEVD_USE_FRAME_EVAL', '_MLFLOW_TELEMETRY_SESSION_ID')"
-)
+PLACES = "('JPY_PARENT_PID', 'MLKIT_LEASH')"
+OF_DEBUGGER_AND_MLFLOW = "('PYDEVD_USE_FRAME_EVAL', '_MLFLOW_TELEMETRY_SESSION_ID')"
 # The debugger and what it brings; what importlib_metadata imports at its first search.
 UNLIKE = "('debugpy', 'pydev', '_pydev', '_cy', 'xmlrpc', 'ipykernel.debugger', 'zipp')"
 LOOKS = (
@@ -92,8 +91,8 @@ LOOKS = (
     """,
     f"""
     import os
-    for name in sorted(os.environ.keys() - set({PLACES})):
-        print(name, os.environ[name])
+    for name in sorted(os.environ.keys() - set({OF_DEBUGGER_AND_MLFLOW})):
+        print(name, "" if name in {PLACES} else os.environ[name])
     """,
     """
     import signal

@@ -26,7 +26,7 @@ from .conftest import Lab, execute, start_environment
 
 pytestmark = pytest.mark.kernel
 
-STOCK = "import os; print('spawn' if 'JPY_PARENT_PID' in os.environ else 'fork')"
+STOCK = "import os; print('spawn' if os.environ['JPY_PARENT_PID'] == str(os.getppid()) else 'fork')"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.kernel
 CELL = (  # what was imported before the fork is frozen, and none of the collector's
     "import gc, os, pandas\n"
     "is_ahead = not any(each is vars(pandas) for each in gc.get_objects())\n"
-    "print(is_ahead, 'JPY_PARENT_PID' in os.environ, os.getppid())"
+    "print(is_ahead, os.environ['JPY_PARENT_PID'] == str(os.getppid()), os.getppid())"
 )
 SPECIFICATION = {
     "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -71,8 +71,8 @@ print(execute(), flush=True)
 """
 TALKING = """
 import os, subprocess as s, sys, jupyter_client
-CELL = "import os, sys; print('JPY_PARENT_PID' in os.environ); sys.__stderr__.write('err');" \\
-       "sys.__stderr__.flush()"
+CELL = "import os, sys; print(os.environ['JPY_PARENT_PID'] == str(os.getppid()));" \\
+       "sys.__stderr__.write('err'); sys.__stderr__.flush()"
 def talk(**streams):
     manager = jupyter_client.KernelManager(kernel_name=sys.argv[2])
     manager.start_kernel(**streams)
