@@ -30,6 +30,8 @@ __all__ = ["FlowStagesError", "stage_lines", "with_stage", "written_scalar"]
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 """What needs no quotes in either of YAML's styles, unless it reads as a number or the like."""
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+"""A line as YAML 1.2 and its parser count them; `str.splitlines` also ends one at U+2028."""
 _STEP = 2
 _NULL = "tag:yaml.org,2002:null"
 
@@ -65,8 +67,8 @@ def with_stage(text: str, name: str, entry: Mapping[str, Any]) -> str:
         If `stages` is written in braces.
     """
     text, place = _with_room(text) or (text, _place(text))
-    lines = text.splitlines(keepends=True)
-    if place.line and not lines[place.line - 1].endswith("\n"):
+    lines = _LINE.findall(text)
+    if place.line and not lines[place.line - 1].endswith(("\n", "\r")):
         lines[place.line - 1] += "\n"
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     added = [line + end for line in stage_lines(name, entry, column=place.column, step=place.step)]
@@ -82,7 +84,7 @@ def _with_room(text: str) -> tuple[str, _Place] | None:
     column = root.start_mark.column
     if pair is None:
         last = root.end_mark.line + (1 if root.end_mark.column else 0)
-        lines = text.splitlines(keepends=True)[:last]
+        lines = _LINE.findall(text)[:last]
         before, behind = "".join(lines), text[len("".join(lines)) :]
         end = "\r\n" if "\r\n" in text else "\n"
         before += "" if before.endswith("\n") else end
@@ -112,7 +114,8 @@ def _place(text: str) -> _Place:
 
 def _behind_its_comments(text: str, line: int, column: int) -> int:
     """Pass over comments that stand further in than a stage's name: they are the last stage's."""
-    for at, written in enumerate(text.splitlines()[line:], line):
+    for at, written in enumerate(_LINE.findall(text)[line:], line):
+        written = written.rstrip("\r\n")
         bare = written.lstrip(" ")
         if bare.startswith("#") and len(written) - len(bare) > column:
             line = at + 1

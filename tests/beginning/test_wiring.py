@@ -98,6 +98,14 @@ def test_a_comment_stays_with_its_stage() -> None:
     assert lines[7:] == ["  # behind", "x-y: 1"]
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\u0085"])
+def test_a_sign_that_ends_no_line_moves_nothing(sign: str) -> None:
+    """Python would begin a further line there; the new stage once fell into the last one."""
+    text = f'stages:\n  a:\n    x-note: "a{sign}b"\n    notebook: a.ipynb\n  # behind\n'
+    changed = with_stage(text, "new", ENTRY)
+    assert plain(changed)["stages"] == {**plain(text)["stages"], "new": ENTRY}
+
+
 @pytest.mark.parametrize(
     "text",
     ["stages: {a: {notebook: a.ipynb}}\n", "{name: x}\n", "stages: [a]\n", "stages: a\n"],
