@@ -372,7 +372,7 @@ SUBJECTS = {
     "grading/classroom": "collect_laws week",
     "grading/quiz": "exchange",
     "grading/exercise": "imported_names",
-    "load": "maps mistakes values",
+    "load": "maps mistakes mistakes_at_random values",
     "notebook": "shown_errors warm_up",
     "notebook/kernels": "drawn_programs libraries same_as_stock",
     "observe": "events_page",

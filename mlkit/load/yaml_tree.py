@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mlkit.core.left_by_git import remedy_for_what_git_left
+from mlkit.core.suggesting import odd_blank
 from mlkit.errors import MlkitError
 from mlkit.frozen import dataclass
 from mlkit.load.flow_style import corrected_line
@@ -24,6 +27,7 @@ _MAX_DEPTH = 60
 _MAX_ENTRIES = 500_000
 _QUOTES = 'Put quotes around a text that holds a colon: {data: "file:data.csv"}'
 _SPACES = "A tab stands in front of that line's text: YAML takes spaces only"
+_CLOSE_COLON = re.compile(r"\s*(?:- +)?([\w.-]+):(\S.*)")
 _SUSPICIOUS_BRACKETS = 10_000
 """More opening brackets than this are counted before libyaml, which recurses in C, sees them."""
 
@@ -85,18 +89,19 @@ def read_yaml(text: str, file: str, error: type[MlkitError]) -> Entry:
     """
     try:
         _refuse_depth(text, file, error)
-        node = YAML(typ="safe").compose(text)
+        node = _composed(text)
     except MarkedYAMLError as broken:
-        mark = broken.problem_mark or broken.context_mark
-        line = None if mark is None else mark.line + 1
         fact = " ".join(str(part) for part in (broken.context, broken.problem) if part)
+        line = _line_of(broken)
         remedy = remedy_for_what_git_left(text) or corrected_line(text, line)
-        if remedy is None and "unexpected ':'" in fact:
-            remedy = _QUOTES
-        if remedy is None and _is_at_tab(text, broken):
-            remedy = _SPACES
+        remedy = remedy or _remedy_at(text, line, broken)
+        last = len(text.split("\n"))  # what is not closed can break behind it
         raise error(
-            f"this is not valid YAML: {fact}", file, line, remedy=remedy, code="E204"
+            f"this is not valid YAML: {fact}",
+            file,
+            None if line is None else min(line, last),
+            remedy=remedy,
+            code="E204",
         ) from None
     except (YAMLError, ValueError) as broken:
         fact = str(broken).partition("\n")[0]
@@ -122,13 +127,38 @@ def parse_value(text: str, error: type[MlkitError], name: str) -> Any:
         ) from None
 
 
-def _is_at_tab(text: str, broken: MarkedYAMLError) -> bool:
-    """Whether what is broken is a tab in front of a line's text; no message names it."""
-    mark = broken.problem_mark
-    if mark is None or not 0 <= mark.line < len(lines := text.splitlines()):
-        return False
-    line = lines[mark.line]
-    return "\t" in line[: len(line) - len(line.lstrip(" \t-"))]
+def _composed(text: str) -> Any:
+    """Compose by libyaml; what it refuses although YAML allows it, by Python."""
+    try:
+        return YAML(typ="safe").compose(text)
+    except ComposerError as broken:
+        if "duplicate anchor" not in str(broken.context):
+            raise
+    whole = YAML(typ="safe", pure=True)
+    whole.composer.warn_double_anchors = False  # an alias means the nearest one before it
+    return whole.compose(text)
+
+
+def _line_of(broken: MarkedYAMLError) -> int | None:
+    """The line of the mistake, from 1: of a key without its colon not where the next one stands."""
+    mark = broken.problem_mark or broken.context_mark
+    if "simple key" in str(broken.context) and broken.context_mark is not None:
+        mark = broken.context_mark
+    return None if mark is None else mark.line + 1
+
+
+def _remedy_at(text: str, number: int | None, broken: MarkedYAMLError) -> str | None:
+    """What to do about signs that no message of the parser names."""
+    lines = text.splitlines()
+    line = lines[number - 1] if number is not None and 0 < number <= len(lines) else ""
+    blank = odd_blank(line)
+    if blank is not None:
+        return f"{blank} stands in that line, which YAML takes for a letter: write a plain space"
+    if "simple key" in str(broken.context) and (found := _CLOSE_COLON.fullmatch(line)):
+        return f"Put a space behind the colon: {found[1]}: {found[2]}"
+    if "unexpected ':'" in str(broken.problem):
+        return _QUOTES
+    return _SPACES if "\t" in line[: len(line) - len(line.lstrip(" \t-"))] else None
 
 
 def _refuse_depth(text: str, file: str, error: type[MlkitError]) -> None:
@@ -176,11 +206,17 @@ class _Builder:
         return Entry(value=value, line=key_line or line)
 
     def collection(self, node: Node, depth: int) -> Any:
-        if isinstance(node, MappingNode):
+        tag = str(node.tag).removeprefix(_PREFIX)
+        if isinstance(node, MappingNode) and tag in ("map", "!"):
             return self.mapping(node, depth)
-        if isinstance(node, SequenceNode):
+        if isinstance(node, SequenceNode) and tag in ("seq", "!"):
             return tuple(self.build(item, depth + 1) for item in node.value)
-        raise self.error("this is not understood", self.file, node.start_mark.line + 1, code="E204")
+        raise self.not_understood(node)
+
+    def not_understood(self, node: Node) -> MlkitError:
+        """A tag promises what is made of no value here: a set, an object, somebody's own type."""
+        fact = f"the tag {node.tag} is not understood"
+        return self.error(fact, self.file, node.start_mark.line + 1, code="E204")
 
     def mapping(self, node: MappingNode, depth: int) -> dict[str, Entry]:
         own: dict[str, Entry] = {}
@@ -241,12 +277,7 @@ class _Builder:
                     return text
         except ValueError:
             return text
-        raise self.error(
-            f"the tag {node.tag} is not understood",
-            self.file,
-            node.start_mark.line + 1,
-            code="E204",
-        )
+        raise self.not_understood(node)
 
 
 def _integer(text: str) -> int:

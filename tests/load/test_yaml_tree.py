@@ -124,6 +124,55 @@ def test_anchors_are_understood(project: Project) -> None:
     assert pipeline.stages["b"].retry.max_retries == 4
 
 
+def test_an_alias_means_the_nearest_anchor_before_it() -> None:
+    """A stage that was copied with its anchor is YAML like any other."""
+    text = "a: &x {b: 1}\nc: *x\nd: &x {b: 2}\ne: *x\n"
+    assert read_yaml(text, "f", PipelineError).plain() == {
+        **{"a": {"b": 1}, "c": {"b": 1}},
+        **{"d": {"b": 2}, "e": {"b": 2}},
+    }
+
+
+@pytest.mark.parametrize("text", ["!!set {b: null}", "!mine {b: 1}", "!!omap [b: 1]", "!mine 1"])
+def test_a_tag_is_refused_whatever_it_stands_before(text: str) -> None:
+    """What it promises is made by nothing here; the tags of YAML's own kinds change nothing."""
+    with pytest.raises(PipelineError, match=r"f:2: the tag .* is not understood"):
+        read_yaml(f"a:\n- {text}", "f", PipelineError)
+    own = read_yaml("a: !!map {b: !!seq [!!str 1]}", "f", PipelineError)
+    assert own.plain() == {"a": {"b": ["1"]}}
+
+
+BREAKS = {
+    "a colon without its space": ("a: 1\nb:2\nc: 3\n", 2, "a space behind the colon: b: 2"),
+    "a blank that is none": ("a: 1\nb: {c:\u00a0[1]}\n", 2, "U+00A0 stands in that line"),
+    "a bracket at the end of the file": ("a: [1, 2", 1, "README"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_breaks_is_told_where_it_stands(name: str) -> None:
+    """In a line that the file has, with the sign that is to be changed."""
+    text, line, remedy = BREAKS[name]
+    with pytest.raises(PipelineError, match="not valid YAML") as caught:
+        read_yaml(text, "f", PipelineError)
+    assert caught.value.line == line
+    assert remedy in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u200b", "\ufeff", "\u3000"])
+def test_a_sign_that_nobody_sees_is_named(project: Project, blank: str) -> None:
+    """Text from a page or a chat brings it; 'unknown key 'cache'' could not be understood."""
+    refused = project.refused(f"{HEAD}{COLLECT}    cache{blank}: true\n")
+    sign = f"The invisible character U+{ord(blank):04X}"
+    assert f"Did you mean 'cache'? {sign} stands in what was written" in refused
+
+
+def test_a_blank_that_is_none_indents_nothing(project: Project) -> None:
+    """The stage became a key of the pipeline's."""
+    refused = project.refused("name: p\nstages:\n\u00a0 end: {notebook: end.ipynb}\n")
+    assert "The invisible character U+00A0 stands in it: write a plain space, or none" in refused
+
+
 def test_a_byte_order_mark_is_passed_over(project: Project) -> None:
     """Windows editors write one."""
     project.file.write_bytes(b"\xef\xbb\xbf" + (HEAD + COLLECT).encode())
