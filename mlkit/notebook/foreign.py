@@ -1,7 +1,7 @@
 """Notebooks in other languages than Python: what they declare, and how values are handed to them.
 
 The parameters cell holds one assignment of a literal a line; types are plain from the defaults. The
-injected cell is written by Papermill's translators.
+injected cell is written by Papermill's translators, and corrected where R reads it otherwise.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ _BASH = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>.*)")
 _R = re.compile(r"(?P<name>[A-Za-z.][\w.]*)\s*(?:<-|=)\s*(?P<value>.+)")
 _INT = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.?\d+)([eE][+-]?\d+)?")
+_WRITTEN = re.compile(r'"(?:\\.|[^"\\])*"|\b(?:inf|nan)\b')
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|.)")
+_R_NUMBERS: Mapping[str, str] = {"inf": "Inf", "nan": "NaN"}
 _R_WORDS: Mapping[str, Any] = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
@@ -104,7 +107,22 @@ def source_to_inject(assignments: tuple[Assignment, ...], title: str, kernel: Ke
     translator = papermill_translators.find_translator(kernel.name, kernel.language)
     values = {item.name: _plain(item.value) for item in assignments}
     text: str = translator.codify(values, comment=repr(title)[1:-1])
-    return text.rstrip("\n")
+    lines = text.rstrip("\n").split("\n")
+    if kernel.language.lower() == "r":
+        lines[1:] = map(_as_r, lines[1:])
+    return "\n".join(lines)
+
+
+def _as_r(assignment: str) -> str:
+    r"""What Papermill writes in Python's way: to R `\xe9` is a byte and no é, `inf` a name."""
+    name, equals, value = assignment.partition(" = ")
+    return name + equals + _WRITTEN.sub(lambda found: _r_literal(found[0]), value)
+
+
+def _r_literal(text: str) -> str:
+    if text in _R_NUMBERS:
+        return _R_NUMBERS[text]
+    return _ESCAPE.sub(lambda found: f"\\u00{found[1]}" if found[1] else found[0], text)
 
 
 def _statements(source: str) -> Iterator[tuple[int, str]]:

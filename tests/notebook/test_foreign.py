@@ -123,6 +123,39 @@ def test_dates_and_paths_are_texts_elsewhere() -> None:
     ]
 
 
+R = Kernel(name="ir", language="R")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("/home/müller/é日", r'"/home/m\u00fcller/\u00e9\u65e5"'),
+        ("\\xe9 \x1b", r'"\\xe9 \u001b"'),
+        (float("inf"), "Inf"),
+        ([float("-inf"), float("nan"), "inf nan"], 'list(-Inf, NaN, "inf nan")'),
+        ({"é": [1.5]}, r'list("\u00e9" = list(1.5))'),
+    ],
+)
+def test_r_receives_what_r_writes_so(value: object, written: str) -> None:
+    r"""To R a text with `\xe9` is no text, one with `\u65e5` beside it breaks the cell."""
+    source = source_to_inject((Assignment(name="nan", value=value),), "a", R)
+    assert source == f"# a\nnan = {written}"
+
+
+@pytest.mark.r
+def test_r_receives_the_same_text() -> None:
+    """Every character below U+0400, alone and beside others, as R itself counts them."""
+    signs = [chr(code) for code in range(1, 0x400)]
+    texts = [*signs, "".join(signs), "é日🦊\\xe9\\\\\"'", "müller\n"]
+    items = tuple(Assignment(name=f"t{n}", value=text) for n, text in enumerate(texts))
+    asked = [f'cat(utf8ToInt(t{n}), "\\n")' for n in range(len(texts))]
+    program = "\n".join([source_to_inject(items, "a", R), *asked])
+    done = subprocess.run(["Rscript", "-"], input=program, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    received = ["".join(chr(int(code)) for code in ln.split()) for ln in done.stdout.splitlines()]
+    assert received == texts
+
+
 def test_a_secret_needs_no_mlkit_in_another_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its text stands in the environment, and in no notebook."""
     kernel = Kernel(name="other", program="/opt/python")
