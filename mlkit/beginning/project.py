@@ -11,6 +11,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+from mlkit.beginning.wiring import written_scalar
 from mlkit.errors import UsageError
 from mlkit.frozen import dataclass
 
@@ -81,7 +82,7 @@ def _content(name: str, folder: Path) -> bytes:
     content = files("mlkit.beginning").joinpath("project", FILES[name]).read_bytes()
     own = re.sub(r"[\s.]+", "-", Path(os.path.abspath(folder)).name)  # noqa: PTH100 - keeps links
     if name == "pipeline.yaml" and _NAME.fullmatch(own):
-        content = content.replace(b"\nname: first\n", f"\nname: {own}\n".encode())
+        content = content.replace(b"\nname: first\n", f"\nname: {written_scalar(own)}\n".encode())
     return content
 
 

@@ -26,12 +26,14 @@ from mlkit.errors import PipelineError
 from mlkit.frozen import dataclass
 from mlkit.load.yaml_tree import parse_value
 
-__all__ = ["FlowStagesError", "stage_lines", "with_stage", "written_scalar"]
+__all__ = ["FlowStagesError", "stage_lines", "with_stage", "written_scalar", "written_value"]
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 """What needs no quotes in either of YAML's styles, unless it reads as a number or the like."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 """A line as YAML 1.2 and its parser count them; `str.splitlines` also ends one at U+2028."""
+_UNSHOWN = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What YAML allows in no text, or takes for the end of a line."""
 _STEP = 2
 _NULL = "tag:yaml.org,2002:null"
 
@@ -168,7 +170,13 @@ def _mapping(key: str, value: Mapping[str, str], inner: str, step: str) -> list[
 
 def written_scalar(text: str) -> str:
     """A text as YAML, in either of its styles."""
-    return text if _is_plain(text) else json.dumps(text, ensure_ascii=False)
+    return text if _is_plain(text) else written_value(text)
+
+
+def written_value(value: Any) -> str:
+    """A parameter's value as YAML on one line; signs that no file shows stand as their codes."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _is_plain(text: str) -> bool:

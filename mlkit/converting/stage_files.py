@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.beginning.notebook import code_cell, notebook_of
-from mlkit.beginning.wiring import stage_lines
+from mlkit.beginning.wiring import stage_lines, written_scalar, written_value
 from mlkit.converting.given_names import MODULES, GivenNames, given_names
 from mlkit.converting.named_files import Edit, FilePlan
 from mlkit.converting.names import evaluated_names
@@ -89,14 +89,14 @@ def _pipeline(
     source: Path,
     target: Path,
 ) -> str:
-    lines = [f"# Made from {source.name} by mlkit convert.", f"name: {name}"]
+    lines = [f"# Made from {source.name} by mlkit convert.", f"name: {written_scalar(name)}"]
     used = {n for stage in conversion.stages for n in _parameters(stage, plans)}
     values = {n: conversion.roles.value_of(n) for n in conversion.roles.literals if n in used}
     if values:
         lines.append("parameters:")
         for key, value in values.items():
             lines += [f"  {line.strip()}" for line in conversion.roles.comment_on(key)]
-            lines.append(f"  {key}: {json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"  {key}: {written_value(value)}")
     lines.append("stages:")
     for stage in conversion.stages:
         plan = plans[stage.part.name]

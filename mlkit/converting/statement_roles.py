@@ -7,6 +7,7 @@ the stages that use them. The rest is the notebook's work, and stays where it st
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -283,12 +284,16 @@ def _is_literal(node: ast.stmt) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a parameter can have the value."""
+    """Whether pipeline.yaml can say it: it fills in `${`, and JSON has no infinite number."""
+    if isinstance(value, str):
+        return "${" not in value
+    if isinstance(value, float):
+        return math.isfinite(value)
     if isinstance(value, list):
         return all(map(_is_plain, value))
     if isinstance(value, dict):
-        return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
-    return value is None or isinstance(value, bool | int | float | str)
+        return all(isinstance(k, str) and _is_plain(v) for k, v in value.items())
+    return value is None or isinstance(value, bool | int)
 
 
 def _is_setting(placed: Placed, imported: set[str]) -> bool:

@@ -30,6 +30,13 @@ def test_a_folder_with_an_uncommon_name_does_no_harm(tmp_path: Path) -> None:
     assert mlkit.load_pipeline(folder).name == "first"
 
 
+@pytest.mark.parametrize("name", ["null", "true", "False"])
+def test_a_folder_whose_name_is_a_value_in_yaml_is_a_name(tmp_path: Path, name: str) -> None:
+    """The pipeline had none, or one that is no text."""
+    begin(tmp_path / name)
+    assert mlkit.load_pipeline(tmp_path / name).name == name
+
+
 def test_a_second_call_completes_what_is_missing(tmp_path: Path) -> None:
     """What is there just so stays; what was removed comes back."""
     begin(tmp_path / "p")

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from mlkit.beginning.wiring import FlowStagesError, with_stage
+from mlkit.beginning.wiring import FlowStagesError, with_stage, written_scalar
+from mlkit.errors import PipelineError
+from mlkit.load.yaml_tree import parse_value
 
 ENTRY = {
     "notebook": "03-new.ipynb",
@@ -139,3 +141,11 @@ def test_any_texts_come_back_as_they_were_given(
         lines.append(f"{' ' * step}{name}:")
         lines += [f"{' ' * 2 * step}{key}: {json.dumps(value)}" for key, value in keys.items()]
     check("\n".join(lines) + "\n" + tail, "new", entry)
+
+
+@given(text=st.text(st.characters(codec="utf-8"), max_size=8))
+def test_any_text_is_written_so_that_it_is_read_again(text: str) -> None:
+    """Signs that no file shows, too: YAML refuses them as they are, or ends a line at them."""
+    written = written_scalar(text)
+    assert parse_value(f"{{a: {written}}}", PipelineError, "f") == {"a": text}
+    assert parse_value(f"a: {written}", PipelineError, "f") == {"a": text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import pytest
 
 from mlkit.converting.given_names import given_names
 from mlkit.converting.named_files import plan_files
@@ -18,6 +20,8 @@ from mlkit.converting.parts import Cell, Part
 from mlkit.converting.planning import Conversion, plan_stages
 from mlkit.converting.snapshot import RANDOM
 from mlkit.converting.stage_files import texts_of
+from mlkit.errors import PipelineError
+from mlkit.load.yaml_tree import read_yaml
 
 OLD: Marks = (1, 1, "")
 
@@ -190,6 +194,24 @@ def test_comments_go_with_the_values_and_definitions_that_they_are_on() -> None:
     cells = ["".join(cell["source"]) for cell in json.loads(texts["01-p0.ipynb"])["cells"]]
     assert cells[0] == "A = 1\n# how many\nB = 2  # two"
     assert cells[-1] == "#@title Settings\n\nx = [f(A, B)]"
+
+
+@pytest.mark.parametrize("text", ["1e999", "[-1e999]", "'${HOME}/x'", "{'a': '${'}"])
+def test_what_pipeline_yaml_cannot_say_is_no_parameter(text: str) -> None:
+    """Infinity was written, which is a text there, and a variable was filled in."""
+    source = f"rate = 0.5\nodd = {text}\nx = [rate, odd]"
+    odd = ast.literal_eval(text)
+    run = seen({"rate": value(joblib.hash(0.5)), "odd": value(joblib.hash(odd)), "x": value("3")})
+    assert list(planned([source], run).roles.literals) == ["rate"]
+
+
+def test_signs_that_no_file_shows_are_written_as_codes() -> None:
+    """YAML refuses some of them, and takes others for the end of a line."""
+    text = "\x7f \x85 \u2028 \ufeff é"
+    run = seen({"sep": value(joblib.hash(text)), "x": value("3")})
+    made = written(planned([f"sep = {text!r}\nx = [f(sep)]"], run), run)
+    read = read_yaml(made["pipeline.yaml"], "f", PipelineError).plain()
+    assert read["parameters"] == {"sep": text}
 
 
 def test_values_behind_what_installs_and_tries_imports_are_parameters() -> None:
