@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mlkit.beginning.new_stage import check_and_keep, exact_text
@@ -19,6 +18,7 @@ from mlkit.beginning.wiring import written_scalar
 from mlkit.errors import UsageError
 from mlkit.load.pipeline_file import find_pipeline_file, load_pipeline
 from mlkit.load.stage import STAGE_NAME
+from mlkit.load.yaml_tree import compose_whole
 
 __all__ = ["redraw", "with_input", "with_name", "without_input", "without_stage"]
 
@@ -148,7 +148,7 @@ def without_input(text: str, stage: str, name: str) -> str:
 
 
 def _root(text: str) -> MappingNode:
-    root = YAML(pure=True).compose(text)
+    root = compose_whole(text)
     if not isinstance(root, MappingNode):
         raise UsageError("the file is no pipeline")
     return root

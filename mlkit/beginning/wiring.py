@@ -24,7 +24,7 @@ from ruamel.yaml.nodes import MappingNode
 
 from mlkit.errors import PipelineError
 from mlkit.frozen import dataclass
-from mlkit.load.yaml_tree import parse_value
+from mlkit.load.yaml_tree import compose_whole, parse_value
 
 __all__ = ["FlowStagesError", "stage_lines", "with_stage", "written_scalar", "written_value"]
 
@@ -79,7 +79,7 @@ def with_stage(text: str, name: str, entry: Mapping[str, Any]) -> str:
 
 def _with_room(text: str) -> tuple[str, _Place] | None:
     """Open `stages` where there is none, or nothing in it; None if there is something."""
-    root = YAML(pure=True).compose(text)
+    root = compose_whole(text)
     if not isinstance(root, MappingNode) or root.flow_style:
         return None
     pair = next((pair for pair in root.value if pair[0].value == "stages"), None)

@@ -18,7 +18,7 @@ from mlkit.errors import MlkitError
 from mlkit.frozen import dataclass
 from mlkit.load.flow_style import corrected_line
 
-__all__ = ["Entry", "parse_value", "read_yaml"]
+__all__ = ["Entry", "compose_whole", "parse_value", "read_yaml"]
 
 _BOOLS = {"true": True, "false": False}
 _PREFIX = "tag:yaml.org,2002:"
@@ -134,8 +134,16 @@ def _composed(text: str) -> Any:
     except ComposerError as broken:
         if "duplicate anchor" not in str(broken.context):
             raise
-    whole = YAML(typ="safe", pure=True)
-    whole.composer.warn_double_anchors = False  # an alias means the nearest one before it
+    return compose_whole(text)
+
+
+def compose_whole(text: str) -> Any:
+    """Compose with the marks of every line, as who changes a text needs it.
+
+    An anchor may stand twice: an alias means the nearest one before it, and no warning is due.
+    """
+    whole = YAML(pure=True)
+    whole.composer.warn_double_anchors = False
     return whole.compose(text)
 
 

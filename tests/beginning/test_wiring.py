@@ -25,6 +25,7 @@ TEXTS = {
     "no line end": "name: x\nstages:\n  a:\n    notebook: a.ipynb",
     "a wide step": "stages:\n    a:\n        notebook: a.ipynb\nname: x\n",
     "an anchor and an alias": "stages:\n  a: &a\n    notebook: a.ipynb\n  b: *a\nname: x\n",
+    "an anchor twice": "x-a: &a 1\nx-b: &a 2\nstages:\n  a:\n    notebook: a\n    x-c: *a\n",
     "a merge": "x-y: &y {cache: false}\nstages:\n  a:\n    <<: *y\n    notebook: a\n",
     "a block of text": "stages:\n  a:\n    notebook: |\n      a.ipynb\n\n  # a comment\nname: x\n",
     "a text over lines": 'stages:\n  a:\n    notebook: "a\n      .ipynb"\nname: x\n',
@@ -40,7 +41,9 @@ TEXTS = {
 
 def plain(text: str) -> Any:
     """The values of a YAML text."""
-    return YAML(typ="safe", pure=True).load(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
+    return yaml.load(text)
 
 
 def check(text: str, name: str, entry: dict[str, Any]) -> None:
