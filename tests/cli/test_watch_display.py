@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -56,12 +57,24 @@ class Process:
 
     def interrupted(self) -> tuple[int, list[psutil.Process]]:
         """Press Ctrl-C; gives the exit code and the processes that are left."""
-        children = psutil.Process(self.popen.pid).children(recursive=True)
-        assert children
+        assert self.popen.pid in {process.pid for process in self._started()}
         self.popen.send_signal(signal.SIGINT)
         code = self.popen.wait(60)
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(self._started(), timeout=10)
         return code, alive
+
+    def _started(self) -> list[psutil.Process]:
+        """The watch, and all that it has started, whosever children they are by now.
+
+        They are told by their environment. Between two rounds there may be no child: kernels that
+        were kept are let go where the installed packages change, which other tests may do.
+        """
+        mark, found = str(self.temporary), []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("TMPDIR") == mark:
+                    found.append(process)
+        return found
 
 
 @pytest.fixture

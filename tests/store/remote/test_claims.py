@@ -254,12 +254,17 @@ def test_in_any_order_of_requests_one_has_it(schedule: list[tuple[int, float]]) 
     pytest.fail(f"nobody gets the name: {claimers.store.files}")
 
 
-def _pipeline(folder: Path, log: Path) -> Path:
+def _pipeline(folder: Path, log: Path, first: Path | None = None) -> Path:
+    """A stage for each month; where a link shall name the first that begins, it never ends."""
     body = (
         "import os, time\n"
         f"log = os.open({str(log)!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)\n"
         "os.write(log, f'begin {logical_date:%m} {os.getpid()}\\n'.encode())\n"
-        "time.sleep(0.5)\n"
+        "try:\n"
+        f"    os.symlink(f'{{logical_date:%m}} {{os.getpid()}}', {str(first or log)!r})\n"
+        "    time.sleep(600)\n"
+        "except FileExistsError:\n"
+        "    time.sleep(0.5)\n"
         "open(out, 'w').write(str(logical_date))\n"
         "os.write(log, f'end {logical_date:%m} {os.getpid()}\\n'.encode())"
     )
@@ -281,15 +286,15 @@ def _machine(file: Path, url: str, cache: Path) -> subprocess.Popen[str]:
 @pytest.mark.timeout(300)
 def test_many_machines_run_each_interval_once(url: str, tmp_path: Path) -> None:
     """Backfills of the same months side by side; one is killed, and its month is taken over."""
-    log = tmp_path / "log"
-    file = _pipeline(tmp_path / "p", log)
+    log, first = tmp_path / "log", tmp_path / "first"
+    file = _pipeline(tmp_path / "p", log, first)
     machines = [_machine(file, url, tmp_path / f"m{n}") for n in range(3)]
     deadline = time.monotonic() + 120
-    while not log.exists() or "begin" not in log.read_text():
+    while not first.is_symlink():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    dead = int(log.read_text().split()[2])
-    killed = next(machine for machine in machines if machine.pid == dead)
+    month, dead = first.readlink().name.split()
+    killed = next(machine for machine in machines if machine.pid == int(dead))
     killed.send_signal(signal.SIGKILL)
     told = []
     for machine in machines:
@@ -297,13 +302,12 @@ def test_many_machines_run_each_interval_once(url: str, tmp_path: Path) -> None:
         told += [] if machine is killed else [json.loads(out)]
     assert {status for made in told for _, status in made} <= {"succeeded", "kept"}
     lines = [line.split() for line in log.read_text().splitlines()]
-    done = [(word, month) for word, month, pid in lines if int(pid) != dead]
-    ended = [month for word, month in done if word == "end"]
-    ended_by_dead = [month for word, month, pid in lines if int(pid) == dead and word == "end"]
-    assert sorted(ended + ended_by_dead) == ["01", "02", "03", "04"]
-    assert done.count(("begin", lines[0][1])) == 1
+    assert sorted(when for word, when, _ in lines if word == "end") == ["01", "02", "03", "04"]
+    assert {when for _, when, pid in lines if pid == dead} == {month}
+    begun = [when for word, when, pid in lines if word == "begin" and pid != dead]
+    assert sorted(begun) == ["01", "02", "03", "04"]
     left = [Remote(url).read(entry.name) or b"" for entry in Remote(url).entries(claims.FOLDER)]
-    assert {json.loads(data)["pid"] for data in left} <= {dead}
+    assert {json.loads(data)["pid"] for data in left} <= {int(dead)}
 
 
 def test_two_servers_of_one_url_exclude_each_other(place: str, on: Machine, tmp_path: Path) -> None:
