@@ -91,6 +91,7 @@ class _Work:
     options: RunOptions
     runs_dir: Path | str | None
     observed: Observed
+    aside: Observed
     say: Said
     secrets: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -105,6 +106,7 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     runs_dir: Path | str | None,
     observed: Observed,
     say: Said,
+    aside: Observed = lambda: contextlib.nullcontext(Services()),
     parallel: int = 1,
     search: Search | None = None,
     stop_if: str | None = None,
@@ -127,6 +129,8 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
         Gives the surroundings of one run.
     say : callable
         Is told which run begins.
+    aside : callable
+        Gives the surroundings of one run among several at once.
     parallel : int
         How many runs are made at once.
     search : Search, optional
@@ -179,6 +183,7 @@ def sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
                 options=options,
                 runs_dir=runs_dir,
                 observed=observed,
+                aside=aside,
                 say=say,
             ),
             folder,
@@ -200,6 +205,7 @@ def resume_sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
     changes: Mapping[str, Any],
     observed: Observed,
     say: Said,
+    aside: Observed = lambda: contextlib.nullcontext(Services()),
     parallel: int | None = None,
 ) -> list[Member]:
     """Finish a sweep: resume the runs that did not end well, and make those that never began.
@@ -218,7 +224,7 @@ def resume_sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
         Secrets, which no record holds.
     changes : mapping
         Options that are to differ from those of the sweep.
-    observed, say
+    observed, say, aside
         As for `sweep`.
     parallel : int, optional
         So many runs at once from now on; by default as many as so far.
@@ -243,6 +249,7 @@ def resume_sweep(  # noqa: PLR0913 - keywords: each is asked for by its name
             options=replace(options, name=found.name if found.named else None),
             runs_dir=runs_dir,
             observed=observed,
+            aside=aside,
             say=say,
             secrets=secrets,
             changes=changes,
@@ -388,9 +395,15 @@ class _Group:
         if cancellation is None:
             with self._work.observed() as services, self._given_up(services.cancellation):
                 return self._run_watched(member, services)
-        with cancellation.part(self.found.name) as part, self._given_up(part):
-            telling = [waits_told(lambda words: self._work.say(f"{place} {words}"))]
-            return self._run_watched(member, Services(observers=telling, cancellation=part))
+        with (
+            cancellation.part(self.found.name) as part,
+            self._given_up(part),
+            self._work.aside() as services,
+        ):
+            telling = waits_told(lambda words: self._work.say(f"{place} {words}"))
+            observers = (*services.observers, telling)
+            services = replace(services, observers=observers, cancellation=part)
+            return self._run_watched(member, services)
 
     @contextlib.contextmanager
     def _given_up(self, cancellation: Cancellation) -> Iterator[None]:

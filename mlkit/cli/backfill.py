@@ -14,7 +14,7 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
-from mlkit.cli.run_display import observed
+from mlkit.cli.run_display import observed, observed_aside
 from mlkit.cli.run_options import Given, layers_of, takes_run_options
 from mlkit.cli.shared_options import (
     EnvFileOption,
@@ -192,7 +192,9 @@ def _fill_one(
 def _services(cancellation: Cancellation, place: str, *, quiet: bool) -> Iterator[api.Services]:
     if quiet:
         telling = [api.waits_told(lambda words: say(f"{place} {words}"))]
-        yield api.Services(observers=telling, cancellation=cancellation)
+        with observed_aside() as services:
+            observers = (*services.observers, *telling)
+            yield replace(services, observers=observers, cancellation=cancellation)
         return
     with observed() as services:
         yield replace(services, cancellation=cancellation)

@@ -8,7 +8,7 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import say
-from mlkit.cli.run_display import exit_code, observed, show_end
+from mlkit.cli.run_display import exit_code, observed, observed_aside, show_end
 from mlkit.cli.run_options import Given, environment_of, takes_run_options
 from mlkit.cli.shared_options import (
     EnvFileOption,
@@ -70,6 +70,7 @@ def resume(
             secrets={item.name: item.value for item in secrets},
             changes=given,
             observed=observed,
+            aside=observed_aside,
             say=say,
             parallel=parallel,
         )

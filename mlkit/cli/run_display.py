@@ -24,7 +24,7 @@ from mlkit.observe.run_summary import summary
 from mlkit.observe.terminal import console_for
 from mlkit.store.remote.places import remotes_of
 
-__all__ = ["end_text", "exit_code", "observed", "show_end"]
+__all__ = ["end_text", "exit_code", "observed", "observed_aside", "show_end"]
 
 FAILED, SKIPPED, INTERRUPTED = 1, 99, 130
 
@@ -33,14 +33,22 @@ FAILED, SKIPPED, INTERRUPTED = 1, 99, 130
 def observed() -> Iterator[api.Services]:
     """Show progress on stderr, and send spans where the environment asks for them."""
     with console_for() as console:
-        observers: list[Observer] = [console]
-        if any(name.startswith("OTEL_") for name in os.environ):
-            # Most runs send no spans.
-            from mlkit.observe.telemetry import telemetry_from_environment
+        yield api.Services(observers=[console, *_spans()])
 
-            spans = telemetry_from_environment(os.environ)
-            observers += [] if spans is None else [spans]
-        yield api.Services(observers=observers)
+
+def observed_aside() -> contextlib.AbstractContextManager[api.Services]:
+    """Send spans only: several runs at once share the screen, where their caller tells of them."""
+    return contextlib.nullcontext(api.Services(observers=_spans()))
+
+
+def _spans() -> list[Observer]:
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return []
+    # Most runs send no spans.
+    from mlkit.observe.telemetry import telemetry_from_environment
+
+    spans = telemetry_from_environment(os.environ)
+    return [] if spans is None else [spans]
 
 
 def show_end(

@@ -10,7 +10,7 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import say
-from mlkit.cli.run_display import observed
+from mlkit.cli.run_display import observed, observed_aside
 from mlkit.cli.run_options import Given, layers_of, takes_run_options
 from mlkit.cli.shared_options import (
     EnvFileOption,
@@ -156,6 +156,7 @@ def sweep(
         options=api.run_options(given),
         runs_dir=runs_dir,
         observed=observed,
+        aside=observed_aside,
         say=say,
         parallel=parallel,
         search=search,

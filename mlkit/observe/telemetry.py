@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, TextIO
 
 from mlkit.core.events import Event, EventKind
 from mlkit.core.states import Status
@@ -157,32 +158,39 @@ def telemetry_from_environment(environment: Mapping[str, str]) -> Telemetry | No
             remedy="Use console, otlp or none.",
         )
     _import_api()
-    return Telemetry(_provider(wanted))
+    return Telemetry(_provider(wanted, sys.stderr))
 
 
-def _provider(wanted: str) -> Any:
-    """Set up a provider that exports on its own; it flushes when the process ends."""
+@lru_cache(maxsize=1)
+def _provider(wanted: str, shown: TextIO) -> Any:
+    """Set up a provider that exports on its own; it flushes when the process ends.
+
+    It has a thread, so all runs of a process share one.
+    """
     try:  # optional, as above, and each exporter a package of its own
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        exporter = _exporter(wanted)
+        exporter = _exporter(wanted, shown)
     except ImportError as error:
         raise MissingExtraError(
             f"traces are asked for ({wanted}), but {error.name or 'a package'} is not installed",
             remedy=f"Install it with: {_INSTALL} opentelemetry-exporter-otlp-proto-http",
         ) from error
-    provider = TracerProvider(resource=Resource.create({"service.name": "mlkit"}))
+    resource = Resource.create()
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):  # nobody names one
+        resource = resource.merge(Resource({"service.name": "mlkit"}))
+    provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
 
 
-def _exporter(wanted: str) -> Any:
+def _exporter(wanted: str, shown: TextIO) -> Any:
     if wanted == "console":
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # optional, as above
 
-        return ConsoleSpanExporter(out=sys.stderr)
+        return ConsoleSpanExporter(out=shown)
     # optional, too, and no part of the extra: it may be absent where the rest is there
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mlkit import api
 from mlkit.api.old_runs import clean
 from mlkit.api.sweeping import Member, members, resume_sweep, sweep
+from mlkit.core.events import Event, EventKind
 from mlkit.driver.options import RunOptions
 from mlkit.errors import RunsFolderError, UnknownRunError, UsageError
 from mlkit.load.parameters import Layers
@@ -206,3 +207,29 @@ def test_a_damaged_file_of_a_sweep_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(RunsFolderError, match=r"lost\.json is not what mlkit writes") as caught:
         sweeps.read("lost")
     assert caught.value.remedy
+
+
+def test_runs_at_once_are_observed_aside(file: Path) -> None:
+    """What shows no progress, such as a sender of spans, hears of each from its first event."""
+    heard: list[Event] = []
+
+    def aside() -> contextlib.AbstractContextManager[api.Services]:
+        return contextlib.nullcontext(fake_services(observers=[heard.append]))
+
+    def observed() -> contextlib.AbstractContextManager[api.Services]:
+        pytest.fail("runs at once share no screen")
+
+    _, made = sweep(
+        load_pipeline(file),
+        [{"n": 1}, {"n": 2}, {"n": 3}],
+        layers=Layers(),
+        options=RunOptions(name="g"),
+        runs_dir=None,
+        observed=observed,
+        aside=aside,
+        say=lambda _: None,
+        parallel=2,
+    )
+    begun = [event.run_id for event in heard if event.kind is EventKind.RUN_STARTED]
+    assert sorted(begun) == sorted(m.record.run_id for m in made if m.record is not None)
+    assert len(begun) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 
 from mlkit.api.sweeping import Member
+from mlkit.cli.run_display import observed_aside
 from mlkit.cli.sweep import _values
 from mlkit.cli.sweep_display import _table, show_sweep
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.load.pipeline_file import load_pipeline
+from mlkit.observe.telemetry import Telemetry
 from mlkit.store.sweeps import Combination, Search, Sweep
 from mlkit.testing import Sketch, write_pipeline
 from tests.cli.conftest import Call, Spoken
@@ -275,3 +278,13 @@ def test_a_sweep_refuses_before_anything_runs(
     assert spoken.code == 2
     assert said in spoken.err
     assert not (tmp_path / "none").exists()
+
+
+def test_runs_at_once_send_spans_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though none of them has the screen."""
+    with observed_aside() as services:
+        assert list(services.observers) == []
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    with observed_aside() as services:
+        assert [type(observer) for observer in services.observers] == [Telemetry]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
+import threading
 from typing import Any
 
 import pytest
 
 from mlkit.core.events import Event
 from mlkit.errors import ConfigurationError, MissingExtraError
-from mlkit.observe.telemetry import Telemetry, telemetry_from_environment
+from mlkit.observe.telemetry import Telemetry, _provider, telemetry_from_environment
 
 
 @pytest.fixture
@@ -109,6 +111,36 @@ def test_the_environment_switches_traces_on(exporter: Any) -> None:
     assert isinstance(telemetry_from_environment({"OTEL_TRACES_EXPORTER": "console"}), Telemetry)
     with pytest.raises(MissingExtraError, match="opentelemetry-exporter-otlp-proto-http"):
         telemetry_from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({}, "mlkit"),
+        ({"OTEL_SERVICE_NAME": "flights"}, "flights"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=flights,team=x"}, "flights"),
+    ],
+)
+def test_spans_are_of_the_service_that_the_user_names(
+    environment: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OpenTelemetry's own variables say; else of mlkit."""
+    for variable in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    provider = _provider("console", io.StringIO())
+    assert provider.resource.attributes["service.name"] == name
+    provider.shutdown()
+
+
+def test_all_runs_of_a_process_send_through_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of a schedule would otherwise gather one with each run."""
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    before = threading.active_count()
+    for _ in range(3):
+        telemetry_from_environment({"OTEL_TRACES_EXPORTER": "console"})
+    assert threading.active_count() == before + 1
 
 
 def test_an_unknown_exporter_is_refused() -> None:
