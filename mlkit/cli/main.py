@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import keyword
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -172,10 +176,41 @@ def root(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code, whatever becomes of the output."""
     hold_standard_files()
+    _have_a_home()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with steady_streams():
+    with steady_streams(), _unwinding():
         code = _run(_with_force_values(_with_new_names(given)))
     sys.exit(code)
+
+
+def _have_a_home() -> None:
+    """Let a user that no list of users has live where containers let it live.
+
+    Without `HOME` and without a line in /etc/passwd nobody has said where: Jupyter starts no kernel
+    then. Docker and Kubernetes say `/`.
+    """
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path raises where there is no home
+        os.environ["HOME"] = os.sep
+
+
+@contextlib.contextmanager
+def _unwinding() -> Iterator[None]:
+    """Let SIGTERM and a terminal that closes end a command as Ctrl-C does.
+
+    By themselves they end it where it stands: its temporary folders would stay, and what it has
+    started. Who ignores one of them (`nohup`) goes on ignoring it; a run asks for more, meanwhile.
+    """
+    ends = [signal.SIGTERM, signal.SIGHUP]
+    if threading.current_thread() is not threading.main_thread():
+        ends.clear()
+    ends = [number for number in ends if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ends:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ends:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _with_new_names(arguments: list[str]) -> list[str]:

@@ -89,7 +89,7 @@ def open_in_lab(
     browser: bool = True,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve JupyterLab with a notebook open, until Ctrl-C or SIGTERM.
+    """Serve JupyterLab with a notebook open, until Ctrl-C, SIGTERM or SIGHUP.
 
     Parameters
     ----------
@@ -150,8 +150,9 @@ def open_in_lab(
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Pass over another Ctrl-C, or SIGTERM: what they ask for goes on already."""
-    before = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)}
+    """Pass over another Ctrl-C, SIGTERM or SIGHUP: what they ask for goes on already."""
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ends}
     try:
         yield
     finally:

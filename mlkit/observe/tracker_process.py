@@ -82,7 +82,7 @@ class Teller:
         self._is_resumed = hello["resumed"]
         self._children: dict[str, str] = {}
         self._open: set[str] = set()
-        self._source = {**_source(Path(hello["file"])), "mlflow.user": getpass.getuser()}
+        self._source = {**_source(Path(hello["file"])), "mlflow.user": _user()}
         with _alone(hello["lock"]):
             self._experiment = self._experiment_id(hello["experiment"])
         found = self._found() if self._is_resumed else {}
@@ -261,6 +261,14 @@ def _source(file: Path) -> dict[str, str]:
         if found.returncode == 0:
             tags["mlflow.source.git.commit"] = found.stdout.strip()
     return tags
+
+
+def _user() -> str:
+    """Who runs it; by number where nobody has given the user a name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # which of them depends on Python's version
+        return str(os.getuid())
 
 
 def _whole_steps(curve: list[list[float]]) -> list[tuple[int, float]]:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -179,6 +180,55 @@ def test_closed_streams_decide_nothing(pipeline: Path, redirection: str, words: 
     assert done.returncode == 0, done.stderr
     assert b"Traceback" not in done.stderr
     assert _mlkit("runs", str(pipeline), "--json").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_ask_for_the_end_unwind_any_command(
+    pipeline: Path, tmp_path: Path, number: int
+) -> None:
+    """Not only a run: so no temporary folder stays. Their code is that of Ctrl-C."""
+    asked = tmp_path / "asked.yaml"
+    os.mkfifo(asked)
+    words = [sys.executable, "-m", "mlkit", "plan", str(pipeline), "-f", str(asked)]
+    # The file is open once the command waits for what it says.
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as process, asked.open("w"):
+        process.send_signal(number)
+        told = process.communicate(timeout=60)[1]
+    assert (process.returncode, told) == (130, b"")
+
+
+def test_who_ignores_a_closed_terminal_goes_on(pipeline: Path, tmp_path: Path) -> None:
+    """As under `nohup`."""
+    asked = tmp_path / "asked.yaml"
+    os.mkfifo(asked)
+    command = 'trap "" HUP; exec "$0" -m mlkit plan "$1" -f "$2"'
+    words = ["sh", "-c", command, sys.executable, str(pipeline), str(asked)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        with asked.open("w") as file:
+            process.send_signal(signal.SIGHUP)
+            file.write("{}")
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_user_whom_no_list_has_lives_as_in_a_container(pipeline: Path) -> None:
+    """Without `HOME` and without a line in /etc/passwd Jupyter would start no kernel."""
+    code = (
+        "import os, pwd, sys\n"
+        "def unknown(number): raise KeyError(number)\n"
+        "pwd.getpwuid = unknown\n"
+        "del os.environ['HOME']\n"
+        "from mlkit.cli.main import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    print(os.environ['HOME'])\n"
+    )
+    for words in (["runs", str(pipeline)], ["kernels"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "/"), done.stderr
 
 
 @pytest.mark.parametrize("words", ["runs {p}", "show latest {p} --json", "plan {p}"])

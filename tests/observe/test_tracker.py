@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlkit.errors import MissingExtraError, UsageError
 from mlkit.observe import tracker as module
 from mlkit.observe.tracker import Introduction, Tracker, address_of, check_track, file_of
-from mlkit.observe.tracker_process import _key, _whole_steps
+from mlkit.observe.tracker_process import _key, _user, _whole_steps
 
 INTRODUCTION = Introduction(
     address="http://127.0.0.1:9",
@@ -154,6 +154,14 @@ def test_passwords_are_in_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     told.end("succeeded", 2.0, {})
     assert "http://***@host said *** and ***" in told.said  # its process's end may be told before
     assert not any(word in said for said in told.said for word in ("hunter22", "sesame-open"))
+
+
+def test_a_user_without_a_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user may have no line in /etc/passwd; MLflow is told of its runs."""
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert _user() == str(os.getuid())
 
 
 def test_names_and_steps_are_made_fit_for_mlflow() -> None:
