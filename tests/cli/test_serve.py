@@ -40,6 +40,7 @@ def file(tmp_path: Path) -> Path:
 def serve(file: Path, tmp_path: Path) -> Iterator[Serve]:
     """Start the server; what it tells stands in `told.txt`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLKIT_")}
+    environment["MLKIT_NO_WARM"] = "1"  # what is left for the next run would be left here
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> subprocess.Popen[str]:
