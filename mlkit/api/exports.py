@@ -81,10 +81,10 @@ def export(  # noqa: PLR0913 - each is an option of the command
     whole = replace(with_values(parameters, layers), needs_values=False)
     configuration = configure(current, whole)
     current = with_lists(current, configuration)
-    if not engine_named(engine).keeps_schedules:
-        refuse(engine_named(engine), current, other_schedules(current, engine_named(engine)))
-        current = with_cron(current)
-    refuse(engine_named(engine), current, without_past(engine_named(engine), current))
+    chosen_engine = engine_named(engine)
+    refuse(chosen_engine, current, other_schedules(current, chosen_engine))
+    current = with_cron(current, chosen_engine)
+    refuse(chosen_engine, current, without_past(chosen_engine, current))
     _refuse_secrets(current, whole, engine)
     where = url_of_runs(runs_dir) or runs_folder(current, runs_dir)
     settings = export_settings(configuration, current.file, where, chosen, workers)
@@ -93,11 +93,10 @@ def export(  # noqa: PLR0913 - each is an option of the command
     if pipeline_path is not None:
         settings = replace(settings, pipeline_file=pipeline_path)
         current = _moved(current, pipeline_path)
-    chosen_engine = engine_named(engine)
     refuse(chosen_engine, current, composed_maps(current))
     refuse(chosen_engine, current, without_handing_on(current, chosen_engine, settings.runs_dir))
-    made = compiler_of(engine_named(engine))(current, settings)
-    refuse(engine_named(engine), current, long_files(made))
+    made = compiler_of(chosen_engine)(current, settings)
+    refuse(chosen_engine, current, long_files(made))
     return made
 
 

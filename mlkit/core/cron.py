@@ -7,7 +7,7 @@ import re
 
 from mlkit.frozen import dataclass
 
-__all__ = ["Cron", "cron_fields", "parse_cron"]
+__all__ = ["LONGEST", "Cron", "cron_fields", "parse_cron"]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -28,7 +28,8 @@ _ALIASES = {
     "@hourly": "0 * * * *",
 }
 _PART = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
-_LONGEST = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
+LONGEST = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
+"""The days of each month, in a leap year."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ def parse_cron(expression: str) -> Cron:
         _numbers(text, place, expression) for place, text in enumerate(fields)
     )
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
-    if not either and all(min(days) > _LONGEST[month] for month in months):
+    if not either and all(min(days) > LONGEST[month] for month in months):
         raise ValueError(f"'{expression}' never comes: no such month has a day {min(days)}")
     return Cron(
         text=expression.strip(),

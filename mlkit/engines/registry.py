@@ -38,16 +38,17 @@ class Engine:
         Whether each task with an image is a pod of its own.
     mounts : bool
         Whether a stage's volumes are mounted there.
-    clock : {"any", "daily", "utc"}
-        Whose clock its schedules can follow: any, minute by minute; any, once a day where the clock
-        jumps; or that of UTC.
+    clock : {"any", "hourly", "outside", "daily", "utc"}
+        Whose clock its schedules can follow: any, minute by minute; any, outside the jumps of that
+        clock, and also every hour if it jumps by whole hours; any, outside its jumps; any, once a
+        day and outside its jumps; or that of UTC.
     written_only : str
         Why `mlkit run --on` is refused, where files are written and checked but not run; such an
         engine has no launcher.
     knows_the_past : bool
         Whether its schedule can have a stage wait for its own success in the interval before.
-    keeps_schedules : bool
-        Whether it knows time zones and runs that overlap; its compiler refuses what it cannot say.
+    takes_spans : bool
+        Whether its compiler takes schedules of real time (`every 6h`), or refuses them itself.
     """
 
     name: str
@@ -57,10 +58,10 @@ class Engine:
     runs_images: bool = False
     has_pods: bool = False
     mounts: bool = False
-    clock: Literal["any", "daily", "utc"] = "daily"
+    clock: Literal["any", "hourly", "outside", "daily", "utc"] = "daily"
     written_only: str = ""
     knows_the_past: bool = False
-    keeps_schedules: bool = False
+    takes_spans: bool = False
 
     @property
     def python_variable(self) -> str:
@@ -105,12 +106,15 @@ ENGINES = {
             clock="any",
             written_only="it runs in a Kubernetes cluster only, and mlkit starts and reaches none",
         ),
-        Engine(name="dagster", title="Dagster", package="dagster", keeps_schedules=True),
+        Engine(
+            name="dagster", title="Dagster", package="dagster", clock="hourly", takes_spans=True
+        ),
         Engine(
             name="stepfunctions",
             title="Step Functions",
             package="localstack-core",
-            keeps_schedules=True,
+            clock="outside",
+            takes_spans=True,
         ),
     )
 }

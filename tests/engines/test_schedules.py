@@ -10,17 +10,22 @@ import zoneinfo
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import from_regex
 
 from mlkit.api.exports import export
+from mlkit.core.cron import Cron, parse_cron
 from mlkit.core.every import Every, parse_when
 from mlkit.core.intervals import Schedule, ticks
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
-from mlkit.engines.schedules import as_cron
+from mlkit.engines.schedules import as_cron, plain_cron
 from mlkit.errors import UnsupportedByEngineError
 from mlkit.testing import chain
 from tests.engines.constructs import in_image
 
+CRONS = r"0 0 (\*|\*/[12]|[1-9]/9|3[01]|1-31|5-5,9)( (\*|2|feb)) (\*|\*/[12]|[0-7]|sun-tue|0-6|5-7)"
+_DAY = dt.timedelta(days=1)
 JUMPS = (dt.datetime(2027, 3, 26, tzinfo=dt.UTC), dt.datetime(2027, 10, 29, tzinfo=dt.UTC))
 """Two days before Berlin's clock jumps."""
 
@@ -71,6 +76,9 @@ BERLIN = "timezone: Europe/Berlin"
         ("kubeflow", ('schedule: "@daily"', "overlap: true"), '"max_concurrency": 10'),
         ("argo", ('schedule: "0 6,18 * * *"', BERLIN), 'timezone: "Europe/Berlin"'),
         ("argo", ('schedule: "@daily"', "overlap: true"), "concurrencyPolicy: Allow"),
+        ("argo", ('schedule: "0 0 * * 5-7"',), "0 0 * * 0,5,6"),
+        ("stepfunctions", ('schedule: "0 0 1-31 * mon"',), "cron(0 0 * * ? *)"),
+        ("dagster", ('schedule: "0 * * * *"', BERLIN), "0 * * * *"),
     ],
 )
 def test_an_engine_carries_what_it_does_alike(
@@ -88,6 +96,13 @@ def test_an_engine_carries_what_it_does_alike(
         ("airflow", ('schedule: "0 6,18 * * *"', BERLIN), "several times a day"),
         ("kubeflow", ('schedule: "0 6 * * *"', BERLIN), "knows that of UTC only"),
         ("argo", ('schedule: "30 2 * * *"', BERLIN), "twice there or not at all"),
+        ("dagster", ('schedule: "30 2 * * *"', BERLIN), "at another time"),
+        ("dagster", ('schedule: "0 */2 * * *"', BERLIN), "at another time"),
+        ("dagster", ('schedule: "@hourly"', "timezone: Australia/Lord_Howe"), "at another time"),
+        ("stepfunctions", ('schedule: "30 2 * * *"', BERLIN), "at another time"),
+        ("stepfunctions", ('schedule: "@hourly"', BERLIN), "at another time"),
+        ("airflow", ('schedule: "0 0 */2 * mon"',), "given days of the week as well"),
+        ("prefect", ('schedule: "0 0 13 * */2"',), "given days of the week as well"),
     ],
 )
 def test_what_an_engine_would_keep_otherwise_is_refused(
@@ -97,6 +112,41 @@ def test_what_an_engine_would_keep_otherwise_is_refused(
     with pytest.raises(UnsupportedByEngineError, match=fact) as caught:
         _export(tmp_path, engine, *lines)
     assert "mlkit serve" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("cron", "plain"),
+    [
+        ("*/15 9-17 * jan-MAR mon-Fri", "*/15 9-17 * jan-mar mon-fri"),
+        ("@weekly", "@weekly"),
+        ("5 0 13-13 * *", "5 0 13 * *"),
+        ("0 */40 1/10 * *", "0 0 1,11,21,31 * *"),
+        ("0 0 1-31 * mon", "0 0 * * *"),
+        ("0 0 */1 * mon", "0 0 * * mon"),
+        ("0 0 31 2 mon", "0 0 * 2 mon"),
+        ("0 0 13 * fri,7", "0 0 13 * 0,5"),
+        ("0 0 */2 * mon", None),
+    ],
+)
+def test_cron_is_written_as_every_tool_reads_it(cron: str, plain: str | None) -> None:
+    """Dialects differ in steps of days, Sunday's 7, ranges of one and days that never come."""
+    when = parse_when(cron)
+    assert isinstance(when, Cron)
+    assert plain_cron(when) == plain
+
+
+@given(text=from_regex(CRONS, fullmatch=True))
+def test_plain_cron_comes_at_the_same_times(text: str) -> None:
+    """What is rewritten is read again as the schedule that it was."""
+    try:
+        when = parse_cron(text)
+    except ValueError:
+        return
+    plain, start = plain_cron(when), dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    if plain is not None:
+        both = [Schedule(when=cron) for cron in (when, parse_cron(plain))]
+        mine, its = (list(ticks(one, start, start + 60 * _DAY)) for one in both)
+        assert its == mine
 
 
 _AIRFLOW = """
@@ -118,6 +168,19 @@ for start in map(pendulum.parse, starts):
         last = info.data_interval
 print(json.dumps(found))
 """
+_DAGSTER = """
+import json, sys
+from datetime import datetime, timedelta
+from dagster._utils.schedules import cron_string_iterator
+cron, zone, *starts = sys.argv[1:]
+found = []
+for start in map(datetime.fromisoformat, starts):
+    for date in cron_string_iterator(start.timestamp(), cron, zone):
+        if date >= start + timedelta(days=5):
+            break
+        found.append(date.timestamp())
+print(json.dumps(found))
+"""
 _PREFECT = """
 import asyncio, json, sys
 from datetime import datetime, timedelta
@@ -133,14 +196,20 @@ print(json.dumps(found))
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("engine", "code"), [("airflow", _AIRFLOW), ("prefect", _PREFECT)])
-@pytest.mark.parametrize("cron", ["0 6 * * *", "15 4 * * mon"])
+@pytest.mark.parametrize(
+    ("engine", "code"), [("airflow", _AIRFLOW), ("prefect", _PREFECT), ("dagster", _DAGSTER)]
+)
+@pytest.mark.parametrize(
+    "cron", ["0 6 * * *", "15 4 * * mon", "0 5 */1 * mon-7/3", "5 6 28-28 * *"]
+)
 def test_the_engines_own_classes_give_the_same_times(engine: str, code: str, cron: str) -> None:
     """Through both changes of the clock."""
     starts = [start.isoformat() for start in JUMPS]
     words = [str(engine_python(ENGINES[engine], os.environ)), "-W", "ignore", "-c", code]
+    written = plain_cron(parse_cron(cron))
+    assert written is not None
     done = subprocess.run(
-        [*words, cron, "Europe/Berlin", *starts],
+        [*words, written, "Europe/Berlin", *starts],
         capture_output=True,
         encoding="utf-8",
         check=True,

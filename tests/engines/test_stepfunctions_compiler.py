@@ -251,10 +251,10 @@ def test_a_schedule_has_six_fields_there(cron: str, expected: str | None) -> Non
 
 def test_a_schedule_keeps_to_the_clock_of_its_zone(tmp_path: Path) -> None:
     """EventBridge knows zones; one run at a time is a task of its own, unless runs may overlap."""
-    zone = {"schedule": "0 2 * * *", "timezone": "Europe/Berlin"}
+    zone = {"schedule": "0 6 * * *", "timezone": "Europe/Berlin"}
     made = export(write_pipeline(tmp_path / "a", Sketch(name="a"), **zone), "stepfunctions")
     told = json.loads(made.files["sketched.schedule.json"])
-    assert told["ScheduleExpression"] == "cron(0 2 * * ? *)"
+    assert told["ScheduleExpression"] == "cron(0 6 * * ? *)"
     assert told["ScheduleExpressionTimezone"] == "Europe/Berlin"
     assert '"do": "alone"' in made.files[made.entry]
     file = write_pipeline(tmp_path / "b", Sketch(name="a"), **zone, overlap=True)
