@@ -84,7 +84,7 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
     whole = with_values(parameters, layers)
     where = runs_folder(pipeline, runs_dir)
     if chosen.run_id is not None:
-        given = {**scheduled_values(pipeline, whole.environ), **whole.values}
+        given = {**scheduled_values(pipeline, whole), **whole.values}
         whole = replace(whole, values=given, begun=begun_with(pipeline, chosen.run_id, where))
     configuration = configure(pipeline, whole)
     if workers is not None:

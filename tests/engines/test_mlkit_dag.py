@@ -93,11 +93,12 @@ def test_a_call_says_everything(tmp_path: Path) -> None:
     told = called(tmp_path)
     assert told["words"] == [
         *("run", "/p.yaml", "--only", "each[b]", "--run-id", "20130102-020000-scheduled__2013"),
-        *("-p", "rows:=1", "-p", "rows:=7", "-p", 'logical_date:="2013-01-02T02:00:00+00:00"'),
+        *("-p", "rows:=1", "-p", "rows:=7"),
         *("--runs-dir", "/runs", "--json"),
     ]
     assert told["environ"]["MLKIT_ENGINE_TASK_ID"] == "each[1]"
     assert told["environ"]["MLKIT_ENGINE_ROUND"] == "1"
+    assert told["environ"]["MLKIT_ENGINE_INTERVAL"] == "2013-01-02T02:00:00+00:00"
 
 
 @pytest.mark.parametrize(("max_tries", "retries", "first"), [(2, 2, 1), (3, 2, 2), (1, 0, 2)])

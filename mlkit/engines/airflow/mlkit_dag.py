@@ -41,8 +41,8 @@ def first_try_of(context: Context) -> int:
     return getattr(context["ti"], "max_tries", retries) - retries + 1
 
 
-def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
-    """Call mlkit, and give its exit code and what it printed."""
+def call_mlkit(context: Context, *words: str, interval: str = "") -> tuple[int, dict[str, Any]]:
+    """Call mlkit, perhaps for an interval, and give its exit code and what it printed."""
     ti = context["ti"]
     task_id = ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
     ids = {
@@ -52,6 +52,7 @@ def call_mlkit(context: Context, *words: str) -> tuple[int, dict[str, Any]]:
         "MLKIT_ENGINE_NOTIFIES": "1",  # by callbacks
         "MLKIT_ENGINE_WAITED": "1",  # by sensors
         "MLKIT_ENGINE_ROUND": str(first_try_of(context)),
+        "MLKIT_ENGINE_INTERVAL": interval,
     }
     command = [MLKIT, *words, "--runs-dir", RUNS, "--json"]
     environ = {**os.environ, **ids}
@@ -70,10 +71,10 @@ def call_for_stage(context: Context, stage: str) -> tuple[int, dict[str, Any]]:
     for name, item in context["params"].items():
         if name in PARAMETERS and not is_one_of(item, [PARAMETERS[name]]):
             words += ["-p", f"{name}:={json.dumps(item)}"]
+    interval = ""
     if DATED and context["dag_run"].run_type in ("scheduled", "backfill"):
-        start = context["data_interval_start"].isoformat()
-        words += ["-p", f"logical_date:={json.dumps(start)}"]
-    return call_mlkit(context, *words)
+        interval = context["data_interval_start"].isoformat()
+    return call_mlkit(context, *words, interval=interval)
 
 
 def run_stage(stage: str) -> None:

@@ -200,11 +200,7 @@ class Mlkit(ConfigurableResource):  # type: ignore[misc]  # Dagster is not there
         self, context: OpExecutionContext, name: str, *, waited: bool = False
     ) -> tuple[int, Any]:
         words = ["run", "--only", name, "--run-id", self.id(context), *self.options]
-        given = dict(self.parameters)
-        if self.takes_logical_date and context.has_partition_key:
-            start = context.partition_time_window.start.isoformat()
-            given.setdefault("logical_date", json.dumps(start))
-        for parameter, text in given.items():
+        for parameter, text in self.parameters.items():
             words += ["-p", f"{parameter}:={text}"]
         return self._call(context, *words, waited=waited)
 
@@ -226,6 +222,8 @@ class Mlkit(ConfigurableResource):  # type: ignore[misc]  # Dagster is not there
             "MLKIT_ENGINE_NOTIFIES": "1",
             "MLKIT_ENGINE_WAITED": "1" if waited else "",
         }
+        if self.takes_logical_date and context.has_partition_key:
+            ids["MLKIT_ENGINE_INTERVAL"] = context.partition_time_window.start.isoformat()
         command = [self.command, words[0], *words[1:], self.pipeline]
         if words[0] == "run":
             command = [self.command, "run", self.pipeline, *words[1:]]

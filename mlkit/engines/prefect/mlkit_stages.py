@@ -76,9 +76,9 @@ class Run:
         self._workers = threading.BoundedSemaphore(limit) if limit else contextlib.nullcontext()
         self._where = [pipeline.file, "--runs-dir", pipeline.runs_dir]
         given = dict(parameters)
-        date = logical_date or interval_start(pipeline)
-        if date is not None and pipeline.takes_logical_date:
-            given["logical_date"] = date
+        if logical_date and pipeline.takes_logical_date:
+            given["logical_date"] = logical_date
+        self._interval = "" if logical_date else interval_start(pipeline) or ""
         known = pipeline.parameters
         for name, value in given.items():
             if name in known and _is_same(value, known[name]):
@@ -97,6 +97,7 @@ class Run:
             "MLKIT_ENGINE_TASK_ID": str(task_run.id),
             "MLKIT_ENGINE_NOTIFIES": "1",
             "MLKIT_ENGINE_WAITED": "1" if waited else "",
+            "MLKIT_ENGINE_INTERVAL": self._interval,
         }
         with self._workers:
             ended = subprocess.run(
@@ -153,7 +154,8 @@ def new_run_id() -> str:
 
 def interval_start(pipeline: Pipeline) -> str | None:
     """The start of the scheduled interval that ends when the flow run was to start."""
-    if pipeline.schedule is None or "auto-scheduled" not in flow_run.tags:
+    scheduled = pipeline.schedule is not None and "auto-scheduled" in flow_run.tags
+    if not scheduled or not pipeline.takes_logical_date:
         return None
     end = flow_run.scheduled_start_time
     schedule = CronSchedule(cron=pipeline.schedule, timezone=pipeline.timezone)
