@@ -144,8 +144,9 @@ def write_export(made: Export, folder: Path) -> list[Path]:
     Raises
     ------
     UsageError
-        If one cannot be written there.
+        If one cannot be written there, or stands there for another pipeline.
     """
+    _refuse_another_pipelines(made, folder.absolute())
     paths = []
     for name, text in made.files.items():
         path = folder.absolute() / name
@@ -161,6 +162,29 @@ def write_export(made: Export, folder: Path) -> list[Path]:
             ) from error
         paths.append(path)
     return paths
+
+
+def _refuse_another_pipelines(made: Export, folder: Path) -> None:
+    """Keep a file that bears no pipeline's name, such as `prefect.yaml`, for the one that it is of.
+
+    Modules that stand beside the entry are the same for all. Where the entry is there, it is this
+    pipeline that is exported again.
+    """
+    if (folder / made.entry).exists():
+        return
+    own = made.entry.partition(".")[0]
+    for name, text in made.files.items():
+        path = folder / name
+        if name.startswith(("mlkit_", own)) or not path.is_file():
+            continue
+        if path.read_bytes() != text.encode():
+            raise UsageError(
+                f"this folder has a {path.name} that is not of this pipeline, and would lose what "
+                "it says",
+                path,
+                remedy="Name another folder with --to, or remove that file",
+                code="E105",
+            )
 
 
 def compile_export(made: Export, folder: Path, environ: Mapping[str, str]) -> list[Path]:

@@ -23,6 +23,34 @@ def test_an_export_says_which_files_it_wrote(call: Call, words: Path, tmp_path: 
     assert entry.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.parametrize(
+    ("engine", "kept", "entry"),
+    [
+        ("prefect", "prefect.yaml", "two_flow.py"),
+        ("dagster", "dagster.yaml", "two_definitions.py"),
+        ("kubeflow", "recurring-run.json", "two_pipeline.py"),
+    ],
+)
+def test_what_another_export_says_is_not_written_over(
+    call: Call, tmp_path: Path, engine: str, kept: str, entry: str
+) -> None:
+    """A file without a pipeline's name is one pipeline's, which may be exported again."""
+    made = tmp_path / "made"
+    one, two = (
+        write_pipeline(tmp_path / name, Sketch(name="a"), name=name, schedule=cron)
+        for name, cron in (("one", "0 1 * * *"), ("two", "0 2 * * *"))
+    )
+    assert call("export", engine, one, "--to", made).code == 0
+    text = (made / kept).read_text("utf-8")
+    spoken = call("export", engine, two, "--to", made, "--json")
+    assert spoken.code == 2
+    assert spoken.json()["error"]["file"] == str(made / kept)
+    assert (made / kept).read_text("utf-8") == text
+    assert not (made / entry).exists()
+    one.write_text(one.read_text("utf-8").replace("0 1 * * *", "0 3 * * *"), encoding="utf-8")
+    assert call("export", engine, one, "--to", made).code == 0
+
+
 def test_the_tasks_call_the_mlkit_that_is_named(call: Call, words: Path, tmp_path: Path) -> None:
     """Where the tasks run, it may stand elsewhere."""
     spoken = call("export", "airflow", words, "--to", tmp_path, "--mlkit", "/opt/mlkit/bin/mlkit")
