@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -120,6 +121,17 @@ def test_mlkit_is_called_with_the_runs_ids_and_parameters(tmp_path: Path) -> Non
     assert called["environ"]["MLKIT_ENGINE"] == "dagster"
     assert called["environ"]["MLKIT_ENGINE_RUN_ID"] == "dagsters-own"
     assert called["environ"]["MLKIT_ENGINE_WAITED"] == "1"
+
+
+def test_a_partition_is_the_interval_of_the_run(tmp_path: Path) -> None:
+    """Told as a moment; mlkit writes it on the schedule's clock."""
+    made, known = resource(speaking_mlkit(tmp_path, 99, json.dumps(said("skipped")))), context()
+    made.takes_logical_date, known.has_partition_key = True, True
+    start = dt.datetime(2013, 1, 2, tzinfo=dt.UTC)
+    known.partition_time_window = SimpleNamespace(start=start)
+    list(made.run_stage(known, MODULE.Stage(name="s")))
+    told = json.loads((tmp_path / "called.json").read_text())
+    assert told["environ"]["MLKIT_ENGINE_INTERVAL"] == "2013-01-02T00:00:00+00:00"
 
 
 def test_keys_of_a_map_are_what_dagster_takes() -> None:
