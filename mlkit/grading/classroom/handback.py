@@ -296,7 +296,8 @@ def moodle_worksheet(job: Handback, exercise: str) -> str:
 def _moodle_feedback(book: Gradebook, exercise: str) -> Iterator[tuple[str, bytes]]:
     """Feedback files for Moodle (Upload multiple feedback files in a zip).
 
-    Folders are NAME_PARTICIPANT_assignfeedback_file, as Moodle reads them:
+    Folders are called as in Moodle's own download, NAME_PARTICIPANT_assignsubmission_file_, with
+    the last underscore: before Moodle 4.1 a name of four parts is passed over without a word.
     https://github.com/moodle/moodle/blob/main/mod/assign/feedback/file/importziplib.php
     """
     for student in book.students:
@@ -304,7 +305,7 @@ def _moodle_feedback(book: Gradebook, exercise: str) -> Iterator[tuple[str, byte
         feedback = _bytes_of(book.folder / mark.feedback) if mark.feedback else None
         if mark.participant and feedback is not None:
             name = safe_name(student.shown).replace("_", "-")
-            yield f"{name}_{mark.participant}_assignfeedback_file/feedback.html", feedback
+            yield f"{name}_{mark.participant}_assignsubmission_file_/feedback.html", feedback
 
 
 def _notes(book: Gradebook) -> Iterator[str]:
