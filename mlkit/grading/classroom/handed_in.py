@@ -24,13 +24,16 @@ from mlkit.grading.tables import did_you_mean
 
 __all__ = ["Collecting", "Piece", "Tally", "Which", "read_path"]
 
-WRAPPER: Final = re.compile(r"(submitted|submissions?|.*[-_ ]submissions?|.*downloads?.*)", re.I)
+WRAPPER: Final = re.compile(
+    r"(submitted(?: files)?|submissions?|.*[-_ ]submissions?|.*downloads?.*)", re.I
+)
 NBGRADERS: Final = {"source", "release", "autograded", "feedback"}
 COLUMNS: Final = {
     **{name: f"{name}_id" for name in ("canvas", "moodle", "brightspace")},
     "github": "github",
 }
 """Platform → the column of a roster that has its ids."""
+WORD_ENDS: Final = re.compile(r"[\s_,;()]+")
 ASK_FOR_IT: Final = "Ask for the notebook itself (.ipynb); a mark of your own goes into manual.csv."
 GIVEN_ALONG: Final = ("notebooks", "solutions")
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -361,18 +364,28 @@ def _wrapped(met: Sequence[_Met], job: Collecting, outermost: str) -> int:
         if job.pattern is not None or _names_somebody(name, job.roster):
             return cut
         within = [parts[1:] for parts in inner]
-        certain = any((o := owner_of(parts)) and o.layout != "folders" for parts in within)
+        inmost = _without_common(within, job.roster)
+        certain = any((o := owner_of(parts)) and o.layout != "folders" for parts in inmost)
         known = any(
             _names_somebody(parts[0], job.roster) or _named_in(parts[0], job.roster)
-            for parts in within
+            for parts in inmost
         )
         packed = not len(job.roster) and _is_pack(name, met, within)
-        alone = not len(job.roster) and len(job.paths) == 1 and _is_class(within)
+        alone = not len(job.roster) and len(job.paths) == 1 and _is_class(inmost)
         if not (
             WRAPPER.fullmatch(name) or certain or known or packed or alone or name == outermost
         ):
             return cut
         cut += 1
+
+
+def _without_common(paths: Sequence[tuple[str, ...]], roster: Roster) -> Sequence[tuple[str, ...]]:
+    """Without further folders around all of them: ILIAS puts `Homework 5/Submissions/` around."""
+    while len({parts[0] for parts in paths}) == 1 and all(len(parts) > 1 for parts in paths):
+        if _names_somebody(paths[0][0], roster):
+            break
+        paths = [parts[1:] for parts in paths]
+    return paths
 
 
 def _is_pack(name: str, met: Sequence[_Met], within: Sequence[tuple[str, ...]]) -> bool:
@@ -434,7 +447,23 @@ def _owner(parts: Sequence[str], prefix: str, job: Collecting) -> Owner | None:
     if owner is None or (owner.layout == "numbered" and not job.roster.find(owner.name)):
         named = _named_in(parts[0], job.roster)
         return named if named is not None else owner
+    if owner.layout == "folders" and not job.roster.find(owner.name):
+        return _named_twice(owner.name, job.roster) or owner
     return owner
+
+
+def _named_twice(folder: str, roster: Roster) -> Owner | None:
+    """Who is named by an id, and by a part of the name beside it.
+
+    `Lee, Ann(alee)` (Sakai), `Lee_Ann_alee_4711` (ILIAS).
+    """
+    owner = _named_in(folder, roster)
+    words = {folded(word) for word in re.split(WORD_ENDS, folder)} - {""}
+    for student in roster.find(owner.name) if owner is not None else ():
+        ids = {folded(key) for key in (student.id, *student.keys.values())}
+        if (words - ids) & {folded(word) for word in re.split(WORD_ENDS, student.name)}:
+            return owner
+    return None
 
 
 def _named_in(name: str, roster: Roster) -> Owner | None:
@@ -443,7 +472,7 @@ def _named_in(name: str, roster: Roster) -> Owner | None:
     whole = roster.find(stem)
     if len(whole) == 1:
         return Owner(layout="named", name=whole[0].id)
-    words = {folded(word) for word in re.split(r"[\s_,;()]+", stem)}
+    words = {folded(word) for word in re.split(WORD_ENDS, stem)}
     parts = [p for part in re.split(r"\s+-\s+", stem) for p in roster.find(part)]
     if len({student.id for student in parts}) == 1:
         return Owner(layout="named", name=parts[0].id)

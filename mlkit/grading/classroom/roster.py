@@ -33,6 +33,7 @@ TITLES: Mapping[str, tuple[str, ...]] = {
     "brightspace": ("brightspace id", "orgdefinedid", "org defined id"),
     "github": ("github", "github username", "github login"),
 }
+LATIN_MARKS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 KEYS = ("canvas", "moodle", "brightspace", "github", "sis", "login", "email")
 
 
@@ -100,7 +101,16 @@ class Roster:
         for table in (self._by_id, self._by_key):
             if folded(key) in table:
                 return _nearest(key, table[folded(key)])
-        return tuple(self._by_name.get(folded(key), ()))
+        return self._named(key)
+
+    def _named(self, name: str) -> tuple[Student, ...]:
+        """Whoever bears a name; one that has accents means nobody who is written without them."""
+        people = tuple(self._by_name.get(folded(name), ()))
+        written = _with_accents(name)
+        if written == folded(name):
+            return people
+        exact = (s for s in people if written in map(_with_accents, _ways_to_write(s.name)))
+        return tuple(exact) or people
 
     def members(self, student: Student) -> tuple[Student, ...]:
         """The student's group, the student first; alone without one."""
@@ -164,9 +174,17 @@ def _spelled(text: str) -> str:
 def folded(text: str) -> str:
     """A name or id as it is compared: without case, accents, blanks and punctuation.
 
-    Platforms take them off in their file names, some all and some a few.
+    Platforms take them off in their file names, some all and some a few. Of other scripts than
+    Latin a mark makes another letter, and stays.
     """
-    parts = unicodedata.normalize("NFKD", text).casefold()
+    return _letters(LATIN_MARKS.sub("", unicodedata.normalize("NFKD", text).casefold()))
+
+
+def _with_accents(text: str) -> str:
+    return _letters(unicodedata.normalize("NFKD", text).casefold())
+
+
+def _letters(parts: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", parts) if c.isalnum())
 
 

@@ -118,6 +118,18 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
         "Homework/Ann Müller-Lee - 05-retries.ipynb",
         "Homework/bob van dyk - Copy of 05-retries.ipynb",
     ),
+    "sakai": (
+        "Homework 5/Müller-Lee, Ann(ann)/Submission attachment(s)/05-retries.ipynb",
+        "Homework 5/van Dyk, Bob(bob)/Submission attachment(s)/05-retries.ipynb",
+    ),
+    "ilias": (
+        "Homework 5/Abgaben/Müller-Lee_Ann_ann_4711/20261103101530_05-retries.ipynb",
+        "Homework 5/Abgaben/van Dyk_Bob_bob_4712/20261103101531_05-retries.ipynb",
+    ),
+    "teams": (
+        "Submitted files/Ann Müller-Lee/Homework 5/Version 1/05-retries.ipynb",
+        "Submitted files/Bob van Dyk/Homework 5/05-retries.ipynb",
+    ),
     "a folder around it": ("week 5/ann/05-retries.ipynb", "week 5/bob/05-retries.ipynb"),
     "git-classroom": (
         "retries-submissions/retries-ann-gh/05-retries.ipynb",
@@ -169,7 +181,32 @@ def test_a_layout_tells_whose_a_file_is(
     assert [(m["student"]) for m in document["missing"]] == ["cid"]
 
 
-@pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - {"loose by address", "google classroom"}))
+@pytest.mark.parametrize("folder", ["bob 5", "Homework(bob)", "bob_4711", "Dyk", "nobody_van Dyk"])
+def test_an_id_in_a_folders_name_counts_beside_a_part_of_the_name_only(
+    folder: str, lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """`Homework 5` is no folder of the student whose id is 5."""
+    files = {f"ann/{R}": notebook(), f"{folder}/{R}": notebook(b="2")}
+    document = run(lay(files))
+    assert _owners(document) == [("ann", "05-retries")]
+    assert [row["source"] for row in document["not_understood"]] == [f"{folder}/{R}"]
+
+
+def test_a_name_is_found_without_its_accents_and_one_with_them_is_itself() -> None:
+    """Blackboard and logins leave them out; of other scripts than Latin a mark is no accent."""
+    with_one = Student(id="u1", name="Zoë Müller")
+    without = Student(id="u2", name="Zoe Muller")
+    assert Roster((with_one,)).find("muller zoe") == (with_one,)
+    assert Roster((without,)).find("Zoe\u0308 Mu\u0308ller") == (without,)
+    both = Roster((with_one, without))
+    assert both.find("Zoë Müller") == (with_one,)
+    assert both.find("Zoe Muller") == (with_one, without)
+    assert folded("が") != folded("か")
+
+
+@pytest.mark.parametrize(
+    "layout", sorted(set(LAYOUTS) - {"loose by address", "google classroom", "ilias"})
+)
 def test_without_a_roster_everybody_is_who_the_place_says(
     layout: str, lay: Lay, notebook: Notebook, run: Collect
 ) -> None:
