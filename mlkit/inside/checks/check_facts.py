@@ -361,7 +361,7 @@ def _sentence(
     for entry in fitting:
         if "asks" in entry:
             return f"{entry['asks']} {_compared(spec, seen, facts, entry['wrong'])}".strip()
-        if slip is None and _proves(entry, spec, facts) and not is_guess(spec, entry):
+        if slip is None and _proves(entry, spec, facts) and not _names_a_cause(spec, entry):
             return str(entry["say"])
     if seen.ended:
         return ENDED[seen.ended]
@@ -376,7 +376,8 @@ def _sentence(
     sentence = f"{general} {_compared(spec, seen, facts, wrong)}".strip()
     if slip is not None:
         return sentence if f"{AN_EXCEPTION} came" in sentence else f"{sentence} {name} came."
-    guess = next((e for e in fitting if _proves(e, spec, facts) and is_guess(spec, e)), None)
+    guesses = (e for e in fitting if _proves(e, spec, facts) and _names_a_cause(spec, e))
+    guess = next(guesses, None)
     return sentence if guess is None else f"{sentence} {PERHAPS} {guess['say']}"
 
 
@@ -507,7 +508,12 @@ def is_guess(spec: CheckSpec, entry: Mapping[str, Any]) -> bool:
     entry : Mapping
         One of its misconceptions.
     """
-    if not spec.hidden or "asks" in entry or any(entry.get(name) for name in SINGLING_OUT):
+    return spec.hidden and _names_a_cause(spec, entry)
+
+
+def _names_a_cause(spec: CheckSpec, entry: Mapping[str, Any]) -> bool:
+    """Whether a misconception of any check names a cause that its facts do not single out."""
+    if "asks" in entry or any(entry.get(name) for name in SINGLING_OUT):
         return False
     nothing = object()
     kinds = entry.get("kinds", {})
