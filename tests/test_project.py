@@ -367,7 +367,7 @@ SUBJECTS = {
     "airflow_celery dagster_compiler kubeflow_compiler "
     "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server "
     "stepfunctions_compiler stepfunctions_worker volumes",
-    "grading": "abuse abuse_of_python_and_machine answers check commands exercise_facts "
+    "grading": "abuse abuse_of_python_and_machine answers check commands exercise_facts mutants "
     "front_ends learner other_peoples_folders",
     "grading/classroom": "collect_laws week",
     "grading/quiz": "exchange",

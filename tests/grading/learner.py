@@ -70,7 +70,7 @@ def _in_own_process(path: Path, rounds: int, cell_s: float) -> dict[str, Any]:
         finally:
             os._exit(0)
     os.close(told)
-    lines = _heard(heard, Patience(pid, cell_s), turn).decode().splitlines()
+    lines = all_heard(heard, Patience(pid, cell_s), turn).decode().splitlines()
     os.close(heard)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def _in_own_process(path: Path, rounds: int, cell_s: float) -> dict[str, Any]:
     return dict(json.loads(line) for line in lines)
 
 
-def _heard(heard: int, patience: Patience, turn: mmap.mmap) -> bytes:
+def all_heard(heard: int, patience: Patience, turn: mmap.mmap) -> bytes:
     """All that a process tells, which is interrupted where a learner would lose patience."""
     said = b""
     while True:
