@@ -6,7 +6,7 @@ import math
 
 from mlkit.frozen import dataclass
 from mlkit.reports.metrics import MetricGroup
-from mlkit.reports.svg import document, element, shorten, text, width_of
+from mlkit.reports.svg import document, element, shorten, shorten_name, text, width_of
 
 __all__ = ["bars_begin", "draw_bars", "finding", "number"]
 
@@ -97,7 +97,7 @@ def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
         Whether the SVG carries its own style sheet.
     """
     pairs = _drawn(group)
-    names = [shorten(name, _LONGEST_NAME) for name, _ in pairs]
+    names = [shorten_name(name, _LONGEST_NAME) for name, _ in pairs]
     values = [value for _, value in pairs]
     axis = _axis(values, max(width_of(name, _SIZE) for name in names) + 12)
     heading = shorten(f"{group.metric} of {group.stage}, n = {len(group.values)}", _LONGEST_HEADING)
@@ -109,16 +109,18 @@ def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
         parts.append(element("text", text(said), x=0.0, y=top - 2, class_="small"))
         top, words = top + 14, f"{words}. {said}."
     extremes = min(values), max(values)
+    right = max(axis.right + 6, width_of(heading, 14.0))
     for index, (name, value) in enumerate(zip(names, values, strict=True)):
         y = top + index * _ROW
         parts.append(element("text", text(name), x=0.0, y=y + 16, class_="small"))
-        parts.append(_bar(value, y, axis, _extreme(value, extremes)))
+        bar, end = _bar(value, y, axis, _extreme(value, extremes))
+        parts.append(bar)
+        right = max(right, end)
     bottom = top + len(values) * _ROW
     dashes = "3 3" if axis.begin else None
     ends = {"x1": axis.start, "x2": axis.start, "y1": top - 2, "y2": bottom}
     parts.append(element("line", class_="axis", stroke_dasharray=dashes, **ends))
-    size = (max(axis.right + 6, width_of(heading, 14.0)), bottom + 8)
-    return document("".join(parts), size, finding(group), words, styled=styled)
+    return document("".join(parts), (right, bottom + 8), finding(group), words, styled=styled)
 
 
 def _drawn(group: MetricGroup) -> list[tuple[str, float]]:
@@ -139,18 +141,25 @@ def _extreme(value: float, ends: tuple[float, float]) -> str:
     return {highest: "highest", lowest: "lowest"}.get(value, "")
 
 
-def _bar(value: float, y: float, axis: _Axis, remark: str) -> str:
-    """The bar, and its value: within it if there is room, otherwise where more of it is left."""
+def _bar(value: float, y: float, axis: _Axis, remark: str) -> tuple[str, float]:
+    """The bar and its value, and where they end on the right.
+
+    The value stands within the bar if there is room, otherwise where more of it is left; where
+    neither side has enough, on the right, and the picture becomes wider.
+    """
     begin, end = sorted((axis.start, axis.at(value)))
     words = f"{number(value)} {remark}".strip()
     shape = element(
         "rect", x=begin, y=y + 2, width=max(end - begin, 1.0), height=_BAR, class_="bar"
     )
-    inside = width_of(words, _SIZE) + 12 <= end - begin
-    to_the_right = value >= axis.begin if inside else axis.right - end >= begin - axis.left
+    room, before = width_of(words, _SIZE) + 12, begin - axis.left
+    inside = room <= end - begin
     if inside:
+        to_the_right = value >= axis.begin
         x, anchor = (end - 6, "end") if to_the_right else (begin + 6, "start")
     else:
+        to_the_right = axis.right - end >= before or before < room
         x, anchor = (end + 6, "start") if to_the_right else (begin - 6, "end")
     kind = "on-bar value" if inside else "value"
-    return shape + element("text", text(words), x=x, y=y + 15.5, text_anchor=anchor, class_=kind)
+    shown = element("text", text(words), x=x, y=y + 15.5, text_anchor=anchor, class_=kind)
+    return shape + shown, end + room if to_the_right and not inside else end

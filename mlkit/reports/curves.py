@@ -8,7 +8,7 @@ from mlkit.core.record import StageRecord
 from mlkit.frozen import dataclass
 from mlkit.reports.axes import COLOURS, frame_around
 from mlkit.reports.bars import number
-from mlkit.reports.svg import document, element, shorten, text, width_of
+from mlkit.reports.svg import document, element, shorten, shorten_name, text, width_of
 
 __all__ = ["CurveGroup", "curve_finding", "curve_groups", "draw_curves"]
 
@@ -88,10 +88,11 @@ def draw_curves(group: CurveGroup, *, styled: bool = True) -> str:
     free = 0.0
     for y, x, label, colour in sorted(ends):
         free = max(y + 4, free)
-        name = shorten(label, 24)
+        name = shorten_name(label, 24)
         style = f"fill: var({colour})"
         parts.append(element("text", text(name), x=x + 5, y=free, class_="small", style=style))
         room = max(room, x + 5 + width_of(name, _LABEL) - frame.size[0])
         free += 13
-    size = (max(frame.size[0] + max(room, 0.0), width_of(heading, 14.0)), frame.size[1])
+    width = max(frame.size[0] + max(room, 0.0), width_of(heading, 14.0))
+    size = (width, max(frame.size[1], free - 13 + 4))
     return document("".join(parts), size, curve_finding(group), curve_finding(group), styled=styled)

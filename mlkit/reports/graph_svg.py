@@ -13,7 +13,7 @@ from mlkit.observe.signs import SIGNS
 from mlkit.reports.dag import Box, Dag, EdgeKind, Link
 from mlkit.reports.layering import Rows, make_rows
 from mlkit.reports.placing import place
-from mlkit.reports.svg import document, element, shorten, text, width_of
+from mlkit.reports.svg import document, element, shorten, shorten_name, text, width_of
 
 __all__ = ["draw_dag"]
 
@@ -100,7 +100,7 @@ def _tip_name(tone: str) -> str:
 
 def _lines(box: Box) -> list[tuple[str, str]]:
     """The texts in a box, each with its class."""
-    lines = [(shorten(box.name, 34), "name")]
+    lines = [(shorten_name(box.name, 34), "name")]
     if box.note:
         lines.append((shorten(box.note, 38), "small"))
     if box.status is not None:
@@ -108,7 +108,7 @@ def _lines(box: Box) -> list[tuple[str, str]]:
         lines.append((f"{SIGNS[box.status]}{took}", "small state"))
     for value, status in box.shown(_MOST_INSTANCES):
         glyph = SIGNS[status].glyph if status is not None else "·"
-        lines.append((f"{glyph} {shorten(value, 34)}", "small"))
+        lines.append((f"{glyph} {shorten_name(value, 34)}", "small"))
     if len(box.instances) > _MOST_INSTANCES:
         lines.append((f"… and {len(box.instances) - _MOST_INSTANCES} more", "small"))
     return lines

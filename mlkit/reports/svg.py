@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib.resources import files
 
-__all__ = ["document", "element", "picture_style", "shorten", "text", "width_of"]
+__all__ = ["document", "element", "picture_style", "shorten", "shorten_name", "text", "width_of"]
 
 _CHARACTER = 0.58
 _WIDE_CHARACTER = 1.05
@@ -63,6 +63,14 @@ def _letter(c: str) -> float:
 def shorten(content: str, most: int) -> str:
     """Cut a text to a number of characters, with an ellipsis where something is missing."""
     return content if len(content) <= most else content[: most - 1] + "…"
+
+
+def shorten_name(name: str, most: int) -> str:
+    """Cut a name in its middle: names that belong together begin alike and differ at the end."""
+    if len(name) <= most:
+        return name
+    tail = most // 2
+    return f"{name[: most - 1 - tail]}…{name[-tail:]}"
 
 
 def picture_style() -> str:

@@ -6,7 +6,7 @@ from mlkit.core.durations import format_duration
 from mlkit.core.record import AttemptRecord, RunRecord, StageRecord
 from mlkit.core.states import Status
 from mlkit.observe.signs import SIGNS
-from mlkit.reports.svg import document, element, shorten, text, width_of
+from mlkit.reports.svg import document, element, shorten_name, text, width_of
 
 __all__ = ["draw_timeline", "tick_step"]
 
@@ -50,13 +50,16 @@ def draw_timeline(record: RunRecord, *, styled: bool = True) -> str:
     """
     items = sorted(record.stages.values(), key=_when)
     span = _span(record)
-    left = max([width_of(shorten(i.id, 34), _LABEL_SIZE) for i in items], default=0.0) + 12
+    left = max([width_of(shorten_name(i.id, 34), _LABEL_SIZE) for i in items], default=0.0) + 12
     scale = _CHART / span
     bottom = _HEAD + len(items) * _ROW
     body = _grid(span, left, scale, bottom)
+    right = left + _CHART + 96.0
     for index, item in enumerate(items):
-        body += _row(item, record.started, _HEAD + index * _ROW, (left, scale))
-    size = (left + _CHART + 96.0, bottom + _FOOT)
+        row, end = _row(item, record.started, _HEAD + index * _ROW, (left, scale))
+        body += row
+        right = max(right, end)
+    size = (right, bottom + _FOOT)
     words = " ".join(_sentence(item, record.started) for item in items)
     return document(body, size, f"Timeline of run {record.run_id}", words, styled=styled)
 
@@ -93,9 +96,10 @@ def _clock(seconds: float) -> str:
     )
 
 
-def _row(item: StageRecord, zero: float, y: float, axis: tuple[float, float]) -> str:
+def _row(item: StageRecord, zero: float, y: float, axis: tuple[float, float]) -> tuple[str, float]:
+    """One stage's row, and where it ends on the right."""
     left, scale = axis
-    name = element("text", text(shorten(item.id, 34)), x=0.0, y=y + 15, class_="small")
+    name = element("text", text(shorten_name(item.id, 34)), x=0.0, y=y + 15, class_="small")
     parts = [name]
     before: AttemptRecord | None = None
     for attempt in item.history:
@@ -107,8 +111,10 @@ def _row(item: StageRecord, zero: float, y: float, axis: tuple[float, float]) ->
         before = attempt
     last = item.history[-1].ended if item.history else item.ended
     end = left + max(0.0, (last - zero) if last is not None else 0.0) * scale
-    parts.append(_ending(item, end + 6, y))
-    return element("g", *parts)
+    words = _ending(item)
+    shown = element("text", text(words), x=end + 6, y=y + 15, class_="small state")
+    parts.append(element("g", shown, class_=f"state-{item.status.value}"))
+    return element("g", *parts), end + 6 + width_of(words, _LABEL_SIZE) + _FOOT
 
 
 def _bar(item: StageRecord, attempt: AttemptRecord, x: float, y: float, scale: float) -> str:
@@ -122,15 +128,13 @@ def _bar(item: StageRecord, attempt: AttemptRecord, x: float, y: float, scale: f
     return element("g", hint + bar + cross, class_=f"state-{attempt.status.value}")
 
 
-def _ending(item: StageRecord, x: float, y: float) -> str:
+def _ending(item: StageRecord) -> str:
     """What is written behind the bars: the duration, or the state if nothing ran."""
     sign = SIGNS[item.status]
-    words = str(sign)
-    if item.history:
-        words = format_duration(item.seconds)
-        words = words if item.status is Status.SUCCEEDED else f"{sign.glyph} {words}"
-    shown = element("text", text(words), x=x, y=y + 15, class_="small state")
-    return element("g", shown, class_=f"state-{item.status.value}")
+    if not item.history:
+        return str(sign)
+    took = format_duration(item.seconds)
+    return took if item.status is Status.SUCCEEDED else f"{sign.glyph} {took}"
 
 
 def _sentence(item: StageRecord, zero: float) -> str:

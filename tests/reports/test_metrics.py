@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlkit.core.record import ArtifactRecord, RunRecord
 from mlkit.reports.bars import bars_begin, draw_bars, finding, number
+from mlkit.reports.curves import CurveGroup, draw_curves
 from mlkit.reports.metrics import (
     MetricGroup,
     compare_instances,
@@ -19,6 +22,7 @@ from mlkit.reports.metrics import (
     numbers_by_name,
     read_numbers,
 )
+from mlkit.reports.svg import shorten_name, width_of
 from mlkit.reports.timeline import draw_timeline, tick_step
 
 
@@ -129,6 +133,42 @@ def test_every_bar_has_a_length(one: float, more: float) -> None:
     assert longer - shorter > longer / 4
 
 
+def cut(drawing: str) -> Iterator[str]:
+    """The small texts of a drawing that do not lie within its picture."""
+    picture = ElementTree.fromstring(drawing)
+    _, _, right, bottom = map(float, picture.attrib["viewBox"].split())
+    for item in picture.findall(".//{*}text"):
+        if not {"small", "value"} & set(item.attrib["class"].split()):
+            continue
+        words, x, y = item.text or "", float(item.attrib["x"]), float(item.attrib["y"])
+        wide = width_of(words, 11.5)
+        begin = x - wide if item.attrib.get("text-anchor") == "end" else x
+        if begin < 0 or begin + wide > right + 1 or y > bottom:
+            yield words
+
+
+@given(st.lists(st.integers(-(10**15), 10**15).map(float), min_size=1, max_size=12))
+@example([1_306_860_915_625.0, 2_370_000_000_000.0])
+def test_no_value_is_cut_from_its_chart(values: list[float]) -> None:
+    """However many digits it has, and whichever side of zero it is on."""
+    assert not list(cut(draw_bars(group(*((f"i{n}", v) for n, v in enumerate(values))))))
+
+
+@given(st.lists(st.floats(0, 1e12), min_size=1, max_size=8))
+def test_no_name_is_cut_from_its_curves(ends: list[float]) -> None:
+    """Also where all curves end at the bottom, and their names stand below each other."""
+    lines = tuple((f"name {n}", ((0.0, 1e12), (1.0, end))) for n, end in enumerate(ends))
+    assert not list(cut(draw_curves(CurveGroup(stage="train", metric="loss", lines=lines))))
+
+
+def test_names_are_cut_in_the_middle() -> None:
+    """So those that begin alike are told apart, and both ends are there."""
+    assert shorten_name("short", 34) == "short"
+    names = [shorten_name(f"a_model_with_a_very_long_common_beginning_{n}", 34) for n in (1, 2)]
+    assert names == ["a_model_with_a_v…ommon_beginning_1", "a_model_with_a_v…ommon_beginning_2"]
+    assert {len(name) for name in names} == {34}
+
+
 def test_numbers_are_short() -> None:
     """Whole ones are whole."""
     assert [number(v) for v in (20000, 0.69712, 1e-7, 3.0)] == ["20,000", "0.6971", "1e-07", "3"]
@@ -148,3 +188,11 @@ def test_the_timeline_shows_attempts_waits_and_states(red: RunRecord) -> None:
     assert "≡ cached" in drawing
     assert "△ upstream failed" in drawing
     assert "collect: succeeded in 2 attempts, from 0.0 s, for 5.0 s." in drawing
+
+
+def test_no_word_is_cut_from_the_timeline(red: RunRecord) -> None:
+    """The longest state of all, of a stage that was given up at the run's very end."""
+    assert not list(cut(draw_timeline(red)))
+    late = replace(red.stages["evaluate"], id="late", ended=red.ended)
+    assert late.status.value == "upstream_failed"
+    assert not list(cut(draw_timeline(replace(red, stages={"late": late}))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlkit.core.durations import format_duration
 from mlkit.reports.changes import Comparison, StageChange
-from mlkit.reports.svg import document, element, shorten, text, width_of
+from mlkit.reports.svg import document, element, shorten_name, text, width_of
 
 __all__ = ["draw_pair"]
 
@@ -20,7 +20,7 @@ def draw_pair(found: Comparison) -> str:
         From `mlkit.compare`.
     """
     changes = [c for c in found.stages if c.left_seconds is not None or c.right_seconds is not None]
-    left = max((width_of(shorten(c.stage, 34), _SIZE) for c in changes), default=0.0) + 12
+    left = max((width_of(shorten_name(c.stage, 34), _SIZE) for c in changes), default=0.0) + 12
     longest = max((s or 0.0 for c in changes for s in (c.left_seconds, c.right_seconds)), default=0)
     scale = _CHART / (longest or 1.0)
     heading = _finding(changes)
@@ -46,7 +46,7 @@ def _seconds(change: StageChange) -> tuple[float | None, float | None]:
 
 
 def _row(change: StageChange, y: float, left: float, scale: float) -> str:
-    parts = [element("text", text(shorten(change.stage, 34)), x=0.0, y=y + 17, class_="small")]
+    parts = [element("text", text(shorten_name(change.stage, 34)), x=0.0, y=y + 17, class_="small")]
     sides = (("A", change.left, change.left_seconds), ("B", change.right, change.right_seconds))
     for index, (name, status, seconds) in enumerate(sides):
         top = y + index * (_BAR + 1)
