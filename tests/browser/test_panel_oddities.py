@@ -194,6 +194,23 @@ def test_names_may_be_long_quoted_and_from_right_to_left(
     assert lab.errors == []
 
 
+def test_an_error_of_one_long_word_does_not_widen_the_panel(
+    lab: Lab, panel: Locator, words: Path
+) -> None:
+    """Neither in the line that says how the run ended nor beside the stage that failed."""
+    raises = "raise ValueError('/data' + '/part' * 80)"
+    write_notebook(words / "count.ipynb", ("given", 'words = ""\nmetrics = "m"'), ("work", raises))
+    again = "notebook: count.ipynb\n    retry: {max_retries: 1, delay: 0}"
+    (words / "pipeline.yaml").write_text(PIPELINE.replace("notebook: count.ipynb", again))
+    panel.get_by_role("button", name="▶ Run").click()
+    expect(panel.locator(".status")).to_contain_text("failed after")
+    panel.locator('svg [data-pick="count"]').press("Enter")
+    expect(panel.locator(".detail li")).to_have_count(2)
+    lab.page.screenshot(path=str(shot("panel-long-error")))
+    assert layout_problems(lab.page, SIDE) == []
+    assert lab.errors == []
+
+
 def test_a_chosen_stage_is_whole_in_view(lab: Lab, panel: Locator, words: Path) -> None:
     """In a picture of sixty stages, most of which are out of sight."""
     lines = [f"  s{n}: {{notebook: each.ipynb, after: [s{n // 3}]}}" for n in range(1, 60)]
