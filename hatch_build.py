@@ -9,6 +9,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 __all__ = ["LessonsAndExercises"]
 
+PAGES = ("docs/open-project.md", "docs/instructor/open-project.md")
+"""What lessons lead to; `mlkit.grading.authoring.release`, which hands them out, names the same."""
 MADE = {"runs", "scratch", "__pycache__", ".ipynb_checkpoints"}
 
 
@@ -22,8 +24,10 @@ class LessonsAndExercises(BuildHookInterface):
         if version == "editable":
             return
         root = Path(self.root)
+        given = [root / page for page in PAGES]
         for folder in ("notebooks", "exercises"):
-            for path in sorted((root / folder).rglob("*")):
-                inner = path.relative_to(root)
-                if path.is_file() and not MADE & set(inner.parts):
-                    build_data["force_include"][str(path)] = f"mlkit/kit/{inner.as_posix()}"
+            given += sorted((root / folder).rglob("*"))
+        for path in given:
+            inner = path.relative_to(root)
+            if path.is_file() and not MADE & set(inner.parts):
+                build_data["force_include"][str(path)] = f"mlkit/kit/{inner.as_posix()}"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mlkit.grading.authoring.release import PAGES
 from mlkit.panel import LABEXTENSION, SERVER_EXTENSION
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +50,7 @@ def test_a_wheel_holds_lessons_and_exercises_and_no_solution(hook: Any) -> None:
     assert exercises <= targets
     assert "mlkit/kit/notebooks/flights/pipeline.yaml" in targets
     assert "mlkit/kit/notebooks/00-start-here.ipynb" in targets
+    assert {f"mlkit/kit/{page}" for page in PAGES} <= targets
     texts = [Path(path).read_text(encoding="utf-8") for path in data["force_include"]]
     assert not [text for text in texts if "### BEGIN SOLUTION" in text]
     assert not [target for target in targets if "solution" in target]

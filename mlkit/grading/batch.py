@@ -211,7 +211,8 @@ def _with_doubles(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _line(verdict: Verdict, done: int, total: int) -> str:
-    grade = f"{verdict.score} of {verdict.max}" if verdict.status == "graded" else verdict.status
+    status = verdict.status.replace("_", " ")
+    grade = f"{verdict.score} of {verdict.max}" if verdict.status == "graded" else status
     return printable(f"[{done}/{total}] {verdict.student}/{Path(verdict.path).name}: {grade}")
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Call
+
+LINK = r"\]\((?!https?:|mailto:|#)([^)\s#]+)"
+MAKE = r"make (?:airflow|kubeflow|prefect|dagster|stepfunctions|engines|\{name\})(?![\w-])"
+"""A target that sets an engine up; `make airflow-ui` is named as one of mlkit's repository."""
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +94,28 @@ def test_check_of_a_folder_ends_with_1_until_all_is_solved(
     spoken = call("check")
     assert spoken.code == 1
     assert "· not attempted: the mean of three numbers" in spoken.out
+    assert "mean.ipynb: not attempted" in spoken.err
     assert call("check", "--json").json()["passed"] is False
     spoken = call("check", "maen", "--json")
     assert spoken.code == 2
     assert spoken.json()["error"]["remedy"] == "Did you mean 'mean'?"
+
+
+def test_a_learners_folder_holds_all_that_its_pages_lead_to(call: Call) -> None:
+    """And advises no `make`: the folder has no Makefile."""
+    call("learn", "kit")
+    pages = {path: [path.read_text(encoding="utf-8")] for path in Path("kit").rglob("*.md")}
+    advice = []
+    for path in (*Path("kit/notebooks").rglob("*.ipynb"), *Path("kit/exercises").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        texts = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+        pages[path] = [text for kind, text in texts if kind == "markdown"]
+        advice += [(path.name, said) for _, text in texts for said in re.findall(MAKE, text)]
+    lost = [
+        f"{path}: {link}"
+        for path, texts in pages.items()
+        for link in re.findall(LINK, "\n".join(texts))
+        if not (path.parent / link).exists()
+    ]
+    assert lost == []
+    assert advice == []

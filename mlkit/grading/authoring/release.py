@@ -29,6 +29,8 @@ CLASS_MORE = """\
 Further checks are run when your work is graded. The folder `.mlkit/` holds the exercises as you
 were given them: leave it there. To hand in, give the notebooks in `exercises/`, under their names.
 """
+PAGES = ("docs/open-project.md", "docs/instructor/open-project.md")
+"""Pages of the documentation to which lessons lead; hatch_build.py puts them into the wheel."""
 KIT_MORE = """\
 Begin with `notebooks/00-start-here.ipynb`: it leads through the lessons, each with its exercise.
 """
@@ -119,6 +121,7 @@ def learners_kit(to: Path) -> dict[str, Any]:
         if path.is_file() and _is_handed_out(inner):
             files[inner.as_posix()] = path.read_bytes()
     what = "Lessons and exercises on machine-learning pipelines, made with mlkit."
+    files |= {page: (kit / page).read_bytes() for page in PAGES}
     text = _readme("Pipelines of notebooks", what, KIT_MORE, listed)
     files |= _around(text, [f"{DISTRIBUTION}[flights]"])
     handout = Handout(files=files, about={"exercises": listed, "opened": []})

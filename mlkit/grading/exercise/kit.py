@@ -17,7 +17,7 @@ def kit_folder() -> Path:
 
 
 def kit_contents() -> Path:
-    """The folder with `notebooks/` and `exercises/`.
+    """The folder with `notebooks/`, `exercises/` and the pages to which they lead.
 
     A checkout comes first: what was installed from it may be older.
 
