@@ -326,8 +326,8 @@ def hand_back(
         typer.echo(printable(paragraph(note, width), keep="\n"))
     typer.echo(
         paragraph(
-            f"Grades of {len(book.students)} student(s) for {', '.join(book.exercises)} are in "
-            f"{to}: index.html shows them, students/ and zips/ are to hand out.",
+            f"Grades of {counted(len(book.students), 'student')} for {', '.join(book.exercises)} "
+            f"are in {to}: index.html shows them, students/ and zips/ are to hand out.",
             width,
         )
     )

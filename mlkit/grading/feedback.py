@@ -45,7 +45,8 @@ code { font-size: .9rem; white-space: pre-wrap; }
 
 BODY = """<main>
 <h1>{{ verdict.exercise or "Submission" }}</h1>
-<p>{{ verdict.student }}: <strong>{{ verdict.score }} of {{ verdict.max }} points</strong>
+<p>{{ verdict.student }}: <strong>{{ verdict.score }} of
+{{ verdict.max }} point{{ "" if verdict.max == 1 else "s" }}</strong>
 ({{ verdict.status.replace("_", " ") }})</p>
 <p>{{ isolation }}</p>
 {% if verdict.flags %}
@@ -55,8 +56,8 @@ BODY = """<main>
 {% for check in verdict.checks %}
 <section class="{{ 'passed' if check.status == 'passed' else 'lost' }}">
 <h2>{{ words[check.status] }}: {{ check.title }}</h2>
-<p>{{ check.points }} of {{ check.max }} points{% if check.hidden %}; tried on inputs that the
-notebook does not show{% endif %}</p>
+<p>{{ check.points }} of {{ check.max }} point{{ "" if check.max == 1 else "s" }}{%
+if check.hidden %}; tried on inputs that the notebook does not show{% endif %}</p>
 {% if check.message %}<p>{{ check.message }}</p>{% endif %}
 {% if check.differences %}
 <table>

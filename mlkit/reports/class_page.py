@@ -38,7 +38,8 @@ def finding(exercise: Mapping[str, Any]) -> str:
     hardest = min(checks, key=lambda check: check["passed"])
     count = hardest["submissions"]
     if hardest["passed"] == count:
-        return f"{exercise['name']}: all {count} passed every check"
+        everybody = "the only one" if count == 1 else f"all {count}"
+        return f"{exercise['name']}: {everybody} passed every check"
     return (
         f"{exercise['name']}: hardest is “{hardest['title']}”, passed by "
         f"{hardest['passed']} of {count}"
@@ -133,21 +134,23 @@ caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1rem .3rem 0;
          border-top: 1px solid var(--line); }
 thead th { border-top: 0; }
-tbody th { font-weight: normal; min-width: 12rem; }
+tbody th, td:last-child { min-width: 12rem; }
+tbody th { font-weight: normal; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 pre { background: var(--code); padding: .6rem .8rem; overflow-x: auto; }
 """
 
 BODY = """<main class="mlkit-palette">
-<h1>What the class got wrong: {{ d.students }} students, {{ d.exercises | length }}
+<h1>What the class got wrong: {{ d.students }} student{{ "" if d.students == 1 else "s" }},
+{{ d.exercises | length }}
 exercise{{ "" if d.exercises | length == 1 else "s" }}</h1>
 {% for note in d.notes %}<p>{{ note }}</p>{% endfor %}
 <section tabindex="0" aria-labelledby="exercises">
 <h2 id="exercises">Exercises</h2>
-<table>
-<caption>Mean: the share of the points that were earned. r: the correlation with the points for
-everything else, +1.00 at best; in a small class mostly chance, so that something is said of it
-only where it is certain.</caption>
+<p id="columns">Mean: the share of the points that were earned. r: the correlation with the points
+for everything else, +1.00 at best; in a small class mostly chance, so that something is said of it
+only where it is certain.</p>
+<table aria-describedby="columns">
 <thead><tr><th scope="col">Exercise</th><th scope="col" class="number">Graded</th>
 <th scope="col" class="number">Full marks</th><th scope="col" class="number">Missing</th>
 <th scope="col" class="number">Mean</th><th scope="col" class="number">r</th>

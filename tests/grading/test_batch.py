@@ -459,6 +459,7 @@ def test_a_page_of_feedback_runs_nothing_and_shows_no_hidden_difference() -> Non
         flags=(evil,),
     )
     text = page(verdict, "sandboxed")
+    assert "0 of 1 point;" in text
     assert "<script" not in text
     assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
     assert "secret" not in text

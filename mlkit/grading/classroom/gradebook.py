@@ -20,6 +20,7 @@ from mlkit.grading.classroom.roster import Roster, Student
 from mlkit.grading.exercise.source import Exercise
 from mlkit.grading.results import feedback_place
 from mlkit.grading.submissions import load_exercises
+from mlkit.observe.layout import counted
 
 __all__ = ["CheckGrade", "Gradebook", "Mark", "read_gradebook", "read_grades"]
 
@@ -249,7 +250,9 @@ def _notes(grades: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list
         notes.append("The grading has not come to its end: some are missing.")
     left_out = len(grades["submissions"]) - len(rows)
     if left_out:
-        notes.append(f"{left_out} graded file(s) count no more: the collection has others.")
+        count = "counts" if left_out == 1 else "count"
+        said = f"{counted(left_out, 'graded file')} {count} no more"
+        notes.append(f"{said}: the collection has others.")
     return notes
 
 

@@ -13,7 +13,7 @@ from mlkit.grading.classroom.alike import alike, answers_in
 from mlkit.grading.classroom.gradebook import Gradebook
 from mlkit.grading.classroom.item_analysis import exercises_of
 from mlkit.grading.results import REGRADES
-from mlkit.observe.layout import columns, paragraph
+from mlkit.observe.layout import columns, counted, paragraph
 
 __all__ = ["learn_from", "learning_text"]
 
@@ -186,7 +186,7 @@ def _changes(changes: list[Mapping[str, Any]], width: int) -> Iterator[str]:
     up = sum(change["after"] > change["before"] for change in changes)
     down = sum(change["after"] < change["before"] for change in changes)
     yield ""
-    yield f"Regrading changed {len(changes)} grade(s): {up} up, {down} down"
+    yield f"Regrading changed {counted(len(changes), 'grade')}: {up} up, {down} down"
     rows = [
         (
             change["student"],

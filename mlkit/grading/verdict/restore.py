@@ -29,6 +29,7 @@ from mlkit.inside.checks.check_cells import (
 from mlkit.inside.checks.check_facts import CheckSpec
 from mlkit.inside.checks.check_history import bound_names, stub_digest
 from mlkit.inside.checks.check_notebook import cell_text
+from mlkit.observe.layout import counted
 
 __all__ = ["Step", "Submission", "restored", "shadows", "shown_as_text", "take_answers"]
 
@@ -150,13 +151,23 @@ def _flags(
             tags = first[name]["tags"] if name in first else None
             yield from _flags_of_check(name, cell, text, tags)
     if found.edited:
-        yield f"{len(found.edited)} given cell(s) were edited: the originals were used, too"
+        edited = len(found.edited)
+        yield f"{counted(edited, 'given cell')} {_was(edited)} edited: the originals were used, too"
     used_cells = {text for a in answers.values() for text in (a.source, *a.before, *a.after)}
     twice = Counter(cell["id"] for cell in cells if cell["cell_type"] == "code")
     doubles = sum(times - 1 for name, times in twice.items() if name in given and times > 1)
     further = sum(text not in used_cells for text in found.own) - doubles
     if further > 0:
-        yield f"{further} further code cell(s) were ignored: no answer needs them"
+        cells_of_own = counted(further, "further code cell")
+        yield f"{cells_of_own} {_was(further)} ignored: no answer needs {_them(further)}"
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def shown_as_text(cells: Sequence[Cell], name: str, stub: str) -> str:
@@ -179,7 +190,7 @@ def _flags_of_answer(name: str, found: Sorted, answer: Answer) -> Iterator[str]:
         yield f"the answer cell {name!r} has lost its id: one that defines the same was used"
     more = len(answer.before) + len(answer.after)
     if more:
-        yield f"{more} further code cell(s) that {name!r} needs were used"
+        yield f"{counted(more, 'further code cell')} that {name!r} needs {_was(more)} used"
 
 
 def _flags_of_reach(exercise: Exercise, answers: Mapping[str, Answer]) -> Iterator[str]:

@@ -235,6 +235,16 @@ def test_what_most_have_is_the_usual_answer(
         assert len(alike(several, {R: exercises[R]})["answers"]) == shown
 
 
+def test_one_student_is_no_plural(tmp_path: Path, exercises: Mapping[str, Exercise]) -> None:
+    """And what the columns mean is prose, which wraps where the table below it scrolls."""
+    whole = _verdict(tmp_path / "s1" / "r.ipynb", exercises[R], [True] * len(exercises[R].checks))
+    document = _learned(tmp_path, [whole])
+    page = render_class_page(document)
+    assert "1 student," in page
+    assert '<p id="columns">Mean' in page
+    assert finding(document["exercises"][0]) == f"{R}: the only one passed every check"
+
+
 def test_text_and_page_hold_it_all(tmp_path: Path, exercises: Mapping[str, Exercise]) -> None:
     """80 columns, everything escaped, a picture with its finding; a regrade is told."""
     count = len(exercises[R].checks)
@@ -256,7 +266,7 @@ def test_text_and_page_hold_it_all(tmp_path: Path, exercises: Mapping[str, Exerc
     shown = learning_text(document, 80)
     assert max(map(len, shown.splitlines())) <= 80
     assert "\x1b" not in shown
-    assert "Regrading changed 1 grade(s): 1 up, 0 down" in shown
+    assert "Regrading changed 1 grade: 1 up, 0 down" in shown
     assert last.title.split()[0] in shown
     page = render_class_page(document)
     assert "<script" not in page

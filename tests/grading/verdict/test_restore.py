@@ -77,7 +77,7 @@ def _taken(exercise: Exercise, edit: Edit, tmp_path: Path) -> Any:
         (_duplicate_answer, f"the cell '{ANSWER}' stands there 2 times"),
         (_skip_check, f"the tags of the cell '{CHECK}' were edited"),
         (_check_as_prose, f"the cell '{CHECK}' was edited"),
-        (_add_cell, "1 further code cell(s) were ignored"),
+        (_add_cell, "1 further code cell was ignored: no answer needs it"),
     ],
 )
 def test_what_was_done_to_the_notebook_is_flagged_and_has_no_effect(
