@@ -121,7 +121,7 @@ def learners_kit(to: Path) -> dict[str, Any]:
         if path.is_file() and _is_handed_out(inner):
             files[inner.as_posix()] = path.read_bytes()
     what = "Lessons and exercises on machine-learning pipelines, made with mlkit."
-    files |= {page: (kit / page).read_bytes() for page in PAGES}
+    files |= {page: (kit / page).read_bytes() for page in PAGES if (kit / page).is_file()}
     text = _readme("Pipelines of notebooks", what, KIT_MORE, listed)
     files |= _around(text, [f"{DISTRIBUTION}[flights]"])
     handout = Handout(files=files, about={"exercises": listed, "opened": []})
