@@ -16,7 +16,7 @@ from types import CodeType, FrameType
 # By their distance: in another environment's Python this package has another name.
 from .counting_places import ELSEWHERE, OWN, is_hidden
 
-__all__ = ["ASKS_FOR_OTHERS", "OF_METADATA", "Callers"]
+__all__ = ["ASKS_FOR_OTHERS", "FOR_STATUS", "OF_METADATA", "Callers"]
 
 RECORDING = frozenset(
     os.path.join(os.path.dirname(__file__), name)
@@ -44,6 +44,9 @@ SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
 """Files of the standard library that list folders for the few names that they look for."""
 ASKS_FOR_OTHERS = re.compile(r"/(os|posixpath|genericpath|glob|pathlib(/\w+)?)\.py$|^<")
 """Files of the standard library whose questions are their caller's; others ask on their own."""
+FOR_STATUS = ("stat", "getmtime", "getctime")
+"""Functions that tell of a file what neither its content nor its kind says."""
+OF_STATUS = frozenset(("st_size", "st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "st_mode"))
 READS_ENVIRON = re.compile(r"/(os|_collections_abc)\.py$|^<")
 OF_SYSTEM = re.compile(
     r"/(zoneinfo|platform|locale|gettext|mimetypes|ssl|netrc|uuid|multiprocessing|subprocess|ctypes"
@@ -81,17 +84,21 @@ class Callers:
 
         Its size, which the notebook's code asks for; or all of it, read by compiled code.
         """
+        if self.way_of_asking() in ("getsize", *FOR_STATUS):
+            return True
+        return self._nearest_native_reader() == "reader"
+
+    def way_of_asking(self) -> str:
+        """By which of Python's functions the notebook's code asks; empty if anybody else asks."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and self.kind(frame) == "recorder":
             frame = frame.f_back
-        if frame is not None and frame.f_code.co_name in ("stat", "getsize", "getmtime"):
-            if self.kind(frame) == "stdlib":
-                frame = frame.f_back
-        elif frame is not None and self.kind(frame) == "stdlib":
-            return self._nearest_native_reader() == "reader"
-        if frame is not None and self.kind(frame) == "own":
-            return True
-        return self._nearest_native_reader() == "reader"
+        name = "stat"
+        while frame is not None and self.kind(frame) == "stdlib":
+            if name == "stat":
+                name = frame.f_code.co_name
+            frame = frame.f_back
+        return name if frame is not None and self.kind(frame) == "own" else ""
 
     def is_written_natively(self) -> bool:
         """Whether a package asks in order to write the file, which it does in compiled code."""
@@ -101,9 +108,9 @@ class Callers:
         """Whether a package asks that reads in compiled code what a folder holds."""
         return self._nearest_native_reader(folder) == "reader"
 
-    def asks_for_sizes(self, frame: FrameType) -> bool:
-        """Whether what runs in a frame is the project's own code, and asks for sizes of files."""
-        return self.kind(frame) == "own" and _speaks_of_sizes(frame.f_code)
+    def asks_for_status(self, frame: FrameType) -> bool:
+        """Whether a frame runs the project's own code, and asks for sizes or dates of files."""
+        return self.kind(frame) == "own" and _speaks_of_status(frame.f_code)
 
     def _nearest_native_reader(self, handed: str = "") -> str:
         """Whether a package that opens files in compiled code asks, to read or to write them.
@@ -281,7 +288,7 @@ def _is_handed(place: str, called: FrameType) -> bool:
     return False
 
 
-def _speaks_of_sizes(code: CodeType) -> bool:
-    """Whether code asks for sizes, in itself or in a function or comprehension within it."""
+def _speaks_of_status(code: CodeType) -> bool:
+    """Whether code asks for sizes or dates, in itself or in a function or comprehension in it."""
     inner = (each for each in code.co_consts if isinstance(each, CodeType))
-    return "st_size" in code.co_names or any(_speaks_of_sizes(each) for each in inner)
+    return not OF_STATUS.isdisjoint(code.co_names) or any(map(_speaks_of_status, inner))

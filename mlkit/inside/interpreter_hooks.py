@@ -34,8 +34,15 @@ class Listener(Protocol):
     def looked_for(self, name: str) -> None:
         """Take in that a module is looked for that is not loaded yet."""
 
-    def asked(self, path: Any, found: os.stat_result | None, *, follows: bool = True) -> None:
-        """Take in that somebody asked whether something exists, and of what kind it is."""
+    def asked(
+        self,
+        path: Any,
+        found: os.stat_result | None,
+        *,
+        follows: bool = True,
+        may: tuple[int, bool] | None = None,
+    ) -> None:
+        """Take in that somebody asked whether something exists, of what kind it is, and more."""
 
     def link_read(self, path: Any, target: Any) -> None:
         """Take in that somebody asked where a link leads."""
@@ -100,7 +107,7 @@ def watch(listener: Listener) -> None:
             found = stat(path, dir_fd=how.get("dir_fd"))
         except (OSError, ValueError):
             found = None
-        listener.asked(listener.path_at(path, how.get("dir_fd")), found)
+        listener.asked(listener.path_at(path, how.get("dir_fd")), found, may=(mode, answer))
         return answer
 
     def asked_readlink(path: Any, *, dir_fd: Any = None) -> Any:

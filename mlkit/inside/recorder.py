@@ -30,7 +30,7 @@ from hashlib import sha256
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
-from .callers import ASKS_FOR_OTHERS, OF_METADATA, Callers
+from .callers import ASKS_FOR_OTHERS, FOR_STATUS, OF_METADATA, Callers
 from .counting_places import ELSEWHERE, Places, installation, is_hidden, kind_of_mode
 from .interpreter_hooks import import_project_modules_from_source, watch
 from .started_programs import StartedPrograms
@@ -331,9 +331,11 @@ class Recorder:
                 for entry in entries
             }
         self.once("folders", place, sorted(name for name in kinds if kinds[name]))
-        if self.callers.asks_for_sizes(sys._getframe(2)):
-            for name in sorted(name for name in kinds if not kinds[name]):
-                self.named(os.path.join(place, name), is_path=False)
+        if self.callers.asks_for_status(sys._getframe(2)):
+            for path in sorted(os.path.join(place, name) for name in kinds if not kinds[name]):
+                self.named(path, is_path=False)
+                if self._exists(path) and self.places.is_plain(path):
+                    self._has_status(path, self._look(path))
 
     def _listed(self, args: tuple[Any, ...]) -> str | None:
         """Take in a listing, and give its folder if it counts and is there."""
@@ -421,8 +423,18 @@ class Recorder:
 
     # What has no event
 
-    def asked(self, path: Any, found: os.stat_result | None, *, follows: bool = True) -> None:
-        """Take in that somebody asked whether something exists, and of what kind it is."""
+    def asked(
+        self,
+        path: Any,
+        found: os.stat_result | None,
+        *,
+        follows: bool = True,
+        may: tuple[int, bool] | None = None,
+    ) -> None:
+        """Take in that somebody asked whether something exists, of what kind it is, and more.
+
+        What the asker `may` do with it is a mode, as `os.access` takes it, and the answer.
+        """
         me = get_ident()
         if me in self._busy:
             return
@@ -442,6 +454,8 @@ class Recorder:
                 self._seen.add(("content", place))
                 self._reads(place)
             elif kind == "folder" and self.callers.reads_folder_natively(place):
+            if found is not None and follows:
+                self._answered_beside(place, found, may)
                 self._seen.add(("content", place))
                 self.folder_told(place, "files")
         except Exception as error:  # noqa: BLE001 - see `hear`
@@ -463,6 +477,32 @@ class Recorder:
         if me in self._busy:
             return
         self._busy.add(me)
+    def _answered_beside(
+        self, place: str, found: os.stat_result, may: tuple[int, bool] | None
+    ) -> None:
+        """Take in what else an answer tells: dates, permissions, or that two paths are one."""
+        if may is not None:
+            if may[0] != os.F_OK and self._may_ask(place):
+                self.once("may", place, *may)
+            return
+        way = self.callers.way_of_asking()
+        if way in FOR_STATUS and kind_of_mode(found.st_mode) == "file" and self._may_ask(place):
+            self._has_status(place, found)
+        elif way == "samefile" and ("leads", place) not in self._seen:
+            self._seen.add(("leads", place))
+            self._leads(place)
+
+    def _has_status(self, place: str, found: os.stat_result) -> None:
+        self.once("status", place, found.st_mtime_ns, found.st_ctime_ns, found.st_mode)
+
+    def _leads(self, place: str) -> None:
+        """Record where the links lead by which something of the project is reached."""
+        while self.places.is_project(place) and f"{place}/" not in self.places.roots:
+            if os.path.islink(place):
+                self.once("link", place, os.readlink(place))
+            self.once("itself", place, kind_of_mode(os.lstat(place).st_mode))
+            place = os.path.dirname(place)
+
         try:
             place = self.places.at(path, itself=True)
             leads_here = place is not None and any(

@@ -33,6 +33,10 @@ from mlkit.store.artifact_store import digest_file
 __all__ = ["Today"]
 
 
+STATUS_WORDS = {"st_mtime_ns": "date", "st_ctime_ns": "date", "st_mode": "mode"}
+"""What people call the parts of a file's status."""
+
+
 class Today:
     """What is so at present, looked at once for each thing that several results depend on.
 
@@ -79,6 +83,7 @@ class Today:
             *self._of_place(trace.get("ways_up", {}), checkout),
             *self._of_files(trace["files"], checkout, moved),
             *self._of_existence(trace, checkout),
+            *self._of_status(trace, checkout),
             *self._of_listings(trace, checkout),
             *self._of_environment(trace["environment"]),
             *self._of_packages(trace, checkout),
@@ -166,6 +171,25 @@ class Today:
     def _of_listings(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
         environ = self.circumstances.environ
         made = {checkout.place(name, environ) for name in trace["made"]}
+    def _of_status(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
+        """The dates and permissions that changed; of a file whose content did, this is told."""
+        for name, was in trace.get("status", {}).items():
+            place = checkout.place(name, self.circumstances.environ)
+            file = trace["files"].get(name)
+            try:
+                now = os.stat(place)
+            except OSError:
+                continue
+            changed = [field for field, value in was.items() if getattr(now, field) != value]
+            if changed and (file is None or self._digest(place) == file["digest"]):
+                words = dict.fromkeys(STATUS_WORDS[field] for field in changed)
+                yield f"the {' and the '.join(words)} of {_shown(name)} changed"
+        for name, answers in trace.get("may", {}).items():
+            place = checkout.place(name, self.circumstances.environ)
+            there = os.path.exists(place)
+            if there and any(os.access(place, int(mode)) != was for mode, was in answers.items()):
+                yield f"what may be done with {_shown(name)} changed"
+
         for name, was in trace["lists"].items():
             folder = checkout.place(name, environ)
             now = self._visible(folder, checkout, made)

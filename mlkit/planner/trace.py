@@ -71,6 +71,15 @@ IMPLIED = (
 )
 """Words of code, and the variables on which it then depends: the interpreter alone reads them."""
 
+ASKED_OF_FILES = (
+    ("st_mtime_ns", r"st_mtime|st_mtime_ns|getmtime|ST_MTIME"),
+    ("st_ctime_ns", r"st_ctime|st_ctime_ns|getctime|ST_CTIME"),
+    ("st_mode", r"st_mode|ST_MODE"),
+)
+"""What a file's status tells beside its size, and words of code by which it is asked for."""
+ASKS_FOR_KINDS = r"S_IS(DIR|REG|LNK)|S_IFMT|S_IFDIR|S_IFREG"
+"""Words of code that asks for a mode only in order to tell files from folders."""
+
 
 def observe(
     result: ExecutionResult,
@@ -139,6 +148,8 @@ class _Reading:
         self.present: dict[str, str | None] = {}
         self.itself: dict[str, str | None] = {}
         self.links: dict[str, str] = {}
+        self.status: dict[str, tuple[int, ...]] = {}
+        self.may: dict[str, dict[str, bool]] = {}
         self.lists: dict[str, list[str]] = {}
         self.folders: dict[str, list[str]] = {}
         self.distributions: set[str | None] = set()
@@ -233,6 +244,16 @@ class _Reading:
         self.lists[place] = names
 
     def _take_folders(self, place: str, names: list[str]) -> None:
+    def _take_status(self, place: str, *status: int) -> None:
+        """Dates and mode of a file, of which the code's words say whether it looks at them."""
+        if place not in self.made:
+            self.status[place] = status
+
+    def _take_may(self, place: str, mode: int, answer: bool) -> None:  # noqa: FBT001 - a record's field
+        """What the code may do with something, as `os.access` says."""
+        if place not in self.made:
+            self.may.setdefault(place, {})[str(mode)] = answer
+
         """Which of the names in a folder are folders."""
         self.folders[place] = names
 
@@ -306,6 +327,8 @@ class _Reading:
                 self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.lists.items())
             },
+            "status": self._status_asked(),
+            "may": {self.checkout.name(place): told for place, told in sorted(self.may.items())},
             "folders": {
                 self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.folders.items())
@@ -365,6 +388,22 @@ class _Reading:
         for name in named_variables(text):
             self._take_env(name, "own", [])
         for path, use in named_files(text, folder):
+    def _status_asked(self) -> dict[str, dict[str, int]]:
+        """Those parts of files' status for which the texts ask."""
+        text = "\n".join(self.texts) if self.status else ""
+        asked = [bool(re.search(rf"\b({words})\b", text)) for _, words in ASKED_OF_FILES]
+        asked[-1] = asked[-1] and not re.search(rf"\b({ASKS_FOR_KINDS})\b", text)
+        fields = [field for field, _ in ASKED_OF_FILES]
+        return {
+            self.checkout.name(place): {
+                field: value
+                for field, value, wanted in zip(fields, status, asked, strict=True)
+                if wanted
+            }
+            for place, status in sorted(self.status.items())
+            if any(asked)
+        }
+
             place = os.path.abspath(path)
             if not self.checkout.is_project(place):
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
 import subprocess
 import tarfile
@@ -106,6 +107,25 @@ def library(value: int) -> Make:
     return make
 
 
+def dated(time_s: float) -> Make:
+    """A file that is there already, with another date."""
+    return lambda place: os.utime(place, (time_s, time_s))
+
+
+def moded(mode: int) -> Make:
+    """A file that is there already, with another mode."""
+    return lambda place: place.chmod(mode)
+
+
+def described(package: str, version: str) -> Mapping[str, str]:
+    """What describes a package that was installed into a folder of the project."""
+    folder = f"lib/{package}-1.dist-info"
+    return {
+        f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n",
+        f"{folder}/RECORD": f"{package}/__init__.py,,\n",
+    }
+
+
 TWO_FOLDERS = {"m1/m.txt": "1", "m2/m.txt": "2", "latest": Link("m1")}
 FRONT = "import sys; sys.path.insert(0, 'FOLDER')\n"
 
@@ -185,6 +205,30 @@ CHANGED: Mapping[str, Case] = {
     "size_by_path": Case(
         "from pathlib import Path; v = Path('FOLDER/a').stat().st_size", {"a": "1"}, {"a": "22"}
     ),
+    # What a file's status says beside its size.
+    "date": Case("import os\ns = os.stat('FOLDER/a')\nv = s.st_mtime", {"a": "1"},
+                 {"a": dated(1e9)}),
+    "newest": Case(
+        "import glob, os\nv = max(glob.glob('FOLDER/*.csv'), key=os.path.getmtime)",
+        {"a.csv": "1", "b.csv": "2"},
+        {"a.csv": dated(4e9)},
+    ),
+    "newest_by_change": Case(
+        "import glob, os\nv = max(glob.glob('FOLDER/*.csv'), key=os.path.getctime)",
+        {"a.csv": "1", "b.csv": "2"},
+        {"a.csv": dated(1e9)},
+    ),
+    "newest_of_listed": Case(
+        "import os; v = max(os.scandir('FOLDER'), key=lambda e: e.stat().st_mtime).name",
+        {"a.csv": "1", "b.csv": "2"},
+        {"a.csv": dated(4e9)},
+    ),
+    "mode": Case("from pathlib import Path; v = oct(Path('FOLDER/a').stat().st_mode)", {"a": "1"},
+                 {"a": moded(0o700)}),
+    "may_be_executed": Case("import os; v = os.access('FOLDER/a', os.X_OK)", {"a": "1"},
+                            {"a": moded(0o700)}),
+    "which_program": Case("import shutil; v = shutil.which('a', path='FOLDER')", {"a": "1"},
+                          {"a": moded(0o700)}),
     # The one hidden file that people write by hand.
     "dotenv": Case(
         "import os; from dotenv import load_dotenv; load_dotenv('FOLDER/.env')\n"
@@ -227,6 +271,14 @@ CHANGED: Mapping[str, Case] = {
     "resolved_link": Case(
         "from pathlib import Path; v = (Path('FOLDER/latest').resolve() / 'm.txt').read_text()",
         TWO_FOLDERS,
+        {"latest": Link("m2")},
+    ),
+    "same_file": Case(
+        "import os; v = os.path.samefile('FOLDER/latest', 'FOLDER/m1')", TWO_FOLDERS,
+        {"latest": Link("m2")},
+    ),
+    "same_file_by_path": Case(
+        "from pathlib import Path; v = Path('FOLDER/latest').samefile('FOLDER/m1')", TWO_FOLDERS,
         {"latest": Link("m2")},
     ),
     "read_link": Case(
