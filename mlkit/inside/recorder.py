@@ -246,8 +246,11 @@ class Recorder:
             self.write(how, place, _digest(place) if small else None, marks)
 
     def _writes(self, place: str, *, is_new: bool) -> None:
-        exists = self._exists(place)
-        self.once("made" if is_new or not exists else "touched", place)
+        if is_new or not self._exists(place):
+            self.once("made", place)
+        elif ("touched", place) not in self._seen:
+            self._seen.add(("touched", place))
+            self.write("touched", place, self._look(place).st_ctime_ns)
 
     def _exists(self, place: str) -> bool:
         try:
@@ -304,12 +307,15 @@ class Recorder:
         top, dot, _ = name.partition(".")
         if dot and not self._may_be_project(top):
             return
+        self._tell_path()
+        self.once("import", os.getpid(), name)
+
+    def _tell_path(self) -> None:
         here = os.getcwd()  # an empty entry stands for the working folder, where that is
         entries = [entry or here for entry in sys.path if isinstance(entry, str)]
         if entries != self._path:
             self._path = entries
             self.write("path", os.getpid(), entries)
-        self.once("import", os.getpid(), name)
 
     def _may_be_project(self, top: str) -> bool:
         """Whether a package's modules may stand outside the installation."""
@@ -448,14 +454,14 @@ class Recorder:
             if key not in self._seen and self._may_ask(place):
                 self._seen.add(key)
                 self._answered(place, kind, follows=follows)
+            if found is not None and follows:
+                self._answered_beside(place, found, may)
             if kind is None or ("content", place) in self._seen:
                 return
             if kind == "file" and self.callers.wants_content():
                 self._seen.add(("content", place))
                 self._reads(place)
             elif kind == "folder" and self.callers.reads_folder_natively(place):
-            if found is not None and follows:
-                self._answered_beside(place, found, may)
                 self._seen.add(("content", place))
                 self.folder_told(place, "files")
         except Exception as error:  # noqa: BLE001 - see `hear`
@@ -471,12 +477,6 @@ class Recorder:
         else:
             self.write("present", place, kind)
 
-    def link_read(self, path: Any, target: Any) -> None:
-        """Take in that somebody asked where a link leads."""
-        me = get_ident()
-        if me in self._busy:
-            return
-        self._busy.add(me)
     def _answered_beside(
         self, place: str, found: os.stat_result, may: tuple[int, bool] | None
     ) -> None:
@@ -503,6 +503,12 @@ class Recorder:
             self.once("itself", place, kind_of_mode(os.lstat(place).st_mode))
             place = os.path.dirname(place)
 
+    def link_read(self, path: Any, target: Any) -> None:
+        """Take in that somebody asked where a link leads."""
+        me = get_ident()
+        if me in self._busy:
+            return
+        self._busy.add(me)
         try:
             place = self.places.at(path, itself=True)
             leads_here = place is not None and any(
@@ -565,6 +571,7 @@ class Recorder:
         self._busy.add(me)
         try:
             if self.callers.is_own_question(OF_METADATA):
+                self._tell_path()
                 self.once("distribution", name)
         except Exception as error:  # noqa: BLE001 - see `hear`
             self._fault("metadata", error)

@@ -79,6 +79,11 @@ class SearchPath:
             self._found[name] = self._locate(name)
         return self._found[name]
 
+    def portions(self, name: str) -> list[str]:
+        """The folders of a package without a file of its own; of any other module none."""
+        self.locate(name)
+        return [place for place in self._portions.get(name, ()) if place != self.INSTALLED]
+
     def shadowing(self, names: Iterable[str]) -> list[str]:
         """Those of some names of installed modules that project folders may take for themselves.
 

@@ -61,7 +61,7 @@ class Today:
         self._searches: dict[Any, SearchPath] = {}
         self._startup: Any = None
         self._packages: dict[tuple[str, ...], Packages] = {}
-        self._installed: dict[Checkout, Packages] = {}
+        self._installed: dict[Any, Packages] = {}
 
     def changes(self, trace: Mapping[str, Any], checkout: Checkout) -> tuple[str, ...]:
         """Say what has changed since a result was computed; empty if all of it still holds.
@@ -101,6 +101,9 @@ class Today:
                 now = place if place in SearchPath.MARKS else checkout.name(str(place))
                 if now != was:
                     yield name, _moved(name, was, now)
+            for name, was_in in group.get("portions", {}).items():
+                if checkout.path_names(search.portions(name)) != was_in:
+                    yield f"{name}.*", f"package {name} stands in other folders now"
             for name in search.shadowing(group["installed"]):
                 place = search.locate(name)
                 if place != SearchPath.INSTALLED:
@@ -168,9 +171,6 @@ class Today:
         elif was not in ("", now):
             yield f"{_shown(name)} is a {now} now (was a {was})"
 
-    def _of_listings(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
-        environ = self.circumstances.environ
-        made = {checkout.place(name, environ) for name in trace["made"]}
     def _of_status(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
         """The dates and permissions that changed; of a file whose content did, this is told."""
         for name, was in trace.get("status", {}).items():
@@ -190,6 +190,9 @@ class Today:
             if there and any(os.access(place, int(mode)) != was for mode, was in answers.items()):
                 yield f"what may be done with {_shown(name)} changed"
 
+    def _of_listings(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
+        environ = self.circumstances.environ
+        made = {checkout.place(name, environ) for name in trace["made"]}
         for name, was in trace["lists"].items():
             folder = checkout.place(name, environ)
             now = self._visible(folder, checkout, made)
@@ -239,7 +242,7 @@ class Today:
                     yield f"environment variable {name} was set"
 
     def _of_packages(self, trace: Mapping[str, Any], checkout: Checkout) -> Iterable[str]:
-        packages = self._packages_of(checkout)
+        packages = self._packages_of(trace, checkout)
         for name, was in trace["packages"].items():
             now = packages.version(name)
             if now != was:
@@ -256,14 +259,18 @@ class Today:
             ]:
                 yield f"module {top} changed (a package without metadata)"
 
-    def _packages_of(self, checkout: Checkout) -> Packages:
-        if checkout not in self._installed:
-            entries = tuple(checkout.base_path(self.circumstances.environ))
-            key = (checkout.program, *entries)
-            if key not in self._packages:
-                self._packages[key] = Packages.of(entries, checkout.interpreter)
-            self._installed[checkout] = self._packages[key]
-        return self._installed[checkout]
+    def _packages_of(self, trace: Mapping[str, Any], checkout: Checkout) -> Packages:
+        """The packages of today's search path, with the folders that the code puts on it itself."""
+        begin = trace["begin"]
+        own = tuple(trace.get("entries", begin))
+        key = (tuple(begin), own, checkout)
+        if key not in self._installed:
+            entries = tuple(self._search(begin, own, checkout).entries)
+            found = (checkout.program, *entries)
+            if found not in self._packages:
+                self._packages[found] = Packages.of(entries, checkout.interpreter)
+            self._installed[key] = self._packages[found]
+        return self._installed[key]
 
     def _of_start_up(self, was: Mapping[str, str]) -> Iterable[str]:
         if self._startup is None:

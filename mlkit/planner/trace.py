@@ -217,7 +217,11 @@ class _Reading:
         if self.itself.get(place, "") is None:
             del self.itself[place]
 
-    def _take_touched(self, place: str) -> None:
+    def _take_touched(self, place: str, changed_ns: int = 0) -> None:
+        """A file that was added to; one that had changed since the start was made unseen before."""
+        if changed_ns > self.since_ns and place not in self.reads:
+            self._take_made(place)
+            return
         self.named.pop(place, None)
         if place in self.reads:
             self._doubt(place, "was read by the stage and then written by it")
@@ -240,10 +244,6 @@ class _Reading:
         if place not in self.made:
             self.links[place] = target
 
-    def _take_list(self, place: str, names: list[str]) -> None:
-        self.lists[place] = names
-
-    def _take_folders(self, place: str, names: list[str]) -> None:
     def _take_status(self, place: str, *status: int) -> None:
         """Dates and mode of a file, of which the code's words say whether it looks at them."""
         if place not in self.made:
@@ -254,6 +254,10 @@ class _Reading:
         if place not in self.made:
             self.may.setdefault(place, {})[str(mode)] = answer
 
+    def _take_list(self, place: str, names: list[str]) -> None:
+        self.lists[place] = names
+
+    def _take_folders(self, place: str, names: list[str]) -> None:
         """Which of the names in a folder are folders."""
         self.folders[place] = names
 
@@ -323,18 +327,19 @@ class _Reading:
                 self.checkout.name(place): link_target(target, self.checkout)
                 for place, target in sorted(self.links.items())
             },
+            "status": self._status_asked(),
+            "may": {self.checkout.name(place): told for place, told in sorted(self.may.items())},
             "lists": {
                 self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.lists.items())
             },
-            "status": self._status_asked(),
-            "may": {self.checkout.name(place): told for place, told in sorted(self.may.items())},
             "folders": {
                 self.checkout.name(place): kept_names(self._visible(place, names))
                 for place, names in sorted(self.folders.items())
             },
             "globs": [self._glob(item) for item in self.globs],
             "begin": self.checkout.path_names(self.begin),
+            "entries": self.checkout.path_names(self._entries()),
             "imports": imports,
             "environment": {
                 "key": self.circumstances.key_id,
@@ -383,11 +388,6 @@ class _Reading:
                     names.update(variables)
         self.variables |= names - self.circumstances.set_by_pipeline
 
-    def _take_script(self, text: str, folder: str) -> None:
-        """A cell that is a script for a program is handed over where no event tells of it."""
-        for name in named_variables(text):
-            self._take_env(name, "own", [])
-        for path, use in named_files(text, folder):
     def _status_asked(self) -> dict[str, dict[str, int]]:
         """Those parts of files' status for which the texts ask."""
         text = "\n".join(self.texts) if self.status else ""
@@ -404,6 +404,11 @@ class _Reading:
             if any(asked)
         }
 
+    def _take_script(self, text: str, folder: str) -> None:
+        """A cell that is a script for a program is handed over where no event tells of it."""
+        for name in named_variables(text):
+            self._take_env(name, "own", [])
+        for path, use in named_files(text, folder):
             place = os.path.abspath(path)
             if not self.checkout.is_project(place):
                 continue
@@ -463,8 +468,10 @@ class _Reading:
         return texts
 
     def _entries(self) -> list[str]:
+        """Where packages are looked for; what the stage installs for itself is its own."""
         seen = dict.fromkeys(entry for path in self.paths.values() for entry in path if entry)
-        return list(seen)
+        never = tuple(each + os.sep for each in self.checkout.never)
+        return [entry for entry in seen if not (entry + os.sep).startswith(never)]
 
     def _names(self, places: Iterable[str]) -> list[str]:
         return sorted({self.checkout.name(place) for place in places})
@@ -494,6 +501,7 @@ class _Reading:
     def _located(self, search: SearchPath, names: Iterable[str]) -> dict[str, Any]:
         """Where each import leads; what leads to the installation is known by its version."""
         found: dict[str, str | None] = {}
+        portions: dict[str, list[str]] = {}
         installed = []
         for name in sorted(names):
             place = search.locate(name)
@@ -501,7 +509,21 @@ class _Reading:
                 installed.append(name)
             elif place != SearchPath.BUILT_IN:
                 found[name] = place if place is None else self.checkout.name(place)
-        return {"path": search.names, "found": found, "installed": installed}
+                if self._lists_any(search.portions(name)):
+                    portions[name] = self.checkout.path_names(search.portions(name))
+        return {
+            "path": search.names,
+            "found": found,
+            "installed": installed,
+            "portions": portions,
+        }
+
+    def _lists_any(self, portions: Sequence[str]) -> bool:
+        """Whether code listed what a package without a file of its own holds, all over the path."""
+        return any(
+            place in self.lists or any(item["base"] == place for item in self.globs)
+            for place in portions
+        )
 
     def _files(self, imports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Every file by its digest as it was read, if it is still the same."""

@@ -369,6 +369,30 @@ CHANGED: Mapping[str, Case] = {
         {},
         {"plugin.py": ""},
     ),
+    "portion_of_plugins": Case(
+        "import sys; sys.path[:0] = ['FOLDER/a', 'FOLDER/b']\nimport pkgutil, spread_4 as s\n"
+        "v = [m.name for m in pkgutil.iter_modules(s.__path__)]",
+        {"a/spread_4/x.py": "", "b/y": ""},
+        {"b/spread_4/z.py": ""},
+    ),
+    # Packages in a folder that the cell puts on the search path.
+    "package_of_the_project": Case(
+        "import sys; sys.path.insert(0, 'FOLDER/lib')\nimport of_lib; v = of_lib.V",
+        {"lib/of_lib/__init__.py": "V = 1", **described("of_lib", "1.0")},
+        {"lib/of_lib/__init__.py": "V = 2"},
+    ),
+    "version_of_the_project": Case(
+        "import sys; sys.path.insert(0, 'FOLDER/lib')\nimport importlib.metadata as m\n"
+        "v = m.version('of_folder')",
+        described("of_folder", "1.0"),
+        described("of_folder", "2.0"),
+    ),
+    "version_appears": Case(
+        "import sys; sys.path.insert(0, 'FOLDER/lib')\nimport importlib.metadata as m\n"
+        "try: v = m.version('of_nobody')\nexcept m.PackageNotFoundError: v = None",
+        {"lib/x": ""},
+        described("of_nobody", "2.0"),
+    ),
     # What a shell takes from its surroundings.
     "shell_variable": Case("v = !echo $OF_SHELL"),
     "shell_variable_with_default": Case(
@@ -569,6 +593,37 @@ KEPT: Mapping[str, Case] = {
     "asks_what_it_may": Case(
         "import os; v = (os.access('FOLDER/a', os.X_OK), os.access('FOLDER/a', os.R_OK))",
         {"a": ""},
+    ),
+    "asks_for_kinds_by_mode": Case(
+        "import os, stat; v = stat.S_ISREG(os.stat('FOLDER/a').st_mode)", {"a": "1"},
+        {"a": moded(0o700)},
+    ),
+    "date_that_nobody_asks_for": Case(
+        "import os; v = (os.path.getsize('FOLDER/a'), open('FOLDER/a').read())", {"a": "1"},
+        {"a": dated(1e9)},
+    ),
+    "date_of_its_own": Case(
+        "import os; open('FOLDER/o', 'w').write('1'); os.chmod('FOLDER/o', 0o700)\n"
+        "v = (os.path.getmtime('FOLDER/o') > 0, os.access('FOLDER/o', os.X_OK))"
+    ),
+    "makes_what_is_older": Case(
+        "import os; a, o = 'FOLDER/a', 'FOLDER/o'\n"
+        "if not os.path.exists(o) or os.path.getmtime(o) < os.path.getmtime(a):\n"
+        "    open(o, 'w').write(open(a).read())\nv = open(o).read()",
+        {"a": "1"},
+    ),
+    "installs_for_itself": Case(
+        "from pathlib import Path\n"
+        "for n, t in {'ours/__init__.py': 'V = 1', 'ours-1.dist-info/METADATA': 'Version: 1\\n',\n"
+        "             'ours-1.dist-info/RECORD': 'ours/__init__.py,,\\n'}.items():\n"
+        "    p = Path('lib', n); p.parent.mkdir(parents=True, exist_ok=True); p.write_text(t)\n"
+        "import sys; sys.path.insert(0, str(Path('lib').absolute()))\n"
+        "import ours, importlib.metadata as m; v = (ours.V, m.version('ours'))"
+    ),
+    "adds_to_what_it_wrote_natively": Case(
+        "import lightgbm as l, numpy as np\n"
+        "b = l.train({'verbose': -1}, l.Dataset(np.eye(30), np.arange(30)), 1)\n"
+        "b.save_model('FOLDER/o'); v = l.Booster(model_file='FOLDER/o').num_trees()"
     ),
     "link_to_nothing": Case("import os; v = os.path.exists('FOLDER/x')", {"x": Link("y")}),
     "finds_its_root": Case(
