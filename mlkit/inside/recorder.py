@@ -33,12 +33,9 @@ from typing import Any
 from .callers import ASKS_FOR_OTHERS, FOR_STATUS, OF_METADATA, Callers
 from .counting_places import ELSEWHERE, Places, installation, is_hidden, kind_of_mode
 from .interpreter_hooks import import_project_modules_from_source, watch
-from .started_programs import StartedPrograms
+from .started_programs import SETTINGS, StartedPrograms
 
 __all__ = ["SETTINGS", "Recorder", "start", "start_child", "stop"]
-
-SETTINGS = "MLKIT_TRACE"
-"""The variable by which processes that an attempt starts find the settings of its recorder."""
 
 DIGESTED_AT_ONCE_BYTES = 1 << 20
 """A file up to this size is digested when it is opened; a larger one is known by its marks, and
@@ -130,10 +127,10 @@ class Recorder:
             "os.unsetenv": lambda args: self._set.add(_text(args[0])),
             "sqlite3.connect": self._connected,
             "ctypes.dlopen": self._loaded,
-            "subprocess.Popen": lambda args: self._programs.started(args[0], args[1], args[2]),
-            "os.posix_spawn": lambda args: self._programs.started(args[0], args[1], None),
-            "os.spawn": lambda args: self._programs.started(args[1], args[2], None),
-            "os.exec": lambda args: self._programs.started(args[0], args[1], None),
+            "subprocess.Popen": lambda args: self._programs.started(*args),
+            "os.posix_spawn": lambda args: self._programs.started(args[0], args[1], None, args[2]),
+            "os.spawn": lambda args: self._programs.started(args[1], args[2], None, args[3]),
+            "os.exec": lambda args: self._programs.started(args[0], args[1], None, args[2]),
             "os.system": lambda args: self._programs.started(None, args[0], None),
             "os.fork": lambda _: self.places.may_have_links(),
             "os.forkpty": lambda _: self.places.may_have_links(),

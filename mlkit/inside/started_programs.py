@@ -30,7 +30,11 @@ from .shell_text import (
     script_text,
 )
 
-__all__ = ["Record", "StartedPrograms"]
+__all__ = ["SETTINGS", "Record", "StartedPrograms"]
+
+
+SETTINGS = "MLKIT_TRACE"
+"""The variable by which processes that an attempt starts find the settings of its recorder."""
 
 
 class Record(Protocol):
@@ -79,8 +83,11 @@ class StartedPrograms:
         self._record = record
         self._scripts: set[tuple[str, str]] = set()
 
-    def started(self, program: Any, arguments: Any, cwd: Any) -> None:
-        """Record what a process that is started is told to read: files named in its arguments."""
+    def started(self, program: Any, arguments: Any, cwd: Any, env: Any = None) -> None:
+        """Record what a process that is started is told to read: files named in its arguments.
+
+        And the program itself, where it lies in the project and is found by its name alone.
+        """
         words = [program] if isinstance(program, str | bytes | os.PathLike) else []
         folder = os.path.abspath(_text(cwd)) if cwd is not None else os.getcwd()
         if isinstance(arguments, str | bytes | os.PathLike):
@@ -101,12 +108,34 @@ class StartedPrograms:
                 if path not in written:
                     self._record.named(path, is_path=os.sep in part)
                     self._takes_script(path, folder, texts[number + 1 :])
+        self._takes_programs(texts, folder, env)
         if texts:
             self._takes_cell(folder)
             if os.path.basename(texts[0]) in SHELLS:
                 self._takes_input(folder)
-            self._record.once("program", os.path.basename(texts[0]))
+            name = os.path.basename(texts[0])
+            is_silent = name.startswith("python") and env is not None and SETTINGS not in env
+            self._record.once("program", f"a {name} without {SETTINGS}" if is_silent else name)
             self._record.places.may_have_links()
+
+    def _takes_programs(self, words: Sequence[str], folder: str, env: Any) -> None:
+        """Record the programs among some words that stand in the project's folders on PATH.
+
+        One of the name of the first word, which is a program for sure, may appear further in front.
+        """
+        places = self._record.places
+        found = (os.environ if env is None else env).get("PATH", os.defpath)
+        entries = [os.path.join(folder, each) for each in _text(found).split(os.pathsep) if each]
+        entries = [e for e in entries if places.at(e) is not None and places.is_project(e)]
+        for number, word in enumerate(words if entries else ()):
+            if os.sep in word or "\0" in word:
+                continue
+            for entry in entries:
+                path = os.path.join(entry, word)
+                self._record.named(path, is_path=number == 0)
+                if os.access(path, os.X_OK) and os.path.isfile(path):
+                    self._takes_script(path, folder)
+                    break
 
     def _takes_input(self, folder: str) -> None:
         """Record what a text names that `subprocess.run` gives to a shell as its input."""

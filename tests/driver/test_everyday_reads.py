@@ -117,6 +117,16 @@ def moded(mode: int) -> Make:
     return lambda place: place.chmod(mode)
 
 
+def program(text: str) -> Make:
+    """A script of a shell that may be executed."""
+
+    def make(place: Path) -> None:
+        place.write_text(f"#!/bin/sh\n{text}\n")
+        place.chmod(0o755)
+
+    return make
+
+
 def described(package: str, version: str) -> Mapping[str, str]:
     """What describes a package that was installed into a folder of the project."""
     folder = f"lib/{package}-1.dist-info"
@@ -461,6 +471,30 @@ CHANGED: Mapping[str, Case] = {
                      {"Makefile": "all:\n\t@echo 2"}),
     "makefile_reads": Case("v = !cd FOLDER && make -s", {"Makefile": "o: b\n\t@cat b", "b": "1"},
                            {"b": "2"}),
+    # Programs of the project that are found by PATH.
+    "program_on_path": Case(
+        "import os, subprocess as s; os.environ['PATH'] = 'FOLDER:' + os.environ['PATH']\n"
+        "v = s.check_output(['of_path'])",
+        {"of_path": program("echo 1")},
+        {"of_path": program("echo 2")},
+    ),
+    "program_on_path_in_a_shell": Case(
+        "import os; os.environ['PATH'] = 'FOLDER:' + os.environ['PATH']\nv = !of_path | cat",
+        {"of_path": program("echo 1")},
+        {"of_path": program("echo 2")},
+    ),
+    "program_on_path_that_reads": Case(
+        "import os; os.environ['PATH'] = 'FOLDER:' + os.environ['PATH']\n"
+        "v = os.popen('of_path').read()",
+        {"of_path": program('cat "$(dirname "$0")/a"'), "a": "1"},
+        {"a": "2"},
+    ),
+    "program_in_front_on_path": Case(
+        "import os, subprocess as s\n"
+        "v = s.check_output(['of_path'], env={'PATH': 'FOLDER/a:FOLDER/b:/bin'})",
+        {"a/x": "", "b/of_path": program("echo 1")},
+        {"a/of_path": program("echo 2")},
+    ),
     # Folders that a program is told to read.
     "shell_lists": Case("v = !ls FOLDER", {"a": ""}, {"b": ""}),
     "shell_lists_where_it_is": Case("v = !cd FOLDER; ls", {"a": ""}, {"b": ""}),

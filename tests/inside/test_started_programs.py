@@ -12,7 +12,8 @@ import pytest
 
 from mlkit.inside.callers import Callers
 from mlkit.inside.counting_places import Places, installation
-from mlkit.inside.started_programs import StartedPrograms
+from mlkit.inside.started_programs import SETTINGS, StartedPrograms
+from mlkit.planner.trace import unseen_programs
 
 
 @dataclass
@@ -67,12 +68,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(project: Path, program: Any, arguments: Any, cwd: Path | None = None) -> Kept:
+def told(
+    project: Path, program: Any, arguments: Any, cwd: Path | None = None, env: Any = None
+) -> Kept:
     """What a program is told."""
     everywhere = installation()
     places = Places([f"{project}/"], [], everywhere, has_links=False)
     kept = Kept(places, Callers(everywhere, in_kernel=True))
-    StartedPrograms(kept).started(program, arguments, cwd)
+    StartedPrograms(kept).started(program, arguments, cwd, env)
     return kept
 
 
@@ -145,6 +148,51 @@ def test_a_folder_counts_as_the_program_looks_at_it(project: Path, line: str, wh
     """By the names in it, by all names below it, or by its files."""
     kept = told(project, "sh", ["sh", "-c", line])
     assert kept.folders == {(str(project), what)}
+
+
+def on_path(folder: Path, name: str) -> Path:
+    """A program in a folder of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("#!/bin/sh\ncat data.csv\n")
+    (folder / name).chmod(0o700)
+    return folder
+
+
+@pytest.mark.parametrize("arguments", [["ours", "-v"], ["sh", "-c", "true | ours -v"], "ours"])
+def test_a_program_of_the_project_counts_where_path_leads_to_it(
+    project: Path, arguments: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it reads itself; no path names it."""
+    folder = on_path(project / "bin", "ours")
+    assert names(told(project, None, arguments)) == set()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    found = told(project, None, arguments).files
+    assert found >= {str(folder / "ours"), str(project / "data.csv")}
+
+
+def test_a_program_may_appear_further_in_front(project: Path) -> None:
+    """Then the same words start another one; what lies behind it is never started."""
+    folders = [project / "front", on_path(project / "mid", "ours"), on_path(project / "z", "ours")]
+    kept = told(project, "ours", ["ours"], env={"PATH": ":".join(map(str, folders))})
+    assert kept.files >= {str(folders[0] / "ours"), str(folders[1] / "ours")}
+    assert str(folders[2] / "ours") not in kept.files
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        (None, "python3"),
+        ({"PATH": "/bin", SETTINGS: "x"}, "python3"),
+        ({"PATH": "/bin"}, f"a python3 without {SETTINGS}"),
+    ],
+)
+def test_a_python_that_cannot_tell_what_it_reads_is_named(
+    project: Path, env: Any, name: str
+) -> None:
+    """By that variable it would find where to write it down."""
+    kept = told(project, "python3", ["python3", "tool.py"], env=env)
+    assert [line[1] for line in kept.lines if line[0] == "program"] == [name]
+    assert bool(unseen_programs({"programs": [name]})) is (name != "python3")
 
 
 @pytest.mark.parametrize("arguments", [[], None, ["\0"], ["x" * 5000], [1, 2], ""])
