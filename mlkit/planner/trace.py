@@ -451,7 +451,8 @@ class _Reading:
             if not os.path.lexists(place):
                 self._take_absent(place)
         elif place not in self.reads and place not in self.named:
-            self._take_named(place, None, marks)
+            # Nobody has looked at it when it was read: it must have stood still since the start.
+            self._take_named(place, None, marks if marks[2] <= self.since_ns else [])
             script = script_text(place)
             if script is not None:
                 self._take_script(script, os.path.dirname(place))
