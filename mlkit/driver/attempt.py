@@ -50,7 +50,9 @@ from mlkit.store.folder import NOTEBOOK, readable_os_errors
 __all__ = ["Job", "Outcome", "perform"]
 
 OUT = "out"
-CWD = "cwd"
+TOP = "above"
+CWD = f"{TOP}/above/above/cwd"
+"""Notebooks write to `../models`: the folders above the working folder are the attempt's, too."""
 LOG = "log.txt"
 
 
@@ -223,7 +225,7 @@ def _perform(
     if job.live is not None:  # what is worked out there by hand is its owner's
         job.live.chmod(0o700)
     for name in (OUT, CWD):
-        (job.work_folder / name).mkdir()
+        (job.work_folder / name).mkdir(parents=True)
     out = job.work_folder / OUT
     make_room(job.outputs, out)
 
@@ -294,7 +296,8 @@ def _logged(job: Job) -> Logged:
 
 def _dropped(job: Job) -> tuple[str, ...]:
     """Find what goes with the working folder, and say so in the log."""
-    names = dropped(job.work_folder / CWD, job.work_folder / OUT, job.outputs)
+    folder = job.work_folder
+    names = dropped(folder / CWD, folder / OUT, job.outputs, top=folder / TOP)
     if names:
         line = f"mlkit: the notebook {job.brief.scrubber.text(sentence(names))}\n"
         with (job.attempt_folder / LOG).open("ab") as log:

@@ -1,15 +1,17 @@
 """What a notebook left in its working folder, and what it looked for there in vain.
 
-The folder is the attempt's own and goes when it has ended. A file that no output declares goes with
-it, and a relative path does not find what stands beside the notebook: both are told.
+The folder is the attempt's own, as are those above it, and goes when it has ended. A file that no
+output declares goes with it, and a relative path does not find what stands beside the notebook:
+both are told.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -25,9 +27,13 @@ _MOST_SHOWN = 5
 _MOST_FILES = 10_000
 _QUOTED = re.compile(r"""['"`]+([^'"`\n]{1,300}?)['"`]+""")
 _NOT_FOUND = re.compile(r"no such file|not found|does(?: not|n't) exist|cannot open", re.IGNORECASE)
+_NO_FOLDER = "non-existent directory"
+"""What pandas says."""
 
 
-def dropped(working: Path, out: Path, outputs: Mapping[str, Output]) -> tuple[str, ...]:
+def dropped(
+    working: Path, out: Path, outputs: Mapping[str, Output], *, top: Path | None = None
+) -> tuple[str, ...]:
     """Name the files that will go, since no output declares them; a folder's together.
 
     Parameters
@@ -38,28 +44,36 @@ def dropped(working: Path, out: Path, outputs: Mapping[str, Output]) -> tuple[st
         Where its outputs are expected.
     outputs : mapping of str to Output
         The declared outputs.
+    top : Path, optional
+        The folder above the working folder that goes with it; by default it goes alone.
     """
     own = frozenset(output.path for output in outputs.values())
     within = tuple(f"{output.path}/" for output in outputs.values() if output.is_folder)
-    written = (name for name in _files(out) if name not in own and not name.startswith(within))
-    found = [*_files(working), *written]
-    tops = Counter(PurePosixPath(name).parts[0] for name in found)
+    written = (n for n in _files(out, out) if n not in own and not n.startswith(within))
+    found = [*_files(top or working, working), *written]
+    tops = Counter(map(_top, found))
     names = (
         name if tops[top] == 1 else f"{top}/ ({tops[top]} files)"
-        for name in found
-        for top in PurePosixPath(name).parts[:1]
+        for name, top in zip(found, map(_top, found), strict=True)
     )
     return tuple(dict.fromkeys(names))
 
 
-def _files(folder: Path) -> Iterator[str]:
+def _top(name: str) -> str:
+    """What of a path stands in the working folder, or in one above it: `plots`, `../models`."""
+    parts = PurePosixPath(name).parts
+    return "/".join(parts[: parts.count("..") + 1])
+
+
+def _files(folder: Path, seen_from: Path) -> Iterator[str]:
+    """The files below a folder, as paths from where they are seen."""
     count = 0
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(n for n in folders if n not in _BY_PRODUCTS and not n.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and count < _MOST_FILES:
                 count += 1
-                yield (Path(place) / name).relative_to(folder).as_posix()
+                yield Path(os.path.relpath(Path(place) / name, seen_from)).as_posix()
 
 
 def sentence(names: tuple[str, ...]) -> str:
@@ -91,25 +105,50 @@ def explained(
     if error.type == "MissingOutput" and names:
         return replace(error, message=f"{error.message}; the notebook {sentence(names)}")
     misses = any(base.rpartition(".")[2] == "FileNotFoundError" for base in error.bases)
+    misses = misses or ("builtins.OSError" in error.bases and _NO_FOLDER in error.message)
     if not misses and not _NOT_FOUND.search(error.message):
         return error
     for text in _QUOTED.findall(error.message):
-        place = _place(beside, text)
-        if place is not None:
-            source = os.path.relpath(place, pipeline_folder)
-            remedy = (
-                f"a stage works in a folder of its own, and {text} stands beside the notebook: "
-                f"declare it as an input, 'file:{source}', and use the path that arrives"
-            )
+        remedy = _remedy(text, beside, pipeline_folder, with_folders=misses)
+        if remedy is not None:
             return replace(error, message=f"{error.message} ({remedy})")
     return error
 
 
-def _place(folder: Path, text: str) -> Path | None:
-    """Where a relative path leads from a folder; None if nothing stands there."""
-    if Path(text).is_absolute():
+def _remedy(text: str, beside: Path, pipeline_folder: Path, *, with_folders: bool) -> str | None:
+    """What to do about a path that was not found; None where the working folder is not why.
+
+    What is to be done comes first: a terminal cuts long messages.
+    """
+    why = "a stage works in a folder of its own"
+    file = _place(beside, text, Path.is_file) or _place(beside, f"{text}.py", Path.is_file)
+    if file is not None:
+        source = os.path.relpath(file, pipeline_folder)
+        return (
+            f"declare it as an input, 'file:{source}', and use the path that arrives: {why}, and "
+            f"{text} stands beside the notebook"
+        )
+    if not with_folders:
         return None
-    try:
-        return next(p for p in (folder / text, folder / f"{text}.py") if p.is_file())
-    except (OSError, ValueError, StopIteration):
+    folder, above = _place(beside, text, Path.is_dir), Path(text).parent.as_posix()
+    if folder is not None:
+        source = os.path.relpath(folder, pipeline_folder)
+        return (
+            f"declare what it writes there as an output, or what it reads as an input, "
+            f"'file:{source}/': {why}, and {text} stands beside the notebook"
+        )
+    if _place(beside, above, Path.is_dir) is not None:
+        return (
+            f"if the notebook writes it, declare it as an output, and use the path that arrives: "
+            f"{why}, where there is no {above}"
+        )
+    return None
+
+
+def _place(folder: Path, text: str, is_one: Callable[[Path], bool]) -> Path | None:
+    """Where a relative path leads from a folder; None if no such thing stands there."""
+    if not text.strip("./") or Path(text).is_absolute():
         return None
+    with contextlib.suppress(OSError, ValueError):
+        return folder / text if is_one(folder / text) else None
+    return None

@@ -86,6 +86,19 @@ def test_names_are_gathered_by_folder(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_written_above_the_working_folder_is_named(tmp_path: Path) -> None:
+    """Notebooks write to `../models`; nothing of it stays, neither in the run nor beside it."""
+    names = ("../models/a", "../models/b", "../loose", "../../reports/x", "roc.png")
+    file = write_pipeline(tmp_path, Sketch(name="a"))
+    record = run_fake(file, runner=FakeRunner({"a": [_write(*names)]}))
+    (told,) = record.warnings
+    for name in ("../models/ (2 files)", "../loose", "../../reports/x", "roc.png"):
+        assert name in told
+    assert told.endswith("which no output declares: dropped")
+    left = {path.name for path in (tmp_path / "runs").rglob("*")}
+    assert not left & {"models", "loose", "reports", "roc.png"}
+
+
 def test_a_long_list_is_cut() -> None:
     """The log is not the place for a thousand names."""
     names = tuple(f"{number}.txt" for number in range(7))
@@ -116,9 +129,39 @@ def test_a_file_beside_the_notebook_is_pointed_out(tmp_path: Path, code: str) ->
     assert f"'file:{name}" in error.message
 
 
+IN_NO_FOLDER = {
+    "open('data/new.csv', 'w')": "if the notebook writes it, declare it as an output",
+    "open('../data/new.csv', 'w')": "where there is no ../data",
+    "import os; os.listdir('data')": "'file:data/'",
+    "raise OSError(\"Cannot save file into a non-existent directory: 'data'\")": "as an output",
+}
+
+
+@pytest.mark.parametrize("code", IN_NO_FOLDER)
+def test_a_folder_that_only_stands_beside_the_notebook_is_pointed_out(
+    tmp_path: Path, code: str
+) -> None:
+    """Most notebooks write their tables and pictures into one."""
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    file = write_pipeline(notebooks, Sketch(name="a", body=code))
+    for folder in (tmp_path, notebooks):
+        (folder / "data").mkdir()
+    error = run_fake(file).stages["a"].error
+    assert error is not None
+    assert IN_NO_FOLDER[code] in error.message
+    assert "works in a folder of its own" in error.message
+
+
 @pytest.mark.parametrize(
     "code",
-    ["open('data/other.csv')", "{}['data/x.csv']", "open('/data/x.csv')", "open('a\\0b')"],
+    [
+        "open('nowhere/other.csv')",
+        "{}['data/x.csv']",
+        "{}['data']",
+        "open('/data/x.csv')",
+        "open('a\\0b')",
+    ],
 )
 def test_other_errors_stay_as_they_are(tmp_path: Path, code: str) -> None:
     """A file that is nowhere, a key that looks like one, an absolute path."""
