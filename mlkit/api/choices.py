@@ -20,6 +20,7 @@ __all__ = [
     "configure_with",
     "default_workers",
     "loaded",
+    "must_be",
     "run_options",
     "with_profile",
     "with_values",
@@ -28,8 +29,23 @@ __all__ = [
 
 def with_values(parameters: Mapping[str, Any] | None, layers: Layers | None) -> Layers:
     """Add values given from Python to layers; by default those of this process's environment."""
+    must_be(Mapping, parameters, "the parameters", "Give them by name: {'rows': 5000}")
+    must_be(Layers, layers, "the layers", "Give mlkit.Layers(…)")
     layers = layers or Layers(environ=dict(os.environ))
     return replace(layers, values={**layers.values, **(parameters or {})})
+
+
+def must_be(kind: type, value: Any, name: str, remedy: str) -> None:
+    """Refuse what a caller in Python has put in the place of something else; None is left out.
+
+    Raises
+    ------
+    UsageError
+        If the value is of another kind.
+    """
+    if value is not None and not isinstance(value, kind):
+        found = type(value).__name__
+        raise UsageError(f"{name} cannot be of the type {found}", remedy=remedy, code="E102")
 
 
 def loaded(pipeline: Pipeline | Path | str, profile: str | None = None) -> Pipeline:
@@ -49,6 +65,7 @@ def with_profile(
     UsageError
         If a pipeline that is loaded already has another profile.
     """
+    must_be(RunOptions, options, "the options", "Give mlkit.RunOptions(verify=True), say")
     current = loaded(pipeline, options.profile)
     name = None if current.profile is None else current.profile.name
     if options.profile is not None and (options.profile or None) != name:

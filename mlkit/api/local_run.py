@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlkit.api.choices import with_profile, with_values
+from mlkit.api.choices import must_be, with_profile, with_values
 from mlkit.api.engine_calls import begun_with, scheduled_values
 from mlkit.api.run_inputs import with_run_outputs
 from mlkit.api.runs_place import runs_folder
@@ -80,6 +80,7 @@ def run(  # noqa: PLR0913 - keywords: each is asked for by its name
     MlkitError
         If the pipeline, a parameter or an option is invalid; before anything ran.
     """
+    must_be(Services, services, "the services", "Give mlkit.Services(…)")
     pipeline, chosen = with_profile(pipeline, options or RunOptions())
     whole = with_values(parameters, layers)
     where = runs_folder(pipeline, runs_dir)

@@ -159,6 +159,12 @@ def find_run(run_id: str, runs_dir: Pipeline | Path | str, *, files: bool = Fals
     UnknownRunError
         If there is no such run, or several fit.
     """
+    if not isinstance(run_id, str):  # the two are easily exchanged: everywhere else it comes first
+        raise UsageError(
+            f"a run is named by a text, not by a value of the type {type(run_id).__name__}",
+            remedy="Name the run first, then where it is: mlkit.find_run('latest', PIPELINE)",
+            code="E102",
+        )
     folder, sharing = up_to_date(runs_dir)
     record = record_in(folder, run_id)
     if sharing is not None and files:

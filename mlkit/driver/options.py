@@ -8,7 +8,7 @@ is a field of `RunOptions`, and a line where the driver heeds it; every command 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from inspect import formatannotation
 from typing import Annotated, Any, Self, get_args, get_type_hints
@@ -208,10 +208,11 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Refuse what no run could heed, before anything begins; one stage is a set of one."""
+        self._check_texts()
         force: Any = self.force  # a caller in Python may give a text or a list as well
         if not isinstance(force, bool | frozenset):
-            named = frozenset([force] if isinstance(force, str) else force)
-            object.__setattr__(self, "force", named)
+            named = [force] if isinstance(force, str) or not isinstance(force, Iterable) else force
+            object.__setattr__(self, "force", frozenset(map(str, named)))
         if self.start not in get_args(KernelKind):
             raise UsageError(
                 f"a kernel cannot be started by {self.start!r}",
@@ -225,6 +226,17 @@ class RunOptions:
             check_track(self.track)
         if self.keep_failed is not None:
             self._check_keeping()
+
+    def _check_texts(self) -> None:
+        """Refuse another value where a text belongs: it would go into the run's record."""
+        for name, kind in _TEXTS.items():
+            value: Any = getattr(self, name)
+            if not isinstance(value, kind):
+                raise UsageError(
+                    f"the option '{name}' cannot be {value!r}",
+                    remedy="Give an interval" if name == "interval" else "Give a text",
+                    code="E102",
+                )
 
     def _check_keeping(self) -> None:
         where = ""
@@ -326,6 +338,13 @@ RunOptions.__doc__ = "The options of a run.\n\nParameters\n----------\n" + "".jo
     f"{name} : {formatannotation(TYPES[name])}\n    {item.words}\n"
     for name, item in OPTIONS.items()
 )
+
+_TEXTS: Mapping[str, Any] = {
+    name: kind
+    for name, kind in TYPES.items()
+    if {str, Interval} & {kind, *get_args(kind)} and name != "keep_failed"
+}
+"""What holds a text or an interval; a duration may be a number, and is read as one."""
 
 _DEFAULTS = RunOptions()
 

@@ -70,7 +70,7 @@ def load_pipeline(
     NotebookError
         If a stage's notebook is missing or breaks the notebook's contract.
     """
-    file = find_pipeline_file(Path(path))
+    file = find_pipeline_file(typed_path(path))
     tree = read_yaml(_read(file), str(file), PipelineError)
     top = Section(tree, file, "the pipeline", _FIRST if tree.value is None else None)
     top.allow(keys_of("pipeline"), {"to a stage": keys_of("stage")})

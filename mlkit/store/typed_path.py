@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from mlkit.errors import UsageError
+
 __all__ = ["typed_path"]
 
 
@@ -18,5 +20,14 @@ def typed_path(text: Path | str) -> Path:
     ----------
     text : Path or str
         What was typed.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
     """
+    if not isinstance(text, str | os.PathLike):  # a caller in Python may give anything
+        raise UsageError(
+            f"{text!r} is no path", remedy="Give a text or a pathlib.Path", code="E102"
+        )
     return Path(os.path.expanduser(text))  # noqa: PTH111 - see above

@@ -60,6 +60,14 @@ def test_a_number_of_workers_that_is_none_is_refused(tmp_path: Path, workers: An
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("name", ["until", "only", "profile", "executor", "note", "interval"])
+def test_another_value_than_a_text_is_refused(name: str) -> None:
+    """It would go into the run's record, and nobody could read the table of runs any more."""
+    given: Any = {name: ["fit"]}
+    with pytest.raises(UsageError, match=f"option '{name}'"):
+        RunOptions(**given)
+
+
 def test_every_field_says_what_it_is() -> None:
     """In a sentence, which stands in Python's help too."""
     documented = RunOptions.__doc__ or ""
