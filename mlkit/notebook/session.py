@@ -255,13 +255,13 @@ class Session:
         try:
             if self._asks:
                 await ask(client, client.kc, f"{self._asks}.stay({self._elsewhere()!r})")
-            self.kept = await self.lease.keep(keeping, error, self.request.cwd.parent)
+            self.kept = await self.lease.keep(keeping, error, self.request.facts.parent)
         except NotKeptError as problem:
             self.not_kept = str(problem)
 
     def _elsewhere(self) -> dict[str, str]:
         """Where a kept kernel writes what would else be told of its run."""
-        folder = self.request.cwd.parent
+        folder = self.request.facts.parent
         runs = folder / "runs"
         runs.mkdir(exist_ok=True)
         own = {"MLKIT_RUNS_DIR": str(runs), METRICS_VARIABLE: str(folder / "metrics.jsonl")}
