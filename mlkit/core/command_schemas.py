@@ -141,10 +141,13 @@ _TRACE = object_of(
         "kinds": by_name(TEXT),
         "itself": by_name(or_null(TEXT)),
         "links": by_name(TEXT),
+        "status": by_name(by_name(COUNT)),
+        "may": by_name(by_name(BOOLEAN)),
         "lists": ANYTHING,
         "folders": ANYTHING,
         "globs": list_of(ANYTHING),
         "begin": TEXTS,
+        "entries": TEXTS,
         "imports": list_of(ANYTHING),
         "environment": object_of(
             {"key": TEXT, "all": BOOLEAN, "read": by_name(or_null(TEXT)), "secret": TEXTS}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 __all__ = ["trace_text"]
@@ -57,6 +59,9 @@ def _groups(trace: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "What was not there", [_place(name) for name in absent]
     links = trace.get("links", {})
     yield "Where links lead", [f"{_place(name)} → {target}" for name, target in links.items()]
+    status = {name: _status(fields) for name, fields in trace.get("status", {}).items() if fields}
+    yield "Dates and modes", [f"{_place(name)}  {words}" for name, words in status.items()]
+    yield "What may be done with", [_place(name) for name in trace.get("may", {})]
     yield (
         "Names in folders",
         [
@@ -90,6 +95,18 @@ def _place(name: str) -> str:
     """A file by its path; where it is not beside the notebook, with the root it is relative to."""
     root, _, relative = name.partition(":")
     return relative if root in ("notebook", "path") else f"{relative} ({root})" if relative else ""
+
+
+def _status(fields: Mapping[str, int]) -> str:
+    """When a file was written or changed, and its mode: what of them the code asked for."""
+    words = {"st_mtime_ns": "written", "st_ctime_ns": "changed"}
+    told = [f"{words[f]} {_moment(value)}" for f, value in fields.items() if f in words]
+    told += [f"mode {stat.filemode(fields['st_mode'])}"] if "st_mode" in fields else []
+    return ", ".join(told)
+
+
+def _moment(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(" ", "seconds")
 
 
 def _count(names: Mapping[str, Any]) -> str:

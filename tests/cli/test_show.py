@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from mlkit.cli.main import app
 from mlkit.errors import UsageError
+from mlkit.reports.trace_listing import trace_text
 from mlkit.testing import FakeRunner, Returns, branching, chain, mapped, run_fake
 from tests.documents import check_document
 
@@ -47,6 +48,24 @@ def test_a_trace_as_json_is_the_recorded_one(file: Path) -> None:
     assert code == 0
     check_document("show", json.loads(text))
     assert list(json.loads(text)["files"]) == ["notebook:own.py"]
+
+
+def test_what_the_code_asked_of_a_file_is_listed(file: Path) -> None:
+    """Its dates, its mode, and what may be done with it; in words."""
+    _, text = shown("latest", "s1", str(file), "--trace", "--json")
+    asked = {"st_mtime_ns": 10**18, "st_mode": 0o100640}
+    listing = trace_text(
+        "s1",
+        {
+            **json.loads(text),
+            "status": {"notebook:own.py": asked, "notebook:other": {}},
+            "may": {"notebook:tool": {"1": True}},
+        },
+    )
+    assert (
+        "Dates and modes\n  own.py  written 2001-09-09 01:46:40+00:00, mode -rw-r-----" in listing
+    )
+    assert "What may be done with\n  tool" in listing
 
 
 @pytest.mark.parametrize(

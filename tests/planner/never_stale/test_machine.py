@@ -197,11 +197,11 @@ def test_an_edit_is_another_state(edit: Edit) -> None:
 
 
 def test_every_kind_of_edit_is_drawn() -> None:
-    """None so seldom that two hundred sequences know nothing of it."""
+    """None so seldom that six hundred sequences know nothing of it."""
     kinds: Counter[str] = Counter()
 
     @settings(
-        max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=600, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     @hypothesis.seed(1)
     @given(data=st.data(), state=starts())
@@ -214,7 +214,7 @@ def test_every_kind_of_edit_is_drawn() -> None:
 
     draws()
     manners = {f"file changed ({manner})" for manner in get_args(Manner)}
-    assert {kind for kind, count in kinds.items() if count > 2} >= manners | {
+    assert {kind for kind, count in kinds.items() if count} >= manners | {
         *("file appears", "package folder appears", "file rewritten", "file gone", "file renamed"),
         *("variable", "search path", "start-up file", "notebook moved", "tag skip-execution"),
         *("package version", "package copied without metadata", "package gone"),
