@@ -169,12 +169,10 @@ def _stat(folder: Path) -> list[str]:
     return text.rpartition(")")[2].split()
 
 
-def _tell(path: Path, told: int, rounds: int, turn: mmap.mmap) -> None:
-    """Run the cells; write each check's name and what was read when it was asked."""
+def shell_of_notebook(turn: mmap.mmap, **traits: Any) -> Any:
+    """Make this process's IPython, which SIGINT interrupts while it is a cell's turn."""
+    # only in the process that runs cells
     from IPython.core.interactiveshell import InteractiveShell
-
-    os.chdir(path.parent)
-    os.environ["JPY_SESSION_NAME"] = str(path)
 
     def interrupt(number: int, frame: Any) -> None:
         """As Jupyter's; one that comes too late, between two cells, is none."""
@@ -189,7 +187,14 @@ def _tell(path: Path, told: int, rounds: int, turn: mmap.mmap) -> None:
         def enable_gui(self, gui: Any = None) -> None:
             """There is no window here."""
 
-    shell: Any = Shell.instance()
+    return Shell.instance(**traits)
+
+
+def _tell(path: Path, told: int, rounds: int, turn: mmap.mmap) -> None:
+    """Run the cells; write each check's name and what was read when it was asked."""
+    os.chdir(path.parent)
+    os.environ["JPY_SESSION_NAME"] = str(path)
+    shell = shell_of_notebook(turn)
     for number, source in enumerate([*_code(path)] * rounds):
         turn[0] = 1 + number % 255
         with contextlib.redirect_stdout(io.StringIO()):

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.grading.learner import READY, Patience, all_heard
+from tests.grading.learner import READY, Patience, all_heard, shell_of_notebook
 
 CELL_S = 10.0
 
@@ -76,21 +76,7 @@ def _silence() -> None:
 
 
 def _tell(steps: list[list[str]], told: int, turn: mmap.mmap) -> None:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    def interrupt(number: int, frame: Any) -> None:
-        if turn[0]:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-
-    class Shell(InteractiveShell):
-        """A notebook's shell as far as `%matplotlib inline` needs one."""
-
-        def enable_gui(self, gui: Any = None) -> None:
-            """There is no window here."""
-
-    shell: Any = Shell.instance(colors="nocolor")
+    shell = shell_of_notebook(turn, colors="nocolor")
     for number, (name, source) in enumerate(steps):
         printed = io.StringIO()
         turn[0] = 1 + number % 255
