@@ -86,6 +86,14 @@ class Cluster:
         os.kill(self.processes[0].pid, signal.SIGKILL)
         self.processes[0].wait()
 
+    def stop_scheduler(self) -> None:
+        """Have the scheduler stand still, with its connections open, as behind a broken network."""
+        os.kill(self.processes[0].pid, signal.SIGSTOP)
+
+    def continue_scheduler(self) -> None:
+        """Have a scheduler that stands still go on."""
+        os.kill(self.processes[0].pid, signal.SIGCONT)
+
     def kill_worker(self, number: int) -> None:
         """End a worker without warning."""
         os.kill(self.workers[number].pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -137,9 +138,14 @@ class DaskExecutor:
         except (OSError, RuntimeError) as error:
             self._settle(token, Status.FAILED, trouble=_gone(f"the Dask cluster is gone ({error})"))
             return
-        flight.future.add_done_callback(lambda future: self._receiver.submit(
-            self._receive, token, future
-        ))  # fmt: skip
+        flight.future.add_done_callback(lambda future: self._arrived(token, future))
+        if self._cancellation.requested:  # its cancelling may have come before there was a future
+            self._cancel_soon()
+
+    def _arrived(self, token: str, future: Future[Reply]) -> None:
+        """Have an end taken in; those that come of leaving the cluster end nothing any more."""
+        with contextlib.suppress(RuntimeError):
+            self._receiver.submit(self._receive, token, future)
 
     def _task(self, token: str, job: Job) -> Task:
         own = {name: value for name, value in job.brief.env.items() if name.startswith("MLKIT_")}
@@ -251,7 +257,8 @@ class DaskExecutor:
                 flight.future.cancel()
         begun = [token for token, flight in flights.items() if flight.worker is not None]
         if begun:
-            self._client.run(cancel, begun, on_error="ignore")
+            with contextlib.suppress(OSError):  # of a cluster that has gone, the look takes notice
+                self._client.run(cancel, begun, on_error="ignore")
 
     def _look(self) -> None:
         """Use who joins; give up when the cluster has gone, or has long been without workers."""
@@ -262,14 +269,20 @@ class DaskExecutor:
                 alone_since = None
                 self._hand_out()
                 continue
+            if not reached and self._cancellation.requested:
+                self._give_up(Status.CANCELLED)  # nobody will say that they have ended
+                continue
             alone_since = alone_since or now()
             if now() - alone_since > ALONE_FOR_S and self._flights:
                 others = "; ".join(self._crew.refused.values())
                 left = f"has no worker left that can work: {others}" if others else ""
                 fact = (left or "has no worker left") if reached else "does not answer any more"
-                for token in list(self._flights):
-                    trouble = _gone(f"the Dask cluster {fact}")
-                    self._settle(token, Status.FAILED, trouble=trouble)
+                self._give_up(Status.FAILED, _gone(f"the Dask cluster {fact}"))
+
+    def _give_up(self, status: Status, trouble: MlkitError | None = None) -> None:
+        """Wait no longer for any attempt."""
+        for token in list(self._flights):
+            self._settle(token, status, trouble=trouble)
 
     def _looked(self) -> bool:
         """Take in who has come and gone; whether the cluster answers."""
@@ -306,7 +319,8 @@ class DaskExecutor:
         self._receiver.shutdown(wait=False)
         for thread in self._threads:
             thread.join(_PATIENCE_S)
-        self._client.close()
+        with contextlib.suppress(OSError):  # a cluster that does not answer is not waited for
+            self._client.close(_PATIENCE_S)
 
 
 class DaskTlsExecutor(DaskExecutor):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import platform
 import secrets
+import threading
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from importlib import metadata
 from typing import Any
 
 from mlkit.driver.executors import Site
 from mlkit.driver.executors.dask_task import Sight, look_around
-from mlkit.errors import DISTRIBUTION, MissingExtraError, UsageError, install_extra
+from mlkit.errors import DISTRIBUTION, MissingExtraError, MlkitError, UsageError, install_extra
 from mlkit.store.folder import readable_os_errors
 
 __all__ = ["TCP", "TLS", "Crew", "connected", "threads_of_workers", "verdict"]
 
 ANSWER_WITHIN_S = 10
+LOOK_WITHIN_S = 60
+"""How long the workers that are there may take to say what they see: they import mlkit for it."""
 TCP = "tcp"
 TLS = "tls"
 """How messages travel. Certificates are Dask's own settings: `DASK_DISTRIBUTED__COMM__TLS__…` in
@@ -75,8 +79,15 @@ def threads_of_workers(client: Any) -> dict[str, int]:
 
     The scheduler is asked itself: `Client.scheduler_info` gives what it keeps, which the client's
     own look every two seconds may have emptied of workers between its asking and its answer.
+
+    Raises
+    ------
+    OSError
+        If it has gone, or does not answer: one that was stopped, or that a broken network hides,
+        keeps the connection open.
     """
-    found = client.sync(client.scheduler.identity, n_workers=-1)["workers"]
+    identity = client.scheduler.identity
+    found = client.sync(identity, n_workers=-1, callback_timeout=ANSWER_WITHIN_S)["workers"]
     return {worker: int(known["nthreads"]) for worker, known in found.items()}
 
 
@@ -99,7 +110,9 @@ class Crew:
     def __init__(self, client: Any, site: Site) -> None:
         self._client = client
         self._site = site
-        sights = self._sights(None)
+        self._asked: dict[str, Future[Mapping[str, Any]]] = {}
+        """Those that came later and have yet to answer."""
+        sights = self._answer_of_all()
         self.is_shared = verdict(sights, site)
         """Whether the workers see the runs folder; those that join later must do so as well."""
         self.fit = self._threads_of(sights)
@@ -113,23 +126,56 @@ class Crew:
         return sum(self.fit.values())
 
     def look(self) -> list[str]:
-        """Take in who has come and gone; sentences about those that came and cannot work."""
+        """Take in who has come and gone; sentences about those that came and cannot work.
+
+        Nobody waits for one that came: it is used, or refused, at the first look after its answer.
+        """
         there = threads_of_workers(self._client)
         self.fit = {worker: count for worker, count in self.fit.items() if worker in there}
         self.refused = {worker: why for worker, why in self.refused.items() if worker in there}
+        self._asked = {worker: answer for worker, answer in self._asked.items() if worker in there}
+        for worker in there.keys() - self.fit.keys() - self.refused.keys() - self._asked.keys():
+            self._asked[worker] = self._ask([worker])
         told = []
-        for worker in there.keys() - self.fit.keys() - self.refused.keys():
+        for worker in [worker for worker, answer in self._asked.items() if answer.done()]:
             try:
-                sights = self._sights([worker])
+                sights = self._asked.pop(worker).result()
                 shares = bool(sights) and verdict(sights, self._site)
                 if sights and self.is_shared and not shares:
                     raise UsageError(f"worker {worker} does not see the runs folder, as others do")
-            except UsageError as error:
+            except MlkitError as error:
                 self.refused[worker] = error.message
                 told.append(f"{error.message}; it joined later and is not used")
             else:
-                self.fit |= self._threads_of(sights)
+                self.fit |= {worker: there[worker] for worker in sights}
         return told
+
+    def _answer_of_all(self) -> Mapping[str, Any]:
+        try:
+            return self._ask(None).result(LOOK_WITHIN_S)
+        except TimeoutError:
+            raise UsageError(
+                f"not all workers of the Dask cluster answer within {LOOK_WITHIN_S} s",
+                remedy="See with 'dask scheduler' and its dashboard which of them is stuck, and "
+                "end it",
+                code="E107",
+            ) from None
+
+    def _ask(self, workers: list[str] | None) -> Future[Mapping[str, Any]]:
+        """Ask workers, or all of them, in a thread of its own: a question has no deadline in Dask.
+
+        A daemon, for a worker that was stopped may answer never, and the run has an end.
+        """
+        answer: Future[Mapping[str, Any]] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(self._sights(workers))
+            except Exception as error:  # noqa: BLE001 - whoever reads the answer raises it
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, name="mlkit-dask-ask", daemon=True).start()
+        return answer
 
     def _threads_of(self, workers: Iterable[str]) -> dict[str, int]:
         there = threads_of_workers(self._client)

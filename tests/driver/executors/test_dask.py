@@ -262,6 +262,61 @@ def test_a_cluster_that_goes_away_ends_the_run_in_order(
     assert "mlkit resume" in str(caught.value.remedy)
 
 
+def _waits(tmp_path: Path) -> tuple[Path, Path]:
+    """A pipeline whose second stage waits, and the file in which it names its process."""
+    pid = tmp_path / "pid"
+    body = SAY_PID.format(pid=str(pid)) + "time.sleep(120)"
+    stages = (Sketch(name="a"), Sketch(name="b", upstream=("a",), body=body))
+    return write_pipeline(tmp_path / "p", *stages), pid
+
+
+def test_a_scheduler_that_stands_still_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connections stay open and no question is answered, as behind a broken network."""
+    from mlkit.driver.executors import dask as dask_executor
+
+    monkeypatch.setattr(dask_executor, "ALONE_FOR_S", 2.0)
+    file, pid = _waits(tmp_path)
+    with cluster(tmp_path / "c", workers=1) as alone:
+        monkeypatch.setattr(dask_cluster, "ANSWER_WITHIN_S", 2)
+
+        def stop() -> None:
+            _wait(lambda: _told(pid) is not None)
+            alone.stop_scheduler()
+
+        threading.Thread(target=stop).start()
+        with pytest.raises(ExecutionError, match="does not answer any more") as caught:
+            _run(file, alone.executor)
+        alone.continue_scheduler()
+        _wait(lambda: not psutil.pid_exists(int(pid.read_text())))
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.long
+def test_a_run_can_be_cancelled_while_the_scheduler_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody will say that the attempts have ended, so nobody waits for that."""
+    file, pid = _waits(tmp_path)
+    cancellation = Cancellation()
+    with cluster(tmp_path / "c", workers=1) as alone:
+        monkeypatch.setattr(dask_cluster, "ANSWER_WITHIN_S", 2)
+
+        def stop() -> None:
+            _wait(lambda: _told(pid) is not None)
+            alone.stop_scheduler()
+            cancellation.request()
+
+        threading.Thread(target=stop).start()
+        record = _run(file, alone.executor, Services(cancellation=cancellation))
+    assert record.status == "cancelled"
+    assert {name: stage.status for name, stage in record.stages.items()} == {
+        "a": "succeeded",
+        "b": "cancelled",
+    }
+
+
 def _waits_for_another(at: Path) -> str:
     return (
         "import os, time\n"
@@ -328,6 +383,39 @@ def test_a_worker_that_joins_late_and_cannot_work_is_not_used(tmp_path: Path) ->
     assert record.status == "succeeded", record.stages
     told = [str(event.data["message"]) for event in observer.events if "message" in event.data]
     assert [text for text in told if "joined later and is not used" in text], told
+    assert {stage.attempts for stage in record.stages.values()} == {1}, record.stages
+
+
+@pytest.mark.long
+def test_a_worker_that_joins_and_stands_still_holds_nobody_up(tmp_path: Path) -> None:
+    """It is asked and never answers; one that joins after it does its part."""
+    at = tmp_path / "at"
+    at.touch()
+    body = _waits_for_another(at)
+    file = write_pipeline(
+        tmp_path / "p", *(Sketch(name=f"s{number}", body=body) for number in range(2))
+    )
+    started = tmp_path / "started"
+    still = tmp_path / "still"
+    stands = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    module = tmp_path / "modules" / "mlkit"
+    module.mkdir(parents=True)
+    (module / "__init__.py").write_text(f"open({str(started)!r}, 'w').close()\n{stands}\n")
+    still.write_text(f'#!/bin/sh\nPYTHONPATH={module.parent} exec {sys.executable} "$@"\n')
+    still.chmod(0o755)
+    with cluster(tmp_path / "c", workers=1) as one:
+
+        def join() -> None:
+            _wait(lambda: bool(at.read_text()))
+            one.add_worker(str(still))
+            _wait(started.exists)
+            one.add_worker()
+
+        joining = threading.Thread(target=join)
+        joining.start()
+        record = _run(file, one.executor, workers=2)
+        joining.join()
+    assert record.status == "succeeded", record.stages
     assert {stage.attempts for stage in record.stages.values()} == {1}, record.stages
 
 
