@@ -23,6 +23,7 @@ from stat import S_ISREG
 from mlkit.core.interrupting import checkpoint
 from mlkit.core.outputs import DIGITS, is_tree
 from mlkit.store.marks import (
+    NO_LINKS,
     READ_ONLY,
     Marks,
     chunks,
@@ -43,7 +44,6 @@ nothing is heard meanwhile."""
 _SMALL_BYTES = 4 << 20
 """A file of a folder up to this size is read in one go, digested and written: ten thousand small
 files would spend more time in opening and renaming them than in anything else."""
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class ArtifactStore:
@@ -236,7 +236,7 @@ class ArtifactStore:
                     _clear(master)
                 aside.replace(master)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             aside.replace(master)
 

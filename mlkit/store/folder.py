@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import safe_name
-from mlkit.errors import UnknownRunError, UsageError
+from mlkit.errors import RunsFolderError, UnknownRunError, UsageError
 from mlkit.store.computing import Computing
 from mlkit.store.labels import FOLDER as LABELS
 from mlkit.store.labels import SWEEPS, Labels, check_label
+from mlkit.store.marks import NO_LINKS
 from mlkit.store.refusals import readable_os_errors, refusal, refuse_other_than_folder
 from mlkit.store.typed_path import typed_path
 
@@ -209,6 +210,23 @@ class RunsFolder:
             probe = self.path / f".probe-{os.urandom(4).hex()}"
             probe.write_bytes(b"probe")
             probe.unlink()
+            if not self.latest.is_symlink():
+                self._see_links(probe)
+
+    def _see_links(self, probe: Path) -> None:
+        """Refuse a place without symbolic links now, not when the first run has succeeded."""
+        try:
+            probe.symlink_to(self.latest.name)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            raise RunsFolderError(
+                "the runs folder cannot be used: its file system has no symbolic links, which "
+                f"'latest' and the names of runs are ({error.strerror})",
+                self.path,
+                remedy="Choose a folder on another disk with --runs-dir",
+            ) from error
+        probe.unlink()
 
     def trace_key(self, *, makes: bool = True) -> bytes:
         """With what digests of environment variables are keyed in this folder's records.
@@ -229,12 +247,25 @@ class RunsFolder:
         aside = self.path / f"{_TRACE_KEY}-{os.urandom(4).hex()}"
         with readable_os_errors(self.path):
             is_of_group = bool(self.path.stat().st_mode & 0o020)
-            aside.touch(mode=0o640 if is_of_group else 0o600)
-            aside.write_bytes(os.urandom(32))
-            with contextlib.suppress(FileExistsError):  # another process was quicker: its key holds
-                os.link(aside, file)
-            aside.unlink()
+            try:
+                aside.touch(mode=0o640 if is_of_group else 0o600)
+                aside.write_bytes(os.urandom(32))
+                self._publish_first(aside, file)
+            finally:
+                aside.unlink(missing_ok=True)
         return file.read_bytes()
+
+    def _publish_first(self, aside: Path, file: Path) -> None:
+        """Give a whole file its name, unless another process was quicker: then its file holds."""
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, file)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            with _waiting(self.path / f"{_LOCK}{file.name}", shared=False):
+                if not file.exists():
+                    aside.replace(file)
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:

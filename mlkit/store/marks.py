@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from hashlib import sha256
@@ -11,6 +12,7 @@ from mlkit.core.interrupting import checkpoint
 from mlkit.frozen import dataclass
 
 __all__ = [
+    "NO_LINKS",
     "READ_ONLY",
     "Marks",
     "chunks",
@@ -23,6 +25,8 @@ __all__ = [
 ]
 
 READ_ONLY = 0o444
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What a file system without links (exFAT, many of those of networks) answers to one."""
 _CHUNK_BYTES = 1 << 20
 
 
