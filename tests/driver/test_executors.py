@@ -6,12 +6,13 @@ import platform
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mlkit import __version__
 from mlkit.driver.executors import Site, open_executor
-from mlkit.driver.executors.dask_cluster import verdict
+from mlkit.driver.executors.dask_cluster import Crew, verdict
 from mlkit.driver.executors.dask_task import Sight
 from mlkit.driver.executors.threads import ThreadsExecutor
 from mlkit.engines.local_server import free_port
@@ -83,3 +84,26 @@ def test_a_store_stands_in_for_a_shared_folder(site: Site) -> None:
     assert not verdict({"w": SIGHT, "v": apart}, with_store)
     with pytest.raises(UsageError, match="has no worker"):
         verdict({}, site)
+
+
+class DyingCluster:
+    """A cluster of two workers, one of which dies over the first question."""
+
+    scheduler = SimpleNamespace(identity=None)
+
+    def run(self, *_: object, **__: object) -> dict[str, object]:
+        """What each worker answers."""
+        gone = type("CommClosedError", (OSError,), {})
+        return {"tcp://good:1": SIGHT, "tcp://gone:2": gone("Stream is closed")}
+
+    def sync(self, *_: object, **__: object) -> dict[str, object]:
+        """The workers as the scheduler knows them: it may not have noticed yet."""
+        return {"workers": {"tcp://good:1": {"nthreads": 3}, "tcp://gone:2": {"nthreads": 1}}}
+
+
+def test_a_worker_that_dies_over_the_question_is_none(site: Site) -> None:
+    """It was not too poor to work, so the run begins with the others."""
+    crew = Crew(DyingCluster(), site)
+    assert (crew.fit, crew.refused) == ({"tcp://good:1": 3}, {})
+    assert crew.is_shared
+    assert list(site.runs_dir.iterdir()) == []

@@ -15,7 +15,14 @@ from mlkit.core.record import ErrorRecord
 from mlkit.core.states import Status
 from mlkit.driver.attempt import Job, Outcome
 from mlkit.driver.executors import Site, Workshop
-from mlkit.driver.executors.dask_cluster import TCP, TLS, Crew, connected, threads_of_workers
+from mlkit.driver.executors.dask_cluster import (
+    TCP,
+    TLS,
+    Crew,
+    connected,
+    silent,
+    threads_of_workers,
+)
 from mlkit.driver.executors.dask_task import Reply, Task, cancel, carry_out
 from mlkit.driver.executors.receiving import received
 from mlkit.errors import ExecutionError, MlkitError
@@ -71,8 +78,11 @@ class DaskExecutor:
         self._client = connected(address, self.link)
         try:
             self._crew = Crew(self._client, site)
-        except BaseException:
-            self._client.close()
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                self._client.close(_PATIENCE_S)
+            if isinstance(error, OSError):
+                raise silent(address) from error
             raise
         self._told: list[str] = []
         self._topic = f"mlkit-{secrets.token_hex(8)}"
@@ -342,5 +352,8 @@ def count_threads(address: str, link: str = TCP) -> int:
     client = connected(address, link)
     try:
         return max(1, sum(threads_of_workers(client).values()))
+    except OSError as error:
+        raise silent(address) from error
     finally:
-        client.close()
+        with contextlib.suppress(OSError):
+            client.close(_PATIENCE_S)

@@ -16,7 +16,7 @@ from mlkit.driver.executors.dask_task import Sight, look_around
 from mlkit.errors import DISTRIBUTION, MissingExtraError, MlkitError, UsageError, install_extra
 from mlkit.store.folder import readable_os_errors
 
-__all__ = ["TCP", "TLS", "Crew", "connected", "threads_of_workers", "verdict"]
+__all__ = ["TCP", "TLS", "Crew", "connected", "silent", "threads_of_workers", "verdict"]
 
 ANSWER_WITHIN_S = 10
 LOOK_WITHIN_S = 60
@@ -72,6 +72,16 @@ def connected(address: str, link: str = TCP) -> Any:
             "write --executor dask://HOST:PORT; one that speaks TLS is dask+tls://HOST:PORT",
             code="E107",
         ) from error
+
+
+def silent(address: str) -> UsageError:
+    """Say that a scheduler took the connection, and answers no more."""
+    return UsageError(
+        f"the Dask scheduler at '{address}' does not answer any more",
+        remedy="See that it lives and the network is there, and start again, or use --executor "
+        "threads",
+        code="E107",
+    )
 
 
 def threads_of_workers(client: Any) -> dict[str, int]:
@@ -156,8 +166,7 @@ class Crew:
         except TimeoutError:
             raise UsageError(
                 f"not all workers of the Dask cluster answer within {LOOK_WITHIN_S} s",
-                remedy="See with 'dask scheduler' and its dashboard which of them is stuck, and "
-                "end it",
+                remedy="The scheduler's dashboard shows which of them is stuck: end it",
                 code="E107",
             ) from None
 
@@ -185,16 +194,21 @@ class Crew:
         """Ask workers, or all of them, what they see."""
         token = secrets.token_hex(16)
         probe = self._site.runs_dir / f".probe-{token}"
-        with readable_os_errors(self._site.runs_dir):
-            probe.write_text(token, encoding="utf-8")
         try:
+            with readable_os_errors(self._site.runs_dir):
+                probe.write_text(token, encoding="utf-8")
             arguments = (str(probe), token, str(self._site.pipeline_folder))
             sights: Mapping[str, Any] = self._client.run(
                 look_around, *arguments, workers=workers, on_error="return"
             )
         finally:
             probe.unlink(missing_ok=True)
-        return sights
+        return {worker: sight for worker, sight in sights.items() if not _has_gone(sight)}
+
+
+def _has_gone(sight: object) -> bool:
+    """Whether a worker died over the question: that says nothing of what it could do. Pure."""
+    return type(sight).__name__ == "CommClosedError"
 
 
 def verdict(sights: Mapping[str, Any], site: Site) -> bool:
