@@ -208,8 +208,10 @@ class RunsFolder:
             with self.shared():
                 self.store.mkdir(exist_ok=True)
             probe = self.path / f".probe-{os.urandom(4).hex()}"
-            probe.write_bytes(b"probe")
-            probe.unlink()
+            try:
+                probe.write_bytes(b"probe")
+            finally:  # on a full disk it is there, and empty
+                probe.unlink(missing_ok=True)
             if not self.latest.is_symlink():
                 self._see_links(probe)
 
