@@ -24,6 +24,11 @@ WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss"
 """Stores in which a file is visible only once it is complete."""
 
 _AT_ONCE = 8
+ANSWER_WITHIN_S = 60.0
+"""How long a small request may take, repetitions included: a store's library repeats each several
+times, with a patience of its own, which is a quarter of an hour where nothing answers at all."""
+_BYTES_A_S = 100_000
+"""The slowest way to the store that is waited for."""
 _PART = ".part-"
 
 _ENDPOINT = (
@@ -91,6 +96,12 @@ class Remote:
             self._fs, root = url_to_fs(url, **_settings(self.protocol))
         self._root = str(root).rstrip("/")
 
+    def _patience(self, size_bytes: int = 0) -> dict[str, float]:
+        """The deadline of a request, as fsspec's asynchronous file systems take it in any call."""
+        if not self._fs.async_impl:
+            return {}
+        return {"timeout": ANSWER_WITHIN_S + size_bytes / _BYTES_A_S}
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
@@ -109,7 +120,7 @@ class Remote:
                     self.write(name, b"probe")
                     self.remove([name])
                 else:
-                    self._fs.find(self._path(".leases"))
+                    self._fs.find(self._path(".leases"), **self._patience())
                     self._see_bucket()
         except StoreError as error:
             raise UsageError(error.message, error.file, remedy=error.remedy) from error
@@ -117,13 +128,13 @@ class Remote:
     def _see_bucket(self) -> None:
         """An object store lists nothing in a bucket that is not there, and does not say so."""
         if self.protocol in WHOLE and self.protocol != "memory":
-            self._fs.ls(self._root.partition("/")[0])
+            self._fs.ls(self._root.partition("/")[0], **self._patience())
 
     def size(self, name: str) -> int | None:
         """The size of a file in bytes; None if there is none."""
         with readable_store_errors(self.url):
             try:
-                info: Mapping[str, Any] = self._fs.info(self._path(name))
+                info: Mapping[str, Any] = self._fs.info(self._path(name), **self._patience())
             except FileNotFoundError:
                 return None
             return int(info["size"]) if info["type"] == "file" else None
@@ -132,7 +143,7 @@ class Remote:
         """The bytes of a file; None if there is none."""
         with readable_store_errors(self.url):
             try:
-                return bytes(self._fs.cat_file(self._path(name)))
+                return bytes(self._fs.cat_file(self._path(name), **self._patience()))
             except FileNotFoundError:
                 return None
 
@@ -149,7 +160,7 @@ class Remote:
         """Write a file in one piece."""
         with readable_store_errors(self.url):
             if self.protocol in WHOLE:
-                self._fs.pipe_file(self._path(name), data)
+                self._fs.pipe_file(self._path(name), data, **self._patience(len(data)))
                 return
             with self._aside(name) as aside:
                 self._fs.pipe_file(aside, data)
@@ -162,7 +173,8 @@ class Remote:
         """
         with readable_store_errors(self.url):
             try:
-                self._fs.pipe_file(self._path(name), data, mode="create")
+                patience = self._patience(len(data))
+                self._fs.pipe_file(self._path(name), data, mode="create", **patience)
             except FileExistsError:
                 return False
             return True
@@ -227,7 +239,7 @@ class Remote:
         with readable_store_errors(self.url):
             for name in names:
                 try:
-                    self._fs.rm_file(self._path(name))
+                    self._fs.rm_file(self._path(name), **self._patience())
                 except FileNotFoundError:
                     continue
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fsspec import get_filesystem_class
 
 from mlkit.errors import StoreError, UsageError
+from mlkit.store.remote import files
 from mlkit.store.remote.files import Remote
 from tests.remote import S3
 
@@ -89,3 +94,29 @@ def test_a_place_that_cannot_be_used_is_a_sentence(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     assert "AWS_ACCESS_KEY_ID" in str(_refusal("s3://shared/x"))
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def new_clients() -> Iterator[None]:
+    """Clients of this test's own: fsspec keeps one, with its endpoint, for the whole process."""
+    kind = get_filesystem_class("s3")
+    kind.clear_instance_cache()
+    yield
+    kind.clear_instance_cache()
+
+
+@pytest.mark.usefixtures("new_clients")
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_store_that_never_answers_is_told_before_long(
+    s3: S3, monkeypatch: pytest.MonkeyPatch, *, writes: bool
+) -> None:
+    """It takes connections and is silent; its library alone would wait a quarter of an hour."""
+    monkeypatch.setattr(files, "ANSWER_WITHIN_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for name, value in s3.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(UsageError, match="the store cannot be used: no answer"):
+            Remote("s3://silent/runs").check(writes=writes)
+        assert time.monotonic() - began < 30
