@@ -28,6 +28,7 @@ __all__ = [
     "known_runs",
     "looked_at",
     "opened",
+    "record_of",
 ]
 
 _LAST_S = 253_402_214_400.0
@@ -127,13 +128,21 @@ def _take_in_what_is_there(folder: RunsFolder, database: Database) -> None:
 
 def _recorded(folder: RunsFolder, run_id: str) -> RunRecord | None:
     """Read a run's own record; None of one that is damaged, or of another version."""
+    try:
+        text = folder.run(run_id).record.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    return record_of(text, run_id, folder)
+
+
+def record_of(text: str | bytes, run_id: str, folder: RunsFolder) -> RunRecord | None:
+    """Read the record of a run that is to stand in a folder; None of one that is damaged."""
     # Only where the database does not know a run.
     from mlkit.core.field_types import holds_what_it_declares
 
     try:
-        document = json.loads(folder.run(run_id).record.read_text(encoding="utf-8"))
-        record = moved(RunRecord.from_json(document), str(folder.path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = moved(RunRecord.from_json(json.loads(text)), str(folder.path))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     is_whole = holds_what_it_declares(record) and _is_in_the_calendar(record)
     return record if record.run_id == run_id and is_whole else None

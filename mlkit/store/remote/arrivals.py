@@ -11,13 +11,13 @@ from pathlib import Path
 from mlkit.core.record import ArtifactRecord, Places, RunRecord, StageRecord
 from mlkit.core.record_views import (
     last_moment,
-    moved,
     moved_stage,
     stage_moment,
 )
 from mlkit.store.database import Database
 from mlkit.store.folder import RunFolder, RunsFolder, readable_os_errors
 from mlkit.store.latest import point_latest
+from mlkit.store.looking import record_of
 from mlkit.store.remote.files import Remote
 from mlkit.store.remote.mirror import INDEX, STAGES
 from mlkit.store.remote.seen import Seen
@@ -50,8 +50,8 @@ def take_in_runs(
     found = remote.read_all(f"{run_id}/run.json" for run_id in changed)
     for name, data in sorted(found.items()):
         run_id = name.partition("/")[0]
-        record = moved(RunRecord.from_json(json.loads(data)), str(folder.path))
-        if record.run_id == run_id:
+        record = record_of(data, run_id, folder)
+        if record is not None:  # one that is damaged is no reason to show none of the others
             _take_in(folder, database, record)
             take_in_stages(folder, database, remote, run_id, anew=True)
     seen.keep(entries)
@@ -133,12 +133,15 @@ def take_in_stages(
     wanted = entries if anew else seen.news(entries)
     news = False
     for data in remote.read_all(entry.name for entry in wanted).values():
-        told = json.loads(data)
-        stage = StageRecord.from_json(told["id"], told["record"])
+        try:
+            told = json.loads(data)
+            stage = StageRecord.from_json(told["id"], told["record"])
+            stage = moved_stage(stage, told["runs_dir"], str(folder.path))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
         own = run.stages.get(stage.id)
         if own is None or stage_moment(own) < stage_moment(stage):
-            moved_here = moved_stage(stage, told["runs_dir"], str(folder.path))
-            _save_stage(database, run, moved_here, len(run.stages))
+            _save_stage(database, run, stage, len(run.stages))
             news = True
     seen.keep(entries)
     return news

@@ -296,6 +296,26 @@ def test_a_result_that_a_newer_run_uses_outlives_the_run_that_made_it(
     assert _ran(file, url) == []
 
 
+@pytest.mark.parametrize("damaged", [b'{"run_id": "x', b"[]", b"\xff", b"{}"])
+def test_a_damaged_record_behind_the_url_hides_no_other_run(
+    place: str, on: Machine, tmp_path: Path, damaged: bytes
+) -> None:
+    """It is passed over, as it is in a folder of this machine, and read again when it is whole."""
+    file = chain(tmp_path / "p", 1)
+    first, second = run_fake(file, runs_dir=place), run_fake(file, runs_dir=place, force=True)
+    remote, name = Remote(place), f"{first.run_id}/run.json"
+    whole = remote.read(name)
+    assert whole is not None
+    remote.write(name, damaged)
+    remote.write(f"{first.run_id}/.stages/s1", damaged)
+    on("two")
+    assert [record.run_id for record in list_runs(place)] == [second.run_id]
+    assert run_fake(file, runs_dir=place).stages["s1"].status == "cached"
+    remote.write(name, whole)
+    remote.write(f".runs/{first.run_id}", b"run.json has changed again\n")
+    assert first.run_id in {record.run_id for record in list_runs(place)}
+
+
 def test_a_disk_that_is_not_mounted_drops_no_run(place: str, on: Machine, tmp_path: Path) -> None:
     """Nor does a run go that is behind no URL yet."""
     file = chain(tmp_path / "p", 1)
