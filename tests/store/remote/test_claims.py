@@ -347,11 +347,15 @@ def test_two_sweeps_of_one_name_exclude_each_other(
             swept(say=said.append)
     assert said == []
     monkeypatch.setattr(leases, "EVERY_S", 0.05)
-    monkeypatch.setattr(RemoteClaim, "renew", lambda claim: False)  # as after a long silence
+    told = threading.Event()
+    # As after a long silence, but not before the first run has ended, however slow it is.
+    monkeypatch.setattr(RemoteClaim, "renew", lambda claim: not told.is_set())
 
     def say(words: str) -> None:
         said.append(words)
-        time.sleep(1)
+        if words.startswith("["):
+            told.set()
+            time.sleep(1)
 
     _, made = swept(say=say)
     assert [member.record is not None for member in made] == [True, False]
