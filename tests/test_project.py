@@ -379,7 +379,7 @@ SUBJECTS = {
     "planner": "top_level_modules",
     "reports": "browser commands named_metrics",
     "store": "groups",
-    "store/remote": "machines_at_random shared_crash shared_folders",
+    "store/remote": "flaky_store machines_at_random shared_crash shared_folders",
     "testing": "fakes",
     "widgets": "no_clash",
 }
