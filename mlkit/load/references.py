@@ -69,8 +69,8 @@ def parse_node(section: Section, entry: Entry) -> Node:
     return Node(stage=match["stage"], value=match["value"])
 
 
-def parse_output(section: Section, text: str, line: int) -> StageOutput:
-    """Read `STAGE.OUTPUT` or `STAGE[VALUE].OUTPUT`."""
+def parse_output(section: Section, text: str, line: int, remedy: str) -> StageOutput:
+    """Read `STAGE.OUTPUT` or `STAGE[VALUE].OUTPUT`; the remedy says what else may stand there."""
     match = _OUTPUT.fullmatch(text)
     if match is None:
         named = text.rpartition(".")[0] if "." in text.rpartition("]")[2] else text
@@ -79,7 +79,7 @@ def parse_output(section: Section, text: str, line: int) -> StageOutput:
         section.fail(
             f"'{text}' is not a reference to an output{more}",
             line,
-            _as_file(section.file, text) or _SOURCES,
+            remedy,
             code="E205",
         )
     node = parse_node(section, Entry(value=match["node"], line=line))
@@ -109,7 +109,8 @@ def parse_source(section: Section, entry: Entry, folder: Path) -> Source:
         return ExternalFile(path=place, is_folder=path.endswith("/"))
     if entry.value.startswith("run:"):
         return parse_run_output(section, entry)
-    return parse_output(section, entry.value, entry.line)
+    remedy = _as_file(section.file, entry.value) or _SOURCES
+    return parse_output(section, entry.value, entry.line, remedy)
 
 
 def parse_run_output(section: Section, entry: Entry) -> RunOutput:

@@ -203,7 +203,7 @@ def _when(section: Section, lines: dict[str, int]) -> tuple[Condition, ...]:
     inner = section.section("when")
     conditions = []
     for reference, entry in ({} if inner is None else inner.entries).items():
-        source = parse_output(section, reference, entry.line)
+        source = parse_output(section, reference, entry.line, "Write STAGE.OUTPUT: VALUE")
         lines[str(source)] = entry.line
         values = entry.plain() if isinstance(entry.value, tuple) else [entry.plain()]
         conditions.append(Condition(source=source, values=tuple(values)))
@@ -245,14 +245,15 @@ def _axis(
         word, dot, listed = entry.value.partition(".")
         if word == PARAMETERS and dot:
             return _listed(section, name, listed, entry.line, parameters)
-        source = parse_output(section, entry.value, entry.line)
+        remedy = _listed_as(name, entry.value, parameters)
+        source = parse_output(section, entry.value, entry.line, remedy)
         lines[str(source)] = entry.line
         return Axis(parameter=name, source=source)
     if not isinstance(entry.value, tuple):
         section.fail(
             f"'{name}' is {shown(entry.plain())}, and a list is needed",
             entry.line,
-            f"Write {name}: [VALUE, …], STAGE.OUTPUT of a JSON list, or {PARAMETERS}.NAME",
+            _listed_as(name, None, parameters),
             code="E210",
         )
     values = tuple(item.plain() for item in entry.value)
@@ -260,6 +261,13 @@ def _axis(
     if trouble is not None:
         section.fail(trouble.fact, entry.value[trouble.place].line, trouble.remedy, code="E210")
     return Axis(parameter=name, values=values)
+
+
+def _listed_as(name: str, text: str | None, parameters: Mapping[str, Any]) -> str:
+    """How the list is written that a parameter maps over; the pipeline's own one by its name."""
+    if text in parameters:
+        return f"The pipeline's parameter is written {name}: {PARAMETERS}.{text}"
+    return f"Write {name}: [VALUE, …], STAGE.OUTPUT of a JSON list, or {PARAMETERS}.NAME"
 
 
 def _listed(

@@ -244,6 +244,11 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "pipeline.yaml:6: stage 'collect', foreach: the pipeline has no parameter 'month'. "
         "Did you mean 'months'?",
     ),
+    "a parameter by its bare name": (
+        COLLECT.replace("parameters.months", "months"),
+        "pipeline.yaml:6: stage 'collect', foreach: 'months' is not a reference to an output. "
+        "The pipeline's parameter is written month: parameters.months",
+    ),
     "a parameter that is no list": (
         COLLECT.replace("parameters.months", "parameters.rows"),
         "pipeline.yaml:6: stage 'collect', foreach: 'parameters.rows' is 5, and 'month' needs a "

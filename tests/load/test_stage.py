@@ -253,6 +253,16 @@ STAGE_REFUSALS: dict[str, tuple[str, str]] = {
         "pipeline.yaml:5: stage 'train', foreach: 'model' is 3, and a list is needed. "
         "Write model: [VALUE, …], STAGE.OUTPUT of a JSON list, or parameters.NAME",
     ),
+    "foreach of a word": (
+        TRAIN + "    foreach: {model: forest}\n",
+        "pipeline.yaml:5: stage 'train', foreach: 'forest' is not a reference to an output. "
+        "Write model: [VALUE, …], STAGE.OUTPUT of a JSON list, or parameters.NAME",
+    ),
+    "when of a stage without its output": (
+        COLLECT + "  end:\n    notebook: end.ipynb\n    when: {collect: a}\n",
+        "pipeline.yaml:8: stage 'end': 'collect' is not a reference to an output. "
+        "Write STAGE.OUTPUT: VALUE",
+    ),
     "foreach of duplicates": (
         TRAIN + "    foreach:\n      model:\n        - a\n        - b\n        - a\n",
         "pipeline.yaml:9: stage 'train', foreach: the value 'a' stands twice. "
