@@ -246,7 +246,7 @@ def _perform(
         if error is None:
             artifacts = take_outputs(job.outputs, out, job.staging, store)
     names = tuple(map(job.brief.scrubber.text, _dropped(job)))
-    error = explained(error, names, job.notebook.path.parent, Path(job.checkout.pipeline))
+    error = _explained(job, error, names)
     trouble = share_outputs(artifacts, store)
     observed: Mapping[str, Any] = {}
     if status in (Status.SUCCEEDED, Status.SKIPPED):
@@ -283,6 +283,24 @@ def _placed(error: ErrorRecord | None, notebook: NotebookSource) -> ErrorRecord 
     return replace(error, place=failing_place(notebook, error.cell, error.traceback))
 
 
+def _explained(job: Job, error: ErrorRecord | None, names: tuple[str, ...]) -> ErrorRecord | None:
+    """Add to an error what helps; in the log, too, because a terminal cuts long messages."""
+    defaults = {name: declaration.default for name, declaration in job.declared.items()}
+    given = {item.name: item.value for item in job.brief.assignments}
+    folder, pipeline = job.notebook.path.parent, Path(job.checkout.pipeline)
+    found = explained(error, names, folder, pipeline, {**defaults, **given})
+    if found is not None and found is not error:
+        _note(job, f"{found.type}: {found.message}")
+    return found
+
+
+def _note(job: Job, words: str) -> None:
+    """Add a line of mlkit's own to the attempt's log."""
+    line = f"mlkit: {job.brief.scrubber.text(words)}\n"
+    with (job.attempt_folder / LOG).open("ab") as log:
+        log.write(line.encode("utf-8", "backslashreplace"))
+
+
 def _logged(job: Job) -> Logged:
     """Read what was logged, and leave no secret in its names, which the notebook has made up."""
     file = job.attempt_folder / LOGGED
@@ -299,9 +317,7 @@ def _dropped(job: Job) -> tuple[str, ...]:
     folder = job.work_folder
     names = dropped(folder / CWD, folder / OUT, job.outputs, top=folder / TOP)
     if names:
-        line = f"mlkit: the notebook {job.brief.scrubber.text(sentence(names))}\n"
-        with (job.attempt_folder / LOG).open("ab") as log:
-            log.write(line.encode("utf-8", "backslashreplace"))
+        _note(job, f"the notebook {sentence(names)}")
     return names
 
 

@@ -12,11 +12,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from mlkit.core.outputs import Output
 from mlkit.core.record import ErrorRecord
+from mlkit.frozen import dataclass, replace
 
 __all__ = ["dropped", "explained", "sentence"]
 
@@ -85,7 +85,11 @@ def sentence(names: tuple[str, ...]) -> str:
 
 
 def explained(
-    error: ErrorRecord | None, names: tuple[str, ...], beside: Path, pipeline_folder: Path
+    error: ErrorRecord | None,
+    names: tuple[str, ...],
+    beside: Path,
+    pipeline_folder: Path,
+    values: Mapping[str, object],
 ) -> ErrorRecord | None:
     """Add what helps to an error: what was written instead, or where the missing file stands.
 
@@ -99,6 +103,8 @@ def explained(
         The notebook's folder.
     pipeline_folder : Path
         The folder that `file:` is relative to.
+    values : mapping of str to object
+        What the notebook's parameters held: one of them may be the path.
     """
     if error is None:
         return None
@@ -109,25 +115,42 @@ def explained(
     if not misses and not _NOT_FOUND.search(error.message):
         return error
     for text in _QUOTED.findall(error.message):
-        remedy = _remedy(text, beside, pipeline_folder, with_folders=misses)
+        held_by = next((name for name, value in values.items() if value == text), None)
+        looked_for = _LookedFor(text=text, held_by=held_by)
+        remedy = _remedy(looked_for, beside, pipeline_folder, with_folders=misses)
         if remedy is not None:
             return replace(error, message=f"{error.message} ({remedy})")
     return error
 
 
-def _remedy(text: str, beside: Path, pipeline_folder: Path, *, with_folders: bool) -> str | None:
+@dataclass(frozen=True, kw_only=True)
+class _LookedFor:
+    """A path that the notebook asked for in vain, and the parameter that held it, if one did."""
+
+    text: str
+    held_by: str | None
+
+    def declared(self, key: str, written: str) -> str:
+        """The line for pipeline.yaml, and what is left to do in the notebook."""
+        path = PurePosixPath(self.text)
+        name = self.held_by or re.sub(r"\W|^(?=\d)", "_", path.stem) or "data"
+        rest = "" if self.held_by else f", and use the path that arrives as {name}"
+        return f"{key}: {{{name}: '{written}'}}{rest}"
+
+
+def _remedy(
+    looked_for: _LookedFor, beside: Path, pipeline_folder: Path, *, with_folders: bool
+) -> str | None:
     """What to do about a path that was not found; None where the working folder is not why.
 
     What is to be done comes first: a terminal cuts long messages.
     """
-    why = "a stage works in a folder of its own"
+    why, text = "a stage works in a folder of its own", looked_for.text
     file = _place(beside, text, Path.is_file) or _place(beside, f"{text}.py", Path.is_file)
     if file is not None:
         source = os.path.relpath(file, pipeline_folder)
-        return (
-            f"declare it as an input, 'file:{source}', and use the path that arrives: {why}, and "
-            f"{text} stands beside the notebook"
-        )
+        declared = looked_for.declared("inputs", f"file:{source}")
+        return f"declare it, {declared}: {why}, and {text} stands beside the notebook"
     if not with_folders:
         return None
     folder, above = _place(beside, text, Path.is_dir), Path(text).parent.as_posix()
@@ -138,9 +161,10 @@ def _remedy(text: str, beside: Path, pipeline_folder: Path, *, with_folders: boo
             f"'file:{source}/': {why}, and {text} stands beside the notebook"
         )
     if _place(beside, above, Path.is_dir) is not None:
+        declared = looked_for.declared("outputs", PurePosixPath(text).name)
         return (
-            f"if the notebook writes it, declare it as an output, and use the path that arrives: "
-            f"{why}, where there is no {above}"
+            f"if the notebook writes it, declare it as an output, {declared}: {why}, where there "
+            f"is no {above}"
         )
     return None
 

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _DEFAULT_PIPELINE = PurePath("notebooks/flights")
-_MOST_MESSAGE = 200
+_MOST_MESSAGE = 300
 
 
 @dataclass(frozen=True, kw_only=True)

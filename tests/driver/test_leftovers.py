@@ -183,6 +183,22 @@ def test_the_path_is_relative_to_the_pipeline(tmp_path: Path) -> None:
         message="[Errno 2] No such file or directory: 'x.csv'",
         bases=("builtins.FileNotFoundError", "builtins.OSError"),
     )
-    found = explained(error, (), notebooks, tmp_path)
+    found = explained(error, (), notebooks, tmp_path, {})
     assert found is not None
     assert "'file:notebooks/x.csv'" in found.message
+
+
+def test_the_remedy_names_the_parameter_that_held_the_path(tmp_path: Path) -> None:
+    """Whoever comes from Papermill has it in the parameters cell, and only wires it."""
+    cell = "table = 'data/x.csv'\nmade = 'data/new.csv'"
+    for name, body in (("reads", "open(table)"), ("writes", "open(made, 'w')")):
+        file = write_pipeline(tmp_path, Sketch(name=name, body=body, declares=cell))
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / "x.csv").touch()
+        error = run_fake(file).stages[name].error
+        assert error is not None
+        expected = {
+            "reads": "(declare it, inputs: {table: 'file:data/x.csv'}: a stage works in",
+            "writes": "declare it as an output, outputs: {made: 'new.csv'}: a stage works in",
+        }[name]
+        assert expected in error.message
