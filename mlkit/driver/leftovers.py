@@ -150,7 +150,9 @@ def _remedy(
     if file is not None:
         source = os.path.relpath(file, pipeline_folder)
         declared = looked_for.declared("inputs", f"file:{source}")
-        return f"declare it, {declared}: {why}, and {text} stands beside the notebook"
+        return (
+            f"declare it in pipeline.yaml, {declared}: {why}, and {text} stands beside the notebook"
+        )
     if not with_folders:
         return None
     folder, above = _place(beside, text, Path.is_dir), Path(text).parent.as_posix()

@@ -198,7 +198,7 @@ def test_the_remedy_names_the_parameter_that_held_the_path(tmp_path: Path) -> No
         error = run_fake(file).stages[name].error
         assert error is not None
         expected = {
-            "reads": "(declare it, inputs: {table: 'file:data/x.csv'}: a stage works in",
+            "reads": "(declare it in pipeline.yaml, inputs: {table: 'file:data/x.csv'}: a stage",
             "writes": "declare it as an output, outputs: {made: 'new.csv'}: a stage works in",
         }[name]
         assert expected in error.message
