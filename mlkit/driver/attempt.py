@@ -19,6 +19,7 @@ from mlkit.driver.leftovers import dropped, explained, sentence
 from mlkit.driver.logged import LOGGED, Logged, read_logged
 from mlkit.driver.mlflow_store import prepare_store
 from mlkit.driver.surroundings import with_tracking
+from mlkit.driver.unreached_modules import with_module_found
 from mlkit.driver.written_outputs import (
     check_outputs,
     make_room,
@@ -288,7 +289,8 @@ def _explained(job: Job, error: ErrorRecord | None, names: tuple[str, ...]) -> E
     defaults = {name: declaration.default for name, declaration in job.declared.items()}
     given = {item.name: item.value for item in job.brief.assignments}
     folder, pipeline = job.notebook.path.parent, Path(job.checkout.pipeline)
-    found = explained(error, names, folder, pipeline, {**defaults, **given})
+    found = with_module_found(error, folder, pipeline)
+    found = explained(found, names, folder, pipeline, {**defaults, **given})
     if found is not None and found is not error:
         _note(job, f"{found.type}: {found.message}")
     return found
