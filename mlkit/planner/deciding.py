@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlkit.core.configuration import Configuration
-from mlkit.core.pipeline import Instance, Pipeline
+from mlkit.core.pipeline import Instance, Pipeline, Stage
 from mlkit.frozen import dataclass, replace
 from mlkit.notebook.cells import NotebookSource
 from mlkit.notebook.source import read_notebook
@@ -25,13 +25,18 @@ from mlkit.store.database import Database
 from mlkit.store.result import Result
 from mlkit.store.trees import digest_tree, survey
 
-__all__ = ["Action", "Decision", "Planner"]
+__all__ = ["Action", "Decision", "Planner", "never_reused"]
 
 CLEANED = "its result was removed by mlkit clean"
 
 ALL_CLEANED = "its earlier results were removed by mlkit clean"
 
 Action = Literal["run", "reuse", "unknown"]
+
+
+def never_reused(stage: Stage) -> tuple[str, ...]:
+    """Why a stage's results are not reused by its own policy: what it says, or does not declare."""
+    return ("never reused (cache: false)" if stage.outputs else "never reused (no outputs)",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +173,7 @@ class Planner:
         if force:
             return Decision(action="run", reasons=("forced",), parts=parts)
         if not instance.stage.cache:
-            return Decision(action="run", reasons=("never reused (cache: false)",), parts=parts)
+            return Decision(action="run", reasons=never_reused(instance.stage), parts=parts)
         return self.look_up(instance, parts)
 
     def look_up(self, instance: Instance, parts: Parts) -> Decision:

@@ -24,7 +24,7 @@ from mlkit.core.states import Status
 from mlkit.core.triggers import NOT_STARTED, TriggerRule, Verdict, judge_all
 from mlkit.frozen import dataclass
 from mlkit.planner.conditions import ConditionError, unmet_condition
-from mlkit.planner.deciding import Action, Planner
+from mlkit.planner.deciding import Action, Planner, never_reused
 from mlkit.planner.fingerprint import Parts
 from mlkit.planner.inputs import resolve_inputs
 from mlkit.planner.mapping import MappingError, instances_of
@@ -329,7 +329,7 @@ class Forecaster:
         if self._forced(instance):
             return ("forced",)
         if not instance.stage.cache:
-            return ("never reused (cache: false)",)
+            return never_reused(instance.stage)
         results = self.planner.database.results(self.pipeline.name, instance.id)
         if not results:
             return self.planner.without_results(instance, parts)
