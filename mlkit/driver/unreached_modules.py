@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,9 +70,9 @@ def _remedy(root: Path, place: Path, pipeline_folder: Path) -> str:
     is_project = any((root / name).is_file() for name in _PROJECTS)
     project = os.path.relpath(root, pipeline_folder)
     done = (
-        f"install the project: pip install -e {project}"
+        f"install the project: pip install -e {shlex.quote(project)}"
         if is_project
-        else f"start mlkit with PYTHONPATH={place}, or put it beside the notebook"
+        else f"start mlkit with PYTHONPATH={shlex.quote(str(place))}, or put it beside the notebook"
     )
     return (
         f"{done}; it stands in {source}, and a stage works in a folder of its own, from where a "

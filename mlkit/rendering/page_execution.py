@@ -23,7 +23,8 @@ from mlkit.rendering.site_pages import Page
 
 __all__ = ["Execution", "execute_pages", "kit_digest"]
 
-_FOLDERS = ("notebooks", "exercises")
+_FOLDERS = ("notebooks", "exercises", "solutions")
+"""What a learner's checkout has; by the solutions the map of lessons knows the exercises."""
 _LEFT_OUT = ("runs", "scratch", ".ipynb_checkpoints", "__pycache__")
 
 
@@ -141,7 +142,8 @@ def _execute_all(
         copy = Path(folder) / "mlkit"
         for name in _FOLDERS:
             ignore = shutil.ignore_patterns(*_LEFT_OUT)
-            shutil.copytree(how.root / name, copy / name, ignore=ignore)
+            if (how.root / name).is_dir():
+                shutil.copytree(how.root / name, copy / name, ignore=ignore)
         env = _learners_environment(Path(folder) / "runtime")
         with _kernels_left(env), ThreadPoolExecutor(how.workers) as pool:
             running = {

@@ -42,6 +42,12 @@ LESSON = notebook(
         "plot",
         "%matplotlib inline\nimport matplotlib.pyplot as plt\n_ = plt.plot([1, 2])",
     ),
+    cell(
+        "code",
+        "table",
+        "from IPython.display import Markdown\nMarkdown('| a | b |\\n|---|---|\\n| one | two |')",
+    ),
+    cell("code", "beside", "print(sorted(p.name for p in Path.cwd().parents[1].iterdir()))"),
     cell("code", "widget", "import ipywidgets\nipywidgets.IntSlider(description='Rows')"),
 )
 EXERCISE = notebook(
@@ -69,6 +75,7 @@ def make_checkout(root: Path) -> Path:
     write(root / "notebooks/flights/01-collect.ipynb", STAGE)
     (root / "notebooks/flights/pipeline.yaml").write_text("name: flights\n")
     write(root / "exercises/01-add.ipynb", EXERCISE)
+    write(root / "solutions/01-add.ipynb", EXERCISE)
     return root
 
 

@@ -62,6 +62,8 @@ def test_a_site_is_built_once_and_again(built: Built) -> None:
     assert 'href="../00-start-here.html"' in html
     assert 'alt="Picture of the section “The plot”"' in html
     assert "IntSlider" in text_of(lesson)
+    assert "one two" in " ".join(text_of(lesson).split()), "a table of Markdown in an output"
+    assert "['exercises', 'notebooks', 'solutions']" in text_of(lesson)
     assert "../flights/pipeline.yaml" in text_of(lesson)
     exercise = (site / "exercises/01-add.html").read_text(encoding="utf-8")
     assert "What a right answer prints:" in exercise

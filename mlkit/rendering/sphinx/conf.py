@@ -8,6 +8,7 @@ myst_enable_extensions = ["colon_fence", "strikethrough"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables in a cell's output, as JupyterLab shows them
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
