@@ -175,7 +175,7 @@ def row_of(record: RunRecord, measured: Mapping[str, Mapping[str, float]]) -> Ru
         ended=record.ended,
         idle_s=record.idle_s,
         said=STOPPED if stopped_early(record) else "",
-        parameters=record.parameters,
+        parameters=record.chosen,
         profile=str(record.options.get("profile") or ""),
         group=record.group,
         interval=str(Interval.from_json(interval)) if interval else "",

@@ -19,6 +19,7 @@ __all__ = [
     "Places",
     "RunRecord",
     "StageRecord",
+    "with_overrides",
 ]
 
 FORMAT = 2
@@ -335,6 +336,22 @@ class StageRecord:
         )
 
 
+def with_overrides(
+    parameters: Mapping[str, Any], overrides: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """Add to a pipeline's parameters what a run gave to one stage alone.
+
+    Parameters
+    ----------
+    parameters : mapping
+        The pipeline's own.
+    overrides : mapping, optional
+        What the run was given, encoded; names with a dot are of one stage.
+    """
+    own = {name: decode(value) for name, value in (overrides or {}).items() if "." in name}
+    return {**parameters, **own}
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """One execution of a pipeline.
@@ -399,6 +416,11 @@ class RunRecord:
     def group(self) -> str:
         """The sweep that it belongs to; empty if it stands alone."""
         return str(self.options.get("group") or "")
+
+    @property
+    def chosen(self) -> Mapping[str, Any]:
+        """The pipeline's parameters, and what the run gave to one stage alone: `STAGE.NAME`."""
+        return with_overrides(self.parameters, self.options.get("overrides"))
 
     @property
     def seconds(self) -> float:

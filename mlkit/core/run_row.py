@@ -29,7 +29,8 @@ class RunRow:
     said : str
         The words for its state where its status says too little: `stopped early`, `kept`.
     parameters : mapping
-        The pipeline's parameters; secrets are not shown.
+        The pipeline's parameters, and what the run gave to one stage alone, `STAGE.NAME`; secrets
+        are not shown.
     profile, group, interval, note : str
         The profile that was chosen, the sweep that it is of, the interval of the schedule that it
         is for, and what was noted; empty without.

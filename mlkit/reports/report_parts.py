@@ -128,7 +128,7 @@ def parameter_rows(record: RunRecord) -> tuple[tuple[str, str, str], ...]:
     sources = record.options.get("parameter_sources") or {}
     return tuple(
         (name, cut(_value(value))[0], str(sources.get(name, "")))
-        for name, value in record.parameters.items()
+        for name, value in record.chosen.items()
     )
 
 

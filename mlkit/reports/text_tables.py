@@ -66,8 +66,8 @@ def show_text(
         parts.append(f"sweep: {record.group}")
     if record.options.get("profile"):
         parts.append(f"profile: {record.options['profile']}")
-    if record.parameters:
-        values = [(name, shown(value)) for name, value in record.parameters.items()]
+    if record.chosen:
+        values = [(name, shown(value)) for name, value in record.chosen.items()]
         parts.append(f"\nParameters\n{columns(values, width, indent='  ')}")
     rows = [_stage_row(name, items) for name, items in _alike(record, one_by_one=instances)]
     if rows:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.core.intervals import Interval
-from mlkit.core.record import FORMAT, RunRecord, StageRecord
+from mlkit.core.record import FORMAT, RunRecord, StageRecord, with_overrides
 from mlkit.core.record_views import moved
 from mlkit.core.scrubbing import Scrubber
 from mlkit.core.states import SUCCESSFUL, RunStatus, Status
@@ -483,6 +483,7 @@ class Database:
             "SELECT run_id, pipeline, status, started, ended, "
             "json_extract(document, '$.idle_s') AS idle_s, "
             "json_extract(document, '$.parameters') AS parameters, "
+            "json_extract(document, '$.options.overrides') AS overrides, "
             "json_extract(document, '$.options.profile') AS profile, "
             "json_extract(document, '$.options.group') AS grouped, "
             "json_extract(document, '$.options.interval') AS interval, "
@@ -624,6 +625,9 @@ def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[s
     from mlkit.core.run_row import RunRow  # as above
 
     parameters = decode(json.loads(row["parameters"] or "{}"))
+    if (row["format"] or 1) < FORMAT:
+        parameters = decode(parameters)
+    overrides = decode(json.loads(row["overrides"] or "{}"))
     return RunRow(
         run_id=row["run_id"],
         pipeline=row["pipeline"],
@@ -631,7 +635,7 @@ def _table_row(row: sqlite3.Row, metrics: Mapping[str, float], counts: Mapping[s
         started=row["started"],
         ended=row["ended"],
         idle_s=row["idle_s"] or 0.0,
-        parameters=parameters if (row["format"] or 1) >= FORMAT else decode(parameters),
+        parameters=with_overrides(parameters, overrides),
         profile=row["profile"] or "",
         group=row["grouped"] or "",
         interval=str(Interval.from_json(json.loads(row["interval"]))) if row["interval"] else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -168,3 +169,21 @@ def test_names_and_notes_are_columns(history: tuple[Path, list[RunRecord]]) -> N
     assert "NAMES" in table.to_text(100).splitlines()[0]
     assert [row.note for row in table.filtered("'best' in labels").rows] == ["as handed over"]
     assert len(table.filtered("labels is missing").rows) == len(made)
+
+
+@pytest.mark.parametrize("without_database", [False, True])
+def test_what_one_stage_was_given_is_a_column(tmp_path: Path, *, without_database: bool) -> None:
+    """Runs that differ in it alone differ in the table; it can be filtered and asked for."""
+    day = "day: datetime.date | None = None\nrows: int = 1"
+    file = write_pipeline(tmp_path, Sketch(name="a", declares=day), parameters={"rows": 1})
+    for rows in (3, 5):
+        run_fake(file, parameters={"a.rows": rows, "a.day": date(2013, 1, rows)})
+    if without_database:
+        for left in (tmp_path / "runs").glob("mlkit.db*"):
+            left.unlink()
+    rows = read_run_table(file).rows
+    assert [dict(row.parameters) for row in rows] == [
+        {"rows": 1, "a.rows": number, "a.day": date(2013, 1, number)} for number in (5, 3)
+    ]
+    few = mlkit.runs_table(file, filter="a.rows > 3", columns=["rows", "a.rows"])
+    assert few.to_dict("records") == [{"rows": 1, "a.rows": 5}]
