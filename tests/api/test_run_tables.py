@@ -176,14 +176,13 @@ def test_what_one_stage_was_given_is_a_column(tmp_path: Path, *, without_databas
     """Runs that differ in it alone differ in the table; it can be filtered and asked for."""
     day = "day: datetime.date | None = None\nrows: int = 1"
     file = write_pipeline(tmp_path, Sketch(name="a", declares=day), parameters={"rows": 1})
-    for rows in (3, 5):
-        run_fake(file, parameters={"a.rows": rows, "a.day": date(2013, 1, rows)})
+    for number in (3, 5):
+        run_fake(file, parameters={"a.rows": number, "a.day": date(2013, 1, number)})
     if without_database:
         for left in (tmp_path / "runs").glob("mlkit.db*"):
             left.unlink()
-    rows = read_run_table(file).rows
-    assert [dict(row.parameters) for row in rows] == [
-        {"rows": 1, "a.rows": number, "a.day": date(2013, 1, number)} for number in (5, 3)
+    assert [dict(row.parameters) for row in read_run_table(file).rows] == [
+        {"rows": 1, "a.rows": given, "a.day": date(2013, 1, given)} for given in (5, 3)
     ]
     few = mlkit.runs_table(file, filter="a.rows > 3", columns=["rows", "a.rows"])
     assert few.to_dict("records") == [{"rows": 1, "a.rows": 5}]
