@@ -8,6 +8,7 @@ from typing import Any
 
 from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.policies import NEVER_RETRIED
+from mlkit.core.slips import is_slip
 from mlkit.load.environment import VARIABLE
 from mlkit.notebook.source import differing_pairs
 
@@ -58,26 +59,8 @@ def _of_retry(stage: Stage) -> Iterator[str]:
             yield f"'{name}' stands under 'on', and is never retried"
         elif name not in _KNOWN_ERRORS:
             for known in _KNOWN_ERRORS:
-                if _is_slip(name, known):
+                if is_slip(name, known):
                     yield f"no exception of Python is called '{name}'. Did you mean '{known}'?"
-
-
-def _is_slip(word: str, known: str) -> bool:
-    """Whether one key was hit too much, too little, wrongly or too early, or the case is another.
-
-    More is no slip: httpx has a ConnectError, and Python a ConnectionError.
-    """
-    if word.lower() == known.lower():
-        return True
-    start = next((at for at, pair in enumerate(zip(word, known)) if len(set(pair)) > 1), None)  # noqa: B905 - one may be longer
-    start = min(len(word), len(known)) if start is None else start
-    left, right = word[start:], known[start:]
-    return (
-        left[1:] == right[1:]
-        or left[1:] == right
-        or left == right[1:]
-        or (left[:2] == right[:2][::-1] and left[2:] == right[2:])
-    )
 
 
 def _unread_variables(pipeline: Pipeline) -> Iterator[str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlkit.core.slips import is_slip
 from mlkit.errors import GradingError
 from mlkit.inside.checks.check_history import bound_names
 from mlkit.inside.checks.check_notebook import cell_text
 from mlkit.inside.checks.check_roles import (
+    AUTHOR,
     HIDDEN,
     KINDS,
     Role,
@@ -144,7 +147,10 @@ def _faults(cell: Cell) -> Iterator[tuple[str, str]]:
     """What is contradictory or half said of one cell's role, each with its remedy."""
     role = role_of(cell)
     told = [*role.names, *role.bare]
-    if role.author or not told:
+    if role.author:
+        return
+    yield from _slips_in_tags(cell, told)
+    if not told:
         return
     if cell["cell_type"] != "code":
         yield (
@@ -166,6 +172,31 @@ def _faults(cell: Cell) -> Iterator[tuple[str, str]]:
             "a cell has the tag 'answer', and does not define exactly one name to be called by",
             "Give it a name: answer-NAME.",
         )
+
+
+def _slips_in_tags(cell: Cell, told: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Tags that are nearly a role: learners would be given the cell as one without any."""
+    for tag in cell_tags(cell):
+        meant = "" if tag in (*told, AUTHOR, HIDDEN) else _meant(tag)
+        if meant:
+            yield (
+                f"a cell has the tag {tag!r}, which is no role",
+                f"Did you mean {meant!r}? A tag of your own has another name.",
+            )
+
+
+def _meant(tag: str) -> str:
+    """The role that a tag was to give; empty for one that is about something else."""
+    plain = unicodedata.normalize("NFKD", tag.casefold()).encode("ascii", "ignore").decode()
+    word, *others = re.split(r"[\W_]+", plain.strip())
+    name = "-".join(filter(None, others))
+    for known in (HIDDEN, AUTHOR):
+        if is_slip(word, known):
+            return known
+    for kind in KINDS:
+        if is_slip(word, kind):
+            return f"{kind}-{name or 'NAME'}"
+    return ""
 
 
 def _id(cell: Cell) -> str:

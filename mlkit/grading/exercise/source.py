@@ -23,6 +23,14 @@ from typing import Any
 from mlkit.errors import GradingError
 from mlkit.frozen import dataclass
 from mlkit.grading.exercise.roles import line_of_cell, read_notebook_file, role_ids, with_roles
+from mlkit.grading.exercise.solution_marks import (
+    BEGIN,
+    BEGIN_STUB,
+    END,
+    END_STUB,
+    faults_of_marks,
+    first_mark,
+)
 from mlkit.grading.exercise.words import (
     Recorded,
     Words,
@@ -47,8 +55,6 @@ __all__ = [
     "stub_of",
 ]
 
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-BEGIN_STUB, END_STUB = "### BEGIN STUB", "### END STUB"
 GIVEN = Path(".mlkit", "exercises")
 """Where a folder for learners keeps its exercises as they were given."""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -250,6 +256,7 @@ def _faults(exercise: Exercise) -> Iterator[Fault]:
     if not exercise.answers:
         remedy = "Give the cell that learners write the tag answer-NAME."
         yield "", "no cell has an id that starts with 'answer-'", remedy
+    yield from _faults_of_marks(exercise)
     for name, text in exercise.solution.items():
         if text == exercise.answers[name]:
             remedy = "Put these two lines around what learners are to write themselves."
@@ -263,6 +270,18 @@ def _faults(exercise: Exercise) -> Iterator[Fault]:
     for check in exercise.checks:
         for fault, what_to_do in _faults_of_check(check, exercise):
             yield check.id, f"the check {check.id!r} {fault}", what_to_do
+
+
+def _faults_of_marks(exercise: Exercise) -> Iterator[Fault]:
+    """Marks by which learners would read what they are to write themselves."""
+    for cell in exercise.notebook["cells"]:
+        text, name = cell_text(cell), cell["id"]
+        if name in exercise.answers and cell["cell_type"] == "code":
+            for fault, remedy in faults_of_marks(text):
+                yield name, f"the cell {name!r} {fault}", remedy
+        elif not is_hidden(cell) and (mark := first_mark(text, code=cell["cell_type"] == "code")):
+            fault = f"the cell {name!r} is no answer, and has {mark!r}: learners would read it all"
+            yield name, fault, "Give the cell the tag answer-NAME, or take the line away."
 
 
 def _faults_of_check(check: CheckSpec, exercise: Exercise) -> Iterator[tuple[str, str | None]]:
@@ -337,13 +356,13 @@ def _faults_of_answer(
         yield GradingError(message, case.file, case.line, _near(case.caught_by, checks))
 
 
-def _near(name: str, known: Iterable[str]) -> str | None:
+def _near(name: str, known: Iterable[str]) -> str:
     """The name that was meant, perhaps; else all that there are."""
     there = list(known)
     near = get_close_matches(name, there, n=1)
     if near:
         return f"Did you mean {near[0]!r}?"
-    return f"There are {', '.join(there)}." if there else None
+    return f"There are {', '.join(there)}." if there else "There is none."
 
 
 def _title(notebook: Notebook) -> str:

@@ -80,6 +80,37 @@ def test_what_is_half_said_or_contradictory_is_refused(
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("tag", "meant"),
+    [
+        ("Hidden", "hidden"),
+        ("hiden", "hidden"),
+        ("hidden (3 points)", "hidden"),
+        ("auhtor", "author"),
+        ("anwser-mean", "answer-mean"),
+        ("Answer_mean", "answer-mean"),
+        ("answer-größe", "answer-grosse"),
+        ("answer-平均", "answer-NAME"),
+        ("check mean", "check-mean"),
+        ("checks", "check-NAME"),
+    ],
+)
+def test_a_tag_that_is_nearly_a_role_is_refused(tag: str, meant: str) -> None:
+    """Learners would be given the cell, hidden or not, as one without any role."""
+    with pytest.raises(GradingError, match="which is no role") as told:
+        _ids(_cell("x = 1", tag, name="check-x"))
+    assert told.value.remedy is not None
+    assert told.value.remedy.startswith(f"Did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize(
+    "tag", ["hide-input", "hide", "problem-1", "checkpoint", "raises-exception", "slide", "-", ""]
+)
+def test_a_tag_about_something_else_is_the_authors_own(tag: str) -> None:
+    """Other programs have tags, too."""
+    assert _ids(_cell("x = 1", tag)) == ["0a1b2c"]
+
+
 def test_learners_see_neither_role_words_nor_notes_of_the_author() -> None:
     """And other tags stay."""
     notebook: dict[str, Any] = {

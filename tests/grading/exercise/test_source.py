@@ -134,6 +134,15 @@ def test_an_exercise_keeps_what_a_check_should_print_beside_its_output(
         ({"answer-f": None}, "no cell has an id that starts with 'answer-'"),
         ({"answer-f": {"source": "def f(): return 1"}}, "'answer-f' has no region"),
         (
+            {"answer-f": {"source": ANSWER.replace("### BEGIN SOLUTION", "### BEGIN")}},
+            "'answer-f' has '### END SOLUTION' with no '### BEGIN SOLUTION' before it",
+        ),
+        ({"model": {"source": ANSWER}}, "'model' is no answer, and has '### BEGIN SOLUTION'"),
+        (
+            {"model": {"cell_type": "markdown", "source": "Why?\n\n### END SOLUTION"}},
+            "'model' is no answer, and has '### END SOLUTION'",
+        ),
+        (
             {"check-f": {"metadata": {"mlkit": {"answers": ["answer-x"], "otherwise": "no"}}}},
             "names the answer 'answer-x'",
         ),
