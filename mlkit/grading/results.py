@@ -22,7 +22,8 @@ from mlkit.grading.batch_text import printable
 from mlkit.grading.exercise.source import exercise_identity
 from mlkit.grading.feedback import page
 from mlkit.grading.sandbox.walls import Isolation
-from mlkit.grading.tables import disarmed, write_whole
+from mlkit.grading.tables import disarmed, held_alone, write_whole
+from mlkit.grading.teachers_own import TeachersOwn, read_teachers_own
 from mlkit.grading.verdict.verdict import Verdict, verdict_from
 
 __all__ = ["REGRADES", "Results", "document", "feedback_place"]
@@ -30,6 +31,7 @@ __all__ = ["REGRADES", "Results", "document", "feedback_place"]
 WRITE_EVERY_S = 2.0
 """How often the tables are written while a batch runs."""
 REGRADES = "regrades.jsonl"
+TABLE = "grades.csv"
 COLUMNS = ("student", "exercise", "status", "score", "max", "flags", "path")
 
 
@@ -69,12 +71,12 @@ class Results:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / ".mlkit", "")
-            (self.folder / ".mlkit").unlink()
+            (self.folder / ".mlkit").unlink(missing_ok=True)  # another batch may try it, too
         except OSError as error:
             reason = error.strerror or str(error)
             raise GradingError(f"grades cannot be written there: {reason}", self.folder) from error
         self._before = {row["path"]: row for row in self._earlier()}
-        self._columns_of_others()
+        read_teachers_own(self.folder / TABLE, COLUMNS)
 
     def key(self, path: Path, isolation: Isolation) -> str:
         """The identity of a grading: submission, isolation, and the grader to the last line."""
@@ -155,11 +157,12 @@ class Results:
         whole = document(isolation, solutions, verdicts)
         if not complete:
             whole["complete"] = False
-        whole["submissions"] = _merged(self._earlier(), whole["submissions"])
-        table = json.dumps(whole, indent=1, ensure_ascii=False)
-        others = self._columns_of_others()
-        write_whole(self.folder / "grades.csv", _csv(whole["submissions"], others))
-        write_whole(self.folder / "grades.json", table + "\n")
+        with held_alone(self.folder):
+            whole["submissions"] = _merged(self._earlier(), whole["submissions"])
+            text = json.dumps(whole, indent=1, ensure_ascii=False)
+            own = read_teachers_own(self.folder / TABLE, COLUMNS)
+            write_whole(self.folder / TABLE, _csv(whole["submissions"], own))
+            write_whole(self.folder / "grades.json", text + "\n")
         self._written_s = time.monotonic()
 
     def _earlier(self) -> list[dict[str, Any]]:
@@ -185,27 +188,6 @@ class Results:
             remedy="Move it away, or give another --out DIR.",
             code="E806",
         )
-
-    def _columns_of_others(self) -> dict[str, dict[str, str]]:
-        """Path of a submission → what stands in columns of grades.csv that are not ours."""
-        path = self.folder / "grades.csv"
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, csv.Error) as error:
-            raise GradingError(
-                f"the table cannot be read, and its other columns would be lost ({error})",
-                path,
-                remedy="Save it as CSV in UTF-8, or give another --out DIR.",
-            ) from error
-        return {
-            str(row.get("path")): {
-                name: text or "" for name, text in row.items() if name and name not in COLUMNS
-            }
-            for row in rows
-        }
 
     def feedback_file(self, verdict: Verdict) -> Path:
         """Where a submission's feedback goes: by student and exercise, made safe for file names."""
@@ -259,15 +241,15 @@ def _grader() -> str:
     return " ".join([*map(_content, files), sys.version, version("ipykernel"), version("nbval")])
 
 
-def _csv(rows: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[str, str]]) -> str:
+def _csv(rows: Sequence[Mapping[str, Any]], own: TeachersOwn) -> str:
     """One row a submission. What somebody has added to the table is theirs, and stays as it is."""
     text = io.StringIO()
-    further = list(dict.fromkeys(name for columns in others.values() for name in columns))
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *further])
+    writer.writerow([*COLUMNS, *own.titles])
     for row in rows:
         record = {**row, "flags": "; ".join(row["flags"] or ())}
         mine = [disarmed(record[column]) for column in COLUMNS]
-        theirs = others.get(str(disarmed(row["path"])), {})
-        writer.writerow([*mine, *(theirs.get(name, "") for name in further)])
+        theirs = own.cells.get(str(disarmed(row["path"])), {})
+        writer.writerow([*mine, *(theirs.get(title, "") for title in own.titles)])
+    writer.writerows([line[title] for title in (*COLUMNS, *own.titles)] for line in own.lines)
     return text.getvalue()

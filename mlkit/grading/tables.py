@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "Table",
     "did_you_mean",
     "disarmed",
+    "held_alone",
     "number_in",
     "read_table",
     "table_text",
@@ -46,6 +48,10 @@ class Row:
     def get(self, *titles: str) -> str:
         """The first of some columns that holds something, without blanks around it."""
         return next((text for title in titles if (text := self.cells.get(title, ""))), "")
+
+    def under(self, title: str) -> str:
+        """What stands under a title, however the table spells it."""
+        return self.cells.get(_plain(title), "")
 
     def wrong(self, fact: str, remedy: str | None = None) -> GradingError:
         """An error that names this line."""
@@ -104,7 +110,9 @@ def read_table(path: Path) -> Table:
                     code="E804",
                 )
             pairs = zip(titles, cells, strict=False)
-            named = {_plain(title): cell.strip() for title, cell in pairs}
+            named: dict[str, str] = {}
+            for title, cell in pairs:  # columns without a title are one
+                named[_plain(title)] = cell.strip() or named.get(_plain(title), "")
             rows.append(Row(file=path, line=start, cells=named))
     except csv.Error as error:
         raise GradingError(
@@ -235,6 +243,21 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return f"{round(value, 4):g}" if abs(value) < 1e5 else repr(round(value, 4))
     return disarmed(value)
+
+
+@contextlib.contextmanager
+def held_alone(folder: Path) -> Iterator[None]:
+    """While this lasts, nobody else who asks for it reads and writes the tables of a folder.
+
+    Where the disk knows no locks, as some in networks, it holds nobody off.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
