@@ -108,6 +108,8 @@ class Gradebook:
         (student's id, exercise) → mark; one for everybody and everything.
     rows : tuple of Mapping
         The grader's rows that count.
+    unplaced : Mapping
+        Student's id → what they handed in of which nobody can tell what it answers, and why.
     """
 
     folder: Path
@@ -117,6 +119,7 @@ class Gradebook:
     marks: Mapping[tuple[str, str], Mark]
     rows: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = field(default=())
+    unplaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def total(self, student: str) -> tuple[float, float]:
         """A student's points over all exercises, and what there is to be had."""
@@ -209,6 +212,7 @@ def read_gradebook(
         marks=marks,
         rows=tuple(rows),
         notes=tuple(_notes(grades, rows)),
+        unplaced=_unplaced(rows, handed_in),
     )
 
 
@@ -242,6 +246,20 @@ def _rows(
         if row["path"] in handed_in
     ]
     return counting, handed_in, tuple(Student(**student) for student in document["roster"])
+
+
+def _unplaced(
+    rows: Sequence[Mapping[str, Any]], handed_in: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[str, ...]]:
+    """Whose files answer no exercise that anybody knows: broken ones under names of their own."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        if not row["exercise"]:
+            source = handed_in.get(row["path"], {}).get("source", row["path"])
+            told = f"{Path(source).name} ({'; '.join(row['flags'] or ()) or row['status']})"
+            for student in row["students"]:
+                found[student] = (*found.get(student, ()), told)
+    return found
 
 
 def _notes(grades: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:

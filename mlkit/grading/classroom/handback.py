@@ -321,6 +321,11 @@ def _notes(book: Gradebook) -> Iterator[str]:
     if not all(student.email for student in book.students):
         yield "moodle.csv: some have no address; map by ID number, or add addresses to the roster."
     for student in book.students:
+        for told in book.unplaced.get(student.id, ()):
+            yield (
+                f"{student.id} handed in {told}, and nothing tells which exercise that answers: "
+                "give points in manual.csv, or ask for the file again."
+            )
         for exercise in book.exercises:
             if book.marks[student.id, exercise].status == "ungradable":
                 yield (

@@ -21,6 +21,7 @@ STATUS: Final = {
     "ungradable": "could not be graded",
     "missing": "nothing was handed in",
 }
+ELSEWHERE: Final = "nothing that you handed in is known to be this"
 
 STYLE = (
     PLAIN_STYLE
@@ -44,7 +45,7 @@ STUDENT = """<main>
 {% for mark in marks %}
 <h2>{{ names[mark.exercise] }}</h2>
 <p><strong>{{ mark.score | points }} of {{ mark.max | points }} points</strong>
-({{ status[mark.status] }}).
+({{ elsewhere if unplaced and mark.status == "missing" else status[mark.status] }}).
 {% if mark.late %}Handed in {{ mark | late }}{% if mark.off
 %}: {{ "%.0f%%" | format(mark.off * 100) }} of {{ mark.raw | points }} points are off
 {%- endif %}.{% endif %}
@@ -67,6 +68,10 @@ STUDENT = """<main>
 {% endif %}
 {% if mark.flags %}<p>Noted: {{ mark.flags | join("; ") }}.</p>{% endif %}
 {% endfor %}
+{% if unplaced %}<h2>Not known to be an exercise</h2>
+{% for told in unplaced %}<p>{{ told }}</p>{% endfor %}
+<p>You handed this in, and nothing in it tells which exercise it answers. Ask your teacher whether
+to hand it in again.</p>{% endif %}
 </main>
 """
 
@@ -137,6 +142,8 @@ def student_page(book: Gradebook, student: Student) -> str:
         },
         "words": WORDS,
         "status": STATUS,
+        "elsewhere": ELSEWHERE,
+        "unplaced": book.unplaced.get(student.id, ()),
     }
     body = _environment().from_string(STUDENT).render(values)
     return html_page(f"Grades of {student.shown}", body, style=STYLE)

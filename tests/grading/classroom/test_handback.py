@@ -339,3 +339,39 @@ def test_without_a_collection_the_students_are_the_graders(
     results.write("limited", SOLUTIONS, verdicts)
     book = read_gradebook(tmp_path / "grades")
     assert _scores(book) == {("ann", R): ("graded", exercises[R].max_points)}
+
+
+def test_what_answers_no_known_exercise_is_not_called_missing(
+    tmp_path: Path, lay: Lay, notebook: Notebook, exercises: Mapping[str, Exercise]
+) -> None:
+    """A broken file under a name of its own: the teacher and its author are told of it."""
+    folder = lay(
+        {
+            "ann/05-retries.ipynb": notebook(s="ann"),
+            "dot/un<i>titled.ipynb": b"broken",
+            "bob/untitled.ipynb": b"broken, too",
+        }
+    )
+    home, out = tmp_path / "collected", tmp_path / "grades"
+    collected = collect(Collecting(paths=[folder], out=home, exercises=exercises, roster=CLASS))
+    odd = {s["student"]: str(home / s["file"]) for s in collected["submissions"]}
+    results = Results(out)
+    results.prepare()
+    broken = [ungradable(odd[name], name, "no JSON") for name in ("dot", "Tigers")]
+    results.write(
+        "limited", SOLUTIONS, [_verdict(Path(odd["ann"]), "ann", exercises[R], 0), *broken]
+    )
+    document = give_back(Handback(book=read_gradebook(out), out=tmp_path / "returned"))
+    told = [note for note in document["notes"] if "nothing tells which exercise" in note]
+    assert [note.partition(",")[0] for note in told] == [
+        "bob handed in untitled.ipynb (no JSON)",
+        "cid handed in untitled.ipynb (no JSON)",
+        "dot handed in un<i>titled.ipynb (no JSON)",
+    ]
+    pages = {
+        name: (tmp_path / "returned" / "students" / f"{name}.html").read_text(encoding="utf-8")
+        for name in ("ann", "dot")
+    }
+    assert "un&lt;i&gt;titled.ipynb (no JSON)" in pages["dot"]
+    assert "nothing was handed in" not in pages["dot"]
+    assert "titled" not in pages["ann"]
