@@ -34,6 +34,9 @@ COLUMNS: Final = {
 }
 """Platform → the column of a roster that has its ids."""
 WORD_ENDS: Final = re.compile(r"[\s_,;()]+")
+WORD: Final = re.compile(r"[^\s_,;()]+")
+LONGEST_ID: Final = 4
+"""Of how many words the id of a person may be: `x_101` is two."""
 ASK_FOR_IT: Final = "Ask for the notebook itself (.ipynb); a mark of your own goes into manual.csv."
 GIVEN_ALONG: Final = ("notebooks", "solutions")
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -423,7 +426,7 @@ def _is_platforms(name: str) -> bool:
 
 
 def _names_somebody(name: str, roster: Roster) -> bool:
-    return _is_platforms(name) or bool(roster.find(name))
+    return _is_platforms(name) or bool(roster.find(name)) or _named_twice(name, roster) is not None
 
 
 def _prefix(inner: Iterable[tuple[str, ...]], job: Collecting) -> str:
@@ -472,12 +475,28 @@ def _named_in(name: str, roster: Roster) -> Owner | None:
     whole = roster.find(stem)
     if len(whole) == 1:
         return Owner(layout="named", name=whole[0].id)
-    words = {folded(word) for word in re.split(WORD_ENDS, stem)}
     parts = [p for part in re.split(r"\s+-\s+", stem) for p in roster.find(part)]
     if len({student.id for student in parts}) == 1:
         return Owner(layout="named", name=parts[0].id)
-    ids = [s for s in roster if words & {folded(key) for key in (s.id, *s.keys.values()) if key}]
+    ids = _with_an_id_in(stem, roster)
     return Owner(layout="named", name=ids[0].id) if len(ids) == 1 else None
+
+
+def _with_an_id_in(stem: str, roster: Roster) -> list[Student]:
+    """Everybody one of whose ids is a word of a name, or several as they stand in the id.
+
+    So `x_101` is found in `Lee, Ann(x_101)`, and somebody whose id is `101` is not.
+    """
+    words = [found.span() for found in re.finditer(WORD, stem)]
+    runs = [(a, z) for at, (a, _) in enumerate(words) for _, z in words[at : at + LONGEST_ID]]
+    told = {run: roster.with_id(stem[slice(*run)], as_it_stands=run not in words) for run in runs}
+    named = [run for run, people in told.items() if people]
+    longest = [
+        (start, end)
+        for start, end in named
+        if not any(a <= start and end <= z and (a, z) != (start, end) for a, z in named)
+    ]
+    return list({student.id: student for run in longest for student in told[run]}.values())
 
 
 def _nobody(job: Collecting) -> tuple[str, str]:

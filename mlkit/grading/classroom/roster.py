@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from mlkit.errors import GradingError
 from mlkit.grading.tables import Row, Table, read_table
 
-__all__ = ["Roster", "Student", "folded", "read_roster", "safe_name"]
+__all__ = ["Roster", "Student", "folded", "read_roster", "safe_name", "spelled"]
 
 # Field → the titles under which it is known; of those that are there the first that is filled.
 TITLES: Mapping[str, tuple[str, ...]] = {
@@ -112,6 +112,19 @@ class Roster:
         exact = (s for s in people if written in map(_with_accents, _ways_to_write(s.name)))
         return tuple(exact) or people
 
+    def with_id(self, text: str, *, as_it_stands: bool) -> tuple[Student, ...]:
+        """Everybody one of whose ids a text is; an address is none.
+
+        Parameters
+        ----------
+        text : str
+            Perhaps an id.
+        as_it_stands : bool
+            Whether signs and accents must be those of the id, too.
+        """
+        table = self._by_spelling if as_it_stands else self._by_own_id
+        return tuple(table.get((spelled if as_it_stands else folded)(text), ()))
+
     def members(self, student: Student) -> tuple[Student, ...]:
         """The student's group, the student first; alone without one."""
         others = (s for s in self.students if s.group and s.group == student.group)
@@ -126,6 +139,16 @@ class Roster:
         return _table((key, s) for s in self.students for key in _ids_of(s)[1:])
 
     @cached_property
+    def _by_own_id(self) -> dict[str, list[Student]]:
+        return _table((key, s) for s in self.students for key in (s.id, *s.keys.values()))
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, list[Student]]:
+        return _table(
+            ((key, s) for s in self.students for key in (s.id, *s.keys.values())), spelled
+        )
+
+    @cached_property
     def _by_name(self) -> dict[str, list[Student]]:
         return _table((way, s) for s in self.students for way in _ways_to_write(s.name))
 
@@ -138,10 +161,12 @@ class Roster:
         return table
 
 
-def _table(pairs: Iterable[tuple[str, Student]]) -> dict[str, list[Student]]:
+def _table(
+    pairs: Iterable[tuple[str, Student]], compared: Callable[[str], str] | None = None
+) -> dict[str, list[Student]]:
     table: dict[str, list[Student]] = {}
     for key, student in pairs:
-        people = table.setdefault(folded(key), [])
+        people = table.setdefault((compared or folded)(key), [])
         if key and student not in people:
             people.append(student)
     table.pop("", None)
@@ -153,8 +178,8 @@ def _nearest(key: str, people: Iterable[Student]) -> tuple[Student, ...]:
 
     Of ids only: of names platforms leave out what they like.
     """
-    found, spelled = tuple(people), _spelled(key)
-    exact = tuple(student for student in found if spelled in map(_spelled, _ids_of(student)))
+    found, wanted = tuple(people), spelled(key)
+    exact = tuple(student for student in found if wanted in map(spelled, _ids_of(student)))
     return exact or found
 
 
@@ -166,7 +191,7 @@ def _head(address: str) -> str:
     return address.partition("@")[0]
 
 
-def _spelled(text: str) -> str:
+def spelled(text: str) -> str:
     """An id as it is told from others: its signs and accents count, upper case does not."""
     return unicodedata.normalize("NFC", text.strip()).casefold()
 
@@ -219,7 +244,7 @@ def read_roster(path: Path) -> Roster:
         student = _student(table, row)
         if student is None:
             continue
-        key = _spelled(student.id)
+        key = spelled(student.id)
         if key in lines:
             raise row.wrong(
                 f"the id {student.id!r} stands in line {lines[key]}, too",
@@ -227,7 +252,7 @@ def read_roster(path: Path) -> Roster:
             )
         lines[key] = row.line
         students.append(student)
-    of_folded = {folded(student.id): lines[_spelled(student.id)] for student in students}
+    of_folded = {folded(student.id): lines[spelled(student.id)] for student in students}
     for student in students:
         # A group has a folder of its own name; nobody else's may be called so.
         if folded(student.group) in of_folded:
@@ -235,7 +260,7 @@ def read_roster(path: Path) -> Roster:
                 f"the group {student.group!r} has the id of a student (line "
                 f"{of_folded[folded(student.group)]})",
                 path,
-                lines[_spelled(student.id)],
+                lines[spelled(student.id)],
                 remedy="Give the group another name.",
                 code="E804",
             )

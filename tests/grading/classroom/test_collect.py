@@ -825,3 +825,25 @@ def test_an_export_of_a_platform_is_a_roster(kind: str, tmp_path: Path) -> None:
 def folded_name(name: str) -> str:
     """A name without blanks and commas."""
     return name.casefold().replace(" ", "").replace(",", "")
+
+
+def test_an_id_of_several_words_is_found_before_one_within_it(
+    lay: Lay, notebook: Notebook, run: Collect
+) -> None:
+    """Logins hold underscores, which are also what platforms put between the parts of a name."""
+    people = Roster(
+        (
+            Student(id="s1", name="Ann Lee", keys={"login": "x_101"}),
+            Student(id="101", name="Ann Roy"),
+            Student(id="s3", name="Bo Lee", keys={"login": "x_10"}),
+        )
+    )
+    for place in (
+        "Homework 5/Lee, Ann(x_101)/Submission attachment(s)/05-retries.ipynb",
+        "Homework 5/Submissions/Lee_Ann_x_101_4711/20261103101530_05-retries.ipynb",
+        "x_101_05-retries.ipynb",
+        "05-retries (X_101).ipynb",
+    ):
+        document = run(lay({place: notebook()}, place[:3] + str(len(place))), roster=people)
+        assert {s["student"] for s in document["submissions"]} == {"s1"}
+        assert document["not_understood"] == []
