@@ -13,6 +13,7 @@ import copy
 import functools
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -290,6 +291,8 @@ def _faults_of_check(check: CheckSpec, exercise: Exercise) -> Iterator[tuple[str
             yield f"names the answer {name!r}, which no cell has", _near(name, exercise.answers)
     if not check.answers:
         yield "names no answer", "Put it below the cell that learners write, tagged answer-NAME."
+    if not _is_worth(check.points):
+        yield f"is worth {check.points!r} points", "Give a number of points from 0."
     if not check.otherwise:
         remedy = f"Write it in {exercise.name}.yaml: what a learner reads on any other wrong result"
         yield "has no sentence 'otherwise'", remedy
@@ -300,6 +303,16 @@ def _faults_of_check(check: CheckSpec, exercise: Exercise) -> Iterator[tuple[str
     for name in check.accept:
         if check.expected and name not in check.expected:
             yield f"accepts a fact {name!r} that it never prints", _near(name, check.expected)
+
+
+def _is_worth(points: object) -> bool:
+    """Whether points can be added up: no text, nothing below 0, no infinity, and not nan."""
+    return (
+        isinstance(points, int | float)
+        and not isinstance(points, bool)
+        and math.isfinite(points)
+        and points >= 0
+    )
 
 
 def _faults_of_sentences(check: CheckSpec) -> Iterator[tuple[str, str | None]]:

@@ -151,6 +151,23 @@ def test_an_exercise_keeps_what_a_check_should_print_beside_its_output(
             {"check-f": {"metadata": {"mlkit": {"answers": ["answer-f"]}}}},
             "no sentence 'otherwise'",
         ),
+        *(
+            (
+                {
+                    "check-f": {
+                        "metadata": {
+                            "mlkit": {
+                                "answers": ["answer-f"],
+                                "otherwise": "no",
+                                "points": points,
+                            }
+                        }
+                    }
+                },
+                f"'check-f' is worth {points!r} points",
+            )
+            for points in (-1, float("nan"), float("inf"), True, "2")
+        ),
         ({"more": {"id": "answer-f", "source": ANSWER}}, "two cells have the id 'answer-f'"),
         (
             {"more": {"id": "feedback-g", "source": "mlkit.check('check-g')"}},
