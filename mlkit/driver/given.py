@@ -183,10 +183,11 @@ def joined_given(
             known = {**given, **unbegun}
             upstream = [r for node in stage.upstream for r in _at(pipeline, node, known, own)]
             verdict = judge(stage.trigger, [r.status for r in upstream])
+            # a stage that is skipped reads nothing, and is as little to be made up for
+            decided = verdict in (Verdict.START, Verdict.SKIP)
             for source in _sources(stage):
                 reads = f"stage '{name}' reads {source}"
-                starts = verdict is Verdict.START
-                _check(pipeline, source, given, own, reads, run_id, starts=starts)
+                _check(pipeline, source, given, own, reads, run_id, decided=decided)
             if verdict is Verdict.WAIT:
                 first = next(r for r in upstream if r.status not in FINISHED)
                 state = "has not run" if first.id in unbegun else f"is {first.status.value}"
@@ -252,7 +253,7 @@ def _check(
     reads: str,
     run_id: str,
     *,
-    starts: bool,
+    decided: bool,
 ) -> None:
     node = source.node
     there = {record.id: record.status for record in _at(pipeline, node, given, own)}
@@ -262,7 +263,7 @@ def _check(
     if not wanted:
         return  # the list does not have the value; the reader then fails
     missing = sorted(wanted - there.keys())
-    unfit = [key for key, status in there.items() if not _is_fit(status, starts=starts)]
+    unfit = [key for key, status in there.items() if not _is_fit(status, decided=decided)]
     if not missing and not unfit:
         return
     which = missing[0] if missing else unfit[0]
@@ -297,11 +298,14 @@ def _said(stage: Stage, node: Node, own: Mapping[str, str]) -> set[str]:
     return {instance_id(stage.name, [values[name] for name in names])}
 
 
-def _is_fit(status: Status, *, starts: bool) -> bool:
-    """Whether an upstream stage of that status lets its reader go on, with or without artifacts."""
+def _is_fit(status: Status, *, decided: bool) -> bool:
+    """Whether an upstream stage of that status lets its reader go on, with or without artifacts.
+
+    `decided` says that the reader's trigger rule has it start, or has it skipped, all the same.
+    """
     if status in (*SUCCESSFUL, Status.SKIPPED):
         return True
-    return starts and status in (Status.FAILED, Status.UPSTREAM_FAILED)
+    return decided and status in (Status.FAILED, Status.UPSTREAM_FAILED)
 
 
 def check_wanted(

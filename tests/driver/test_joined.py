@@ -233,6 +233,23 @@ def test_a_failure_fails_the_run_until_it_is_repeated(tmp_path: Path) -> None:
     assert _join(file, "b").status == "succeeded"
 
 
+def test_a_stage_that_its_trigger_rule_skips_is_skipped(tmp_path: Path) -> None:
+    """Whatever became of what it would read: nothing that is run first would let it start."""
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="a", body="1 / 0", keys={"critical": False}),
+        Sketch(name="b"),
+        Sketch(name="c", upstream=("a", "b"), keys={"trigger": "all_failed"}),
+    )
+    for stage in ("a", "b"):
+        _join(file, stage)
+    record = _join(file, "c")
+    assert record.stages["c"].status == "skipped"
+    assert (record.status, run_fake(file, runs_dir=tmp_path / "here").status) == (
+        *("succeeded", "succeeded"),
+    )
+
+
 def test_a_trigger_that_allows_it_goes_on_after_a_failure(tmp_path: Path) -> None:
     """The input arrives as None."""
     file = write_pipeline(
