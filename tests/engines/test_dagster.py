@@ -16,6 +16,7 @@ from mlkit.engines.dagster.launch import HOME, dagster_settings
 from mlkit.engines.environments import engine_python
 from mlkit.engines.registry import ENGINES
 from mlkit.testing import Sketch, write_pipeline
+from mlkit.testing.engines import statuses
 from tests.engines.flights import FlightsContract
 
 pytestmark = [pytest.mark.engine, pytest.mark.kernel, pytest.mark.timeout(900)]
@@ -55,6 +56,26 @@ class TestDagster(FlightsContract):
         }
         names = {item.engine_task: key for key, item in record.stages.items()}
         return {names.get(step) or step: state for step, state in told["steps"].items()}
+
+    def test_what_dagster_would_not_load_or_not_end(self, tmp_path: Path) -> None:
+        """A map behind all of another one; behind a skipped stage and one that is held back."""
+        file = write_pipeline(
+            tmp_path / "pipeline",
+            Sketch(name="skipped", body="import mlkit\nmlkit.skip('nothing to do')"),
+            Sketch(name="bad", body="1 / 0"),
+            Sketch(name="behind", upstream=("bad",)),
+            Sketch(name="last", upstream=("skipped", "behind")),
+            Sketch(name="first", declares="a: str = ''", keys={"foreach": {"a": ["p", "q"]}}),
+            Sketch(
+                name="second",
+                declares="b: str = ''\nof: list[str] = []",
+                body="open(out, 'w').write(f'{b} {len(of)}')",
+                keys={"foreach": {"b": ["r"]}, "inputs": {"of": "first.out"}},
+            ),
+        )
+        _, there = self.both(file)
+        ended = statuses(there)
+        assert (ended["last"], ended["second[r]"]) == ("upstream_failed", "succeeded")
 
     @pytest.mark.slow
     def test_a_stage_that_others_wait_for_is_a_check(self, tmp_path: Path) -> None:

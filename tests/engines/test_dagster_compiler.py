@@ -78,6 +78,28 @@ def test_a_join_takes_a_list_and_a_branch_an_output(tmp_path: Path) -> None:
     assert "yes_done = yes(left=left_done, decide=decide_done, go=decide_out_ways.yes)" in text
 
 
+def test_a_map_waits_for_all_of_another_by_an_op_that_gathers_it(tmp_path: Path) -> None:
+    """Dagster lets no op be mapped over one list and gather another; one op gathers for all."""
+    over = {"foreach": {"b": ["r", "s"]}, "inputs": {"of": "first.out"}}
+    declares = "b: str = ''\nof: list[str | None] = []"
+    text = text_of(
+        write_pipeline(
+            tmp_path,
+            Sketch(name="first", declares="a: str = ''", keys={"foreach": {"a": ["p", "q"]}}),
+            Sketch(name="second", declares=declares, keys=over),
+            Sketch(name="third", declares=declares, keys=over),
+            Sketch(name="judged", declares=declares, keys={**over, "trigger": "all_done"}),
+        )
+    )
+    gathers = [line.strip() for line in text.splitlines() if "gathered.alias" in line]
+    assert gathers == [
+        'all_first_done = gathered.alias("all_first_done")(upstream=first_done.collect())',
+        'all_first_ended = gathered.alias("all_first_ended")(upstream=first_ended.collect())',
+    ]
+    assert text.count("first=all_first_done)") == 2
+    assert text.count("first=all_first_ended)") == 1
+
+
 def test_names_are_those_that_dagster_takes(tmp_path: Path) -> None:
     """Letters, digits and `_`, none of Dagster's own or Python's, each once."""
     names = ("context", "config", "job", "a-b", "a_b", "A", "class", "a_done", "a")

@@ -52,6 +52,9 @@ _LONGEST = 40
 _MODES = {"done": "{}_done", "ended": "{}_ended", "failed": "{}_failing"}
 """The variables of what an op hands on."""
 
+_WHOLE = "all_{}_{}"
+"""The op, and the variable, for a map as a whole: named after its stage, and what it hands on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
@@ -87,6 +90,7 @@ class Body:
         free = FreeNames({*self.reserved, *DAGSTERS_OWN, "item", "mlkit", "upstream", "go"})
         job = free.new(self.pipeline.name)
         forms = ("{}_values", "wait_for_{}", "{}_failed", "each_{}", *_MODES.values())
+        forms += tuple(_WHOLE.format("{}", mode) for mode in ("done", "ended"))
         names: dict[str, str] = {}
         for name in self.pipeline.stages:
             stage = self.whole.stage_of(name)
@@ -327,6 +331,7 @@ class Body:
             f'    """{doc}"""',
         ]
         asked: set[StageOutput] = set()
+        gathered: set[str] = set()
         for loop in self._order():
             for name in loop:
                 stage = self.pipeline.stages[name]
@@ -334,8 +339,37 @@ class Body:
                     asked.add(stage.when[0].source)
                     lines.append(self._asking(stage.when[0].source))
             stage = self.pipeline.stages[loop[0]]
-            lines += self._mapped(loop) if stage.foreach is not None else self._single(stage)
+            if stage.foreach is None:
+                lines += self._single(stage)
+                continue
+            wholes = {k: v for k, v in self._wholes(loop).items() if k not in gathered}
+            gathered |= wholes.keys()
+            lines += [assign(name, made, indent=1) for name, made in wholes.items()]
+            lines += self._mapped(loop)
         return "\n".join(lines)
+
+    def _wholes(self, loop: tuple[str, ...]) -> dict[str, str]:
+        """The maps that a loop waits for as a whole: an op of its own gathers each.
+
+        Dagster lets no op be mapped over one list and gather what is mapped over another.
+        """
+        found = {}
+        for name in loop:
+            stage = self.pipeline.stages[name]
+            for _, nodes in node_groups(self.whole, stage):
+                for node in nodes:
+                    if not self._is_map(node) or node.stage in loop:
+                        continue
+                    mode = self._mode(stage, node)
+                    name = _WHOLE.format(self.names[node.stage], mode)
+                    found[name] = call(
+                        call("gathered.alias", literal(name)),
+                        upstream=self._handle(node, mode, ()),
+                    )
+        return found
+
+    def _is_map(self, node: Node) -> bool:
+        return self.pipeline.stages[node.stage].foreach is not None
 
     def _order(self) -> list[tuple[str, ...]]:
         """The stages in the order in which they are written; those of a loop come together."""
@@ -427,13 +461,9 @@ class Body:
         return groups
 
     def _given(self, stage: Stage, loop: tuple[str, ...]) -> dict[str, str]:
-        late = stage.name in self.ends or not is_native(self.pipeline, stage)
         given = {}
         for name, nodes in self._groups(stage).items():
-            handles = [
-                self._handle(node, "ended" if late and node.stage in self.ends else "done", loop)
-                for node in nodes
-            ]
+            handles = [self._handle(node, self._mode(stage, node), loop) for node in nodes]
             given[name] = handles[0] if len(handles) == 1 else listing(handles)
         if asks_before(self.whole, stage, self.ends):
             source = stage.when[0].source
@@ -442,10 +472,17 @@ class Body:
             given["go"] = f"{asker}_ways.{own}" if several else f"{asker}_ways"
         return given
 
+    def _mode(self, stage: Stage, node: Node) -> str:
+        """What a stage's op waits for: that what is upstream has succeeded, or has ended."""
+        late = stage.name in self.ends or not is_native(self.pipeline, stage)
+        return "ended" if late and node.stage in self.ends else "done"
+
     def _handle(self, node: Node, mode: str, loop: tuple[str, ...]) -> str:
-        handle = _MODES[mode].format(self.names[node.stage])
-        mapped = self.pipeline.stages[node.stage].foreach is not None
-        return f"{handle}.collect()" if mapped and node.stage not in loop else handle
+        name = self.names[node.stage]
+        handle = _MODES[mode].format(name)
+        if not self._is_map(node) or node.stage in loop:
+            return handle
+        return _WHOLE.format(name, mode) if loop else f"{handle}.collect()"
 
 
 def _retries(retry: Retry) -> str:

@@ -35,7 +35,7 @@ from dagster import Definitions, DynamicOut, OpExecutionContext, ScheduleDefinit
 from dagster import TimeWindowPartitionsDefinition, build_schedule_from_partitioned_job
 from dagster import job, multiprocess_executor, op
 from mlkit_dagster import DONE, ENDED, FAILED, Mlkit, Retries, Stage, after, artifacts
-from mlkit_dagster import checks, chosen, failed_for_good, main, mapped, ways
+from mlkit_dagster import checks, chosen, failed_for_good, gathered, main, mapped, ways
 """
 """What the definitions may import; the last module stands beside them."""
 

@@ -46,6 +46,7 @@ from dagster import (
     RetryRequested,
     StaticPartitionsDefinition,
     asset_check,
+    op,
 )
 
 SKIPPED = 99  # mlkit's exit code for a stage that was skipped
@@ -392,14 +393,20 @@ def mapped(labels: Sequence[str]) -> Iterator[DynamicOutput]:
         yield DynamicOutput(text, mapping_key=key)
 
 
+@op(ins=after("upstream"), out=DONE)  # type: ignore[untyped-decorator]
+def gathered() -> Iterator[Output]:
+    """Hand on that a map has ended, to the ops of another map."""
+    yield Output(None, "done")
+
+
 def label(item: Any) -> str:
     """Write a value as it stands in STAGE[VALUE]."""
     if item is not None and not isinstance(item, str | bool | int | float):
         raise TypeError(f"{item!r} is no scalar")
     text = item if isinstance(item, str) else json.dumps(item)
-    # what means something between the brackets is quoted
-    if re.search(r'[,\[\]*]|^["\s]|\s$', text):
-        text = json.dumps(text, ensure_ascii=False)
+    # what means something between the brackets is quoted, and what cannot be seen is escaped
+    if re.search(r'[,\[\]*]|^["\s]|\s$', text) or not text.isprintable():
+        text = json.dumps(text, ensure_ascii=not text.isprintable())
     return text
 
 
@@ -414,8 +421,29 @@ def failed_for_good(stage: str) -> None:
     raise Failure(f"{stage} has failed; its own op says why", allow_retries=False)
 
 
+def pass_over_to_the_end() -> None:
+    """Have Dagster pass over all that is not to run.
+
+    It looks once for what to skip, then for what to hold back, and again after the next op only. An
+    op behind one that was skipped and one that was held back is found by the second look: if it is
+    the last, Dagster 1.13 waits for it in this process for ever.
+    """
+    # here, since it is Dagster's own business, and no page or daemon of Dagster's comes by
+    from dagster._core.execution.plan.active import ActiveExecution
+
+    look = ActiveExecution.plan_events_iterator
+
+    def look_again(self: Any, context: Any) -> Iterator[Any]:
+        yield from look(self, context)
+        while self._pending_skip or self._pending_abandon:
+            yield from look(self, context)
+
+    ActiveExecution.plan_events_iterator = look_again
+
+
 def main(job: JobDefinition) -> None:
     """Run a job in this process, one op after the other."""
+    pass_over_to_the_end()
     parser = argparse.ArgumentParser(description=f"The job '{job.name}'.")
     parser.add_argument("--run-id", help="the id of mlkit's run (default: made from the time)")
     given = parser.parse_args()
