@@ -16,6 +16,7 @@ __all__ = ["loaded", "speaking_mlkit"]
 
 _PACKAGES = {
     "airflow": ("airflow", "airflow.sdk", "airflow.sdk.exceptions", "kubernetes.client"),
+    "argo": (),
     "dagster": ("dagster",),
     "kubeflow": ("kfp",),
     "prefect": (

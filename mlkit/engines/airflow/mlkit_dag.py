@@ -131,9 +131,9 @@ def is_one_of(found: Any, wanted: list[Any]) -> bool:
 def label(item: Any) -> str:
     """Write a value as it stands in STAGE[VALUE]."""
     text = item if isinstance(item, str) else json.dumps(item)
-    # what means something between the brackets is quoted
-    if re.search(r'[,\[\]*]|^["\s]|\s$', text):
-        text = json.dumps(text, ensure_ascii=False)
+    # what means something between the brackets is quoted, and what cannot be seen is escaped
+    if re.search(r'[,\[\]*]|^["\s]|\s$', text) or not text.isprintable():
+        text = json.dumps(text, ensure_ascii=not text.isprintable())
     return text
 
 

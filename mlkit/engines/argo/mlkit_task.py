@@ -159,9 +159,9 @@ def labels_of(values: Any, *, as_float: bool) -> str:
             return json.dumps([""])
         value = float(value) if as_float else value
         text = value if isinstance(value, str) else json.dumps(value)
-        # what means something between the brackets is quoted
-        if re.search(r'[,\[\]*]|^["\s]|\s$', text):
-            text = json.dumps(text, ensure_ascii=False)
+        # what means something between the brackets is quoted, and what cannot be seen is escaped
+        if re.search(r'[,\[\]*]|^["\s]|\s$', text) or not text.isprintable():
+            text = json.dumps(text, ensure_ascii=not text.isprintable())
         labels.append(f"[{text}]")
     return json.dumps([escaped(label) for label in labels] or [""])
 

@@ -174,9 +174,11 @@ def read_instances(stage: str, path: str, as_float: bool) -> list[str]:
     if as_float:
         values = [float(value) for value in values]
     texts = [v if isinstance(v, str) else json.dumps(v) for v in values]
-    # what means something between the brackets is quoted
+    # what means something between the brackets is quoted, and what cannot be seen is escaped
     special = re.compile(r'[,\[\]*]|^["\s]|\s$')
-    texts = [json.dumps(t, ensure_ascii=False) if special.search(t) else t for t in texts]
+    for place, text in enumerate(texts):
+        if special.search(text) or not text.isprintable():
+            texts[place] = json.dumps(text, ensure_ascii=not text.isprintable())
     return [f"{stage}[{text}]" for text in texts] or [stage]
 
 

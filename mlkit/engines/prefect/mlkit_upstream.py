@@ -175,8 +175,10 @@ def labels(future: Any, output: str, kind: Callable[[Any], Any] | None = None) -
 def _label(value: Any) -> str:
     """Write a value as mlkit does between the brackets of `STAGE[VALUE]`."""
     if isinstance(value, str):
-        special = re.search(r'[,\[\]*]|^["\s]|\s$', value)  # between the brackets
-        return json.dumps(value, ensure_ascii=False) if special else value
+        # what means something between the brackets is quoted, and what cannot be seen is escaped
+        if re.search(r'[,\[\]*]|^["\s]|\s$', value) or not value.isprintable():
+            return json.dumps(value, ensure_ascii=not value.isprintable())
+        return value
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if hasattr(value, "isoformat"):
@@ -188,4 +190,9 @@ def _label(value: Any) -> str:
 
 def picked(futures: Sequence[Any], values: Sequence[Any], value: str) -> Any:
     """Give the task of one value; None if the list does not have it."""
-    return dict(zip(values, futures, strict=True)).get(value)
+    return dict(zip(map(_meant, values), futures, strict=True)).get(_meant(value))
+
+
+def _meant(label: Any) -> Any:
+    """What a label means, whether it is quoted or not."""
+    return json.loads(label) if isinstance(label, str) and label.startswith('"') else label

@@ -274,8 +274,10 @@ def _word(path: str | None) -> str:
 def _label(value: Any) -> str:
     """Write a value as mlkit does between the brackets of `STAGE[VALUE]`."""
     if isinstance(value, str):
-        special = re.search(r'[,\[\]*]|^["\s]|\s$', value)  # between the brackets
-        return json.dumps(value, ensure_ascii=False) if special else value
+        # what means something between the brackets is quoted, and what cannot be seen is escaped
+        if re.search(r'[,\[\]*]|^["\s]|\s$', value) or not value.isprintable():
+            return json.dumps(value, ensure_ascii=not value.isprintable())
+        return value
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, date):
