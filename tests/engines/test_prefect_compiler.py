@@ -288,3 +288,18 @@ def test_a_deployment_runs_once_at_a_time(tmp_path: Path) -> None:
     files = exported(chain(tmp_path)).files
     deployment = YAML(typ="safe").load(files["prefect.yaml"])["deployments"][0]
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+
+
+def test_a_list_without_values_is_a_task_that_others_wait_for(tmp_path: Path) -> None:
+    """Without one they would start before what stands above the list; mlkit skips it."""
+    over = {"foreach": {"a": []}}
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="top"),
+        Sketch(name="g", declares="a: str = ''", keys={**over, "after": ["top"]}),
+        Sketch(name="h", declares="a: str = ''", keys={**over, "after": ["g[a]"]}),
+        Sketch(name="last", keys={"after": ["h"], "trigger": "none_failed"}),
+    )
+    text = " ".join(flow_of(file).split())
+    assert 'g.map(unmapped(run), [NO_VALUE], unmapped(given({"top": top_run})))' in text
+    assert 'h.map(unmapped(run), [NO_VALUE], unmapped(given({"g[a]": g_runs})))' in text

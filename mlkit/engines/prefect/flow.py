@@ -112,14 +112,15 @@ def _submission(pipeline: Pipeline, stage: Stage, names: FlowNames) -> list[str]
     known = listed_labels(stage)
     values: str = own.values
     if known is not None:
-        values = listing(map(literal, known))
+        # without values one task is left, for which others wait: mlkit says that it is skipped
+        values = listing(map(literal, known) if known else ["NO_VALUE"])
     else:
         lines.append(assign(own.values, _labels(pipeline, stage, names), indent=1))
     handed = call("unmapped", upstream)
-    if stage.is_chained and known is not None:
+    if stage.is_chained and known:
         each = listed_instances(stage) or []
         handed = listing(_given(pipeline, stage, names, instance.labels) for instance in each)
-    elif stage.is_chained:
+    elif stage.is_chained and known is None:
         handed = f"[{_given(pipeline, stage, names)} for value in {values}]"
     mapped = call(f"{own.task}.map", "unmapped(run)", values, handed)
     return [*lines, assign(own.future, mapped, indent=1)]
@@ -159,9 +160,9 @@ def _future(
     wanted = node.wanted(own)
     if node.is_chained and stage.foreach is not None and stage.foreach.size is None:
         return f"picked({theirs.future}, {theirs.values}, value)"
-    if not wanted or stage.foreach is None:
+    known = None if stage.foreach is None else listed_labels(stage)
+    if not wanted or stage.foreach is None or known == []:
         return theirs.future
-    known = listed_labels(stage)
     if known is None:
         return f"picked({theirs.future}, {theirs.values}, {literal(','.join(wanted.values()))})"
     ids = [instance_id(stage.name, [label]) for label in known]

@@ -31,7 +31,8 @@ from datetime import date, datetime
 from prefect import flow, task, unmapped
 from prefect.cache_policies import NO_CACHE
 from mlkit_stages import Pipeline, Run, is_retryable, main, outcome, tell
-from mlkit_upstream import artifact, early, given, held_back, labels, picked, same, skipped
+from mlkit_upstream import NO_VALUE, artifact, early, given, held_back, labels, picked, same
+from mlkit_upstream import skipped
 """
 """What a flow may import; the last two modules stand beside it."""
 
