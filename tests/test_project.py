@@ -365,7 +365,8 @@ SUBJECTS = {
     "everyday_reads triggers_by_brute_force",
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
     "airflow_celery dagster_compiler kubeflow_compiler "
-    "kubeflow_random mlkit_components mlkit_dag mlkit_dagster prefect_compiler prefect_server "
+    "drawn kubeflow_random labels mlkit_components mlkit_dag mlkit_dagster prefect_compiler "
+    "prefect_server "
     "stepfunctions_compiler stepfunctions_worker volumes",
     "grading": "abuse abuse_of_python_and_machine answers check commands exercise_facts mutants "
     "front_ends learner other_peoples_folders",

@@ -292,7 +292,7 @@ def test_a_deployment_runs_once_at_a_time(tmp_path: Path) -> None:
 
 def test_a_list_without_values_is_a_task_that_others_wait_for(tmp_path: Path) -> None:
     """Without one they would start before what stands above the list; mlkit skips it."""
-    over = {"foreach": {"a": []}}
+    over: dict[str, Any] = {"foreach": {"a": []}}
     file = write_pipeline(
         tmp_path,
         Sketch(name="top"),
