@@ -165,14 +165,17 @@ class Recorder:
     def hear(self, event: str, args: tuple[Any, ...]) -> None:
         """Take in an audit event; whatever goes wrong here is no fault of the notebook."""
         handler = self._handlers.get(event)
-        if handler is None:
-            return
+        if handler is not None:
+            self._take_in(event, handler, args)
+
+    def _take_in(self, event: str, handler: Callable[..., object], *told: Any) -> None:
+        """Have something recorded, unless it is the recorder's own doing."""
         me = get_ident()
         if me in self._busy:
             return
         self._busy.add(me)
         try:
-            handler(args)
+            handler(*told)
         except Exception as error:  # noqa: BLE001 - the notebook's own call must go on as it would
             self._fault(event, error)
         finally:
@@ -287,16 +290,7 @@ class Recorder:
 
     def looked_for(self, name: str) -> None:
         """Take in that a module is looked for that is not loaded yet."""
-        me = get_ident()
-        if me in self._busy:
-            return
-        self._busy.add(me)
-        try:
-            self._look_for(name)
-        except Exception as error:  # noqa: BLE001 - see `hear`
-            self._fault("import", error)
-        finally:
-            self._busy.discard(me)
+        self._take_in("import", self._look_for, name)
 
     def _look_for(self, name: str) -> None:
         if self.in_kernel and not self.callers.is_in_cell():
@@ -334,7 +328,7 @@ class Recorder:
                 for entry in entries
             }
         self.once("folders", place, sorted(name for name in kinds if kinds[name]))
-        if self.callers.asks_for_status(sys._getframe(2)):
+        if self.callers.asks_for_status(sys._getframe(3)):
             for path in sorted(os.path.join(place, name) for name in kinds if not kinds[name]):
                 self.named(path, is_path=False)
                 if self._exists(path) and self.places.is_plain(path):
@@ -438,33 +432,33 @@ class Recorder:
 
         What the asker `may` do with it is a mode, as `os.access` takes it, and the answer.
         """
-        me = get_ident()
-        if me in self._busy:
+        self._take_in("stat", self._ask, path, found, follows, may)
+
+    def _ask(
+        self,
+        path: Any,
+        found: os.stat_result | None,
+        follows: bool,  # noqa: FBT001 - as `asked` hands it on
+        may: tuple[int, bool] | None,
+    ) -> None:
+        place = self.places.at(path, itself=not follows)
+        if place is None or not (follows or self.places.is_project(place)):
             return
-        self._busy.add(me)
-        try:
-            place = self.places.at(path, itself=not follows)
-            if place is None or not (follows or self.places.is_project(place)):
-                return
-            kind = kind_of_mode(found.st_mode) if found is not None else None
-            key = ("asked", place, follows, kind)
-            if key not in self._seen and self._may_ask(place):
-                self._seen.add(key)
-                self._answered(place, kind, follows=follows)
-            if found is not None and follows:
-                self._answered_beside(place, found, may)
-            if kind is None or ("content", place) in self._seen:
-                return
-            if kind == "file" and self.callers.wants_content():
-                self._seen.add(("content", place))
-                self._reads(place)
-            elif kind == "folder" and self.callers.reads_folder_natively(place):
-                self._seen.add(("content", place))
-                self.folder_told(place, "files")
-        except Exception as error:  # noqa: BLE001 - see `hear`
-            self._fault("stat", error)
-        finally:
-            self._busy.discard(me)
+        kind = kind_of_mode(found.st_mode) if found is not None else None
+        key = ("asked", place, follows, kind)
+        if key not in self._seen and self._may_ask(place):
+            self._seen.add(key)
+            self._answered(place, kind, follows=follows)
+        if found is not None and follows:
+            self._answered_beside(place, found, may)
+        if kind is None or ("content", place) in self._seen:
+            return
+        if kind == "file" and self.callers.wants_content():
+            self._seen.add(("content", place))
+            self._reads(place)
+        elif kind == "folder" and self.callers.reads_folder_natively(place):
+            self._seen.add(("content", place))
+            self.folder_told(place, "files")
 
     def _answered(self, place: str, kind: str | None, *, follows: bool) -> None:
         if not follows:
@@ -502,21 +496,13 @@ class Recorder:
 
     def link_read(self, path: Any, target: Any) -> None:
         """Take in that somebody asked where a link leads."""
-        me = get_ident()
-        if me in self._busy:
-            return
-        self._busy.add(me)
-        try:
-            place = self.places.at(path, itself=True)
-            leads_here = place is not None and any(
-                f"{place}/" in root for root in self.places.roots
-            )
-            if place is not None and not leads_here and self._may_ask(place):
-                self.once("link", place, _text(target))
-        except Exception as error:  # noqa: BLE001 - see `hear`
-            self._fault("readlink", error)
-        finally:
-            self._busy.discard(me)
+        self._take_in("readlink", self._read_link, path, target)
+
+    def _read_link(self, path: Any, target: Any) -> None:
+        place = self.places.at(path, itself=True)
+        leads_here = place is not None and any(f"{place}/" in root for root in self.places.roots)
+        if place is not None and not leads_here and self._may_ask(place):
+            self.once("link", place, _text(target))
 
     def read_variable(self, name: Any) -> None:
         """Take in that a variable of the environment was read; None stands for all of them."""
@@ -527,13 +513,7 @@ class Recorder:
         if name is not None and walked and _text(name) in walked:
             walked.discard(_text(name))  # a copy of all of them takes each value once
             return
-        self._busy.add(me)
-        try:
-            self.variable("*" if name is None else _text(name))
-        except Exception as error:  # noqa: BLE001 - see `hear`
-            self._fault("environ", error)
-        finally:
-            self._busy.discard(me)
+        self._take_in("environ", lambda: self.variable("*" if name is None else _text(name)))
 
     def variable(self, key: str) -> None:
         """Record that a variable was read, `*` for all of them, if it counts who asked."""
@@ -562,18 +542,12 @@ class Recorder:
 
     def distributions_asked(self, name: str | None) -> None:
         """Take in that code asks for a package's metadata, or for that of all packages."""
-        me = get_ident()
-        if me in self._busy:
-            return
-        self._busy.add(me)
-        try:
-            if self.callers.is_own_question(OF_METADATA):
-                self._tell_path()
-                self.once("distribution", name)
-        except Exception as error:  # noqa: BLE001 - see `hear`
-            self._fault("metadata", error)
-        finally:
-            self._busy.discard(me)
+        self._take_in("metadata", self._ask_distribution, name)
+
+    def _ask_distribution(self, name: str | None) -> None:
+        if self.callers.is_own_question(OF_METADATA):
+            self._tell_path()
+            self.once("distribution", name)
 
     def path_at(self, path: Any, folder: Any) -> Any:
         """A path that the notebook's code tells by the number of an open folder; else None.
