@@ -12,6 +12,7 @@ import datetime as dt
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, Final, NoReturn
 
@@ -208,7 +209,8 @@ class _Reader:
             if match is None:
                 start = at + len(self.text[at:]) - len(self.text[at:].lstrip())
                 sign = self.text[start]
-                self._fail(f"'{sign}' is not understood here", start, None, _INSTEAD.get(sign))
+                here = _Token(kind="sign", text=sign, start=start, end=start + 1)
+                self._fail(f"'{sign}' is not understood here", here, _INSTEAD.get(sign))
             kind = match.lastgroup or ""
             start, at = match.span(kind)
             text = match[kind]
@@ -238,8 +240,7 @@ class _Reader:
             token = self._next
             self._fail(
                 f"there is more than one condition, and '{token.text}' joins none",
-                token.start,
-                token.end,
+                token,
                 "Join them by 'and' or 'or'; quote a text that holds blanks",
             )
         return found
@@ -259,7 +260,7 @@ class _Reader:
     def _not(self) -> Filter:
         self.depth += 1
         if self.depth > _MOST_DEPTH:
-            self._fail("conditions are nested too deep", self._next.start, None, None)
+            self._fail("conditions are nested too deep", replace(self._next, end=self._next.start))
         try:
             if self._take("not"):
                 inner = self._not()
@@ -287,8 +288,7 @@ class _Reader:
             if token.text not in ("missing", "None", "null"):
                 self._fail(
                     "'is' asks only whether a value is missing",
-                    token.start,
-                    token.end,
+                    token,
                     "Write 'is missing' or 'is not missing', and == to compare",
                 )
             self.place += 1
@@ -297,12 +297,11 @@ class _Reader:
         if self._take("in"):
             return self._membership(left, turned=turned)
         if turned:
-            self._fail("'not' is followed by 'in' here", self._next.start, self._next.end, None)
+            self._fail("'not' is followed by 'in' here", self._next)
         if left.column is None:
             self._fail(
                 "a condition compares something",
-                left.token.start,
-                self._next.start or left.token.end,
+                replace(left.token, end=self._next.start),
                 "For example rows > 1000",
             )
         return lambda row: left.of(row) is True
@@ -316,10 +315,7 @@ class _Reader:
                 self._unknown(right.token)
             if right.column is None and not isinstance(right.value, str):
                 self._fail(
-                    "'in' is followed by a list or a text",
-                    right.token.start,
-                    right.token.end,
-                    "For example: in (1, 2, 3)",
+                    "'in' is followed by a list or a text", right.token, "For example: in (1, 2, 3)"
                 )
             return lambda row: self._is_in(left.of(row), right.of(row), turned=turned)
         among: list[_Operand] = []
@@ -328,8 +324,7 @@ class _Reader:
             if among and not self._take(","):
                 self._fail(
                     "the values of a list stand between commas",
-                    self._next.start,
-                    self._next.end,
+                    self._next,
                     f"Write a comma or {closing} here",
                 )
             item = self._operand(is_left=False)
@@ -360,16 +355,13 @@ class _Reader:
                 if token.text in ("missing", "None", "null"):
                     self._fail(
                         "a comparison with what is missing is never true",
-                        token.start,
-                        token.end,
+                        token,
                         "Write 'is missing' or 'is not missing'",
                     )
                 return _Operand(token=token, value=token.text, is_bare=True)
             self._unknown(token)
         where = "at the end" if token.kind == "end" else f"before '{token.text}'"
-        return self._fail(
-            f"a column or a value is missing {where}", token.start, max(token.end, 1), None
-        )
+        return self._fail(f"a column or a value is missing {where}", token)
 
     def _check_word(self, left: _Operand, right: _Operand) -> None:
         """Of a column that knows few words, another one is a slip."""
@@ -377,35 +369,27 @@ class _Reader:
         text = right.value
         if known is None or right.column is not None or not isinstance(text, str) or text in known:
             return
-        self._fail(
-            f"'{left.column}' is never '{text}'",
-            right.token.start,
-            right.token.end,
-            did_you_mean(text, known),
-        )
+        self._fail(f"'{left.column}' is never '{text}'", right.token, did_you_mean(text, known))
 
     def _expect(self, sign: str) -> None:
         if not self._take(sign):
-            self._fail(
-                f"'{sign}' is missing", self._next.start, max(self._next.end, 1), "Close what opens"
-            )
+            self._fail(f"'{sign}' is missing", self._next, "Close what opens")
 
     def _unknown(self, token: _Token) -> NoReturn:
         rest = self.text[token.start :]
         blanks = [name for name in self.names if " " in name and rest.startswith(name)]
         self._fail(
             f"there is no column '{token.value}'",
-            token.start,
-            token.end,
+            token,
             f"A name with blanks stands in backticks: `{max(blanks, key=len)}`"
             if blanks
             else did_you_mean(token.value, self.names),
         )
 
-    def _fail(self, fact: str, start: int, end: int | None, remedy: str | None) -> NoReturn:
+    def _fail(self, fact: str, at: _Token, remedy: str | None = None) -> NoReturn:
         """Say what is wrong, with the place marked below the filter."""
         line = "".join(char if char.isprintable() else " " for char in self.text)
-        marks = " " * start + "^" * max(1, (end or start + 1) - start)
+        marks = " " * at.start + "^" * max(1, at.end - at.start)
         raise UsageError(
             f"--filter: {fact}\n    {line}\n    {marks}",
             remedy=remedy or "For example: --filter 'rows > 1000 and status == succeeded'",
