@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -91,10 +91,10 @@ class _Answer(APIHandler):
         root = Path(str(self.settings["server_root_dir"])).expanduser()
         return Workspace(root=root.absolute())
 
-    async def answer(self, work: Awaitable[Any]) -> None:
-        """Send what some work gives."""
+    async def answer(self, asked: dict[str, Any]) -> None:
+        """Send what is found for a question."""
         try:
-            found = await work
+            found = await self.found(asked)
         except MlkitError as error:
             from mlkit.panel.documents import error_document  # as above
 
@@ -102,39 +102,53 @@ class _Answer(APIHandler):
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(found, allow_nan=False))
 
-    def asked(self) -> dict[str, Any]:
-        """What a page has sent."""
-        found = self.get_json_body()
-        if not isinstance(found, dict) or not isinstance(found.get("path"), str):
-            raise web.HTTPError(400, "an object with the path of a pipeline is needed")
-        return found
+    async def found(self, asked: dict[str, Any]) -> Any:
+        """Find the answer."""
+        raise NotImplementedError
 
 
-class _Pipelines(_Answer):
+class _Told(_Answer):
+    """An answer that changes nothing; what is asked for stands in the address."""
+
     @web.authenticated
     @authorized
-    async def get(self) -> None:
-        """The pipelines of the workspace."""
-        await self.answer(self._found())
+    async def get(self, *_: str) -> None:
+        """Answer."""
+        await self.answer({})
 
-    async def _found(self) -> dict[str, Any]:
+
+class _Done(_Answer):
+    """An answer to what a page has sent: an object with the path of a pipeline."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, *_: str) -> None:
+        """Do what is asked, and answer."""
+        asked = self.get_json_body()
+        if not isinstance(asked, dict) or not isinstance(asked.get("path"), str):
+            raise web.HTTPError(400, "an object with the path of a pipeline is needed")
+        await self.answer(asked)
+
+
+class _Pipelines(_Told):
+    """The pipelines of the workspace."""
+
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"pipelines": await self.desk.in_thread(self.workspace.pipelines)}
 
 
-class _Style(_Answer):
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """The style sheet that the panel shares with the views."""
-        await self.answer(self._found())
+class _Style(_Told):
+    """The style sheet that the panel shares with the views."""
 
-    async def _found(self) -> dict[str, Any]:
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         from mlkit.panel.answers import style  # as in `workspace`
 
         return {"css": await self.desk.in_thread(style)}
 
 
-class _Follow(_Answer):
+class _Follow(_Done):
+    """What is new about a pipeline and its run since the page was told last; waits for it."""
+
     _has_left = False
 
     def on_connection_close(self) -> None:
@@ -142,13 +156,7 @@ class _Follow(_Answer):
         self._has_left = True
         super().on_connection_close()
 
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        """What is new about a pipeline and its run since the page was told last; waits for it."""
-        await self.answer(self._news(self.asked()))
-
-    async def _news(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         # with the first question, not as servers start
         from mlkit.panel.following import Following
         from mlkit.panel.form import Form
@@ -171,14 +179,10 @@ class _Follow(_Answer):
             await asyncio.sleep(min(max(pause, _LOOK_S), _MOST_PAUSE_S))
 
 
-class _Start(_Answer):
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        """Run a pipeline, or resume a run of it."""
-        await self.answer(self._start(self.asked()))
+class _Start(_Done):
+    """Run a pipeline, or resume a run of it."""
 
-    async def _start(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         from mlkit.panel.form import Form  # as in `workspace`
 
         form = Form.read(self.workspace.file(asked["path"]), asked)
@@ -195,14 +199,10 @@ class _Start(_Answer):
         return {"started": kind}
 
 
-class _Cancel(_Answer):
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        """Stop what a panel has started on a pipeline, or a run that somebody else has."""
-        await self.answer(self._cancel(self.asked()))
+class _Cancel(_Done):
+    """Stop what a panel has started on a pipeline, or a run that somebody else has."""
 
-    async def _cancel(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         from mlkit.panel.answers import cancel  # as in `workspace`
 
         file, run = self.workspace.file(asked["path"]), asked.get("run")
@@ -211,21 +211,17 @@ class _Cancel(_Answer):
         return {"cancelled": True}
 
 
-class _Work(_Answer):
-    @web.authenticated
-    @authorized
-    async def post(self, what: str) -> None:
-        """Give a stage its kernel in this JupyterLab: a new one, or the one that was kept."""
-        await self.answer(self._work(what, self.asked()))
+class _Work(_Done):
+    """Give a stage its kernel in this JupyterLab: a new one, or the one that was kept."""
 
-    async def _work(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         # as in `workspace`
         from mlkit.panel.desks import Desks
         from mlkit.panel.form import Form
 
         if self.desk.desks is None:
             self.desk.desks = Desks(self.desk.kernels, self.desk.in_thread)
-        desks, workspace = self.desk.desks, self.workspace
+        what, desks, workspace = self.path_args[0], self.desk.desks, self.workspace
         form, stage = Form.read(workspace.file(asked["path"]), asked), str(asked.get("stage"))
         if what == "edit":
             return await desks.open(form, stage, workspace)
@@ -234,14 +230,10 @@ class _Work(_Answer):
         return await desks.take_over(form, str(asked.get("run")), stage)
 
 
-class _Draw(_Answer):
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        """Change pipeline.yaml as somebody has drawn it, or undo that."""
-        await self.answer(self._draw(self.asked()))
+class _Draw(_Done):
+    """Change pipeline.yaml as somebody has drawn it, or undo that."""
 
-    async def _draw(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         from mlkit.panel.drawing import Drawings  # as in `workspace`
 
         if self.desk.drawings is None:
@@ -251,14 +243,10 @@ class _Draw(_Answer):
         return found
 
 
-class _Make(_Answer):
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        """Make a pipeline: a first one, or one of a notebook; `path` is the folder to be made."""
-        await self.answer(self._make(self.asked()))
+class _Make(_Done):
+    """Make a pipeline: a first one, or one of a notebook; `path` is the folder to be made."""
 
-    async def _make(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         workspace = self.workspace
         folder = workspace.file(asked["path"])
         if asked.get("notebook"):
@@ -282,21 +270,15 @@ def _compared(made: dict[str, Any]) -> str:
     return f"{equal} equal the original's."
 
 
-class _Question(_Answer):
-    """A question with its words in the address."""
+class _Question(_Told):
+    """A table of runs, a comparison, a stage in a run, what is wrong, a notebook's stage."""
 
-    @web.authenticated
-    @authorized
-    async def get(self, what: str) -> None:
-        """A table of runs, a comparison, a stage in a run, what is wrong, a notebook's stage."""
-        await self.answer(self._found(what))
-
-    async def _found(self, what: str) -> Any:
+    async def found(self, asked: dict[str, Any]) -> Any:
         from mlkit.panel import answers  # as in `workspace`
 
         path, workspace, ask = self.get_query_argument("path"), self.workspace, self.desk.in_thread
         file = workspace.file(path)
-        match what:
+        match self.path_args[0]:
             case "runs":
                 return await ask(answers.table_of_runs, file)
             case "compare":
