@@ -267,7 +267,8 @@ class _Reader:
                 return lambda row: not inner(row)
             if self._take("("):
                 inner = self._or()
-                self._expect(")")
+                if not self._take(")"):
+                    self._fail("')' is missing", self._next, "Close what opens")
                 return inner
             return self._comparison()
         finally:
@@ -370,10 +371,6 @@ class _Reader:
         if known is None or right.column is not None or not isinstance(text, str) or text in known:
             return
         self._fail(f"'{left.column}' is never '{text}'", right.token, did_you_mean(text, known))
-
-    def _expect(self, sign: str) -> None:
-        if not self._take(sign):
-            self._fail(f"'{sign}' is missing", self._next, "Close what opens")
 
     def _unknown(self, token: _Token) -> NoReturn:
         rest = self.text[token.start :]

@@ -124,7 +124,7 @@ class KeptKernel:
 
 
 def crowded_out(
-    kept: Iterable[KeptKernel], new_bytes: int, most_bytes: float, *, most: int = MOST
+    kept: Iterable[KeptKernel], new_bytes: int, most_bytes: float
 ) -> Sequence[KeptKernel] | None:
     """Say which kernels have to go so that one more can be kept: the oldest first.
 
@@ -136,8 +136,6 @@ def crowded_out(
         What the new one holds.
     most_bytes : float
         What all of them may hold together.
-    most : int
-        How many there may be.
 
     Returns
     -------
@@ -149,7 +147,7 @@ def crowded_out(
     left = sorted(kept, key=lambda each: (each.began, each.id))
     gone = []
     while left and (
-        len(left) >= most or sum(each.memory_bytes for each in left) + new_bytes > most_bytes
+        len(left) >= MOST or sum(each.memory_bytes for each in left) + new_bytes > most_bytes
     ):
         gone.append(left.pop(0))
     return gone

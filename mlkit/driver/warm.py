@@ -19,21 +19,15 @@ class WarmKernels:
     environment, where a notebook imports a package that is not imported ahead yet, after `renew`,
     or where somebody has killed the process that forks. At most one run uses them at a time.
 
-    Parameters
-    ----------
-    spares : int
-        How many kernels wait, booted, for the next attempt.
-
     Attributes
     ----------
     may_outlive : bool
         Whether what forks may be what an earlier run has left, and may stay for others.
     """
 
-    def __init__(self, spares: int = 1) -> None:
+    def __init__(self) -> None:
         self.may_outlive = False
         self._said: list[str] = []
-        self._spares = spares
         self._lock = threading.Lock()
         self._kernels: Kernels | None = None
         self._environment: Mapping[str, str] = {}
@@ -68,7 +62,7 @@ class WarmKernels:
                     say=self._said.append,
                     warm=self.may_outlive,
                 )
-                self._kernels.prepare(self._spares)
+                self._kernels.prepare(1)  # waits, booted, for the next attempt
             return self._kernels
 
     def take_said(self) -> list[str]:

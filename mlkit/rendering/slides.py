@@ -196,21 +196,19 @@ def _html(markdown: str) -> str:
     return str(MarkdownIt("commonmark").enable("table").render(text))
 
 
-def deck_page(slides: list[Slide], course: str = "mlkit") -> str:
+def deck_page(slides: list[Slide]) -> str:
     """Give the slides as one page that needs nothing beside it. Pure.
 
     Parameters
     ----------
     slides : list of Slide
         The slides in order; the first one's title is the deck's.
-    course : str, optional
-        What stands at the foot of each.
     """
     title = re.sub(r"[*`]", "", slides[0].title)
     parts = [
         f'<section class="{slide.kind}">{_heading(slide)}'
         f'<div class="body{" ask" if slide.kind == "ask" else ""}">{slide.body}</div>'
-        f"<footer><span>{html.escape(course)} · {html.escape(title)}</span>"
+        f"<footer><span>mlkit · {html.escape(title)}</span>"
         f"<span>{number} / {len(slides)}</span></footer></section>"
         for number, slide in enumerate(slides, 1)
     ]

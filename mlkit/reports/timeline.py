@@ -12,10 +12,11 @@ __all__ = ["draw_timeline", "tick_step"]
 
 _ROW, _BAR, _HEAD, _FOOT, _CHART = 24.0, 13.0, 26.0, 10.0, 620.0
 _LABEL_SIZE = 11.5
+_MOST_TICKS = 7
 
 
-def tick_step(span_s: float, most: int = 7) -> float:
-    """Choose a round step, so that a span of seconds has at most so many ticks.
+def tick_step(span_s: float) -> float:
+    """Choose a round step, so that a span of seconds has at most seven ticks.
 
     Returns
     -------
@@ -25,10 +26,10 @@ def tick_step(span_s: float, most: int = 7) -> float:
     rounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30]
     rounds += [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400]
     for step in rounds:
-        if span_s / step <= most:
+        if span_s / step <= _MOST_TICKS:
             return step
     step = rounds[-1]
-    while span_s / step > most:
+    while span_s / step > _MOST_TICKS:
         step *= 2
     return step
 

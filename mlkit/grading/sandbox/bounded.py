@@ -23,6 +23,7 @@ __all__ = ["TooCostlyError", "bounded"]
 Value = TypeVar("Value")
 # Many times what the largest notebook or listing that is let in takes to read.
 MEMORY_BYTES = 256 * 1024 * 1024
+"""So much it may take beyond what this process has."""
 TIME_S = 10.0
 
 
@@ -30,17 +31,13 @@ class TooCostlyError(Exception):
     """Reading took more memory or time than any honest text does."""
 
 
-def bounded(
-    read: Callable[[], Value], *, memory_bytes: int = MEMORY_BYTES, time_s: float = TIME_S
-) -> Value:
+def bounded(read: Callable[[], Value], *, time_s: float = TIME_S) -> Value:
     """Call a function in a forked process and give what it gives, or raise what it raises.
 
     Parameters
     ----------
     read : callable
         It must need nothing but this process's memory and files: other threads are not there.
-    memory_bytes : int
-        How much it may take beyond what this process has.
     time_s : float
         How long it may take.
 
@@ -53,7 +50,7 @@ def bounded(
     pid = os.fork()
     if pid == 0:
         os.close(heard)
-        _answer(read, told, memory_bytes, time_s)
+        _answer(read, told, time_s)
     os.close(told)
     try:
         answer = _hear(heard, time_s)
@@ -71,11 +68,11 @@ def bounded(
     return result
 
 
-def _answer(read: Callable[[], Value], told: int, memory_bytes: int, time_s: float) -> None:
+def _answer(read: Callable[[], Value], told: int, time_s: float) -> None:
     """In the forked process: read, answer, and end without the parent's farewells."""
     try:
         gc.disable()  # it would touch, and so copy, every page of the parent
-        allowed = _address_space_bytes() + memory_bytes
+        allowed = _address_space_bytes() + MEMORY_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (allowed, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_CPU, (int(time_s) + 1, int(time_s) + 1))
         answer: tuple[Value | None, Exception | None]
