@@ -411,11 +411,6 @@ class Instance:
     stage: Stage
     values: tuple[Any, ...] = ()
 
-    @property
-    def is_mapped(self) -> bool:
-        """Whether it is one of a mapped stage's."""
-        return bool(self.values)
-
     @cached_property
     def labels(self) -> Mapping[str, str]:
         """Its values by parameter, as they stand in its id."""

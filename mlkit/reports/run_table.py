@@ -16,7 +16,7 @@ from mlkit.core.states import RunStatus, Status
 from mlkit.core.suggesting import did_you_mean
 from mlkit.core.values import canonical, plain, shown
 from mlkit.errors import UsageError
-from mlkit.frozen import dataclass
+from mlkit.frozen import dataclass, replace
 from mlkit.observe.layout import columns as laid_out
 from mlkit.observe.layout import counted, fits, fold
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
@@ -70,11 +70,6 @@ class Column:
     kind: str
     name: str
     title: str
-
-    @property
-    def is_of_instance(self) -> bool:
-        """Whether one instance of a mapped stage measured it."""
-        return self.kind == "metric" and "[" in self.name
 
 
 class RunTable:
@@ -301,9 +296,10 @@ class RunTable:
         option : str
             By which option one asks for columns that found no room.
         """
+        if not self.rows and self.is_filtered:
+            return "No run passes the filter."
         if not self.rows:
-            there = "No run passes the filter." if self.is_filtered else None
-            return there or "No run yet. Start one with: mlkit run"
+            return "No run yet. Start one with: mlkit run"
         if names:
             chosen, left = self.chosen(names), list[Column]()
         else:
@@ -540,10 +536,7 @@ def _with_short_titles(found: Mapping[str, Column]) -> dict[str, Column]:
             _, brackets, metric = _parts(column.name)
             short.setdefault(metric + brackets, []).append(column.key)
     titles = {keys[0]: name for name, keys in short.items() if len(keys) == 1 and name not in found}
-    return {
-        key: Column(key=key, kind=c.kind, name=c.name, title=titles.get(key, c.title))
-        for key, c in found.items()
-    }
+    return {key: replace(c, title=titles.get(key, c.title)) for key, c in found.items()}
 
 
 def _moment(seconds: float) -> dt.datetime:

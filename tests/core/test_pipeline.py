@@ -66,7 +66,7 @@ def test_an_instance_is_called_by_its_value() -> None:
     mapped = Stage(
         name="s", notebook=PurePath("s.ipynb"), foreach=Foreach(axes=(Axis(parameter="m"),))
     )
-    assert (Instance(stage=plain).id, Instance(stage=plain).is_mapped) == ("s", False)
+    assert Instance(stage=plain).id == "s"
     assert [Instance(stage=mapped, values=(value,)).id for value in ("x", 1, 1.0, True, None)] == [
         *("s[x]", "s[1]", "s[1.0]", "s[true]", "s[null]")
     ]
