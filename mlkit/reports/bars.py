@@ -84,7 +84,7 @@ def _axis(values: list[float], left: float) -> _Axis:
     return _Axis(left=left, start=left + (begin - low) * scale, begin=begin, scale=scale)
 
 
-def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
+def draw_bars(group: MetricGroup) -> str:
     """Draw a bar for each instance, with its value in it, or beside it where it is short.
 
     Of very many those are drawn that have the lowest and the highest values, in their order.
@@ -93,8 +93,6 @@ def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
     ----------
     group : MetricGroup
         At least one value; negative ones go to the left.
-    styled : bool
-        Whether the SVG carries its own style sheet.
     """
     pairs = _drawn(group)
     names = [shorten_name(name, _LONGEST_NAME) for name, _ in pairs]
@@ -120,7 +118,7 @@ def draw_bars(group: MetricGroup, *, styled: bool = True) -> str:
     dashes = "3 3" if axis.begin else None
     ends = {"x1": axis.start, "x2": axis.start, "y1": top - 2, "y2": bottom}
     parts.append(element("line", class_="axis", stroke_dasharray=dashes, **ends))
-    return document("".join(parts), (right, bottom + 8), finding(group), words, styled=styled)
+    return document("".join(parts), (right, bottom + 8), finding(group), words)
 
 
 def _drawn(group: MetricGroup) -> list[tuple[str, float]]:

@@ -46,15 +46,13 @@ def finding(exercise: Mapping[str, Any]) -> str:
     )
 
 
-def draw_checks(exercise: Mapping[str, Any], *, styled: bool = True) -> str:
+def draw_checks(exercise: Mapping[str, Any]) -> str:
     """Draw a bar a check: how many passed, failed, ended early, did not attempt it.
 
     Parameters
     ----------
     exercise : Mapping
         One of the document's exercises.
-    styled : bool
-        Whether the SVG carries its own style sheet.
     """
     checks = exercise["checks"]
     names = [shorten(f"{c['title']}{' (hidden)' if c['hidden'] else ''}", TITLE) for c in checks]
@@ -76,9 +74,7 @@ def draw_checks(exercise: Mapping[str, Any], *, styled: bool = True) -> str:
         f"{check['title']}: {check['passed']} of {check['submissions']} passed" for check in checks
     )
     width = max(left + CHART + 30, width_of(finding(exercise), 14.0))
-    return svg_document(
-        "".join(parts), (width, bottom + 24), finding(exercise), words, styled=styled
-    )
+    return svg_document("".join(parts), (width, bottom + 24), finding(exercise), words)
 
 
 def _legend(y: float) -> str:
@@ -236,7 +232,7 @@ def render_class_page(document: Mapping[str, Any]) -> str:
         "points": lambda value: f"{value:g}",
         "said": _said,
     }
-    pictures = [draw_checks(exercise, styled=False) for exercise in document["exercises"]]
+    pictures = [draw_checks(exercise) for exercise in document["exercises"]]
     # Patterns of all pictures have one name: the page needs them once.
     pictures = [p.replace(PATTERNS, "") if n else p for n, p in enumerate(pictures)]
     body = environment.from_string(BODY).render(d=document, pictures=pictures)

@@ -56,15 +56,13 @@ def curve_finding(group: CurveGroup) -> str:
     )
 
 
-def draw_curves(group: CurveGroup, *, styled: bool = True) -> str:
+def draw_curves(group: CurveGroup) -> str:
     """Draw the curves over their steps; of more than eight, the first eight.
 
     Parameters
     ----------
     group : CurveGroup
         The curves.
-    styled : bool
-        Whether the SVG carries its own style sheet.
     """
     shown = group.lines[: len(COLOURS)]
     frame = frame_around(
@@ -95,4 +93,4 @@ def draw_curves(group: CurveGroup, *, styled: bool = True) -> str:
         free += 13
     width = max(frame.size[0] + max(room, 0.0), width_of(heading, 14.0))
     size = (width, max(frame.size[1], free - 13 + 4))
-    return document("".join(parts), size, curve_finding(group), curve_finding(group), styled=styled)
+    return document("".join(parts), size, curve_finding(group), curve_finding(group))

@@ -56,7 +56,8 @@ def draw_dag(dag: Dag, *, styled: bool = True) -> str:
         One SVG element, for a file of its own or inline in a page.
     """
     if not dag.boxes:
-        return document(element("text", "no stages", x=8, y=20), (120, 32), dag.title, "No stages.")
+        said = element("text", "no stages", x=8, y=20)
+        return document(said, (120, 32), dag.title, "No stages.", styled=True)
     ahead = [link for link in dag.links if link.kind is not EdgeKind.BACK]
     back = [link for link in dag.links if link.kind is EdgeKind.BACK]
     rows = make_rows([box.name for box in dag.boxes], [(e.source, e.target) for e in ahead])

@@ -76,11 +76,8 @@ def render_report(
             stages=stages,
             retries=retries(record),
             tables=metric_tables(record),
-            charts=[(finding(g), draw_bars(g, styled=False)) for g in charts[:_MOST_CHARTS]],
-            curves=[
-                (curve_finding(group), draw_curves(group, styled=False))
-                for group in curves[:_MOST_CHARTS]
-            ],
+            charts=[(finding(g), draw_bars(g)) for g in charts[:_MOST_CHARTS]],
+            curves=[(curve_finding(group), draw_curves(group)) for group in curves[:_MOST_CHARTS]],
             curves_left_out=max(0, len(curves) - _MOST_CHARTS),
             constants=[finding(group) for group in groups if not group.varies],
             notes=notes(record),

@@ -102,7 +102,7 @@ def metric_pictures(found: ManyRuns) -> Iterator[tuple[str, str]]:
                 words = f"{metric.name} over {parameter.name}, {len(points)} runs"
                 yield (
                     words,
-                    draw_scatter(points, (parameter.name, metric.name), words, styled=False),
+                    draw_scatter(points, (parameter.name, metric.name), words),
                 )
     for one, other in list(combinations(metrics, 2))[:_MOST_EDGES]:
         points = [
@@ -123,7 +123,7 @@ def _edge_picture(points: Sequence[Point], one: str, other: str) -> tuple[str, s
     ]
     who = ", ".join(point.name for point in edge)
     words = f"No run surpasses {who}, if {better[0]} and {better[1]} are better"
-    return words, draw_scatter(points, (one, other), f"{other} over {one}", edge=edge, styled=False)
+    return words, draw_scatter(points, (one, other), f"{other} over {one}", edge=edge)
 
 
 def _numbers(found: Difference) -> list[float | None] | None:

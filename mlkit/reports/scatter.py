@@ -78,7 +78,6 @@ def draw_scatter(
     heading: str,
     *,
     edge: Sequence[Point] = (),
-    styled: bool = True,
 ) -> str:
     """Draw runs as points with their names, their intervals, and an edge as a line.
 
@@ -92,8 +91,6 @@ def draw_scatter(
         What the picture shows.
     edge : sequence of Point
         Those that a dashed line joins, by x.
-    styled : bool
-        Whether the SVG carries its own style sheet.
     """
     ends = [(p.x, end) for p in points for end in (p.y, p.low, p.high) if end is not None]
     frame = frame_around(ends, width=_WIDTH, height=_HEIGHT, top=22.0)
@@ -120,4 +117,4 @@ def draw_scatter(
         parts.append(element("text", text(point.name), x=x + 7, y=y + 4, class_="small"))
     words = "; ".join(f"{p.name}: {p.x:.6g}, {p.y:.6g}" for p in points)
     width = max(frame.size[0] + 12, width_of(heading, 14.0), width_of(titles[1], 11.5))
-    return document("".join(parts), (width, frame.size[1]), heading, words, styled=styled)
+    return document("".join(parts), (width, frame.size[1]), heading, words)

@@ -79,7 +79,7 @@ def picture_style() -> str:
 
 
 def document(
-    body: str, size: tuple[float, float], title: str, description: str, *, styled: bool = True
+    body: str, size: tuple[float, float], title: str, description: str, *, styled: bool = False
 ) -> str:
     """Wrap drawing elements as one SVG picture that names and describes itself.
 
@@ -92,7 +92,7 @@ def document(
     title, description : str
         For screen readers.
     styled : bool
-        Whether to carry the style sheet; not needed in a page that already has it.
+        Whether to carry the style sheet, which a page of mlkit's has already.
     """
     width, height = size
     head = element("title", text(title)) + element("desc", text(description))

@@ -24,7 +24,7 @@ class DiceLab(Panel):
 ```
 
 - `pictures` gives what the view shows now as SVG, written with `mlkit.reports.svg` (`element`, and
-  `document(body, size, title, description, styled=False)`: title and description are what people
+  `document(body, size, title, description)`: title and description are what people
   hear who do not see it). Use the classes of `reports/templates/picture.css` (`name`, `small`,
   `tick`, `grid`, `axis`, `bar`, `arrow`, `face`, and `state-succeeded` and so on around them):
   they fit light and dark, and the static picture knows them. A glyph or a word goes with every

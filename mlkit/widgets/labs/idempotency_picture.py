@@ -30,7 +30,7 @@ def draw_files(experiments: Sequence[Experiment]) -> str:
     runs = max(len(found.looks) for found in experiments)
     size = (runs * (_WIDTH + _GAP) - _GAP + 4, y)
     words = " ".join(explain(found) for found in experiments)
-    return document("".join(parts), size, "The file after each run", words, styled=False)
+    return document("".join(parts), size, "The file after each run", words)
 
 
 def explain(found: Experiment) -> str:

@@ -56,7 +56,7 @@ def draw_map(states: Mapping[str, State], address: Address | None = None) -> str
     height = len(PARTS) * (_HEIGHT + 16) + 6
     title = _finding(states)
     words = " ".join(f"{le.number} {le.title}: {states[le.exercise].value}." for le in LESSONS)
-    return document("".join(parts), (width, height), title, words, styled=False)
+    return document("".join(parts), (width, height), title, words)
 
 
 def map_html(states: Mapping[str, State], address: Address) -> str:

@@ -99,7 +99,7 @@ def _picture(crowds: Sequence[Simulation], chart: Chart) -> str:
     legend = _legend(height - 12, crowds[0])
     size = (len(crowds) * step - _GAP + 8, height)
     words = " ".join(f"{_name(found)}: {figures(found)}." for found in crowds)
-    return document("".join([*panels, legend]), size, _title(crowds), words, styled=False)
+    return document("".join([*panels, legend]), size, _title(crowds), words)
 
 
 def draw_each(crowds: Sequence[Simulation]) -> list[str]:

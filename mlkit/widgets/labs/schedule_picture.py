@@ -56,7 +56,7 @@ def draw_story(story: Story) -> str:
         *_legend(bottom + 46),
     ]
     size = (_LEFT + _WIDTH + _RIGHT, bottom + _FOOT)
-    return document("".join(parts), size, finding(story), numbers(story), styled=False)
+    return document("".join(parts), size, finding(story), numbers(story))
 
 
 def finding(story: Story) -> str:

@@ -30,7 +30,7 @@ def draw_pair(found: Comparison) -> str:
     words = " ".join(map(_sentence, changes))
     width = max(left + _CHART + 200, width_of(heading, 14.0))
     size = (width, _HEAD + len(changes) * _ROW + 8)
-    return document("".join(parts), size, heading, words, styled=False)
+    return document("".join(parts), size, heading, words)
 
 
 def _finding(changes: list[StageChange]) -> str:

@@ -152,9 +152,7 @@ def _metrics(item: StageRecord) -> str:
     more = len(numbers) - _MOST_METRICS
     rest = f"<p>and {more} more in its record</p>" if more > 0 else ""
     groups = curve_groups([item])[:_MOST_CURVES]
-    curves = "".join(
-        f'<div class="mlkit-scroll">{draw_curves(group, styled=False)}</div>' for group in groups
-    )
+    curves = "".join(f'<div class="mlkit-scroll">{draw_curves(group)}</div>' for group in groups)
     table = f'<table class="mlkit-table"><tbody>{rows}</tbody></table>'
     return f"<p><b>Measured</b></p>{table}{rest}{curves}"
 

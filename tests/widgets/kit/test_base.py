@@ -20,7 +20,7 @@ from mlkit.widgets.kit.svg_reading import describe
 def _picture(title: str = "One box") -> str:
     box = element("g", element("rect", x=4, y=4, width=40, height=20, rx=4, class_="face"))
     words = element("text", "50 $ &amp; more", x=8, y=18, class_="name")
-    return document(box + words, (60, 30), title, "It stands alone.", styled=False)
+    return document(box + words, (60, 30), title, "It stands alone.")
 
 
 class _View(Panel):
