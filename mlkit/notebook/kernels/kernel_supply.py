@@ -166,13 +166,7 @@ class ForkKernels(Kernels):
 
     Parameters
     ----------
-    preload : sequence of str, optional
-        See `open_kernels`.
-    env : mapping of str to str
-        See `open_kernels`.
-    say : callable
-        See `open_kernels`.
-    warm : bool
+    preload, env, say, warm
         See `open_kernels`.
     """
 
