@@ -18,6 +18,7 @@ __all__ = [
     "shown_parameters",
     "stages_between",
     "together",
+    "told_stages",
 ]
 
 EARLY = frozenset({TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED})
@@ -104,3 +105,9 @@ def shown_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, 
     merged = {**pipeline.parameters, **profile, **given}
     hidden = secret | fixed
     return {n: item for n, item in merged.items() if n not in hidden and "${" not in repr(item)}
+
+
+def told_stages(pipeline: Pipeline) -> list[str]:
+    """The stages of whose end people are told."""
+    stages = pipeline.stages.values()
+    return [stage.name for stage in stages if stage.notify.on_failure or stage.notify.on_success]

@@ -22,7 +22,7 @@ from mlkit.engines.carrying import module_text
 from mlkit.engines.commands import parameter_words, value_text
 from mlkit.engines.export import Export, ExportSettings
 from mlkit.engines.python_text import one_line
-from mlkit.engines.questions import shown_parameters, together
+from mlkit.engines.questions import shown_parameters, together, told_stages
 from mlkit.engines.refusals import not_one_loop, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.unrolling import unrolled
@@ -86,9 +86,9 @@ def _config_map(pipeline: Pipeline, settings: ExportSettings, name: str) -> Made
         "mlkit": str(settings.mlkit),
         "pipeline": str(settings.pipeline_file),
         "runs_dir": str(settings.runs_dir),
-        "options": [*settings.options, *_fixed(pipeline, settings)],
+        "options": [*settings.options, *parameter_words(settings.parameters)],
         "parameters": _parameters(pipeline, settings),
-        "told": _told(pipeline),
+        "told": told_stages(pipeline),
     }
     return {
         "apiVersion": "v1",
@@ -105,17 +105,6 @@ def _parameters(pipeline: Pipeline, settings: ExportSettings) -> dict[str, str]:
     """The parameters that may be changed when a workflow is submitted, as YAML."""
     shown = shown_parameters(pipeline, settings.parameters)
     return {name: value_text(item) for name, item in shown.items() if name.isidentifier()}
-
-
-def _fixed(pipeline: Pipeline, settings: ExportSettings) -> list[str]:
-    """What was given when the pipeline was exported."""
-    return parameter_words(settings.parameters)
-
-
-def _told(pipeline: Pipeline) -> list[str]:
-    """The stages of whose end people are told."""
-    stages = pipeline.stages.values()
-    return [stage.name for stage in stages if stage.notify.on_failure or stage.notify.on_success]
 
 
 def _template(pipeline: Pipeline, settings: ExportSettings, dag: Dag) -> Made:

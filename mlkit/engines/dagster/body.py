@@ -101,7 +101,7 @@ class Body:
                 names[name] = free.new(f"{names[stage]} {label}", *forms)
         asked: dict[tuple[str, str], str] = {}
         for asking in self.pipeline.stages.values():
-            if asks_before(self.whole, asking, self.ends):
+            if asks_before(asking, self.ends):
                 source = asking.when[0].source
                 key = (source.node.stage, source.output)
                 if key not in asked:
@@ -144,7 +144,7 @@ class Body:
         if stage.foreach is not None:
             signature += ", item: str"
         ins = [*self._groups(stage)]
-        if asks_before(self.whole, stage, self.ends):
+        if asks_before(stage, self.ends):
             ins.append("go")
         if waits_apart(self.whole, stage, self.ends):
             ins.append("arrived")
@@ -229,7 +229,7 @@ class Body:
         named = {"every_s": number(wait.every_s), "timeout_s": number(wait.timeout_s)}
         look = call("mlkit.wait_for_file", "context", literal(str(wait.path)), **named)
         ins = [*self._groups(stage)]
-        if asks_before(self.whole, stage, self.ends):
+        if asks_before(stage, self.ends):
             ins.append("go")
         return self._function(
             f"wait_for_{self.names[stage.name]}",
@@ -256,7 +256,7 @@ class Body:
         """The stages that each artifact decides on; of instances, one stands for all."""
         found: dict[StageOutput, dict[str, Stage]] = {}
         for stage in self.pipeline.stages.values():
-            if asks_before(self.whole, stage, self.ends):
+            if asks_before(stage, self.ends):
                 followed = found.setdefault(stage.when[0].source, {})
                 followed.setdefault(self.whole.stage_of(stage.name), stage)
         return {source: list(stages.values()) for source, stages in found.items()}
@@ -335,7 +335,7 @@ class Body:
         for loop in self._order():
             for name in loop:
                 stage = self.pipeline.stages[name]
-                if asks_before(self.whole, stage, self.ends) and stage.when[0].source not in asked:
+                if asks_before(stage, self.ends) and stage.when[0].source not in asked:
                     asked.add(stage.when[0].source)
                     lines.append(self._asking(stage.when[0].source))
             stage = self.pipeline.stages[loop[0]]
@@ -465,7 +465,7 @@ class Body:
         for name, nodes in self._groups(stage).items():
             handles = [self._handle(node, self._mode(stage, node), loop) for node in nodes]
             given[name] = handles[0] if len(handles) == 1 else listing(handles)
-        if asks_before(self.whole, stage, self.ends):
+        if asks_before(stage, self.ends):
             source = stage.when[0].source
             asker, own = self._asker(source), self.names[self.whole.stage_of(stage.name)]
             several = len(self._questions[source]) > 1

@@ -50,7 +50,7 @@ def going_on(whole: Unrolled) -> frozenset[str]:
     return frozenset(found)
 
 
-def asks_before(whole: Unrolled, stage: Stage, ends: frozenset[str]) -> bool:
+def asks_before(stage: Stage, ends: frozenset[str]) -> bool:
     """Whether an op before the stage's own looks at its condition, so that Dagster skips it."""
     one = len(stage.when) == 1 and stage.trigger is TriggerRule.ALL_SUCCESS
     return one and not ends & {stage.name, stage.when[0].source.node.stage}

@@ -89,7 +89,7 @@ class Body:
         takes = {"instance": "str"} if is_instance else {}
         for name in run_arguments(self.pipeline):
             takes[name] = "list" if name == "parameters" else "str"
-        for name, source in handed(self.pipeline, self.layout, stage).items():
+        for name, source in handed(self.layout, stage).items():
             takes[argument(name)] = "list[str]" if self._is_many(source, stage) else "str"
         for name, source in self._read(stage).items():
             kind = "list[dsl.Artifact]" if self._is_many(source, stage) else "dsl.Artifact"
@@ -158,7 +158,7 @@ class Body:
 
     def _call(self, stage: Stage, indent: str, **named: str) -> list[str]:
         task = self.names.tasks[stage.name]
-        inputs = handed(self.pipeline, self.layout, stage)
+        inputs = handed(self.layout, stage)
         named |= {argument(name): self._value(source, stage) for name, source in inputs.items()}
         named |= {n: self._artifact(source, stage) for n, source in self._read(stage).items()}
         named |= {branch_argument(n): text for n, text in enumerate(self.taken(stage))}
@@ -203,7 +203,7 @@ class Body:
         is_inside = stage.foreach is not None or self.layout.paths[stage.name]
         inputs = {
             name: source
-            for name, source in handed(self.pipeline, self.layout, stage).items()
+            for name, source in handed(self.layout, stage).items()
             if not (is_inside and self._is_many(source, stage))
         }
         return {read: inputs[name] for name, read in read_arguments(stage, inputs).items()}

@@ -29,6 +29,7 @@ from mlkit.engines.python_text import (
     value,
     write,
 )
+from mlkit.engines.questions import told_stages
 from mlkit.engines.refusals import not_one_loop, refuse
 from mlkit.engines.registry import ENGINES
 from mlkit.engines.unrolling import unrolled
@@ -152,7 +153,7 @@ def _facts(pipeline: Pipeline, settings: ExportSettings) -> str:
         "pipeline": str(settings.pipeline_file),
         "runs_dir": str(settings.runs_dir),
         "options": list(settings.options),
-        "notifies": bool(_told_stages(pipeline)),
+        "notifies": bool(told_stages(pipeline)),
     }
     return "\n".join(
         [
@@ -161,12 +162,6 @@ def _facts(pipeline: Pipeline, settings: ExportSettings) -> str:
             write(value(known), before="return ", indent=1),
         ]
     )
-
-
-def _told_stages(pipeline: Pipeline) -> list[str]:
-    """The stages of whose end people are told."""
-    stages = pipeline.stages.values()
-    return [stage.name for stage in stages if stage.notify.on_failure or stage.notify.on_success]
 
 
 def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: Body) -> str:
@@ -181,7 +176,7 @@ def _function(pipeline: Pipeline, settings: ExportSettings, names: Names, body: 
         assign("run", mapping(run), 1),
         "",
     ]
-    told = _told_stages(pipeline)
+    told = told_stages(pipeline)
     if told:
         known = {name: run[name] for name in ("run_id", "parameters", "job_id")}
         head.append(assign("tell_task", call("tell_people", stages=value(told), **known), 1))

@@ -37,7 +37,7 @@ It is one version, so that the same file means the same image tomorrow: of the P
 Dockerfile and the locks are made for."""
 
 
-def handed(pipeline: Pipeline, layout: Layout, stage: Stage) -> dict[str, StageOutput]:
+def handed(layout: Layout, stage: Stage) -> dict[str, StageOutput]:
     """The inputs whose paths kfp hands on: those of stages that a stage sees.
 
     A stage that runs although something failed is handed none: kfp has no value to hand on then.
