@@ -6,18 +6,13 @@ from collections.abc import Collection, Mapping
 
 from mlkit.core.instances import stage_of
 from mlkit.core.record import RunRecord, StageRecord
-from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.core.states import SUCCESSFUL, WELL_ENDED
 from mlkit.planner.forecast import Forecast
 from mlkit.planner.trace import MEANWHILE
 
-__all__ = ["is_fine", "overtaken", "reasons_of", "restless"]
+__all__ = ["overtaken", "reasons_of", "restless"]
 
 _OUTDATED = "an earlier result holds again"
-
-
-def is_fine(status: Status) -> bool:
-    """Whether a stage has ended as it was meant to."""
-    return status in SUCCESSFUL or status is Status.SKIPPED
 
 
 def restless(found: Mapping[str, Forecast], record: RunRecord) -> frozenset[str]:
@@ -28,7 +23,9 @@ def restless(found: Mapping[str, Forecast], record: RunRecord) -> frozenset[str]
     return frozenset(
         name
         for name, item in found.items()
-        if item.action == "run" and name in record.stages and is_fine(record.stages[name].status)
+        if item.action == "run"
+        and name in record.stages
+        and record.stages[name].status in WELL_ENDED
     )
 
 
@@ -65,7 +62,7 @@ def reasons_of(
             why.setdefault(f"{stage_of(name)}: {said}", []).append(name)
     unknown = {stage_of(name) for name, item in found.items() if item.action == "unknown"}
     for name, before in stages.items():
-        if name not in found and is_fine(before.status) and before.stage not in unknown:
+        if name not in found and before.status in WELL_ENDED and before.stage not in unknown:
             why.setdefault(f"{before.stage}: is gone", []).append(name)
     if not why and record is not None and not record.ok:
         why["the last round did not succeed"] = [""]
@@ -78,7 +75,7 @@ def reasons_of(
 def _of_one(item: Forecast, before: StageRecord | None) -> str:
     """Why one instance makes a round due; empty if it does not."""
     if item.action == "run":
-        if before is None or is_fine(before.status):
+        if before is None or before.status in WELL_ENDED:
             return "; ".join(item.reasons)
         state = before.status.value.replace("_", " ")
         return "; ".join((*item.reasons, f"{state} in the last round"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlkit.core.record import RunRecord
-from mlkit.core.states import FINISHED, SUCCESSFUL, Status
+from mlkit.core.states import FINISHED, WELL_ENDED
 from mlkit.frozen import dataclass
 
 __all__ = ["Earlier", "LookedBack", "look_back"]
@@ -59,7 +59,7 @@ def look_back(instance_id: str, earlier: Sequence[Earlier], before: str) -> Look
         That interval, for people.
     """
     states = [item.run.stages.get(instance_id) for item in earlier]
-    if any(known is not None and _is_good(known.status) for known in states):
+    if any(known is not None and known.status in WELL_ENDED for known in states):
         return LookedBack()
     for item, known in zip(earlier, states, strict=True):
         if item.is_alive and (known is None or known.status not in FINISHED):
@@ -72,10 +72,6 @@ def look_back(instance_id: str, earlier: Sequence[Earlier], before: str) -> Look
                 f"{item.run.run_id})"
             )
     return LookedBack()
-
-
-def _is_good(status: Status) -> bool:
-    return status in SUCCESSFUL or status is Status.SKIPPED
 
 
 def _said(state: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["FINISHED", "SUCCESSFUL", "RunStatus", "Status"]
+__all__ = ["FINISHED", "SUCCESSFUL", "WELL_ENDED", "RunStatus", "Status"]
 
 
 class Status(StrEnum):
@@ -42,6 +42,8 @@ class RunStatus(StrEnum):
 
 
 SUCCESSFUL = frozenset({Status.SUCCEEDED, Status.CACHED})
+WELL_ENDED = SUCCESSFUL | {Status.SKIPPED}
+"""Those that have done what they were meant to."""
 FINISHED = frozenset(
     {
         Status.SUCCEEDED,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlkit.core.pipeline import Instance
 from mlkit.core.record import StageRecord
-from mlkit.core.states import SUCCESSFUL, Status
+from mlkit.core.states import WELL_ENDED
 from mlkit.driver.context import Context
 from mlkit.planner.fingerprint import Digests
 
@@ -22,7 +22,7 @@ def kept_record(context: Context, instance: Instance, inputs: Digests) -> StageR
     record: StageRecord | None = context.previous.get(instance.id)
     if record is None or record.result is None:
         return None
-    if record.status not in SUCCESSFUL and record.status is not Status.SKIPPED:
+    if record.status not in WELL_ENDED:
         return None
     result = context.stores.database.result(record.result)
     if result is None or result.key != context.planner.parts(instance, inputs).key:
