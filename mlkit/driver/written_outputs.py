@@ -11,7 +11,7 @@ from pathlib import Path
 from mlkit.core.outputs import Output
 from mlkit.core.record import ErrorRecord
 from mlkit.errors import MlkitError
-from mlkit.store.artifact_store import ArtifactStore, Marks
+from mlkit.store.artifact_store import ArtifactStore, Marks, clear
 from mlkit.store.marks import made_own
 from mlkit.store.trees import RefusedTreeError, survey
 
@@ -45,7 +45,7 @@ def write_notebooks(
         if not output.is_notebook:
             continue
         place = folder / output.path
-        _clear(place)
+        clear(place)
         if place.suffix == ".html":
             # Markdown, highlighting and templates take a while to import, and few stages need them
             from mlkit.reports.notebook_page import write_notebook_page
@@ -132,13 +132,6 @@ def take_outputs(
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
     return taken
-
-
-def _clear(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def share_outputs(

@@ -36,7 +36,7 @@ from mlkit.store.marks import (
 )
 from mlkit.store.trees import Leaf, RefusedTreeError, Survey, Tree, fold, survey
 
-__all__ = ["ArtifactStore", "Marks", "copy_file", "digest_file", "marks_of"]
+__all__ = ["ArtifactStore", "Marks", "clear", "copy_file", "digest_file", "marks_of"]
 
 _SYNC_CHUNKS = 64
 """Bytes go to the disk after so many chunks: one sync of a large file could take a minute, and
@@ -233,7 +233,7 @@ class ArtifactStore:
         except FileExistsError:
             if not self._holds_its_bytes(digest):
                 if master.is_dir():  # no file can take its place in one step
-                    _clear(master)
+                    clear(master)
                 aside.replace(master)
         except OSError as error:
             if error.errno not in NO_LINKS:
@@ -289,12 +289,12 @@ class ArtifactStore:
         try:
             if is_tree(digest):
                 self._fill(digest, aside, sibling)
-                _clear(to)
+                clear(to)
             else:
                 self._copy(digest, str(aside), None if sibling is None else str(sibling))
             aside.replace(to)
         finally:
-            _clear(aside)
+            clear(aside)
 
     def _fill(self, digest: str, aside: Path, sibling: Path | None) -> None:
         tree = self.tree(digest)
@@ -328,7 +328,7 @@ class ArtifactStore:
         tree = self.tree(digest)
         assert tree is not None
         if copy.is_symlink() or not copy.is_dir():
-            _clear(copy)
+            clear(copy)
         copy.mkdir(parents=True, exist_ok=True)
         names = {leaf.name for leaf in tree.leaves}
         folders = set(tree.folders)
@@ -338,7 +338,7 @@ class ArtifactStore:
                 relative = path.relative_to(copy).as_posix()
                 is_folder = path.is_dir() and not path.is_symlink()
                 if relative not in (folders if is_folder else names):
-                    _clear(path)
+                    clear(path)
             below[:] = [name for name in below if (Path(place) / name).is_dir()]
         for folder in tree.folders:
             (copy / folder).mkdir(exist_ok=True)
@@ -349,7 +349,7 @@ class ArtifactStore:
     def _restore_file(self, digest: str, copy: Path) -> None:
         master = self.master(digest)
         if copy.is_symlink() or not copy.is_file():
-            _clear(copy)
+            clear(copy)
             copy.parent.mkdir(parents=True, exist_ok=True)
             self.place(digest, copy)
             return
@@ -409,7 +409,7 @@ class ArtifactStore:
 
     def discard(self, digest: str) -> None:
         """Remove one master, or what stands in its place."""
-        _clear(self.master(digest))
+        clear(self.master(digest))
 
     def digests(self) -> Iterator[str]:
         """Every file in the store, by its digest: artifacts, manifests, and files of folders."""
@@ -455,7 +455,7 @@ def _holds(master: str, data: bytes) -> bool:
         return False
 
 
-def _clear(path: Path) -> None:
+def clear(path: Path) -> None:
     """Remove whatever stands at a path."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
