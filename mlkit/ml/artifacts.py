@@ -30,8 +30,6 @@ __all__ = [
     "write_text",
 ]
 
-_CHUNK_BYTES = 1 << 20
-
 
 def _existing(path: str | Path) -> Path:
     """The path, if a file is there."""
@@ -224,8 +222,5 @@ def file_digest(path: str | Path) -> str:
     path : str or Path
         The file.
     """
-    digest = hashlib.sha256()
     with _existing(path).open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from mlkit.errors import DISTRIBUTION, GradingError
 from mlkit.grading.exercise.roles import line_of_cell
@@ -127,9 +127,11 @@ def _brought_along(packages: Iterable[str]) -> frozenset[str]:
     modules = {
         module
         for module, owners in packages_distributions().items()
-        if any(_plain(owner) in there for owner in owners)
+        if any(canonicalize_name(owner) in there for owner in owners)
     }
-    return frozenset(modules | {"mlkit"} | {_plain(name).replace("-", "_") for name in wanted})
+    return frozenset(
+        modules | {"mlkit"} | {canonicalize_name(name).replace("-", "_") for name in wanted}
+    )
 
 
 @functools.cache
@@ -139,9 +141,9 @@ def _with_requirements(distribution: str) -> frozenset[str]:
     left = [distribution]
     while left:
         name = left.pop()
-        if _plain(name) in found:
+        if canonicalize_name(name) in found:
             continue
-        found.add(_plain(name))
+        found.add(canonicalize_name(name))
         try:
             needed = [Requirement(text) for text in requires(name) or ()]
         except PackageNotFoundError:
@@ -149,11 +151,6 @@ def _with_requirements(distribution: str) -> frozenset[str]:
         no_extra: dict[str, Any] = {"extra": ""}
         left += [one.name for one in needed if not one.marker or one.marker.evaluate(no_extra)]
     return frozenset(found)
-
-
-def _plain(name: str) -> str:
-    """A distribution's name as all spell it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _line(path: Path, number: int, lineno: int) -> int | None:
