@@ -15,7 +15,7 @@ from mlkit.beginning.wiring import written_scalar
 from mlkit.errors import UsageError
 from mlkit.frozen import dataclass
 
-__all__ = ["Begun", "begin"]
+__all__ = ["Begun", "begin", "notebooks_in"]
 
 FILES = {
     "pipeline.yaml": "pipeline.yaml",
@@ -76,6 +76,13 @@ def begin(folder: Path) -> Begun:
             code="E105",
         ) from None
     return Begun(folder=folder, written=written, kept=kept)
+
+
+def notebooks_in(folder: Path) -> list[str]:
+    """List the notebooks of a folder that `begin` does not write, in the order of their names."""
+    if not folder.is_dir():
+        return []
+    return [file.name for file in sorted(folder.glob("*.ipynb")) if file.name not in FILES]
 
 
 def _content(name: str, folder: Path) -> bytes:

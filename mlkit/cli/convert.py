@@ -1,4 +1,4 @@
-"""`mlkit convert`: a long notebook becomes a pipeline."""
+"""`mlkit convert`: a long notebook, or several, become a pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ __all__ = ["convert"]
 
 
 def convert(
-    notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="A notebook in Python.")],
+    notebooks: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="NOTEBOOK...",
+            help="A notebook in Python; or several in the order of their work, or their folder.",
+        ),
+    ],
     *,
     to: Annotated[
         Path, typer.Option("--to", metavar="DIR", help="A new folder.", show_default=False)
@@ -33,14 +39,18 @@ def convert(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Convert a notebook into a pipeline: cut at its headings, wired, run and compared.
+    r"""Convert notebooks into a pipeline: cut or taken whole, wired, run and compared.
+
+    One notebook is cut into stages. Of several, each becomes a stage and stays as it is written;
+    what one writes and another reads connects them.
 
     Cuts are made at the headings of the level that divides the notebook, or at comments of the form
     '# mlkit: stage NAME'. What crosses a cut becomes an artifact: a table Parquet, an array npy, a
     model joblib, a plain value JSON. Values at the top become parameters, functions that several
     stages use go into helpers.py, files that the text names become inputs and outputs.
 
-    The original is run twice, on copies of its folder (which must be small); then the pipeline runs
+    The originals are run twice, on copies of their folder (or of the one around it to which their
+    texts lead by '../'; it must be small); then the pipeline runs
     once, and every value, file, figure and text is compared with the original's. What differs
     between the original's own two runs is called not comparable. The exit code is 1 if the pipeline
     failed or anything differs; the original is never changed.
@@ -49,8 +59,10 @@ def convert(
     Examples
       mlkit convert analysis.ipynb --to analysis --dry-run
       mlkit convert analysis.ipynb --to analysis
+      mlkit convert 01-load.ipynb 02-train.ipynb --to pipeline    each becomes a stage
+      mlkit convert notebooks/ --to pipeline    all in a folder, in the order of their names
     """
-    done = convert_notebook(notebook, to, dry_run=dry_run, say=say)
+    done = convert_notebook(notebooks, to, dry_run=dry_run, say=say)
     if as_json:
         print_json(_document(done, to))
     else:
@@ -63,11 +75,14 @@ def _picture(done: Converted) -> list[str]:
     """The cuts, and what crosses each."""
     lines = []
     for number, stage in enumerate(done.conversion.stages):
-        lines += [f"  │ {line}" for line in _crossing(stage)] if number else []
-        first, last = stage.part.cells[0].index + 1, stage.part.end + 1
-        lines.append(f"▣ {stage.part.name}   cells {first} to {last}")
-        lines += [f"    parameter {name}" for name in stage.parameters]
+        is_cut = number and not stage.part.cells[0].notebook
+        lines += [f"  │ {line}" for line in _crossing(stage)] if is_cut else []
+        first, last = stage.part.cells[0], stage.part.cells[-1]
+        of = f" of {first.notebook}" if first.notebook else ""
+        lines.append(f"▣ {stage.part.name}   cells {first.number} to {last.number}{of}")
         plan = done.plans[stage.part.name]
+        files = {*plan.inputs, *plan.outputs}
+        lines += [f"    parameter {name}" for name in stage.parameters if name not in files]
         lines += [f"    reads {text.removeprefix('file:')}" for text in plan.inputs.values()]
         lines += [f"    writes {file}" for file in plan.outputs.values()]
     return lines
@@ -121,7 +136,7 @@ def _document(done: Converted, folder: Path) -> dict[str, Any]:
         "stages": {
             stage.part.name: {
                 "notebook": done.notebooks[stage.part.name],
-                "cells": [cell.index + 1 for cell in stage.part.cells],
+                "cells": [cell.number for cell in stage.part.cells],
                 "parameters": stage.parameters,
                 "takes": {carried.name: carried.by for carried in stage.takes},
                 "gives": {carried.name: carried.file for carried in stage.gives},

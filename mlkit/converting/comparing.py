@@ -5,6 +5,7 @@ What differs between two runs of the original itself cannot be compared, and is 
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -18,11 +19,13 @@ from typing import Any
 from mlkit.converting.given_names import GivenNames, given_names
 from mlkit.converting.named_files import FilePlan
 from mlkit.converting.observing import Marks, Observation
+from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Conversion, StagePlan
 from mlkit.converting.shown import compare_lines, lines_of, pictures_of
 from mlkit.converting.snapshot import FORMATS, READABLE, digest_of, equal, load
-from mlkit.core.record import RunRecord, StageRecord
+from mlkit.core.record import RunRecord
 from mlkit.frozen import dataclass
+from mlkit.notebook.injection import INJECTED_TAG
 
 __all__ = ["Comparison", "compare"]
 
@@ -255,19 +258,19 @@ def _cells(
     found = []
     for stage in conversion.stages:
         name = stage.part.name
-        made = _outputs_of(Path(record.runs_dir, record.run_id, name, "notebook.ipynb"))
-        places = _places(plans[name], record.stages.get(name))
-        early = [line for i in _BEGINNING for line in lines_of(made.get(i, ()))]
+        made = _cells_by_id(Path(record.runs_dir, record.run_id, name, "notebook.ipynb"))
+        places = _places(plans[name], made)
+        early = [line for i in _BEGINNING for line in lines_of(_outputs(made, i))]
         for cell in stage.part.code:
-            index, outputs = cell.index, made.get(f"cell-{cell.index}", ())
+            outputs = _outputs(made, f"cell-{cell.index}")
             for what, verdict, why in (
-                *_figures(index, pictures_of(outputs), first, second),
+                *_figures(cell, pictures_of(outputs), first, second),
                 *_lines(
-                    index,
+                    cell,
                     lines_of(outputs),
                     places,
                     (first, second),
-                    early=early if conversion.roles.moved(cell) else (),
+                    early=early if stage.roles.moved(cell) else (),
                 ),
             ):
                 found.append(Comparison(stage=name, what=what, verdict=verdict, why=why))
@@ -275,11 +278,11 @@ def _cells(
 
 
 def _figures(
-    cell: int, now: Sequence[str], first: Observation, second: Observation
+    cell: Cell, now: Sequence[str], first: Observation, second: Observation
 ) -> Iterator[tuple[str, str, str]]:
-    here, again = first.pictures.get(cell, ()), second.pictures.get(cell, ())
+    here, again = (o.pictures.get(cell.index, ()) for o in (first, second))
     for number in range(1, max(len(here), len(now)) + 1):
-        what = f"figure {number} of cell {cell + 1}"
+        what = f"figure {number} of {cell.called}"
         if here[number - 1 : number] != again[number - 1 : number] or len(again) != len(here):
             yield what, NOT_COMPARABLE, "it differs between two runs of the original"
         elif number > len(here):
@@ -291,14 +294,14 @@ def _figures(
 
 
 def _lines(
-    cell: int,
+    cell: Cell,
     shown: Sequence[str],
     places: Mapping[str, str],
     originals: tuple[Observation, Observation],
     *,
     early: Sequence[str],
 ) -> Iterator[tuple[str, str, str]]:
-    one, two = (original.lines.get(cell, ()) for original in originals)
+    one, two = (original.lines.get(cell.index, ()) for original in originals)
     if not (one or two or shown):
         return
     now = []
@@ -311,7 +314,7 @@ def _lines(
         here = compare_lines(_without(one, early), _without(two, early), now)
         same, why = here if here[0] else (same, why)
     verdict = NOT_COMPARABLE if same is None else EQUAL if same else DIFFERS
-    yield f"what cell {cell + 1} shows", verdict, why
+    yield f"what {cell.called} shows", verdict, why
 
 
 def _without(lines: Sequence[str], others: Sequence[str]) -> list[str]:
@@ -325,21 +328,34 @@ def _without(lines: Sequence[str], others: Sequence[str]) -> list[str]:
     return kept
 
 
-def _places(plan: FilePlan, record: StageRecord | None) -> dict[str, str]:
-    """Where the stage's files are, and where they are in the original: a text may name them."""
-    if record is None:
-        return {}
-    given = {**record.inputs, **record.outputs}
+def _places(plan: FilePlan, made: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Where the stage found its files, and where they are in the original: a text may name them.
+
+    The paths that its notebook was given while it ran: an output then lies elsewhere than later.
+    """
+    injected = "".join(made.get(INJECTED_TAG, {}).get("source", ()))
+    given = {
+        node.targets[0].id: node.value.value
+        for node in ast.parse(injected).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
     found = {str(given[name]): path for name, path in plan.paths.items() if name in given}
     return dict(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
 
 
-def _outputs_of(notebook: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """The outputs of an executed notebook, by the ids of its cells."""
+def _cells_by_id(notebook: Path) -> dict[str, Mapping[str, Any]]:
+    """The cells of an executed notebook by their ids; the injected one has its tag's name."""
     if not notebook.exists():
         return {}
     document = json.loads(notebook.read_text(encoding="utf-8"))
-    return {cell.get("id", ""): cell.get("outputs", ()) for cell in document["cells"]}
+    return {cell.get("id", ""): cell for cell in document["cells"]}
+
+
+def _outputs(made: Mapping[str, Mapping[str, Any]], cell: str) -> Sequence[Mapping[str, Any]]:
+    outputs: Sequence[Mapping[str, Any]] = made.get(cell, {}).get("outputs", ())
+    return outputs
 
 
 def main() -> None:

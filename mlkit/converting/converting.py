@@ -1,26 +1,30 @@
-"""The whole way from a notebook to a pipeline that was run and held against it."""
+"""The whole way from notebooks to a pipeline that was run and held against them."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from mlkit.api.local_run import run
 from mlkit.converting.comparing import DIFFERS, NOT_COMPARED, Comparison, compare
 from mlkit.converting.named_files import FilePlan, plan_files
 from mlkit.converting.observing import Observation, observe
-from mlkit.converting.parts import Cell, cut, slug
+from mlkit.converting.originals import Originals, read_originals
+from mlkit.converting.parts import cut, slug
 from mlkit.converting.planning import Conversion, failing, plan_stages
 from mlkit.converting.stage_files import notebook_names, texts_of
+from mlkit.converting.whole_notebooks import (
+    parts_of_notebooks,
+    plan_whole_notebooks,
+    remarks_on_order,
+)
 from mlkit.core.record import RunRecord
 from mlkit.errors import NotebookError, UsageError
 from mlkit.frozen import dataclass
-from mlkit.notebook.source import read_notebook
 
 __all__ = ["Converted", "convert"]
 
@@ -66,25 +70,26 @@ class Converted:
 
 
 def convert(
-    notebook: Path,
+    notebooks: Path | Sequence[Path],
     folder: Path,
     *,
     dry_run: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> Converted:
-    """Convert a notebook into a pipeline.
+    """Convert a notebook, or several, into a pipeline.
 
-    The original is run twice, on copies of its folder; the pipeline is written, run once and
+    The originals are run twice, on copies of their folder; the pipeline is written, run once and
     compared.
 
     Parameters
     ----------
-    notebook : Path
-        The notebook; it is not changed.
+    notebooks : Path or sequence of Path
+        One notebook, which is cut; or several, each of which becomes a stage; or their folder.
+        They are not changed.
     folder : Path
         A new folder.
     dry_run : bool
-        Only run the original and plan; nothing is written.
+        Only run the originals and plan; nothing is written.
     say : callable
         Told what happens.
 
@@ -93,49 +98,36 @@ def convert(
     UsageError, NotebookError
         If it cannot be converted; then nothing was written.
     """
-    notebook = notebook.absolute()
-    cells = _cells_of(notebook)
+    originals = read_originals([notebooks] if isinstance(notebooks, Path) else notebooks)
     _check_free(folder)
-    parts = cut(cells)
-    if not any(part.code for part in parts):
-        raise NotebookError("the notebook has no code", notebook, remedy="Choose another one")
+    parts = parts_of_notebooks(originals) if originals.are_several else cut(originals.cells)
     ends = [part.end for part in parts]
     with tempfile.TemporaryDirectory(prefix="mlkit-convert-") as name:
-        observations = []
-        for number, word in enumerate(("first", "second"), start=1):
-            say(f"the original runs, {number} of 2")
-            place = Path(name, word)
-            observations.append(observe(notebook, cells, ends, place, lambda text: None))
-        first, second = observations
-        _check_asks_nothing(first, notebook)
-        conversion = plan_stages(parts, first, second)
-        _check_works_here(conversion, first, notebook)
-        plans, remarks = plan_files(conversion, first, str(notebook.parent))
-        raising = failing(observations, cells)
-        told = [*conversion.remarks, *remarks]
-        told += [
-            f"cell {index + 1} fails in the original, too ({why}): it is tagged raises-exception"
-            for index, why in raising.items()
-        ]
-        told += [
-            f"cell {cell.index + 1} is no Python that can be read: it stays as it is, and what it "
-            "needs is not known"
-            for cell in cells
-            if cell.is_opaque and not _TEXT_MAGIC.match(cell.source)
-        ]
+        first, second = _observe_twice(originals, ends, Path(name), say)
+        _check_asks_nothing(first, originals)
+        if originals.are_several:
+            conversion = plan_whole_notebooks(parts, first)
+        else:
+            conversion = plan_stages(parts, first, second)
+            _check_works_here(conversion, first, originals)
+        plans, remarks = plan_files(conversion, first)
+        if originals.are_several:
+            remarks += remarks_on_order(conversion, plans, first)
+        raising = failing((first, second), originals.cells)
         done = Converted(
             conversion=conversion,
             plans=plans,
             notebooks=notebook_names(conversion),
-            remarks=tuple(told),
+            remarks=(*conversion.remarks, *remarks, *_about_cells(originals, raising)),
         )
         if dry_run:
             return done
         texts = texts_of(
             conversion,
             plans,
-            name=slug(notebook.stem) or "pipeline",
-            source=notebook,
+            name=slug(folder.absolute().name if originals.are_several else originals.called[:-6])
+            or "pipeline",
+            originals=originals,
             target=folder.absolute(),
             raising=raising,
         )
@@ -143,29 +135,48 @@ def convert(
         say("the pipeline runs")
         record = run(folder)
         comparisons = compare(conversion, plans, record, first, second, folder)
-    return Converted(
-        conversion=conversion,
-        plans=plans,
-        notebooks=done.notebooks,
-        remarks=done.remarks,
-        files=written,
-        record=record,
-        comparisons=comparisons,
-    )
+    return replace(done, files=written, record=record, comparisons=comparisons)
 
 
-def _check_asks_nothing(first: Observation, notebook: Path) -> None:
-    """A stage runs without anybody who could answer."""
-    for index, why in first.failed.items():
-        if "StdinNotImplementedError" in why:
-            raise NotebookError(
-                f"cell {index + 1} asks for an input, and nobody answers while a pipeline runs",
-                notebook,
-                remedy="Give the answer a name at the top of the notebook: it becomes a parameter",
+def _observe_twice(
+    originals: Originals, ends: Collection[int], work: Path, say: Callable[[str], None]
+) -> tuple[Observation, Observation]:
+    def once(number: int) -> Observation:
+        place = work / f"run-{number}"
+        return observe(originals, ends, place, lambda file: say(f"{file} runs, {number} of 2"))
+
+    return once(1), once(2)
+
+
+def _about_cells(originals: Originals, raising: Mapping[int, str]) -> Iterator[str]:
+    """What people should know of single cells."""
+    for cell in originals.cells:
+        if cell.index in raising:
+            why = raising[cell.index]
+            yield f"{cell.called} fails in the original, too ({why}): it is tagged raises-exception"
+    for cell in originals.cells:
+        if cell.is_opaque and not _TEXT_MAGIC.match(cell.source):
+            yield (
+                f"{cell.called} is no Python that can be read: it stays as it is, and what it "
+                "needs is not known"
             )
 
 
-def _check_works_here(conversion: Conversion, first: Observation, notebook: Path) -> None:
+def _check_asks_nothing(first: Observation, originals: Originals) -> None:
+    """A stage runs without anybody who could answer."""
+    for original in originals.notebooks:
+        for cell in original.cells:
+            if "StdinNotImplementedError" in first.failed.get(cell.index, ""):
+                raise NotebookError(
+                    f"cell {cell.number} asks for an input, and nobody answers while a pipeline "
+                    "runs",
+                    original.file,
+                    remedy="Give the answer a name at the top of the notebook: "
+                    "it becomes a parameter",
+                )
+
+
+def _check_works_here(conversion: Conversion, first: Observation, originals: Originals) -> None:
     """A stage begins in a folder of its own; settings at the top are repeated in each."""
     if any("chdir" in placed.text for placed in conversion.roles.settings):
         return
@@ -175,35 +186,9 @@ def _check_works_here(conversion: Conversion, first: Observation, notebook: Path
             raise NotebookError(
                 f"up to cell {stage.part.end + 1} the working folder has become "
                 f"'{look.works_in}', and each stage begins in a folder of its own",
-                notebook,
+                originals.notebooks[0].file,
                 remedy="Write paths from the notebook's own folder, and leave the change out",
             )
-
-
-def _cells_of(notebook: Path) -> list[Cell]:
-    source = read_notebook(notebook)
-    language = source.document.get("metadata", {}).get("kernelspec", {}).get("language", "python")
-    if language.lower() not in ("python", "python3", "ipython"):
-        raise NotebookError(
-            f"the notebook is written in {language}",
-            notebook,
-            remedy="Only Python can be converted",
-        )
-    return [
-        Cell(index=index, kind=str(cell["cell_type"]), source=_text(cell), metadata=_metadata(cell))
-        for index, cell in enumerate(source.document["cells"])
-    ]
-
-
-def _text(cell: Mapping[str, Any]) -> str:
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
-
-
-def _metadata(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """The cell's metadata without what an execution has left."""
-    left = ("execution", "papermill", "ExecuteTime", "collapsed", "outputId")
-    return {key: value for key, value in cell.get("metadata", {}).items() if key not in left}
 
 
 def _check_free(folder: Path) -> None:

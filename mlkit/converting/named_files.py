@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import field, replace
 from pathlib import PurePosixPath
 
@@ -101,7 +101,7 @@ class _Named:
 
 
 def plan_files(
-    conversion: Conversion, observation: Observation, source_folder: str
+    conversion: Conversion, observation: Observation
 ) -> tuple[dict[str, FilePlan], list[str]]:
     """Find each stage's files.
 
@@ -120,6 +120,8 @@ def plan_files(
     modules: set[str] = set()
     for stage in conversion.stages:
         after = observation.looks[stage.part.end]
+        if stage.part.cells[0].index == stage.part.cells[0].begins:
+            modules = set()  # a kernel that begins imports what it needs itself
         fresh = {path for path, marks in after.files.items() if before.files.get(path) != marks}
         seen = [
             look
@@ -136,7 +138,6 @@ def plan_files(
         }
         plan = _plan_stage(
             stage,
-            conversion.roles,
             fresh - going_on,
             going_on,
             {path: marks for path, marks in start.items() if path not in elsewhere},
@@ -146,19 +147,18 @@ def plan_files(
         scripts = {s for part in conversion.stages for cell in part.part.code for s in cell.scripts}
         modules |= {path for path in read & start.keys() if path.endswith(".py")} - scripts
         modules |= {path for path in read & writers.keys() if path.endswith(".py")}
-        wanted = (read | gone | modules | _mentioned(stage, conversion.roles, writers)) & (
-            before.files.keys()
-        )
+        wanted = (read | gone | modules | _mentioned(stage, writers)) & (before.files.keys())
         listed = {path for look in seen for path in look.listed}
         said = {word for cell in stage.part.code for word in cell.shell_words}
         words = {path for word in said if (path := _path_of(word)) is not None}
         wanted |= words & before.files.keys()
-        texts = _texts(stage, conversion.roles)
+        texts = _texts(stage)
         patterns = {word for word in said if _PATTERN.search(word)}
         patterns |= {t for t in texts if _PATTERN.search(t) and re.search(r"\w", t)}
         wanted |= {path for path in before.files for word in patterns if _is_meant(path, word)}
         listed |= {w for w in words if any(p.startswith(f"{w}/") for p in before.files)}
         plan = _with_brought(plan, wanted, listed, texts, start, writers, _other_names(stage))
+        plan = _with_said(plan, words)
         named = {plan.paths[output] for output in plan.outputs}
         plan, dropped = _with_kept(plan, stage, fresh - named, after.files, start, writers)
         parents = {
@@ -192,9 +192,9 @@ def plan_files(
     return plans, remarks
 
 
-def _mentioned(stage: StagePlan, roles: Roles, writers: Collection[str]) -> set[str]:
+def _mentioned(stage: StagePlan, writers: Collection[str]) -> set[str]:
     """Files of earlier stages in whose folder a text of this one points: `f"figures/{n}.png"`."""
-    starts = {_path_of(text) for text in _texts(stage, roles)} - {None}
+    starts = {_path_of(text) for text in _texts(stage)} - {None}
     return {
         path
         for path in writers
@@ -204,9 +204,9 @@ def _mentioned(stage: StagePlan, roles: Roles, writers: Collection[str]) -> set[
     }
 
 
-def _texts(stage: StagePlan, roles: Roles) -> list[str]:
+def _texts(stage: StagePlan) -> list[str]:
     """All texts that stand in a stage's code."""
-    texts = [roles.value_of(name) for name in stage.parameters]
+    texts = [stage.roles.value_of(name) for name in stage.parameters]
     for cell in stage.part.code:
         for statement in cell.statements:
             texts += [n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant)]
@@ -267,6 +267,13 @@ def _with_brought(
     return replace(plan, inputs=inputs, paths=paths, brought=brought)
 
 
+def _with_said(plan: FilePlan, words: Set[str]) -> FilePlan:
+    """Bring what commands of the shell name: their text stays, also where Python's gives way."""
+    there = {*plan.brought.values()}
+    said = {n: p for n, p in plan.paths.items() if n in plan.inputs and p in words - there}
+    return replace(plan, brought={**plan.brought, **said})
+
+
 def _with_kept(
     plan: FilePlan,
     stage: StagePlan,
@@ -280,7 +287,9 @@ def _with_kept(
     whole: set[str] = set()
     single: set[str] = set()
     for path in unnamed:
-        parents = [str(p) for p in reversed(PurePosixPath(path).parents) if str(p) != "."]
+        parents = [
+            str(p) for p in reversed(PurePosixPath(path).parents) if p.name not in ("", "..")
+        ]
         folder = next(
             (
                 f
@@ -337,13 +346,13 @@ def _free_name(path: str, ending: str, taken: Collection[str]) -> str:
 
 def _plan_stage(
     stage: StagePlan,
-    roles: Roles,
     fresh: set[str],
     going_on: set[str],
     start: Mapping[str, Marks],
     writers: Mapping[str, _Written],
     remarks: list[str],
 ) -> FilePlan:
+    roles = stage.roles
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
     edits: list[Edit] = []
@@ -398,9 +407,9 @@ def _plan_stage(
     for named in everything:
         if named.path in fresh and named.path not in written:
             continue  # it is written under a name that is computed, and read where it is
-        if named.path in fresh | going_on and named.path in start:
+        if named.path in going_on and named.path in start:
             remarks.append(
-                f"'{stage.part.name}' writes {named.path}, which was there before: "
+                f"'{stage.part.name}' reads and changes {named.path}, which was there before: "
                 "a stage never changes a file of another; the original stays as it is"
             )
         name = place(named.path)
@@ -492,11 +501,11 @@ def _is_meant(path: str, word: str) -> bool:
 
 
 def _path_of(text: str) -> str | None:
-    """A relative path in its plain form, if a text may be one."""
+    """A relative path in its plain form, if a text may be one of a file or of a folder in it."""
     if not text or len(text) > _LONGEST or "\n" in text or "\0" in text or "://" in text:
         return None
     plain = os.path.normpath(text).replace(os.sep, "/")
-    return None if plain.startswith(("/", "..", "~")) or plain == "." else plain
+    return None if plain.startswith(("/", "~")) or {*plain.split("/")} <= {".", ".."} else plain
 
 
 def _edit(named: _Named, name: str) -> Edit:

@@ -9,11 +9,12 @@ import ast
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
+from mlkit.converting.originals import Original, Originals
 from mlkit.converting.parts import Cell
 from mlkit.converting.shown import lines_of, pictures_of
 from mlkit.errors import UsageError
@@ -24,12 +25,9 @@ __all__ = ["Look", "Marks", "Observation", "observe"]
 _MOST_BYTES = 2_000_000_000
 _LEFT_OUT = (".git", ".venv", "venv", "node_modules", ".ipynb_checkpoints", "__pycache__", "runs")
 _TAKE = (
-    "__import__('mlkit.converting.snapshot', fromlist=['take'])"
-    ".take(globals(), {folder!r}, {number})"
+    "__import__('mlkit.converting.snapshot', fromlist=['{take}'])"
+    ".{take}(globals(), {folder!r}, {number}{project})"
 )
-
-
-_TAKE_STATES = _TAKE.replace("take", "take_states")
 
 Marks = tuple[int, int, str]
 """A file's size, its time, and the digest of its contents if it is new since the beginning."""
@@ -78,38 +76,69 @@ class Observation:
 
 
 def observe(
-    notebook: Path,
-    cells: Sequence[Cell],
-    ends: Sequence[int],
-    work: Path,
-    say: Callable[[str], None],
+    originals: Originals, ends: Collection[int], work: Path, say: Callable[[str], None]
 ) -> Observation:
-    """Run a notebook once, as JupyterLab would run it from its first cell to its last.
+    """Run notebooks once, as JupyterLab would run each from its first cell to its last.
+
+    Each has a kernel of its own, and finds what those before it have written.
 
     Parameters
     ----------
-    notebook : Path
-        The file; what stands beside it is copied.
-    cells : sequence of Cell
-        Its cells.
-    ends : sequence of int
+    originals : Originals
+        The notebooks; their project's folder is copied.
+    ends : collection of int
         The cells behind which to look.
     work : Path
         An empty folder of its own.
     say : callable
-        Told which cell runs.
+        Told which notebook runs.
     """
+    kept = work / "kept"
+    kept.mkdir(parents=True)
+    _copy(originals.project, work / "play")
+    start = work / "play" / originals.folder.relative_to(originals.project)
+    observations: list[Observation] = []
+    for number, original in enumerate(originals.notebooks, start=1):
+        say(original.file.name)
+        observations.append(_observe_one(original, ends, (work / "play", start, kept), -number))
+    return _joined(observations)
+
+
+def _joined(observations: Sequence[Observation]) -> Observation:
+    """One of all: a later kernel does not know the digests of files that were there for it."""
+    looks: dict[int, Look] = {}
+    marks: dict[str, Marks] = {}
+    for observation in observations:
+        for number, look in observation.looks.items():
+            files = {
+                name: marks[name] if not mark[2] and marks.get(name, ())[:2] == mark[:2] else mark
+                for name, mark in look.files.items()
+            }
+            marks = files
+            if number >= -1:
+                looks[number] = replace(look, files=files)
+    return Observation(
+        looks=looks,
+        failed={k: v for one in observations for k, v in one.failed.items()},
+        pictures={k: v for one in observations for k, v in one.pictures.items()},
+        lines={k: v for one in observations for k, v in one.lines.items()},
+        states={k: v for one in observations for k, v in one.states.items()},
+    )
+
+
+def _observe_one(
+    original: Original, ends: Collection[int], places: tuple[Path, Path, Path], first: int
+) -> Observation:
+    """Run one notebook; the look at its beginning has a number below zero of its own."""
     # nbformat and nbclient take a second, for which the command's help need not wait.
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     node: Callable[[Any], Any] = nbformat.from_dict
-    play, kept = work / "play", work / "kept"
-    kept.mkdir(parents=True)
-    _copy(notebook.parent, play)
+    play, start, kept = places
     document = node({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-    places: dict[int, int] = {}
+    stands: dict[int, int] = {}
 
     def code_cell(source: str, name: str) -> Any:
         return node(
@@ -123,49 +152,51 @@ def observe(
             }
         )
 
-    def look(number: int, take: str = _TAKE, name: str = "look") -> None:
-        source = take.format(folder=str(kept), number=number)
-        document.cells.append(code_cell(source, f"{name}-{number + 1}"))
+    def look(number: int, take: str = "take") -> None:
+        project = f", {str(play.resolve())!r}" if take == "take" else ""
+        source = _TAKE.format(take=take, folder=str(kept), number=number, project=project)
+        document.cells.append(code_cell(source, f"{take}{number}"))
 
-    look(-1)
-    for cell in cells:
+    look(first)
+    for cell in original.cells:
         if cell.kind == "code":
-            places[cell.index] = len(document.cells)
+            stands[cell.index] = len(document.cells)
             document.cells.append(code_cell(cell.source, f"cell-{cell.index}"))
         if _defines(cell):
-            look(cell.index, _TAKE_STATES, "states")
+            look(cell.index, "take_states")
         if cell.index in ends:
             look(cell.index)
     nbformat.validate(document)
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    # a module that is read from its compiled form is not seen to be read
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     client = NotebookClient(
         document,
         allow_errors=True,
         timeout=None,
         extra_arguments=["--log-level=40"],  # it warns of its own way of being started
-        resources={"metadata": {"path": str(play)}},
-        on_cell_start=lambda cell, cell_index: say(f"cell {cell_index + 1}"),
+        resources={"metadata": {"path": str(start)}},
     )
     try:
         client.execute(env=environment)
     except (CellExecutionError, DeadKernelError) as error:
         raise UsageError(
             f"the notebook's kernel ended: {error}",
-            notebook,
+            original.file,
             remedy="See that it runs from its first cell to its last (Restart and Run All)",
         ) from None
     failed, pictures, lines = {}, {}, {}
-    for index, place in places.items():
+    for index, place in stands.items():
         outputs = document.cells[place].outputs
         errors = [out for out in outputs if out.output_type == "error"]
         if errors:
             failed[index] = f"{errors[0].ename}: {errors[0].evalue}"
         pictures[index] = pictures_of(outputs)
         lines[index] = lines_of(outputs)
-    looks = {number: _read(kept, number) for number in (-1, *ends)}
+    wanted = [cell.index for cell in original.cells if cell.index in ends]
+    looks = {number: _read(kept, number) for number in (first, *wanted)}
     states = {
         cell.index: json.loads((kept / f"states-{cell.index}.json").read_text(encoding="utf-8"))
-        for cell in cells
+        for cell in original.cells
         if _defines(cell)
     }
     return Observation(looks=looks, failed=failed, pictures=pictures, lines=lines, states=states)
@@ -199,7 +230,12 @@ def _read(kept: Path, number: int) -> Look:
 
 
 def _copy(source: Path, target: Path) -> None:
-    size = sum(p.stat().st_size for p in source.rglob("*") if p.is_file() and not p.is_symlink())
+    left = {*_LEFT_OUT}
+    size = sum(
+        p.stat().st_size
+        for p in source.rglob("*")
+        if p.is_file() and not p.is_symlink() and not left & {*p.relative_to(source).parts}
+    )
     if size > _MOST_BYTES:
         raise UsageError(
             f"the notebook's folder holds {size / 1e9:.0f} GB, which would be copied for its runs",

@@ -16,7 +16,7 @@ from typing import Any
 
 from mlkit.frozen import dataclass
 
-__all__ = ["Cell", "Part", "Statement", "cut", "slug"]
+__all__ = ["Cell", "Part", "Statement", "cut", "name_parts", "slug"]
 
 MARK = re.compile(r"^\s*#\s*mlkit:\s*stage\s+(?P<name>[A-Za-z_][\w-]*)\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^(?P<marks>#{1,6})\s+(?P<title>\S.*?)\s*#*\s*$")
@@ -62,19 +62,40 @@ class Cell:
     Parameters
     ----------
     index : int
-        Its place in the notebook, from 0.
+        Its place, from 0; of several notebooks each goes on counting where the one before ends.
     kind : str
         `code`, `markdown` or `raw`.
     source : str
         Its text.
     metadata : dict
         As the notebook has it.
+    begins : int
+        The place of its notebook's first cell.
+    notebook : str
+        Its notebook's file, if there are several.
     """
 
     index: int
     kind: str
     source: str
     metadata: dict[str, Any] = field(default_factory=dict)
+    begins: int = 0
+    notebook: str = ""
+
+    @property
+    def number(self) -> int:
+        """Its place in its own notebook, from 1."""
+        return self.index - self.begins + 1
+
+    @property
+    def called(self) -> str:
+        """What people call it: `cell 3`, or `cell 3 of clean.ipynb`."""
+        return f"cell {self.number}" + (f" of {self.notebook}" if self.notebook else "")
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether it is the cell that Papermill's users keep their parameters in."""
+        return "parameters" in self.metadata.get("tags", ())
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -227,7 +248,7 @@ def cut(cells: Sequence[Cell]) -> tuple[Part, ...]:
         parts.append(Part(name="", title=title, cells=tuple(waiting)))
     else:
         parts[-1] = replace(parts[-1], cells=(*parts[-1].cells, *waiting))
-    return _named(parts)
+    return name_parts(parts)
 
 
 def _has_code(cells: Sequence[Cell]) -> bool:
@@ -263,7 +284,8 @@ def _headings_of(source: str) -> list[tuple[int, str]]:
     return found
 
 
-def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
+def name_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Name each part by its title; a name stands for one part only."""
     taken: set[str] = {"parameters"}
     named = []
     for number, part in enumerate(parts, start=1):

@@ -13,7 +13,7 @@ from mlkit.converting.parts import Cell, Part
 from mlkit.converting.snapshot import FORMATS, RANDOM
 from mlkit.converting.statement_roles import Placed, Roles, is_future, roles_of
 
-__all__ = ["Carried", "Conversion", "StagePlan", "plan_stages"]
+__all__ = ["Carried", "Conversion", "StagePlan", "plan_stages", "unsteady_names"]
 
 _MOST_WORDS = 80
 
@@ -54,6 +54,8 @@ class StagePlan:
     ----------
     part : Part
         Its cells.
+    roles : Roles
+        What each statement of its notebook is there for.
     takes, gives : tuple of Carried
         What it reads and hands on.
     parameters : tuple of str
@@ -67,6 +69,7 @@ class StagePlan:
     """
 
     part: Part
+    roles: Roles
     takes: tuple[Carried, ...] = ()
     gives: tuple[Carried, ...] = ()
     parameters: tuple[str, ...] = ()
@@ -82,9 +85,13 @@ class Conversion:
     """All stages, what goes into the helper module, and what people should know."""
 
     stages: tuple[StagePlan, ...]
-    roles: Roles
     helpers: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> Roles:
+        """Those of the first stage's notebook, which is the only one if it was cut."""
+        return self.stages[0].roles
 
 
 @dataclass(kw_only=True)
@@ -160,6 +167,19 @@ def _is_lambda(placed: Placed) -> bool:
     return isinstance(getattr(placed.statement.node, "value", None), ast.Lambda)
 
 
+def unsteady_names(parts: Sequence[Part], seen: Observation) -> set[str]:
+    """Find the names that look plain, and were seen to change or never came to be.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Of one kernel.
+    seen : Observation
+        What was seen of them.
+    """
+    return _changing(parts, seen) | _absent(parts, seen)
+
+
 def _absent(parts: Sequence[Part], seen: Observation) -> set[str]:
     """Imports and definitions that never came to be: they stand behind what fails, or fail."""
     roles = roles_of(parts)
@@ -193,7 +213,7 @@ class _Planner:
         self.parts = parts
         self.first = first
         self.second = second
-        self.roles = roles_of(parts, _changing(parts, first) | _absent(parts, first))
+        self.roles = roles_of(parts, unsteady_names(parts, first))
         self.bound = {
             name
             for part in parts
@@ -407,9 +427,7 @@ class _Planner:
             replace(stage, imports=(*stage.imports, *more))
             for stage, more in zip(stages, brought, strict=True)
         ]
-        return Conversion(
-            stages=tuple(stages), roles=self.roles, helpers=tuple(helpers), remarks=tuple(told)
-        )
+        return Conversion(stages=tuple(stages), helpers=tuple(helpers), remarks=tuple(told))
 
     def _bound_somewhere(self, index: int) -> set[str]:
         """Names that the part binds itself: later than it seems to need them, or by a script."""
@@ -521,6 +539,7 @@ class _Planner:
             literals |= self.roles.definitions[name].names.needs & self.roles.literals.keys()
         return StagePlan(
             part=part,
+            roles=self.roles,
             takes=tuple(takes),
             gives=tuple(gives),
             parameters=tuple(n for n in self.roles.literals if n in literals),

@@ -49,7 +49,7 @@ _MOST_HELD = 5_000
 _LARGEST_JSON = 100_000
 
 
-def take(names: Mapping[str, Any], folder: str, number: int) -> None:
+def take(names: Mapping[str, Any], folder: str, number: int, project: str = ".") -> None:
     """Write down what the names hold.
 
     Parameters
@@ -60,10 +60,11 @@ def take(names: Mapping[str, Any], folder: str, number: int) -> None:
         Where `cut-NUMBER.json` and the values are written.
     number : int
         The cell behind which this is.
+    project : str
+        The folder whose files are looked at; they are named from where the notebook stands.
     """
-    read, listed = _watch.pause()
+    read, listed = _watch.pause(project)
     states = _random_states()  # to look must not draw: hashing may import what does
-    root = _watch.root
     here = Path(folder) / f"cut-{number}"
     here.mkdir(parents=True)
     told = {}
@@ -72,18 +73,15 @@ def take(names: Mapping[str, Any], folder: str, number: int) -> None:
             told[name] = {**_tell(name, value, here), "holds": sorted(_held(value))}
     for name, state in zip(RANDOM, states, strict=True):
         told[name] = _tell(name, state, here)
-    files, folders = (
-        _files(root, number, Path(folder) / "files"),
-        sorted(str(p.relative_to(root)) for p in _folders(root)),
-    )
+    files = _files(number, Path(folder) / "files")
     document = json.dumps(
         {
             "names": told,
             "files": files,
-            "folders": folders,
+            "folders": sorted({*map(_watch.name_of, _folders(_watch.project))} - {".", ".."}),
             "read": read,
             "listed": listed,
-            "works_in": os.path.relpath(Path.cwd(), root),
+            "works_in": _watch.name_of(Path.cwd()),
         }
     )
     here.with_suffix(".json").write_text(document, encoding="utf-8")
@@ -122,19 +120,27 @@ _READING = frozenset({"open", "sqlite3.connect", "os.listdir", "os.scandir"})
 
 
 class _Watch:
-    """Notes which files and folders below the notebook's own are opened to be read."""
+    """Notes which files and folders of the project are opened to be read.
+
+    `start` is where the notebook stands: the project's folder, or one in it.
+    """
 
     def __init__(self) -> None:
-        self.root = Path()
+        self.start = self.project = Path()
         self._is_set = False
         self._is_on = False
         self._read: set[str] = set()
         self._listed: set[str] = set()
 
-    def pause(self) -> tuple[list[str], list[str]]:
+    def name_of(self, path: Path) -> str:
+        """A path as the notebook would write it."""
+        return os.path.relpath(path, self.start)
+
+    def pause(self, project: str = ".") -> tuple[list[str], list[str]]:
         """Stop, as what reads now is not the notebook; tell what was read and listed before."""
         if not self._is_set:  # the first time, in the folder where the notebook stands
-            self.root = Path.cwd()
+            self.start = Path.cwd()
+            self.project = self.start / project
             self._is_set = True
             sys.addaudithook(self._note)
         self._is_on = False
@@ -155,8 +161,10 @@ class _Watch:
         path = arguments[0]
         if not isinstance(path, str | os.PathLike):
             return
-        name = os.path.relpath(os.path.abspath(os.fspath(path)), self.root)  # noqa: PTH100 - links stay
-        if name.startswith(("..", "/")) or name == "." or "__pycache__" in name:
+        asked = Path(os.path.abspath(os.fspath(path)))  # noqa: PTH100 - links stay
+        name = self.name_of(asked)
+        is_around = {*name.split("/")} <= {".", ".."}  # the notebook's folder, or one around it
+        if not asked.is_relative_to(self.project) or is_around or "__pycache__" in name:
             return
         if event in ("os.listdir", "os.scandir"):
             self._listed.add(name)
@@ -180,12 +188,12 @@ _marks: dict[str, tuple[int, int, str]] = {}
 """Of the files, as they were when they were last looked at."""
 
 
-def _files(folder: Path, number: int, keep: Path) -> dict[str, tuple[int, int, str]]:
+def _files(number: int, keep: Path) -> dict[str, tuple[int, int, str]]:
     """Mark each file; the contents of those that were there at the beginning are not read."""
     found = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_file() and not _is_hidden(path, folder):
+    for path in sorted(_watch.project.rglob("*")):
+        name = _watch.name_of(path)
+        if path.is_file() and not _is_hidden(path, _watch.project):
             size, moment = path.stat().st_size, path.stat().st_mtime_ns
             if _marks.get(name, ())[:2] != (size, moment):
                 _marks[name] = (size, moment, "" if number < 0 else _kept(path, keep))

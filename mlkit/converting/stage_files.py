@@ -14,6 +14,7 @@ from mlkit.beginning.wiring import stage_lines, written_scalar, written_value
 from mlkit.converting.given_names import MODULES, GivenNames, given_names
 from mlkit.converting.named_files import Edit, FilePlan
 from mlkit.converting.names import evaluated_names
+from mlkit.converting.originals import Originals
 from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Carried, Conversion, StagePlan
 from mlkit.converting.snapshot import RANDOM
@@ -37,9 +38,10 @@ _SAVERS = {
 
 
 def notebook_names(conversion: Conversion) -> dict[str, str]:
-    """The notebooks' files, by stage: numbered in their order."""
+    """The notebooks' files, by stage: each its own, or numbered in their order."""
     return {
-        stage.part.name: f"{number:02d}-{stage.part.name.replace('_', '-')}.ipynb"
+        stage.part.name: stage.part.cells[0].notebook
+        or f"{number:02d}-{stage.part.name.replace('_', '-')}.ipynb"
         for number, stage in enumerate(conversion.stages, start=1)
     }
 
@@ -49,7 +51,7 @@ def texts_of(
     plans: Mapping[str, FilePlan],
     *,
     name: str,
-    source: Path,
+    originals: Originals,
     target: Path,
     raising: Mapping[int, str],
 ) -> dict[str, str]:
@@ -61,8 +63,10 @@ def texts_of(
         What was planned.
     name : str
         The pipeline's name.
-    source, target : Path
-        The original notebook, and the folder of the pipeline.
+    originals : Originals
+        The notebooks that it is made from.
+    target : Path
+        The folder of the pipeline.
     raising : mapping of int to str
         Cells that fail in the original, too.
     """
@@ -70,13 +74,13 @@ def texts_of(
     names = given_names(conversion, plans)
     files = {
         notebooks[stage.part.name]: _dumped(
-            _notebook(stage, plans, conversion, names, source, target, raising)
+            _notebook(stage, plans, conversion, names, originals, target, raising)
         )
         for stage in conversion.stages
     }
     if conversion.helpers:
-        files[f"{HELPERS}.py"] = _helper_module(conversion, source.name)
-    files["pipeline.yaml"] = _pipeline(conversion, plans, names, notebooks, name, source, target)
+        files[f"{HELPERS}.py"] = _helper_module(conversion, originals.called)
+    files["pipeline.yaml"] = _pipeline(conversion, plans, names, notebooks, name, originals, target)
     return files
 
 
@@ -86,27 +90,59 @@ def _pipeline(
     names: GivenNames,
     notebooks: Mapping[str, str],
     name: str,
-    source: Path,
+    originals: Originals,
     target: Path,
 ) -> str:
-    lines = [f"# Made from {source.name} by mlkit convert.", f"name: {written_scalar(name)}"]
-    used = {n for stage in conversion.stages for n in _parameters(stage, plans)}
-    values = {n: conversion.roles.value_of(n) for n in conversion.roles.literals if n in used}
-    if values:
+    lines = [f"# Made from {originals.called} by mlkit convert.", f"name: {written_scalar(name)}"]
+    shared, own = _values(conversion, plans)
+    if shared:
         lines.append("parameters:")
-        for key, value in values.items():
-            lines += [f"  {line.strip()}" for line in conversion.roles.comment_on(key)]
-            lines.append(f"  {key}: {written_value(value)}")
+        for key, (roles, value) in shared.items():
+            lines += [f"  {line.strip()}" for line in roles.comment_on(key)]
+            lines.append(f"  {key}: {value}")
     lines.append("stages:")
     for stage in conversion.stages:
         plan = plans[stage.part.name]
         inputs = {names.into(c.name): f"{c.by}.{names.out_of(c.name)}" for c in stage.takes}
-        inputs |= {n: _reference(text, source, target) for n, text in plan.inputs.items()}
+        inputs |= {n: _reference(text, originals.folder, target) for n, text in plan.inputs.items()}
         outputs = {names.out_of(c.name): c.file for c in stage.gives} | dict(plan.outputs)
         entry: dict[str, Any] = {"notebook": notebooks[stage.part.name]}
         entry |= {k: v for k, v in (("inputs", inputs), ("outputs", outputs)) if v}
-        lines += stage_lines(stage.part.name, entry)
+        name_line, notebook_line, *more = stage_lines(stage.part.name, entry)
+        lines += [name_line, notebook_line]
+        if own[stage.part.name]:
+            lines.append("    parameters:")
+            lines += [f"      {key}: {value}" for key, value in own[stage.part.name].items()]
+        lines += more
     return "\n".join(lines) + "\n"
+
+
+def _values(
+    conversion: Conversion, plans: Mapping[str, FilePlan]
+) -> tuple[dict[str, tuple[Roles, str]], dict[str, dict[str, str]]]:
+    """The parameters of all stages that have them, and each stage's own: of unequal values."""
+    told = {
+        stage.part.name: {
+            name: written_value(stage.roles.value_of(name))
+            for name in stage.roles.literals
+            if name in _parameters(stage, plans)
+        }
+        for stage in conversion.stages
+    }
+    every: dict[str, set[str]] = {}
+    for values in told.values():
+        for name, value in values.items():
+            every.setdefault(name, set()).add(value)
+    shared: dict[str, tuple[Roles, str]] = {}
+    for stage in conversion.stages:
+        for name, value in told[stage.part.name].items():
+            if len(every[name]) == 1:
+                shared.setdefault(name, (stage.roles, value))
+    own = {
+        stage: {name: value for name, value in values.items() if name not in shared}
+        for stage, values in told.items()
+    }
+    return shared, own
 
 
 def _parameters(stage: StagePlan, plans: Mapping[str, FilePlan]) -> list[str]:
@@ -115,12 +151,12 @@ def _parameters(stage: StagePlan, plans: Mapping[str, FilePlan]) -> list[str]:
     return [n for n in stage.parameters if n not in plan.inputs and n not in plan.outputs]
 
 
-def _reference(text: str, source: Path, target: Path) -> str:
+def _reference(text: str, folder: Path, target: Path) -> str:
     """An input as pipeline.yaml has it; paths from outside lead from the pipeline's folder."""
     if not text.startswith("file:"):
         return text
     path = text.removeprefix("file:")
-    led = Path(os.path.relpath(source.parent / path, target)).as_posix()
+    led = Path(os.path.relpath(folder / path, target)).as_posix()
     return f"file:{led}{'/' if path.endswith('/') else ''}"
 
 
@@ -129,25 +165,22 @@ def _notebook(
     plans: Mapping[str, FilePlan],
     conversion: Conversion,
     names: GivenNames,
-    source: Path,
+    originals: Originals,
     target: Path,
     raising: Mapping[int, str],
 ) -> dict[str, Any]:
     plan = plans[stage.part.name]
-    roles = conversion.roles
     cells = list(stage.part.cells)
     prose = []
     while cells and cells[0].kind != "code":
         prose.append(cells.pop(0))
     made = [_kept(cell, cell.source) for cell in prose]
-    declared = _declared(stage, plans, roles, names, source, target)
+    declared = _declared(stage, plans, names, originals, target)
     if declared:
         made.append(code_cell("parameters", declared, "parameters"))
-    made += [
-        code_cell(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, roles, names) if text
-    ]
+    made += [code_cell(f"mlkit-{n}", text) for n, text in _beginning(stage, plan, names) if text]
     for cell in cells:
-        text = _source(cell, plan, roles, conversion.helpers)
+        text = _source(cell, plan, stage.roles, conversion.helpers)
         if cell.kind != "code":
             made.append(_kept(cell, text))
         elif text.strip():
@@ -164,14 +197,13 @@ def _notebook(
 def _declared(
     stage: StagePlan,
     plans: Mapping[str, FilePlan],
-    roles: Roles,
     names: GivenNames,
-    source: Path,
+    originals: Originals,
     target: Path,
 ) -> str:
     plan = plans[stage.part.name]
     lines = [
-        roles.literals[n].text
+        stage.roles.literals[n].text
         for n in stage.parameters
         if n not in plan.inputs and n not in plan.outputs
     ]
@@ -179,7 +211,7 @@ def _declared(
         path = f"runs/latest/{carried.by}/{carried.file}"
         lines.append(f"{names.into(carried.name)}: str = {json.dumps(path, ensure_ascii=False)}")
     for name, text in plan.inputs.items():
-        path = _reference(text, source, target).removeprefix("file:")
+        path = _reference(text, originals.folder, target).removeprefix("file:")
         if not text.startswith("file:"):
             by, _, output = text.partition(".")
             path = f"runs/latest/{by}/{plans[by].outputs[output]}"
@@ -192,9 +224,7 @@ def _declared(
     return "\n".join(lines)
 
 
-def _beginning(
-    stage: StagePlan, plan: FilePlan, roles: Roles, names: GivenNames
-) -> list[tuple[str, str]]:
+def _beginning(stage: StagePlan, plan: FilePlan, names: GivenNames) -> list[tuple[str, str]]:
     """Imports, settings, definitions from elsewhere, and what is read."""
     wanted = _wanted(stage)
     future = [placed.text for placed in stage.imports if is_future(placed)]
@@ -230,12 +260,17 @@ def _bring(plan: FilePlan, names: GivenNames) -> str:
     for parameter, path in plan.brought.items():
         if path.endswith("/"):
             copied = f"copy_function={shutil}.copyfile, dirs_exist_ok=True"
-            lines.append(f"{shutil}.copytree({parameter}, {path!r}, {copied})")
+            line = f"{shutil}.copytree({parameter}, {path!r}, {copied})"
         else:
-            lines.append(f"{shutil}.copyfile({parameter}, {path!r})")
+            line = f"{shutil}.copyfile({parameter}, {path!r})"
+        if path.startswith("../"):  # opened by hand, the notebook finds what is there already
+            lines += [f"if not {os_}.path.exists({path!r}):", f"    {line}"]
+        else:
+            lines.append(line)
     if not lines:
         return ""
-    head = [names.import_of("os")] if plan.folders else []
+    is_around = any(path.startswith("../") for path in plan.brought.values())
+    head = [names.import_of("os")] if plan.folders or is_around else []
     head += [names.import_of("shutil")] if plan.brought else []
     return "\n".join([*head, "", "# the code below computes the names of these", *lines])
 

@@ -18,7 +18,7 @@ from mlkit.converting.names import Names, names_of
 from mlkit.converting.parts import Cell, Part, Statement
 from mlkit.frozen import dataclass
 
-__all__ = ["Placed", "Roles", "imports_of", "is_future", "roles_of"]
+__all__ = ["Placed", "Roles", "imports_of", "is_future", "placed_in", "roles_of"]
 
 _SETTING = frozenset(
     {
@@ -151,7 +151,7 @@ def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
     changing : collection of str
         Names that look like plain values and were seen to hold others, or never to be bound.
     """
-    everything = list(_placed(parts))
+    everything = list(placed_in(parts))
     bound = Counter(name for placed in everything for name in placed.names.binds)
     absent = set(changing)
     changed = {name for placed in everything for name in placed.names.changes} | set(changing)
@@ -184,7 +184,7 @@ def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
             if end_of[placed.cell.index] not in begun:
                 continue
         elif (
-            (at_the_top or _PARAMETER.search(placed.last_line))
+            (at_the_top or placed.cell.is_tagged or _PARAMETER.search(placed.last_line))
             and _is_literal(node)
             and bound[single] == 1
             and single not in changed
@@ -201,7 +201,8 @@ def roles_of(parts: Sequence[Part], changing: Collection[str] = ()) -> Roles:
     )
 
 
-def _placed(parts: Sequence[Part]) -> Iterator[Placed]:
+def placed_in(parts: Sequence[Part]) -> Iterator[Placed]:
+    """Yield each statement of parts, with its place, in order."""
     for part in parts:
         for cell in part.code:
             lines = Counter(line for s in cell.statements for line in range(s.first, s.last + 1))

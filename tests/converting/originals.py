@@ -8,10 +8,11 @@ They are small and real: every one runs from its first cell to its last beside t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ORIGINALS", "write_original"]
+__all__ = ["ORIGINALS", "write_cells", "write_original"]
 
 IMPORTS = (
     "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\n%matplotlib inline"
@@ -388,17 +389,24 @@ def write_original(name: str, folder: Path) -> Path:
     for file, content in FILES.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(content)
+    return write_cells(ORIGINALS[name], folder / f"{name.replace(' ', '-').replace('%', '')}.ipynb")
+
+
+def write_cells(sources: Sequence[str], path: Path) -> Path:
+    """Write a notebook of some cells; `#tagged` begins one that Papermill's users keep values in."""
     cells: list[dict[str, Any]] = []
-    for number, source in enumerate(ORIGINALS[name]):
-        is_text = source.startswith("#md ")
+    for number, source in enumerate(sources):
+        is_text, is_tagged = source.startswith("#md "), source.startswith("#tagged\n")
         cell: dict[str, Any] = {
             "cell_type": "markdown" if is_text else "code",
             "id": f"c{number}",
-            "metadata": {},
-            "source": source.removeprefix("#md ").splitlines(keepends=True),
+            "metadata": {"tags": ["parameters"]} if is_tagged else {},
+            "source": source.removeprefix("#md ")
+            .removeprefix("#tagged\n")
+            .splitlines(keepends=True),
         }
         cells.append(cell if is_text else {**cell, "outputs": [], "execution_count": None})
-    path = folder / f"{name.replace(' ', '-').replace('%', '')}.ipynb"
     document = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document))
     return path

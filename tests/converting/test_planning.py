@@ -16,6 +16,7 @@ import pytest
 from mlkit.converting.given_names import given_names
 from mlkit.converting.named_files import plan_files
 from mlkit.converting.observing import Look, Marks, Observation
+from mlkit.converting.originals import Original, Originals
 from mlkit.converting.parts import Cell, Part
 from mlkit.converting.planning import Conversion, plan_stages
 from mlkit.converting.snapshot import RANDOM
@@ -77,9 +78,12 @@ def names(conversion: Conversion) -> list[str]:
 
 def written(conversion: Conversion, run: Observation) -> dict[str, str]:
     """The texts of all files."""
-    plans, _ = plan_files(conversion, run, ".")
-    source, target = Path("/src/book.ipynb"), Path("/out")
-    return texts_of(conversion, plans, name="x", source=source, target=target, raising={})
+    plans, _ = plan_files(conversion, run)
+    cells = tuple(cell for stage in conversion.stages for cell in stage.part.cells)
+    originals = Originals(notebooks=(Original(file=Path("/src/book.ipynb"), cells=cells),))
+    return texts_of(
+        conversion, plans, name="x", originals=originals, target=Path("/out"), raising={}
+    )
 
 
 def test_two_names_that_share_an_object_stay_together_if_it_changes() -> None:
@@ -155,7 +159,7 @@ def test_files_under_computed_names_are_handed_on() -> None:
         read=[(), ["data/a.csv"], (), ["out/0.csv"]],
     )
     book = planned(["x = [read(n) for n in 'a']", "write(x)", "print(read(x))"], run)
-    plans, remarks = plan_files(book, run, ".")
+    plans, remarks = plan_files(book, run)
     assert plans["p0"].inputs == {"a_file": "file:data/a.csv"}
     assert plans["p0"].brought == {"a_file": "data/a.csv"}
     assert plans["p0"].folders == ("data",)
@@ -171,7 +175,7 @@ def test_a_word_that_is_also_a_folder_is_left_alone_unless_it_names_it() -> None
     start = {"data/a.csv": OLD}
     run = seen({"x": value("1")}, files=[start, start])
     book = planned(["x = [table.drop('data'), os.listdir('data')]"], run)
-    plans, _ = plan_files(book, run, ".")
+    plans, _ = plan_files(book, run)
     assert [(edit.start, edit.text) for edit in plans["p0"].edits] == [(36, "data_folder")]
 
 
@@ -180,7 +184,7 @@ def test_two_outputs_of_one_name_get_two_files() -> None:
     new = {"a/x.csv": (1, 2, "a"), "b/x.csv": (1, 2, "b")}
     run = seen({}, files=[{}, new])
     book = planned(["write(f, 'a/x.csv')\nwrite(f, 'b/x.csv')"], run)
-    plans, _ = plan_files(book, run, ".")
+    plans, _ = plan_files(book, run)
     assert len(set(plans["p0"].outputs.values())) == 2
 
 
@@ -268,10 +272,10 @@ def test_what_a_shell_command_names_is_there_when_it_runs() -> None:
     start = {"data/a.csv": OLD, "notes.txt": OLD, "other.txt": OLD}
     run = seen({"x": value("1")}, files=[start, start])
     book = planned(["x = !ls data\n!cat notes.txt | head"], run)
-    plans, _ = plan_files(book, run, ".")
+    plans, _ = plan_files(book, run)
     assert plans["p0"].brought == {"data_folder": "data/", "notes_file": "notes.txt"}
     book = planned(["x = !wc -l data/*.csv n*.txt"], run)
-    plans, _ = plan_files(book, run, ".")
+    plans, _ = plan_files(book, run)
     assert sorted(plans["p0"].brought.values()) == ["data/a.csv", "notes.txt"]
 
 
@@ -293,7 +297,7 @@ def test_a_path_that_is_handed_on_stays_as_it_is() -> None:
     run = seen({"ROOT": path}, {"x": value("2")}, files=files, read=[(), (), ["data/a.csv"]])
     source = "from pathlib import Path\nROOT = Path('data')"
     book = planned([f"{source}\nprint(ROOT)", "x = read(ROOT / 'a.csv')"], run)
-    plans, _ = plan_files(book, run, ".")
+    plans, _ = plan_files(book, run)
     assert (plans["p0"].inputs, plans["p0"].edits) == ({}, ())
     assert plans["p1"].brought == {"a_file": "data/a.csv"}
 
@@ -313,7 +317,7 @@ def test_a_parameter_of_a_file_has_no_name_that_the_notebook_uses_otherwise() ->
     run = seen({}, files=[{"a.csv": OLD, "b.csv": OLD}] * 2)
     source = "a_file = open('a.csv')\nb_file = 'b.csv'\nprint(read('a.csv'), read(b_file))"
     book = planned([source], run)
-    plans, _ = plan_files(book, run, ".")
+    plans, _ = plan_files(book, run)
     assert plans["p0"].inputs == {"a_file_2": "file:a.csv", "b_file": "file:b.csv"}
 
 
@@ -365,9 +369,9 @@ def test_what_a_pattern_in_the_code_means_is_there_when_it_is_looked_for() -> No
     """The files are listed by their names, and nobody opens them."""
     start = {"plot_1.png": OLD, "plot_2.png": OLD, "other.txt": OLD}
     run = seen({"x": value("1")}, files=[start, start])
-    plans, _ = plan_files(planned(["x = glob.glob('plot_*.png')"], run), run, ".")
+    plans, _ = plan_files(planned(["x = glob.glob('plot_*.png')"], run), run)
     assert sorted(plans["p0"].brought.values()) == ["plot_1.png", "plot_2.png"]
-    plans, _ = plan_files(planned(["x = f('*')"], run), run, ".")
+    plans, _ = plan_files(planned(["x = f('*')"], run), run)
     assert not plans["p0"].brought
 
 
@@ -375,7 +379,7 @@ def test_a_name_is_that_of_the_file_that_was_read() -> None:
     """Not of another one of that name beside the notebook."""
     start = {"sales.csv": OLD, "data/sales.csv": OLD}
     run = seen({"x": value("1")}, files=[start, start], read=[[], ["data/sales.csv"]])
-    plans, _ = plan_files(planned(["x = read(join('data', 'sales.csv'))"], run), run, ".")
+    plans, _ = plan_files(planned(["x = read(join('data', 'sales.csv'))"], run), run)
     assert "file:sales.csv" not in plans["p0"].inputs.values()
 
 

@@ -1,0 +1,75 @@
+"""Which notebooks are converted, in which order, and what of their surroundings belongs to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlkit.converting.originals import read_originals
+from mlkit.errors import MlkitError
+from tests.converting.originals import write_cells
+
+
+def test_a_folder_stands_for_its_notebooks_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """Numbers in names count as numbers; each cell knows its place in its own notebook."""
+    for name in ("10 c.ipynb", "2 b.ipynb", "1 a.ipynb"):
+        write_cells(["#md # T", f"print('{name}')"], tmp_path / name)
+    originals = read_originals([tmp_path])
+    assert [one.file.name for one in originals.notebooks] == [
+        "1 a.ipynb",
+        "2 b.ipynb",
+        "10 c.ipynb",
+    ]
+    assert [cell.index for cell in originals.cells] == list(range(6))
+    assert [cell.called for cell in originals.cells][-2:] == [
+        "cell 1 of 10 c.ipynb",
+        "cell 2 of 10 c.ipynb",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "project"),
+    [
+        ("read('x.csv')", "a/b/c"),
+        ("read('../x.csv')", "a/b"),
+        ("read(f'../../data/{n}.csv')", "a"),
+        ("!cat ../x.csv", "a/b"),
+        ("%run ../tools.py", "a/b"),
+        ("print('.. and so on')", "a/b/c"),
+        ("x = Path('..') / 'data'", "a/b"),
+    ],
+)
+def test_the_project_is_the_folder_to_which_texts_lead(
+    cell: str, project: str, tmp_path: Path
+) -> None:
+    """All that a notebook names by `../` belongs to it."""
+    write_cells([cell], tmp_path / "a" / "b" / "c" / "n.ipynb")
+    originals = read_originals([tmp_path / "a" / "b" / "c" / "n.ipynb"])
+    assert originals.project == tmp_path / project
+
+
+def test_a_home_folder_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be copied whole."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_cells(["read('../../x.csv')"], tmp_path / "a" / "n.ipynb")
+    assert read_originals([tmp_path / "a" / "n.ipynb"]).project == tmp_path / "a"
+
+
+@pytest.mark.parametrize("case", ["twice", "two folders", "an empty folder", "no code in one"])
+def test_what_cannot_be_one_pipeline_is_refused(case: str, tmp_path: Path) -> None:
+    """With the file and a remedy."""
+    first, other = tmp_path / "a" / "n.ipynb", tmp_path / "b" / "m.ipynb"
+    write_cells(["print(1)"], first)
+    write_cells(["#md only text"] if case == "no code in one" else ["print(2)"], other)
+    (tmp_path / "empty").mkdir()
+    asked = {
+        "twice": [first, first.parent],
+        "two folders": [first, other],
+        "an empty folder": [tmp_path / "empty"],
+        "no code in one": [other],
+    }[case]
+    with pytest.raises(MlkitError) as caught:
+        read_originals(asked)
+    assert caught.value.remedy
+    assert caught.value.file is not None
