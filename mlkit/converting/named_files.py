@@ -269,8 +269,12 @@ def _with_brought(
 
 def _with_said(plan: FilePlan, words: Set[str]) -> FilePlan:
     """Bring what commands of the shell name: their text stays, also where Python's gives way."""
-    there = {*plan.brought.values()}
-    said = {n: p for n, p in plan.paths.items() if n in plan.inputs and p in words - there}
+    there = {place.rstrip("/") for place in plan.brought.values()}
+    said = {
+        name: f"{path}/" if plan.inputs[name].endswith("/") else path
+        for name, path in plan.paths.items()
+        if name in plan.inputs and path in words - there
+    }
     return replace(plan, brought={**plan.brought, **said})
 
 
@@ -379,7 +383,9 @@ def _plan_stage(
         elif path in start:
             name = parameter(path, "file")
             inputs[name] = f"file:{path}"
-        elif any(other.startswith(f"{path}/") for other in start):
+        elif any(file.startswith(f"{path}/") for file in start) and not any(
+            file.startswith(f"{path}/") for file in fresh | going_on
+        ):  # what a stage writes would come into the folder that it was given
             name = parameter(path, "folder")
             inputs[name] = f"file:{path}/"
         else:

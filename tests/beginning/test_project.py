@@ -10,6 +10,7 @@ import pytest
 
 import mlkit
 from mlkit.beginning.project import FILES, begin
+from mlkit.cli.main import main
 from mlkit.errors import UsageError
 from mlkit.testing import run_fake
 
@@ -108,3 +109,16 @@ def test_the_workflow_s_commands_are_the_readme_s() -> None:
     for command in ("mlkit run --report", "pytest"):
         assert f"- run: {command}\n" in workflow
         assert f"$ {command}" in readme
+
+
+def test_notebooks_that_are_there_are_not_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is written is a sample; how to make a pipeline of them is told."""
+    for name in ("b use.ipynb", "a.ipynb"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(SystemExit) as ended:
+        main(["init", str(tmp_path)])
+    assert not ended.value.code
+    named = f"{tmp_path / 'a.ipynb'} '{tmp_path / 'b use.ipynb'}'"
+    assert f"mlkit convert {named} --to NEW_FOLDER" in capsys.readouterr().out

@@ -170,6 +170,26 @@ def test_files_under_computed_names_are_handed_on() -> None:
     assert remarks == []
 
 
+def test_a_folder_in_which_a_part_writes_is_not_handed_to_it() -> None:
+    """What it writes would come into the folder that was given, beside the original's files."""
+    start = {"data/a.csv": OLD}
+    after = {**start, "data/b.csv": (1, 2, "b")}
+    run = seen({"x": value("1")}, files=[start, after], read=[(), ["data/a.csv"]])
+    source = "x = open(join('data', 'a.csv'))\nopen(join('data', 'b.csv'), 'w')"
+    plans, _ = plan_files(planned([source], run), run)
+    assert plans["p0"].edits == ()
+    assert plans["p0"].brought == {"a_file": "data/a.csv"}
+    assert plans["p0"].kept == {"b_file": "data/b.csv"}
+
+
+def test_what_a_command_names_is_brought_though_python_is_given_it() -> None:
+    """The text of a command stays."""
+    run = seen({"x": value("1")}, files=[{"a.csv": OLD}] * 2, read=[(), ["a.csv"]])
+    plans, _ = plan_files(planned(["x = open('a.csv').read()\n!wc a.csv"], run), run)
+    assert plans["p0"].inputs == {"a_file": "file:a.csv"}
+    assert plans["p0"].brought == {"a_file": "a.csv"}
+
+
 def test_a_word_that_is_also_a_folder_is_left_alone_unless_it_names_it() -> None:
     """A column may be called as a folder is."""
     start = {"data/a.csv": OLD}

@@ -28,7 +28,8 @@ PROJECT: dict[str, list[str]] = {
         "import json, os, pickle\nfrom pathlib import Path\nimport pandas as pd",
         "data = Path('..') / 'data'",
         "df = pd.read_csv(data / 'clean.csv').head(rows)",
-        "pickle.dump({'mean': df.y.mean()}, open('model.pkl', 'wb'))\nPath('model.pkl').name",
+        "pickle.dump({'mean': df.y.mean()}, open('model.pkl', 'wb'))\n"
+        "print(open('model.pkl', 'rb').name)",
         "os.makedirs('../figures', exist_ok=True)\n"
         "for n in range(2):\n    Path(f'../figures/{n}.txt').write_text(str(n + seed))",
     ],
