@@ -29,6 +29,9 @@ _ABOUT_FILES = re.compile(
 )
 
 
+_PLACE = re.compile(r"\{[^{}]*\}|%[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
+"""Where `format` or `%` puts a value into a text."""
+
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -158,7 +161,7 @@ def plan_files(
         wanted |= {path for path in before.files for word in patterns if _is_meant(path, word)}
         listed |= {w for w in words if any(p.startswith(f"{w}/") for p in before.files)}
         plan = _with_brought(plan, wanted, listed, texts, start, writers, _other_names(stage))
-        plan = _with_said(plan, words)
+        plan = _also_where_it_was(plan, words, _computed(stage))
         named = {plan.paths[output] for output in plan.outputs}
         plan, dropped = _with_kept(plan, stage, fresh - named, after.files, start, writers)
         parents = {
@@ -213,6 +216,27 @@ def _texts(stage: StagePlan) -> list[str]:
     return [text for text in texts if isinstance(text, str)]
 
 
+def _computed(stage: StagePlan) -> set[str]:
+    """Patterns of the names that a stage's code puts together: `data/*.csv` of `f"data/{n}.csv"`.
+
+    A folder's name that is handed to something about files stands for whatever is in it.
+    """
+    found: set[str] = set()
+    for cell in stage.part.code:
+        for node in (node for s in cell.statements for node in ast.walk(s.node)):
+            if isinstance(node, ast.JoinedStr):
+                parts = [v.value if isinstance(v, ast.Constant) else "*" for v in node.values]
+                found.add("".join(map(str, parts)))
+            elif isinstance(node, ast.BinOp | ast.Call | ast.Assign):
+                texts = [node.left] if isinstance(node, ast.BinOp) else list(_arguments(node))
+                for text in texts:
+                    about = isinstance(node, ast.BinOp) or _is_about_files(node)
+                    if about and isinstance(text, ast.Constant) and isinstance(text.value, str):
+                        found.add(_PLACE.sub("*", text.value))
+                        found.add(f"{text.value.rstrip('/')}/*")
+    return {os.path.normpath(text) for text in found if text and "\0" not in text}
+
+
 def _other_names(stage: StagePlan) -> set[str]:
     """Names to which a stage gives another meaning than that of a file's path."""
     nodes = [statement.node for cell in stage.part.code for statement in cell.statements]
@@ -254,7 +278,9 @@ def _with_brought(
             given.add(folder)
         wanted = {*wanted, *(path for path in writers if path.startswith(f"{folder}/"))}
     for path in sorted(wanted):
-        if any(path == other or path.startswith(f"{other}/") for other in given):
+        if path in given or (
+            path not in writers and any(path.startswith(f"{other}/") for other in given)
+        ):
             continue
         if path in writers:
             written = writers[path]
@@ -267,13 +293,18 @@ def _with_brought(
     return replace(plan, inputs=inputs, paths=paths, brought=brought)
 
 
-def _with_said(plan: FilePlan, words: Set[str]) -> FilePlan:
-    """Bring what commands of the shell name: their text stays, also where Python's gives way."""
+def _also_where_it_was(plan: FilePlan, words: Set[str], patterns: Set[str]) -> FilePlan:
+    """Bring what is named in yet another way: by a command of the shell, or by a computed text.
+
+    Only the text that is a name and nothing else gives way to the parameter.
+    """
     there = {place.rstrip("/") for place in plan.brought.values()}
     said = {
         name: f"{path}/" if plan.inputs[name].endswith("/") else path
         for name, path in plan.paths.items()
-        if name in plan.inputs and path in words - there
+        if name in plan.inputs
+        and path not in there
+        and (path in words or any(_is_meant(path, pattern) for pattern in patterns))
     }
     return replace(plan, brought={**plan.brought, **said})
 
@@ -384,8 +415,8 @@ def _plan_stage(
             name = parameter(path, "file")
             inputs[name] = f"file:{path}"
         elif any(file.startswith(f"{path}/") for file in start) and not any(
-            file.startswith(f"{path}/") for file in fresh | going_on
-        ):  # what a stage writes would come into the folder that it was given
+            file.startswith(f"{path}/") for file in (*fresh, *going_on, *writers)
+        ):  # what it writes would come into that folder, and what others wrote is not there
             name = parameter(path, "folder")
             inputs[name] = f"file:{path}/"
         else:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlkit.beginning.notebook import code_cell, notebook_of
@@ -256,23 +256,36 @@ def _beginning(stage: StagePlan, plan: FilePlan, names: GivenNames) -> list[tupl
 def _bring(plan: FilePlan, names: GivenNames) -> str:
     """Put files where the code looks for them, if it computes their names."""
     os_, shutil = names.modules["os"], names.modules["shutil"]
-    lines = [f"{os_}.makedirs({path!r}, exist_ok=True)" for path in plan.folders]
+    folders = {path for path in plan.brought.values() if path.endswith("/")}
+    lines: dict[str, list[str]] = {}
     for parameter, path in plan.brought.items():
-        if path.endswith("/"):
+        if path in folders:
             copied = f"copy_function={shutil}.copyfile, dirs_exist_ok=True"
             line = f"{shutil}.copytree({parameter}, {path!r}, {copied})"
-        else:
+            lines.setdefault(_top(path), []).append(line)
+    for path in plan.folders:
+        line = f"{os_}.makedirs({path!r}, exist_ok=True)"
+        lines.setdefault(_top(path), []).append(line)
+    for parameter, path in plan.brought.items():
+        if path not in folders:
             line = f"{shutil}.copyfile({parameter}, {path!r})"
-        if path.startswith("../"):  # opened by hand, the notebook finds what is there already
-            lines += [f"if not {os_}.path.exists({path!r}):", f"    {line}"]
-        else:
-            lines.append(line)
+            lines.setdefault(_top(path), []).append(line)
     if not lines:
         return ""
-    is_around = any(path.startswith("../") for path in plan.brought.values())
-    head = [names.import_of("os")] if plan.folders or is_around else []
+    head = [names.import_of("os")] if plan.folders or any(lines.keys() - {""}) else []
     head += [names.import_of("shutil")] if plan.brought else []
-    return "\n".join([*head, "", "# the code below computes the names of these", *lines])
+    text = [*head, "", "# the code below computes the names of these", *lines.pop("", [])]
+    for top, copies in lines.items():
+        text += [f"if not {os_}.path.exists({top!r}):  # opened by hand, it may be there"]
+        text += [f"    {line}" for line in copies]
+    return "\n".join(text)
+
+
+def _top(path: str) -> str:
+    """The first name in a path that leads out of the stage's folder; none if it stays inside."""
+    parts = PurePosixPath(path).parts
+    up = next((n for n, part in enumerate(parts) if part != ".."), 0)
+    return "/".join(parts[: up + 1]) if up else ""
 
 
 def _keep(plan: FilePlan, names: GivenNames) -> str:

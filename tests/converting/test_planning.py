@@ -182,6 +182,19 @@ def test_a_folder_in_which_a_part_writes_is_not_handed_to_it() -> None:
     assert plans["p0"].kept == {"b_file": "data/b.csv"}
 
 
+def test_a_folder_in_which_an_earlier_part_wrote_is_the_original_s_with_the_new_files() -> None:
+    """A part that lists it finds both, and the newer of two by one name."""
+    start = {"data/a.csv": OLD, "data/b.csv": OLD}
+    after = {**start, "data/b.csv": (1, 2, "b")}
+    run = seen({"x": value("1")}, {"y": value("2")}, files=[start, after, after])
+    looks = {**run.looks, 1: replace(run.looks[1], listed=frozenset({"data"}))}
+    book = planned(["x = write('data/b.csv')", "y = os.listdir('data')"], run)
+    plans, _ = plan_files(book, replace(run, looks=looks))
+    assert plans["p1"].edits == ()
+    assert plans["p1"].inputs == {"data_folder": "file:data/", "b_file": "p0.b_file"}
+    assert plans["p1"].brought == {"data_folder": "data/", "b_file": "data/b.csv"}
+
+
 def test_what_a_command_names_is_brought_though_python_is_given_it() -> None:
     """The text of a command stays."""
     run = seen({"x": value("1")}, files=[{"a.csv": OLD}] * 2, read=[(), ["a.csv"]])
