@@ -86,7 +86,7 @@ def take(names: Mapping[str, Any], folder: str, number: int, project: str = ".")
     )
     here.with_suffix(".json").write_text(document, encoding="utf-8")
     _set_random_states(*states)
-    _watch.go_on()
+    _watch.begin_part()
 
 
 def take_states(names: Mapping[str, Any], folder: str, number: int) -> None:
@@ -131,6 +131,7 @@ class _Watch:
         self._is_on = False
         self._read: set[str] = set()
         self._listed: set[str] = set()
+        self._made: set[str] = set()
 
     def name_of(self, path: Path) -> str:
         """A path as the notebook would write it."""
@@ -148,6 +149,11 @@ class _Watch:
         self._read.clear()
         self._listed.clear()
         return found
+
+    def begin_part(self) -> None:
+        """Watch from here on: what was written before is there now, and its reading counts."""
+        self._made.clear()
+        self.go_on()
 
     def go_on(self, read: Iterable[str] = (), listed: Iterable[str] = ()) -> None:
         """Watch again; what was told at the pause may be told again."""
@@ -168,7 +174,9 @@ class _Watch:
             return
         if event in ("os.listdir", "os.scandir"):
             self._listed.add(name)
-        elif event != "open" or not arguments[2] & os.O_TRUNC:
+        elif event == "open" and arguments[2] & os.O_TRUNC:
+            self._made.add(name)
+        elif name not in self._made:  # what a part has written anew is its own when it reads it
             self._read.add(name)
 
 

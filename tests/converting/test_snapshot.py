@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlkit.converting.snapshot import _state, _tell, equal
+from mlkit.converting.snapshot import _state, _tell, _Watch, equal
 
 
 class Holder:
@@ -115,3 +115,23 @@ def test_a_module_or_function_of_a_module_is_told_by_its_import(
 ) -> None:
     """However the notebook came by it; what it has made itself has none."""
     assert _tell(name, value, tmp_path)["import"] == text
+
+
+def test_a_file_that_a_part_has_written_anew_is_not_read_from_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is its own, though an older one was there; for the next part it is one that was there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("new.txt", "old.txt"):
+        (tmp_path / name).write_text("there before")
+    watch = _Watch()
+    watch.pause()
+    watch.begin_part()
+    (tmp_path / "new.txt").write_text("again")
+    (tmp_path / "new.txt").read_text()
+    with (tmp_path / "old.txt").open("a") as opened:
+        opened.write("more")
+    assert watch.pause()[0] == ["old.txt"]
+    watch.begin_part()
+    (tmp_path / "new.txt").read_text()
+    assert watch.pause()[0] == ["new.txt"]
