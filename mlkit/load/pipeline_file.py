@@ -130,12 +130,13 @@ def _found(place: Path) -> Path:
     if file.exists() and not file.is_file():
         raise PipelineError("this is not a file", file, remedy="Move it away", code="E212")
     if not file.is_file():
-        raise PipelineError(
-            "there is no such pipeline",
-            file,
-            remedy="Name a pipeline.yaml or its folder; 'mlkit init DIR' writes a first one",
-            code="E212",
+        is_any = file.name == PIPELINE_FILE and any(file.parent.glob("*.ipynb"))
+        remedy = (
+            "'mlkit convert FOLDER --to DIR' makes one of the notebooks that are there"
+            if is_any
+            else "Name a pipeline.yaml or its folder; 'mlkit init DIR' writes a first one"
         )
+        raise PipelineError("there is no such pipeline", file, remedy=remedy, code="E212")
     return file
 
 

@@ -169,6 +169,11 @@ def test_a_missing_pipeline_is_refused(tmp_path: Path) -> None:
         load_pipeline(tmp_path)
     with pytest.raises(PipelineError, match=r"Name a pipeline\.yaml or its folder"):
         load_pipeline(tmp_path / "no.yaml")
+    (tmp_path / "1-load.ipynb").write_text("{}")
+    with pytest.raises(PipelineError, match="mlkit convert FOLDER --to DIR"):
+        load_pipeline(tmp_path)
+    with pytest.raises(PipelineError, match=r"Name a pipeline\.yaml or its folder"):
+        load_pipeline(tmp_path / "no.yaml")
 
 
 NOTEBOOKS: dict[str, tuple[str, str]] = {
