@@ -49,9 +49,8 @@ def convert(
     model joblib, a plain value JSON. Values at the top become parameters, functions that several
     stages use go into helpers.py, files that the text names become inputs and outputs.
 
-    The originals are run twice, on copies of their folder (or of the one around it to which their
-    texts lead by '../'; it must be small); then the pipeline runs
-    once, and every value, file, figure and text is compared with the original's. What differs
+    The originals are run twice, on copies of their folder, or of the one around it to which their
+    texts lead by '../' (it must be small); then the pipeline runs once, and every value, file, figure and text is compared with the original's. What differs
     between the original's own two runs is called not comparable. The exit code is 1 if the pipeline
     failed or anything differs; the original is never changed.
 
@@ -59,8 +58,8 @@ def convert(
     Examples
       mlkit convert analysis.ipynb --to analysis --dry-run
       mlkit convert analysis.ipynb --to analysis
-      mlkit convert 01-load.ipynb 02-train.ipynb --to pipeline    each becomes a stage
-      mlkit convert notebooks/ --to pipeline    all in a folder, in the order of their names
+      mlkit convert 1-load.ipynb 2-train.ipynb --to pipeline   each is a stage
+      mlkit convert notebooks/ --to pipeline                   all, in name order
     """
     done = convert_notebook(notebooks, to, dry_run=dry_run, say=say)
     if as_json:

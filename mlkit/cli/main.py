@@ -34,7 +34,7 @@ __all__ = ["COMMANDS", "app", "main"]
 COMMANDS = {
     "init": "Write a first pipeline of your own: two small notebooks that run at once.",
     "add": "Add a stage: write its notebook, and wire it in pipeline.yaml.",
-    "convert": "Convert a notebook into a pipeline: cut at its headings, wired, run and compared.",
+    "convert": "Convert notebooks into a pipeline: cut or taken whole, wired, run and compared.",
     "edit": "Work on a stage's source in JupyterLab, with its real inputs.",
     "run": "Run a pipeline: only what has changed runs, the rest is reused.",
     "plan": "Say what a run would do, and why; where each parameter comes from.",
