@@ -363,6 +363,7 @@ SUBJECTS = {
     "driver": "crash crowd env folder_crash folders kernels maps maps_at_random maps_kernels "
     "monolith other_kernels secrets shared_work text_notebooks traced_packages traces "
     "everyday_reads triggers_by_brute_force",
+    "converting": "projects_at_random",
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
     "airflow_celery dagster_compiler kubeflow_compiler "
     "drawn kubeflow_random labels mlkit_components mlkit_dag mlkit_dagster prefect_compiler "

@@ -50,9 +50,10 @@ def convert(
     stages use go into helpers.py, files that the text names become inputs and outputs.
 
     The originals are run twice, on copies of their folder, or of the one around it to which their
-    texts lead by '../' (it must be small); then the pipeline runs once, and every value, file, figure and text is compared with the original's. What differs
-    between the original's own two runs is called not comparable. The exit code is 1 if the pipeline
-    failed or anything differs; the original is never changed.
+    texts lead by '../' (it must be small). Then the pipeline runs once, and every value, file,
+    figure and text is compared with the original's. What differs between the original's own two
+    runs is called not comparable. The exit code is 1 if the pipeline failed or anything differs;
+    the original is never changed.
 
     \b
     Examples

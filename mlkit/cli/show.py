@@ -23,6 +23,7 @@ from mlkit.core.record import RunRecord
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
+from mlkit.reports.stage_text import stage_text
 from mlkit.reports.text_tables import show_text, tracked_text
 from mlkit.reports.trace_listing import trace_text
 from mlkit.store.tracking import logged
@@ -36,8 +37,8 @@ def show(
         str | None,
         typer.Argument(
             metavar="[STAGE] [PIPELINE]",
-            help="With --trace a stage, or STAGE[VALUE], with --value an artifact; then a "
-            "pipeline.yaml or its folder.",
+            help="A stage, or STAGE[VALUE], with --value an artifact; then a pipeline.yaml or its "
+            "folder.",
             show_default=False,
         ),
     ] = None,
@@ -59,8 +60,9 @@ def show(
     the reason why it ran or was reused, its metrics, and each artifact with its size and digest.
     --json prints the whole record.
 
-    With --trace and a stage: everything that its result depends on beside its code, parameters and
-    inputs: files, names looked for and not found, listings, environment variables and packages.
+    With a stage: its parameters, inputs, outputs and attempts, and its error whole. With --trace:
+    everything that its result depends on beside its code, parameters and inputs: files, names
+    looked for and not found, listings, environment variables and packages.
 
     RUN may be a sweep, by its name: then its runs are shown below each other.
 
@@ -70,24 +72,18 @@ def show(
     \b
     Examples
       mlkit show latest
+      mlkit show latest train            one stage, its error with the traceback
       mlkit show latest train --trace
       mlkit show latest select.decision --value
       mlkit show latest --instances      each instance on its own line
       mlkit show 20260101-12 --json      the run whose id begins so, as a document
     """
-    part = first if trace or value else None
-    named = second if trace or value else None if first is None else Path(first)
-    is_name = first is not None and "/" not in first and not first.endswith((".yaml", ".yml"))
-    if not (trace or value) and is_name and not Path(str(first)).exists():
+    is_part = first is not None and (trace or value or second is not None or _is_stage(first))
+    part = first if is_part else None
+    named = second if is_part else None if first is None else Path(first)
+    if (trace and value) or ((trace or value) and part is None):
         raise UsageError(
-            f"'{first}' is no pipeline; a stage goes with --trace, an artifact with --value",
-            remedy=f"'mlkit show {run}' shows all stages, 'mlkit show {run} {first} --trace' what "
-            "the result of one depends on",
-            code="E102",
-        )
-    if (trace and value) or (trace or value) != (part is not None) or (second and part is None):
-        raise UsageError(
-            "--trace goes with a stage, --value with an artifact, and these with one of them",
+            "--trace goes with a stage, --value with an artifact, and a call with one of them",
             remedy="For example 'mlkit show latest train --trace'",
             code="E102",
         )
@@ -102,7 +98,9 @@ def show(
         return
     record = api.find_run(run, folder)
     tracked = logged(record)
-    if stage is not None:
+    if stage is not None and not trace:
+        _show_stages(record, stage, as_json=as_json)
+    elif stage is not None:
         found = api.find_trace(record, stage, folder)
         print_json(dict(found)) if as_json else typer.echo(trace_text(stage, found))
     elif as_json:
@@ -115,6 +113,30 @@ def show(
         typer.echo(show_text(record, folder=here, width=width, instances=instances, kept=kept))
         if tracked:
             typer.echo(tracked_text(tracked, width))
+
+
+def _is_stage(word: str) -> bool:
+    """Whether a word alone names a stage: a pipeline is a file, or a folder that has one."""
+    looks_like_path = "/" in word or word in (".", "..") or word.endswith((".yaml", ".yml"))
+    return not looks_like_path and not Path(word, "pipeline.yaml").exists()
+
+
+def _show_stages(record: RunRecord, asked: str, *, as_json: bool) -> None:
+    """Show a stage: one, or each of its instances."""
+    found = [item for item in record.stages.values() if asked in (item.id, item.stage)]
+    if not found:
+        names = {name for item in record.stages.values() for name in (item.id, item.stage)}
+        raise UsageError(
+            f"run {record.run_id} has no stage '{asked}'",
+            remedy=did_you_mean(asked, names) or f"See 'mlkit show {record.run_id}'",
+            code="E101",
+        )
+    if as_json:
+        stages = {item.id: item.to_json(exact=False) for item in found}
+        print_json({"run_id": record.run_id, "stages": stages})
+        return
+    here, width = Path.cwd(), terminal_width()
+    typer.echo("\n\n".join(stage_text(record, item, folder=here, width=width) for item in found))
 
 
 def _show_value(run: str, reference: str, folder: Path, *, as_json: bool) -> None:

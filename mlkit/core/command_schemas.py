@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlkit.core.document_schemas import RECORD, RESUMED, RUN, RUN_STATUS, SHORT_ERROR, SUMMARY
+from mlkit.core.document_schemas import (
+    RECORD,
+    RESUMED,
+    RUN,
+    RUN_STATUS,
+    SHORT_ERROR,
+    STAGE,
+    SUMMARY,
+)
 from mlkit.core.schema_shapes import (
     ANYTHING,
     BOOLEAN,
@@ -324,13 +332,15 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
     ),
     "show": (
         "A run's whole record, with plain values and what its stages logged to MLflow; or the runs "
-        "of a sweep; with --trace what a result depends on; with --value the value of an output.",
+        "of a sweep; with a stage its part of the record, and that of each instance; with --trace "
+        "what a result depends on; with --value the value of an output.",
         (
             object_of(
                 {"labels": TEXTS, **RECORD, "mlflow": list_of(_TRACKED)},
                 {**RESUMED, "kept_kernels": _KEPT},
             ),
             _SWEEP,
+            object_of({"run_id": TEXT, "stages": by_name(STAGE)}),
             _TRACE,
             _VALUE,
         ),

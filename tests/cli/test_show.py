@@ -1,4 +1,4 @@
-"""`mlkit show RUN STAGE --trace`: what a result depends on, as text and as JSON."""
+"""`mlkit show RUN STAGE`: a stage of a run, and what its result depends on; as text, as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mlkit.cli.main import app
 from mlkit.errors import UsageError
 from mlkit.reports.trace_listing import trace_text
-from mlkit.testing import FakeRunner, Returns, branching, chain, mapped, run_fake
+from mlkit.testing import FakeRunner, Raises, Returns, branching, chain, mapped, run_fake
 from tests.documents import check_document
 
 
@@ -72,9 +72,57 @@ def test_what_the_code_asked_of_a_file_is_listed(file: Path) -> None:
     "words", [("--trace",), ("s1", "{file}", "extra"), ("s1", "{file}", "--trace", "--value")]
 )
 def test_a_trace_needs_a_stage(file: Path, words: tuple[str, ...]) -> None:
-    """And a stage needs --trace."""
+    """Of one stage at a time, and not its value as well."""
     code, _ = shown("latest", *(word.format(file=file) for word in words))
     assert code != 0
+
+
+@pytest.fixture
+def failed(tmp_path: Path) -> Path:
+    """A chain whose second stage fails at its only attempt, with a long message."""
+    file = chain(tmp_path, 2)
+    runner = FakeRunner(
+        {"s2": [Raises(type="ValueError", message="long " * 200 + "end\nsecond line")]}
+    )
+    assert run_fake(file, runner=runner).status == "failed"
+    return file
+
+
+def test_a_stage_is_shown_with_its_error_whole(failed: Path, tmp_path: Path) -> None:
+    """Summaries cut long messages; here every word stands, beside what the stage was given."""
+    (run,) = [path.name for path in (tmp_path / "runs").glob("2*")]
+    code, text = shown(run, "s2", str(failed))
+    assert code == 0
+    assert text.startswith("s2: ✗ failed")
+    assert text.split().count("long") == 200
+    assert "second line" in text
+    assert "s1/" in text[text.index("Inputs") :]
+    code, text = shown(run, "s1", str(failed))
+    assert "Error" not in text
+    assert "Outputs" in text
+
+
+def test_a_stage_as_json_is_its_part_of_the_record(failed: Path, tmp_path: Path) -> None:
+    """The same values, and nothing of other stages."""
+    (run,) = [path.name for path in (tmp_path / "runs").glob("2*")]
+    _, text = shown(run, "s2", str(failed), "--json")
+    part = json.loads(text)
+    check_document("show", part)
+    whole = json.loads(shown(run, str(failed), "--json")[1])
+    assert part == {"run_id": run, "stages": {"s2": whole["stages"]["s2"]}}
+
+
+def test_a_mapped_stage_is_shown_one_instance_after_the_other(tmp_path: Path) -> None:
+    """Or the one that was asked for; a name that is none is answered with the next."""
+    file = mapped(tmp_path, ["a", "b"])
+    run_fake(file)
+    every = shown("latest", "each", str(file))[1]
+    heads = [line.split(":")[0] for line in every.splitlines() if ": ✓" in line]
+    assert heads == ["each[a]", "each[b]"]
+    assert shown("latest", "each[b]", str(file))[1] in every
+    result = CliRunner().invoke(app, ["show", "latest", "eachx", str(file)])
+    assert isinstance(result.exception, UsageError)
+    assert "Did you mean" in str(result.exception.remedy)
 
 
 def test_a_value_is_read_out_of_an_artifact(tmp_path: Path) -> None:
