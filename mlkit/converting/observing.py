@@ -242,5 +242,36 @@ def _copy(source: Path, target: Path) -> None:
             source,
             remedy="Move the notebook, and the files that it reads, into a folder of their own",
         )
-    ignored = shutil.ignore_patterns(*_LEFT_OUT)
-    shutil.copytree(source, target, ignore=ignored, symlinks=False, ignore_dangling_symlinks=True)
+    try:
+        shutil.copytree(source, target, ignore=_left_out, ignore_dangling_symlinks=True)
+    except (shutil.Error, OSError) as error:
+        name, why = _first_trouble(error, source)
+        raise UsageError(
+            f"it cannot be copied for the runs of the notebooks: {why}",
+            name,
+            remedy="See that it can be read, or move it out of the project's folder",
+        ) from None
+
+
+def _left_out(folder: str, names: Sequence[str]) -> set[str]:
+    """What is not copied: what tools keep, pipes and sockets, and links that lead around."""
+    here = Path(folder).resolve()
+    return {
+        name
+        for name in names
+        if name in _LEFT_OUT
+        or (Path(folder, name).exists() and not _is_plain(Path(folder, name)))
+        or Path(folder, name).resolve() in (here, *here.parents)
+    }
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
+
+
+def _first_trouble(error: shutil.Error | OSError, source: Path) -> tuple[Path, str]:
+    """The file at which copying stopped, and the system's words."""
+    if isinstance(error, shutil.Error):
+        name, _, why = error.args[0][0]
+        return Path(name), str(why).partition("] ")[2].partition(":")[0] or str(why)
+    return Path(error.filename or source), error.strerror or str(error)

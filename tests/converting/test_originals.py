@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from mlkit.converting.observing import _copy, _first_trouble
 from mlkit.converting.originals import read_originals
 from mlkit.errors import MlkitError
 from tests.converting.originals import write_cells
@@ -73,3 +76,33 @@ def test_what_cannot_be_one_pipeline_is_refused(case: str, tmp_path: Path) -> No
         read_originals(asked)
     assert caught.value.remedy
     assert caught.value.file is not None
+
+
+def test_what_is_no_plain_file_is_not_copied(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A pipe would be waited for, and a link to a folder around would never end."""
+    (tmp_path / "data").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "around").symlink_to(tmp_path)
+    (tmp_path / "data" / "linked").symlink_to(tmp_path / "n.ipynb")
+    write_cells(["print(open('data/linked').read()[:1])"], tmp_path / "n.ipynb")
+    copied = tmp_path_factory.mktemp("copies") / "copy"
+    _copy(tmp_path, copied)
+    assert sorted(str(p.relative_to(copied)) for p in copied.rglob("*")) == [
+        "data",
+        "data/linked",
+        "n.ipynb",
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        shutil.Error([("a/x.csv", "b/x.csv", "[Errno 13] Permission denied: 'a/x.csv'")]),
+        PermissionError(13, "Permission denied", "a/x.csv"),
+    ],
+)
+def test_a_file_that_cannot_be_copied_is_named(error: OSError) -> None:
+    """With the system's words, whether copying stopped there or went on."""
+    assert _first_trouble(error, Path("a")) == (Path("a/x.csv"), "Permission denied")
