@@ -118,7 +118,12 @@ def show(
 def _is_stage(word: str) -> bool:
     """Whether a word alone names a stage: a pipeline is a file, or a folder that has one."""
     looks_like_path = "/" in word or word in (".", "..") or word.endswith((".yaml", ".yml"))
-    return not looks_like_path and not Path(word, "pipeline.yaml").exists()
+    if looks_like_path:
+        return False
+    try:
+        return not (Path(word).is_file() or Path(word, "pipeline.yaml").exists())
+    except OSError:  # no name of a file: whoever reads the pipeline says so
+        return False
 
 
 def _show_stages(record: RunRecord, asked: str, *, as_json: bool) -> None:

@@ -25,7 +25,7 @@ MISTAKES = {
     "a folder of its name": (("run", "odd"), "odd/pipeline.yaml: this is not a file", "Move it"),
     "that folder": (("plan", "odd/pipeline.yaml"), "pipeline.yaml: this is not a file", "Move it"),
     "no number": (("run", "p", "--workers", "x"), "'x' is not a whole number", "mlkit run --help"),
-    "a stage": (("show", "latest", "write"), "'write' is no pipeline", "latest write --trace"),
+    "no stage": (("show", "latest", "--trace"), "goes with a stage", "latest train --trace"),
     "a file for a folder": (
         ("export", "airflow", "p", "--to", "p/pipeline.yaml"),
         "pipeline.yaml/words.py: the file cannot be written",
