@@ -291,6 +291,7 @@ def test_a_stream_that_cannot_be_flushed_hangs_no_kernel(
     """Without it ipykernel never answers; the notebook's own is back, and it says so."""
     outcome = bench.run(f"import sys\n{cell}", f"print('seen', file=sys.{name})")
     assert outcome.result.error is None
+    assert outcome.log.count("\n") == 2, outcome.log
     told, seen = outcome.log.splitlines()
     assert told.startswith(f"mlkit: sys.{name} cannot be flushed ({why}")
     assert seen == "seen"
