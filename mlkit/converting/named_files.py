@@ -227,12 +227,16 @@ def _computed(stage: StagePlan) -> set[str]:
             if isinstance(node, ast.JoinedStr):
                 parts = [v.value if isinstance(v, ast.Constant) else "*" for v in node.values]
                 found.add("".join(map(str, parts)))
+            elif isinstance(node, ast.Attribute) and node.attr == "format":
+                if isinstance(node.value, ast.Constant):
+                    found.add(_PLACE.sub("*", str(node.value.value)))
             elif isinstance(node, ast.BinOp | ast.Call | ast.Assign):
                 texts = [node.left] if isinstance(node, ast.BinOp) else list(_arguments(node))
                 for text in texts:
                     about = isinstance(node, ast.BinOp) or _is_about_files(node)
                     if about and isinstance(text, ast.Constant) and isinstance(text.value, str):
-                        found.add(_PLACE.sub("*", text.value))
+                        filled = _PLACE.sub("*", text.value)
+                        found |= {filled} - {text.value}  # a whole name has given way already
                         found.add(f"{text.value.rstrip('/')}/*")
     return {os.path.normpath(text) for text in found if text and "\0" not in text}
 

@@ -195,6 +195,16 @@ def test_a_folder_in_which_an_earlier_part_wrote_is_the_original_s_with_the_new_
     assert plans["p1"].brought == {"data_folder": "data/", "b_file": "data/b.csv"}
 
 
+def test_a_file_whose_name_is_written_out_is_not_copied_as_well() -> None:
+    """The parameter stands in its place; only a name that is put together needs the file there."""
+    run = seen({"x": value("1")}, files=[{"data/a.csv": OLD}] * 2, read=[(), ["data/a.csv"]])
+    plain, _ = plan_files(planned(["x = pd.read_csv('data/a.csv')"], run), run)
+    assert (plain["p0"].inputs, plain["p0"].brought) == ({"a_file": "file:data/a.csv"}, {})
+    both = ["x = pd.read_csv('data/a.csv'), open('data/{}.csv'.format(n))"]
+    twice, _ = plan_files(planned(both, run), run)
+    assert twice["p0"].brought == {"a_file": "data/a.csv"}
+
+
 def test_what_a_command_names_is_brought_though_python_is_given_it() -> None:
     """The text of a command stays."""
     run = seen({"x": value("1")}, files=[{"a.csv": OLD}] * 2, read=[(), ["a.csv"]])
