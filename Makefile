@@ -157,8 +157,9 @@ test-slow: install-dev engines  ## run the suites that take long: many random ki
 	$(RUN_TESTS) -m slow --timeout 3600 $(PYTEST)
 
 # As side by side above: lessons wait for servers, timers and killed processes, and leave their core to another.
+FRESH ?= --fresh
 test-site: install-dev engines  ## execute every lesson and exercise, make the site, and follow its documents
-	$(BIN)/mlkit render --to site --fresh --workers 3
+	$(BIN)/mlkit render --to site $(FRESH) --workers 3
 	$(RUN_TESTS) $(SIDE_BY_SIDE) -m "site and not slow" $(PYTEST)
 
 STEPS ?= 300
