@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from mlkit.beginning.new_stage import NewStage, add_stage
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json
-from mlkit.cli.shared_options import JsonOption, PipelineArgument, pipeline_path
+from mlkit.cli.shared_options import JsonOption, PipelineArgument
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.errors import UsageError
 from mlkit.load.yaml_tree import parse_value
 
@@ -27,6 +29,7 @@ def add(
             metavar="STAGE",
             help="A stage that it waits for without reading from it. May be repeated.",
             show_default=False,
+            autocompletion=candidates.stages,
         ),
     ] = None,
     inputs: Annotated[
@@ -37,6 +40,7 @@ def add(
             help="An input: another stage's output, file:PATH from outside, or "
             "run:RUN/STAGE.OUTPUT of another run. May be repeated.",
             show_default=False,
+            autocompletion=candidates.artifacts,
         ),
     ] = None,
     outputs: Annotated[

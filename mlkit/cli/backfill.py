@@ -26,8 +26,8 @@ from mlkit.cli.shared_options import (
     RunsDirOption,
     TimezoneOption,
     parallel_option,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.backfilling import Planned
 from mlkit.core.durations import format_duration
 from mlkit.core.intervals import Schedule

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json, say
 from mlkit.cli.shared_options import JsonOption
 from mlkit.grading.exercise_progress import check_notebooks, checks_text
@@ -17,7 +18,9 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME|NOTEBOOK]...", help="Exercises (default: all of the folder you are in)."
+            metavar="[NAME|NOTEBOOK]...",
+            help="Exercises (default: all of the folder you are in).",
+            autocompletion=candidates.exercises,
         ),
     ] = None,
     *,

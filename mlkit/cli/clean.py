@@ -11,7 +11,8 @@ import typer
 from mlkit import api
 from mlkit.cli.output import print_json, say
 from mlkit.cli.run_options import run_option
-from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.durations import parse_duration
 from mlkit.errors import UsageError
 from mlkit.observe.layout import counted

@@ -8,14 +8,10 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json, say
-from mlkit.cli.shared_options import (
-    JsonOption,
-    OutOption,
-    RunsDirOption,
-    pipeline_path,
-    without_pipeline,
-)
+from mlkit.cli.shared_options import JsonOption, OutOption, RunsDirOption
+from mlkit.cli.which_pipeline import pipeline_path, without_pipeline
 from mlkit.errors import UsageError
 from mlkit.observe.layout import terminal_width
 from mlkit.reports.page_file import write_text
@@ -38,6 +34,7 @@ def compare(
             help="Two runs or more: ids, the start of one, names, or latest; a sweep stands for "
             "its runs. Then a pipeline.yaml or its folder.",
             show_default=False,
+            autocompletion=candidates.runs,
         ),
     ],
     *,

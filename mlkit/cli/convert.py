@@ -39,7 +39,7 @@ def convert(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Convert notebooks into a pipeline: cut or taken whole, wired, run and compared.
+    r"""Convert notebooks into a pipeline: cut or taken whole, run and compared.
 
     One notebook is cut into stages. Of several, each becomes a stage and stays as it is written;
     what one writes and another reads connects them.

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json, say
 from mlkit.cli.run_options import environment_of
 from mlkit.cli.shared_options import (
@@ -19,8 +20,8 @@ from mlkit.cli.shared_options import (
     PipelineArgument,
     RunArgument,
     RunsDirOption,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.pipeline import Pipeline
 from mlkit.errors import UsageError
 from mlkit.observe.layout import near
@@ -31,7 +32,12 @@ __all__ = ["debug"]
 
 def debug(
     run: RunArgument,
-    stage: Annotated[str, typer.Argument(metavar="STAGE", help="The stage, or STAGE[VALUE].")],
+    stage: Annotated[
+        str,
+        typer.Argument(
+            metavar="STAGE", help="The stage, or STAGE[VALUE].", autocompletion=candidates.stages
+        ),
+    ],
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,

@@ -8,7 +8,8 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
-from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption, pipeline_path
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunsDirOption
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.doctor.checks import Finding, all_checks
 from mlkit.observe.layout import paragraph, terminal_width
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json, say
 from mlkit.cli.run_display import observed
 from mlkit.cli.run_options import layers_of, run_option
@@ -21,8 +22,8 @@ from mlkit.cli.shared_options import (
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 
 __all__ = ["edit"]
 
@@ -30,7 +31,11 @@ __all__ = ["edit"]
 def edit(
     stage: Annotated[
         str,
-        typer.Argument(metavar="STAGE", help="The stage, or one instance of it: 'STAGE[VALUE]'."),
+        typer.Argument(
+            metavar="STAGE",
+            help="The stage, or one instance of it: 'STAGE[VALUE]'.",
+            autocompletion=candidates.stages,
+        ),
     ],
     pipeline: PipelineArgument = None,
     *,

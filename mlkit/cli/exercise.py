@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json, say
 from mlkit.cli.plain_command import PlainCommand
 from mlkit.cli.shared_options import JsonOption, command_group
@@ -42,7 +43,11 @@ SolutionsOption = Annotated[
 ]
 NamesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="Which exercises (default: all of the folder)."),
+    typer.Argument(
+        metavar="NAME",
+        help="Which exercises (default: all of the folder).",
+        autocompletion=candidates.exercises,
+    ),
 ]
 
 

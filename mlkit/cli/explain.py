@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json
 from mlkit.cli.shared_options import JsonOption
 from mlkit.core.error_kinds import ERROR_KINDS, UnknownCodeError, find_kind, page_of
@@ -23,6 +24,7 @@ def explain(
             metavar="CODE",
             help="The code behind an error, or the type of a stage's error (default: list all).",
             show_default=False,
+            autocompletion=candidates.codes,
         ),
     ] = None,
     *,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json
 from mlkit.cli.run_options import Given, layers_of, takes_run_options
 from mlkit.cli.shared_options import (
@@ -17,8 +18,8 @@ from mlkit.cli.shared_options import (
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.engines.registry import names
 from mlkit.store.typed_path import typed_path
 
@@ -27,7 +28,12 @@ __all__ = ["export"]
 
 @takes_run_options
 def export(
-    engine: Annotated[str, typer.Argument(metavar="ENGINE", help=f"Its name: {names()}.")],
+    engine: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENGINE", help=f"Its name: {names()}.", autocompletion=candidates.engines
+        ),
+    ],
     pipeline: PipelineArgument = None,
     *,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the files.")],

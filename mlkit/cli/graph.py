@@ -9,14 +9,10 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import is_utf8, print_json, say
-from mlkit.cli.shared_options import (
-    JsonOption,
-    OutOption,
-    PipelineArgument,
-    RunsDirOption,
-    pipeline_path,
-)
+from mlkit.cli.shared_options import JsonOption, OutOption, PipelineArgument, RunsDirOption
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.observe.layout import terminal_width
 from mlkit.reports.graph_forms import to_mermaid, to_svg, to_text
 from mlkit.reports.page_file import write_text
@@ -44,6 +40,7 @@ def graph(
             metavar="RUN",
             help="Show how its stages ended: a run's id, the start of one, or latest.",
             show_default=False,
+            autocompletion=candidates.runs,
         ),
     ] = None,
     runs_dir: RunsDirOption = None,

@@ -19,55 +19,73 @@ from typing import Any
 gc.set_threshold(200_000, 20, 20)
 
 import typer  # noqa: E402 - see above
-from typer.core import TyperGroup  # noqa: E402 - see above
+from typer.core import TyperCommand, TyperGroup  # noqa: E402 - see above
 
 from mlkit import __version__  # noqa: E402 - see above
 from mlkit.cli import output  # noqa: E402 - see above
 from mlkit.cli.outlets import hold_standard_files, steady_streams  # noqa: E402 - see above
 from mlkit.cli.plain_command import PlainCommand  # noqa: E402 - see above
+from mlkit.cli.shells import VARIABLE, know_shells  # noqa: E402 - see above
 from mlkit.core.policies import FORMER_NAMES  # noqa: E402 - see above
 from mlkit.errors import MlkitError, UsageError  # noqa: E402 - see above
 from mlkit.store.refusals import sentence_of  # noqa: E402 - see above
 
-__all__ = ["COMMANDS", "app", "main"]
+__all__ = ["COMMANDS", "SECTIONS", "app", "main"]
 
-COMMANDS = {
-    "init": "Write a first pipeline of your own: two small notebooks that run at once.",
-    "add": "Add a stage: write its notebook, and wire it in pipeline.yaml.",
-    "convert": "Convert notebooks into a pipeline: cut or taken whole, wired, run and compared.",
-    "edit": "Work on a stage's source in JupyterLab, with its real inputs.",
-    "run": "Run a pipeline: only what has changed runs, the rest is reused.",
-    "plan": "Say what a run would do, and why; where each parameter comes from.",
-    "resume": "Finish a run that was killed or has failed.",
-    "runs": "List the runs, the newest first, with parameters and metrics.",
-    "show": "Show one run: how it ended, its stages and their outputs.",
-    "label": "Name a run: the name is usable wherever RUN is, and keeps the run.",
-    "unlabel": "Take a name from its run; the run stays, and may be cleaned again.",
-    "promote": "Make a run latest: the one whose files notebooks opened by hand read.",
-    "compare": "Compare runs: parameters, code, artifacts, metrics.",
-    "graph": "Draw the pipeline's graph: which stage comes after which.",
-    "report": "Write a run's report: one HTML file that needs nothing else.",
-    "debug": "Open a stage's notebook of a run in JupyterLab, inputs injected.",
-    "kernels": "List the kernels that are kept or ready, or end what is kept and what waits.",
-    "sweep": "Run every combination of some parameters, and compare.",
-    "backfill": "Run once for each interval of the schedule that has no successful run.",
-    "serve": "Run on the pipeline's schedule, until Ctrl-C or SIGTERM.",
-    "export": "Compile the pipeline to the files of an engine, such as Airflow.",
-    "notify": "Tell people how a stage of a run ended; an engine's callbacks call it.",
-    "clean": "Remove old runs, and artifacts that no run or result refers to.",
-    "learn": "Write mlkit's lessons and exercises into a folder of your own.",
-    "check": "Run the checks of your exercises, as the notebooks are saved.",
-    "exercises": "Say which exercises you have solved, tried, and not yet tried.",
-    "exercise": "Write an exercise, try it, and hand it out without its solution.",
-    "grade": "Grade exercise notebooks: grades.csv, grades.json, pages of feedback.",
-    "class": "Collect what a class handed in, return grades, and learn from them.",
-    "explain": "Explain an error by its code: the cause, and what to do.",
-    "schema": "Print the JSON Schema of pipeline.yaml, or of what mlkit writes.",
-    "render": "Render lessons and exercises as a static site, executed.",
-    "doctor": "Check the installation, and say what to do about what is missing.",
+SECTIONS = {
+    "Begin": {
+        "init": "Write a first pipeline of your own: two small notebooks that run at once.",
+        "convert": "Convert notebooks into a pipeline: cut or taken whole, run and compared.",
+        "add": "Add a stage: write its notebook, and wire it in pipeline.yaml.",
+        "edit": "Work on a stage's source in JupyterLab, with its real inputs.",
+        "doctor": "Check the installation, and say what to do about what is missing.",
+    },
+    "Run": {
+        "run": "Run a pipeline: only what has changed runs, the rest is reused.",
+        "plan": "Say what a run would do, and why; where each parameter comes from.",
+        "graph": "Draw the pipeline's graph: which stage comes after which.",
+        "resume": "Finish a run that was killed or has failed.",
+        "sweep": "Run every combination of some parameters, and compare.",
+        "backfill": "Run once for each interval of the schedule that has no successful run.",
+        "serve": "Run on the pipeline's schedule, until Ctrl-C or SIGTERM.",
+        "export": "Compile the pipeline to the files of an engine, such as Airflow.",
+        "kernels": "List the kernels that are kept or ready, or end what is kept and what waits.",
+    },
+    "Look at runs": {
+        "runs": "List the runs, the newest first, with parameters and metrics.",
+        "show": "Show one run: how it ended, its stages and their outputs.",
+        "compare": "Compare runs: parameters, code, artifacts, metrics.",
+        "report": "Write a run's report: one HTML file that needs nothing else.",
+        "debug": "Open a stage's notebook of a run in JupyterLab, inputs injected.",
+    },
+    "Keep and drop runs": {
+        "label": "Name a run: the name is usable wherever RUN is, and keeps the run.",
+        "unlabel": "Take a name from its run; the run stays, and may be cleaned again.",
+        "promote": "Make a run latest: the one whose files notebooks opened by hand read.",
+        "clean": "Remove old runs, and artifacts that no run or result refers to.",
+    },
+    "Learn and teach": {
+        "learn": "Write mlkit's lessons and exercises into a folder of your own.",
+        "check": "Run the checks of your exercises, as the notebooks are saved.",
+        "exercises": "Say which exercises you have solved, tried, and not yet tried.",
+        "exercise": "Write an exercise, try it, and hand it out without its solution.",
+        "grade": "Grade exercise notebooks: grades.csv, grades.json, pages of feedback.",
+        "class": "Collect what a class handed in, return grades, and learn from them.",
+        "render": "Render lessons and exercises as a static site, executed.",
+    },
+    "Look up": {
+        "explain": "Explain an error by its code: the cause, and what to do.",
+        "schema": "Print the JSON Schema of pipeline.yaml, or of what mlkit writes.",
+        "completion": "Print what lets a shell complete mlkit's words by Tab.",
+        "notify": "Tell people how a stage of a run ended; an engine's callbacks call it.",
+    },
 }
-"""Each command with its line in the help; the function of that name stands in the file of that
-name, which is imported when the command is called. In a file with a `group` it is several."""
+"""What the help lists, section by section: each command with its line. The function of that name
+stands in the file of that name, which is imported when the command is called; in a file with a
+`group` it is several."""
+
+COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
+"""Each command with its line in the help."""
 
 
 class LazyGroup(TyperGroup):
@@ -78,7 +96,7 @@ class LazyGroup(TyperGroup):
         super().__init__(**{**given, "commands": names})
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The commands in the order in which one needs them."""
+        """The commands, section by section."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -92,8 +110,18 @@ class LazyGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        widest = max(map(len, COMMANDS))
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(widest), line) for name, line in section.items()])
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Offer the commands without importing any."""
+        listed: dict[str, Any] = {
+            name: TyperCommand(name, help=line, short_help=line) for name, line in COMMANDS.items()
+        }
+        group = TyperGroup(commands=listed, params=self.params)
+        return group.shell_complete(typer.Context(group, parent=ctx.parent), incomplete)
 
 
 def load_command(name: str) -> Any:
@@ -177,6 +205,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code, whatever becomes of the output."""
     hold_standard_files()
     _have_a_home()
+    if VARIABLE in os.environ:
+        know_shells()
     given = list(sys.argv[1:] if arguments is None else arguments)
     with steady_streams(), _unwinding():
         code = _run(_with_force_values(_with_new_names(given)))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json, say
 from mlkit.cli.run_options import layers_of
 from mlkit.cli.shared_options import (
@@ -17,8 +18,8 @@ from mlkit.cli.shared_options import (
     PipelineArgument,
     RunArgument,
     RunsDirOption,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.driver.telling import tell_end
 
 __all__ = ["notify"]
@@ -26,7 +27,12 @@ __all__ = ["notify"]
 
 def notify(
     run: RunArgument,
-    stage: Annotated[str, typer.Argument(metavar="STAGE", help="STAGE or STAGE[VALUE].")],
+    stage: Annotated[
+        str,
+        typer.Argument(
+            metavar="STAGE", help="STAGE or STAGE[VALUE].", autocompletion=candidates.stages
+        ),
+    ],
     pipeline: PipelineArgument = None,
     *,
     assignments: ParametersOption = None,

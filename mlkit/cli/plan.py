@@ -17,8 +17,8 @@ from mlkit.cli.shared_options import (
     ParametersOption,
     PipelineArgument,
     RunsDirOption,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.configuration import Configuration
 from mlkit.core.graph import edges, levels
 from mlkit.core.pipeline import Pipeline

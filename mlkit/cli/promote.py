@@ -6,13 +6,8 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json
-from mlkit.cli.shared_options import (
-    JsonOption,
-    PipelineArgument,
-    RunArgument,
-    RunsDirOption,
-    pipeline_path,
-)
+from mlkit.cli.shared_options import JsonOption, PipelineArgument, RunArgument, RunsDirOption
+from mlkit.cli.which_pipeline import pipeline_path
 
 __all__ = ["promote"]
 

@@ -17,8 +17,8 @@ from mlkit.cli.shared_options import (
     PipelineArgument,
     RunArgument,
     RunsDirOption,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.errors import MlkitError

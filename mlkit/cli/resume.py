@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import say
 from mlkit.cli.run_display import exit_code, observed, observed_aside, show_end
 from mlkit.cli.run_options import Given, environment_of, takes_run_options
@@ -19,9 +20,9 @@ from mlkit.cli.shared_options import (
     RunsDirOption,
     VerboseOption,
     parallel_option,
-    pipeline_path,
 )
 from mlkit.cli.sweep_display import show_sweep, sweep_code
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.errors import UsageError
 
 __all__ = ["resume"]
@@ -31,7 +32,11 @@ __all__ = ["resume"]
 def resume(
     run: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="A run's id, the start of one, its name, or a sweep's."),
+        typer.Argument(
+            metavar="RUN",
+            help="A run's id, the start of one, its name, or a sweep's.",
+            autocompletion=candidates.runs,
+        ),
     ],
     pipeline: PipelineArgument = None,
     *,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.run_display import exit_code, observed, show_end
 from mlkit.cli.run_options import Given, layers_of, takes_run_options
 from mlkit.cli.shared_options import (
@@ -20,9 +21,9 @@ from mlkit.cli.shared_options import (
     ReportOption,
     RunsDirOption,
     VerboseOption,
-    pipeline_path,
 )
 from mlkit.cli.watch_display import watch_pipeline
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.driver.options import NOT_OFFERED, flag
 from mlkit.engines.registry import names
 from mlkit.errors import UsageError
@@ -47,6 +48,7 @@ def run(
             metavar="ENGINE",
             help=f"Run it on {names(that_run=True)}, in that engine's own environment.",
             show_default=False,
+            autocompletion=candidates.engines_that_run,
         ),
     ] = None,
     host: Annotated[

@@ -7,11 +7,12 @@ import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.driver.options import ALL, OPTIONS, TYPES, flag, offered
 
 __all__ = ["Given", "environment_of", "layers_of", "run_option", "takes_run_options"]
@@ -20,6 +21,11 @@ Given = dict[str, Any]
 """The options of a run that were given on a command line, by name."""
 
 Command = Callable[..., None]
+
+OFFERED: Final = {
+    "profile": candidates.profiles,
+    **dict.fromkeys(("until", "before", "only", "force"), candidates.stages),
+}
 
 
 def run_option(name: str, command: str = "run") -> Any:
@@ -48,6 +54,7 @@ def run_option(name: str, command: str = "run") -> Any:
         min=spelling.least,
         help=words,
         show_default=False,
+        autocompletion=OFFERED.get(name),
     )
 
 

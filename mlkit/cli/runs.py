@@ -13,13 +13,8 @@ import typer
 
 from mlkit import api
 from mlkit.cli.output import print_json, say
-from mlkit.cli.shared_options import (
-    JsonOption,
-    OutOption,
-    PipelineArgument,
-    RunsDirOption,
-    pipeline_path,
-)
+from mlkit.cli.shared_options import JsonOption, OutOption, PipelineArgument, RunsDirOption
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.values import plain
 from mlkit.observe.layout import counted, paragraph, terminal_width
 from mlkit.observe.run_summary import command

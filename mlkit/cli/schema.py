@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json
 from mlkit.cli.shared_options import JsonOption
 from mlkit.core.schemas import SCHEMAS, name_of, schema_of
@@ -24,6 +25,7 @@ def schema(
             metavar="NAME",
             help="Of what: pipeline, record (run.json), event (a line of events.jsonl), error; or "
             "of what a command prints with --json, by its words: run, class-stats.",
+            autocompletion=candidates.schemas,
         ),
     ] = "pipeline",
     *,

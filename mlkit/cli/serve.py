@@ -20,8 +20,8 @@ from mlkit.cli.shared_options import (
     PipelineArgument,
     RunsDirOption,
     TimezoneOption,
-    pipeline_path,
 )
+from mlkit.cli.which_pipeline import pipeline_path
 
 __all__ = ["serve"]
 

@@ -10,15 +10,11 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json
-from mlkit.cli.shared_options import (
-    InstancesOption,
-    JsonOption,
-    RunArgument,
-    RunsDirOption,
-    pipeline_path,
-)
+from mlkit.cli.shared_options import InstancesOption, JsonOption, RunArgument, RunsDirOption
 from mlkit.cli.sweep_display import show_sweep
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.record import RunRecord
 from mlkit.core.suggesting import did_you_mean
 from mlkit.errors import UsageError
@@ -40,6 +36,7 @@ def show(
             help="A stage, or STAGE[VALUE], with --value an artifact; then a pipeline.yaml or its "
             "folder.",
             show_default=False,
+            autocompletion=candidates.stages,
         ),
     ] = None,
     second: Annotated[Path | None, typer.Argument(hidden=True)] = None,

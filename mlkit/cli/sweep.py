@@ -20,9 +20,9 @@ from mlkit.cli.shared_options import (
     PipelineArgument,
     RunsDirOption,
     parallel_option,
-    pipeline_path,
 )
 from mlkit.cli.sweep_display import show_sweep, sweep_code
+from mlkit.cli.which_pipeline import pipeline_path
 from mlkit.core.combining import UnequalListsError, drawn, product_of
 from mlkit.core.combining import in_step as zipped
 from mlkit.core.pipeline import Pipeline

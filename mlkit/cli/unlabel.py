@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from mlkit import api
+from mlkit.cli import candidates
 from mlkit.cli.output import print_json
-from mlkit.cli.shared_options import JsonOption, RunsDirOption, pipeline_path, without_pipeline
+from mlkit.cli.shared_options import JsonOption, RunsDirOption
+from mlkit.cli.which_pipeline import pipeline_path, without_pipeline
 from mlkit.errors import UsageError
 
 __all__ = ["unlabel"]
@@ -22,6 +24,7 @@ def unlabel(
             help="The name of a run; before it, if you like, the run. Then a pipeline.yaml or its "
             "folder.",
             show_default=False,
+            autocompletion=candidates.labels,
         ),
     ],
     *,

@@ -447,6 +447,10 @@ PIPELINE_COMMANDS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         "A kind of error, or all kinds.",
         (_ERROR_KIND, object_of({"errors": list_of(_ERROR_KIND)})),
     ),
+    "completion": (
+        "What lets a shell complete the words of mlkit.",
+        (object_of({"shell": TEXT, "script": TEXT}),),
+    ),
     "schema": (
         "A JSON Schema; with --to where it is.",
         (

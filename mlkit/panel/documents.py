@@ -10,9 +10,8 @@ from mlkit.core.graph import edges, levels
 from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import FINISHED, Status
-from mlkit.errors import MlkitError, PipelineError
-from mlkit.load.section import Section
-from mlkit.load.yaml_tree import read_yaml
+from mlkit.errors import MlkitError
+from mlkit.load.profiles import profile_names
 from mlkit.observe.board import Board
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.panel.form import field_documents
@@ -46,7 +45,7 @@ def pipeline_document(pipeline: Pipeline, workspace: Workspace) -> dict[str, Any
         "name": pipeline.name,
         "description": pipeline.description,
         "profile": None if profile is None else profile.name,
-        "profiles": _profiles(Path(pipeline.file)),
+        "profiles": profile_names(Path(pipeline.file)),
         "fields": field_documents(pipeline),
         "stages": {
             name: {
@@ -60,13 +59,6 @@ def pipeline_document(pipeline: Pipeline, workspace: Workspace) -> dict[str, Any
         },
         "levels": [list(level) for level in levels(edges(pipeline))],
     }
-
-
-def _profiles(file: Path) -> list[str]:
-    """The names of all its profiles, of which a pipeline that is read has one."""
-    tree = read_yaml(file.read_text(encoding="utf-8"), str(file), PipelineError)
-    section = Section(tree, file, "the pipeline").section("profiles", "the profiles")
-    return [] if section is None else list(section.entries)
 
 
 def plan_document(found: Mapping[str, Forecast]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 import mlkit
 from mlkit.cli.main import app
-from mlkit.cli.shared_options import without_pipeline
+from mlkit.cli.which_pipeline import without_pipeline
 from mlkit.errors import UnknownRunError, UsageError
 from mlkit.testing import chain, run_fake
 

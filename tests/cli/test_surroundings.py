@@ -52,6 +52,7 @@ LINES: dict[str, tuple[str, int]] = {
     "grade": ("grade {out}/größe.ipynb", 2),
     "class": ("class collect {out}/größe --to {out}/数据", 2),
     "explain": ("explain größe", 2),
+    "completion": ("completion bash", 0),
     "schema": ("schema pipeline --to {out}/größe.json", 0),
     "render": ("render {out}/größe", 2),
     "doctor": ("doctor {p}", 0),

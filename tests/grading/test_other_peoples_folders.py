@@ -189,6 +189,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "explain": ("explain", "E201"),
     "schema": ("schema",),
+    "completion": ("completion", "bash"),
     "class": ("class", "collect", "."),
 }
 
@@ -198,6 +199,13 @@ CALLS: Mapping[str, tuple[str, ...]] = {
 def test_a_command_runs_nothing_of_the_folder(command: str, theirs: Path) -> None:
     """From inside it and on it; what it answers is another matter."""
     _call(theirs, *CALLS[command])
+
+
+@pytest.mark.parametrize("words", ["show ", "run --only ", "run -p ", "check ", "exercise check "])
+def test_tab_runs_nothing_of_the_folder(words: str, theirs: Path) -> None:
+    """It reads the pipeline that stands there."""
+    asked = {"COMP_WORDS": f"mlkit {words}", "COMP_CWORD": str(len(words.split()) + 1)}
+    assert _call(theirs, _MLKIT_COMPLETE="complete_bash", **asked).returncode == 0
 
 
 @pytest.mark.kernel
