@@ -125,6 +125,7 @@ explain E205
 explain
 schema
 schema --to {new}/pipeline.schema.json
+completion bash
 """.splitlines()
 """Calls that need no kernel: what would be computed is there already."""
 
