@@ -260,7 +260,7 @@ def _alive_elsewhere(sharing: Sharing | None) -> set[str]:
         return set()
     from mlkit.store.remote.leases import holders  # what is behind URLs costs 0.1 s
 
-    return {holder.name for holder in holders(sharing.store.remote)}
+    return {holder.name for holder in holders(sharing.store.remote, only_looks=True)}
 
 
 def runs_of(place: Pipeline | Path | str) -> Path | str:

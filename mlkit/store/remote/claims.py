@@ -4,8 +4,7 @@ A claim is a file `.claims/NAME@NUMBER` that its holder renews. A process that w
 creates the next number, which the store lets one of them do, and then looks: beside another living
 claim it withdraws. One that was not renewed for a while is dead, and its name is free.
 
-Ages are told by the store's clock alone (a file's time against that of one just written), so the
-clocks of the machines may differ.
+Ages are told by the store's clock alone (`store_clock`).
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from mlkit.core.values import safe_name
 from mlkit.errors import StoreError
 from mlkit.store.remote import leases
 from mlkit.store.remote.files import Entry
+from mlkit.store.remote.store_clock import store_now
 
 __all__ = ["Place", "RemoteClaim", "forget_dead", "held_remotely"]
 
 FOLDER = ".claims"
-_NOW = f"{FOLDER}/.now-"
 _WAIT_S = 0.2
 """Two who have seen each other withdraw both, and come again at different times."""
 _FORGOTTEN_AFTER = 40
@@ -95,7 +94,7 @@ class RemoteClaim:
         """
         while True:
             there = self._there()
-            living = _living(there, _now(self.place)) if there else []
+            living = _living(there, store_now(self.place, FOLDER)) if there else []
             if living:
                 return self._holder(living[-1])
             self._file = f"{self._prefix}{max(map(_number, there), default=0) + 1:08d}"
@@ -200,17 +199,8 @@ def forget_dead(place: Place) -> None:
     """
     there = place.entries(FOLDER)
     if there:
-        now_s = _now(place) - _FORGOTTEN_AFTER * leases.DEAD_AFTER_S
+        now_s = store_now(place, FOLDER) - _FORGOTTEN_AFTER * leases.DEAD_AFTER_S
         place.remove([entry.name for entry in there if entry.written_s < now_s])
-
-
-def _now(place: Place) -> float:
-    """The store's time: that of a file just written."""
-    file = f"{_NOW}{secrets.token_hex(8)}"
-    place.write(file, b"now\n")
-    found = [entry.written_s for entry in place.entries(FOLDER) if entry.name == file]
-    place.remove([file])
-    return max(found, default=0.0)
 
 
 def _check_creates_once(place: Place) -> None:

@@ -1,7 +1,8 @@
 """Who works on a store now: a file for each run that is alive, renewed while it lives.
 
 Locks of this machine's file system reach no other machine. A lease that was not renewed for a
-while belongs to a run that is dead.
+while belongs to a run that is dead. Whoever may write there tells its age by the store's clock
+alone (`store_clock`): a machine whose own clock is wrong neither keeps others out nor lets them in.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlkit.errors import StoreError, UsageError
 from mlkit.frozen import dataclass
-from mlkit.store.remote.files import Remote
+from mlkit.store.remote.files import Entry, Remote
+from mlkit.store.remote.store_clock import store_now
 
 __all__ = ["CLEANING", "Holder", "held", "holders", "works_elsewhere"]
 
@@ -61,14 +63,32 @@ class Holder:
         return (self.host, self.folder) == (socket.gethostname(), str(folder))
 
 
-def holders(remote: Remote) -> list[Holder]:
-    """Everybody whose lease was renewed of late."""
-    names = [entry.name for entry in remote.entries(FOLDER)]
+def holders(remote: Remote, *, only_looks: bool = False) -> list[Holder]:
+    """Everybody whose lease was renewed of late.
+
+    Parameters
+    ----------
+    remote : Remote
+        The store.
+    only_looks : bool
+        Write nothing there, and take this machine's clock for the store's.
+    """
+    entries = remote.entries(FOLDER)
+    if not entries:
+        return []
+    return _living(remote, entries, time.time() if only_looks else store_now(remote, FOLDER))
+
+
+def _living(remote: Remote, entries: Iterable[Entry], now_s: float) -> list[Holder]:
+    """Read the leases that are not too old; what a store does not date, its holder has dated."""
+    written = {entry.name: entry.written_s for entry in entries}
+    young = (name for name, at_s in written.items() if not at_s or _lives(now_s - at_s))
     found = []
-    for path, data in remote.read_all(names).items():
+    for path, data in remote.read_all(young).items():
         name, _, token = path.removeprefix(FOLDER + "/").rpartition("/")
         with contextlib.suppress(ValueError, KeyError, TypeError):
             told = json.loads(data)
+            age_s = now_s - written[path] if written[path] else time.time() - float(told["time"])
             holder = Holder(
                 name=name,
                 token=token,
@@ -76,11 +96,15 @@ def holders(remote: Remote) -> list[Holder]:
                 folder=told["folder"],
                 shared=told["shared"],
                 work=told.get("work") or "",  # an older mlkit does not say
-                age_s=max(0.0, time.time() - float(told["time"])),
+                age_s=max(0.0, age_s),
             )
-            if holder.age_s < DEAD_AFTER_S:
+            if _lives(holder.age_s):
                 found.append(holder)
     return found
+
+
+def _lives(age_s: float) -> bool:
+    return max(0.0, age_s) < DEAD_AFTER_S
 
 
 def works_elsewhere(remote: Remote, folder: Path, run_id: str, work: str) -> bool:
@@ -130,6 +154,7 @@ class _Lease:
         self.folder = folder
         self.work = work
         self.token = secrets.token_hex(6)
+        self._file = f"{FOLDER}/{name}/{self.token}"
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="mlkit-lease", daemon=True)
 
@@ -142,7 +167,7 @@ class _Lease:
             "work": self.work,
             "time": time.time(),
         }
-        self.remote.write(f"{FOLDER}/{self.name}/{self.token}", json.dumps(told).encode())
+        self.remote.write(self._file, json.dumps(told).encode())
 
     def start(self) -> None:
         self._thread.start()
@@ -157,11 +182,13 @@ class _Lease:
         if self._thread.is_alive():
             self._thread.join()
         with contextlib.suppress(StoreError):  # it ages away where the store is gone
-            self.remote.remove([f"{FOLDER}/{self.name}/{self.token}"])
+            self.remote.remove([self._file])
 
     def refuse_others(self) -> None:
         """Written first and asked then, of two who begin at once at least one sees the other."""
-        for holder in holders(self.remote):
+        entries = self.remote.entries(FOLDER)
+        now_s = max((e.written_s for e in entries if e.name == self._file), default=0.0)
+        for holder in _living(self.remote, entries, now_s):
             if holder.token == self.token:
                 continue
             if holder.name == CLEANING:

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,30 @@ def test_a_run_that_is_alive_elsewhere_is_refused(
             == "succeeded"
         )
     assert store.entries(leases.FOLDER) == []
+
+
+@pytest.mark.parametrize("off_s", [86_400.0, -86_400.0], ids=["ahead", "behind"])
+def test_a_lease_lives_as_long_whatever_clock_its_machine_has(
+    place: str, on: Machine, tmp_path: Path, off_s: float
+) -> None:
+    """A day off, a machine keeps others out while it lives, and no longer."""
+    file = chain(tmp_path / "p", 2)
+    failed = run_fake(file, runs_dir=place, runner=FakeRunner({"s2": [Raises()]}))
+    store = Remote(f"{place}/store")
+    lease = tmp_path / "my {runs}" / "store" / leases.FOLDER / failed.run_id / "token"
+    lease.parent.mkdir(parents=True, exist_ok=True)
+    told = {"host": "wrong", "folder": "/runs", "shared": True, "work": "s2"}
+    lease.write_text(json.dumps({**told, "time": time.time() + off_s}), encoding="utf-8")
+    on("two")
+    assert [holder.host for holder in leases.holders(store)] == ["wrong"]
+    assert leases.works_elsewhere(store, tmp_path, failed.run_id, "s2")
+    with pytest.raises(UsageError, match="is alive on wrong: its last sign came 0 s ago"):
+        resume(failed.run_id, file, runs_dir=place, services=fake_services())
+    gone = time.time() - leases.DEAD_AFTER_S
+    os.utime(lease, (gone, gone))
+    assert leases.holders(store) == leases.holders(store, only_looks=True) == []
+    assert not leases.works_elsewhere(store, tmp_path, failed.run_id, "s2")
+    assert resume(failed.run_id, file, runs_dir=place, services=fake_services()).ok
 
 
 def test_no_run_begins_while_the_store_is_cleaned(place: str, on: Machine, tmp_path: Path) -> None:
