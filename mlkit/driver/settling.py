@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 
-from mlkit.core.pipeline import Pipeline
+from mlkit.core.pipeline import Pipeline, Stage
 from mlkit.core.record import Places, RunRecord, StageRecord
 from mlkit.core.states import FINISHED, RunStatus, Status
+from mlkit.core.triggers import NOT_STARTED, blame, judge_tally
 from mlkit.driver.book import Book
 from mlkit.driver.context import Context
 from mlkit.driver.event_log import has_finished
 from mlkit.driver.joined import is_inferred, joined_status, nothing_to_come, with_uncalled
+from mlkit.driver.state import RunState
 from mlkit.store.database import Database
 from mlkit.store.latest import point_latest
 
@@ -38,6 +41,7 @@ def write_down_end(context: Context, status: RunStatus) -> RunRecord:
                 ended=book.clock.now(),
             )
             book.save(ended)
+    _name_all_who_decided(book)
     record = _written(context, status, told=False)
     if book.publisher is not None:
         book.publisher.finish(book, record)
@@ -45,6 +49,34 @@ def write_down_end(context: Context, status: RunStatus) -> RunRecord:
             record = _written(context, status, told=True)
             book.publisher.finish(book, record)
     return book.scrubber.record(record)
+
+
+def _name_all_who_decided(book: Book) -> None:
+    """Have the reason of what did not start name all the upstream that it did not start for.
+
+    A stage ends so as soon as one of them decides it; who else would have is known only now. So the
+    reason does not depend on who was first, nor on who runs the stages.
+    """
+    state = book.state
+    for name in state.order:
+        stage, table = state.pipeline.stages[name], state.tables[name]
+        reasons: dict[tuple[str, ...], str] = {}
+        for item in [state.records[i] for i in table.ids if is_inferred(state.records[i])]:
+            own = table.own(item.id) if stage.is_chained else {}
+            values = tuple(own.values())
+            if values not in reasons:
+                reasons[values] = _who_decided(state, stage, own) or item.reason
+            if reasons[values] != item.reason:
+                book.save(state.change(item.id, reason=reasons[values]))
+
+
+def _who_decided(state: RunState, stage: Stage, own: Mapping[str, str]) -> str:
+    """Whom a trigger rule has to blame; empty if it was something else that kept a stage back."""
+    verdict = judge_tally(stage.trigger, state.tally(stage.upstream, own))
+    if verdict not in NOT_STARTED:
+        return ""
+    upstream = [record for node in stage.upstream for record in state.at(node, own)]
+    return blame(stage.trigger, verdict, upstream)
 
 
 def _written(context: Context, own: RunStatus, *, told: bool) -> RunRecord:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlkit import plan
+from mlkit import find_run, plan
 from mlkit.core.record import RunRecord
 from mlkit.testing import (
     FakeRunner,
@@ -170,6 +170,37 @@ def test_independent_branches_finish(tmp_path: Path) -> None:
         "bottom": "upstream_failed",
     }
     assert record.stages["bottom"].reason == "all_success: left failed"
+
+
+def test_a_reason_names_all_who_decided_whoever_was_first(tmp_path: Path) -> None:
+    """What ends at the first failure is told of the later ones too, where it is kept as well."""
+    over = {"month": [1, 2]}
+    read = {"a": "left[month].out", "b": "right[month].out"}
+    file = write_pipeline(
+        tmp_path,
+        Sketch(name="left", declares="month: int = 1", keys={"foreach": over}),
+        Sketch(name="right", declares="month: int = 1", keys={"foreach": over}),
+        Sketch(
+            name="both",
+            declares="month: int = 1\na: str = ''\nb: str = ''",
+            keys={"foreach": over, "inputs": read},
+        ),
+        Sketch(name="every", keys={"after": ["left", "right"], "trigger": "all_failed"}),
+        Sketch(name="last", keys={"after": ["both"]}),
+    )
+    told = {name: [Raises()] for name in ("left[1]", "right[1]", "right[2]")}
+    record = run_fake(file, runner=FakeRunner(told), workers=1)
+    found = {key: item.reason for key, item in record.stages.items()}
+    assert {key: found[key] for key in ("both[1]", "both[2]", "every", "last")} == {
+        "both[1]": "all_success: left[1] failed, right[1] failed",
+        "both[2]": "all_success: right[2] failed",
+        "every": "all_failed: left[1] failed, left[2] succeeded, right[1] failed, right[2] failed",
+        "last": "all_success: both[1] upstream_failed, both[2] upstream_failed",
+    }
+    kept = find_run(record.run_id, tmp_path / "runs")
+    assert {key: item.reason for key, item in kept.stages.items()} == found
+    document = json.loads((tmp_path / "runs" / record.run_id / "run.json").read_text("utf-8"))
+    assert {key: item["reason"] for key, item in document["stages"].items()} == found
 
 
 def test_fail_fast_stops_everything(tmp_path: Path) -> None:
