@@ -140,3 +140,17 @@ def test_labels_are_taken_literally() -> None:
     assert [dag.literally(dag.label(item)) for item in (True, 1.5, "a", "{{ b }}")] == [
         *("true", "1.5", "a", "{{ '{' }}{ b }}")
     ]
+
+
+@pytest.mark.parametrize("found", [None, "a", 7, {"a": 1}, [["a"]], ["no number"]])
+def test_where_there_is_no_list_the_stage_is_called_as_a_whole(tmp_path: Path, found: Any) -> None:
+    """One task is mapped, over what stands for no value."""
+    program = speaking_mlkit(tmp_path, 0, json.dumps({"stages": {}}))
+    dag = loaded("airflow", "mlkit_dag", MLKIT=str(program), RUNS=str(tmp_path / "runs"))
+    (text,) = dag.labels(found, float)
+    assert dag.label(text) != text
+    dag.get_current_context.return_value = context()
+    dag.run_stage(f"s[{text}]")
+    assert called(tmp_path)["words"][2:4] == ["--only", "s"]
+    assert dag.labels([1, "2"], float) == ["1.0", "2.0"]
+    assert dag.labels([]) == []

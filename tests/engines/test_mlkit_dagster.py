@@ -145,6 +145,20 @@ def test_keys_of_a_map_are_what_dagster_takes() -> None:
     assert all(key.replace("_", "a").isalnum() and key.isascii() for key in keys)
 
 
+@pytest.mark.parametrize("found", [None, "a", 7, {"a": 1}, [["a"]]])
+def test_where_there_is_no_list_the_stage_is_called_as_a_whole(tmp_path: Path, found: Any) -> None:
+    """By its own op, which waits for all that is upstream; no partition is made of it."""
+    MODULE.DynamicOutput.side_effect = lambda text, mapping_key: (text, mapping_key)
+    program = speaking_mlkit(tmp_path, 0, json.dumps({"value": found}))
+    handed = list(resource(program).values(context(), "s", "list.out"))
+    assert [text for text, _ in handed] == [MODULE.NO_VALUE]
+    assert MODULE.label(MODULE.NO_VALUE) != MODULE.NO_VALUE
+    program = speaking_mlkit(tmp_path, 0, json.dumps(said("succeeded")))
+    list(resource(program).run_stage(context(), MODULE.Stage(name="s"), MODULE.NO_VALUE))
+    called = json.loads((tmp_path / "called.json").read_text())
+    assert called["words"][2:4] == ["--only", "s"]
+
+
 def test_a_branch_follows_a_value_strictly() -> None:
     """1 is neither true nor 1.0."""
     MODULE.Output.side_effect = lambda _, name: name

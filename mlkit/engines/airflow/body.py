@@ -232,14 +232,14 @@ class Body:
         source = stage.foreach.source
         assert source is not None
         spec = stage.type_of_values(stage.foreach.parameter)
-        item = "label(float(item))" if spec.kind == "float" else "label(item)"
+        labels = call("labels", "found", *(("float",) if spec.kind == "float" else ()))
         if not task.loop:  # a group's values are handed on as they are
-            item = f"literally({item})"
+            labels = f"[literally(text) for text in {labels}]"
         mapped = ", ".join(task.loop) or stage.name
         lines = [
             f'    """Read the values of {mapped} from {source}."""',
             assign("found", self._artifact(source), 1),
-            f"    return [{item} for item in found]",
+            f"    return {labels}",
         ]
         named = _rule(task.rule) | _beside([stage])
         return self._function(task, "() -> list[str]", lines, **named)

@@ -80,6 +80,7 @@ def call_for_stage(context: Context, stage: str) -> tuple[int, dict[str, Any]]:
 def run_stage(stage: str) -> None:
     """Let mlkit run one stage, or one instance of it, in the run of this DAG run."""
     context = get_current_context()
+    stage = stage.removesuffix("[\n]")  # there is no list of values
     code, document = call_for_stage(context, stage)
     for item in document.get("stages", {}).values():
         for kind in ("notebook", "log"):
@@ -137,6 +138,19 @@ def label(item: Any) -> str:
     return text
 
 
+def labels(found: Any, kind: type | None = None) -> list[str]:
+    """Write the values over which a stage is mapped.
+
+    What is no list of values, or was not made, gives one line break, as which no value is written:
+    the stage is called as a whole once all upstream has ended, and mlkit says what is wrong.
+    """
+    is_list = isinstance(found, list) and not any(isinstance(item, list | dict) for item in found)
+    try:
+        return [label(kind(item) if kind else item) for item in found] if is_list else ["\n"]
+    except (TypeError, ValueError):  # no number
+        return ["\n"]
+
+
 def literally(text: str) -> str:
     """Keep Airflow's templates from reading a value over which a task is mapped."""
     return re.sub(r"{(?=[{%#])", "{{ '{' }}", text)
@@ -145,7 +159,7 @@ def literally(text: str) -> str:
 def tell(stage: str, context: Context) -> None:
     """Tell the people whom the stage's `notify` names how it, or one of its instances, ended."""
     item = getattr(context["task"], "op_kwargs", {}).get("item")
-    name = stage if item is None else f"{stage}[{item}]"
+    name = stage if item in (None, "\n") else f"{stage}[{item}]"
     call_mlkit(context, "notify", run_id_of(context), name, PIPELINE)
 
 

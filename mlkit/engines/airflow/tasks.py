@@ -139,11 +139,13 @@ def tasks_of(whole: Unrolled) -> tuple[Task, ...]:
     """
     pipeline, ids = whole.pipeline, task_ids(whole)
     branches, loops = branches_of(pipeline, ids), together(pipeline)
-    tasks = {f"{loop[0]}.values": _shared_values(pipeline, loop) for loop in loops.values()}
+    shared = {loop: _shared_values(pipeline, loop) for loop in loops.values()}
+    tasks = {task.id: task for task in shared.values()}
     for stage in _ordered(pipeline):
         group = whole.stage_of(stage.name) if stage.name in whole.origins else ""
         loop = loops.get(stage.name, ())
-        for task in _of_stage(stage, branches.get(stage.name), ids, group, loop):
+        values = shared.get(loop)
+        for task in _of_stage(stage, branches.get(stage.name), ids, group, values):
             tasks.setdefault(task.id, task)
     if _needs_verdict(pipeline):
         read = {name for task in tasks.values() for name in task.upstream}
@@ -159,12 +161,23 @@ def _ordered(pipeline: Pipeline) -> Iterator[Stage]:
 
 
 def _shared_values(pipeline: Pipeline, loop: tuple[str, ...]) -> Task:
-    """The task that reads the values for all stages of a loop, as soon as they are there."""
+    """The task that reads the values for all stages of a loop, as soon as they are there.
+
+    Where one of them may run although they were not made, it reads what there is: mlkit then says
+    what is wrong.
+    """
     stage = pipeline.stages[loop[0]]
     assert stage.foreach is not None
     above = tuple(dict.fromkeys(source.node.stage for source in stage.foreach.sources))
-    name = f"{stage.name}.values"
-    return Task(id=name, kind="values", upstream=above, stage=stage.name, loop=loop)
+    runs_on = any(pipeline.stages[name].trigger in _TOLERANT for name in loop)
+    return Task(
+        id=f"{stage.name}.values",
+        kind="values",
+        upstream=above,
+        rule=TriggerRule.ALL_DONE if runs_on else TriggerRule.ALL_SUCCESS,
+        stage=stage.name,
+        loop=loop,
+    )
 
 
 def _of_stage(
@@ -172,12 +185,13 @@ def _of_stage(
     branch: Branch | None,
     ids: Mapping[str, str],
     group: str,
-    loop: tuple[str, ...],
+    values: Task | None,
 ) -> Iterator[Task]:
     """The tasks that lead to a stage, and the stage's own, one behind the other."""
     upstream = tuple(dict.fromkeys(ids[node.stage] for node in stage.upstream))
     data = tuple(dict.fromkeys(ids[node.stage] for node in stage.data_upstream))
     rule, name = stage.trigger, ids[stage.name]
+    loop = () if values is None else values.loop
 
     def task(suffix: str, kind: Kind) -> Task:
         return Task(
@@ -210,9 +224,11 @@ def _of_stage(
         made = task(suffix, kind)
         yield made
         rule, upstream = TriggerRule.ALL_SUCCESS, (made.id,)
-    if loop and stage.foreach is not None:  # the values are there: so is what they are read from
+    if values is not None and stage.foreach is not None:
         read = {source.node.stage for source in stage.foreach.sources}
-        upstream = (f"{loop[0]}.values", *(item for item in upstream if item not in read))
+        if values.rule is TriggerRule.ALL_DONE:
+            read = set()  # otherwise the values are there: so is what they are read from
+        upstream = (values.id, *(item for item in upstream if item not in read))
     yield task("", "stage")
 
 

@@ -51,6 +51,9 @@ from dagster import (
 
 SKIPPED = 99  # mlkit's exit code for a stage that was skipped
 
+NO_VALUE = "\n"
+"""Stands for the value of a mapped stage whose list is none; `label` writes no value so."""
+
 DONE = {"done": Out(Nothing, is_required=False, description="the stage has succeeded")}
 """What an op hands on; without it, what stands behind is skipped by Dagster itself."""
 
@@ -120,6 +123,7 @@ class Mlkit(ConfigurableResource):  # type: ignore[misc]  # Dagster is not there
         self, context: OpExecutionContext, stage: Stage, item: str | None = None
     ) -> Iterator[Output]:
         """Run a stage, or one instance of a mapped one, and hand on how it ended."""
+        item = None if item == NO_VALUE else item
         name = stage.name if item is None else f"{stage.name}[{item}]"
         code, document = self._run(context, name, waited=stage.waited)
         error = _error(document)
@@ -162,13 +166,18 @@ class Mlkit(ConfigurableResource):  # type: ignore[misc]  # Dagster is not there
     def values(
         self, context: OpExecutionContext, stage: str, artifact: str, *, kind: str = ""
     ) -> Iterator[DynamicOutput]:
-        """Read from an artifact the values that a stage is mapped over."""
+        """Read from an artifact the values that a stage is mapped over.
+
+        What is no list of values, or was not made, gives one op without a value: once all that is
+        upstream has ended, mlkit says and writes down what is wrong.
+        """
         found = self.value(context, artifact)
         try:
-            listed = [] if found is None else [label(_as(kind, item)) for item in _list(found)]
+            listed = [label(_as(kind, item)) for item in _list(found)]
         except (TypeError, ValueError):
-            code, document = self._run(context, stage)  # mlkit says, and writes down, what is wrong
-            raise Failure(_said(stage, _error(document), code), allow_retries=False) from None
+            context.log.warning(f"{stage}: {artifact} is no list of values")
+            yield from mapped([NO_VALUE])
+            return
         context.instance.add_dynamic_partitions(artifact, [partition(item) for item in listed])
         yield from mapped(listed)
 
