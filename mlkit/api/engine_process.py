@@ -1,4 +1,9 @@
-"""An engine as a process of its own, followed through the run's event log."""
+"""An engine as a process of its own, followed through the run's event log.
+
+It ends with the run's driver, as kernels do: where the driver is killed, its warden kills the
+engine, with its servers and its tasks. Otherwise nobody could stop it, and between two of its tasks
+the run would be resumed beside it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,8 @@ from mlkit.driver.event_log import read_events
 from mlkit.engines.launching import Launch
 from mlkit.engines.local_server import end_group
 from mlkit.errors import EngineError
+from mlkit.notebook.kernels.leash import Leash
+from mlkit.notebook.kernels.warden import LEASH
 from mlkit.notebook.notebook_runner import Cancellation
 
 __all__ = ["EngineProcess"]
@@ -50,8 +57,8 @@ class EngineProcess:
         It stands in a process group of its own, which is ended as a whole when the run is
         cancelled.
         """
-        with self.log.open("ab") as log:
-            process = self._start(log.fileno())
+        with self.log.open("ab") as log, contextlib.closing(Leash()) as leash:
+            process = self._start(log.fileno(), leash)
             try:
                 while True:
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -62,11 +69,11 @@ class EngineProcess:
             finally:
                 end_group(process)
 
-    def _start(self, log: int) -> subprocess.Popen[bytes]:
+    def _start(self, log: int, leash: Leash) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.launch.command,
-                env=self.environ,
+                env={**self.environ, LEASH: leash.token},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -76,6 +83,8 @@ class EngineProcess:
             raise EngineError(
                 f"{self.launch.command[0]} cannot be started: {error.strerror or error}"
             ) from error
+        leash.watch(process.pid)
+        return process
 
     def _end(self, process: subprocess.Popen[bytes], tell: Callable[[Event], None]) -> int:
         """Ask the group to end, wait for that, and tell the rest."""

@@ -43,6 +43,7 @@ def resume(
     assignments: ParametersOption = None,
     env_file: EnvFileOption = None,
     given: Given,
+    on: Annotated[str | None, typer.Option("--on", hidden=True)] = None,
     parallel: Annotated[int | None, parallel_option("as the sweep had; for sweeps only")] = None,
     report: ReportOption = False,
     verbose: VerboseOption = False,
@@ -63,6 +64,12 @@ def resume(
       mlkit resume depths                     a sweep, or a run of that name
       mlkit resume depths --parallel 4        four runs of the sweep at once
     """
+    if on is not None:
+        raise UsageError(
+            "a run is resumed here, also one that an engine has begun: --on does not go with it",
+            remedy=f"'mlkit run --on {on}' makes another run there, and reuses what this one has",
+            code="E102",
+        )
     loaded = api.load_pipeline(pipeline_path(pipeline), profile=given.get("profile"))
     secrets = [api.read_assignment(loaded, text) for text in assignments or ()]
     group = api.find_sweep(run, runs_dir or api.runs_folder(loaded))

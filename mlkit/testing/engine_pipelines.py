@@ -21,8 +21,10 @@ __all__ = [
     "endless",
     "everything",
     "flaky",
+    "held_up",
     "many_failures",
     "never_comes",
+    "no_lists",
     "not_critical",
     "told",
     "typed",
@@ -244,6 +246,52 @@ def empty_list(folder: Path) -> Path:
 def endless(folder: Path) -> Path:
     """A stage that goes on for ten minutes."""
     return write_pipeline(folder, Sketch(name="endless", body="import time\ntime.sleep(600)"))
+
+
+def held_up(folder: Path) -> Path:
+    """A stage that waits until somebody lets it go on, and fails if it is told to."""
+    body = (
+        "import time\nfrom pathlib import Path\n"
+        "while not Path(gate).exists():\n    time.sleep(0.1)\n"
+        "assert Path(gate).read_text() == 'go on'\n"
+        "Path(out).write_text('done')"
+    )
+    return write_pipeline(
+        folder,
+        Sketch(name="first"),
+        Sketch(name="held", upstream=("first",), declares="gate: str = ''", body=body),
+        Sketch(name="last", upstream=("held",)),
+        parameters={"gate": str(folder / "gate.txt")},
+    )
+
+
+def no_lists(folder: Path) -> Path:
+    """What maps over no list, behind a stage that takes longer than the one that was to write it.
+
+    One artifact holds a number, another one was never made.
+    """
+    over = {"value": "bad.out"}
+    return write_pipeline(
+        folder,
+        Sketch(name="aside", body="import time\ntime.sleep(2)\nopen(out, 'w').write('late')"),
+        Sketch(name="bad", body="1 / 0"),
+        Sketch(
+            name="over",
+            declares="value: str = ''",
+            keys={"foreach": over, "after": ["aside"], "trigger": "all_done"},
+        ),
+        Sketch(
+            name="next",
+            declares="value: str = ''\nmine: str = ''",
+            keys={"foreach": over, "inputs": {"mine": "over[value].out"}},
+        ),
+        _json("number", 7),
+        Sketch(
+            name="seven",
+            declares="value: str = ''",
+            keys={"foreach": {"value": "number.out"}, "after": ["aside"]},
+        ),
+    )
 
 
 def never_comes(folder: Path) -> Path:

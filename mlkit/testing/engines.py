@@ -26,12 +26,14 @@ from mlkit.api.engine_runs import run_on
 from mlkit.api.exports import export, write_export
 from mlkit.api.local_run import run
 from mlkit.api.records import find_run
+from mlkit.api.resuming import resume
 from mlkit.core.record import RunRecord, StageRecord
 from mlkit.core.states import RunStatus, Status
 from mlkit.driver.options import RunOptions
 from mlkit.engines.environments import core_executable, engine_python
 from mlkit.engines.launching import Order
 from mlkit.engines.registry import engine_named, launcher_of
+from mlkit.errors import UnsupportedByEngineError
 from mlkit.load.parameters import Layers
 from mlkit.testing.engine_pipelines import (
     chains,
@@ -41,15 +43,17 @@ from mlkit.testing.engine_pipelines import (
     endless,
     everything,
     flaky,
+    held_up,
     many_failures,
     never_comes,
+    no_lists,
     not_critical,
     told,
     typed,
 )
 from mlkit.testing.shapes import branching, chain, diamond, dynamic_map, mapped, product
 
-__all__ = ["EngineContract", "digests", "statuses"]
+__all__ = ["EngineContract", "digests", "reasons", "statuses"]
 
 
 def digests(record: RunRecord) -> dict[str, dict[str, str]]:
@@ -63,6 +67,11 @@ def digests(record: RunRecord) -> dict[str, dict[str, str]]:
 def statuses(record: RunRecord) -> dict[str, str]:
     """How every stage ended; a reused result counts as a success."""
     return {key: _plain(item) for key, item in record.stages.items()}
+
+
+def reasons(record: RunRecord) -> dict[str, str]:
+    """Why every stage ran, or did not."""
+    return {key: item.reason for key, item in record.stages.items()}
 
 
 def _plain(item: StageRecord) -> str:
@@ -296,16 +305,9 @@ class EngineContract(ABC):
     @pytest.mark.slow
     def test_an_interrupted_run_leaves_nothing_behind(self, tmp_path: Path) -> None:
         """Ctrl-C ends the engine, its task and the notebook; the record says `cancelled`."""
-        file = endless(tmp_path / "pipeline")
         runs = tmp_path / "there"
-        words = ["run", str(file), "--on", self.engine, "--runs-dir", str(runs), "--json"]
-        command = [str(core_executable()), *words]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            while not any(
-                "cell_started" in log.read_text("utf-8") for log in runs.glob("*/events.jsonl")
-            ):
-                assert process.poll() is None
-                time.sleep(0.5)
+        with self._process(endless(tmp_path / "pipeline"), runs) as process:
+            _wait_for_cell(process, runs, "endless")
             process.send_signal(signal.SIGINT)
             printed, _ = process.communicate()
         assert process.returncode == 130
@@ -313,6 +315,98 @@ class EngineContract(ABC):
         assert document["status"] == "cancelled"
         assert document["stages"]["endless"]["status"] == "cancelled"
         assert _processes_about(str(tmp_path)) == []
+
+    @pytest.mark.slow
+    def test_a_killed_run_takes_the_engine_with_it_and_is_resumed(self, tmp_path: Path) -> None:
+        """It reads `killed`, once nothing of it is left; what had finished is not repeated."""
+        file, runs = held_up(tmp_path / "pipeline"), tmp_path / "there"
+        with self._process(file, runs) as process:
+            _wait_for_cell(process, runs, "held")
+            process.kill()
+        deadline = time.monotonic() + 60
+        while left := _processes_about(str(tmp_path)):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.5)
+        killed = find_run("2", runs)
+        assert killed.status is RunStatus.KILLED
+        (file.parent / "gate.txt").write_text("go on", "utf-8")
+        record = resume(killed.run_id, file, runs_dir=runs)
+        assert record.ok, record.warnings
+        assert record.engine == killed.engine
+        tried = {key: [a.status for a in item.history] for key, item in record.stages.items()}
+        assert tried == {
+            "first": [Status.SUCCEEDED],
+            "held": ["lost", Status.SUCCEEDED],
+            "last": [Status.SUCCEEDED],
+        }
+
+    @pytest.mark.slow
+    def test_a_run_that_failed_is_resumed_or_made_again(self, tmp_path: Path) -> None:
+        """Here, as the same run; there, as another one that reuses what there is."""
+        file, runs = held_up(tmp_path / "pipeline"), tmp_path / "there"
+        gate = file.parent / "gate.txt"
+        gate.write_text("fail", "utf-8")
+        failed = self.on_engine(file, runs)
+        assert statuses(failed) == {
+            "first": "succeeded",
+            "held": "failed",
+            "last": "upstream_failed",
+        }
+        gate.write_text("go on", "utf-8")
+        there = self.on_engine(file, runs)
+        record = resume(failed.run_id, file, runs_dir=runs)
+        assert (there.ok, record.ok) == (True, True), (there.warnings, record.warnings)
+        assert there.stages["first"].status is Status.CACHED
+        assert digests(record) == digests(there)
+        assert {key: item.attempts for key, item in record.stages.items()} == {
+            "first": 1,
+            "held": 1,  # that of the other run is reused
+            "last": 0,
+        }
+
+    @pytest.mark.slow
+    def test_two_runs_at_once_compute_each_stage_once(self, tmp_path: Path) -> None:
+        """Each has an engine and a record of its own; one waits for what the other one computes."""
+        file, runs = held_up(tmp_path / "pipeline"), tmp_path / "there"
+        with self._process(file, runs) as one, self._process(file, runs) as two:
+            _wait_for_cell(one, runs, "held")
+            (file.parent / "gate.txt").write_text("go on", "utf-8")
+            told = [json.loads(process.communicate()[0]) for process in (one, two)]
+        assert [document["status"] for document in told] == ["succeeded", "succeeded"]
+        records = [find_run(document["run_id"], runs) for document in told]
+        for name in ("first", "held", "last"):
+            assert sum(record.stages[name].attempts for record in records) == 1
+        assert digests(records[0]) == digests(records[1])
+        assert records[0].run_id != records[1].run_id
+
+    @pytest.mark.slow
+    def test_what_maps_over_no_list_has_failed(self, tmp_path: Path) -> None:
+        """Once all upstream has ended, in the words of a run here."""
+        file = no_lists(tmp_path / "pipeline")
+        try:
+            local, there = self.both(file)
+        except UnsupportedByEngineError:
+            assert not self.loops_after_failures
+            return
+        assert reasons(there) == reasons(local)
+        assert (statuses(there)["over"], statuses(there)["seven"]) == ("failed", "failed")
+
+    def _process(self, file: Path, runs: Path) -> subprocess.Popen[bytes]:
+        """Run a pipeline on the engine in a process of its own, as from a terminal."""
+        words = ["run", str(file), "--on", self.engine, "--runs-dir", str(runs), "--json"]
+        return subprocess.Popen([str(core_executable()), *words], stdout=subprocess.PIPE)
+
+
+def _wait_for_cell(process: subprocess.Popen[bytes], runs: Path, stage: str) -> None:
+    """Wait until a cell of a stage runs, in whichever run it is computed."""
+    words = ('"event": "cell_started"', f'"stage": "{stage}"')
+    while not any(
+        all(word in line for word in words)
+        for log in runs.glob("*/events.jsonl")
+        for line in log.read_text("utf-8").splitlines()
+    ):
+        assert process.poll() is None
+        time.sleep(0.5)
 
 
 def _machine(folder: Path) -> Path:

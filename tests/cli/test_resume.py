@@ -39,3 +39,13 @@ def test_a_finished_run_resumes_to_itself(
         main(["resume", record.run_id, str(file), "--parallel", "2"])
     assert ended.value.code == 2
     assert f"'{record.run_id}' is no sweep" in capsys.readouterr().err
+
+
+def test_who_would_resume_a_run_on_an_engine_is_told_what_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and the command that makes another run there."""
+    with pytest.raises(SystemExit) as ended:
+        main(["resume", "2026", str(chain(tmp_path, 1)), "--on", "dagster"])
+    assert ended.value.code == 2
+    assert "'mlkit run --on dagster' makes another run there" in capsys.readouterr().err

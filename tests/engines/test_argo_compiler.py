@@ -23,7 +23,7 @@ from mlkit.load.parameters import Layers
 from mlkit.load.pipeline_file import load_pipeline
 from mlkit.testing import FakeRunner, Raises, Sketch, Skips, chain, run_fake, write_pipeline
 from mlkit.testing.engine_pipelines import chains, dynamic_chain, not_critical
-from mlkit.testing.engines import statuses
+from mlkit.testing.engines import reasons, statuses
 from tests.engines.argo_calls import without_kernels
 from tests.engines.argo_workflow import Controller, objects_of, problems
 from tests.engines.constructs import SETTINGS, constructs, in_image, placed
@@ -60,11 +60,12 @@ def _same(
     seed: int = 0,
     marked: tuple[str, ...] = (),
 ) -> None:
-    """The same states, attempts and calls as a run of mlkit's own."""
+    """The same states, reasons, attempts and calls as a run of mlkit's own."""
     mine, yours = (dict.fromkeys(marked, f"{folder}/{who}-") for who in ("mine", "yours"))
     local = run_fake(file, runner=FakeRunner(told), runs_dir=folder / "here", parameters=mine)
     there, phase, _ = _interpreted(file, folder, FakeRunner(told), seed, **yours)
     assert statuses(there) == statuses(local)
+    assert reasons(there) == reasons(local)
     tried = {key: item.attempts for key, item in local.stages.items()}
     assert {key: item.attempts for key, item in there.stages.items()} == tried
     assert (phase == "Succeeded") is local.ok

@@ -23,7 +23,7 @@ from mlkit.engines.export import Export
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import MlkitError, UnsupportedByEngineError
 from mlkit.load.parameters import Layers
-from mlkit.testing.engines import digests, statuses
+from mlkit.testing.engines import digests, reasons, statuses
 from tests.engines.drawn_pipelines import Drawn, draw
 
 SEED = os.environ.get("MLKIT_DRAWN_SEED", "1")
@@ -103,7 +103,7 @@ class Drawing:
 
     @pytest.mark.parametrize("number", range(RUNS))
     def test_it_ends_as_here(self, number: int, tmp_path: Path) -> None:
-        """The run, every stage and instance, their attempts, and the bytes of their artifacts."""
+        """The run, every stage and why, their attempts, and the bytes of their artifacts."""
         drawn = draw(f"{SEED}/{number}", tmp_path / "pipeline")
         layers = [
             Layers(environ={}, assignments=drawn.given(tmp_path / f"marks-{who}")) for who in "ab"
@@ -122,6 +122,7 @@ class Drawing:
             return  # refused, or it does not load
         assert statuses(there) == statuses(here), there.warnings
         assert (there.status, digests(there)) == (here.status, digests(here))
+        assert reasons(there) == reasons(here)
         tried = {key: item.attempts for key, item in here.stages.items()}
         assert {key: item.attempts for key, item in there.stages.items()} == tried
 
