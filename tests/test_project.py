@@ -367,7 +367,7 @@ SUBJECTS = {
     "engines": "argo argo_compiler airflow_compiler airflow_standalone kfp_reader "
     "airflow_celery dagster_compiler kubeflow_compiler "
     "drawn kubeflow_random labels mlkit_components mlkit_dag mlkit_dagster prefect_compiler "
-    "prefect_server "
+    "prefect_launch prefect_server "
     "stepfunctions_compiler stepfunctions_worker volumes",
     "grading": "abuse abuse_of_python_and_machine answers check commands exercise_facts mutants "
     "front_ends learner other_peoples_folders",

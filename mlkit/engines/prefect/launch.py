@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from mlkit.engines.empty_database import empty_database
 from mlkit.engines.launching import Launch, Order
+from mlkit.errors import EngineError
 
 __all__ = ["launch", "prefect_settings", "prepare_home"]
 
@@ -15,6 +19,7 @@ _DATABASE = "prefect.db"
 _ELSEWHERE = ("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_")
 """Variables that name another database: somebody's own, which is not ours to migrate."""
 
+_ANSWERS_WITHIN_S = 10
 _PATIENCE_S = 120
 """Prefect's own 20 seconds are short for a busy machine, on which its server starts."""
 
@@ -29,12 +34,37 @@ def launch(order: Order) -> Launch:
     settings = prefect_settings(home)
     if order.host is not None:
         settings["PREFECT_API_URL"] = order.host
-    elif not os.environ.get("PREFECT_API_URL"):
+    address = order.host or os.environ.get("PREFECT_API_URL")
+    if address:
+        _refuse_silence(address)
+    else:
         prepare_home(order.python, home)
     entry = str(order.folder / order.entry)
     return Launch(
         command=(str(order.python), entry, "--run-id", order.run_id), environment=settings
     )
+
+
+def _refuse_silence(address: str) -> None:
+    """See that somebody listens there: Prefect would say so in a hundred lines of its log.
+
+    Whatever else is wrong (a certificate, a password) is Prefect's to tell, which has its settings.
+
+    Raises
+    ------
+    EngineError
+        If nobody does.
+    """
+    try:
+        urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_ANSWERS_WITHIN_S).close()
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ConnectionRefusedError | socket.gaierror):
+            raise EngineError(
+                f"Prefect's server does not answer at {address}: {error.reason}",
+                remedy="Start it ('make prefect-ui'), or leave PREFECT_API_URL and --host out",
+            ) from error
+    except (OSError, ValueError):
+        return
 
 
 def prepare_home(python: Path, home: Path) -> None:
