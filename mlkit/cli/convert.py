@@ -42,7 +42,9 @@ def convert(
     r"""Convert notebooks into a pipeline: cut or taken whole, run and compared.
 
     One notebook is cut into stages. Of several, each becomes a stage and stays as it is written;
-    what one writes and another reads connects them.
+    what one writes and another reads connects them. A notebook may be a text of Jupytext (.py,
+    .md). Those of a folder are run in the order of their names, unless one reads what another
+    writes; those that are named, in the order in which they are named.
 
     Cuts are made at the headings of the level that divides the notebook, or at comments of the form
     '# mlkit: stage NAME'. What crosses a cut becomes an artifact: a table Parquet, an array npy, a
@@ -60,7 +62,7 @@ def convert(
       mlkit convert analysis.ipynb --to analysis --dry-run
       mlkit convert analysis.ipynb --to analysis
       mlkit convert 1-load.ipynb 2-train.ipynb --to pipeline   each is a stage
-      mlkit convert notebooks/ --to pipeline                   all, in name order
+      mlkit convert notebooks/ --to pipeline                   all of a folder
     """
     done = convert_notebook(notebooks, to, dry_run=dry_run, say=say)
     if as_json:

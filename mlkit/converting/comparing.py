@@ -69,6 +69,8 @@ def compare(
     first: Observation,
     second: Observation,
     folder: Path,
+    *,
+    ids: Mapping[str, Sequence[str]],
 ) -> tuple[Comparison, ...]:
     """Compare all that was handed on or written, all figures, and all that cells show.
 
@@ -82,11 +84,13 @@ def compare(
         The original's two runs.
     folder : Path
         The pipeline's folder, whose helper module values may need.
+    ids : mapping of str to sequence of str
+        The ids of each stage's cells as they were made, which a text does not keep.
     """
     return (
         *_values(conversion, given_names(conversion, plans), record, first, second, folder),
         *_files(conversion, plans, record, first, second, folder),
-        *_cells(conversion, plans, record, first, second),
+        *_cells(conversion, plans, record, first, second, ids),
     )
 
 
@@ -254,11 +258,13 @@ def _cells(
     record: RunRecord,
     first: Observation,
     second: Observation,
+    ids: Mapping[str, Sequence[str]],
 ) -> list[Comparison]:
     found = []
     for stage in conversion.stages:
         name = stage.part.name
-        made = _cells_by_id(Path(record.runs_dir, record.run_id, name, "notebook.ipynb"))
+        ran = Path(record.runs_dir, record.run_id, name, "notebook.ipynb")
+        made = _cells_by_id(ran, ids[name])
         places = _places(plans[name], made)
         early = [line for i in _BEGINNING for line in lines_of(_outputs(made, i))]
         for cell in stage.part.code:
@@ -345,12 +351,14 @@ def _places(plan: FilePlan, made: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     return dict(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
 
 
-def _cells_by_id(notebook: Path) -> dict[str, Mapping[str, Any]]:
+def _cells_by_id(notebook: Path, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """The cells of an executed notebook by their ids; the injected one has its tag's name."""
     if not notebook.exists():
         return {}
-    document = json.loads(notebook.read_text(encoding="utf-8"))
-    return {cell.get("id", ""): cell for cell in document["cells"]}
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    own = [cell for cell in cells if cell.get("id") != INJECTED_TAG]
+    injected = [cell for cell in cells if cell.get("id") == INJECTED_TAG]
+    return dict(zip([*ids[: len(own)], INJECTED_TAG], [*own, *injected], strict=False))
 
 
 def _outputs(made: Mapping[str, Mapping[str, Any]], cell: str) -> Sequence[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from mlkit.converting.observing import Observation, observe
 from mlkit.converting.originals import Originals, read_originals
 from mlkit.converting.parts import cut, slug
 from mlkit.converting.planning import Conversion, failing, plan_stages
-from mlkit.converting.stage_files import notebook_names, texts_of
+from mlkit.converting.stage_files import documents_of, notebook_names, texts_of
 from mlkit.converting.whole_notebooks import (
     parts_of_notebooks,
     plan_whole_notebooks,
@@ -29,6 +29,7 @@ from mlkit.frozen import dataclass
 __all__ = ["Converted", "convert"]
 
 
+_TAKES_STORED = re.compile(r"^\s*%store\s+(-z\s+)?-r\b", re.MULTILINE)
 _TEXT_MAGIC = re.compile(r"\s*%%(html|markdown|latex|svg|js|javascript|writefile)\b", re.IGNORECASE)
 
 
@@ -100,6 +101,7 @@ def convert(
     """
     originals = read_originals([notebooks] if isinstance(notebooks, Path) else notebooks)
     _check_free(folder)
+    _check_takes_nothing_stored(originals)
     parts = parts_of_notebooks(originals) if originals.are_several else cut(originals.cells)
     ends = [part.end for part in parts]
     with tempfile.TemporaryDirectory(prefix="mlkit-convert-") as name:
@@ -117,24 +119,37 @@ def convert(
         done = Converted(
             conversion=conversion,
             plans=plans,
-            notebooks=notebook_names(conversion),
-            remarks=(*conversion.remarks, *remarks, *_about_cells(originals, raising)),
+            notebooks=notebook_names(conversion, originals),
+            remarks=(
+                *originals.remarks,
+                *conversion.remarks,
+                *remarks,
+                *_about_cells(originals, raising),
+            ),
         )
         if dry_run:
             return done
+        documents = documents_of(
+            conversion, plans, originals=originals, target=folder.absolute(), raising=raising
+        )
         texts = texts_of(
             conversion,
             plans,
-            name=slug(folder.absolute().name if originals.are_several else originals.called[:-6])
+            documents,
+            name=slug(
+                folder.absolute().name
+                if originals.are_several
+                else originals.notebooks[0].file.stem
+            )
             or "pipeline",
             originals=originals,
             target=folder.absolute(),
-            raising=raising,
         )
         written = _write(folder, texts)
         say("the pipeline runs")
         record = run(folder)
-        comparisons = compare(conversion, plans, record, first, second, folder)
+        ids = {name: [cell["id"] for cell in made["cells"]] for name, made in documents.items()}
+        comparisons = compare(conversion, plans, record, first, second, folder, ids=ids)
     return replace(done, files=written, record=record, comparisons=comparisons)
 
 
@@ -155,11 +170,27 @@ def _about_cells(originals: Originals, raising: Mapping[int, str]) -> Iterator[s
             why = raising[cell.index]
             yield f"{cell.called} fails in the original, too ({why}): it is tagged raises-exception"
     for cell in originals.cells:
+        if cell.kind == "code" and _TAKES_STORED.search(cell.source):
+            yield f"{cell.called} takes values by %store: no stage notices when they change"
         if cell.is_opaque and not _TEXT_MAGIC.match(cell.source):
             yield (
                 f"{cell.called} is no Python that can be read: it stays as it is, and what it "
                 "needs is not known"
             )
+
+
+def _check_takes_nothing_stored(originals: Originals) -> None:
+    """What `%store` passes on is in a database of IPython's own, which no stage declares."""
+    for original in originals.notebooks if originals.are_several else ():
+        for cell in original.cells:
+            if cell.kind == "code" and _TAKES_STORED.search(cell.source):
+                raise NotebookError(
+                    f"cell {cell.number} takes values by %store, and only files pass from stage to "
+                    "stage",
+                    original.file,
+                    remedy="Write them into a file instead of %store, and read it here: "
+                    "joblib.dump(x, 'x.joblib'), x = joblib.load('x.joblib')",
+                )
 
 
 def _check_asks_nothing(first: Observation, originals: Originals) -> None:

@@ -16,12 +16,12 @@ from mlkit.converting.names import names_of
 from mlkit.converting.observing import Marks, Observation
 from mlkit.converting.parts import Cell, Statement
 from mlkit.converting.planning import Conversion, StagePlan
+from mlkit.converting.spelled_files import path_of
 from mlkit.converting.statement_roles import Roles
 from mlkit.frozen import dataclass
 
 __all__ = ["Edit", "FilePlan", "plan_files"]
 
-_LONGEST = 250
 _MOST_SINGLE = 20
 _ABOUT_FILES = re.compile(
     r"path|dir|folder|file|root|join|open|read|load|save|glob|walk|scan|listdir|exists|^Path$|^to_",
@@ -153,7 +153,7 @@ def plan_files(
         wanted = (read | gone | modules | _mentioned(stage, writers)) & (before.files.keys())
         listed = {path for look in seen for path in look.listed}
         said = {word for cell in stage.part.code for word in cell.shell_words}
-        words = {path for word in said if (path := _path_of(word)) is not None}
+        words = {path for word in said if (path := path_of(word)) is not None}
         wanted |= words & before.files.keys()
         texts = _texts(stage)
         patterns = {word for word in said if _PATTERN.search(word)}
@@ -197,7 +197,7 @@ def plan_files(
 
 def _mentioned(stage: StagePlan, writers: Collection[str]) -> set[str]:
     """Files of earlier stages in whose folder a text of this one points: `f"figures/{n}.png"`."""
-    starts = {_path_of(text) for text in _texts(stage)} - {None}
+    starts = {path_of(text) for text in _texts(stage)} - {None}
     return {
         path
         for path in writers
@@ -274,7 +274,7 @@ def _with_brought(
         inside = [path for path in start if path.startswith(f"{folder}/")]
         is_given = any(folder == path or folder.startswith(f"{path}/") for path in given)
         is_given &= not any(
-            text.removeprefix("./").startswith(f"{folder}/") and _path_of(text) not in given
+            text.removeprefix("./").startswith(f"{folder}/") and path_of(text) not in given
             for text in texts
         )
         if inside and not is_given:
@@ -429,7 +429,7 @@ def _plan_stage(
 
     for literal in stage.parameters:
         value = roles.value_of(literal)
-        path = _path_of(value) if isinstance(value, str) else None
+        path = path_of(value) if isinstance(value, str) else None
         if path is not None:
             known[path] = literal
             if place(path) is None:
@@ -458,7 +458,7 @@ def _plan_stage(
             edits.append(_edit(named, name))
     scripts = {}
     for script in (*stage.scripts, *(s for cell in stage.part.code for s in cell.scripts)):
-        path = _path_of(script) or script
+        path = path_of(script) or script
         if path in start:
             scripts[script] = parameter(path, "script")
             inputs[scripts[script]] = f"file:{path}"
@@ -490,7 +490,7 @@ def _named_files(cells: Sequence[Cell], moved: set[int], roles: Roles) -> Iterat
                 continue
             for parent in ast.walk(statement.node):
                 for child in _arguments(parent):
-                    path = _path_of(str(child.value))
+                    path = path_of(str(child.value))
                     if path is None or child.lineno != child.end_lineno:
                         continue
                     if "/" in path or "." in path or _is_about_files(parent):
@@ -539,14 +539,6 @@ def _is_meant(path: str, word: str) -> bool:
         return False
     hidden = file.name.startswith(".") and not pattern.name.startswith(".")
     return len(pattern.parts) == len(file.parts) and not hidden and file.match(word)
-
-
-def _path_of(text: str) -> str | None:
-    """A relative path in its plain form, if a text may be one of a file or of a folder in it."""
-    if not text or len(text) > _LONGEST or "\n" in text or "\0" in text or "://" in text:
-        return None
-    plain = os.path.normpath(text).replace(os.sep, "/")
-    return None if plain.startswith(("/", "~")) or {*plain.split("/")} <= {".", ".."} else plain
 
 
 def _edit(named: _Named, name: str) -> Edit:

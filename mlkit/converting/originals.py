@@ -5,17 +5,26 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mlkit.converting.notebook_order import in_order_of_data
 from mlkit.converting.parts import Cell
+from mlkit.converting.spelled_files import spelled_in
 from mlkit.errors import NotebookError, UsageError
 from mlkit.frozen import dataclass
-from mlkit.notebook.source import read_notebook
+from mlkit.notebook.cells import NotebookSource
+from mlkit.notebook.source import beside, is_clearly_notebook, is_text, read_notebook
+from mlkit.notebook.source_file import SourceFile
 
 __all__ = ["Original", "Originals", "read_originals"]
+
+_LEAVE_OUT = "Leave it out: name the others one by one"
+
+_OTHERS = "Name the notebooks: .ipynb, or texts of Jupytext whose cells begin with '# %%'"
 
 _FURTHEST_UP = 3
 """So far around a stage's own working folder there is room for what it writes to `../`."""
@@ -23,17 +32,42 @@ _FURTHEST_UP = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Original:
-    """A notebook that is converted: its file, and its cells."""
+    """A notebook that is converted.
+
+    Parameters
+    ----------
+    file : Path
+        Where it is.
+    cells : tuple of Cell
+        Its cells.
+    form : dict
+        How Jupytext writes it, if it is a text.
+    """
 
     file: Path
     cells: tuple[Cell, ...]
+    form: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is anything to run."""
+        return any(cell.kind == "code" and cell.source.strip() for cell in self.cells)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Originals:
-    """The notebooks that become one pipeline; they stand in one folder."""
+    """The notebooks that become one pipeline; they stand in one folder.
+
+    Parameters
+    ----------
+    notebooks : tuple of Original
+        In the order in which they are run.
+    remarks : tuple of str
+        What people should know of that order.
+    """
 
     notebooks: tuple[Original, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def are_several(self) -> bool:
@@ -77,7 +111,7 @@ def read_originals(paths: Sequence[Path]) -> Originals:
     ----------
     paths : sequence of Path
         Notebooks of one folder, in the order in which they are run; or that folder, for all that
-        stand in it, in the order of their names.
+        stand in it: in the order of their names, unless their texts spell another one.
 
     Raises
     ------
@@ -94,47 +128,96 @@ def read_originals(paths: Sequence[Path]) -> Originals:
                 file,
                 remedy="Name notebooks of one folder: paths in them start there",
             )
-    read: list[Original] = []
+    if len(paths) == 1 and paths[0].is_dir():
+        return _of_folder(files)
+    read = [_read(file) for file in files]
+    for original in read:
+        if not original.has_code:
+            raise NotebookError("the notebook has no code", original.file, remedy=_LEAVE_OUT)
+    return Originals(notebooks=tuple(_counted_through(read)))
+
+
+def _of_folder(files: Sequence[Path]) -> Originals:
+    """A folder does not say which of its files are the pipeline's, nor in which order; they do."""
+    remarks = []
+    read: dict[str, Original] = {}
     for file in files:
-        begins = sum(len(one.cells) for one in read)
-        name = file.name if len(files) > 1 else ""
-        cells = _cells_of(file, begins, name)
-        if not any(cell.kind == "code" and cell.source.strip() for cell in cells):
-            raise NotebookError("the notebook has no code", file, remedy="Choose another one")
-        read.append(Original(file=file, cells=cells))
-    return Originals(notebooks=tuple(read))
+        other = next((f for f in files if f.stem == file.stem and f.suffix != file.suffix), file)
+        if is_text(file) and (other.suffix == ".ipynb" or files.index(other) < files.index(file)):
+            continue  # another form of a notebook that is taken
+        if other != file and (differs := beside(file)) is not None:
+            remarks.append(differs)
+        read[file.name] = _read(file)
+    remarks += [f"{n} has no code, and is left out" for n, one in read.items() if not one.has_code]
+    spelled = {name: spelled_in(one.cells) for name, one in read.items() if one.has_code}
+    modules = {name for one in spelled.values() for name in one.imports if name.endswith(".py")}
+    stages = {name: one for name, one in spelled.items() if name not in modules}
+    names, on_order = in_order_of_data(stages)
+    on_order += [
+        f"{name} runs {other} itself, which is a stage, too: to leave one of them out, name the "
+        "others one by one"
+        for name, one in stages.items()
+        for other in sorted(one.imports & stages.keys())
+    ]
+    if not names:
+        raise NotebookError("no notebook in the folder has code", files[0].parent, remedy=_OTHERS)
+    ordered = _counted_through([read[name] for name in names])
+    return Originals(notebooks=tuple(ordered), remarks=(*remarks, *on_order))
+
+
+def _counted_through(originals: Sequence[Original]) -> Iterator[Original]:
+    """Each goes on counting its cells where the one before ends."""
+    begins = 0
+    for original in originals:
+        name = original.file.name if len(originals) > 1 else ""
+        yield replace(
+            original,
+            cells=tuple(
+                replace(cell, index=begins + cell.index, begins=begins, notebook=name)
+                for cell in original.cells
+            ),
+        )
+        begins += len(original.cells)
 
 
 def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(path.glob("*.ipynb"), key=_natural)
+    plain = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+    found = sorted(filter(is_clearly_notebook, plain), key=_natural)
     if not found:
-        raise UsageError("there is no notebook in the folder", path, remedy="Name notebooks")
+        raise UsageError("there is no notebook in the folder", path, remedy=_OTHERS)
     return found
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     """A key by which `2-b` comes before `10-a`."""
     words = re.findall(r"\d+|\D+", path.stem)
-    return [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
+    numbered = [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
+    return numbered, path.suffix
 
 
-def _cells_of(file: Path, begins: int, name: str) -> tuple[Cell, ...]:
+def _read(file: Path) -> Original:
     source = read_notebook(file)
+    said = SourceFile.of(file.read_bytes(), file).document["metadata"] if is_text(file) else {}
+    form = {k: v for k, v in said.get("jupytext", {}).items() if k != "cell_metadata_filter"}
+    return Original(file=file, cells=_cells_of(source), form=form)  # a stage's cells need tags
+
+
+def _cells_of(source: NotebookSource) -> tuple[Cell, ...]:
     language = source.document.get("metadata", {}).get("kernelspec", {}).get("language", "python")
     if language.lower() not in ("python", "python3", "ipython"):
         raise NotebookError(
-            f"the notebook is written in {language}", file, remedy="Only Python can be converted"
+            f"the notebook is written in {language}, and only Python can be converted",
+            source.path,
+            remedy="Name those in Python one by one, and add this one to pipeline.yaml yourself",
         )
     return tuple(
         Cell(
-            index=begins + number,
+            index=number,
             kind=str(cell["cell_type"]),
             source=_text(cell),
             metadata=_metadata(cell),
-            begins=begins,
-            notebook=name,
         )
         for number, cell in enumerate(source.document["cells"])
     )

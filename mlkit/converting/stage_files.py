@@ -19,8 +19,10 @@ from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Carried, Conversion, StagePlan
 from mlkit.converting.snapshot import RANDOM
 from mlkit.converting.statement_roles import Placed, Roles, imports_of, is_future
+from mlkit.notebook.source import is_text
+from mlkit.notebook.source_file import written_text
 
-__all__ = ["HELPERS", "notebook_names", "texts_of"]
+__all__ = ["HELPERS", "documents_of", "notebook_names", "texts_of"]
 
 HELPERS = "helpers"
 _LOADERS = {
@@ -37,32 +39,30 @@ _SAVERS = {
 }
 
 
-def notebook_names(conversion: Conversion) -> dict[str, str]:
+def notebook_names(conversion: Conversion, originals: Originals) -> dict[str, str]:
     """The notebooks' files, by stage: each its own, or numbered in their order."""
+    suffix = originals.notebooks[0].file.suffix
     return {
         stage.part.name: stage.part.cells[0].notebook
-        or f"{number:02d}-{stage.part.name.replace('_', '-')}.ipynb"
+        or f"{number:02d}-{stage.part.name.replace('_', '-')}{suffix}"
         for number, stage in enumerate(conversion.stages, start=1)
     }
 
 
-def texts_of(
+def documents_of(
     conversion: Conversion,
     plans: Mapping[str, FilePlan],
     *,
-    name: str,
     originals: Originals,
     target: Path,
     raising: Mapping[int, str],
-) -> dict[str, str]:
-    """All files of the pipeline, by their names.
+) -> dict[str, dict[str, Any]]:
+    """The notebook of each stage, as the JSON of a `.ipynb`.
 
     Parameters
     ----------
     conversion, plans
         What was planned.
-    name : str
-        The pipeline's name.
     originals : Originals
         The notebooks that it is made from.
     target : Path
@@ -70,16 +70,44 @@ def texts_of(
     raising : mapping of int to str
         Cells that fail in the original, too.
     """
-    notebooks = notebook_names(conversion)
     names = given_names(conversion, plans)
-    files = {
-        notebooks[stage.part.name]: _dumped(
-            _notebook(stage, plans, conversion, names, originals, target, raising)
-        )
+    return {
+        stage.part.name: _notebook(stage, plans, conversion, names, originals, target, raising)
         for stage in conversion.stages
     }
+
+
+def texts_of(
+    conversion: Conversion,
+    plans: Mapping[str, FilePlan],
+    documents: Mapping[str, dict[str, Any]],
+    *,
+    name: str,
+    originals: Originals,
+    target: Path,
+) -> dict[str, str]:
+    """All files of the pipeline, by their names.
+
+    Parameters
+    ----------
+    conversion, plans, documents
+        What was planned, and the notebooks.
+    name : str
+        The pipeline's name.
+    originals : Originals
+        The notebooks that it is made from.
+    target : Path
+        The folder of the pipeline.
+    """
+    notebooks = notebook_names(conversion, originals)
+    forms = {original.cells[0].index: original.form for original in originals.notebooks}
+    files = {}
+    for stage in conversion.stages:
+        file, form = notebooks[stage.part.name], forms[stage.part.cells[0].begins]
+        files[file] = _written(documents[stage.part.name], Path(file), form)
     if conversion.helpers:
         files[f"{HELPERS}.py"] = _helper_module(conversion, originals.called)
+    names = given_names(conversion, plans)
     files["pipeline.yaml"] = _pipeline(conversion, plans, names, notebooks, name, originals, target)
     return files
 
@@ -387,6 +415,18 @@ def _kept(cell: Cell, source: str, tags: Sequence[str] = ()) -> dict[str, Any]:
     if cell.kind == "code":
         made |= {"execution_count": None, "outputs": []}
     return made
+
+
+def _written(document: Mapping[str, Any], name: Path, form: Mapping[str, Any]) -> str:
+    """A notebook in the form of the one that it is made from."""
+    if not is_text(name):
+        return _dumped(document)
+    whole = {
+        **document,
+        "metadata": {**document["metadata"], "jupytext": dict(form)},
+        "cells": [{**cell, "source": "".join(cell["source"])} for cell in document["cells"]],
+    }
+    return written_text(whole, name)
 
 
 def _dumped(document: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "beside",
     "differing_pairs",
     "failing_place",
+    "is_clearly_notebook",
     "is_text",
     "jupytext_document",
     "read_notebook",
@@ -157,6 +158,16 @@ def _is_pair(text: str, path: Path) -> bool:
     """Whether a text beside a notebook is another form of it; a page may show some Python, too."""
     shows_only = path.suffix.lower() == ".md" and "{code-cell}" not in text
     return _names_jupyter(text) or (_is_notebook(text, path) and not shows_only)
+
+
+def is_clearly_notebook(path: Path) -> bool:
+    """Whether a file is a notebook to all who see it: no module, and no page that shows code."""
+    if not is_text(path):
+        return path.suffix.lower() == ".ipynb"
+    try:
+        return _is_pair(_text_of(path), path)
+    except NotebookError:  # a module may be written in any encoding
+        return False
 
 
 def jupytext_document(text: str, path: Path) -> dict[str, Any]:

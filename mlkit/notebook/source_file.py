@@ -89,18 +89,19 @@ def _unix(text: str) -> str:
 
 def _text_with_change(text: str, old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> str:
     """Put into a text what changes when Jupytext writes it; its own manner stays elsewhere."""
-    before, after = _written(old, path), _written(new, path)
+    before, after = written_text(old, path), written_text(new, path)
     carried = _carried(text, before, after)
     if carried is None:
         return after
     try:
-        same = _written(jupytext_document(carried, path), path) == after
+        same = written_text(jupytext_document(carried, path), path) == after
     except NotebookError:
         same = False
     return carried if same else after
 
 
-def _written(document: Mapping[str, Any], path: Path) -> str:
+def written_text(document: Mapping[str, Any], path: Path) -> str:
+    """Write a notebook as a text, in the form that its metadata say under `jupytext`."""
     with missing(*FORMAT_CHECKS):
         import jupytext  # a third of a second, which only a text pays
         import nbformat

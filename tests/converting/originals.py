@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jupytext
+import nbformat
+
 __all__ = ["ORIGINALS", "write_cells", "write_original"]
 
 IMPORTS = (
@@ -393,7 +396,10 @@ def write_original(name: str, folder: Path) -> Path:
 
 
 def write_cells(sources: Sequence[str], path: Path) -> Path:
-    """Write a notebook of some cells; `#tagged` begins one that Papermill's users keep values in."""
+    """Write a notebook of some cells; `#tagged` begins one that Papermill's users keep values in.
+
+    A path that ends with `.py` or `.md` gives a text, as Jupytext writes it.
+    """
     cells: list[dict[str, Any]] = []
     for number, source in enumerate(sources):
         is_text, is_tagged = source.startswith("#md "), source.startswith("#tagged\n")
@@ -408,5 +414,9 @@ def write_cells(sources: Sequence[str], path: Path) -> Path:
         cells.append(cell if is_text else {**cell, "outputs": [], "execution_count": None})
     document = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
+    text = json.dumps(document)
+    if path.suffix != ".ipynb":
+        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # it has no types
+        text = jupytext.writes(notebook, fmt={".py": "py:percent", ".md": "md:myst"}[path.suffix])
+    path.write_text(text)
     return path

@@ -12,7 +12,7 @@ from mlkit.cli.convert import _document, _told
 from mlkit.cli.main import main
 from mlkit.converting.converting import Converted, convert
 from mlkit.errors import MlkitError
-from tests.converting.originals import ORIGINALS, write_original
+from tests.converting.originals import ORIGINALS, write_cells, write_original
 from tests.documents import check_document
 
 pytestmark = pytest.mark.kernel
@@ -105,6 +105,33 @@ def test_what_cannot_be_converted_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(MlkitError) as caught:
         convert(original, target)
     assert caught.value.remedy
+
+
+def test_values_that_pass_by_store_are_refused(tmp_path: Path) -> None:
+    """Of several notebooks, before any runs: no pipeline knows IPython's own database."""
+    write_cells(["x = 1\n%store x"], tmp_path / "a.ipynb")
+    write_cells(["1", "%store -r x\nprint(x)"], tmp_path / "b.ipynb")
+    with pytest.raises(MlkitError, match="cell 2 takes values by %store") as caught:
+        convert(tmp_path, tmp_path / "out")
+    assert caught.value.file == str(tmp_path / "b.ipynb")
+    assert "joblib.dump" in (caught.value.remedy or "")
+
+
+def test_a_text_is_cut_into_texts(tmp_path: Path) -> None:
+    """Each stage is one, in the form of the original, and its cells are compared like others."""
+    cells = ["#md ## A", "import os\nN = 2", "x = [N]\nprint(x)", "#md ## B", "!echo {x}", "1 / 0"]
+    original = write_cells(cells, tmp_path / "book.py")
+    done = convert(original, tmp_path / "out")
+    assert done.ok
+    assert list(done.notebooks.values()) == ["01-a.py", "02-b.py"]
+    assert [(c.what, c.verdict) for c in done.comparisons] == [
+        ("x", "equal"),
+        ("what cell 3 shows", "equal"),
+        ("what cell 5 shows", "equal"),
+        ("what cell 6 shows", "equal"),
+    ]
+    assert '# %% tags=["raises-exception"]\n1 / 0' in (tmp_path / "out" / "02-b.py").read_text()
+    assert mlkit.load_pipeline(tmp_path / "out").parameters == {"N": 2}
 
 
 def test_a_stage_that_fails_is_told_with_its_error(tmp_path: Path) -> None:

@@ -31,6 +31,54 @@ def test_a_folder_stands_for_its_notebooks_in_the_order_of_their_names(tmp_path:
     ]
 
 
+def test_a_folder_stands_for_all_that_is_clearly_a_notebook(tmp_path: Path) -> None:
+    """Texts with cells, too; no module, no page that shows code, and nothing that tools keep."""
+    for name in ("a.ipynb", "b.py", "c.md", "pair.ipynb", "pair.py", "text.md", "text.py"):
+        write_cells([f"print('{name[:4]}')"], tmp_path / name)
+    write_cells(["import utils, marked"], tmp_path / "d.ipynb")
+    write_cells(["X = 1"], tmp_path / "marked.py")  # cells of an editor, in a module
+    write_cells(["#md only words"], tmp_path / "notes.ipynb")
+    write_cells(["print(1)"], tmp_path / ".ipynb_checkpoints" / "a-checkpoint.ipynb")
+    write_cells(["print(1)"], tmp_path / "._a.ipynb")
+    write_cells(["print(1)"], tmp_path / "folder.ipynb" / "e.ipynb")
+    (tmp_path / "utils.py").write_text("Y = 1\n")
+    (tmp_path / "old.py").write_bytes(b"# \xe9 # %%\n")
+    (tmp_path / "README.md").write_text("# How\n\n```python\nimport mine\n```\n")
+    originals = read_originals([tmp_path])
+    assert [one.file.name for one in originals.notebooks] == [
+        *("a.ipynb", "b.py", "c.md", "d.ipynb", "pair.ipynb", "text.md"),
+    ]
+    assert [remark.partition(",")[0] for remark in originals.remarks] == [
+        "notes.ipynb has no code",
+    ]
+
+
+def test_two_forms_of_a_notebook_that_differ_are_told(tmp_path: Path) -> None:
+    """One of them is converted, and it may be the older one."""
+    write_cells(["print(1)"], tmp_path / "a.ipynb")
+    write_cells(["print(2)"], tmp_path / "a.py")
+    originals = read_originals([tmp_path])
+    assert [one.file.name for one in originals.notebooks] == ["a.ipynb"]
+    assert "a.py stands beside a.ipynb, which runs, and differs" in originals.remarks[0]
+
+
+def test_only_a_folder_leaves_the_order_to_the_files(tmp_path: Path) -> None:
+    """Notebooks that are named are run in that order."""
+    reader = write_cells(["print(open('x.txt').read())"], tmp_path / "a.ipynb")
+    writer = write_cells(["open('x.txt', 'w').write('x')", "1"], tmp_path / "b.py")
+    originals = read_originals([tmp_path])
+    assert [one.file for one in originals.notebooks] == [writer, reader]
+    assert [(cell.index, cell.begins, cell.number) for cell in originals.cells] == [
+        (0, 0, 1),
+        (1, 0, 2),
+        (2, 2, 1),
+    ]
+    assert "b.py runs before a.ipynb" in originals.remarks[0]
+    named = read_originals([reader, writer])
+    assert [one.file for one in named.notebooks] == [reader, writer]
+    assert named.remarks == ()
+
+
 @pytest.mark.parametrize(
     ("cell", "project"),
     [
@@ -59,18 +107,21 @@ def test_a_home_folder_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert read_originals([tmp_path / "a" / "n.ipynb"]).project == tmp_path / "a"
 
 
-@pytest.mark.parametrize("case", ["twice", "two folders", "an empty folder", "no code in one"])
+@pytest.mark.parametrize(
+    "case", ["twice", "two folders", "an empty folder", "no code in one", "no code"]
+)
 def test_what_cannot_be_one_pipeline_is_refused(case: str, tmp_path: Path) -> None:
     """With the file and a remedy."""
     first, other = tmp_path / "a" / "n.ipynb", tmp_path / "b" / "m.ipynb"
     write_cells(["print(1)"], first)
-    write_cells(["#md only text"] if case == "no code in one" else ["print(2)"], other)
+    write_cells(["#md only text"] if case.startswith("no code") else ["print(2)"], other)
     (tmp_path / "empty").mkdir()
     asked = {
         "twice": [first, first.parent],
         "two folders": [first, other],
         "an empty folder": [tmp_path / "empty"],
         "no code in one": [other],
+        "no code": [other.parent],
     }[case]
     with pytest.raises(MlkitError) as caught:
         read_originals(asked)

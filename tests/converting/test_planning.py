@@ -20,7 +20,7 @@ from mlkit.converting.originals import Original, Originals
 from mlkit.converting.parts import Cell, Part
 from mlkit.converting.planning import Conversion, plan_stages
 from mlkit.converting.snapshot import RANDOM
-from mlkit.converting.stage_files import texts_of
+from mlkit.converting.stage_files import documents_of, texts_of
 from mlkit.errors import PipelineError
 from mlkit.load.yaml_tree import read_yaml
 
@@ -81,9 +81,9 @@ def written(conversion: Conversion, run: Observation) -> dict[str, str]:
     plans, _ = plan_files(conversion, run)
     cells = tuple(cell for stage in conversion.stages for cell in stage.part.cells)
     originals = Originals(notebooks=(Original(file=Path("/src/book.ipynb"), cells=cells),))
-    return texts_of(
-        conversion, plans, name="x", originals=originals, target=Path("/out"), raising={}
-    )
+    target = Path("/out")
+    documents = documents_of(conversion, plans, originals=originals, target=target, raising={})
+    return texts_of(conversion, plans, documents, name="x", originals=originals, target=target)
 
 
 def test_two_names_that_share_an_object_stay_together_if_it_changes() -> None:

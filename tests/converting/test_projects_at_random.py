@@ -1,5 +1,8 @@
 """Drawn folders of notebooks that hand on files, converted: nothing is lost, no original changes.
 
+The notebooks are `.ipynb` or texts, and their names are mostly not in the order of their work: what
+one reads by a name that is spelled out puts it behind the one that writes it.
+
 `MLKIT_PROJECTS=20` draws so many, `MLKIT_PROJECTS_SEED` others. The conversion itself compares the
 pipeline with the notebooks; here every part of them that can be compared has to be equal.
 """
@@ -40,6 +43,9 @@ READS = (
 )
 """Ways to read a file: its name written out, computed, listed, or given to the shell."""
 
+LISTING = ("import glob", "import os\nfor f in sorted(os.listdir")
+"""How ways begin that name the folder only: they say nothing of the order."""
+
 WRITES = (
     "open({path!r}, 'w').write('v{n}');",
     "from pathlib import Path\nPath({path!r}).write_text('v{n}')",
@@ -50,6 +56,8 @@ WRITES = (
     "import json\njson.dump([{n}], open({path!r}, 'w'))",
     "import os\nos.makedirs({folder!r}, exist_ok=True)\nopen({path!r}, 'a').write('v{n}')",
 )
+
+NAMES = ("1-n", "2-n", "10 n", "b", "A", "load_it", "x[1]")
 
 FOLDERS = (".", "data", "../data", "../out", "sub dir/x", "../../top")
 
@@ -63,23 +71,31 @@ class Project:
         for folder in FOLDERS:
             (self.notebooks / folder).mkdir(parents=True, exist_ok=True)
         self.files: list[str] = []
+        self.spelled: set[tuple[str, str]] = set()
+        self._writers: dict[str, str] = {}
         for number in range(3):
             self._left_before(self._new_file(number))
-        for number in range(2):
-            write_cells(self._cells(10 * number + 10), self.notebooks / f"{number + 1}-n.ipynb")
+        for number, name in enumerate(self.random.sample(NAMES, 2)):
+            file = name + self.random.choice([".ipynb", ".ipynb", ".py", ".md"])
+            write_cells(self._cells(10 * number + 10, file), self.notebooks / file)
 
-    def _cells(self, number: int) -> list[str]:
+    def _cells(self, number: int, file: str) -> list[str]:
         cells = []
         for _ in range(self.random.randint(1, 3)):
             number += 1
-            path = self.random.choice(self.files)
-            cells.append(_filled(self.random.choice(READS), path, number))
+            path, way = self.random.choice(self.files), self.random.choice(READS)
+            cells.append(_filled(way, path, number))
+            if path in self._writers and not way.startswith(LISTING):
+                self.spelled.add((self._writers[path], file))
+        written = []
         for _ in range(self.random.randint(1, 2)):
             number += 1
             path = self._new_file(number)
+            written.append(path)
             cells.append(_filled(self.random.choice(WRITES), path, number))
             if self.random.random() < 0.3:
                 self._left_before(path)
+        self._writers |= dict.fromkeys(written, file)
         return cells
 
     def _new_file(self, number: int) -> str:
@@ -111,12 +127,15 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("number", range(COUNT))
 def test_a_drawn_project_gives_the_same_as_a_pipeline(number: int, tmp_path: Path) -> None:
-    """Every file and every line is equal, the project stays as it is, and all can be reused."""
+    """All is equal, in the order of what is read; the project stays, and all can be reused."""
     project = Project(f"{SEED}/{number}", tmp_path / "project")
     before = files_in(tmp_path / "project")
     done = convert(project.notebooks, tmp_path / "pipeline")
     assert [c for c in done.comparisons if c.verdict != "equal"] == []
     assert done.ok
+    order = list(done.notebooks.values())
+    for writer, reader in project.spelled:
+        assert order.index(writer) < order.index(reader)
     assert files_in(tmp_path / "project") == before
     again = mlkit.run(tmp_path / "pipeline")
     assert {str(stage.status) for stage in again.stages.values()} == {"cached"}
