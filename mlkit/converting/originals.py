@@ -17,6 +17,7 @@ from mlkit.converting.spelled_files import spelled_in
 from mlkit.errors import NotebookError, UsageError
 from mlkit.frozen import dataclass
 from mlkit.notebook.cells import NotebookSource
+from mlkit.notebook.kernelspecs import NoKernelError, find_kernel
 from mlkit.notebook.source import beside, is_clearly_notebook, is_text, read_notebook
 from mlkit.notebook.source_file import SourceFile
 
@@ -139,7 +140,10 @@ def read_originals(paths: Sequence[Path]) -> Originals:
 
 def _of_folder(files: Sequence[Path]) -> Originals:
     """A folder does not say which of its files are the pipeline's, nor in which order; they do."""
-    remarks = []
+    remarks = [
+        f"notebooks in {below.name}/ are not converted: each folder is a pipeline of its own"
+        for below in _folders_with_notebooks(files[0].parent)
+    ]
     read: dict[str, Original] = {}
     for file in files:
         other = next((f for f in files if f.stem == file.stem and f.suffix != file.suffix), file)
@@ -183,11 +187,23 @@ def _counted_through(originals: Sequence[Original]) -> Iterator[Original]:
 def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    plain = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
-    found = sorted(filter(is_clearly_notebook, plain), key=_natural)
+    found = sorted(_notebooks_in(path), key=_natural)
     if not found:
-        raise UsageError("there is no notebook in the folder", path, remedy=_OTHERS)
+        inside = [f"{folder.name}/" for folder in _folders_with_notebooks(path)]
+        remedy = f"Name one folder of notebooks: {', '.join(inside)}" if inside else _OTHERS
+        raise UsageError("there is no notebook in the folder", path, remedy=remedy)
     return found
+
+
+def _notebooks_in(folder: Path) -> list[Path]:
+    plain = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    return list(filter(is_clearly_notebook, plain))
+
+
+def _folders_with_notebooks(folder: Path) -> list[Path]:
+    """Folders right below one that are people's own and hold notebooks as Jupyter keeps them."""
+    below = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    return [p for p in below if p.name != "runs" and any(p.glob("*.ipynb"))]
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
@@ -205,8 +221,8 @@ def _read(file: Path) -> Original:
 
 
 def _cells_of(source: NotebookSource) -> tuple[Cell, ...]:
-    language = source.document.get("metadata", {}).get("kernelspec", {}).get("language", "python")
-    if language.lower() not in ("python", "python3", "ipython"):
+    language = source.language or _language_of_kernel(source)
+    if language != "python":
         raise NotebookError(
             f"the notebook is written in {language}, and only Python can be converted",
             source.path,
@@ -221,6 +237,17 @@ def _cells_of(source: NotebookSource) -> tuple[Cell, ...]:
         )
         for number, cell in enumerate(source.document["cells"])
     )
+
+
+def _language_of_kernel(source: NotebookSource) -> str:
+    """The language of the kernel that a notebook names, if it does not say its own."""
+    said = source.document.get("metadata", {}).get("kernelspec")
+    name = said.get("name") if isinstance(said, dict) else None
+    try:
+        kernel = find_kernel(name) if isinstance(name, str) else None
+    except NoKernelError:  # of somebody's environment: mlkit's own Python runs it
+        return "python"
+    return "python" if kernel is None else kernel.language
 
 
 def _text(cell: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -49,8 +50,47 @@ def test_a_folder_stands_for_all_that_is_clearly_a_notebook(tmp_path: Path) -> N
         *("a.ipynb", "b.py", "c.md", "d.ipynb", "pair.ipynb", "text.md"),
     ]
     assert [remark.partition(",")[0] for remark in originals.remarks] == [
+        "notebooks in folder.ipynb/ are not converted: each folder is a pipeline of its own",
         "notes.ipynb has no code",
     ]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}},
+        {"kernelspec": {"name": "ir", "display_name": "R"}, "language_info": {"name": "R"}},
+    ],
+)
+def test_a_notebook_in_another_language_is_named(
+    metadata: dict[str, object], tmp_path: Path
+) -> None:
+    """Wherever it says so; one that names a Python of somebody's is converted in this one."""
+    write_cells(["print(1)"], tmp_path / "a.ipynb")
+    document = json.loads((tmp_path / "a.ipynb").read_text())
+    (tmp_path / "b.ipynb").write_text(json.dumps({**document, "metadata": metadata}))
+    with pytest.raises(MlkitError, match="is written in R") as caught:
+        read_originals([tmp_path])
+    assert caught.value.file == str(tmp_path / "b.ipynb")
+    named = {"kernelspec": {"name": "conda-env-mine", "display_name": "mine"}}
+    (tmp_path / "b.ipynb").write_text(json.dumps({**document, "metadata": named}))
+    assert len(read_originals([tmp_path]).notebooks) == 2
+
+
+def test_a_folder_of_folders_says_which_hold_notebooks(tmp_path: Path) -> None:
+    """Paths in notebooks start where they stand, so that one folder is one pipeline."""
+    for folder in ("one", "two", ".hidden"):
+        write_cells(["print(1)"], tmp_path / folder / "a.ipynb")
+    with pytest.raises(MlkitError) as caught:
+        read_originals([tmp_path])
+    assert caught.value.remedy == "Name one folder of notebooks: one/, two/"
+
+
+def test_a_notebook_that_runs_another_is_told(tmp_path: Path) -> None:
+    """Both are stages, and one does the other's work once more."""
+    write_cells(["%run a.ipynb"], tmp_path / "all.ipynb")
+    write_cells(["print(1)"], tmp_path / "a.ipynb")
+    assert "all.ipynb runs a.ipynb itself" in read_originals([tmp_path]).remarks[0]
 
 
 def test_two_forms_of_a_notebook_that_differ_are_told(tmp_path: Path) -> None:
