@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from mlkit.converting.observing import Observation, observe
 from mlkit.converting.originals import Originals, read_originals
 from mlkit.converting.parts import cut, slug
 from mlkit.converting.planning import Conversion, failing, plan_stages
+from mlkit.converting.spelled_files import spelled_in
 from mlkit.converting.stage_files import documents_of, notebook_names, texts_of
 from mlkit.converting.whole_notebooks import (
     parts_of_notebooks,
@@ -102,6 +104,7 @@ def convert(
     originals = read_originals([notebooks] if isinstance(notebooks, Path) else notebooks)
     _check_free(folder)
     _check_takes_nothing_stored(originals)
+    _check_writes_in_the_copy(originals)
     parts = parts_of_notebooks(originals) if originals.are_several else cut(originals.cells)
     ends = [part.end for part in parts]
     with tempfile.TemporaryDirectory(prefix="mlkit-convert-") as name:
@@ -191,6 +194,27 @@ def _check_takes_nothing_stored(originals: Originals) -> None:
                     remedy="Write them into a file instead of %store, and read it here: "
                     "joblib.dump(x, 'x.joblib'), x = joblib.load('x.joblib')",
                 )
+
+
+def _check_writes_in_the_copy(originals: Originals) -> None:
+    """An absolute path leads past the copy on which a notebook runs, and past its stage."""
+    spelled = {original.file: spelled_in(original.cells) for original in originals.notebooks}
+    for file, here in spelled.items():
+        for path in sorted(here.fixed_writes):
+            others = {other: spelled[other] for other in spelled if other != file}
+            readers = [other.name for other, its in others.items() if path in its.fixed_reads]
+            if Path(path).is_relative_to(originals.project):
+                why = "into the folder that is converted: the original would change"
+            elif readers:
+                why = f"for {readers[0]}: only what is named from their folder becomes an output"
+            else:
+                continue
+            raise NotebookError(
+                f"it writes {path}, an absolute path, {why}",
+                file,
+                remedy="Write the path from the notebook's folder: "
+                f"'{os.path.relpath(path, originals.folder)}'",
+            )
 
 
 def _check_asks_nothing(first: Observation, originals: Originals) -> None:

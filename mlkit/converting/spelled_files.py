@@ -47,11 +47,15 @@ class Spelled:
         Files that it writes.
     imports : frozenset of str
         Files of modules and scripts that it would load if they are beside it.
+    fixed_reads, fixed_writes : frozenset of str
+        The same of absolute paths, which are in no copy of the folder.
     """
 
     reads: frozenset[str]
     writes: frozenset[str]
     imports: frozenset[str]
+    fixed_reads: frozenset[str] = frozenset()
+    fixed_writes: frozenset[str] = frozenset()
 
 
 def spelled_in(cells: Iterable[Cell]) -> Spelled:
@@ -61,9 +65,11 @@ def spelled_in(cells: Iterable[Cell]) -> Spelled:
     for cell in code:
         reader.take(cell)
     return Spelled(
-        reads=frozenset(reader.reads),
-        writes=frozenset(reader.writes),
-        imports=frozenset(reader.imports),
+        reads=frozenset(path for path in reader.reads if not path.startswith("/")),
+        writes=frozenset(path for path in reader.writes if not path.startswith("/")),
+        imports=frozenset(path for path in reader.imports if not path.startswith("/")),
+        fixed_reads=frozenset(path for path in reader.reads if path.startswith("/")),
+        fixed_writes=frozenset(path for path in reader.writes if path.startswith("/")),
     )
 
 
@@ -233,6 +239,8 @@ class _Reader(ast.NodeVisitor):
 
 def _file(text: str | None) -> str | None:
     """A path, if the text is like that of a file: other words are mostly something else."""
+    if text is not None and text.startswith(("/", "~/")) and "\n" not in text:
+        return os.path.normpath(os.path.expanduser(text))  # noqa: PTH111 - as text, like the others
     path = None if text is None else path_of(text)
     return path if path is not None and ("/" in path or "." in path) else None
 

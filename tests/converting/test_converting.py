@@ -117,6 +117,21 @@ def test_values_that_pass_by_store_are_refused(tmp_path: Path) -> None:
     assert "joblib.dump" in (caught.value.remedy or "")
 
 
+@pytest.mark.parametrize("where", ["project", "elsewhere"])
+def test_an_absolute_path_that_is_written_is_refused(where: str, tmp_path: Path) -> None:
+    """Into the folder that is converted, or for another notebook: no copy would stand before it."""
+    written = tmp_path / where / "x.txt"
+    cells = [f"OUT = '{tmp_path / where}'", "open(OUT + '/x.txt', 'w').write('1')"]
+    write_cells(cells, tmp_path / "project" / "a.ipynb")
+    reads = "print(1)" if where == "project" else f"print(open('{written}').read())"
+    write_cells([reads], tmp_path / "project" / "b.ipynb")
+    with pytest.raises(MlkitError, match="an absolute path") as caught:
+        convert(tmp_path / "project", tmp_path / "out")
+    assert caught.value.file == str(tmp_path / "project" / "a.ipynb")
+    assert ("x.txt'" if where == "project" else "'../elsewhere/x.txt'") in str(caught.value.remedy)
+    assert not written.exists()
+
+
 def test_a_text_is_cut_into_texts(tmp_path: Path) -> None:
     """Each stage is one, in the form of the original, and its cells are compared like others."""
     cells = ["#md ## A", "import os\nN = 2", "x = [N]\nprint(x)", "#md ## B", "!echo {x}", "1 / 0"]

@@ -103,3 +103,15 @@ def test_modules_and_scripts_may_be_files_beside_it() -> None:
         "mine.py",
         "../setup.py",
     }
+
+
+def test_absolute_paths_are_told_apart() -> None:
+    """They lead past every copy of the notebooks' folder, and are handed on by nobody."""
+    told = spelled("BASE = '/data'\nx = open(f'{BASE}/in.csv')\ndf.to_csv(BASE + '/out.csv')")
+    assert told == Spelled(
+        reads=frozenset(),
+        writes=frozenset(),
+        imports=frozenset(),
+        fixed_reads=frozenset({"/data/in.csv"}),
+        fixed_writes=frozenset({"/data/out.csv"}),
+    )
