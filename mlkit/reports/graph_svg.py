@@ -19,7 +19,7 @@ __all__ = ["draw_dag"]
 
 _GAP, _ROW_GAP, _MARGIN, _PAD = 26.0, 44.0, 14.0, 12.0
 _LINE, _NAME_SIZE, _SMALL_SIZE = 17.0, 13.0, 11.5
-_LABEL_HEIGHT, _STACK, _MOST_INSTANCES = 18.0, 4.0, 8
+_LABEL_HEIGHT, _STACK, _MOST_INSTANCES = 22.0, 4.0, 8
 _PORT, _LANE = 14.0, 30.0
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 _USUAL_STATE = "✓ succeeded · 10.0 s"
@@ -34,10 +34,25 @@ class _Place:
     y: float
     width: float
     height: float
+    room: float
+    """As wide as the box, or as the widest plate above it."""
 
     @property
     def bottom(self) -> float:
         return self.y + self.height
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plate:
+    """One text above a box, for all arrows that bear it there."""
+
+    text: str
+    target: str
+    sources: tuple[str, ...]
+
+    @property
+    def width(self) -> float:
+        return width_of(self.text, _SMALL_SIZE) + 12
 
 
 def draw_dag(dag: Dag, *, styled: bool = True) -> str:
@@ -61,12 +76,17 @@ def draw_dag(dag: Dag, *, styled: bool = True) -> str:
     ahead = [link for link in dag.links if link.kind is not EdgeKind.BACK]
     back = [link for link in dag.links if link.kind is EdgeKind.BACK]
     rows = make_rows([box.name for box in dag.boxes], [(e.source, e.target) for e in ahead])
-    places, bands = _places(dag, rows, ahead)
+    plates = _plates(ahead)
+    places, bands = _places(dag, rows, plates)
     ports = _ports(rows, places)
     arrows = "".join(_arrow(link, rows, places, ports, bands) for link in ahead)
-    labels = "".join(_label(link, rows, places, ports) for link in ahead if link.label)
+    labels = "".join(
+        _label(plate, index, rows, places, ports)
+        for above in plates.values()
+        for index, plate in enumerate(above)
+    )
     boxes = "".join(_box(box, places[box.name]) for box in dag.boxes)
-    width = max(p.x + max(p.width / 2, 1) for p in places.values()) + _MARGIN + _STACK
+    width = max(p.x + max(p.room / 2, 1) for p in places.values()) + _MARGIN + _STACK
     arrows += "".join(_back(link, places, width + _LANE * n) for n, link in enumerate(back))
     width += _LANE * len(back)
     height = max(p.bottom for p in places.values()) + _MARGIN + _STACK
@@ -123,26 +143,40 @@ def _size(box: Box) -> tuple[float, float]:
     return max(96.0, widest + 2 * _PAD + 4), len(lines) * _LINE + 14.0
 
 
+def _plates(links: list[Link]) -> dict[str, list[_Plate]]:
+    """Give what stands above each box: a text that several of its arrows bear stands there once."""
+    sources: dict[tuple[str, str], list[str]] = {}
+    for link in links:
+        if link.label:
+            sources.setdefault((link.target, link.label), []).append(link.source)
+    plates: dict[str, list[_Plate]] = {}
+    for (target, words), found in sources.items():
+        plate = _Plate(text=words, target=target, sources=tuple(found))
+        plates.setdefault(target, []).append(plate)
+    return plates
+
+
 def _places(
-    dag: Dag, rows: Rows, links: list[Link]
+    dag: Dag, rows: Rows, plates: Mapping[str, list[_Plate]]
 ) -> tuple[dict[str, _Place], list[tuple[float, float]]]:
     """Give every box and bend its place, and every row its top and bottom."""
     sizes = {box.name: _size(box) for box in dag.boxes}
-    room = {name: width for name, (width, _) in sizes.items()}
-    for link in links:
-        if link.label:
-            room[link.target] = max(room[link.target], width_of(link.label, _SMALL_SIZE) + 16)
+    room = {
+        name: max([width, *(plate.width + 4 for plate in plates.get(name, ()))])
+        for name, (width, _) in sizes.items()
+    }
     centres = place(rows, room, _GAP)
     places: dict[str, _Place] = {}
     bands: list[tuple[float, float]] = []
     top = _MARGIN
     for row in rows.rows:
-        most_labels = max(sum(1 for e in links if e.label and e.target == n) for n in row)
-        top += (_ROW_GAP if bands else 0.0) + most_labels * _LABEL_HEIGHT
+        most_plates = max(len(plates.get(name, ())) for name in row)
+        top += (_ROW_GAP if bands else 0.0) + most_plates * _LABEL_HEIGHT
         height = max(sizes.get(name, (0.0, 0.0))[1] for name in row)
         for name in row:
             width, own = sizes.get(name, (0.0, height))
-            places[name] = _Place(x=_MARGIN + centres[name], y=top, width=width, height=own)
+            x, wide = _MARGIN + centres[name], room.get(name, 0.0)
+            places[name] = _Place(x=x, y=top, width=width, height=own, room=wide)
         bands.append((top, top + height))
         top += height
     return places, bands
@@ -222,21 +256,23 @@ def _words(link: Link) -> str:
 
 
 def _label(
-    link: Link,
+    plate: _Plate,
+    index: int,
     rows: Rows,
     places: Mapping[str, _Place],
     ports: Mapping[tuple[str, str, str], float],
 ) -> str:
-    path = rows.paths[link.source, link.target]
-    others = [p for p in rows.paths if p[1] == link.target and p < (link.source, link.target)]
-    y = places[link.target].y - 20.0 - _LABEL_HEIGHT * len(others)
-    x = ports["in", path[-2], path[-1]]
-    width = width_of(link.label, _SMALL_SIZE) + 12
-    plate = element(
-        "rect", x=x - width / 2, y=y - 12, width=width, height=17.0, rx=8, class_="plate"
-    )
-    words = element("text", text(link.label), x=x, y=y, class_="label", text_anchor="middle")
-    return element("g", plate + words)
+    """Draw a plate over its arrows, within the room that the box has for it."""
+    here = places[plate.target]
+    ends = [rows.paths[source, plate.target][-2:] for source in plate.sources]
+    wanted = sum(ports["in", start, end] for start, end in ends) / len(ends)
+    slack = (here.room - plate.width) / 2
+    x = min(max(wanted, here.x - slack), here.x + slack)
+    y = here.y - 20.0 - _LABEL_HEIGHT * index
+    shape = {"width": plate.width, "height": 17.0, "rx": 8}
+    face = element("rect", x=x - plate.width / 2, y=y - 12, class_="plate", **shape)
+    words = element("text", text(plate.text), x=x, y=y, class_="label", text_anchor="middle")
+    return element("g", face + words)
 
 
 def _box(box: Box, here: _Place) -> str:

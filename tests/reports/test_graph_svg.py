@@ -1,12 +1,17 @@
-"""What only graphs that learners build have: arrows that lead back, and boxes set off."""
+"""What is set off, what leads back, what is folded; and that nothing in a picture overlaps."""
 
 from __future__ import annotations
 
+import itertools
 import re
+from xml.etree import ElementTree
+
+from hypothesis import given
 
 from mlkit.core.states import Status
 from mlkit.reports.dag import Box, Dag, EdgeKind, Link
 from mlkit.reports.graph_svg import draw_dag
+from tests.reports.random_dags import dags
 
 BACK = Link(source="b", target="a", kind=EdgeKind.BACK, tone="cycle")
 
@@ -48,3 +53,41 @@ def test_a_folded_map_counts_its_values() -> None:
 def test_a_tone_is_a_class() -> None:
     """Beside the state's."""
     assert draw_dag(_dag()).count('class="box state-none tone-cycle"') == 1
+
+
+@given(dags())
+def test_boxes_and_the_words_above_them_stand_apart(dag: Dag) -> None:
+    """However many arrows with words reach one box, and whole within the picture."""
+    picture = ElementTree.fromstring(draw_dag(dag))
+    _, _, width, height = map(float, picture.attrib["viewBox"].split())
+    groups = [[_corners(r) for r in g.iterfind("{*}rect")] for g in picture.iterfind("{*}g")]
+    for rects in groups:
+        for left, top, right, bottom in rects:
+            assert left >= 0
+            assert top >= 0
+            assert right <= width
+            assert bottom <= height
+    for one, other in itertools.combinations(groups, 2):
+        for first, second in itertools.product(one, other):
+            assert not _overlap(first, second), (first, second)
+
+
+@given(dags())
+def test_a_word_stands_once_above_a_box(dag: Dag) -> None:
+    """Where several of its arrows bear the same; each arrow has it in its hint."""
+    drawing = draw_dag(dag)
+    wanted = {(link.target, link.label) for link in dag.links if link.label}
+    assert drawing.count('class="plate"') == len(wanted)
+    for link in dag.links:
+        assert f"{link.source} → {link.target}: {link.label}" in drawing
+
+
+def _corners(rect: ElementTree.Element) -> tuple[float, float, float, float]:
+    x, y, width, height = (float(rect.attrib[key]) for key in ("x", "y", "width", "height"))
+    return x, y, x + width, y + height
+
+
+def _overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
