@@ -71,7 +71,7 @@ def render_report(
             took=format_duration(record.seconds),
             style=page_style(),
             graph=_graph(whole, pipeline),
-            timeline=draw_timeline(record, styled=False),
+            timeline=draw_timeline(whole, styled=False),
             parameters=parameter_rows(record),
             stages=stages,
             retries=retries(record),

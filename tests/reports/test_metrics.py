@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlkit.core.record import ArtifactRecord, RunRecord
+from mlkit.core.states import RunStatus, Status
 from mlkit.reports.bars import bars_begin, draw_bars, finding, number
 from mlkit.reports.curves import CurveGroup, draw_curves
 from mlkit.reports.metrics import (
@@ -24,6 +25,7 @@ from mlkit.reports.metrics import (
 )
 from mlkit.reports.svg import shorten_name, width_of
 from mlkit.reports.timeline import draw_timeline, tick_step
+from tests.reports.conftest import START, attempt, done
 
 
 def group(*values: tuple[str, float]) -> MetricGroup:
@@ -188,6 +190,41 @@ def test_the_timeline_shows_attempts_waits_and_states(red: RunRecord) -> None:
     assert "≡ cached" in drawing
     assert "△ upstream failed" in drawing
     assert "collect: succeeded in 2 attempts, from 0.0 s, for 5.0 s." in drawing
+
+
+@given(st.integers(1, 300), st.integers(1, 12), st.sets(st.integers(0, 299), max_size=20))
+@example(300, 2, {77})
+def test_a_long_timeline_has_one_row_for_a_map(values: int, at_once: int, failed: set[int]) -> None:
+    """Its states are counted there, at most ten that did not succeed have rows, nothing is cut."""
+    items = {}
+    for n in range(values):
+        status = Status.FAILED if n in failed else Status.SUCCEEDED
+        ran = attempt(1, float(n // at_once), 0.9, status=status)
+        items[f"load[{n}]"] = done(f"load[{n}]", ran)
+    record = RunRecord(
+        run_id="r",
+        pipeline="p",
+        file="f",
+        runs_dir="d",
+        started=START,
+        ended=START + values,
+        status=RunStatus.SUCCEEDED,
+        parameters={},
+        options={},
+        stages=items,
+        edges={},
+    )
+    drawing = draw_timeline(record)
+    assert not list(cut(drawing))
+    bad = sum(n < values for n in failed)
+    height = float(ElementTree.fromstring(drawing).attrib["height"])
+    if values > 40:
+        assert f">load × {values}</text>" in drawing
+        assert f"✗ {bad}</text>" in drawing or not bad
+        assert height < 100 + 24 * min(bad, 10) + 8 * 8
+        assert f"load: {values} instances, " in drawing
+    else:
+        assert height > 24 * values
 
 
 def test_no_word_is_cut_from_the_timeline(red: RunRecord) -> None:
