@@ -9,6 +9,8 @@ from typing import Any
 __all__ = ["shape"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_DRAWN = "application/vnd.mlkit.drawn"
+"""As `mlkit.widgets` displays it: HTML whose pictures are light or dark as the page is."""
 _HIDDEN_TAGS = {"hidden"}
 
 
@@ -79,7 +81,9 @@ def _without_widget(output: dict[str, Any]) -> dict[str, Any]:
     data = output.get("data", {})
     if _WIDGET not in data:
         return output
-    kept = {kind: value for kind, value in data.items() if kind != _WIDGET}
+    kept = {kind: value for kind, value in data.items() if kind not in (_WIDGET, _DRAWN)}
+    if _DRAWN in data:
+        kept["text/html"] = data[_DRAWN]
     if "text/html" in kept:
         kept.pop("image/png", None)
     return {**output, "data": kept}

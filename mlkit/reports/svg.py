@@ -97,7 +97,8 @@ def document(
     width, height = size
     head = element("title", text(title)) + element("desc", text(description))
     if styled:
-        head += f"<style>{picture_style()}</style>"
+        own = ":root.mlkit-picture { background: var(--paper); }"  # else on white, with light words
+        head += f"<style>{picture_style()}{own}</style>"
     return element(
         "svg",
         head + body,

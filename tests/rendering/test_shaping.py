@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlkit.rendering.shaping import shape
+from mlkit.widgets import DagLab
 from tests.rendering.conftest import EXERCISE, cell, notebook
 
 ERROR = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
@@ -52,6 +53,17 @@ def test_a_widget_leaves_its_picture() -> None:
     del data["text/html"]
     (png,) = shown("lab", source, {"lab": [output]})["outputs"]
     assert png["data"] == {"image/png": "iVBO", "text/plain": "Lab"}
+
+
+def test_a_view_is_shown_as_it_was_drawn() -> None:
+    """Where it says so: a photograph of it would be white in a dark page."""
+    source = notebook(cell("code", "lab", "lab"))
+    view, _ = DagLab()._repr_mimebundle_()
+    output = {"output_type": "display_data", "metadata": {}, "data": view}
+    (whole,) = shown("lab", source, {"lab": [output]})["outputs"]
+    assert set(whole["data"]) == {"text/html", "text/plain"}
+    assert "<svg" in whole["data"]["text/html"]
+    assert "<img" not in whole["data"]["text/html"]
 
 
 def test_a_picture_has_a_text() -> None:

@@ -32,7 +32,8 @@ class DiceLab(Panel):
 - **Without a kernel** a saved, an untrusted and a rendered notebook show the same pictures, drawn
   as PNG (`kit.raster`) with the descriptions as the text that stands for them: `Panel` adds
   `image/png` and `text/html` to what it displays. A static page prefers the live form, so a
-  renderer drops `application/vnd.jupyter.widget-view+json` from the outputs first.
+  renderer drops `application/vnd.jupyter.widget-view+json` from the outputs first. mlkit's own site
+  takes the pictures as they were drawn (`DRAWN`), which look light or dark as the page does.
 - The view's work is done by plain functions and frozen values in modules that know no widget; they
   are what the tests are about. A view is tested by setting its controls' values and reading its
   markup: that needs no browser.
@@ -53,7 +54,10 @@ from mlkit.reports.svg import picture_style, text
 from mlkit.widgets.kit.markup import Markup, static_text
 from mlkit.widgets.kit.svg_reading import describe, width_of_all
 
-__all__ = ["Panel"]
+__all__ = ["DRAWN", "Panel"]
+
+DRAWN = "application/vnd.mlkit.drawn"
+"""The form of a view for a page that may hold SVG: HTML, with a style sheet of its own."""
 
 
 class Panel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -100,7 +104,10 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
         width = f'width="{width_of_all(pictures):.0f}" style="max-width: 100%; height: auto"'
         image = f'<img src="{address}" alt="{text(words)}" {width}>'
-        bundle["text/html"] = f"<figure>{image}{self._caption()}</figure>{self.static_html()}"
+        below = f"{self._caption()}</figure>{self.static_html()}"
+        bundle["text/html"] = f"<figure>{image}{below}"
+        drawn = f"<style>{picture_style()}</style>{''.join(pictures)}"
+        bundle[DRAWN] = f"<figure>{drawn}{below}"
         bundle["image/png"] = base64.b64encode(png).decode()
         return bundle, {"image/png": {"alt": words}}
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from mlkit.reports.svg import document, element
-from mlkit.widgets.kit.base import Panel
+from mlkit.widgets.kit.base import DRAWN, Panel
 from mlkit.widgets.kit.controls import slider
 from mlkit.widgets.kit.raster import png_of
 from mlkit.widgets.kit.raster_style import StyleSheet, shared_style_sheet
@@ -45,6 +45,8 @@ def test_a_view_brings_a_picture_for_where_no_kernel_runs() -> None:
     words = "A <small> view. One box. It stands alone. Another. It stands alone."
     assert bundle["text/plain"] == metadata["image/png"]["alt"] == words
     assert 'alt="A &lt;small&gt; view. One box.' in bundle["text/html"]
+    assert bundle[DRAWN].count("<svg") == 2
+    assert "--ink" in bundle[DRAWN]
 
 
 def test_pictures_are_drawn_below_each_other() -> None:
