@@ -43,6 +43,8 @@ class Layers:
         The environment: `MLKIT_PARAM_NAME`, and the variables that `${NAME}` takes.
     assignments : sequence of str
         `name=value` or `name:=value` of the command line.
+    form : str
+        Where the assignments were written, if not on the command line, in the words of an error.
     values : mapping of str to object
         Values given from Python; they rank with the command line.
     origins : mapping of str to str
@@ -59,6 +61,7 @@ class Layers:
     files: Sequence[Path] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     assignments: Sequence[str] = ()
+    form: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -137,7 +140,7 @@ def configure(pipeline: Pipeline, layers: Layers | None = None) -> Configuration
     for file in layers.files:
         merger.give_layer(_from_file(file))
     merger.give_layer(_from_environ(pipeline, layers.environ))
-    assigned = [read_assignment(pipeline, text) for text in layers.assignments]
+    assigned = [read_assignment(pipeline, text, layers.form) for text in layers.assignments]
     values = [
         _from_call(pipeline, name, value, layers.origins.get(name, "run(parameters=…)"))
         for name, value in layers.values.items()
@@ -164,13 +167,15 @@ def _from_call(pipeline: Pipeline, name: str, value: Any, origin: str) -> Given:
         ) from None
 
 
-def read_assignment(pipeline: Pipeline, text: str) -> Given:
+def read_assignment(pipeline: Pipeline, text: str, form: str = "") -> Given:
     """Read `name=value` as YAML, or as the text that it is where the notebooks declare a text."""
     given = parse_assignment(text)
+    origin = form or "command line"
+    place = f"the field '{given.name}'" if form else f"-p {given.name}"
     if given.exact:
-        value = parse_value(given.raw, ConfigurationError, f"-p {given.name}")
-        return Given(name=given.name, value=value, origin="command line")
-    return _read(pipeline, given.name, given.raw, "command line", f"-p {given.name}")
+        value = parse_value(given.raw, ConfigurationError, place)
+        return Given(name=given.name, value=value, origin=origin)
+    return _read(pipeline, given.name, given.raw, origin, place)
 
 
 def read_text(pipeline: Pipeline, name: str, raw: str, place: str) -> Any:

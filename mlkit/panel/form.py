@@ -60,7 +60,8 @@ class Form:
     @property
     def layers(self) -> Layers:
         """What is given beside pipeline.yaml."""
-        return Layers(environ=dict(os.environ), assignments=self.assignments)
+        environ = dict(os.environ)
+        return Layers(environ=environ, assignments=self.assignments, form="the panel's form")
 
     @property
     def options(self) -> RunOptions:

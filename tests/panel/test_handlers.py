@@ -183,6 +183,15 @@ def test_a_save_is_answered_with_the_plan_or_with_what_is_wrong_and_where(server
     file.write_text(PIPELINE)
 
 
+def test_a_mistake_in_the_form_is_told_as_one(server: Server) -> None:
+    """Nobody who fills in a field has written a command line."""
+    known = server.follow(parameters={"many": "lots"})
+    said = known["problem"]["message"]
+    assert "'lots' is not an int (the panel's form)" in said
+    known = server.follow(parameters={"many": "[1"})
+    assert known["problem"]["message"].startswith("the field 'many': '[1' is not valid YAML")
+
+
 def test_a_run_is_cancelled_and_resumed_and_a_mistake_is_told_before_anything_runs(
     server: Server,
 ) -> None:
