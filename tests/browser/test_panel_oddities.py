@@ -223,3 +223,17 @@ def test_a_chosen_stage_is_whole_in_view(lab: Lab, panel: Locator, words: Path) 
         assert lab.page.evaluate(_PICKED_IS_WHOLE, SIDE), name
     lab.page.screenshot(path=str(shot("panel-sixty")))
     assert lab.errors == []
+
+
+def test_the_palette_shows_the_panel_and_leaves_the_focus_there(
+    lab: Lab, panel: Locator, words: Path
+) -> None:
+    """Also when it was opened in a notebook, to which the palette gives the focus back."""
+    lab.open("odd words/write.ipynb")
+    expect(panel).to_be_visible()
+    page = lab.page
+    page.keyboard.press("Control+Shift+c")
+    page.keyboard.type("Show pipelines")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_label("pipeline", exact=True)).to_be_focused()
+    assert lab.errors == []

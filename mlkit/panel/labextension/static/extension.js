@@ -140,7 +140,11 @@ export async function plugins(shared) {
           if (!shown.path) await shown.refresh();
           await shown._try(() => work(shown));
         });
-      add("mlkit:show", "Show pipelines", () => app.shell.activateById(ID));
+      add("mlkit:show", "Show pipelines", async () => {
+        // The palette gives the focus back to what is in front, by messages that take a frame each.
+        for (let n = 0; n < 4; n++) await new Promise((next) => { requestAnimationFrame(next); });
+        app.shell.activateById(ID);
+      });
       add("mlkit:open", "Open the pipeline in a tab", () => {
         const copy = new PanelWidget(`${ID}-${++copies}`, needs);
         copy.title.label = "Pipeline";
