@@ -232,7 +232,10 @@ def contents_page(decks: Mapping[str, str]) -> str:
         f'<li><a href="{html.escape(file, quote=True)}">{html.escape(title)}</a></li>'
         for file, title in decks.items()
     )
-    style = "<style>section { height: auto; } li { margin: 0; } a { color: #0b5c9e; }</style>"
+    style = (
+        "<style>section { width: auto; max-width: 1280px; height: auto; padding: 1em 5%; }"
+        " li { margin: 0; } a { color: #0b5c9e; }</style>"
+    )
     return _page("Slides", f"{style}<section><h2>Slides</h2><ol>{links}</ol></section>")
 
 
@@ -242,6 +245,8 @@ def _page(title: str, body: str, *, script: bool = False) -> str:
     if script:
         code = asset("deck/deck.js").read_text(encoding="utf-8")
         body = f"{body}\n<script>\n{code}</script>"
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>\n<style>\n{style}</style>'
-    start = '<!doctype html>\n<html lang="en">'
-    return f"{start}\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n"
+    window = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<meta charset="utf-8">{window}<title>{html.escape(title)}</title>'
+    start = f'<!doctype html>\n<html lang="en">\n<head>{head}\n<style>\n{style}</style></head>'
+    # Slides are white in a dark system, too, and so are the pictures on them.
+    return f'{start}\n<body data-theme="light">\n{body}\n</body>\n</html>\n'

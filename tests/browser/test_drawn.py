@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from mlkit.reports.dag import Dag
+from mlkit.rendering.slides import Slide, contents_page, deck_page
+from mlkit.reports.dag import Box, Dag
 from mlkit.reports.graph_svg import draw_dag
+from tests.browser.layout import layout_problems
 from tests.reports.random_dags import dags
 
 pytestmark = pytest.mark.browser
@@ -42,5 +44,27 @@ def test_no_word_of_a_graph_lies_on_another(browser: Browser, drawn: list[Dag]) 
     try:
         page.set_content("".join(draw_dag(dag) for dag in drawn))
         assert page.evaluate(_LOOK) == []
+    finally:
+        page.close()
+
+
+def test_a_picture_on_a_slide_is_light_as_the_slide_is(browser: Browser) -> None:
+    """In a dark system, too, where its words would be light on white."""
+    drawing = draw_dag(Dag(title="One", boxes=(Box(name="one"),), links=()))
+    page = browser.new_page(color_scheme="dark")
+    try:
+        page.set_content(deck_page([Slide(title="One", body=drawing, kind="shown")]))
+        colour = "() => getComputedStyle(document.querySelector('svg .name')).fill"
+        assert page.evaluate(colour) == "rgb(29, 33, 38)"
+    finally:
+        page.close()
+
+
+def test_the_list_of_decks_fits_a_phone(browser: Browser) -> None:
+    """Nothing of it lies outside the page."""
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    try:
+        page.set_content(contents_page({"03.html": "Lesson 3: notebooks and parameters"}))
+        assert layout_problems(page) == []
     finally:
         page.close()
