@@ -120,8 +120,11 @@ def parse_value(text: str, error: type[MlkitError], name: str) -> Any:
     try:
         return read_yaml(text, name, error).plain()
     except error as broken:
+        why = broken.message
+        is_of_all = why.startswith("this is ")
+        fact = why.removeprefix("this ") if is_of_all else f"is not valid YAML ({why})"
         raise error(
-            f"{name}: {text!r} is not valid YAML ({broken.message})",
+            f"{name}: {text!r} {fact}",
             remedy="Put quotes around a text that holds special characters",
             code="E204",
         ) from None

@@ -322,8 +322,8 @@ UNKNOWN: list[tuple[dict[str, Any], str]] = [
     ({"assignments": ["=3"]}, "-p '=3' is not name=value. Write -p rows=5000"),
     (
         {"assignments": ["rows=[1,"]},
-        "-p rows: '[1,' is not valid YAML (this is not valid YAML: while parsing a flow node did "
-        "not find expected node content). Put quotes around a text that holds special characters",
+        "-p rows: '[1,' is not valid YAML: while parsing a flow node did "
+        "not find expected node content. Put quotes around a text that holds special characters",
     ),
 ]
 
