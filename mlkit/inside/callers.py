@@ -42,6 +42,8 @@ OF_METADATA = re.compile(r"/importlib/metadata/|/functools\.py$|^<")
 """Files of the standard library by which code asks for packages."""
 SEARCHES = re.compile(r"/glob\.py$|/pathlib(/\w+)?\.py$|/importlib/metadata/")
 """Files of the standard library that list folders for the few names that they look for."""
+TELLS_ALL_NAMES = frozenset(("iterdir", "walk", "_scandir"))
+"""Functions in these files that list for whoever calls them; `Path.walk` is since Python 3.12."""
 ASKS_FOR_OTHERS = re.compile(r"/(os|posixpath|genericpath|glob|pathlib(/\w+)?)\.py$|^<")
 """Files of the standard library whose questions are their caller's; others ask on their own."""
 FOR_STATUS = ("stat", "getmtime", "getctime")
@@ -198,7 +200,7 @@ class Callers:
         if lists:
             while frame is not None and self.kind(frame) in ("stdlib", "recorder"):
                 code = frame.f_code
-                if code.co_name != "iterdir" and SEARCHES.search(code.co_filename):
+                if code.co_name not in TELLS_ALL_NAMES and SEARCHES.search(code.co_filename):
                     return False
                 frame = frame.f_back
         return self.asker() in ("own", "package")

@@ -23,10 +23,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from _thread import get_ident
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from types import FrameType
 from typing import Any
 
 # By their distance: in another environment's Python this package has another name.
@@ -35,7 +37,7 @@ from .counting_places import ELSEWHERE, Places, installation, is_hidden, kind_of
 from .interpreter_hooks import import_project_modules_from_source, watch
 from .started_programs import SETTINGS, StartedPrograms
 
-__all__ = ["SETTINGS", "Recorder", "start", "start_child", "stop"]
+__all__ = ["SETTINGS", "Recorder", "in_any_case", "start", "start_child", "stop"]
 
 DIGESTED_AT_ONCE_BYTES = 1 << 20
 """A file up to this size is digested when it is opened; a larger one is known by its marks, and
@@ -376,10 +378,11 @@ class Recorder:
         self._glob(os.path.abspath(base), pattern, recursive=recursive)
 
     def _globbed_by_path(self, args: tuple[Any, ...]) -> None:
-        self._glob(os.path.abspath(str(args[0])), str(args[1]), recursive=True)
+        pattern = _as_matched(str(args[1]), sys._getframe(3))
+        self._glob(os.path.abspath(str(args[0])), pattern, recursive=True)
 
     def _globbed_deeply(self, args: tuple[Any, ...]) -> None:
-        pattern = os.path.join("**", str(args[1]))
+        pattern = os.path.join("**", _as_matched(str(args[1]), sys._getframe(3)))
         self._glob(os.path.abspath(str(args[0])), pattern, recursive=True)
 
     def _glob(self, base: str, pattern: str, *, recursive: bool) -> None:
@@ -588,6 +591,28 @@ def _source_of(path: str) -> str:
         return source_from_cache(path)
     except ValueError:
         return path
+
+
+def _as_matched(pattern: str, search: FrameType) -> str:
+    """A pattern of `pathlib`, to which may be said, since Python 3.12, that case is nothing."""
+    is_any_case = search.f_locals.get("case_sensitive") is False
+    return in_any_case(pattern) if is_any_case else pattern
+
+
+def in_any_case(pattern: str) -> str:
+    """Write a pattern so that it matches, whatever the case of letters, what it matched before.
+
+    A choice of letters becomes any letter: a name too many that counts makes no result stale.
+    """
+    written = ""
+    for part in re.split(r"(\[!?\]?[^]]*\])", pattern):
+        if part.startswith("[") and part.endswith("]"):
+            written += "?"
+        else:
+            written += "".join(
+                f"[{c.lower()}{c.upper()}]" if c.lower() != c.upper() else c for c in part
+            )
+    return written
 
 
 def _fixed_part(pattern: str) -> str:

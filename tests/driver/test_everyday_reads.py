@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -138,6 +139,28 @@ def described(package: str, version: str) -> Mapping[str, str]:
 
 TWO_FOLDERS = {"m1/m.txt": "1", "m2/m.txt": "2", "latest": Link("m1")}
 FRONT = "import sys; sys.path.insert(0, 'FOLDER')\n"
+
+SINCE_3_12: Mapping[str, Case] = {
+    "walked_by_path": Case(
+        "v = sorted(n for _, _, names in Path('FOLDER').walk() for n in names)",
+        {"in/a": ""},
+        {"in/b": ""},
+    ),
+    "searched_in_any_case": Case(
+        "v = sorted(p.name for p in Path('FOLDER').glob('*.csv', case_sensitive=False))",
+        {"a.csv": ""},
+        {"b.CSV": ""},
+    ),
+    "searched_deeply_in_any_case": Case(
+        "v = sorted(p.name for p in Path('FOLDER').rglob('A*.csv', case_sensitive=False))",
+        {"in/a.csv": ""},
+        {"in/Ab.CSV": ""},
+    ),
+    "asked_whether_it_is_itself_there": Case(
+        "v = Path('FOLDER/x').exists(follow_symlinks=False)", {}, {"x": Link("y")}
+    ),
+}
+"""Ways that Python 3.11 does not have."""
 
 CHANGED: Mapping[str, Case] = {
     # Files that are read in unusual ways.
@@ -331,6 +354,11 @@ CHANGED: Mapping[str, Case] = {
         {"a.csv": ""},
         {"b.csv": ""},
     ),
+    **{
+        name: Case("from pathlib import Path\n" + case.body, case.before, case.after)
+        for name, case in SINCE_3_12.items()
+        if sys.version_info >= (3, 12)
+    },
     "file_becomes_folder": Case(
         "import os; v = [sorted(folders) for _, folders, _ in os.walk('FOLDER')]",
         {"x": ""},
@@ -623,6 +651,11 @@ KEPT: Mapping[str, Case] = {
         "import glob; v = len(glob.glob('ELSEWHERE/*.csv'))",
         {"elsewhere/a.csv": ""},
         {"elsewhere/README.md": ""},
+    ),
+    "searches_deeply": Case(
+        "from pathlib import Path; v = len(list(Path('FOLDER').rglob('*.csv')))",
+        {"in/a.csv": ""},
+        {"in/README.md": ""},
     ),
     "asks_what_it_may": Case(
         "import os; v = (os.access('FOLDER/a', os.X_OK), os.access('FOLDER/a', os.R_OK))",

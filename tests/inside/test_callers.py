@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -62,9 +64,10 @@ def test_a_library_counts_as_a_package_where_a_variable_is_asked_for_by_name(
 
 
 def test_a_package_that_opens_files_in_compiled_code_wants_what_a_file_holds(
-    callers: Callers,
+    callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unless a function of it is called that writes."""
+    monkeypatch.setitem(sys.modules, "pandas", ModuleType("pandas"))  # without one nobody looks
     reader = f"{SITE}pandas/io/parquet.py"
     assert stack(CELL, reader, ask=callers.wants_content)
     assert not stack(CELL, f"{SITE}attr/_make.py", ask=callers.wants_content)
@@ -89,3 +92,24 @@ def test_what_is_handed_to_a_package_is_the_callers_own_question(
     assert asks(data)
     assert asks(str(tmp_path))
     assert not asks("elsewhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("functions", "counts"),
+    [
+        (["iterdir"], True),
+        (["walk"], True),
+        (["walk", "_scandir"], True),
+        (["glob"], False),
+        (["glob", "walk", "_scandir"], False),
+    ],
+)
+def test_who_walks_by_pathlib_is_told_all_names(
+    callers: Callers, functions: list[str], *, counts: bool
+) -> None:
+    """A search by a pattern is not, though it lists folders by the same function."""
+    library = next(folder for folder in installation() if "site-packages" not in folder)
+    ask: Callable[[], Any] = partial(callers.is_asked_for, lists=True)
+    for name in reversed(functions):
+        ask = partial(function_of(f"{library}pathlib/_local.py", name), ask)
+    assert stack(CELL, ask=ask) is counts

@@ -6,6 +6,7 @@ at; the machine crosses all ways of a kind with all changes of what they read.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -247,6 +248,14 @@ _LISTING = (
     _value("all read", "reads all that it globs", "listing",
            'sorted(p.read_text() for p in (root / "TARGET").glob("*.csv"))'),
 )  # fmt: skip
+
+if sys.version_info >= (3, 12):
+    _LISTING += (
+        _value("Path.walk", "walks through the folder by its path", "listing",
+               'sorted(name for _, _, names in (root / "TARGET").walk() for name in names)'),
+        _value("any case", "globs in any case", "listing",
+               'sorted(p.name for p in (root / "TARGET").glob("*.CSV", case_sensitive=False))'),
+    )  # fmt: skip
 
 _RESOURCE = (
     _value("files", "reads it with importlib.resources", "resource",
