@@ -7,6 +7,7 @@ import builtins
 import symtable
 from collections.abc import Iterable
 from dataclasses import field
+from typing import Any
 
 from mlkit.frozen import dataclass
 
@@ -220,13 +221,20 @@ class _Walker(ast.NodeVisitor):
     def visit_FunctionDef(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     ) -> None:
+        inside = {each.name for each in getattr(node, "type_params", ())} - self.known
+        self.known |= inside  # bases may name them: `class Box[T](Sequence[T])`, since Python 3.12
         for outer in _evaluated_outside(node):
             self.visit(outer)
+        self.known -= inside
         self._scope(node)
         self.bind(node.name)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - ast's name
     visit_ClassDef = visit_FunctionDef  # noqa: N815 - ast's name
+
+    def visit_TypeAlias(self, node: Any) -> None:  # ast has the class since Python 3.12
+        self.visit(node.name)
+        self._scope(node)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         for default in (*node.args.defaults, *node.args.kw_defaults):

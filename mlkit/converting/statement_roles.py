@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -99,7 +100,7 @@ class Roles:
     literals : mapping of str to Placed
         Plain values at the top, bound once and never changed.
     definitions : mapping of str to Placed
-        Functions and classes that are bound once.
+        Functions, classes and types that are bound once.
     work : mapping of int to sequence of Placed
         The rest, by the cell in which it stands.
     """
@@ -245,9 +246,11 @@ _DEFINING = frozenset({"namedtuple", "NamedTuple", "Enum", "IntEnum", "make_data
 
 
 def _defined(node: ast.stmt) -> str:
-    """The function or class that a statement defines, also one that is written as a call."""
+    """The function, class or type that a statement defines, also one that is written as a call."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
         return node.name
+    if sys.version_info >= (3, 12) and isinstance(node, ast.TypeAlias):
+        return node.name.id
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         target, value = node.targets[0], node.value
         called = value.func if isinstance(value, ast.Call) else None

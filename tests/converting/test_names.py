@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from typing import Any
 
 import pytest
@@ -97,6 +98,14 @@ class _Anything:
         return "x"
 
 
+if sys.version_info >= (3, 12):
+    CODE |= {
+        "type parameters": "def f[T: Bound](x: T = start) -> list[T]:\n    return [x, later]\n"
+        "class A[T]:\n    n: T = size\nx = f(1)",
+        "a type alias": "type Pair[T] = tuple[T, Row]\nx = Pair.__value__",
+    }
+
+
 @pytest.mark.parametrize("code", CODE.values(), ids=CODE.keys())
 def test_what_running_it_asks_for_is_needed(code: str) -> None:
     """Every name that the interpreter takes from outside is among the needs."""
@@ -120,6 +129,17 @@ def test_what_running_it_asks_for_is_needed(code: str) -> None:
         ("def f():\n    return f()", set()),
         ("import numpy as np\nnp.zeros(3)", set()),
         ("print(len('a'))", set()),
+        *(
+            [
+                ("def f[T](x: T) -> T:\n    y: T = x\n    return y", set()),
+                ("class Box[T](Base[T]):\n    def get(self) -> T:\n        ...", {"Base"}),
+                ("class Box[T](Base[T]):\n    item: T\ny = T", {"Base", "T"}),
+                ("type Pair[T] = tuple[T, Row]", {"Row"}),
+                ("type Tree = list[Tree]", set()),
+            ]
+            if sys.version_info >= (3, 12)
+            else []
+        ),
     ],
 )
 def test_nothing_else_is_needed(code: str, needs: set[str]) -> None:
