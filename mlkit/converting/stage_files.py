@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from mlkit.converting.parts import Cell
 from mlkit.converting.planning import Carried, Conversion, StagePlan
 from mlkit.converting.snapshot import RANDOM
 from mlkit.converting.statement_roles import Placed, Roles, imports_of, is_future
+from mlkit.core.types import ValueMismatchError, fit
+from mlkit.notebook.annotations import UnknownAnnotationError, read_annotation
 from mlkit.notebook.source import is_text
 from mlkit.notebook.source_file import written_text
 
@@ -231,7 +234,7 @@ def _declared(
 ) -> str:
     plan = plans[stage.part.name]
     lines = [
-        stage.roles.literals[n].text
+        _declaration(stage.roles.literals[n], stage.roles.value_of(n))
         for n in stage.parameters
         if n not in plan.inputs and n not in plan.outputs
     ]
@@ -250,6 +253,33 @@ def _declared(
     for name, file in plan.outputs.items():
         lines.append(f"{name}: str = {json.dumps('scratch/' + file, ensure_ascii=False)}")
     return "\n".join(lines)
+
+
+def _declaration(placed: Placed, default: Any) -> str:
+    """A literal's text; without an annotation that is no parameter's, such as `Final`."""
+    node = placed.statement.node
+    if not isinstance(node, ast.AnnAssign) or _may_be_declared(node.annotation, default):
+        return placed.text
+    (first, begin), (last, end) = _end_of(node.target), _end_of(node.annotation)
+    lines = placed.text.encode().split(b"\n")  # offsets are of bytes
+    rest = lines[last - placed.first][end:]
+    together = lines[first - placed.first][:begin] + b" " + rest[rest.index(b"=") :]
+    lines[first - placed.first : last - placed.first + 1] = [together]
+    return b"\n".join(lines).decode()
+
+
+def _end_of(node: ast.expr) -> tuple[int, int]:
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return node.end_lineno, node.end_col_offset
+
+
+def _may_be_declared(annotation: ast.expr, default: Any) -> bool:
+    try:
+        fit(default, read_annotation(annotation))
+    except (UnknownAnnotationError, ValueMismatchError):
+        return False
+    return True
 
 
 def _beginning(stage: StagePlan, plan: FilePlan, names: GivenNames) -> list[tuple[str, str]]:

@@ -243,6 +243,30 @@ def test_comments_go_with_the_values_and_definitions_that_they_are_on() -> None:
     assert cells[-1] == "#@title Settings\n\nx = [f(A, B)]"
 
 
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        ("rate: Final = 0.5  # of it", "rate = 0.5  # of it"),
+        ("größe: Row[\n    int\n] = [1,\n  2]", "größe = [1,\n  2]"),
+        ("# how many\nn: (np.int64)=3", "# how many\nn =3"),
+        ("rate: int = 0.5", "rate = 0.5"),
+        ("rate: float = 1", "rate: float = 1"),
+        ("names: list[str] = ['a']", "names: list[str] = ['a']"),
+    ],
+)
+def test_an_annotation_that_no_parameter_has_is_left_out(text: str, declared: str) -> None:
+    """Else the pipeline that was written would not load."""
+    node = ast.parse(text).body[0]
+    assert isinstance(node, ast.AnnAssign)
+    assert isinstance(node.target, ast.Name)
+    assert node.value is not None
+    digest = joblib.hash(ast.literal_eval(node.value))
+    run = seen({node.target.id: value(digest), "x": value("3")})
+    texts = written(planned([f"{text}\nx = [f({node.target.id})]"], run), run)
+    cells = ["".join(cell["source"]) for cell in json.loads(texts["01-p0.ipynb"])["cells"]]
+    assert cells[0] == declared
+
+
 @pytest.mark.parametrize("text", ["1e999", "[-1e999]", "'${HOME}/x'", "{'a': '${'}"])
 def test_what_pipeline_yaml_cannot_say_is_no_parameter(text: str) -> None:
     """Infinity was written, which is a text there, and a variable was filled in."""
