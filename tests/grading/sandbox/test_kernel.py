@@ -87,7 +87,7 @@ def test_a_cell_has_its_time_though_the_machine_is_busy(
     ("source", "least_s", "most_s"),
     [
         ("while time.process_time() < begun + 0.6: pass", 0.5, 1.3),
-        ("time.sleep(1.5)", 1.4, 2.0),
+        ("time.sleep(1.5)", 1.0, 2.0),  # what its threads wait for meanwhile is taken off
     ],
 )
 def test_of_a_submissions_time_a_cell_takes_its_own_and_not_that_of_others(
