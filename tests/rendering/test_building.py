@@ -202,8 +202,10 @@ def test_a_lesson_with_a_live_view_reads_well_without_a_kernel(tmp_path: Path) -
             page = browser.new_page(color_scheme=scheme)
             page.goto(f"{address}/notebooks/lessons/02-dags.html")
             assert page.locator("h1").inner_text() == "Lesson 2: DAGs"
-            picture = page.locator("figure img[alt*='Build a DAG']").first
+            figure = page.get_by_role("figure").filter(has_text="Build a DAG").first
+            picture = figure.get_by_role("img").first
             assert picture.is_visible()
+            assert (picture.get_attribute("aria-label") or "").startswith("A DAG of 6 stages")
             assert serious_in(page) == []
         browser.close()
 

@@ -140,9 +140,15 @@ export async function plugins(shared) {
           if (!shown.path) await shown.refresh();
           await shown._try(() => work(shown));
         });
-      add("mlkit:show", "Show pipelines", async () => {
-        // The palette gives the focus back to what is in front, by messages that take a frame each.
-        for (let n = 0; n < 4; n++) await new Promise((next) => { requestAnimationFrame(next); });
+      add("mlkit:show", "Show pipelines", () => {
+        // The palette gives the focus back to what was in front, some messages later: it is asked for
+        // again then, unless somebody has gone elsewhere meanwhile.
+        const until = new AbortController();
+        const heed = (kind, listener) => document.addEventListener(kind, listener, { capture: true, signal: until.signal });
+        heed("focusin", ({ target }) => { if (!widget.node.contains(target)) app.shell.activateById(ID); });
+        heed("pointerdown", () => until.abort());
+        heed("keydown", () => until.abort());
+        setTimeout(() => until.abort(), 3000);
         app.shell.activateById(ID);
       });
       add("mlkit:open", "Open the pipeline in a tab", () => {
