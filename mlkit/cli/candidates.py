@@ -74,7 +74,7 @@ def _pipeline(typed: Typed) -> Pipeline:
 
 
 def _records(typed: Typed) -> list[RunRecord]:
-    """The newest runs first; of those behind a URL, what a command has fetched before."""
+    """The newest runs first; those behind a URL are asked for there, as `mlkit runs` does."""
     folder = api.runs_folder(_place(typed), typed.get("runs_dir"))
     return list(reversed(api.list_runs(runs_dir=folder)))
 
