@@ -20,7 +20,6 @@ from mlkit.core.pipeline import Instance, Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.engines.registry import ENGINES
 from mlkit.errors import MlkitError
-from mlkit.store.typed_path import typed_path
 
 __all__ = [
     "Complete",
@@ -142,11 +141,10 @@ def _assignment(name: str, value: Any) -> str:
 
 
 def _profiles(typed: Typed) -> Iterator[tuple[str, str]]:
-    from mlkit.load.profiles import profile_names  # who does not press Tab need not wait for it
+    # who does not press Tab need not wait for it
+    from mlkit.load.pipeline_file import profile_names
 
-    place = typed_path(_place(typed))
-    file = place / "pipeline.yaml" if place.is_dir() else place
-    yield from ((name, "a profile") for name in profile_names(file))
+    yield from ((name, "a profile") for name in profile_names(_place(typed)))
 
 
 def _exercises(typed: Typed) -> Iterator[tuple[str, str]]:

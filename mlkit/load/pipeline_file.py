@@ -34,7 +34,7 @@ from mlkit.notebook.kernelspecs import NoKernelError, find_kernel, kernel_of_not
 from mlkit.notebook.source import SUFFIXES, read_notebook
 from mlkit.store.typed_path import typed_path
 
-__all__ = ["PIPELINE_FILE", "load_pipeline"]
+__all__ = ["PIPELINE_FILE", "load_pipeline", "profile_names"]
 
 PIPELINE_FILE = "pipeline.yaml"
 _MOST_NAME = 60
@@ -115,6 +115,25 @@ def find_pipeline_file(path: Path) -> Path:
             remedy="Name a pipeline.yaml that you may read, or its folder",
             code="E212",
         ) from None
+
+
+def profile_names(path: Path | str) -> list[str]:
+    """Read the names of all profiles; a pipeline that is loaded has one of them at most.
+
+    Parameters
+    ----------
+    path : Path or str
+        A pipeline.yaml, or the folder that holds one.
+
+    Raises
+    ------
+    PipelineError
+        If the file is missing or no YAML, or its profiles are no mapping.
+    """
+    file = find_pipeline_file(typed_path(path))
+    tree = read_yaml(_read(file), str(file), PipelineError)
+    section = Section(tree, file, "the pipeline").section("profiles", "the profiles")
+    return [] if section is None else list(section.entries)
 
 
 def _found(place: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from mlkit.core.pipeline import Pipeline, Profile
 from mlkit.core.pipeline_keys import keys_of
@@ -12,16 +11,8 @@ from mlkit.load.contract import holds_variable
 from mlkit.load.lists import check_lists
 from mlkit.load.merging import Given, check_given
 from mlkit.load.section import Section, did_you_mean
-from mlkit.load.yaml_tree import read_yaml
 
-__all__ = [
-    "PROFILE_VARIABLE",
-    "check_profile",
-    "chosen_profile",
-    "profile_names",
-    "profile_of",
-    "read_profiles",
-]
+__all__ = ["PROFILE_VARIABLE", "check_profile", "chosen_profile", "profile_of", "read_profiles"]
 
 PROFILE_VARIABLE = "MLKIT_PROFILE"
 
@@ -56,19 +47,6 @@ def read_profiles(top: Section, name: str | None) -> tuple[dict[str, Section], S
         line = top.line_of("profiles")
         top.fail(f"there is no profile '{name}'", line, remedy, code="E213")
     return found, None if name is None else found[name]
-
-
-def profile_names(file: Path) -> list[str]:
-    """The names of all profiles of a pipeline.yaml; a pipeline that is read has one at most.
-
-    Raises
-    ------
-    PipelineError
-        If the file is no YAML, or its profiles are no mapping.
-    """
-    tree = read_yaml(file.read_text(encoding="utf-8"), str(file), PipelineError)
-    section = Section(tree, file, "the pipeline").section("profiles", "the profiles")
-    return [] if section is None else list(section.entries)
 
 
 def profile_of(name: str | None, section: Section | None) -> Profile | None:

@@ -11,7 +11,7 @@ from mlkit.core.pipeline import Pipeline
 from mlkit.core.record import RunRecord
 from mlkit.core.states import FINISHED, Status
 from mlkit.errors import MlkitError
-from mlkit.load.profiles import profile_names
+from mlkit.load.pipeline_file import profile_names
 from mlkit.observe.board import Board
 from mlkit.observe.signs import RUN_SIGNS, SIGNS
 from mlkit.panel.form import field_documents

@@ -150,8 +150,12 @@ def test_words_of_mlkits_own_are_offered(tab: Tab) -> None:
     assert tab("graph", "--to", "") == ["text", "mermaid", "svg"]
 
 
-@pytest.mark.parametrize("content", [None, "stages: [", "name: x\nstages: {a: {notebook: no.py}}"])
-@pytest.mark.parametrize("words", [("show", ""), ("run", "--only", ""), ("run", "-p", "")])
+@pytest.mark.parametrize(
+    "content", [None, "stages: [", "name: x\nstages: {a: {notebook: no.py}}", "name: \xe9"]
+)
+@pytest.mark.parametrize(
+    "words", [("show", ""), ("run", "--only", ""), ("run", "-p", ""), ("run", "--profile", "")]
+)
 def test_where_nothing_can_be_read_nothing_is_offered(
     tab: Tab,
     content: str | None,
@@ -161,7 +165,7 @@ def test_where_nothing_can_be_read_nothing_is_offered(
 ) -> None:
     """And nothing is said into the line that somebody types."""
     if content is not None:
-        (tmp_path / "pipeline.yaml").write_text(content)
+        (tmp_path / "pipeline.yaml").write_text(content, encoding="latin-1")
     monkeypatch.chdir(tmp_path)
     assert tab(*words) == []
     assert not (tmp_path / "runs").exists()
